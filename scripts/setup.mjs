@@ -1,0 +1,33 @@
+// Everything a fresh clone needs before it can run: dependencies, the native kernels where cargo is present, the
+// TypeScript build. Plain JavaScript because nothing is installed yet. Each step is skipped where it is up to date.
+import { spawnSync } from "node:child_process";
+import { existsSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+
+function run(what, command, args) {
+  console.log(`foldin setup: ${what} ...`);
+  const started = Date.now();
+  const { status, error } = spawnSync(command, args, {
+    cwd: root,
+    stdio: "inherit",
+    shell: process.platform === "win32",
+  });
+  if (error || status !== 0) {
+    console.error(`foldin setup: ${what} failed${error ? ` (${error.message})` : ""}; see the lines above.`);
+    process.exit(1);
+  }
+  console.log(`foldin setup: ${what} took ${((Date.now() - started) / 1000).toFixed(0)} s`);
+}
+
+const installed = join(root, "node_modules", ".package-lock.json");
+if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(join(root, "package-lock.json")).mtimeMs)
+  run("installing dependencies from the npm registry", "npm", ["ci", "--no-audit", "--no-fund"]);
+
+run("building the TypeScript", process.execPath, [
+  join(root, "node_modules", "typescript", "bin", "tsc"),
+  "-p",
+  "tsconfig.json",
+]);

@@ -1,0 +1,177 @@
+// What every engine fulfils. An engine is a queue: a call to a kernel returns at once, and its effect is visible to
+// the kernels called after it, in order. Only `read`, `topK` and `finished` wait, and they are asynchronous. So the
+// reference engine may compute on the spot, the native one hands the work to its own thread (the event loop never
+// blocks), and a GPU can join without a change upstairs.
+//
+// Kernels write into tensors that the caller owns (destination first), so that a training step reuses its memory:
+// `release` gives a tensor's memory back to the engine, whose `empty` prefers released blocks of the same length.
+// Shapes are checked at the call (RangeError names kernel and shapes). `out` must not overlap an input unless said.
+// "+=" kernels accumulate. Sums run over blocks of fixed size in fixed order: the number of threads changes no bit.
+
+import type { CsrMatrix } from "../sparse/csr.js";
+import type { FloatArray, Precision, SparseTensor, Tensor } from "./tensor.js";
+
+/**
+ * Names the random bits of one tensor in one step (Philox 4x32-10, core/philox.ts): key = the seed's two 32-bit halves
+ * (low, high), counter = (block, 0, step, stream) where block = element >> 2 and the element's word is element & 3.
+ * The element of a dense tensor is row * columns + column; of a sparse one, the position of its entry.
+ */
+export interface RandomKey {
+  /** A non-negative integer below 2^53. */
+  readonly seed: number;
+  /** Which step of the run: below 2^32. */
+  readonly step: number;
+  /** Which of the step's random tensors: below 2^32. */
+  readonly stream: number;
+}
+
+/** Keep an entry where its random word >= floor(rate * 2^32), and scale it by 1 / (1 - rate). Rate in [0, 1). */
+export interface Dropout {
+  readonly rate: number;
+  readonly key: RandomKey;
+}
+
+export interface MatmulOptions {
+  transposeA?: boolean;
+  transposeB?: boolean;
+  /** out += instead of out =. */
+  accumulate?: boolean;
+}
+
+export interface SparseRowSumOptions {
+  /** "l2": every row is divided by max(its L2 norm, 1e-12), the norm taken before dropout. Default "none". */
+  rowScale?: "l2" | "none";
+  dropout?: Dropout;
+}
+
+/** One Adam step (Kingma and Ba 2015, algorithm 1), fused over a parameter. */
+export interface AdamStep {
+  readonly learningRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  /** The number of this update, from 1: for the bias correction. */
+  readonly update: number;
+  /** L2 term inside the gradient: g += decay * value. */
+  readonly decay: number;
+}
+
+/** A gradient: dense, or the rows `touched` of a sparse first layer (every other row is zero). */
+export type GradientTensor =
+  | { readonly kind: "dense"; readonly tensor: Tensor }
+  | { readonly kind: "rows"; readonly tensor: Tensor; readonly touched: Uint32Array };
+
+/** Per row, the k best columns: items[row * k + rank], best first; equal scores by ascending column. */
+export interface TopK {
+  readonly rows: number;
+  /** Columns of the result: min(k, catalogue). */
+  readonly k: number;
+  /** [rows, k]. Ranks beyond a row's candidates (all others excluded) hold 0xffffffff, their scores -Infinity. */
+  readonly items: Uint32Array;
+  /** [rows, k]. */
+  readonly scores: Float32Array;
+}
+
+/** The item index that fills ranks for which a row has no candidate left. */
+export const NO_ITEM = 0xffffffff;
+
+export interface Engine {
+  readonly name: "reference" | "native";
+  readonly precision: Precision;
+  readonly threads: number;
+  /** One line for `foldin doctor`: what runs (instruction set, version). */
+  readonly description: string;
+
+  // Memory.
+  /** A tensor of zeros [rows, columns]. */
+  zeros(rows: number, columns: number): Tensor;
+  /** A tensor [rows, columns] whose contents are undefined until written. */
+  empty(rows: number, columns: number): Tensor;
+  /** A tensor [rows, columns] holding a copy of `data` (row-major). */
+  tensor(rows: number, columns: number, data: ArrayLike<number>): Tensor;
+  /** Replaces the contents of a tensor by a copy of `data` (row-major). */
+  write(out: Tensor, data: ArrayLike<number>): void;
+  /** The contents, row-major and dense, once everything queued before is done. Rejects if a kernel failed before. */
+  read(tensor: Tensor): Promise<FloatArray>;
+  /** Gives the tensor's storage back for reuse, after what is queued. Not for views; a second release is an error. */
+  release(tensor: Tensor): void;
+  /** Copies a sparse batch into the engine. */
+  sparse(matrix: CsrMatrix): SparseTensor;
+  releaseSparse(tensor: SparseTensor): void;
+  /** Resolves once everything queued before is done; rejects if a kernel failed. */
+  finished(): Promise<void>;
+  /** Bytes of tensor memory that the engine holds at this moment, reusable blocks included. */
+  memory(): number;
+  /** Frees everything. The engine cannot be used afterwards. */
+  close(): Promise<void>;
+
+  // Element-wise and reductions.
+  /** out = value */
+  fill(out: Tensor, value: number): void;
+  /** out = a */
+  copy(out: Tensor, a: Tensor): void;
+  /** out += factor * a */
+  addScaled(out: Tensor, a: Tensor, factor: number): void;
+  /** out[r, c] += row[0, c] */
+  addRow(out: Tensor, row: Tensor): void;
+  /** out[0, c] += sum over r of a[r, c] */
+  sumRows(out: Tensor, a: Tensor): void;
+  /** out[0, 0] += factor * sum of all of a; accumulated in float64 */
+  sum(out: Tensor, a: Tensor, factor: number): void;
+  /** out[0, 0] += factor * sum of a^2; accumulated in float64 */
+  sumOfSquares(out: Tensor, a: Tensor, factor: number): void;
+  /** out = tanh(a); out may be a */
+  tanh(out: Tensor, a: Tensor): void;
+  /** out += g * (1 - y^2) with y = tanh(a) */
+  tanhGradient(out: Tensor, y: Tensor, g: Tensor): void;
+  /** out = a with entries dropped; out may be a. Its gradient is the same kernel with the same key. */
+  dropout(out: Tensor, a: Tensor, dropout: Dropout): void;
+  /** out[r, k] = a[rows[r], k] */
+  takeRows(out: Tensor, a: Tensor, rows: Uint32Array): void;
+  /** out[r, k] = a[r, columns[k]] */
+  takeColumns(out: Tensor, a: Tensor, columns: Uint32Array): void;
+
+  // Products.
+  /** out = op(a) op(b), or += with accumulate. */
+  matmul(out: Tensor, a: Tensor, b: Tensor, options?: MatmulOptions): void;
+  /** out[r] = scale_r * sum over the entries (r, i) that dropout keeps of value_ri * weights[i]; out [rows, h], weights [columns, h]. */
+  sparseRowSum(out: Tensor, input: SparseTensor, weights: Tensor, options: SparseRowSumOptions): void;
+  /** The gradient with respect to the touched rows of the weights: out [touched.length, h] = ..., from g [rows, h]; same options as forward. */
+  sparseRowSumGradient(out: Tensor, input: SparseTensor, g: Tensor, options: SparseRowSumOptions): void;
+
+  // The Gaussian posterior. mean and logVariance [rows, l] may be views of one tensor.
+  /** out = mean + exp(logVariance / 2) * noise; noise by Box-Muller from pairs of words of a block: radius sqrt(-2 ln u(w0)), angle 2 pi u(w1), element 0 = cos, 1 = sin, likewise w2, w3; u(w) = ((w >>> 9) + 0.5) * 2^-23. */
+  gaussianSample(out: Tensor, mean: Tensor, logVariance: Tensor, key: RandomKey): void;
+  /** meanGradient += g; logVarianceGradient += g * noise * exp(logVariance / 2) / 2 */
+  gaussianSampleGradient(
+    meanGradient: Tensor,
+    logVarianceGradient: Tensor,
+    logVariance: Tensor,
+    g: Tensor,
+    key: RandomKey,
+  ): void;
+  /** out[r, 0] = 1/2 sum over l of (exp(logVariance) + mean^2 - 1 - logVariance): KL(N(mean, exp(logVariance)) || N(0, I)) */
+  gaussianKl(out: Tensor, mean: Tensor, logVariance: Tensor): void;
+  /** meanGradient += g[r] * mean; logVarianceGradient += g[r] * (exp(logVariance) - 1) / 2; g [rows, 1] */
+  gaussianKlGradient(
+    meanGradient: Tensor,
+    logVarianceGradient: Tensor,
+    mean: Tensor,
+    logVariance: Tensor,
+    g: Tensor,
+  ): void;
+
+  // The multinomial output. logits [rows, items] are overwritten with whatever the engine's gradient kernel wants to find there.
+  /** loss[r, 0] = -sum over i of x_ri log softmax(logits[r] + bias)_i, max-subtracted; statistics [rows, 2] and logits are handed on to the gradient. */
+  multinomialLoss(loss: Tensor, logits: Tensor, bias: Tensor, target: SparseTensor, statistics: Tensor): void;
+  /** logits = d loss / d logits scaled by g [rows, 1]: g_r * (n_r softmax - x), n_r = sum of x_r; once per multinomialLoss. */
+  multinomialLossGradient(logits: Tensor, target: SparseTensor, statistics: Tensor, g: Tensor): void;
+
+  // Optimisers.
+  /** m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, value -= lr * mhat / (sqrt(vhat) + epsilon), over ALL elements: rows without a gradient move by their momentum (dense Adam). */
+  adam(value: Tensor, m: Tensor, v: Tensor, gradient: GradientTensor, step: AdamStep): void;
+
+  // Ranking.
+  /** Per row of scores [rows, items], the k best items not in `without`'s row. */
+  topK(scores: Tensor, k: number, without?: SparseTensor): Promise<TopK>;
+}

@@ -1,0 +1,44 @@
+// A tensor here is a dense matrix in an engine's memory; everything in a recommender is one (a vector is a single row,
+// a loss per user a single column). What lies behind `storage` is the engine's own affair: above compute/ nobody looks
+// inside, and reading back is asynchronous, so that work may run elsewhere (a native thread, later a GPU).
+
+export type Precision = "float32" | "float64";
+export type FloatArray = Float32Array | Float64Array;
+
+/** An engine's memory block. Opaque: only the engine that made it may look inside. */
+export interface Storage {
+  /** Number of elements. */
+  readonly length: number;
+}
+
+/** A dense matrix [rows, columns]; element (r, c) is element `offset + r * rowStride + c` of its storage. */
+export interface Tensor {
+  readonly storage: Storage;
+  readonly offset: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly rowStride: number;
+}
+
+/** A sparse batch [rows, columns] in an engine's memory, with what its kernels need prepared (its transpose). */
+export interface SparseTensor {
+  readonly rows: number;
+  readonly columns: number;
+  readonly entries: number;
+  /** The distinct columns with at least one entry, ascending: the rows of a first layer that get a gradient. */
+  readonly touched: Uint32Array;
+}
+
+/** Columns [from, to) of a tensor as a view: no copy, same storage. Throws RangeError outside the tensor. */
+export function viewColumns(tensor: Tensor, from: number, to: number): Tensor {
+  if (!(0 <= from && from <= to && to <= tensor.columns))
+    throw new RangeError(`viewColumns: [${from}, ${to}) is outside [0, ${tensor.columns})`);
+  return { ...tensor, offset: tensor.offset + from, columns: to - from };
+}
+
+/** Rows [from, to) of a tensor as a view: no copy, same storage. Throws RangeError outside the tensor. */
+export function viewRows(tensor: Tensor, from: number, to: number): Tensor {
+  if (!(0 <= from && from <= to && to <= tensor.rows))
+    throw new RangeError(`viewRows: [${from}, ${to}) is outside [0, ${tensor.rows})`);
+  return { ...tensor, offset: tensor.offset + from * tensor.rowStride, rows: to - from };
+}

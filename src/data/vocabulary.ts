@@ -1,0 +1,35 @@
+// External ids <-> indices. Ids are kept as text, as they stood in the source file; `numeric` remembers that all of
+// them were integers, so that a table written for pandas gets its integers back.
+
+/** The items (or users) of a dataset: index i stands for `ids[i]`. */
+export class Vocabulary {
+  readonly ids: readonly string[];
+  /** Per index, a human-readable title where one is known. */
+  readonly titles: readonly (string | null)[] | undefined;
+  /** Whether every id is an integer in plain decimal notation. */
+  readonly numeric: boolean;
+  #indexById: Map<string, number> | undefined;
+
+  constructor(ids: readonly string[], titles?: readonly (string | null)[]) {
+    if (titles && titles.length !== ids.length)
+      throw new RangeError("Vocabulary: as many titles as ids are needed");
+    this.ids = ids;
+    this.titles = titles;
+    this.numeric = ids.every((id) => /^-?(0|[1-9]\d{0,15})$/.test(id));
+  }
+
+  get size(): number {
+    return this.ids.length;
+  }
+
+  /** The index of an id, or undefined where it is unknown. */
+  indexOf(id: string): number | undefined {
+    this.#indexById ??= new Map(this.ids.map((known, index) => [known, index]));
+    return this.#indexById.get(id);
+  }
+
+  /** The title of an index; its id where it has none. */
+  titleOf(index: number): string {
+    return this.titles?.[index] ?? this.ids[index];
+  }
+}

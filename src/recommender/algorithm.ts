@@ -1,0 +1,21 @@
+// How to train a model and how to reload one: pure description, registered by name in models/registry.ts.
+
+import type { ZodType } from "zod";
+import type { Dataset } from "../data/dataset.js";
+import type { ModelFiles, Recommender } from "./recommender.js";
+import type { RunContext } from "./run-context.js";
+
+export interface Algorithm<Options = unknown> {
+  /** Registered name, kebab-case: "mult-vae". */
+  readonly name: string;
+  /** One sentence for `foldin models`. */
+  readonly summary: string;
+  /** Paper or source of the model. */
+  readonly source: string;
+  /** A zod object: every field has a default (the paper's value) and `.describe("meaning (source)")`. */
+  readonly options: ZodType<Options>;
+  /** Trains on `dataset.train` and, where the model selects, judges on `dataset.validation`. */
+  fit(dataset: Dataset, options: Options, run: RunContext): Promise<Recommender>;
+  /** Rebuilds a saved model. Throws UserError where the files do not fit the algorithm. */
+  restore(files: ModelFiles, run: Pick<RunContext, "engine">): Promise<Recommender>;
+}

@@ -1,0 +1,122 @@
+// The one structure that everyone shares: a sparse matrix in compressed-row form. Row r holds the columns
+// indices[offsets[r] .. offsets[r + 1]), in the order in which they were given; no values means that all are one.
+// Matrices are immutable by convention: whoever wants another one makes another one.
+
+/** A sparse matrix [rows, columns]; with rows = users and columns = items, row u is the history of user u. */
+export interface CsrMatrix {
+  readonly rows: number;
+  readonly columns: number;
+  /** [rows + 1]: where each row starts in `indices`; the last entry is the number of stored entries. */
+  readonly offsets: Uint32Array;
+  /** [entries]: the column of each entry. */
+  readonly indices: Uint32Array;
+  /** [entries]: the value of each entry; absent = all ones. */
+  readonly values?: Float32Array;
+}
+
+/** The number of stored entries. */
+export function entryCount(matrix: CsrMatrix): number {
+  return matrix.offsets[matrix.rows];
+}
+
+/** An empty matrix [rows, columns]. */
+export function emptyMatrix(rows: number, columns: number): CsrMatrix {
+  return { rows, columns, offsets: new Uint32Array(rows + 1), indices: new Uint32Array(0) };
+}
+
+/** The columns stored in one row, as a view (no copy). */
+export function rowIndices(matrix: CsrMatrix, row: number): Uint32Array {
+  return matrix.indices.subarray(matrix.offsets[row], matrix.offsets[row + 1]);
+}
+
+/**
+ * Builds a matrix [rows, columns] from parallel arrays of coordinates. Entries of a row keep the order in which they
+ * come; duplicates are kept (deduplicate before). Throws RangeError for a coordinate outside the shape.
+ */
+export function fromPairs(
+  rows: number,
+  columns: number,
+  rowOf: ArrayLike<number>,
+  columnOf: ArrayLike<number>,
+  weightOf?: ArrayLike<number>,
+): CsrMatrix {
+  const entries = rowOf.length;
+  if (columnOf.length !== entries || (weightOf && weightOf.length !== entries))
+    throw new RangeError("fromPairs: the coordinate arrays differ in length");
+  const offsets = new Uint32Array(rows + 1);
+  for (let k = 0; k < entries; k++) {
+    if (!(rowOf[k] < rows) || !(columnOf[k] < columns))
+      throw new RangeError(`fromPairs: (${rowOf[k]}, ${columnOf[k]}) is outside [${rows}, ${columns}]`);
+    offsets[rowOf[k] + 1]++;
+  }
+  for (let r = 0; r < rows; r++) offsets[r + 1] += offsets[r];
+  const cursor = offsets.slice(0, rows);
+  const indices = new Uint32Array(entries);
+  const values = weightOf ? new Float32Array(entries) : undefined;
+  for (let k = 0; k < entries; k++) {
+    const place = cursor[rowOf[k]]++;
+    indices[place] = columnOf[k];
+    if (values && weightOf) values[place] = weightOf[k];
+  }
+  return { rows, columns, offsets, indices, values };
+}
+
+/** One row per list of columns: [lists.length, columns]. */
+export function fromRows(columns: number, lists: readonly ArrayLike<number>[]): CsrMatrix {
+  const offsets = new Uint32Array(lists.length + 1);
+  for (let r = 0; r < lists.length; r++) offsets[r + 1] = offsets[r] + lists[r].length;
+  const indices = new Uint32Array(offsets[lists.length]);
+  for (let r = 0; r < lists.length; r++) indices.set(lists[r] as ArrayLike<number>, offsets[r]);
+  for (const index of indices)
+    if (index >= columns) throw new RangeError(`fromRows: column ${index} is outside [0, ${columns})`);
+  return { rows: lists.length, columns, offsets, indices };
+}
+
+/** The matrix [columns, rows]; within each of its rows the entries ascend. */
+export function transpose(matrix: CsrMatrix): CsrMatrix {
+  const entries = entryCount(matrix);
+  const offsets = new Uint32Array(matrix.columns + 1);
+  for (let k = 0; k < entries; k++) offsets[matrix.indices[k] + 1]++;
+  for (let c = 0; c < matrix.columns; c++) offsets[c + 1] += offsets[c];
+  const cursor = offsets.slice(0, matrix.columns);
+  const indices = new Uint32Array(entries);
+  const values = matrix.values ? new Float32Array(entries) : undefined;
+  for (let r = 0; r < matrix.rows; r++)
+    for (let k = matrix.offsets[r]; k < matrix.offsets[r + 1]; k++) {
+      const place = cursor[matrix.indices[k]]++;
+      indices[place] = r;
+      if (values && matrix.values) values[place] = matrix.values[k];
+    }
+  return { rows: matrix.columns, columns: matrix.rows, offsets, indices, values };
+}
+
+/** The given rows, in the given order: [chosen.length, columns]. */
+export function takeRows(matrix: CsrMatrix, chosen: ArrayLike<number>): CsrMatrix {
+  const offsets = new Uint32Array(chosen.length + 1);
+  for (let r = 0; r < chosen.length; r++)
+    offsets[r + 1] = offsets[r] + matrix.offsets[chosen[r] + 1] - matrix.offsets[chosen[r]];
+  const indices = new Uint32Array(offsets[chosen.length]);
+  const values = matrix.values ? new Float32Array(indices.length) : undefined;
+  for (let r = 0; r < chosen.length; r++) {
+    const from = matrix.offsets[chosen[r]];
+    const to = matrix.offsets[chosen[r] + 1];
+    indices.set(matrix.indices.subarray(from, to), offsets[r]);
+    if (values && matrix.values) values.set(matrix.values.subarray(from, to), offsets[r]);
+  }
+  return { rows: chosen.length, columns: matrix.columns, offsets, indices, values };
+}
+
+/** Rows [from, to) in their order; the index arrays are views of the original's. */
+export function sliceRows(matrix: CsrMatrix, from: number, to: number): CsrMatrix {
+  const start = matrix.offsets[from];
+  const end = matrix.offsets[to];
+  const offsets = matrix.offsets.slice(from, to + 1);
+  if (start > 0) for (let r = 0; r < offsets.length; r++) offsets[r] -= start;
+  return {
+    rows: to - from,
+    columns: matrix.columns,
+    offsets,
+    indices: matrix.indices.subarray(start, end),
+    values: matrix.values?.subarray(start, end),
+  };
+}
