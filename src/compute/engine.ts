@@ -8,22 +8,11 @@
 // Shapes are checked at the call (RangeError names kernel and shapes). `out` must not overlap an input unless said.
 // "+=" kernels accumulate. Sums run over blocks of fixed size in fixed order: the number of threads changes no bit.
 
+import type { RandomKey } from "../core/philox.js";
 import type { CsrMatrix } from "../sparse/csr.js";
 import type { FloatArray, Precision, SparseTensor, Tensor } from "./tensor.js";
 
-/**
- * Names the random bits of one tensor in one step (Philox 4x32-10, core/philox.ts): key = the seed's two 32-bit halves
- * (low, high), counter = (block, 0, step, stream) where block = element >> 2 and the element's word is element & 3.
- * The element of a dense tensor is row * columns + column; of a sparse one, the position of its entry.
- */
-export interface RandomKey {
-  /** A non-negative integer below 2^53. */
-  readonly seed: number;
-  /** Which step of the run: below 2^32. */
-  readonly step: number;
-  /** Which of the step's random tensors: below 2^32. */
-  readonly stream: number;
-}
+export type { RandomKey };
 
 /** Keep an entry where its random word >= floor(rate * 2^32), and scale it by 1 / (1 - rate). Rate in [0, 1). */
 export interface Dropout {
