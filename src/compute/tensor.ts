@@ -5,6 +5,15 @@
 export type Precision = "float32" | "float64";
 export type FloatArray = Float32Array | Float64Array;
 
+/** A named array on the host. */
+export interface HostTensor {
+  /** [rows, columns], or any other number of dimensions. */
+  readonly shape: readonly number[];
+  readonly data: Float32Array | Float64Array | Uint32Array;
+}
+
+export type NamedTensors = Record<string, HostTensor>;
+
 /** An engine's memory block. Opaque: only the engine that made it may look inside. */
 export interface Storage {
   /** Number of elements. */

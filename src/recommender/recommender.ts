@@ -1,18 +1,12 @@
 // What every model is, once trained: a function from a history to scores. A new user is folded in, never retrained.
 
 import type { TopK } from "../compute/engine.js";
+import type { HostTensor, NamedTensors } from "../compute/tensor.js";
 import type { JsonObject } from "../core/json.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import type { CsrMatrix } from "../sparse/csr.js";
 
-/** A named array on the host. */
-export interface HostTensor {
-  /** [rows, columns], or any other number of dimensions. */
-  readonly shape: readonly number[];
-  readonly data: Float32Array | Float64Array | Uint32Array;
-}
-
-export type NamedTensors = Record<string, HostTensor>;
+export type { HostTensor, NamedTensors };
 
 /** All that `restore` needs. */
 export interface ModelFiles {
