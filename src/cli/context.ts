@@ -1,0 +1,45 @@
+// What every command gets from the program around it. A command is one file in commands/ that exports
+// `register: Register`; it declares its arguments with commander, imports what it needs inside its action (so that
+// `foldin --help` stays fast), throws `UserError` for bad input, and prints through the context alone.
+
+import type { Command } from "commander";
+import type { ProgressListener } from "../core/progress.js";
+import { createProgress } from "./progress.js";
+import { styles } from "./style.js";
+
+export interface CliContext {
+  /** Prints one line (or several) on stdout: what the command was asked for. */
+  out(text?: string): void;
+  /** Prints one line (or several) on stderr: everything else that is worth saying. */
+  say(text: string): void;
+  /** Prints the one JSON object of `--json` on stdout; nothing else may go there. */
+  json(value: object): void;
+  /** Shows progress on stderr: a bar on a terminal, plain lines elsewhere. */
+  readonly progress: ProgressListener;
+  /** Aborted by the first Ctrl-C or SIGTERM; hand it to everything that takes long. */
+  readonly signal: AbortSignal;
+  /** Bold and dim text for stdout; plain where stdout is no terminal. */
+  readonly style: ReturnType<typeof styles>;
+  /** Columns of the terminal on stdout; undefined where it is none. */
+  readonly width: number | undefined;
+}
+
+export type Register = (program: Command, context: CliContext) => void;
+
+export function createContext(
+  stdout: NodeJS.WriteStream,
+  stderr: NodeJS.WriteStream,
+  signal: AbortSignal,
+): CliContext & { close(): void } {
+  const progress = createProgress(stderr);
+  return {
+    out: (text = "") => progress.aside(() => stdout.write(`${text}\n`)),
+    say: (text) => progress.aside(() => stderr.write(`${text}\n`)),
+    json: (value) => stdout.write(`${JSON.stringify(value, null, 2)}\n`),
+    progress: progress.listener,
+    signal,
+    style: styles(stdout),
+    width: stdout.isTTY ? stdout.columns : undefined,
+    close: progress.close,
+  };
+}

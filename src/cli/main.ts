@@ -1,0 +1,30 @@
+#!/usr/bin/env node
+// The `foldin` program: the list of commands, and what belongs to the process: signals, pipes, exit code.
+
+import type { Register } from "./context.js";
+import { run } from "./run.js";
+
+/** In the order in which `foldin --help` shows them. */
+const commands: readonly Register[] = [];
+
+const stop = new AbortController();
+let stoppedBy: NodeJS.Signals | undefined;
+for (const [name, number] of [
+  ["SIGINT", 2],
+  ["SIGTERM", 15],
+] as const)
+  process.on(name, () => {
+    // The second one does not wait for anything to end well.
+    if (stoppedBy) process.exit(128 + number);
+    stoppedBy = name;
+    process.stderr.write(name === "SIGINT" ? "\nstopping; Ctrl-C again to stop at once\n" : "stopping\n");
+    stop.abort();
+  });
+// `foldin models | head -1`: whoever read our output has enough.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+
+const code = await run(process.argv.slice(2), commands, process, stop.signal);
+process.exitCode = code === 130 && stoppedBy === "SIGTERM" ? 143 : code;

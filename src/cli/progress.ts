@@ -1,0 +1,183 @@
+// Progress on stderr: a bar on a terminal, plain lines at a bearable rate elsewhere; both listen to the same events.
+// Where one task runs inside another (validation inside training), only the outer one is shown.
+
+import cliProgress from "cli-progress";
+import type { ProgressEvent, ProgressListener } from "../core/progress.js";
+import { clip, count, duration, number } from "./table.js";
+
+export interface ProgressDisplay {
+  readonly listener: ProgressListener;
+  /** Runs `write` with the bar out of its way. */
+  aside(write: () => void): void;
+  /** Ends whatever is shown. */
+  close(): void;
+}
+
+interface Task {
+  readonly name: string;
+  readonly total: number | undefined;
+  readonly unit: string;
+  readonly startedAt: number;
+  done: number;
+  values: Record<string, number>;
+  /** Smoothed seconds per unit; undefined before the first advance. */
+  pace: number | undefined;
+  advancedAt: number;
+  shownAt: number;
+  shownDone: number;
+}
+
+const BAR_CELLS = 24;
+
+export function createProgress(
+  stream: NodeJS.WriteStream,
+  now: () => number = () => performance.now() / 1000,
+): ProgressDisplay {
+  const terminal = stream.isTTY === true;
+  let task: Task | undefined;
+  let bar: cliProgress.SingleBar | undefined;
+
+  const showBar = () => {
+    if (!task || bar) return;
+    bar = new cliProgress.SingleBar({
+      stream,
+      hideCursor: true,
+      clearOnComplete: true,
+      stopOnComplete: false,
+      linewrap: false,
+      fps: 10,
+      gracefulExit: false,
+      format: () => clip(task ? barLine(task, now()) : "", (stream.columns ?? 80) - 1),
+    });
+    bar.start(task.total ?? 1, 0);
+  };
+  const hideBar = () => {
+    bar?.stop();
+    bar = undefined;
+  };
+  const line = (text: string) => {
+    hideBar();
+    stream.write(`${text}\n`);
+    if (terminal) showBar();
+  };
+
+  const finish = () => {
+    if (!task) return;
+    const ended = task;
+    hideBar();
+    task = undefined;
+    if (terminal || ended.done > ended.shownDone || now() - ended.startedAt > 1)
+      stream.write(`${summary(ended, now())}\n`);
+  };
+
+  const listener = (event: ProgressEvent) => {
+    const time = now();
+    switch (event.type) {
+      case "start":
+        if (task) return;
+        task = {
+          name: event.task,
+          total: event.total,
+          unit: event.unit ?? "",
+          startedAt: time,
+          done: 0,
+          values: {},
+          pace: undefined,
+          advancedAt: time,
+          shownAt: time,
+          shownDone: 0,
+        };
+        if (terminal) showBar();
+        return;
+      case "advance": {
+        if (!task || task.name !== event.task) return;
+        const units = event.done - task.done;
+        if (units > 0) {
+          const pace = (time - task.advancedAt) / units;
+          task.pace = task.pace === undefined ? pace : 0.8 * task.pace + 0.2 * pace;
+          task.advancedAt = time;
+        }
+        task.done = event.done;
+        task.values = { ...task.values, ...event.values };
+        if (terminal) bar?.update(Math.min(event.done, task.total ?? 1));
+        // A line every few seconds, ever fewer as the work goes on: an hour fills a screen, not a book.
+        else if (time - task.shownAt >= Math.max(5, (time - task.startedAt) / 15)) {
+          task.shownAt = time;
+          task.shownDone = task.done;
+          stream.write(`${plainLine(task, time)}\n`);
+        }
+        return;
+      }
+      case "end":
+        if (task?.name === event.task) finish();
+        return;
+      case "note":
+        line(event.text);
+        return;
+      default:
+        event satisfies never;
+    }
+  };
+
+  return {
+    listener,
+    aside(write) {
+      hideBar();
+      write();
+      if (terminal) showBar();
+    },
+    close() {
+      hideBar();
+      task = undefined;
+    },
+  };
+}
+
+function valuesText(task: Task): string {
+  return Object.entries(task.values)
+    .map(([name, value]) => `${name.replace("validation ", "")} ${number(value)}`)
+    .join("  ");
+}
+
+function doneText(task: Task): string {
+  const unit = task.unit === "" ? "" : ` ${task.unit}`;
+  return task.total === undefined
+    ? `${count(task.done)}${unit}`
+    : `${count(task.done)}/${count(task.total)}${unit}`;
+}
+
+function leftText(task: Task, time: number): string {
+  if (task.total === undefined || task.pace === undefined) return "";
+  const left = task.pace * (task.total - task.done) - (time - task.advancedAt);
+  return `${duration(Math.max(0, left))} left`;
+}
+
+function join(parts: readonly string[]): string {
+  return parts.filter((part) => part !== "").join("  ");
+}
+
+function barLine(task: Task, time: number): string {
+  if (task.total === undefined)
+    return join([
+      task.name,
+      task.done > 0 ? doneText(task) : "",
+      duration(time - task.startedAt),
+      valuesText(task),
+    ]);
+  const filled = Math.round((BAR_CELLS * Math.min(task.done, task.total)) / Math.max(1, task.total));
+  const cells = "█".repeat(filled) + "░".repeat(BAR_CELLS - filled);
+  return join([task.name, cells, doneText(task), valuesText(task), leftText(task, time)]);
+}
+
+function plainLine(task: Task, time: number): string {
+  return join([`${task.name}:`, doneText(task), valuesText(task), leftText(task, time)]);
+}
+
+function summary(task: Task, time: number): string {
+  return join([
+    `${task.name}:`,
+    task.done > 0 ? doneText(task) : "",
+    valuesText(task),
+    `took ${duration(time - task.startedAt)}`,
+  ]);
+}

@@ -1,0 +1,14 @@
+// Bold and dim for terminals; nothing anywhere else, nor where NO_COLOR is set (no-color.org).
+
+export interface Styles {
+  bold(text: string): string;
+  dim(text: string): string;
+  accent(text: string): string;
+}
+
+export function styles(stream: { isTTY?: boolean }, env: NodeJS.ProcessEnv = process.env): Styles {
+  const on = stream.isTTY === true && !env.NO_COLOR && env.TERM !== "dumb";
+  const wrap = (start: number, end: number) => (text: string) =>
+    on && text !== "" ? `\u001b[${start}m${text}\u001b[${end}m` : text;
+  return { bold: wrap(1, 22), dim: wrap(2, 22), accent: wrap(36, 39) };
+}
