@@ -1,0 +1,111 @@
+// Learning curves as SVG for the report: one small chart per quantity, the chosen epoch marked. Vega draws them without
+// a browser; colours are CSS variables of the page around, so that light, dark and print need no second drawing.
+
+import type { EpochRecord } from "../recommender/run-context.js";
+import { Html } from "./html.js";
+
+/** One quantity over the epochs. */
+export interface Curve {
+  readonly title: string;
+  /** The name of the quantity in `EpochRecord.values`. */
+  readonly value: string;
+}
+
+const WIDTH = 288;
+const HEIGHT = 150;
+
+/** One SVG per curve, in their order; `chosen` is the epoch whose weights were kept. */
+export async function drawCurves(
+  records: readonly EpochRecord[],
+  curves: readonly Curve[],
+  chosen: number | undefined,
+): Promise<Html[]> {
+  // Lazily: loading Vega takes a moment, and only a report needs it.
+  const [{ compile }, { parse, View }] = await Promise.all([import("vega-lite"), import("vega")]);
+  return Promise.all(
+    curves.map(async ({ value, title }) => {
+      const points = records
+        .filter((record) => Number.isFinite(record.values[value]))
+        .map((record) => ({
+          epoch: record.epoch,
+          value: record.values[value],
+          chosen: record.epoch === chosen,
+        }));
+      const values = points.map((point) => point.value);
+      const last = points.at(-1)?.epoch ?? 1;
+      const y = {
+        field: "value",
+        type: "quantitative",
+        // A constant gets a band around it; everything else the range of its own values.
+        scale: {
+          zero: Math.min(...values) >= 0 && Math.min(...values) < 0.2 * Math.max(...values),
+          nice: true,
+        },
+        axis: { title: null, tickCount: 4, format: ".4~r", minExtent: 34 },
+      } as const;
+      const onlyChosen = { filter: "datum.chosen" };
+      const { spec } = compile({
+        width: WIDTH,
+        height: HEIGHT,
+        padding: 2,
+        background: "transparent",
+        data: { values: points },
+        encoding: {
+          x: {
+            field: "epoch",
+            type: "quantitative",
+            scale: { domain: [Math.min(1, last - 1), last], nice: false },
+            axis: { title: null, tickMinStep: 1, format: "d", tickCount: 5, grid: false },
+          },
+        },
+        layer: [
+          {
+            transform: [onlyChosen],
+            mark: { type: "rule", color: "var(--accent)", strokeDash: [3, 3], opacity: 0.7 },
+          },
+          points.length > 1
+            ? {
+                encoding: { y },
+                mark: { type: "line", color: "var(--accent)", strokeWidth: 2, strokeJoin: "round" },
+              }
+            : { encoding: { y }, mark: { type: "point", color: "var(--accent)", filled: true } },
+          {
+            transform: [onlyChosen],
+            encoding: { y },
+            mark: {
+              type: "point",
+              filled: true,
+              size: 60,
+              color: "var(--accent)",
+              stroke: "var(--paper)",
+              strokeWidth: 2,
+              opacity: 1,
+            },
+          },
+        ],
+        config: {
+          view: { stroke: null },
+          font: "inherit",
+          axis: {
+            labelColor: "var(--muted)",
+            labelFontSize: 11,
+            gridColor: "var(--rule)",
+            domain: false,
+            ticks: false,
+            labelPadding: 6,
+          },
+        },
+      });
+      const svg = await new View(parse(spec), { renderer: "none" }).toSVG();
+      return new Html(accessible(svg, `${title} by epoch`));
+    }),
+  );
+}
+
+/** The drawing as one labelled image that grows with the page; the title is ours, so it needs no escaping. */
+function accessible(svg: string, label: string): string {
+  return svg.replace(
+    /^<svg [^>]*viewBox="([^"]*)"[^>]*>/,
+    `<svg viewBox="$1" role="img" aria-label="${label}">`,
+  );
+}
