@@ -3,6 +3,7 @@
 // `foldin --help` stays fast), throws `UserError` for bad input, and prints through the context alone.
 
 import type { Command } from "commander";
+import { UserError } from "../core/errors.js";
 import type { ProgressListener } from "../core/progress.js";
 import { createProgress } from "./progress.js";
 import { styles } from "./style.js";
@@ -42,4 +43,11 @@ export function createContext(
     width: stdout.isTTY ? stdout.columns : undefined,
     close: progress.close,
   };
+}
+
+/** The value of an option that must be given; checked here and not by commander, which would hide a mistyped option behind it. */
+export function required(value: string | undefined, option: string, what: string): string {
+  if (value === undefined || value === "")
+    throw new UserError({ problem: `option '${option}' is missing`, remedy: `Give ${what}` });
+  return value;
 }

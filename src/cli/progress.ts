@@ -170,14 +170,10 @@ function barLine(task: Task, time: number): string {
 }
 
 function plainLine(task: Task, time: number): string {
-  return join([`${task.name}:`, doneText(task), valuesText(task), leftText(task, time)]);
+  return `${task.name}: ${join([doneText(task), valuesText(task), leftText(task, time)])}`;
 }
 
 function summary(task: Task, time: number): string {
-  return join([
-    `${task.name}:`,
-    task.done > 0 ? doneText(task) : "",
-    valuesText(task),
-    `took ${duration(time - task.startedAt)}`,
-  ]);
+  const done = task.done > 0 ? doneText(task) : "";
+  return `${task.name}: ${join([done, valuesText(task), `took ${duration(time - task.startedAt)}`])}`;
 }

@@ -7,7 +7,8 @@ import { drawCurves } from "./learning-curves.js";
 
 export interface Estimate {
   readonly mean: number;
-  readonly standardError: number;
+  /** Absent for what is no mean over users (coverage). */
+  readonly standardError?: number;
 }
 
 /** One option of the algorithm, as used and as it would have been. */
@@ -102,9 +103,15 @@ ${shown.map(
   ({
     name,
     test,
-  }) => html`<div><span class="figure">${test?.mean.toFixed(4)}</span><span class="label">${metricLabel(name)} <span class="error">± ${test?.standardError.toFixed(4)}</span></span></div>
+  }) => html`<div><span class="figure">${test?.mean.toFixed(4)}</span><span class="label">${metricLabel(name)} ${error(test)}</span></div>
 `,
 )}</section>`;
+}
+
+function error(estimate: Estimate | undefined): Html | undefined {
+  return estimate?.standardError === undefined
+    ? undefined
+    : html`<span class="error">± ${estimate.standardError.toFixed(4)}</span>`;
 }
 
 function what({ dataset, seed, engine, seconds, epochs, chosenEpoch }: Report): Html {
@@ -165,9 +172,7 @@ ${curves.map(
 function ranking({ metrics }: Report): Html {
   if (metrics.length === 0) return html``;
   const cell = (estimate: Estimate | undefined) =>
-    estimate
-      ? html`<td>${estimate.mean.toFixed(4)} <span class="error">± ${estimate.standardError.toFixed(4)}</span></td>`
-      : html`<td>–</td>`;
+    estimate ? html`<td>${estimate.mean.toFixed(4)} ${error(estimate)}</td>` : html`<td>–</td>`;
   return html`<section>
 <h2>How well it ranks</h2>
 <table class="ranking">

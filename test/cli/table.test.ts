@@ -1,0 +1,56 @@
+import { describe, expect, it } from "vitest";
+import { clip, displayWidth, duration, number, plural, table, wrap } from "../../src/cli/table.js";
+
+describe("tables", () => {
+  it("align by what a terminal shows, not by code units", () => {
+    const text = table(
+      [{ heading: "title" }, { heading: "n", align: "right" }],
+      [
+        ["七人の侍", "9"],
+        ["Ame\u0301lie", "10"],
+        ["\u001b[1mBold\u001b[22m", "100"],
+      ],
+    );
+    expect(text.split("\n")).toEqual([
+      "title       n",
+      "七人の侍    9",
+      "Ame\u0301lie     10",
+      "\u001b[1mBold\u001b[22m      100",
+    ]);
+  });
+
+  it("leave out a row of empty headings", () => {
+    expect(table([{ heading: "" }, { heading: "" }], [["a", "b"]])).toBe("a  b");
+  });
+});
+
+describe("texts", () => {
+  it("are cut with an ellipsis inside the width asked for", () => {
+    expect(clip("Seven Samurai", 13)).toBe("Seven Samurai");
+    expect(clip("Seven Samurai", 7)).toBe("Seven…");
+    expect(displayWidth(clip("七人の侍", 6))).toBeLessThanOrEqual(6);
+  });
+
+  it("wrap at blanks", () => {
+    expect(wrap("one two three", 7)).toEqual(["one two", "three"]);
+  });
+});
+
+describe("numbers", () => {
+  it("are short and without exponents at everyday sizes", () => {
+    expect([365.2341, 0.2, 0.00123456, 0, 1e-7, 12345678, Number.NaN].map(number)).toEqual([
+      "365.2",
+      "0.2",
+      "0.001235",
+      "0",
+      "1.00e-7",
+      "1.23e+7",
+      "NaN",
+    ]);
+  });
+
+  it("name their unit", () => {
+    expect([plural(1, "epoch"), plural(20000, "user")]).toEqual(["1 epoch", "20,000 users"]);
+    expect([0.44, 59.7, 200, 7500].map(duration)).toEqual(["0.4 s", "1 min 0 s", "3 min 20 s", "2 h 5 min"]);
+  });
+});
