@@ -26,8 +26,8 @@ export interface Checkpoint {
   readonly loop: JsonObject;
   /** The model's changing tensors (weights, moments). */
   readonly state: NamedTensors;
-  /** The best model so far, where there is one. */
-  readonly best: ModelFiles | undefined;
+  /** The best model so far, where there is one; its items are the dataset's. */
+  readonly best: Omit<ModelFiles, "items"> | undefined;
 }
 
 /** Where checkpoints go; a run folder provides one, and so may a test. */

@@ -1,0 +1,29 @@
+// "Did you mean ...?": the known name that a mistyped one is nearest to.
+
+import { distance } from "fastest-levenshtein";
+
+/** The nearest of the known names, where one is near enough (at most a third of the letters differ, or it contains the other). */
+export function nearestName(typed: string, known: Iterable<string>): string | undefined {
+  const wanted = typed.toLowerCase();
+  let best: string | undefined;
+  let bestDistance = Infinity;
+  for (const name of known) {
+    const candidate = name.toLowerCase();
+    const contained = wanted.length >= 3 && (candidate.includes(wanted) || wanted.includes(candidate));
+    const far = distance(wanted, candidate);
+    const limit = contained
+      ? Infinity
+      : Math.max(1, Math.floor(Math.max(wanted.length, candidate.length) / 3));
+    if (far <= limit && far < bestDistance) {
+      best = name;
+      bestDistance = far;
+    }
+  }
+  return best;
+}
+
+/** `Did you mean "x"?`, or the list of what is known. */
+export function suggestion(typed: string, known: readonly string[]): string {
+  const nearest = nearestName(typed, known);
+  return nearest === undefined ? `Known: ${known.join(", ")}.` : `Did you mean "${nearest}"?`;
+}

@@ -1,0 +1,128 @@
+// Judges a recommender on held-out users: fold in, mask the fold-in items, rank, compare with what was held out. Only
+// lists of the top k exist, a few hundred users at a time; the values of every user are kept, for tests of significance.
+
+import { NO_ITEM } from "../compute/engine.js";
+import { throwIfAborted, UserError } from "../core/errors.js";
+import type { ProgressListener } from "../core/progress.js";
+import type { Dataset, HeldOutSplit } from "../data/dataset.js";
+import type { Recommender } from "../recommender/recommender.js";
+import { rowIndices, takeRows } from "../sparse/csr.js";
+import { defaultMetrics, type Metric, parseMetric } from "./metrics.js";
+
+/** The mean over users; coverage is no mean and has no standard error. */
+export interface MetricValue {
+  mean: number;
+  /** Standard deviation over users (ddof 0) / sqrt(users). */
+  standardError?: number;
+}
+
+export interface Evaluation {
+  algorithm: string;
+  /** Users judged: those with at least one held-out item. */
+  users: number;
+  /** Users left out because nothing of theirs was held out. */
+  skipped: number;
+  /** By name, in the order asked for. */
+  metrics: Record<string, MetricValue>;
+  /** The rows of the split that were judged, ascending. */
+  rows: Uint32Array;
+  /** By name, the value of each judged user, in the order of `rows`; not for coverage. */
+  perUser: Record<string, Float64Array>;
+}
+
+export interface EvaluateOptions {
+  /** Names such as "ndcg@100". Default ndcg@100, recall@20, recall@50. */
+  metrics?: readonly string[];
+  signal?: AbortSignal;
+  progress?: ProgressListener;
+}
+
+/** Users whose lists are made at one time. */
+const USERS_PER_BATCH = 2000;
+
+/**
+ * Judges a recommender on the test users of a dataset (or on the validation users: `on`). Throws UserError for an
+ * unknown metric, where the model's catalogue is not the dataset's, and where no user has held-out items.
+ */
+export async function evaluate(
+  recommender: Recommender,
+  dataset: Dataset,
+  { on = "test", ...options }: EvaluateOptions & { on?: "test" | "validation" } = {},
+): Promise<Evaluation> {
+  const { ids } = recommender.items;
+  if (ids.length !== dataset.items.size || !ids.every((id, index) => id === dataset.items.ids[index]))
+    throw new UserError({
+      place: dataset.name,
+      problem: `its ${dataset.items.size} items are not the ${ids.length} items that the model was trained on`,
+      remedy: "Judge a model on the dataset it was trained on",
+    });
+  const evaluation = await evaluateSplit(recommender, dataset[on], options);
+  if (evaluation.users === 0)
+    throw new UserError({
+      place: dataset.name,
+      problem: `none of its ${evaluation.skipped} ${on} users has a held-out item, so there is nothing to judge`,
+      remedy: "Prepare the dataset with more held-out users",
+    });
+  return evaluation;
+}
+
+/** Judges a recommender on held-out users whose matrices have the model's items as columns. Throws UserError for an unknown metric. */
+export async function evaluateSplit(
+  recommender: Recommender,
+  split: HeldOutSplit,
+  { metrics: names = defaultMetrics, signal, progress }: EvaluateOptions = {},
+): Promise<Evaluation> {
+  const metrics = [...new Map(names.map(parseMetric).map((metric) => [metric.name, metric])).values()];
+  const depth = Math.max(1, ...metrics.map((metric) => metric.k));
+  const { foldIn, heldOut } = split;
+  const catalogue = recommender.items.size;
+  const rows = Uint32Array.from({ length: heldOut.rows }, (_, row) => row).filter(
+    (row) => heldOut.offsets[row + 1] > heldOut.offsets[row],
+  );
+  const judged = metrics.filter((metric) => metric.ofUser !== undefined);
+  const perUser = Object.fromEntries(judged.map(({ name }) => [name, new Float64Array(rows.length)]));
+  /** Per item, the best rank (from 0) at which any user saw it. */
+  const bestRank = new Uint32Array(catalogue).fill(NO_ITEM);
+  const isHeldOut = new Uint8Array(catalogue);
+  const hits = new Uint8Array(Math.min(depth, catalogue));
+
+  const task = "evaluate";
+  progress?.({ type: "start", task, total: rows.length, unit: "users" });
+  for (let first = 0; first < rows.length; first += USERS_PER_BATCH) {
+    throwIfAborted(signal);
+    const batch = rows.subarray(first, first + USERS_PER_BATCH);
+    const histories = takeRows(foldIn, batch);
+    const best = await recommender.score(histories).topK(depth, histories);
+    for (let b = 0; b < batch.length; b++) {
+      const truth = rowIndices(heldOut, batch[b]);
+      for (const item of truth) isHeldOut[item] = 1;
+      for (let rank = 0; rank < best.k; rank++) {
+        const item = best.items[b * best.k + rank];
+        hits[rank] = item === NO_ITEM ? 0 : isHeldOut[item];
+        if (item !== NO_ITEM && rank < bestRank[item]) bestRank[item] = rank;
+      }
+      for (const { name, ofUser } of judged) perUser[name][first + b] = ofUser?.(hits, truth.length) ?? 0;
+      for (const item of truth) isHeldOut[item] = 0;
+    }
+    progress?.({ type: "advance", task, done: first + batch.length });
+  }
+  progress?.({ type: "end", task });
+
+  const summary = ({ name, k, ofUser }: Metric): MetricValue =>
+    ofUser ? meanOf(perUser[name]) : { mean: bestRank.filter((rank) => rank < k).length / catalogue };
+  return {
+    algorithm: recommender.algorithm,
+    users: rows.length,
+    skipped: heldOut.rows - rows.length,
+    metrics: Object.fromEntries(metrics.map((metric) => [metric.name, summary(metric)])),
+    rows,
+    perUser,
+  };
+}
+
+/** Mean and standard error (ddof 0). NaN of nothing. */
+function meanOf(values: Float64Array): MetricValue {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+  return { mean, standardError: Math.sqrt(variance / values.length) };
+}

@@ -1,0 +1,93 @@
+// Ranking metrics of one user's list against what was held out, by name: "ndcg@100". With T the held-out set, n = |T|,
+// and hit_r = 1 where the item at rank r (from 1; fold-in items removed from the ranking) is in T:
+//
+//   recall@k        sum_{r<=k} hit_r / min(k, n)         Liang et al. 2018 (so recall@5 may exceed recall@20)
+//   recall-plain@k  sum_{r<=k} hit_r / n                 the CTR/CDL/CVAE line, RecBole, LensKit
+//   ndcg@k          sum_{r<=k} hit_r / log2(r+1)  over  sum_{r<=min(n,k)} 1 / log2(r+1)
+//   precision@k     sum_{r<=k} hit_r / k
+//   map@k           sum_{r<=k} hit_r precision@r / min(k, n)
+//   mrr@k           1 / rank of the first hit, 0 without one
+//   hit-rate@k      1 with any hit, else 0
+//   coverage@k      the share of the catalogue that is in at least one user's top k (no value per user)
+
+import { UserError } from "../core/errors.js";
+import { suggestion } from "../core/nearest.js";
+
+/** A metric of one user: `hits[r]` is 1 where the item of rank r + 1 was held out, n >= 1 items were held out. */
+type UserMetric = (hits: Uint8Array, k: number, n: number) => number;
+
+const perUser = {
+  recall: (hits, k, n) => count(hits, k) / Math.min(k, n),
+  "recall-plain": (hits, k, n) => count(hits, k) / n,
+  ndcg(hits, k, n) {
+    let gain = 0;
+    for (let r = 0; r < Math.min(k, hits.length); r++) if (hits[r]) gain += discount(r);
+    return gain / idealGain(Math.min(n, k));
+  },
+  precision: (hits, k) => count(hits, k) / k,
+  map(hits, k, n) {
+    let found = 0;
+    let sum = 0;
+    for (let r = 0; r < Math.min(k, hits.length); r++) if (hits[r]) sum += ++found / (r + 1);
+    return sum / Math.min(k, n);
+  },
+  mrr(hits, k) {
+    const first = hits.subarray(0, k).indexOf(1);
+    return first < 0 ? 0 : 1 / (first + 1);
+  },
+  "hit-rate": (hits, k) => (hits.subarray(0, k).includes(1) ? 1 : 0),
+} satisfies Record<string, UserMetric>;
+
+/** The names of all metrics, without their `@k`. */
+export const metricNames: readonly string[] = [...Object.keys(perUser), "coverage"];
+
+/** What is reported where nobody asks for anything else. */
+export const defaultMetrics: readonly string[] = ["ndcg@100", "recall@20", "recall@50"];
+
+/** A metric at a depth; `ofUser` is absent for coverage, which is no mean over users. */
+export interface Metric {
+  /** "ndcg@100" */
+  readonly name: string;
+  readonly k: number;
+  /** `hits[r]` is 1 where the item of rank r + 1 was held out (at least k ranks, or all there are); n >= 1 items were held out. */
+  readonly ofUser: ((hits: Uint8Array, n: number) => number) | undefined;
+}
+
+/** Parses "ndcg@100". Throws UserError, with the nearest name, where it is no metric. */
+export function parseMetric(text: string): Metric {
+  const [, name, depth] = /^([^@]*)@?(.*)$/.exec(text.trim().toLowerCase()) ?? [];
+  if (!metricNames.includes(name))
+    throw new UserError({
+      place: "metric",
+      problem: `"${text}" is unknown`,
+      expected: `one of ${metricNames.map((known) => `${known}@k`).join(", ")}`,
+      remedy: suggestion(name, metricNames),
+    });
+  const k = Number(depth);
+  if (!/^\d+$/.test(depth) || k < 1)
+    throw new UserError({
+      place: "metric",
+      problem: `"${text}" lacks a depth`,
+      expected: `a whole number from 1 after the @, as in ${name}@${name === "ndcg" ? 100 : 20}`,
+    });
+  const ofUser = (perUser as Record<string, UserMetric>)[name];
+  return { name: `${name}@${k}`, k, ofUser: ofUser && ((hits, n) => ofUser(hits, k, n)) };
+}
+
+function count(hits: Uint8Array, k: number): number {
+  let found = 0;
+  for (let r = 0; r < Math.min(k, hits.length); r++) found += hits[r];
+  return found;
+}
+
+/** 1 / log2(rank + 1) for rank r + 1. */
+function discount(r: number): number {
+  return 1 / Math.log2(r + 2);
+}
+
+const idealGains = [0];
+/** The discounted gain of `hits` hits at the first ranks. */
+function idealGain(hits: number): number {
+  for (let r = idealGains.length - 1; r < hits; r++) idealGains.push(idealGains[r] + discount(r));
+  return idealGains[hits];
+}

@@ -1,0 +1,26 @@
+// The models by name. Each is imported only when it is asked for; the CLI, sweeps and the conformance test read this list,
+// so a model is added by writing its file and naming it here.
+
+import { UserError } from "../core/errors.js";
+import { suggestion } from "../core/nearest.js";
+import type { Algorithm } from "../recommender/algorithm.js";
+
+// An algorithm's options have passed `parseOptions` before they reach `fit`, so one list holds all kinds of algorithms.
+const algorithms: Record<string, () => Promise<Algorithm>> = {
+  popularity: async () => (await import("./popularity.js")).popularity,
+};
+
+/** The registered names, in the order in which they are shown. */
+export const algorithmNames: readonly string[] = Object.keys(algorithms);
+
+/** The algorithm of a name. Throws UserError, with the nearest name, where there is none. */
+export async function findAlgorithm(name: string): Promise<Algorithm> {
+  if (!Object.hasOwn(algorithms, name))
+    throw new UserError({
+      place: "model",
+      problem: `"${name}" is unknown`,
+      expected: `one of ${algorithmNames.join(", ")}`,
+      remedy: suggestion(name, algorithmNames),
+    });
+  return algorithms[name]();
+}

@@ -1,0 +1,95 @@
+// A model on disk: all that serving needs, in a folder that appears whole or not at all.
+//   config.json        formatVersion, algorithm, and what the algorithm needs to rebuild the model
+//   model.safetensors  the weights
+//   items.json         the items' ids and titles, in the order of the model's columns
+
+import { open, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { UserError } from "../core/errors.js";
+import type { JsonObject } from "../core/json.js";
+import { Vocabulary } from "../data/vocabulary.js";
+import type { ModelFiles } from "./recommender.js";
+import { readSafetensors, writeSafetensors } from "./safetensors.js";
+
+/** What this version writes, and the newest that it reads. */
+export const MODEL_FORMAT_VERSION = 1;
+
+const configSchema = z.object({
+  formatVersion: z.int(),
+  algorithm: z.string(),
+  config: z.record(z.string(), z.json()) as z.ZodType<JsonObject>,
+});
+const itemsSchema = z.object({
+  ids: z.array(z.string()),
+  titles: z.array(z.string().nullable()).nullable(),
+});
+
+/** Writes a model into an existing empty folder; `writeFolderWhole` around it makes it appear at once. */
+export async function writeModelFiles(folder: string, files: ModelFiles): Promise<void> {
+  const { algorithm, config, tensors, items } = files;
+  const file = await open(join(folder, "model.safetensors"), "w");
+  try {
+    await writeSafetensors(file, tensors);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await writeFile(
+    join(folder, "items.json"),
+    `${JSON.stringify({ ids: items.ids, titles: items.titles ?? null })}\n`,
+  );
+  const head: z.input<typeof configSchema> = { formatVersion: MODEL_FORMAT_VERSION, algorithm, config };
+  await writeFile(join(folder, "config.json"), `${JSON.stringify(head, null, 2)}\n`);
+}
+
+/** Reads a model folder. Throws UserError, naming the file, where one is missing, damaged, or of a newer format. */
+export async function readModelFiles(folder: string): Promise<ModelFiles> {
+  const configPath = join(folder, "config.json");
+  const version = z.object({ formatVersion: z.int() }).safeParse(await readJson(configPath));
+  if (version.success && version.data.formatVersion > MODEL_FORMAT_VERSION)
+    throw new UserError({
+      place: configPath,
+      problem: `the model has format ${version.data.formatVersion}, newer than this foldin understands`,
+      expected: `at most ${MODEL_FORMAT_VERSION}`,
+      remedy: "Update foldin",
+    });
+  const { algorithm, config } = parsed(configSchema, await readJson(configPath), configPath);
+  const itemsPath = join(folder, "items.json");
+  const { ids, titles } = parsed(itemsSchema, await readJson(itemsPath), itemsPath);
+  if (titles && titles.length !== ids.length) throw damaged(itemsPath, "it has not as many titles as ids");
+  if (new Set(ids).size !== ids.length) throw damaged(itemsPath, "an id stands in it twice");
+  const { tensors } = await readSafetensors(join(folder, "model.safetensors"));
+  return { algorithm, config, tensors, items: new Vocabulary(ids, titles ?? undefined) };
+}
+
+async function readJson(path: string): Promise<unknown> {
+  const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    throw new UserError({
+      place: path,
+      problem: cause.code === "ENOENT" ? "no such file" : `cannot be read (${cause.code})`,
+      expected: "a model folder, as foldin train writes it",
+      cause,
+    });
+  });
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw damaged(path, "it is not JSON");
+  }
+}
+
+function parsed<T>(schema: z.ZodType<T>, value: unknown, path: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw damaged(path, `${issue.path.join(".") || "it"}: ${issue.message}`);
+}
+
+function damaged(path: string, problem: string): UserError {
+  return new UserError({
+    place: path,
+    problem: `is no part of a sound model folder: ${problem}`,
+    remedy: "Train again",
+  });
+}

@@ -1,0 +1,155 @@
+// The safetensors format (github.com/huggingface/safetensors): 8 bytes header length (little endian), a JSON header
+// { name: { dtype, shape, data_offsets } }, the tensors' bytes. Read with every number checked against the size of the
+// file before anything is allocated, because a model file may come from a stranger. Three dtypes: F32, F64, U32.
+
+import { type FileHandle, open } from "node:fs/promises";
+import { UserError } from "../core/errors.js";
+import type { HostTensor, NamedTensors } from "./recommender.js";
+
+/** A header larger than this is refused (the format's own limit). */
+const MAX_HEADER_BYTES = 100_000_000;
+/** One read or write call moves at most this much. */
+const CHUNK_BYTES = 1 << 28;
+
+const littleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
+
+/** What a safetensors file holds: tensors, and text under names of the writer's choice. */
+export interface TensorFile {
+  tensors: NamedTensors;
+  metadata: Record<string, string>;
+}
+
+/** Writes all tensors (names sorted, so that equal tensors make equal files) to an open file. */
+export async function writeSafetensors(
+  file: FileHandle,
+  tensors: NamedTensors,
+  metadata: Record<string, string> = {},
+): Promise<void> {
+  requireLittleEndian();
+  const names = Object.keys(tensors).sort();
+  const header: [string, unknown][] = [["__metadata__", { format: "foldin", ...metadata }]];
+  let end = 0;
+  for (const name of names) {
+    const { shape, data } = tensors[name];
+    if (shape.reduce((product, size) => product * size, 1) !== data.length)
+      throw new RangeError(`safetensors: "${name}" has shape [${shape}] but ${data.length} elements`);
+    header.push([name, { dtype: dtypeOf(data), shape, data_offsets: [end, end + data.byteLength] }]);
+    end += data.byteLength;
+  }
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
+  // Padded with spaces so that the tensors start at a multiple of 8.
+  const prefix = new Uint8Array(8 + Math.ceil(json.length / 8) * 8).fill(0x20);
+  new DataView(prefix.buffer).setBigUint64(0, BigInt(prefix.length - 8), true);
+  prefix.set(json, 8);
+  await writeAll(file, prefix);
+  for (const name of names) {
+    const { data } = tensors[name];
+    await writeAll(file, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+}
+
+/** Reads a whole file. Throws UserError, naming the file, where it is not a sound safetensors file. */
+export async function readSafetensors(path: string): Promise<TensorFile> {
+  requireLittleEndian();
+  const damaged = (problem: string) =>
+    new UserError({
+      place: path,
+      problem: `is not a sound safetensors file: ${problem}`,
+      remedy: "Copy or train it again",
+    });
+  const file = await open(path, "r").catch((cause: NodeJS.ErrnoException) => {
+    throw new UserError({ place: path, problem: `cannot be read (${cause.code})`, cause });
+  });
+  try {
+    const { size } = await file.stat();
+    if (size < 8) throw damaged(`it has only ${size} bytes`);
+    const lengthBytes = new Uint8Array(8);
+    await readAll(file, lengthBytes, 0);
+    const headerLength = Number(new DataView(lengthBytes.buffer).getBigUint64(0, true));
+    if (headerLength > MAX_HEADER_BYTES || headerLength > size - 8)
+      throw damaged(`its header claims ${headerLength} bytes, the file has ${size}`);
+    const headerBytes = new Uint8Array(headerLength);
+    await readAll(file, headerBytes, 8);
+    let header: unknown;
+    try {
+      header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(headerBytes));
+    } catch {
+      throw damaged("its header is not JSON");
+    }
+    if (!isObject(header)) throw damaged("its header is not a JSON object");
+    const { __metadata__: metadata = {}, ...entries } = header;
+    if (!isObject(metadata) || !Object.values(metadata).every((value) => typeof value === "string"))
+      throw damaged("its metadata is not text");
+
+    const start = 8 + headerLength;
+    const described = Object.entries(entries).map(([name, entry]) => {
+      const checked = checkEntry(entry);
+      if (!checked) throw damaged(`the header's entry of tensor "${name}" makes no sense`);
+      return { name, ...checked };
+    });
+    described.sort((a, b) => a.from - b.from || a.to - b.to);
+    let end = 0;
+    for (const { name, from, to } of described) {
+      if (from !== end) throw damaged(`tensor "${name}" does not start where the one before it ends`);
+      end = to;
+    }
+    if (start + end !== size) throw damaged(`its tensors need ${start + end} bytes, the file has ${size}`);
+
+    const tensors: [string, HostTensor][] = [];
+    for (const { name, dtype, shape, from, to } of described) {
+      const bytes = new Uint8Array(to - from);
+      await readAll(file, bytes, start + from);
+      const data = new ARRAYS[dtype](bytes.buffer);
+      tensors.push([name, { shape, data }]);
+    }
+    return { tensors: Object.fromEntries(tensors), metadata: metadata as Record<string, string> };
+  } finally {
+    await file.close();
+  }
+}
+
+const ARRAYS = { F32: Float32Array, F64: Float64Array, U32: Uint32Array } as const;
+type Dtype = keyof typeof ARRAYS;
+
+function dtypeOf(data: HostTensor["data"]): Dtype {
+  return data instanceof Float32Array ? "F32" : data instanceof Float64Array ? "F64" : "U32";
+}
+
+/** A header entry whose shape, type and place agree, or undefined. */
+function checkEntry(entry: unknown): { dtype: Dtype; shape: number[]; from: number; to: number } | undefined {
+  if (!isObject(entry)) return undefined;
+  const { dtype, shape, data_offsets: offsets } = entry;
+  if (typeof dtype !== "string" || !Object.hasOwn(ARRAYS, dtype)) return undefined;
+  if (!isSizes(shape) || shape.length > 8 || !isSizes(offsets) || offsets.length !== 2) return undefined;
+  const bytes = shape.reduce((product, size) => product * size, ARRAYS[dtype as Dtype].BYTES_PER_ELEMENT);
+  if (!Number.isSafeInteger(bytes) || offsets[1] - offsets[0] !== bytes) return undefined;
+  return { dtype: dtype as Dtype, shape, from: offsets[0], to: offsets[1] };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isSizes(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
+}
+
+function requireLittleEndian(): void {
+  if (!littleEndian) throw new Error("safetensors files are read and written on little-endian machines only");
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, at, Math.min(CHUNK_BYTES, bytes.length - at), null);
+    at += bytesWritten;
+  }
+}
+
+async function readAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    const length = Math.min(CHUNK_BYTES, bytes.length - at);
+    const { bytesRead } = await file.read(bytes, at, length, position + at);
+    if (bytesRead === 0) throw new Error("the file became shorter while it was read");
+    at += bytesRead;
+  }
+}

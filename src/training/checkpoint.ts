@@ -1,0 +1,93 @@
+// Checkpoints on disk: one safetensors file that holds the loop's memory (as text), the model's changing tensors and the
+// best model so far. One file, written beside and renamed, so that a kill at any moment leaves the old one or the new one.
+
+import { mkdir, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { writeFileWhole } from "../core/atomic-file.js";
+import { UserError } from "../core/errors.js";
+import type { JsonObject } from "../core/json.js";
+import type { NamedTensors } from "../recommender/recommender.js";
+import type { Checkpoint, CheckpointStore } from "../recommender/run-context.js";
+import { readSafetensors, writeSafetensors } from "../recommender/safetensors.js";
+
+const FORMAT_VERSION = 1;
+
+const jsonObject = z.record(z.string(), z.json()) as z.ZodType<JsonObject>;
+const headSchema = z.object({
+  formatVersion: z.number(),
+  epoch: z.int().min(0),
+  loop: jsonObject,
+  best: z.object({ algorithm: z.string(), config: jsonObject }).nullable(),
+});
+
+export interface FileCheckpoints extends CheckpointStore {
+  /** Removes the stored checkpoint, where there is one. */
+  clear(): Promise<void>;
+}
+
+/** Keeps one checkpoint in a folder (made when needed); `everySeconds` as in `CheckpointStore`, default 30. */
+export function fileCheckpoints(folder: string, { everySeconds = 30 } = {}): FileCheckpoints {
+  const path = join(folder, "checkpoint.safetensors");
+  return {
+    everySeconds,
+
+    async load() {
+      if (!(await stat(path).catch(() => undefined))) return undefined;
+      const { tensors, metadata } = await readSafetensors(path);
+      const damaged = (problem: string) =>
+        new UserError({
+          place: path,
+          problem: `is no checkpoint that can be resumed: ${problem}`,
+          remedy: "Train again into another folder",
+        });
+      let parsed: unknown;
+      try {
+        parsed = JSON.parse(metadata.checkpoint ?? "null");
+      } catch {
+        throw damaged("its head is not JSON");
+      }
+      const head = headSchema.safeParse(parsed);
+      if (!head.success) throw damaged("its head is not a checkpoint's");
+      if (head.data.formatVersion > FORMAT_VERSION)
+        throw damaged(`its format ${head.data.formatVersion} is newer than this foldin's ${FORMAT_VERSION}`);
+      const { epoch, loop, best } = head.data;
+      return {
+        epoch,
+        loop,
+        state: withPrefix(tensors, "state/"),
+        best: best ? { ...best, tensors: withPrefix(tensors, "best/") } : undefined,
+      };
+    },
+
+    async save({ epoch, loop, state, best }: Checkpoint) {
+      await mkdir(folder, { recursive: true });
+      const head: z.input<typeof headSchema> = {
+        formatVersion: FORMAT_VERSION,
+        epoch,
+        loop,
+        best: best ? { algorithm: best.algorithm, config: best.config } : null,
+      };
+      const tensors = { ...prefixed(state, "state/"), ...prefixed(best?.tensors ?? {}, "best/") };
+      await writeFileWhole(path, (file) =>
+        writeSafetensors(file, tensors, { checkpoint: JSON.stringify(head) }),
+      );
+    },
+
+    async clear() {
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function prefixed(tensors: NamedTensors, prefix: string): NamedTensors {
+  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [prefix + name, tensor]));
+}
+
+function withPrefix(tensors: NamedTensors, prefix: string): NamedTensors {
+  return Object.fromEntries(
+    Object.entries(tensors)
+      .filter(([name]) => name.startsWith(prefix))
+      .map(([name, tensor]) => [name.slice(prefix.length), tensor]),
+  );
+}

@@ -1,0 +1,19 @@
+// Which epoch was the best by the validation metric, and whether it is time to give up on a better one.
+
+export interface Progress {
+  /** The best value so far; absent before the first. */
+  bestValue?: number;
+  /** The epoch of the best value, from 1; 0 before the first. */
+  bestEpoch: number;
+}
+
+/** The record after an epoch: a value must be strictly better to become the best. */
+export function withEpoch(progress: Progress, epoch: number, value: number): Progress {
+  const better = progress.bestValue === undefined || value > progress.bestValue;
+  return better ? { bestValue: value, bestEpoch: epoch } : progress;
+}
+
+/** True once `patience` epochs have passed since the best one; without patience, never. */
+export function shouldStop(progress: Progress, epoch: number, patience: number | undefined): boolean {
+  return patience !== undefined && progress.bestEpoch > 0 && epoch - progress.bestEpoch >= patience;
+}

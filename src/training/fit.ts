@@ -1,0 +1,140 @@
+// The one training loop: users reshuffled each epoch, the best epoch chosen by validation NDCG@100 and its weights restored,
+// early stopping, checkpoints. Everything random is named by (seed, epoch or update), so a run that was killed at any moment
+// and resumed ends with the weights of the uninterrupted run, byte for byte.
+
+import { throwIfAborted } from "../core/errors.js";
+import type { JsonObject } from "../core/json.js";
+import { permutation, streamOf } from "../core/philox.js";
+import type { Dataset } from "../data/dataset.js";
+import { evaluateSplit } from "../evaluation/evaluate.js";
+import type { Algorithm } from "../recommender/algorithm.js";
+import type { ModelFiles, Recommender } from "../recommender/recommender.js";
+import type { EpochRecord, RunContext } from "../recommender/run-context.js";
+import { DivergedError, requireFinite } from "./divergence.js";
+import { type Progress, shouldStop, withEpoch } from "./early-stopping.js";
+import { identityOf, requireSameRun } from "./identity.js";
+import type { Trainable } from "./trainable.js";
+
+/** The metric that selects the epoch, in every paper of this family. */
+export const SELECTION_METRIC = "ndcg@100";
+
+export interface Training<Options> {
+  readonly algorithm: Algorithm<Options>;
+  readonly options: Options;
+  readonly dataset: Dataset;
+  /** Disposed of by `fit`, also where it fails. */
+  readonly trainable: Trainable;
+  readonly epochs: number;
+  /** Stop after this many epochs without a better validation NDCG@100; unset = never. */
+  readonly patience?: number;
+}
+
+/** What the loop remembers from one epoch to the next. */
+interface LoopState extends Progress {
+  epoch: number;
+  updates: number;
+}
+
+/**
+ * Trains to the end and returns the model of the best epoch (of the last one where there is nothing to validate on).
+ * Progress is the task "train" in epochs; `done` has a fraction within an epoch. Throws DivergedError where the loss or a
+ * weight is no longer finite, AbortedError on the run's signal, UserError where the stored checkpoint is another run's.
+ */
+export async function fit<Options>(training: Training<Options>, run: RunContext): Promise<Recommender> {
+  const { trainable } = training;
+  try {
+    const best = await train(training, run);
+    return await training.algorithm.restore({ ...best, items: training.dataset.items }, run);
+  } finally {
+    // What was queued still uses the weights; a failure of it has been reported by whoever awaited it.
+    await run.engine.finished().catch(() => {});
+    trainable.dispose();
+  }
+}
+
+async function train<Options>(
+  training: Training<Options>,
+  run: RunContext,
+): Promise<Omit<ModelFiles, "items">> {
+  const { algorithm, options, dataset, trainable, epochs, patience } = training;
+  const { seed, progress, signal, checkpoints } = run;
+  const identity = checkpoints ? identityOf(algorithm.name, options, dataset, run) : {};
+  const validates = dataset.validation.heldOut.indices.length > 0;
+
+  let loop: LoopState = { epoch: 0, updates: 0, bestEpoch: 0 };
+  let best: Omit<ModelFiles, "items"> | undefined;
+  const resumed = await checkpoints?.load();
+  if (resumed) {
+    requireSameRun(resumed.loop.identity as JsonObject, identity);
+    loop = resumed.loop.state as unknown as LoopState;
+    best = resumed.best;
+    trainable.loadState(resumed.state);
+    progress?.({ type: "note", text: `resuming after epoch ${loop.epoch} of ${epochs}` });
+  }
+
+  let lastSaved = performance.now();
+  const task = "train";
+  progress?.({ type: "start", task, total: epochs, unit: "epochs" });
+  while (loop.epoch < epochs && !shouldStop(loop, loop.epoch, patience)) {
+    throwIfAborted(signal);
+    const number = loop.epoch + 1;
+    const started = performance.now();
+    const { updates, values } = await trainable.epoch({
+      number,
+      order: permutation(seed, number, streamOf("order of users"), dataset.train.rows),
+      updates: loop.updates,
+      signal,
+      onProgress: (share, values) =>
+        progress?.({ type: "advance", task, done: number - 1 + Math.min(share, 0.999), values }),
+    });
+    if (!Number.isFinite(values.loss))
+      throw new DivergedError(`the loss became ${values.loss} in epoch ${number}`);
+    const trained = performance.now();
+
+    let shown = values;
+    let judged: Progress = loop;
+    if (validates) {
+      const { metrics } = await evaluateSplit(trainable.recommender(), dataset.validation, {
+        metrics: [SELECTION_METRIC],
+        signal,
+      });
+      const value = metrics[SELECTION_METRIC].mean;
+      judged = withEpoch(loop, number, value);
+      shown = { ...values, [`validation ${SELECTION_METRIC}`]: value };
+    }
+    if (judged.bestEpoch === number || (!validates && number === epochs)) {
+      const { items: _, ...files } = await trainable.recommender().save();
+      requireFinite(files.tensors, `after epoch ${number}`);
+      best = files;
+    }
+    loop = { ...judged, epoch: number, updates };
+
+    const finished = performance.now();
+    const record: EpochRecord = {
+      epoch: number,
+      updates,
+      seconds: (trained - started) / 1000,
+      validationSeconds: (finished - trained) / 1000,
+      values: shown,
+    };
+    run.onEpoch?.(record);
+    progress?.({ type: "advance", task, done: number, values: shown });
+    if (checkpoints && (finished - lastSaved) / 1000 >= checkpoints.everySeconds) {
+      const state = await trainable.saveState();
+      requireFinite(state, `after epoch ${number}`);
+      await checkpoints.save({ epoch: number, loop: { identity, state: { ...loop } }, state, best });
+      lastSaved = performance.now();
+    }
+  }
+  if (shouldStop(loop, loop.epoch, patience))
+    progress?.({
+      type: "note",
+      text: `stopped after epoch ${loop.epoch}: no better validation ${SELECTION_METRIC} since epoch ${loop.bestEpoch}`,
+    });
+  progress?.({ type: "end", task });
+  if (!best) {
+    const { items: _, ...files } = await trainable.recommender().save();
+    return files;
+  }
+  return best;
+}

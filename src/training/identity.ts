@@ -1,0 +1,67 @@
+// Who a run is: the algorithm, its options, the seed, the engine and the data. A checkpoint is resumed only by the same
+// run, because otherwise the result would be neither the old run's nor the new one's.
+
+import { createHash } from "node:crypto";
+import { UserError } from "../core/errors.js";
+import type { JsonObject, JsonValue } from "../core/json.js";
+import type { Dataset } from "../data/dataset.js";
+import type { RunContext } from "../recommender/run-context.js";
+import type { CsrMatrix } from "../sparse/csr.js";
+
+/** A short hash of everything that training and validation read of a dataset. */
+export function fingerprint(dataset: Dataset): string {
+  const hash = createHash("sha256");
+  const add = ({ rows, columns, offsets, indices, values }: CsrMatrix) => {
+    hash.update(`${rows} ${columns};`);
+    for (const array of [offsets, indices, ...(values ? [values] : [])])
+      hash.update(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+  };
+  add(dataset.train);
+  add(dataset.validation.foldIn);
+  add(dataset.validation.heldOut);
+  return hash.digest("hex").slice(0, 16);
+}
+
+/** What must be the same for a run to be resumed; the number of threads need not be. */
+export function identityOf(
+  algorithm: string,
+  options: unknown,
+  dataset: Dataset,
+  run: RunContext,
+): JsonObject {
+  const { engine, seed } = run;
+  const plain = JSON.parse(JSON.stringify({ options })) as JsonObject;
+  return {
+    model: algorithm,
+    ...plain,
+    seed,
+    engine: engine.name,
+    precision: engine.precision,
+    data: fingerprint(dataset),
+  };
+}
+
+/** Throws UserError, naming what differs and both values, unless the run that is to be resumed is this one. */
+export function requireSameRun(interrupted: JsonObject, now: JsonObject): void {
+  const before = flat(interrupted);
+  const after = flat(now);
+  for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
+    const [old, wanted] = [text(before[name]), text(after[name])];
+    if (old !== wanted)
+      throw new UserError({
+        place: name,
+        problem: `the run to resume has ${old}, this one has ${wanted}`,
+        expected: "the same options as the interrupted run's",
+        remedy: `Resume with ${name} ${old}, or start a new run in another folder`,
+      });
+  }
+}
+
+function flat(identity: JsonObject): JsonObject {
+  const { options, ...rest } = identity;
+  return { ...rest, ...(options as JsonObject | undefined) };
+}
+
+function text(value: JsonValue | undefined): string {
+  return value === undefined ? "unset" : typeof value === "string" ? value : JSON.stringify(value);
+}

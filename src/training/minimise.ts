@@ -1,0 +1,94 @@
+// One pass of optimiser steps over batches of users: what most models' epoch is. The engine is a queue, so the next batch
+// is assembled while it works on the last; reading the running totals two steps late keeps the queue short, notices a
+// loss that is no longer finite, and never makes the engine wait.
+
+import { setImmediate } from "node:timers/promises";
+import type { Engine } from "../compute/engine.js";
+import { type SparseTensor, type Tensor, viewColumns } from "../compute/tensor.js";
+import { throwIfAborted } from "../core/errors.js";
+import { type CsrMatrix, takeRows } from "../sparse/csr.js";
+import { DivergedError } from "./divergence.js";
+import type { Epoch } from "./trainable.js";
+
+export interface Minimisation {
+  readonly engine: Engine;
+  /** [users, items] */
+  readonly histories: CsrMatrix;
+  readonly batchSize: number;
+  readonly epoch: Epoch;
+  /** What `step` reports, summed over users: ["loss", "kl"]; the first one is watched for divergence. */
+  readonly reports: readonly string[];
+  /** Queues one update, the `update`-th of the run (from 1), on a batch; adds each report's sum over the batch's users to `totals`. */
+  readonly step: (batch: SparseTensor, update: number, totals: readonly Tensor[]) => void;
+}
+
+/** How many updates may be queued and unfinished. */
+const QUEUED_UPDATES = 2;
+/** Milliseconds after which timers and signals get a turn, and after which progress is told. */
+const TURN = 50;
+const TELL = 500;
+
+export interface PassReport {
+  /** Updates after this pass, since the start of the run. */
+  readonly updates: number;
+  /** Each report's mean over the users. */
+  readonly means: Record<string, number>;
+}
+
+/** The number of updates of one pass over `users`. */
+export function updatesPerPass(users: number, batchSize: number): number {
+  return Math.ceil(users / batchSize);
+}
+
+/** Updates once per batch, in the epoch's order (the last batch may be smaller). Throws DivergedError, AbortedError. */
+export async function minimise(pass: Minimisation): Promise<PassReport> {
+  const { engine, histories, batchSize, epoch, reports, step } = pass;
+  const { order, signal } = epoch;
+  const totals = engine.zeros(1, reports.length);
+  const columns = reports.map((_, column) => viewColumns(totals, column, column + 1));
+  const queued: { users: number; update: number; totals: Promise<ArrayLike<number>> }[] = [];
+  let means: Record<string, number> = {};
+  let lastTurn = performance.now();
+  let lastTold = lastTurn;
+
+  async function finishOldest(): Promise<void> {
+    const { users, update, totals } = queued[0];
+    const sums = await totals;
+    queued.shift();
+    means = Object.fromEntries(reports.map((name, column) => [name, sums[column] / users]));
+    if (!Number.isFinite(sums[0]))
+      throw new DivergedError(
+        `the ${reports[0]} became ${sums[0]} in epoch ${epoch.number}, update ${update}`,
+      );
+  }
+
+  let { updates } = epoch;
+  try {
+    for (let first = 0; first < order.length; first += batchSize) {
+      throwIfAborted(signal);
+      const users = order.subarray(first, first + batchSize);
+      const batch = engine.sparse(takeRows(histories, users));
+      try {
+        step(batch, ++updates, columns);
+      } finally {
+        engine.releaseSparse(batch);
+      }
+      queued.push({ users: first + users.length, update: updates, totals: engine.read(totals) });
+      if (queued.length > QUEUED_UPDATES) await finishOldest();
+      const now = performance.now();
+      if (now - lastTurn > TURN) {
+        await setImmediate();
+        lastTurn = performance.now();
+      }
+      if (now - lastTold > TELL) {
+        epoch.onProgress?.((first + users.length) / order.length, means);
+        lastTold = now;
+      }
+    }
+    while (queued.length > 0) await finishOldest();
+  } finally {
+    await Promise.allSettled(queued.map((update) => update.totals));
+    engine.release(totals);
+  }
+  return { updates, means };
+}

@@ -1,0 +1,35 @@
+// What the training loop drives. The model owns what one epoch does; the loop (fit.ts) owns everything around it.
+
+import type { NamedTensors, Recommender } from "../recommender/recommender.js";
+
+/** One pass over the training users. */
+export interface Epoch {
+  /** From 1. */
+  readonly number: number;
+  /** The training users in this epoch's order. */
+  readonly order: Uint32Array;
+  /** Optimiser updates before this epoch, since the start of the run. */
+  readonly updates: number;
+  readonly signal?: AbortSignal;
+  /** Told now and then which share of the epoch is done, with the numbers so far. */
+  readonly onProgress?: (share: number, values: Record<string, number>) => void;
+}
+
+export interface EpochReport {
+  /** Optimiser updates after this epoch, since the start of the run. */
+  readonly updates: number;
+  /** Numbers worth recording; `loss` must be among them: a loss that is not finite stops the run. */
+  readonly values: Record<string, number>;
+}
+
+export interface Trainable {
+  /** Everything that changes while training, copied to the host: what a checkpoint must hold, and nothing else. */
+  saveState(): Promise<NamedTensors>;
+  /** Takes over what `saveState` gave. Throws RangeError where it does not fit. */
+  loadState(state: NamedTensors): void;
+  epoch(epoch: Epoch): Promise<EpochReport>;
+  /** The model as it stands, sharing the trainable's memory: valid until the next epoch, not to be disposed. */
+  recommender(): Recommender;
+  /** Gives its memory back to the engine. */
+  dispose(): void;
+}
