@@ -1,0 +1,374 @@
+// The reference engine: every kernel in plain TypeScript, for any JavaScript runtime, in float32 or (for gradient checks)
+// float64. It computes on the spot, so its queue is always empty. Sums run in float64 and are rounded when stored.
+// The kernels are in reference/, one file per family; here are memory and checks.
+
+import type { RandomKey } from "../../core/philox.js";
+import type { CsrMatrix } from "../../sparse/csr.js";
+import type {
+  AdamStep,
+  Dropout,
+  Engine,
+  GradientTensor,
+  MatmulOptions,
+  SparseRowSumOptions,
+  TopK,
+} from "../engine.js";
+import { closedError, foreignError, releasedError, shapes, sizeClass } from "../shapes.js";
+import type { FloatArray, Precision, SparseTensor, Storage, Tensor } from "../tensor.js";
+import { adamDense, adamRows } from "./reference/adam.js";
+import * as elementwise from "./reference/elementwise.js";
+import * as gaussian from "./reference/gaussian.js";
+import { matmul } from "./reference/matmul.js";
+import type { Matrix, SparseMatrix } from "./reference/matrix.js";
+import * as multinomial from "./reference/multinomial.js";
+import { sparseMatrix } from "./reference/sparse-matrix.js";
+import { sparseRowSum, sparseRowSumGradient } from "./reference/sparse-row-sum.js";
+import { topK } from "./reference/top-k.js";
+
+/** Freed blocks are kept for reuse up to this many bytes, or as many as are in use. */
+const KEPT_BYTES = 64 * 2 ** 20;
+
+class Block implements Storage {
+  readonly length: number;
+  /** Undefined once released; may be longer than `length`. */
+  data: FloatArray | undefined;
+  constructor(length: number, data: FloatArray) {
+    this.length = length;
+    this.data = data;
+  }
+}
+
+class SparseBlock implements SparseTensor {
+  readonly rows: number;
+  readonly columns: number;
+  readonly entries: number;
+  readonly touched: Uint32Array;
+  /** Undefined once released. */
+  matrix: SparseMatrix | undefined;
+  constructor(matrix: SparseMatrix) {
+    this.rows = matrix.rows;
+    this.columns = matrix.columns;
+    this.entries = matrix.entries;
+    this.touched = matrix.touched;
+    this.matrix = matrix;
+  }
+}
+
+/** The engine that runs everywhere. */
+export class ReferenceEngine implements Engine {
+  readonly name = "reference";
+  readonly threads = 1;
+  readonly precision: Precision;
+  readonly description: string;
+  readonly #free = new Map<number, FloatArray[]>();
+  #usedBytes = 0;
+  #freeBytes = 0;
+  #closed = false;
+
+  constructor(options: { precision?: Precision } = {}) {
+    this.precision = options.precision ?? "float32";
+    this.description = `plain TypeScript, ${this.precision}, 1 thread`;
+  }
+
+  // Memory.
+
+  empty(rows: number, columns: number): Tensor {
+    shapes.size("empty", rows, columns);
+    return this.#allocate(rows, columns);
+  }
+
+  zeros(rows: number, columns: number): Tensor {
+    shapes.size("zeros", rows, columns);
+    const tensor = this.#allocate(rows, columns);
+    elementwise.fill(this.#open("zeros", tensor), 0);
+    return tensor;
+  }
+
+  tensor(rows: number, columns: number, data: ArrayLike<number>): Tensor {
+    shapes.size("tensor", rows, columns);
+    shapes.data("tensor", { rows, columns }, data);
+    const tensor = this.#allocate(rows, columns);
+    elementwise.write(this.#open("tensor", tensor), data);
+    return tensor;
+  }
+
+  write(out: Tensor, data: ArrayLike<number>): void {
+    shapes.data("write", out, data);
+    elementwise.write(this.#open("write", out), data);
+  }
+
+  async read(tensor: Tensor): Promise<FloatArray> {
+    return elementwise.read(this.#open("read", tensor));
+  }
+
+  release(tensor: Tensor): void {
+    const { data } = this.#open("release", tensor);
+    shapes.release(tensor);
+    (tensor.storage as Block).data = undefined;
+    this.#usedBytes -= data.byteLength;
+    if (this.#freeBytes + data.byteLength > Math.max(KEPT_BYTES, this.#usedBytes)) return;
+    this.#freeBytes += data.byteLength;
+    const blocks = this.#free.get(data.length);
+    if (blocks) blocks.push(data);
+    else this.#free.set(data.length, [data]);
+  }
+
+  sparse(matrix: CsrMatrix): SparseTensor {
+    if (this.#closed) throw closedError();
+    shapes.sparse(matrix);
+    const block = new SparseBlock(sparseMatrix(matrix));
+    this.#usedBytes += sparseBytes(block);
+    return block;
+  }
+
+  releaseSparse(tensor: SparseTensor): void {
+    this.#openSparse("releaseSparse", tensor);
+    const block = tensor as SparseBlock;
+    this.#usedBytes -= sparseBytes(block);
+    block.matrix = undefined;
+  }
+
+  async finished(): Promise<void> {
+    if (this.#closed) throw closedError();
+  }
+
+  memory(): number {
+    return this.#usedBytes + this.#freeBytes;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#free.clear();
+    this.#usedBytes = 0;
+    this.#freeBytes = 0;
+  }
+
+  #allocate(rows: number, columns: number): Tensor {
+    if (this.#closed) throw closedError();
+    const length = rows * columns;
+    const capacity = sizeClass(length);
+    let data = this.#free.get(capacity)?.pop();
+    if (data) this.#freeBytes -= data.byteLength;
+    else data = this.precision === "float32" ? new Float32Array(capacity) : new Float64Array(capacity);
+    this.#usedBytes += data.byteLength;
+    return { storage: new Block(length, data), offset: 0, rows, columns, rowStride: columns };
+  }
+
+  #open(kernel: string, { storage, offset, rows, columns, rowStride }: Tensor): Matrix {
+    if (this.#closed) throw closedError();
+    if (!(storage instanceof Block)) throw foreignError();
+    if (storage.data === undefined) throw releasedError(kernel);
+    return { data: storage.data, offset, rows, columns, rowStride };
+  }
+
+  #openSparse(kernel: string, tensor: SparseTensor): SparseMatrix {
+    if (this.#closed) throw closedError();
+    if (!(tensor instanceof SparseBlock)) throw foreignError();
+    if (tensor.matrix === undefined) throw releasedError(kernel);
+    return tensor.matrix;
+  }
+
+  // Element-wise and reductions.
+
+  fill(out: Tensor, value: number): void {
+    elementwise.fill(this.#open("fill", out), value);
+  }
+
+  copy(out: Tensor, a: Tensor): void {
+    shapes.same("copy", { out, a });
+    elementwise.copy(this.#open("copy", out), this.#open("copy", a));
+  }
+
+  addScaled(out: Tensor, a: Tensor, factor: number): void {
+    shapes.same("addScaled", { out, a });
+    elementwise.addScaled(this.#open("addScaled", out), this.#open("addScaled", a), factor);
+  }
+
+  addRow(out: Tensor, row: Tensor): void {
+    shapes.addRow(out, row);
+    elementwise.addRow(this.#open("addRow", out), this.#open("addRow", row));
+  }
+
+  sumRows(out: Tensor, a: Tensor): void {
+    shapes.sumRows(out, a);
+    elementwise.sumRows(this.#open("sumRows", out), this.#open("sumRows", a));
+  }
+
+  sum(out: Tensor, a: Tensor, factor: number): void {
+    shapes.scalar("sum", out);
+    const scalar = this.#open("sum", out);
+    scalar.data[scalar.offset] += factor * elementwise.total(this.#open("sum", a), false);
+  }
+
+  sumOfSquares(out: Tensor, a: Tensor, factor: number): void {
+    shapes.scalar("sumOfSquares", out);
+    const scalar = this.#open("sumOfSquares", out);
+    scalar.data[scalar.offset] += factor * elementwise.total(this.#open("sumOfSquares", a), true);
+  }
+
+  tanh(out: Tensor, a: Tensor): void {
+    shapes.same("tanh", { out, a });
+    elementwise.tanh(this.#open("tanh", out), this.#open("tanh", a));
+  }
+
+  tanhGradient(out: Tensor, y: Tensor, g: Tensor): void {
+    shapes.same("tanhGradient", { out, y, g });
+    elementwise.tanhGradient(
+      this.#open("tanhGradient", out),
+      this.#open("tanhGradient", y),
+      this.#open("tanhGradient", g),
+    );
+  }
+
+  dropout(out: Tensor, a: Tensor, dropout: Dropout): void {
+    shapes.dropout(out, a, dropout);
+    elementwise.dropout(this.#open("dropout", out), this.#open("dropout", a), dropout);
+  }
+
+  takeRows(out: Tensor, a: Tensor, rows: Uint32Array): void {
+    shapes.takeRows(out, a, rows);
+    elementwise.takeRows(this.#open("takeRows", out), this.#open("takeRows", a), rows);
+  }
+
+  takeColumns(out: Tensor, a: Tensor, columns: Uint32Array): void {
+    shapes.takeColumns(out, a, columns);
+    elementwise.takeColumns(this.#open("takeColumns", out), this.#open("takeColumns", a), columns);
+  }
+
+  // Products.
+
+  matmul(out: Tensor, a: Tensor, b: Tensor, options: MatmulOptions = {}): void {
+    shapes.matmul(out, a, b, options);
+    matmul(this.#open("matmul", out), this.#open("matmul", a), this.#open("matmul", b), options);
+  }
+
+  sparseRowSum(out: Tensor, input: SparseTensor, weights: Tensor, options: SparseRowSumOptions): void {
+    shapes.sparseRowSum(out, input, weights, options);
+    sparseRowSum(
+      this.#open("sparseRowSum", out),
+      this.#openSparse("sparseRowSum", input),
+      this.#open("sparseRowSum", weights),
+      options,
+    );
+  }
+
+  sparseRowSumGradient(out: Tensor, input: SparseTensor, g: Tensor, options: SparseRowSumOptions): void {
+    shapes.sparseRowSumGradient(out, input, g, options);
+    sparseRowSumGradient(
+      this.#open("sparseRowSumGradient", out),
+      this.#openSparse("sparseRowSumGradient", input),
+      this.#open("sparseRowSumGradient", g),
+      options,
+    );
+  }
+
+  // The Gaussian posterior.
+
+  gaussianSample(out: Tensor, mean: Tensor, logVariance: Tensor, key: RandomKey): void {
+    shapes.gaussianSample(out, mean, logVariance, key);
+    gaussian.gaussianSample(
+      this.#open("gaussianSample", out),
+      this.#open("gaussianSample", mean),
+      this.#open("gaussianSample", logVariance),
+      key,
+    );
+  }
+
+  gaussianSampleGradient(
+    meanGradient: Tensor,
+    logVarianceGradient: Tensor,
+    logVariance: Tensor,
+    g: Tensor,
+    key: RandomKey,
+  ): void {
+    shapes.gaussianSampleGradient(meanGradient, logVarianceGradient, logVariance, g, key);
+    gaussian.gaussianSampleGradient(
+      this.#open("gaussianSampleGradient", meanGradient),
+      this.#open("gaussianSampleGradient", logVarianceGradient),
+      this.#open("gaussianSampleGradient", logVariance),
+      this.#open("gaussianSampleGradient", g),
+      key,
+    );
+  }
+
+  gaussianKl(out: Tensor, mean: Tensor, logVariance: Tensor): void {
+    shapes.gaussianKl(out, mean, logVariance);
+    gaussian.gaussianKl(
+      this.#open("gaussianKl", out),
+      this.#open("gaussianKl", mean),
+      this.#open("gaussianKl", logVariance),
+    );
+  }
+
+  gaussianKlGradient(
+    meanGradient: Tensor,
+    logVarianceGradient: Tensor,
+    mean: Tensor,
+    logVariance: Tensor,
+    g: Tensor,
+  ): void {
+    shapes.gaussianKlGradient(meanGradient, logVarianceGradient, mean, logVariance, g);
+    gaussian.gaussianKlGradient(
+      this.#open("gaussianKlGradient", meanGradient),
+      this.#open("gaussianKlGradient", logVarianceGradient),
+      this.#open("gaussianKlGradient", mean),
+      this.#open("gaussianKlGradient", logVariance),
+      this.#open("gaussianKlGradient", g),
+    );
+  }
+
+  // The multinomial output.
+
+  multinomialLoss(
+    loss: Tensor,
+    logits: Tensor,
+    bias: Tensor,
+    target: SparseTensor,
+    statistics: Tensor,
+  ): void {
+    shapes.multinomialLoss(loss, logits, bias, target, statistics);
+    multinomial.multinomialLoss(
+      this.#open("multinomialLoss", loss),
+      this.#open("multinomialLoss", logits),
+      this.#open("multinomialLoss", bias),
+      this.#openSparse("multinomialLoss", target),
+      this.#open("multinomialLoss", statistics),
+    );
+  }
+
+  multinomialLossGradient(logits: Tensor, target: SparseTensor, statistics: Tensor, g: Tensor): void {
+    shapes.multinomialLossGradient(logits, target, statistics, g);
+    multinomial.multinomialLossGradient(
+      this.#open("multinomialLossGradient", logits),
+      this.#openSparse("multinomialLossGradient", target),
+      this.#open("multinomialLossGradient", statistics),
+      this.#open("multinomialLossGradient", g),
+    );
+  }
+
+  // Optimisers.
+
+  adam(value: Tensor, m: Tensor, v: Tensor, gradient: GradientTensor, step: AdamStep): void {
+    shapes.adam(value, m, v, gradient, step);
+    const state = [this.#open("adam", value), this.#open("adam", m), this.#open("adam", v)] as const;
+    const g = this.#open("adam", gradient.tensor);
+    if (gradient.kind === "dense") adamDense(...state, g, step);
+    else adamRows(...state, g, gradient.touched, step);
+  }
+
+  // Ranking.
+
+  async topK(scores: Tensor, k: number, without?: SparseTensor): Promise<TopK> {
+    shapes.topK(scores, k, without);
+    return topK(this.#open("topK", scores), k, without && this.#openSparse("topK", without));
+  }
+}
+
+function sparseBytes({ matrix }: SparseBlock): number {
+  if (matrix === undefined) return 0;
+  const { offsets, indices, values, touched, columnOffsets, rowOf, positionOf } = matrix;
+  return [offsets, indices, values, touched, columnOffsets, rowOf, positionOf].reduce(
+    (sum, array) => sum + (array?.byteLength ?? 0),
+    0,
+  );
+}

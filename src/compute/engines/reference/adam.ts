@@ -1,0 +1,61 @@
+// Adam (Kingma and Ba 2015, algorithm 1) in one pass over a parameter. Dense semantics: a row without a gradient still
+// moves by its momentum, and its moments decay.
+
+import type { AdamStep } from "../../engine.js";
+import type { Matrix } from "./matrix.js";
+
+/** `gradientRow(r)` is where row r's gradient starts in `gradient`, or -1 where it is zero. */
+function step(
+  value: Matrix,
+  m: Matrix,
+  v: Matrix,
+  gradient: Matrix,
+  gradientRow: (row: number) => number,
+  { learningRate, beta1, beta2, epsilon, update, decay }: AdamStep,
+): void {
+  const w = value.data;
+  const first = m.data;
+  const second = v.data;
+  const from = gradient.data;
+  const columns = value.columns;
+  const rate = learningRate / (1 - beta1 ** update);
+  const secondScale = 1 / (1 - beta2 ** update);
+  const fresh1 = 1 - beta1;
+  const fresh2 = 1 - beta2;
+  for (let r = 0; r < value.rows; r++) {
+    const i = value.offset + r * value.rowStride;
+    const j = m.offset + r * m.rowStride;
+    const k = v.offset + r * v.rowStride;
+    const at = gradientRow(r);
+    for (let c = 0; c < columns; c++) {
+      const weight = w[i + c];
+      const g = (at < 0 ? 0 : from[at + c]) + decay * weight;
+      const newFirst = beta1 * first[j + c] + fresh1 * g;
+      const newSecond = beta2 * second[k + c] + fresh2 * g * g;
+      first[j + c] = newFirst;
+      second[k + c] = newSecond;
+      w[i + c] = weight - (rate * newFirst) / (Math.sqrt(newSecond * secondScale) + epsilon);
+    }
+  }
+}
+
+export function adamDense(value: Matrix, m: Matrix, v: Matrix, gradient: Matrix, options: AdamStep): void {
+  step(value, m, v, gradient, (row) => gradient.offset + row * gradient.rowStride, options);
+}
+
+/** `gradient` holds the rows `touched` (ascending); every other row's is zero. */
+export function adamRows(
+  value: Matrix,
+  m: Matrix,
+  v: Matrix,
+  gradient: Matrix,
+  touched: Uint32Array,
+  options: AdamStep,
+): void {
+  let next = 0;
+  const gradientRow = (row: number) => {
+    if (next === touched.length || touched[next] !== row) return -1;
+    return gradient.offset + next++ * gradient.rowStride;
+  };
+  step(value, m, v, gradient, gradientRow, options);
+}

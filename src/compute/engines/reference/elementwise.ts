@@ -1,0 +1,131 @@
+// Element-wise kernels and reductions of the reference engine.
+
+import { randomWords } from "../../../core/philox.js";
+import type { Dropout } from "../../engine.js";
+import type { FloatArray } from "../../tensor.js";
+import type { Matrix } from "./matrix.js";
+
+export function fill(out: Matrix, value: number): void {
+  for (let r = 0; r < out.rows; r++) {
+    const o = out.offset + r * out.rowStride;
+    out.data.fill(value, o, o + out.columns);
+  }
+}
+
+export function copy(out: Matrix, a: Matrix): void {
+  for (let r = 0; r < out.rows; r++) {
+    const i = a.offset + r * a.rowStride;
+    out.data.set(a.data.subarray(i, i + a.columns), out.offset + r * out.rowStride);
+  }
+}
+
+/** Replaces the contents by a dense row-major array. */
+export function write(out: Matrix, source: ArrayLike<number>): void {
+  const { data, columns } = out;
+  for (let r = 0, k = 0; r < out.rows; r++) {
+    const o = out.offset + r * out.rowStride;
+    for (let c = 0; c < columns; c++) data[o + c] = source[k++];
+  }
+}
+
+/** The contents as a dense row-major array. */
+export function read(a: Matrix): FloatArray {
+  const out =
+    a.data instanceof Float32Array
+      ? new Float32Array(a.rows * a.columns)
+      : new Float64Array(a.rows * a.columns);
+  copy({ data: out, offset: 0, rows: a.rows, columns: a.columns, rowStride: a.columns }, a);
+  return out;
+}
+
+export function addScaled(out: Matrix, a: Matrix, factor: number): void {
+  const { data, columns } = out;
+  const from = a.data;
+  for (let r = 0; r < out.rows; r++) {
+    const o = out.offset + r * out.rowStride;
+    const i = a.offset + r * a.rowStride;
+    for (let c = 0; c < columns; c++) data[o + c] += factor * from[i + c];
+  }
+}
+
+export function addRow(out: Matrix, row: Matrix): void {
+  const { data, columns } = out;
+  for (let r = 0; r < out.rows; r++) {
+    const o = out.offset + r * out.rowStride;
+    for (let c = 0; c < columns; c++) data[o + c] += row.data[row.offset + c];
+  }
+}
+
+export function sumRows(out: Matrix, a: Matrix): void {
+  const { data, columns } = a;
+  const sums = new Float64Array(columns);
+  for (let r = 0; r < a.rows; r++) {
+    const i = a.offset + r * a.rowStride;
+    for (let c = 0; c < columns; c++) sums[c] += data[i + c];
+  }
+  for (let c = 0; c < columns; c++) out.data[out.offset + c] += sums[c];
+}
+
+/** Sum of all elements (or their squares) in float64: one partial sum per row, added in the order of the rows. */
+export function total(a: Matrix, squared: boolean): number {
+  const { data, columns } = a;
+  let all = 0;
+  for (let r = 0; r < a.rows; r++) {
+    const i = a.offset + r * a.rowStride;
+    let row = 0;
+    if (squared) for (let c = 0; c < columns; c++) row += data[i + c] * data[i + c];
+    else for (let c = 0; c < columns; c++) row += data[i + c];
+    all += row;
+  }
+  return all;
+}
+
+export function tanh(out: Matrix, a: Matrix): void {
+  const { data, columns } = out;
+  for (let r = 0; r < out.rows; r++) {
+    const o = out.offset + r * out.rowStride;
+    const i = a.offset + r * a.rowStride;
+    for (let c = 0; c < columns; c++) data[o + c] = Math.tanh(a.data[i + c]);
+  }
+}
+
+export function tanhGradient(out: Matrix, y: Matrix, g: Matrix): void {
+  const { data, columns } = out;
+  for (let r = 0; r < out.rows; r++) {
+    const o = out.offset + r * out.rowStride;
+    const i = y.offset + r * y.rowStride;
+    const j = g.offset + r * g.rowStride;
+    for (let c = 0; c < columns; c++) {
+      const value = y.data[i + c];
+      data[o + c] += g.data[j + c] * (1 - value * value);
+    }
+  }
+}
+
+export function dropout(out: Matrix, a: Matrix, { rate, key }: Dropout): void {
+  const { data, columns } = out;
+  const threshold = Math.floor(rate * 2 ** 32);
+  const scale = 1 / (1 - rate);
+  const words = new Uint32Array(out.rows * columns);
+  randomWords(key, 0, words);
+  for (let r = 0, k = 0; r < out.rows; r++) {
+    const o = out.offset + r * out.rowStride;
+    const i = a.offset + r * a.rowStride;
+    for (let c = 0; c < columns; c++, k++) data[o + c] = words[k] >= threshold ? a.data[i + c] * scale : 0;
+  }
+}
+
+export function takeRows(out: Matrix, a: Matrix, rows: Uint32Array): void {
+  for (let r = 0; r < rows.length; r++) {
+    const i = a.offset + rows[r] * a.rowStride;
+    out.data.set(a.data.subarray(i, i + a.columns), out.offset + r * out.rowStride);
+  }
+}
+
+export function takeColumns(out: Matrix, a: Matrix, columns: Uint32Array): void {
+  for (let r = 0; r < out.rows; r++) {
+    const o = out.offset + r * out.rowStride;
+    const i = a.offset + r * a.rowStride;
+    for (let c = 0; c < columns.length; c++) out.data[o + c] = a.data[i + columns[c]];
+  }
+}

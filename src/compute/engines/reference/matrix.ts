@@ -1,0 +1,29 @@
+// What the kernels of the reference engine work on: a tensor whose storage has been opened.
+
+import type { FloatArray } from "../../tensor.js";
+
+/** Element (r, c) is data[offset + r * rowStride + c]. */
+export interface Matrix {
+  readonly data: FloatArray;
+  readonly offset: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly rowStride: number;
+}
+
+/** A sparse batch with its transpose over the touched columns. */
+export interface SparseMatrix {
+  readonly rows: number;
+  readonly columns: number;
+  readonly entries: number;
+  readonly offsets: Uint32Array;
+  readonly indices: Uint32Array;
+  readonly values: Float32Array | undefined;
+  readonly touched: Uint32Array;
+  /** [touched.length + 1]: where each touched column starts in `rowOf` and `positionOf`. */
+  readonly columnOffsets: Uint32Array;
+  /** The row of each entry, column by column. */
+  readonly rowOf: Uint32Array;
+  /** The position in `indices` of each entry, column by column. */
+  readonly positionOf: Uint32Array;
+}

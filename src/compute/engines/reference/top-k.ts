@@ -1,0 +1,75 @@
+// The k best columns per row without sorting the row: a heap of k whose root is the worst kept. Columns come in
+// ascending order, so a newcomer that only equals the root loses, as ties by ascending index demand.
+
+import { NO_ITEM, type TopK } from "../../engine.js";
+import type { Matrix, SparseMatrix } from "./matrix.js";
+
+export function topK(scores: Matrix, wanted: number, without: SparseMatrix | undefined): TopK {
+  const { rows, columns } = scores;
+  const k = Math.min(wanted, columns);
+  const items = new Uint32Array(rows * k).fill(NO_ITEM);
+  const best = new Float32Array(rows * k).fill(-Infinity);
+  if (k === 0) return { rows, k, items, scores: best };
+
+  const excluded = new Uint8Array(columns);
+  const heapScores = new Float64Array(k);
+  const heapItems = new Uint32Array(k);
+  /** Whether heap entry a ranks below entry b. */
+  const worse = (a: number, b: number) =>
+    heapScores[a] < heapScores[b] || (heapScores[a] === heapScores[b] && heapItems[a] > heapItems[b]);
+  const swap = (a: number, b: number) => {
+    const score = heapScores[a];
+    heapScores[a] = heapScores[b];
+    heapScores[b] = score;
+    const item = heapItems[a];
+    heapItems[a] = heapItems[b];
+    heapItems[b] = item;
+  };
+  const siftDown = (size: number) => {
+    for (let parent = 0; ; ) {
+      let worst = parent;
+      const left = 2 * parent + 1;
+      if (left < size && worse(left, worst)) worst = left;
+      if (left + 1 < size && worse(left + 1, worst)) worst = left + 1;
+      if (worst === parent) return;
+      swap(parent, worst);
+      parent = worst;
+    }
+  };
+
+  for (let r = 0; r < rows; r++) {
+    const offset = scores.offset + r * scores.rowStride;
+    const from = without?.offsets[r] ?? 0;
+    const to = without?.offsets[r + 1] ?? 0;
+    if (without) for (let e = from; e < to; e++) excluded[without.indices[e]] = 1;
+    let size = 0;
+    for (let c = 0; c < columns; c++) {
+      if (excluded[c]) continue;
+      let score = scores.data[offset + c];
+      if (Number.isNaN(score)) score = -Infinity;
+      if (size < k) {
+        let child = size++;
+        heapScores[child] = score;
+        heapItems[child] = c;
+        while (child > 0) {
+          const parent = (child - 1) >> 1;
+          if (!worse(child, parent)) break;
+          swap(child, parent);
+          child = parent;
+        }
+      } else if (score > heapScores[0]) {
+        heapScores[0] = score;
+        heapItems[0] = c;
+        siftDown(k);
+      }
+    }
+    for (let rank = size - 1; rank >= 0; rank--) {
+      items[r * k + rank] = heapItems[0];
+      best[r * k + rank] = heapScores[0];
+      swap(0, rank);
+      siftDown(rank);
+    }
+    if (without) for (let e = from; e < to; e++) excluded[without.indices[e]] = 0;
+  }
+  return { rows, k, items, scores: best };
+}

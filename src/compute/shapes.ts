@@ -1,0 +1,210 @@
+// What the kernels of every engine demand of their arguments, in one place, so that all engines refuse the same things
+// with the same words. Each function is named after its kernel and throws a RangeError that names the kernel and shapes.
+
+import type { RandomKey } from "../core/philox.js";
+import { checkRandomKey } from "../core/philox.js";
+import type { CsrMatrix } from "../sparse/csr.js";
+import type { AdamStep, Dropout, GradientTensor, MatmulOptions, SparseRowSumOptions } from "./engine.js";
+import type { SparseTensor, Tensor } from "./tensor.js";
+
+interface Shaped {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+const shape = ({ rows, columns }: Shaped) => `[${rows}, ${columns}]`;
+
+function fail(kernel: string, problem: string): never {
+  throw new RangeError(`${kernel}: ${problem}`);
+}
+
+/** All of the named tensors must have the shape of the first. */
+function same(kernel: string, tensors: Record<string, Shaped>): void {
+  const [first, ...others] = Object.entries(tensors);
+  for (const [name, tensor] of others)
+    if (tensor.rows !== first[1].rows || tensor.columns !== first[1].columns)
+      fail(kernel, `${first[0]} is ${shape(first[1])} but ${name} is ${shape(tensor)}`);
+}
+
+function is(kernel: string, name: string, tensor: Shaped, rows: number, columns: number): void {
+  if (tensor.rows !== rows || tensor.columns !== columns)
+    fail(kernel, `${name} is ${shape(tensor)} where ${shape({ rows, columns })} is needed`);
+}
+
+function checkDropout(kernel: string, dropout: Dropout | undefined): void {
+  if (dropout === undefined) return;
+  if (!(dropout.rate >= 0 && dropout.rate < 1))
+    fail(kernel, `dropout rate ${dropout.rate} is outside [0, 1)`);
+  checkRandomKey(dropout.key);
+}
+
+function checkIndices(kernel: string, name: string, indices: Uint32Array, bound: number): void {
+  for (const index of indices) if (index >= bound) fail(kernel, `${name} ${index} is outside [0, ${bound})`);
+}
+
+export const shapes = {
+  /** A size for zeros, empty and tensor. */
+  size(kernel: string, rows: number, columns: number): void {
+    for (const n of [rows, columns])
+      if (!(Number.isSafeInteger(n) && n >= 0)) fail(kernel, `[${rows}, ${columns}] is not a shape`);
+  },
+  data(kernel: string, tensor: Shaped, data: ArrayLike<number>): void {
+    if (data.length !== tensor.rows * tensor.columns)
+      fail(kernel, `${data.length} numbers do not fill ${shape(tensor)}`);
+  },
+  /** The arrays of a CSR matrix fit together. */
+  sparse(matrix: CsrMatrix): void {
+    const { rows, columns, offsets, indices, values } = matrix;
+    shapes.size("sparse", rows, columns);
+    if (offsets.length !== rows + 1) fail("sparse", `${offsets.length} offsets for ${rows} rows`);
+    if (offsets[0] !== 0) fail("sparse", `the first offset is ${offsets[0]}, not 0`);
+    for (let r = 0; r < rows; r++)
+      if (offsets[r] > offsets[r + 1]) fail("sparse", `the offsets of row ${r} descend`);
+    if (indices.length !== offsets[rows])
+      fail("sparse", `${indices.length} indices where the offsets say ${offsets[rows]}`);
+    if (values && values.length !== indices.length)
+      fail("sparse", `${values.length} values for ${indices.length} indices`);
+    checkIndices("sparse", "column", indices, columns);
+  },
+
+  /** The tensors must have one shape: copy, addScaled, tanh, ... */
+  same,
+  addRow(out: Tensor, row: Tensor): void {
+    is("addRow", "row", row, 1, out.columns);
+  },
+  sumRows(out: Tensor, a: Tensor): void {
+    is("sumRows", "out", out, 1, a.columns);
+  },
+  scalar(kernel: string, out: Tensor): void {
+    is(kernel, "out", out, 1, 1);
+  },
+  dropout(out: Tensor, a: Tensor, dropout: Dropout): void {
+    same("dropout", { out, a });
+    checkDropout("dropout", dropout);
+  },
+  takeRows(out: Tensor, a: Tensor, rows: Uint32Array): void {
+    is("takeRows", "out", out, rows.length, a.columns);
+    checkIndices("takeRows", "row", rows, a.rows);
+  },
+  takeColumns(out: Tensor, a: Tensor, columns: Uint32Array): void {
+    is("takeColumns", "out", out, a.rows, columns.length);
+    checkIndices("takeColumns", "column", columns, a.columns);
+  },
+  matmul(out: Tensor, a: Tensor, b: Tensor, options: MatmulOptions): void {
+    const [m, inner] = options.transposeA ? [a.columns, a.rows] : [a.rows, a.columns];
+    const [inner2, n] = options.transposeB ? [b.columns, b.rows] : [b.rows, b.columns];
+    const product = `${shape(a)}${options.transposeA ? "^T" : ""} ${shape(b)}${options.transposeB ? "^T" : ""}`;
+    if (inner !== inner2) fail("matmul", `the inner sizes of ${product} differ`);
+    if (out.rows !== m || out.columns !== n)
+      fail("matmul", `out is ${shape(out)} where ${product} gives [${m}, ${n}]`);
+  },
+  sparseRowSum(out: Tensor, input: SparseTensor, weights: Tensor, options: SparseRowSumOptions): void {
+    is("sparseRowSum", "weights", weights, input.columns, weights.columns);
+    is("sparseRowSum", "out", out, input.rows, weights.columns);
+    checkDropout("sparseRowSum", options.dropout);
+  },
+  sparseRowSumGradient(out: Tensor, input: SparseTensor, g: Tensor, options: SparseRowSumOptions): void {
+    is("sparseRowSumGradient", "g", g, input.rows, g.columns);
+    is("sparseRowSumGradient", "out", out, input.touched.length, g.columns);
+    checkDropout("sparseRowSumGradient", options.dropout);
+  },
+  gaussianSample(out: Tensor, mean: Tensor, logVariance: Tensor, key: RandomKey): void {
+    same("gaussianSample", { out, mean, logVariance });
+    checkRandomKey(key);
+  },
+  gaussianSampleGradient(
+    meanGradient: Tensor,
+    logVarianceGradient: Tensor,
+    logVariance: Tensor,
+    g: Tensor,
+    key: RandomKey,
+  ): void {
+    same("gaussianSampleGradient", { g, meanGradient, logVarianceGradient, logVariance });
+    checkRandomKey(key);
+  },
+  gaussianKl(out: Tensor, mean: Tensor, logVariance: Tensor): void {
+    same("gaussianKl", { mean, logVariance });
+    is("gaussianKl", "out", out, mean.rows, 1);
+  },
+  gaussianKlGradient(
+    meanGradient: Tensor,
+    logVarianceGradient: Tensor,
+    mean: Tensor,
+    logVariance: Tensor,
+    g: Tensor,
+  ): void {
+    same("gaussianKlGradient", { mean, logVariance, meanGradient, logVarianceGradient });
+    is("gaussianKlGradient", "g", g, mean.rows, 1);
+  },
+  multinomialLoss(
+    loss: Tensor,
+    logits: Tensor,
+    bias: Tensor,
+    target: SparseTensor,
+    statistics: Tensor,
+  ): void {
+    is("multinomialLoss", "loss", loss, logits.rows, 1);
+    is("multinomialLoss", "bias", bias, 1, logits.columns);
+    is("multinomialLoss", "target", target, logits.rows, logits.columns);
+    is("multinomialLoss", "statistics", statistics, logits.rows, 2);
+  },
+  multinomialLossGradient(logits: Tensor, target: SparseTensor, statistics: Tensor, g: Tensor): void {
+    is("multinomialLossGradient", "target", target, logits.rows, logits.columns);
+    is("multinomialLossGradient", "statistics", statistics, logits.rows, 2);
+    is("multinomialLossGradient", "g", g, logits.rows, 1);
+  },
+  adam(value: Tensor, m: Tensor, v: Tensor, gradient: GradientTensor, step: AdamStep): void {
+    same("adam", { value, m, v });
+    switch (gradient.kind) {
+      case "dense":
+        same("adam", { value, gradient: gradient.tensor });
+        break;
+      case "rows": {
+        const { tensor, touched } = gradient;
+        is("adam", "gradient", tensor, touched.length, value.columns);
+        for (let t = 0; t < touched.length; t++)
+          if (touched[t] >= value.rows || (t > 0 && touched[t] <= touched[t - 1]))
+            fail("adam", `touched rows must ascend within [0, ${value.rows})`);
+        break;
+      }
+      default:
+        gradient satisfies never;
+    }
+    if (!(Number.isInteger(step.update) && step.update >= 1))
+      fail("adam", `update ${step.update} is not an integer from 1`);
+  },
+  topK(scores: Tensor, k: number, without: SparseTensor | undefined): void {
+    if (!(Number.isInteger(k) && k >= 0)) fail("topK", `k = ${k} is not a non-negative integer`);
+    if (without) is("topK", "without", without, scores.rows, scores.columns);
+  },
+  /** Only a tensor that the engine handed out may be released, never a view of one. */
+  release(tensor: Tensor): void {
+    const { storage, offset, rows, columns, rowStride } = tensor;
+    if (offset !== 0 || rowStride !== columns || rows * columns !== storage.length)
+      throw new Error(`release: ${shape(tensor)} is a view; release the tensor that it was made of`);
+  },
+};
+
+/** What using a tensor or sparse batch after its release throws, and releasing it twice. */
+export function releasedError(kernel: string): Error {
+  return new Error(`${kernel}: the tensor was released`);
+}
+
+/** What using a closed engine throws. */
+export function closedError(): Error {
+  return new Error("the engine is closed");
+}
+
+/** What a tensor or sparse batch of another engine throws. */
+export function foreignError(): Error {
+  return new Error("the tensor belongs to another engine");
+}
+
+/**
+ * The number of elements to allocate for a block of `length`: four sizes per power of two, so that batches of ever
+ * changing size share a few reusable blocks (at most a quarter is wasted) instead of leaving one behind for every size.
+ */
+export function sizeClass(length: number): number {
+  const step = 2 ** Math.max(0, Math.floor(Math.log2(Math.max(1, length))) - 2);
+  return Math.ceil(length / step) * step;
+}
