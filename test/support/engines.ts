@@ -1,0 +1,666 @@
+// What every engine must compute, as a list of cases: each draws random shapes and inputs (empty rows, single columns,
+// views of wider tensors, sizes that are no multiple of anything), runs one kernel on the given engine, and says what a
+// naive formula in float64 gives. The reference engine's test and the native parity test both walk this list.
+
+import { type Engine, NO_ITEM, type RandomKey } from "../../src/compute/engine.js";
+import {
+  type FloatArray,
+  type SparseTensor,
+  type Tensor,
+  viewColumns,
+  viewRows,
+} from "../../src/compute/tensor.js";
+import { philoxBlock, RandomSequence } from "../../src/core/philox.js";
+import type { CsrMatrix } from "../../src/sparse/csr.js";
+
+/** A dense host matrix in float64, row-major, whose numbers are exact in float32. */
+export interface HostMatrix {
+  readonly rows: number;
+  readonly columns: number;
+  readonly data: Float64Array;
+}
+
+/** What a kernel wrote and what it should have written. */
+export interface Outcome {
+  readonly what: string;
+  readonly actual: ArrayLike<number>;
+  readonly expected: ArrayLike<number>;
+}
+
+export interface KernelCase {
+  readonly kernel: string;
+  run(workbench: Workbench): Promise<Outcome[]>;
+}
+
+/** Fills the elements around a view: a kernel that touches them is found out. */
+const PADDING = 123.25;
+
+/** An engine with a source of random inputs for it. */
+export class Workbench {
+  readonly engine: Engine;
+  readonly random: RandomSequence;
+  readonly #padded: { whole: Tensor; view: Tensor; kept: Uint8Array }[] = [];
+  readonly #owned: Tensor[] = [];
+  readonly #sparse: SparseTensor[] = [];
+
+  constructor(engine: Engine, seed: number) {
+    this.engine = engine;
+    this.random = new RandomSequence({ seed, step: 0, stream: 0 });
+  }
+
+  /** A size in [least, most]: small ones and the neighbours of powers of two come often. */
+  size(least = 1, most = 70): number {
+    const pick = this.random.below(4);
+    const near = [1, 2, 4, 8, 16, 32, 64][this.random.below(7)] + this.random.below(3) - 1;
+    const size = pick === 0 ? least : pick === 1 ? near : least + this.random.below(most - least + 1);
+    return Math.min(most, Math.max(least, size));
+  }
+
+  /** Normal numbers with the given standard deviation, exact in float32. */
+  matrix(rows: number, columns: number, deviation = 1): HostMatrix {
+    const data = Float64Array.from({ length: rows * columns }, () =>
+      Math.fround(deviation * this.random.normal()),
+    );
+    return { rows, columns, data };
+  }
+
+  /** Rows of 0 to `columns` distinct columns in random order, many of them empty; values or all ones. */
+  sparseMatrix(rows: number, columns: number, withValues = this.random.below(2) === 0): CsrMatrix {
+    const offsets = new Uint32Array(rows + 1);
+    const indices: number[] = [];
+    const order = Uint32Array.from({ length: columns }, (_, c) => c);
+    for (let r = 0; r < rows; r++) {
+      const count = [0, 1, this.random.below(columns + 1), this.random.below(Math.min(columns, 8) + 1)][
+        this.random.below(4)
+      ];
+      this.random.shuffle(order);
+      indices.push(...order.subarray(0, Math.min(count, columns)));
+      offsets[r + 1] = indices.length;
+    }
+    const values = withValues ? Float32Array.from(indices, () => 0.5 + this.random.below(8) / 2) : undefined;
+    return { rows, columns, offsets, indices: Uint32Array.from(indices), values };
+  }
+
+  key(): RandomKey {
+    return { seed: this.random.below(2 ** 32) * 5 + 1, step: this.random.word(), stream: this.random.word() };
+  }
+
+  /** The matrix in the engine: as a tensor of its own, or (half the time) as a view inside a wider one. */
+  put({ rows, columns, data }: HostMatrix): Tensor {
+    if (this.random.below(2) === 0) {
+      const tensor = this.engine.tensor(rows, columns, data);
+      this.#owned.push(tensor);
+      return tensor;
+    }
+    const left = this.random.below(3);
+    const top = this.random.below(3);
+    const width = left + columns + this.random.below(3);
+    const height = top + rows + this.random.below(2);
+    const padded = new Float64Array(height * width).fill(PADDING);
+    const kept = new Uint8Array(height * width).fill(1);
+    for (let r = 0; r < rows; r++)
+      for (let c = 0; c < columns; c++) {
+        const at = (top + r) * width + left + c;
+        padded[at] = data[r * columns + c];
+        kept[at] = 0;
+      }
+    const whole = this.engine.tensor(height, width, padded);
+    this.#owned.push(whole);
+    const view = viewColumns(viewRows(whole, top, top + rows), left, left + columns);
+    this.#padded.push({ whole, view, kept });
+    return view;
+  }
+
+  /** A tensor to be written, holding rubbish (NaN: a kernel that reads it is found out). */
+  rubbish(rows: number, columns: number): Tensor {
+    return this.put({ rows, columns, data: new Float64Array(rows * columns).fill(Number.NaN) });
+  }
+
+  sparse(matrix: CsrMatrix): SparseTensor {
+    const tensor = this.engine.sparse(matrix);
+    this.#sparse.push(tensor);
+    return tensor;
+  }
+
+  async read(tensor: Tensor): Promise<FloatArray> {
+    return this.engine.read(tensor);
+  }
+
+  /** Throws where a kernel wrote outside a view; then gives everything back. */
+  async close(): Promise<void> {
+    for (const { whole, kept } of this.#padded) {
+      const data = await this.engine.read(whole);
+      for (let i = 0; i < kept.length; i++)
+        if (kept[i] && data[i] !== PADDING)
+          throw new Error(`a kernel wrote outside its view: ${data[i]} at ${i}`);
+    }
+    for (const tensor of this.#owned) this.engine.release(tensor);
+    for (const tensor of this.#sparse) this.engine.releaseSparse(tensor);
+  }
+}
+
+/** Runs one case `times` times with different seeds and hands every outcome to `judge`. */
+export async function runCase(
+  kernelCase: KernelCase,
+  engine: Engine,
+  times: number,
+  judge: (outcome: Outcome, seed: number) => void,
+): Promise<void> {
+  for (let seed = 1; seed <= times; seed++) {
+    const workbench = new Workbench(engine, seed);
+    const outcomes = await kernelCase.run(workbench);
+    for (const outcome of outcomes) judge(outcome, seed);
+    await workbench.close();
+  }
+}
+
+/** The largest |actual - expected| / (1 + |expected|); infinite where only one is NaN, or infinities differ. */
+export function relativeDifference({ actual, expected }: Outcome): number {
+  if (actual.length !== expected.length) return Number.POSITIVE_INFINITY;
+  let worst = 0;
+  for (let i = 0; i < expected.length; i++) {
+    if (Object.is(actual[i], expected[i]) || actual[i] === expected[i]) continue;
+    const difference = Math.abs(actual[i] - expected[i]) / (1 + Math.abs(expected[i]));
+    worst = Math.max(worst, Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference);
+  }
+  return worst;
+}
+
+// Naive formulas.
+
+const at = ({ data, columns }: HostMatrix, r: number, c: number) => data[r * columns + c];
+
+function build(rows: number, columns: number, element: (r: number, c: number) => number): HostMatrix {
+  const data = new Float64Array(rows * columns);
+  for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) data[r * columns + c] = element(r, c);
+  return { rows, columns, data };
+}
+
+/** The dense matrix of a sparse one; duplicates of an entry add up. */
+export function densify(matrix: CsrMatrix): HostMatrix {
+  const out = build(matrix.rows, matrix.columns, () => 0);
+  for (let r = 0; r < matrix.rows; r++)
+    for (let k = matrix.offsets[r]; k < matrix.offsets[r + 1]; k++)
+      out.data[r * matrix.columns + matrix.indices[k]] += matrix.values ? matrix.values[k] : 1;
+  return out;
+}
+
+/** The random word of one element, from the bare Philox block. */
+export function wordOf(key: RandomKey, element: number): number {
+  const words = new Uint32Array(4);
+  const high = Math.floor(key.seed / 2 ** 32);
+  philoxBlock(words, 0, Math.floor(element / 4), 0, key.step, key.stream, key.seed >>> 0, high);
+  return words[element % 4];
+}
+
+/** The standard normal of one element (engine.ts, gaussianSample). */
+export function normalOf(key: RandomKey, element: number): number {
+  const even = element - (element % 2);
+  const uniform = (word: number) => (Math.floor(word / 512) + 0.5) / 2 ** 23;
+  const radius = Math.sqrt(-2 * Math.log(uniform(wordOf(key, even))));
+  const angle = 2 * Math.PI * uniform(wordOf(key, even + 1));
+  return radius * (element % 2 === 0 ? Math.cos(angle) : Math.sin(angle));
+}
+
+const keepFactor = (key: RandomKey, rate: number, element: number) =>
+  wordOf(key, element) >= Math.floor(rate * 2 ** 32) ? 1 / (1 - rate) : 0;
+
+function sparseRowSumCase(gradient: boolean): KernelCase {
+  return {
+    kernel: gradient ? "sparseRowSumGradient" : "sparseRowSum",
+    async run(bench) {
+      const [rows, columns, hidden] = [bench.size(0), bench.size(), bench.size()];
+      const input = bench.sparseMatrix(rows, columns);
+      const rowScale = bench.random.below(2) === 0 ? "l2" : "none";
+      const dropout =
+        bench.random.below(3) === 0
+          ? undefined
+          : { rate: [0, 0.3, 0.5][bench.random.below(3)], key: bench.key() };
+      // The effective dense input: scaled and dropped out entry by entry.
+      const norms = build(rows, 1, (r) => {
+        let squares = 0;
+        for (let k = input.offsets[r]; k < input.offsets[r + 1]; k++)
+          squares += input.values ? input.values[k] ** 2 : 1;
+        return Math.sqrt(squares);
+      });
+      const values = Float64Array.from(input.indices, (_, k) => {
+        const row = input.offsets.findIndex((offset) => offset > k) - 1;
+        const scale = rowScale === "l2" ? 1 / Math.max(norms.data[row], 1e-12) : 1;
+        return (input.values?.[k] ?? 1) * scale * (dropout ? keepFactor(dropout.key, dropout.rate, k) : 1);
+      });
+      const dense = build(rows, columns, () => 0);
+      for (let r = 0; r < rows; r++)
+        for (let k = input.offsets[r]; k < input.offsets[r + 1]; k++)
+          dense.data[r * columns + input.indices[k]] += values[k];
+      const sparse = bench.sparse(input);
+      const options = { rowScale, dropout } as const;
+      if (!gradient) {
+        const weights = bench.matrix(columns, hidden);
+        const out = bench.rubbish(rows, hidden);
+        bench.engine.sparseRowSum(out, sparse, bench.put(weights), options);
+        const expected = build(rows, hidden, (r, h) => {
+          let sum = 0;
+          for (let c = 0; c < columns; c++) sum += at(dense, r, c) * at(weights, c, h);
+          return sum;
+        });
+        return [{ what: "out", actual: await bench.read(out), expected: expected.data }];
+      }
+      const g = bench.matrix(rows, hidden);
+      const touched = [...new Set(input.indices)].sort((a, b) => a - b);
+      const out = bench.rubbish(touched.length, hidden);
+      bench.engine.sparseRowSumGradient(out, sparse, bench.put(g), options);
+      const expected = build(touched.length, hidden, (t, h) => {
+        let sum = 0;
+        for (let r = 0; r < rows; r++) sum += at(dense, r, touched[t]) * at(g, r, h);
+        return sum;
+      });
+      return [
+        { what: "touched", actual: sparse.touched, expected: touched },
+        { what: "out", actual: await bench.read(out), expected: expected.data },
+      ];
+    },
+  };
+}
+
+function matmulCase(transposeA: boolean, transposeB: boolean): KernelCase {
+  return {
+    kernel: `matmul ${transposeA ? "A^T" : "A"} ${transposeB ? "B^T" : "B"}`,
+    async run(bench) {
+      // Every ninth product is large enough to cross the block sizes of a blocked implementation.
+      const large = bench.random.below(9) === 0;
+      const [m, n] = large ? [bench.size(120, 150), bench.size(250, 300)] : [bench.size(0), bench.size()];
+      const inner = large ? bench.size(500, 530) : bench.size(0);
+      const accumulate = bench.random.below(2) === 0;
+      const a = transposeA ? bench.matrix(inner, m) : bench.matrix(m, inner);
+      const b = transposeB ? bench.matrix(n, inner) : bench.matrix(inner, n);
+      const before = bench.matrix(m, n);
+      const out = accumulate ? bench.put(before) : bench.rubbish(m, n);
+      bench.engine.matmul(out, bench.put(a), bench.put(b), { transposeA, transposeB, accumulate });
+      const expected = build(m, n, (i, j) => {
+        let sum = accumulate ? at(before, i, j) : 0;
+        for (let p = 0; p < inner; p++)
+          sum += (transposeA ? at(a, p, i) : at(a, i, p)) * (transposeB ? at(b, j, p) : at(b, p, j));
+        return sum;
+      });
+      return [{ what: "out", actual: await bench.read(out), expected: expected.data }];
+    },
+  };
+}
+
+function adamCase(kind: "dense" | "rows"): KernelCase {
+  return {
+    kernel: `adam, ${kind} gradient`,
+    async run(bench) {
+      const [rows, columns] = [bench.size(), bench.size()];
+      const value = bench.matrix(rows, columns);
+      const m = bench.matrix(rows, columns, 0.1);
+      const v = build(rows, columns, () => Math.fround(bench.random.uniform()));
+      const step = {
+        learningRate: 0.01,
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon: 1e-8,
+        update: 1 + bench.random.below(2000),
+        decay: bench.random.below(2) === 0 ? 0 : 0.05,
+      };
+      const touched = Uint32Array.from(
+        Array.from({ length: rows }, (_, r) => r).filter(
+          () => kind === "dense" || bench.random.below(2) === 0,
+        ),
+      );
+      const given = bench.matrix(touched.length, columns);
+      const dense = build(rows, columns, () => 0);
+      for (let t = 0; t < touched.length; t++)
+        dense.data.set(given.data.subarray(t * columns, (t + 1) * columns), touched[t] * columns);
+      const tensors = [bench.put(value), bench.put(m), bench.put(v)] as const;
+      const tensor = bench.put(given);
+      bench.engine.adam(...tensors, kind === "dense" ? { kind, tensor } : { kind, tensor, touched }, step);
+      const g = build(rows, columns, (r, c) => at(dense, r, c) + step.decay * at(value, r, c));
+      const first = build(rows, columns, (r, c) => step.beta1 * at(m, r, c) + (1 - step.beta1) * at(g, r, c));
+      const second = build(
+        rows,
+        columns,
+        (r, c) => step.beta2 * at(v, r, c) + (1 - step.beta2) * at(g, r, c) ** 2,
+      );
+      const moved = build(rows, columns, (r, c) => {
+        const mean = at(first, r, c) / (1 - step.beta1 ** step.update);
+        const variance = at(second, r, c) / (1 - step.beta2 ** step.update);
+        return at(value, r, c) - (step.learningRate * mean) / (Math.sqrt(variance) + step.epsilon);
+      });
+      return [
+        { what: "value", actual: await bench.read(tensors[0]), expected: moved.data },
+        { what: "m", actual: await bench.read(tensors[1]), expected: first.data },
+        { what: "v", actual: await bench.read(tensors[2]), expected: second.data },
+      ];
+    },
+  };
+}
+
+/** A case for a kernel that writes one tensor: inputs [rows, columns] named by the formula. */
+function elementwiseCase(
+  kernel: string,
+  inputs: number,
+  call: (bench: Workbench, out: Tensor, inputs: Tensor[], key: RandomKey) => void,
+  formula: (out: number, inputs: number[], element: number, key: RandomKey) => number,
+  accumulates: boolean,
+): KernelCase {
+  return {
+    kernel,
+    async run(bench) {
+      const [rows, columns] = [bench.size(0), bench.size()];
+      const key = bench.key();
+      const hosts = Array.from({ length: inputs }, () => bench.matrix(rows, columns));
+      const before = bench.matrix(rows, columns);
+      const out = accumulates ? bench.put(before) : bench.rubbish(rows, columns);
+      call(
+        bench,
+        out,
+        hosts.map((host) => bench.put(host)),
+        key,
+      );
+      const expected = before.data.map((value, i) =>
+        formula(
+          value,
+          hosts.map((host) => host.data[i]),
+          i,
+          key,
+        ),
+      );
+      return [{ what: "out", actual: await bench.read(out), expected }];
+    },
+  };
+}
+
+/** Every kernel of the contract but topK, which compares exactly and has a list of its own below. */
+export const kernelCases: readonly KernelCase[] = [
+  elementwiseCase(
+    "fill",
+    0,
+    ({ engine }, out) => engine.fill(out, -2.5),
+    () => -2.5,
+    false,
+  ),
+  elementwiseCase(
+    "copy",
+    1,
+    ({ engine }, out, [a]) => engine.copy(out, a),
+    (_, [a]) => a,
+    false,
+  ),
+  elementwiseCase(
+    "addScaled",
+    1,
+    ({ engine }, out, [a]) => engine.addScaled(out, a, -1.5),
+    (out, [a]) => out - 1.5 * a,
+    true,
+  ),
+  elementwiseCase(
+    "tanh",
+    1,
+    ({ engine }, out, [a]) => engine.tanh(out, a),
+    (_, [a]) => Math.tanh(a),
+    false,
+  ),
+  elementwiseCase(
+    "tanh in place",
+    0,
+    ({ engine }, out) => engine.tanh(out, out),
+    (out) => Math.tanh(out),
+    true,
+  ),
+  elementwiseCase(
+    "tanhGradient",
+    2,
+    ({ engine }, out, [y, g]) => engine.tanhGradient(out, y, g),
+    (out, [y, g]) => out + g * (1 - y * y),
+    true,
+  ),
+  elementwiseCase(
+    "dropout",
+    1,
+    ({ engine }, out, [a], key) => engine.dropout(out, a, { rate: 0.3, key }),
+    (_, [a], element, key) => a * keepFactor(key, 0.3, element),
+    false,
+  ),
+  elementwiseCase(
+    "dropout in place",
+    0,
+    ({ engine }, out, _, key) => engine.dropout(out, out, { rate: 0.5, key }),
+    (out, _, element, key) => out * keepFactor(key, 0.5, element),
+    true,
+  ),
+  elementwiseCase(
+    "gaussianSample",
+    2,
+    ({ engine }, out, [mean, logVariance], key) => engine.gaussianSample(out, mean, logVariance, key),
+    (_, [mean, logVariance], element, key) => mean + Math.exp(logVariance / 2) * normalOf(key, element),
+    false,
+  ),
+  {
+    kernel: "gaussianSampleGradient",
+    async run(bench) {
+      const [rows, columns] = [bench.size(0), bench.size()];
+      const key = bench.key();
+      const logVariance = bench.matrix(rows, columns);
+      const g = bench.matrix(rows, columns);
+      const before = [bench.matrix(rows, columns), bench.matrix(rows, columns)];
+      const [mean, spread] = before.map((host) => bench.put(host));
+      bench.engine.gaussianSampleGradient(mean, spread, bench.put(logVariance), bench.put(g), key);
+      return [
+        {
+          what: "mean",
+          actual: await bench.read(mean),
+          expected: before[0].data.map((value, i) => value + g.data[i]),
+        },
+        {
+          what: "logVariance",
+          actual: await bench.read(spread),
+          expected: before[1].data.map(
+            (value, i) => value + 0.5 * g.data[i] * normalOf(key, i) * Math.exp(logVariance.data[i] / 2),
+          ),
+        },
+      ];
+    },
+  },
+  {
+    kernel: "gaussianKl and its gradient, on views of one tensor",
+    async run(bench) {
+      const [rows, columns] = [bench.size(0), bench.size()];
+      const posterior = bench.matrix(rows, 2 * columns);
+      const gradientBefore = bench.matrix(rows, 2 * columns);
+      const g = bench.matrix(rows, 1);
+      const both = bench.put(posterior);
+      const gradient = bench.put(gradientBefore);
+      const mean = viewColumns(both, 0, columns);
+      const logVariance = viewColumns(both, columns, 2 * columns);
+      const out = bench.rubbish(rows, 1);
+      bench.engine.gaussianKl(out, mean, logVariance);
+      bench.engine.gaussianKlGradient(
+        viewColumns(gradient, 0, columns),
+        viewColumns(gradient, columns, 2 * columns),
+        mean,
+        logVariance,
+        bench.put(g),
+      );
+      const kl = build(rows, 1, (r) => {
+        let sum = 0;
+        for (let c = 0; c < columns; c++) {
+          const [m, l] = [at(posterior, r, c), at(posterior, r, columns + c)];
+          sum += 0.5 * (Math.exp(l) + m * m - 1 - l);
+        }
+        return sum;
+      });
+      const expected = build(rows, 2 * columns, (r, c) => {
+        const value = at(posterior, r, c);
+        const slope = c < columns ? value : (Math.exp(value) - 1) / 2;
+        return at(gradientBefore, r, c) + g.data[r] * slope;
+      });
+      return [
+        { what: "kl", actual: await bench.read(out), expected: kl.data },
+        { what: "gradient", actual: await bench.read(gradient), expected: expected.data },
+      ];
+    },
+  },
+  {
+    kernel: "addRow",
+    async run(bench) {
+      const [rows, columns] = [bench.size(0), bench.size()];
+      const before = bench.matrix(rows, columns);
+      const row = bench.matrix(1, columns);
+      const out = bench.put(before);
+      bench.engine.addRow(out, bench.put(row));
+      const expected = build(rows, columns, (r, c) => at(before, r, c) + row.data[c]);
+      return [{ what: "out", actual: await bench.read(out), expected: expected.data }];
+    },
+  },
+  {
+    kernel: "sumRows",
+    async run(bench) {
+      const [rows, columns] = [bench.size(0, 300), bench.size()];
+      const a = bench.matrix(rows, columns);
+      const before = bench.matrix(1, columns);
+      const out = bench.put(before);
+      bench.engine.sumRows(out, bench.put(a));
+      const expected = before.data.slice();
+      for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) expected[c] += at(a, r, c);
+      return [{ what: "out", actual: await bench.read(out), expected }];
+    },
+  },
+  {
+    kernel: "sum and sumOfSquares",
+    async run(bench) {
+      const a = bench.matrix(bench.size(0, 300), bench.size());
+      const tensor = bench.put(a);
+      const sum = bench.put({ rows: 1, columns: 1, data: Float64Array.of(3) });
+      const squares = bench.put({ rows: 1, columns: 1, data: Float64Array.of(-1) });
+      bench.engine.sum(sum, tensor, 0.5);
+      bench.engine.sumOfSquares(squares, tensor, 2);
+      return [
+        {
+          what: "sum",
+          actual: await bench.read(sum),
+          expected: [a.data.reduce((total, value) => total + 0.5 * value, 3)],
+        },
+        {
+          what: "sum of squares",
+          actual: await bench.read(squares),
+          expected: [a.data.reduce((total, value) => total + 2 * value * value, -1)],
+        },
+      ];
+    },
+  },
+  {
+    kernel: "takeRows and takeColumns",
+    async run(bench) {
+      const a = bench.matrix(bench.size(), bench.size());
+      const draw = (bound: number) =>
+        Uint32Array.from({ length: bench.size(0) }, () => bench.random.below(bound));
+      const rows = draw(a.rows);
+      const columns = draw(a.columns);
+      const tensor = bench.put(a);
+      const taken = bench.rubbish(rows.length, a.columns);
+      const across = bench.rubbish(a.rows, columns.length);
+      bench.engine.takeRows(taken, tensor, rows);
+      bench.engine.takeColumns(across, tensor, columns);
+      return [
+        {
+          what: "rows",
+          actual: await bench.read(taken),
+          expected: build(rows.length, a.columns, (r, c) => at(a, rows[r], c)).data,
+        },
+        {
+          what: "columns",
+          actual: await bench.read(across),
+          expected: build(a.rows, columns.length, (r, c) => at(a, r, columns[c])).data,
+        },
+      ];
+    },
+  },
+  matmulCase(false, false),
+  matmulCase(false, true),
+  matmulCase(true, false),
+  matmulCase(true, true),
+  sparseRowSumCase(false),
+  sparseRowSumCase(true),
+  {
+    kernel: "multinomialLoss and its gradient",
+    async run(bench) {
+      const [rows, columns] = [bench.size(0), bench.size(1, 200)];
+      // Now and then logits far beyond exp's range.
+      const logits = bench.matrix(rows, columns, bench.random.below(4) === 0 ? 300 : 2);
+      const bias = bench.matrix(1, columns);
+      const target = bench.sparseMatrix(rows, columns);
+      const g = bench.matrix(rows, 1);
+      const sparse = bench.sparse(target);
+      const x = densify(target);
+      const worked = bench.put(logits);
+      const loss = bench.rubbish(rows, 1);
+      const statistics = bench.rubbish(rows, 2);
+      bench.engine.multinomialLoss(loss, worked, bench.put(bias), sparse, statistics);
+      const actualLoss = await bench.read(loss);
+      bench.engine.multinomialLossGradient(worked, sparse, statistics, bench.put(g));
+      const logSoftmax = build(rows, columns, () => 0);
+      for (let r = 0; r < rows; r++) {
+        const shifted = Array.from({ length: columns }, (_, c) => at(logits, r, c) + bias.data[c]);
+        const largest = Math.max(...shifted);
+        const logSum = largest + Math.log(shifted.reduce((sum, value) => sum + Math.exp(value - largest), 0));
+        for (let c = 0; c < columns; c++) logSoftmax.data[r * columns + c] = shifted[c] - logSum;
+      }
+      const expectedLoss = build(rows, 1, (r) => {
+        let sum = 0;
+        for (let c = 0; c < columns; c++) if (at(x, r, c) !== 0) sum -= at(x, r, c) * at(logSoftmax, r, c);
+        return sum;
+      });
+      const gradient = build(rows, columns, (r, c) => {
+        let n = 0;
+        for (let i = 0; i < columns; i++) n += at(x, r, i);
+        return g.data[r] * (n * Math.exp(at(logSoftmax, r, c)) - at(x, r, c));
+      });
+      return [
+        { what: "loss", actual: actualLoss, expected: expectedLoss.data },
+        { what: "gradient", actual: await bench.read(worked), expected: gradient.data },
+      ];
+    },
+  },
+  adamCase("dense"),
+  adamCase("rows"),
+];
+
+/** topK against a full sort: scores with many ties, infinities and NaN, with and without exclusions. Compare exactly. */
+export const topKCase: KernelCase = {
+  kernel: "topK",
+  async run(bench) {
+    const [rows, columns] = [bench.size(0, 20), bench.size(1, 300)];
+    const kinds = bench.random.below(3);
+    const data = Float64Array.from({ length: rows * columns }, () => {
+      const special = bench.random.below(20);
+      if (kinds === 2 && special < 3) return [Number.NaN, -Infinity, Infinity][special];
+      return kinds === 0 ? Math.fround(bench.random.normal()) : bench.random.below(5);
+    });
+    const k = bench.size(0, columns + 5);
+    const without = bench.random.below(3) === 0 ? undefined : bench.sparseMatrix(rows, columns);
+    const result = await bench.engine.topK(
+      bench.put({ rows, columns, data }),
+      k,
+      without && bench.sparse(without),
+    );
+    const items: number[] = [];
+    const scores: number[] = [];
+    for (let r = 0; r < rows; r++) {
+      const excluded = new Set(without?.indices.subarray(without.offsets[r], without.offsets[r + 1]));
+      const score = (c: number) => (Number.isNaN(data[r * columns + c]) ? -Infinity : data[r * columns + c]);
+      const order = Array.from({ length: columns }, (_, c) => c)
+        .filter((c) => !excluded.has(c))
+        .sort((a, b) => (score(a) === score(b) ? a - b : score(a) < score(b) ? 1 : -1));
+      for (let rank = 0; rank < Math.min(k, columns); rank++) {
+        items.push(order[rank] ?? NO_ITEM);
+        scores.push(rank < order.length ? score(order[rank]) : -Infinity);
+      }
+    }
+    return [
+      { what: "shape", actual: [result.rows, result.k], expected: [rows, Math.min(k, columns)] },
+      { what: "items", actual: result.items, expected: items },
+      { what: "scores", actual: result.scores, expected: scores },
+    ];
+  },
+};
