@@ -1,0 +1,213 @@
+// Fetches a known source's files from their official address: streamed to a temporary folder beside their place, the
+// checksum verified, only the needed members unzipped, then renamed into place, so that a file is whole or not there.
+// Whatever goes wrong becomes one UserError that says how to get the files by hand.
+
+import { createHash } from "node:crypto";
+import { createWriteStream } from "node:fs";
+import { access, mkdir, mkdtemp, rename, rm, rmdir } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { Readable, Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { openPromise } from "yauzl";
+import { AbortedError, UserError } from "../../core/errors.js";
+import type { ProgressListener } from "../../core/progress.js";
+import { silent } from "../../core/progress.js";
+
+/** One file at the official address. */
+export interface RemoteFile {
+  /** Relative to the download's address: "ml-1m.zip". */
+  readonly path: string;
+  /** Its published MD5; "beside": published at the same address with ".md5" appended; absent: none is published. */
+  readonly md5?: string | "beside";
+  /** For a zip: the members to take (name within the archive); each is stored under its base name. Absent: the file as it is. */
+  readonly members?: readonly string[];
+}
+
+export interface Download {
+  /** The official address of the folder that holds the files; ends with "/". */
+  readonly address: string;
+  readonly files: readonly RemoteFile[];
+}
+
+export interface DownloadTask {
+  /** The source's name, for messages: "ml-1m". */
+  readonly source: string;
+  /** Where a person finds the files. */
+  readonly homepage: string;
+  readonly download: Download;
+  /** Where the files go; made if need be. */
+  readonly folder: string;
+  /** Another address that holds the same files (a mirror); checksums stay the official ones. */
+  readonly mirror?: string;
+  readonly progress?: ProgressListener;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Fetches what is not in the folder yet. Throws UserError for an address that cannot be reached, an HTTP error, a
+ * truncated body, a wrong checksum, a damaged archive or a missing member; then nothing of that file is left behind.
+ */
+export async function downloadSource(task: DownloadTask): Promise<void> {
+  const { download, folder, signal } = task;
+  const madeFolder = await mkdir(folder, { recursive: true });
+  const work = await mkdtemp(join(folder, ".download-"));
+  try {
+    for (const file of download.files) {
+      const names = localNames(file);
+      if (await allExist(names.map((name) => join(folder, name)))) continue;
+      const fetched = join(work, basename(file.path));
+      await fetchFile(task, file, fetched);
+      if (file.members) await unzip(fetched, file.members, work, task);
+      for (const name of names) await rename(join(work, name), join(folder, name));
+    }
+  } catch (error) {
+    if (signal?.aborted) throw new AbortedError();
+    throw error;
+  } finally {
+    await rm(work, { recursive: true, force: true });
+    // Where nothing arrived, the folders made for it go again (rmdir refuses those that hold something).
+    if (madeFolder)
+      for (let made = resolve(folder); made.length >= madeFolder.length; made = dirname(made))
+        await rmdir(made).catch(() => {});
+  }
+}
+
+/** What a remote file is called once it is in the folder. */
+function localNames(file: RemoteFile): string[] {
+  return file.members ? file.members.map((member) => basename(member)) : [basename(file.path)];
+}
+
+async function fetchFile(task: DownloadTask, file: RemoteFile, target: string): Promise<void> {
+  const url = new URL(file.path, directory(task.mirror ?? task.download.address)).href;
+  const progress = task.progress ?? silent;
+  const expected = file.md5 === "beside" ? await publishedChecksum(task, `${url}.md5`) : file.md5;
+  const response = await get(task, url);
+  const length = Number(response.headers.get("content-length")) || undefined;
+  const encoded = response.headers.get("content-encoding") !== null;
+  const label = `downloading ${file.path}`;
+  const hash = createHash("md5");
+  let received = 0;
+  const count = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      received += chunk.length;
+      progress({ type: "advance", task: label, done: received });
+      done(null, chunk);
+    },
+  });
+  progress({ type: "start", task: label, total: length, unit: "bytes" });
+  try {
+    if (!response.body) throw new Error("the answer has no body");
+    await pipeline(Readable.fromWeb(response.body as never), count, createWriteStream(target), {
+      signal: task.signal,
+    });
+  } catch (error) {
+    if (task.signal?.aborted) throw new AbortedError();
+    throw failure(task, url, `the download broke off after ${received} bytes: ${reason(error)}`, error);
+  } finally {
+    progress({ type: "end", task: label });
+  }
+  if (!encoded && length !== undefined && received !== length)
+    throw failure(task, url, `the download broke off after ${received} of ${length} bytes`);
+  const actual = hash.digest("hex");
+  if (expected !== undefined && actual !== expected)
+    throw failure(
+      task,
+      url,
+      `the MD5 checksum of the downloaded file is ${actual}, the published one ${expected}; it was thrown away`,
+    );
+  if (expected === undefined)
+    progress({
+      type: "note",
+      text: `${file.path}: no checksum is published for it; its counts are compared below`,
+    });
+}
+
+/** The checksum in a .md5 file, whichever way round it is written. */
+async function publishedChecksum(task: DownloadTask, url: string): Promise<string> {
+  const response = await get(task, url);
+  const text = await response.text().catch((error: unknown) => {
+    throw failure(task, url, `the download broke off: ${reason(error)}`, error);
+  });
+  const found = /\b[0-9a-f]{32}\b/i.exec(text);
+  if (!found) throw failure(task, url, "there is no MD5 checksum in this file");
+  return found[0].toLowerCase();
+}
+
+async function get(task: DownloadTask, url: string): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(url, { signal: task.signal });
+  } catch (error) {
+    if (task.signal?.aborted) throw new AbortedError();
+    throw failure(task, url, `cannot be reached: ${reason(error)}`, error);
+  }
+  if (!response.ok) {
+    await response.body?.cancel();
+    throw failure(task, url, `the server answered ${response.status} ${response.statusText}`.trimEnd());
+  }
+  return response;
+}
+
+async function unzip(
+  archive: string,
+  members: readonly string[],
+  into: string,
+  task: DownloadTask,
+): Promise<void> {
+  const missing = new Set(members);
+  try {
+    const zip = await openPromise(archive); // refuses absolute names and names with ".."
+    try {
+      for await (const entry of zip.eachEntry()) {
+        if (!missing.delete(entry.fileName)) continue;
+        const content = await zip.openReadStreamPromise(entry);
+        await pipeline(content, createWriteStream(join(into, basename(entry.fileName))), {
+          signal: task.signal,
+        });
+      }
+    } finally {
+      zip.close();
+    }
+  } catch (error) {
+    if (task.signal?.aborted) throw new AbortedError();
+    throw failure(task, basename(archive), `the archive is damaged: ${reason(error)}`, error);
+  }
+  if (missing.size > 0)
+    throw failure(task, basename(archive), `the archive does not contain ${[...missing].join(", ")}`);
+}
+
+function failure(task: DownloadTask, place: string, problem: string, cause?: unknown): UserError {
+  const wanted = task.download.files.flatMap(localNames).join(", ");
+  return new UserError({
+    place,
+    problem,
+    remedy: `Get ${wanted} from ${task.homepage} by another way, put them into ${task.folder}, and run: foldin prepare ${task.source} --from ${task.folder}`,
+    cause,
+  });
+}
+
+/** The innermost message: fetch hides the reason in `cause`. */
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.cause instanceof Error) return reason(error.cause);
+  const code = (error as NodeJS.ErrnoException).code;
+  if (error instanceof AggregateError && error.errors.length > 0) return reason(error.errors[0]);
+  return error.message || code || error.name;
+}
+
+function directory(address: string): string {
+  return address.endsWith("/") ? address : `${address}/`;
+}
+
+async function allExist(paths: readonly string[]): Promise<boolean> {
+  const found = await Promise.all(
+    paths.map((path) =>
+      access(path).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  return found.every(Boolean);
+}
