@@ -1,0 +1,77 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { resolveHistory } from "../../src/cli/history.js";
+import { Vocabulary } from "../../src/data/vocabulary.js";
+
+const items = new Vocabulary(
+  ["858", "1", "260", "m,1", "1196", "7", "8", "2054"],
+  [
+    "Godfather, The (1972)",
+    "Toy Story (1995)",
+    "Star Wars: Episode IV - A New Hope (1977)",
+    "M, the Murderer (1931)",
+    null,
+    "Hamlet (1948)",
+    "Hamlet (1996)",
+    "Honey, I Shrunk the Kids (1989)",
+  ],
+);
+
+async function ids(...entries: string[]): Promise<string[]> {
+  return [...(await resolveHistory(entries, items))].map((index) => items.ids[index]);
+}
+
+function complaint(...entries: string[]): Promise<string> {
+  return ids(...entries).then(
+    (found) => `found ${found}`,
+    (error: Error) => `${error.name}: ${error.message}`,
+  );
+}
+
+describe("a history as people type it", () => {
+  it("is an id, then a title, and only then a list with commas", async () => {
+    expect(await ids("858")).toEqual(["858"]);
+    expect(await ids("m,1")).toEqual(["m,1"]);
+    expect(await ids("Godfather, The (1972)")).toEqual(["858"]);
+    expect(await ids("honey, i shrunk the kids")).toEqual(["2054"]);
+    expect(await ids("858, 1,1196")).toEqual(["858", "1", "1196"]);
+    expect(await ids("toy story, 260")).toEqual(["1", "260"]);
+  });
+
+  it("holds every item once, in the order given", async () => {
+    expect(await ids("260", "1", "Toy Story (1995)", "260")).toEqual(["260", "1"]);
+  });
+
+  it("comes from a file, one a line", async () => {
+    const file = join(mkdtempSync(join(tmpdir(), "foldin-")), "seen.txt");
+    writeFileSync(file, "Toy Story\r\n\n 858 \nGodfather, The (1972)\n");
+    expect(await ids(`@${file}`)).toEqual(["1", "858"]);
+    expect(await complaint(`@${file}.not`)).toMatch(
+      /^UserError: --history @.*seen\.txt\.not: this file cannot be read/,
+    );
+  });
+
+  it("of unknown things is refused, with near titles or with what ids look like", async () => {
+    expect(await complaint("Toy Sory")).toBe(
+      "UserError: --history: no item of this model has the id or title 'Toy Sory'. Did you mean 'Toy Story (1995)'?",
+    );
+    expect(await complaint("godfather")).toContain("Did you mean 'Godfather, The (1972)'?");
+    expect(await complaint("99999")).toBe(
+      "UserError: --history: no item of this model has the id or title '99999' (expected ids like '858', '1', '260')",
+    );
+    expect(await complaint("90001,90002")).toContain("'90001', '90002'");
+    expect(await complaint("858,90002")).toContain("title '90002'");
+    expect(await complaint("Godfather, Th (1972)")).toContain(
+      "'Godfather, Th (1972)'. Did you mean 'Godfather, The (1972)'?",
+    );
+  });
+
+  it("that could be two items asks for the id", async () => {
+    expect(await ids("Hamlet (1996)")).toEqual(["8"]);
+    expect(await complaint("hamlet")).toBe(
+      "UserError: --history: 2 items are called 'hamlet'. Give the id of the one you mean: 7 (Hamlet (1948)), 8 (Hamlet (1996))",
+    );
+  });
+});
