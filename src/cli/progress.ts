@@ -20,9 +20,8 @@ interface Task {
   readonly startedAt: number;
   done: number;
   values: Record<string, number>;
-  /** Smoothed seconds per unit; undefined before the first advance. */
-  pace: number | undefined;
-  advancedAt: number;
+  /** From where the pace is measured: the start, or the first advance of work that was resumed midway. */
+  paceFrom: { time: number; done: number } | undefined;
   shownAt: number;
   shownDone: number;
 }
@@ -82,8 +81,7 @@ export function createProgress(
           startedAt: time,
           done: 0,
           values: {},
-          pace: undefined,
-          advancedAt: time,
+          paceFrom: undefined,
           shownAt: time,
           shownDone: 0,
         };
@@ -91,12 +89,7 @@ export function createProgress(
         return;
       case "advance": {
         if (!task || task.name !== event.task) return;
-        const units = event.done - task.done;
-        if (units > 0) {
-          const pace = (time - task.advancedAt) / units;
-          task.pace = task.pace === undefined ? pace : 0.8 * task.pace + 0.2 * pace;
-          task.advancedAt = time;
-        }
+        task.paceFrom ??= event.done <= 1 ? { time: task.startedAt, done: 0 } : { time, done: event.done };
         task.done = event.done;
         task.values = { ...task.values, ...event.values };
         if (terminal) bar?.update(Math.min(event.done, task.total ?? 1));
@@ -141,15 +134,15 @@ function valuesText(task: Task): string {
 
 function doneText(task: Task): string {
   const unit = task.unit === "" ? "" : ` ${task.unit}`;
-  return task.total === undefined
-    ? `${count(task.done)}${unit}`
-    : `${count(task.done)}/${count(task.total)}${unit}`;
+  // A fraction of an epoch moves the bar, not the count.
+  const done = count(Math.floor(task.done));
+  return task.total === undefined ? `${done}${unit}` : `${done}/${count(task.total)}${unit}`;
 }
 
-function leftText(task: Task, time: number): string {
-  if (task.total === undefined || task.pace === undefined) return "";
-  const left = task.pace * (task.total - task.done) - (time - task.advancedAt);
-  return `${duration(Math.max(0, left))} left`;
+function leftText({ total, done, paceFrom }: Task, time: number): string {
+  if (total === undefined || !paceFrom || done <= paceFrom.done) return "";
+  const secondsPerUnit = (time - paceFrom.time) / (done - paceFrom.done);
+  return `${duration(Math.max(0, secondsPerUnit * (total - done)))} left`;
 }
 
 function join(parts: readonly string[]): string {

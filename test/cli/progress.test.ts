@@ -35,6 +35,16 @@ describe("progress without a terminal", () => {
     ]);
   });
 
+  it("counts whole epochs, and measures the pace of resumed work from where it went on", () => {
+    const { clock, progress, text } = display({ terminal: false });
+    progress.listener(start);
+    clock.now = 1;
+    progress.listener(advance(60.25, 9));
+    clock.now = 21;
+    progress.listener(advance(70.25, 8));
+    expect(text().split("\n").at(-2)).toBe("training: 70/100 epochs  loss 8  ndcg@100 0.4  1 min 0 s left");
+  });
+
   it("prints fewer lines as time goes on: an hour fits on a screen", () => {
     const { clock, progress, text } = display({ terminal: false });
     progress.listener({ ...start, total: 3600 });
