@@ -1,0 +1,81 @@
+// The files of citeulike-a and -t (Wang, Chen and Li 2013) and their split "P articles per user" (CTR, CDL, CVAE): line u
+// of users.dat is the library of user u, "n id id ...", with articles counted from 0.
+
+import { readFile } from "node:fs/promises";
+import { UserError } from "../../core/errors.js";
+import { NumpyRandom } from "../../core/numpy-random.js";
+
+/** Per user, the articles of their library in the order of the file. */
+export type Libraries = readonly Uint32Array[];
+
+/** Which articles of every user are trained on, and which are held out. */
+export interface LibrarySplit {
+  readonly train: Libraries;
+  readonly heldOut: Libraries;
+}
+
+/** Reads a file of lines "n id id ...". Throws UserError, with file and line, where a line is not of that form. */
+export async function readLibraries(file: string): Promise<Libraries> {
+  const text = await readFile(file, "latin1").catch((cause: unknown) => {
+    throw new UserError({ place: file, problem: "the file cannot be read", cause });
+  });
+  const lines = text.split(/\r?\n/);
+  if (lines.at(-1) === "") lines.pop();
+  return lines.map((line, k) => {
+    const numbers = line.trim().split(/\s+/).map(Number);
+    const [count, ...articles] = numbers;
+    if (!numbers.every((value) => Number.isInteger(value) && value >= 0) || count !== articles.length)
+      throw new UserError({
+        place: `${file}:${k + 1}`,
+        problem: `cannot read the line "${line.slice(0, 60)}"`,
+        expected: "a count and that many article numbers, separated by blanks",
+      });
+    return Uint32Array.from(articles);
+  });
+}
+
+/**
+ * The split as the CVAE code draws it (eelxpeng/CollaborativeVAE, data/citeulike-a/data_prep.py): NumPy seeded once, one
+ * permutation per user in turn; the first `perUser` articles are trained on, the others held out.
+ */
+export function drawLibrarySplit(libraries: Libraries, perUser: number, seed: number): LibrarySplit {
+  const random = new NumpyRandom(seed);
+  const shuffled = libraries.map((library) => random.permutation(library.length).map((at) => library[at]));
+  return {
+    train: shuffled.map((library) => library.subarray(0, perUser)),
+    heldOut: shuffled.map((library) => library.subarray(perUser)),
+  };
+}
+
+/**
+ * The split in the released files cf-train-P-users.dat and cf-test-P-users.dat. Throws UserError where they do not divide
+ * the libraries.
+ */
+export async function readLibrarySplit(
+  libraries: Libraries,
+  trainFile: string,
+  heldOutFile: string,
+): Promise<LibrarySplit> {
+  const [train, heldOut] = [await readLibraries(trainFile), await readLibraries(heldOutFile)];
+  for (const [file, part] of [
+    [trainFile, train],
+    [heldOutFile, heldOut],
+  ] as const)
+    if (part.length !== libraries.length)
+      throw new UserError({
+        place: file,
+        problem: `there are ${part.length} lines`,
+        expected: `one for each of the ${libraries.length} users of users.dat`,
+      });
+  libraries.forEach((library, user) => {
+    const both = Uint32Array.from([...train[user], ...heldOut[user]]).sort();
+    const whole = library.slice().sort();
+    if (both.length !== whole.length || both.some((article, k) => article !== whole[k]))
+      throw new UserError({
+        place: `${heldOutFile}:${user + 1}`,
+        problem: "training and held-out articles together are not the user's library",
+        expected: `the articles in line ${user + 1} of users.dat`,
+      });
+  });
+  return { train, heldOut };
+}
