@@ -1,8 +1,19 @@
 // The front door: the public API, re-exported. Defines nothing.
+export * from "./compute/engine.js";
+export { type EngineChoice, type EngineOptions, openEngine } from "./compute/open-engine.js";
 export * from "./core/errors.js";
+export type * from "./core/progress.js";
 export * from "./data/dataset.js";
 export * from "./data/vocabulary.js";
+export * from "./evaluation/evaluate.js";
+export { defaultMetrics, metricNames } from "./evaluation/metrics.js";
+export { type RunConfig, type RunFolder, readRunFolder } from "./experiments/run-folder.js";
+export { type TrainOptions, train } from "./experiments/train.js";
+export { describeOptions, type OptionDescription } from "./models/options.js";
+export { algorithmNames, findAlgorithm } from "./models/registry.js";
 export * from "./recommender/algorithm.js";
+export * from "./recommender/recommend.js";
 export * from "./recommender/recommender.js";
 export * from "./recommender/run-context.js";
+export { type LoadOptions, loadRecommender } from "./serving/load.js";
 export * from "./sparse/csr.js";

@@ -71,7 +71,11 @@ export async function createRunFolder(path: string, config: Omit<RunConfig, "for
 export async function requireFreeRunFolder(path: string): Promise<void> {
   const there = await readdir(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
-    throw new UserError({ place: path, problem: "is no folder that a run could be written into", cause: error });
+    throw new UserError({
+      place: path,
+      problem: "is no folder that a run could be written into",
+      cause: error,
+    });
   });
   if (there.length === 0) return;
   const run = await readRunFolder(path).catch(() => undefined);
@@ -81,7 +85,10 @@ export async function requireFreeRunFolder(path: string): Promise<void> {
       ? `holds a ${run.complete ? "finished" : "started"} run of ${run.config.model} already`
       : "is not empty",
     expected: "a new folder",
-    remedy: run && !run.complete ? "Go on with it with --resume, or choose another folder" : "Choose another folder",
+    remedy:
+      run && !run.complete
+        ? "Go on with it with --resume, or choose another folder"
+        : "Choose another folder",
   });
 }
 
@@ -91,7 +98,10 @@ export async function readRunFolder(path: string): Promise<RunFolder> {
   const text = await readFile(configPath, "utf8").catch((cause: NodeJS.ErrnoException) => {
     throw new UserError({
       place: path,
-      problem: cause.code === "ENOENT" || cause.code === "ENOTDIR" ? "is no run folder: it has no config.json" : `cannot be read (${cause.code})`,
+      problem:
+        cause.code === "ENOENT" || cause.code === "ENOTDIR"
+          ? "is no run folder: it has no config.json"
+          : `cannot be read (${cause.code})`,
       expected: "a folder that foldin train wrote",
       cause,
     });

@@ -25,7 +25,7 @@ const itemsSchema = z.object({
   titles: z.array(z.string().nullable()).nullable(),
 });
 
-/** Writes a model into an existing empty folder; `writeFolderWhole` around it makes it appear at once. */
+/** Writes a model into an existing empty folder; `writeFolder` (core/atomic-folder.ts) around it makes it appear at once. */
 export async function writeModelFiles(folder: string, files: ModelFiles): Promise<void> {
   const { algorithm, config, tensors, items } = files;
   const file = await open(join(folder, "model.safetensors"), "w");

@@ -51,7 +51,8 @@ export function closingWith(recommender: Recommender, engine: Engine): Recommend
 }
 
 async function modelFolder(folder: string): Promise<string> {
-  const has = async (...path: string[]) => (await stat(join(folder, ...path)).catch(() => undefined)) !== undefined;
+  const has = async (...path: string[]) =>
+    (await stat(join(folder, ...path)).catch(() => undefined)) !== undefined;
   if (await has("model", "config.json")) return join(folder, "model");
   if ((await has("config.json")) && !(await has("model.safetensors")))
     throw new UserError({

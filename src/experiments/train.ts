@@ -1,0 +1,163 @@
+// A dataset in, a trained recommender out; with `out`, a run folder too, from which an interrupted run can be resumed.
+
+import { resolve } from "node:path";
+import type { Engine } from "../compute/engine.js";
+import { type EngineChoice, openEngine } from "../compute/open-engine.js";
+import { writeFolder } from "../core/atomic-folder.js";
+import { UserError } from "../core/errors.js";
+import type { JsonObject } from "../core/json.js";
+import type { ProgressListener } from "../core/progress.js";
+import { version } from "../core/version.js";
+import type { Dataset } from "../data/dataset.js";
+import { parseOptions } from "../models/options.js";
+import { findAlgorithm } from "../models/registry.js";
+import { writeModelFiles } from "../recommender/model-files.js";
+import type { Recommender } from "../recommender/recommender.js";
+import type { EpochRecord } from "../recommender/run-context.js";
+import { closingWith, loadRecommender } from "../serving/load.js";
+import { fileCheckpoints } from "../training/checkpoint.js";
+import { fingerprint, requireSameRun } from "../training/identity.js";
+import {
+  checkpointFolderOf,
+  createRunFolder,
+  epochWriter,
+  modelFolderOf,
+  type RunConfig,
+  readRunFolder,
+  removeIfWorthless,
+  requireFreeRunFolder,
+} from "./run-folder.js";
+
+export interface TrainOptions {
+  /** A registered name. Default "mult-vae" (when resuming: the run's). */
+  model?: string;
+  /** The model's options; what is not given has the paper's value (when resuming: the run's). */
+  options?: Record<string, unknown>;
+  /** A whole number from 0. Default 98765, the published one (when resuming: the run's). */
+  seed?: number;
+  /** An open engine (which stays open), or which one to open (closed by the recommender's `dispose`). Default "auto". */
+  engine?: Engine | EngineChoice;
+  /** Threads of an engine opened here. Default: all cores. The result does not depend on it. */
+  threads?: number;
+  /** The run folder to write: a new one, or with `resume` an interrupted run's. */
+  out?: string;
+  /** Go on with the run in `out` where it was interrupted; a finished one is only loaded. */
+  resume?: boolean;
+  /** Where the dataset lies on disk, for config.json. */
+  datasetPath?: string;
+  /** Seconds between checkpoints. Default 30. */
+  checkpointSeconds?: number;
+  progress?: ProgressListener;
+  signal?: AbortSignal;
+  onEpoch?: (record: EpochRecord) => void;
+}
+
+/** The seed of Liang et al.'s notebook. */
+const DEFAULT_SEED = 98765;
+
+/**
+ * Trains a model. Throws UserError for an unknown model or option, a run folder that is taken, and a resumed run that is
+ * not the one in the folder; DivergedError and AbortedError as `fit` does. A failed run leaves its folder only where it
+ * has a checkpoint to resume from.
+ */
+export async function train(dataset: Dataset, given: TrainOptions = {}): Promise<Recommender> {
+  const { out, resume = false, progress, signal } = given;
+  if (resume && out === undefined)
+    throw new UserError({
+      place: "resume",
+      problem: "there is no run folder to resume from",
+      remedy: "Give out",
+    });
+  const before = resume && out !== undefined ? await readRunFolder(out) : undefined;
+  if (out !== undefined && !before) await requireFreeRunFolder(out);
+
+  const algorithm = await findAlgorithm(given.model ?? before?.config.model ?? "mult-vae");
+  const sameModel = before?.config.model === algorithm.name;
+  const options = parseOptions(algorithm, { ...(sameModel ? before?.config.options : {}), ...given.options });
+  const seed = given.seed ?? before?.config.seed ?? DEFAULT_SEED;
+  if (!Number.isSafeInteger(seed) || seed < 0)
+    throw new UserError({
+      place: "seed",
+      problem: `${seed} does not fit`,
+      expected: "a whole number from 0",
+    });
+
+  const choice = given.engine ?? (before?.config.engine as EngineChoice | undefined) ?? "auto";
+  const engine =
+    typeof choice === "string"
+      ? await openEngine({
+          engine: choice,
+          threads: given.threads,
+          onNote: (text) => progress?.({ type: "note", text }),
+        })
+      : choice;
+  const config: Omit<RunConfig, "formatVersion"> = {
+    foldin: version,
+    dataset: {
+      name: dataset.name,
+      path: given.datasetPath === undefined ? null : resolve(given.datasetPath),
+      fingerprint: fingerprint(dataset),
+    },
+    model: algorithm.name,
+    options: JSON.parse(JSON.stringify(options)) as JsonObject,
+    seed,
+    engine: engine.name,
+    precision: engine.precision,
+    threads: engine.threads,
+  };
+  const own = (recommender: Recommender) =>
+    choice === engine ? recommender : closingWith(recommender, engine);
+  try {
+    if (before) requireSameRun(identity(before.config), identity(config));
+    if (before?.complete) {
+      progress?.({ type: "note", text: `the run in ${before.path} is finished already` });
+      return own(await loadRecommender(before.path, { engine }));
+    }
+    if (out === undefined)
+      return own(
+        await algorithm.fit(dataset, options, { engine, seed, progress, signal, onEpoch: given.onEpoch }),
+      );
+
+    if (!before) await createRunFolder(out, config);
+    try {
+      const checkpoints = fileCheckpoints(checkpointFolderOf(out), { everySeconds: given.checkpointSeconds });
+      const write = epochWriter(out);
+      const onEpoch = (record: EpochRecord) => {
+        write(record);
+        given.onEpoch?.(record);
+      };
+      const recommender = await algorithm.fit(dataset, options, {
+        engine,
+        seed,
+        progress,
+        signal,
+        checkpoints,
+        onEpoch,
+      });
+      const files = await recommender.save();
+      await writeFolder(modelFolderOf(out), { marker: "config.json" }, (folder) =>
+        writeModelFiles(folder, files),
+      );
+      await checkpoints.clear();
+      return own(recommender);
+    } catch (error) {
+      await removeIfWorthless(out);
+      throw error;
+    }
+  } catch (error) {
+    if (choice !== engine) await engine.close();
+    throw error;
+  }
+}
+
+/** What must agree for a run to be resumed. */
+function identity({
+  dataset,
+  model,
+  options,
+  seed,
+  engine,
+  precision,
+}: Omit<RunConfig, "formatVersion">): JsonObject {
+  return { model, options, seed, engine, precision, data: dataset.fingerprint };
+}
