@@ -10,11 +10,11 @@ import type { ProgressListener } from "../core/progress.js";
 import { version } from "../core/version.js";
 import type { Dataset } from "../data/dataset.js";
 import { parseOptions } from "../models/options.js";
-import { findAlgorithm } from "../models/registry.js";
-import { writeModelFiles } from "../recommender/model-files.js";
+import { findAlgorithm, restoreModel } from "../models/registry.js";
+import { closingWith } from "../recommender/closing-with.js";
+import { readModelFiles, writeModelFiles } from "../recommender/model-files.js";
 import type { Recommender } from "../recommender/recommender.js";
 import type { EpochRecord } from "../recommender/run-context.js";
-import { closingWith, loadRecommender } from "../serving/load.js";
 import { fileCheckpoints } from "../training/checkpoint.js";
 import { fingerprint, requireSameRun } from "../training/identity.js";
 import {
@@ -111,7 +111,7 @@ export async function train(dataset: Dataset, given: TrainOptions = {}): Promise
     if (before) requireSameRun(identity(before.config), identity(config));
     if (before?.complete) {
       progress?.({ type: "note", text: `the run in ${before.path} is finished already` });
-      return own(await loadRecommender(before.path, { engine }));
+      return own(await restoreModel(await readModelFiles(modelFolderOf(before.path)), { engine }));
     }
     if (out === undefined)
       return own(

@@ -4,6 +4,8 @@
 import { UserError } from "../core/errors.js";
 import { suggestion } from "../core/nearest.js";
 import type { Algorithm } from "../recommender/algorithm.js";
+import type { ModelFiles, Recommender } from "../recommender/recommender.js";
+import type { RunContext } from "../recommender/run-context.js";
 
 // An algorithm's options have passed `parseOptions` before they reach `fit`, so one list holds all kinds of algorithms.
 const algorithms: Record<string, () => Promise<Algorithm>> = {
@@ -23,4 +25,9 @@ export async function findAlgorithm(name: string): Promise<Algorithm> {
       remedy: suggestion(name, algorithmNames),
     });
   return algorithms[name]();
+}
+
+/** Rebuilds a saved model, whatever its algorithm. Throws UserError where the files do not fit the algorithm. */
+export async function restoreModel(files: ModelFiles, run: Pick<RunContext, "engine">): Promise<Recommender> {
+  return (await findAlgorithm(files.algorithm)).restore(files, run);
 }

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import type { Engine } from "../compute/engine.js";
 import { type EngineChoice, openEngine } from "../compute/open-engine.js";
 import { UserError } from "../core/errors.js";
-import { findAlgorithm } from "../models/registry.js";
+import { restoreModel } from "../models/registry.js";
+import { closingWith } from "../recommender/closing-with.js";
 import { readModelFiles } from "../recommender/model-files.js";
 import type { Recommender } from "../recommender/recommender.js";
 
@@ -25,29 +26,14 @@ export async function loadRecommender(
   { engine = "auto", threads }: LoadOptions = {},
 ): Promise<Recommender> {
   const files = await readModelFiles(await modelFolder(folder));
-  const algorithm = await findAlgorithm(files.algorithm);
-  if (typeof engine !== "string") return algorithm.restore(files, { engine });
+  if (typeof engine !== "string") return restoreModel(files, { engine });
   const opened = await openEngine({ engine, threads });
   try {
-    return closingWith(await algorithm.restore(files, { engine: opened }), opened);
+    return closingWith(await restoreModel(files, { engine: opened }), opened);
   } catch (error) {
     await opened.close();
     throw error;
   }
-}
-
-/** The same recommender, whose `dispose` closes the engine too. */
-export function closingWith(recommender: Recommender, engine: Engine): Recommender {
-  return {
-    algorithm: recommender.algorithm,
-    items: recommender.items,
-    score: (histories) => recommender.score(histories),
-    save: () => recommender.save(),
-    dispose() {
-      recommender.dispose();
-      void engine.close();
-    },
-  };
 }
 
 async function modelFolder(folder: string): Promise<string> {
