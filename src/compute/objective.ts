@@ -2,11 +2,10 @@
 // squares. Because it is linear and its weights are known on the host, a backward pass starts from plain numbers, and an
 // L2 term never needs a pass of its own: it becomes the `decay` of its parameters.
 
-import type { Parameter } from "./parameter.js";
-import type { Variable } from "./tape.js";
+import type { Differentiable, Parameter } from "./parameter.js";
 
 export type Term =
-  | { readonly kind: "sum"; readonly of: Variable; readonly weight: number }
+  | { readonly kind: "sum"; readonly of: Differentiable; readonly weight: number }
   | { readonly kind: "squares"; readonly of: Parameter; readonly weight: number };
 
 export class Objective {
@@ -26,12 +25,12 @@ export class Objective {
 }
 
 /** The sum of all elements. */
-export function sum(of: Variable): Objective {
+export function sum(of: Differentiable): Objective {
   return new Objective([{ kind: "sum", of, weight: 1 }]);
 }
 
 /** The mean of all elements (0 where there are none): of a loss per user [users, 1], the mean over users. */
-export function mean(of: Variable): Objective {
+export function mean(of: Differentiable): Objective {
   return sum(of).times(1 / Math.max(1, of.value.rows * of.value.columns));
 }
 

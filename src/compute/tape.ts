@@ -139,7 +139,7 @@ export class Tape {
     this.#records.length = 0;
   }
 
-  #seed(variable: Variable, weight: number): void {
+  #seed(variable: Differentiable, weight: number): void {
     variable.addGradient((out, accumulate) => {
       if (!accumulate) return this.engine.fill(out, weight);
       const ones = this.empty(out.rows, out.columns);
