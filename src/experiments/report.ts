@@ -244,10 +244,10 @@ ${options.map(({ name, value, defaultValue, meaning }) => {
 const metricNames: Record<string, string> = {
   ndcg: "NDCG",
   recall: "Recall",
+  "recall-plain": "Recall (plain)",
   precision: "Precision",
   map: "MAP",
   mrr: "MRR",
-  hitrate: "Hit rate",
   "hit-rate": "Hit rate",
   coverage: "Coverage",
 };

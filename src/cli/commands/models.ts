@@ -1,0 +1,82 @@
+// foldin models [name]: which models there are, or the options of one.
+
+import type { Command } from "commander";
+import type { CliContext } from "../context.js";
+import { table, wrap } from "../table.js";
+
+export function register(program: Command, context: CliContext): void {
+  program
+    .command("models")
+    .summary("list the models, or the options of one")
+    .description("Lists the models; with a name, the options of that model: default, meaning and source.")
+    .argument("[name]", "a model, such as mult-vae")
+    .option("--json", "print one JSON object")
+    .action((name: string | undefined, { json = false }: { json?: boolean }) =>
+      name === undefined ? listModels(context, json) : showModel(name, context, json),
+    );
+}
+
+async function listModels(context: CliContext, json: boolean): Promise<void> {
+  const { algorithmNames, findAlgorithm } = await import("../../models/registry.js");
+  const algorithms = await Promise.all(algorithmNames.map(findAlgorithm));
+  if (json) {
+    context.json({ models: algorithms.map(({ name, summary, source }) => ({ name, summary, source })) });
+    return;
+  }
+  const { bold, dim } = context.style;
+  const width = Math.max(...algorithms.map(({ name }) => name.length));
+  for (const { name, summary, source } of algorithms) {
+    const [first, ...rest] = wrap(summary, (context.width ?? 100) - width - 2);
+    context.out(`${bold(name)}${" ".repeat(width - name.length)}  ${first}`);
+    for (const line of rest) context.out(" ".repeat(width + 2) + line);
+    context.out(dim(" ".repeat(width + 2) + source));
+  }
+  context.out(`\nOptions of one: foldin models ${algorithms.at(-1)?.name}`);
+}
+
+async function showModel(name: string, context: CliContext, json: boolean): Promise<void> {
+  const [{ findAlgorithm }, { describeOptions }] = await Promise.all([
+    import("../../models/registry.js"),
+    import("../../models/options.js"),
+  ]);
+  const { optionText } = await import("../../experiments/option-text.js");
+  const algorithm = await findAlgorithm(name);
+  const options = describeOptions(algorithm);
+  if (json) {
+    context.json({
+      name: algorithm.name,
+      summary: algorithm.summary,
+      source: algorithm.source,
+      options: options.map((option) => ({ ...option, default: option.default ?? null })),
+    });
+    return;
+  }
+  const { bold, dim } = context.style;
+  context.out(bold(algorithm.name));
+  context.out(algorithm.summary);
+  context.out(dim(algorithm.source));
+  if (options.length === 0) {
+    context.out("\nIt has no options.");
+    return;
+  }
+  const beside = [
+    ...options.map((option) => [option.name, optionText(option.default), option.type] as const),
+  ];
+  const widths = [0, 1, 2].map((c) => Math.max(...beside.map((row) => row[c].length)));
+  const meaningWidth = Math.max(30, (context.width ?? 120) - widths[0] - widths[1] - widths[2] - 6);
+  context.out();
+  context.out(
+    table(
+      [{ heading: "option" }, { heading: "default" }, { heading: "type" }, { heading: "meaning" }],
+      options.flatMap((option, o) =>
+        wrap(option.description, meaningWidth).map((line, l) =>
+          l === 0 ? [...beside[o], line] : ["", "", "", line],
+        ),
+      ),
+      dim,
+    ),
+  );
+  context.out(
+    `\nSet one with: foldin train <dataset> --model ${name} --set ${options[0].name}=... --out <run>`,
+  );
+}

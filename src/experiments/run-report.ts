@@ -1,0 +1,147 @@
+// The report of a run: judges its model on both splits, picks a few test users to show, and writes report.html.
+
+import { join } from "node:path";
+import { writeFileWhole } from "../core/atomic-file.js";
+import type { ProgressListener } from "../core/progress.js";
+import { version } from "../core/version.js";
+import type { Dataset, HeldOutSplit } from "../data/dataset.js";
+import { evaluate } from "../evaluation/evaluate.js";
+import { describeOptions } from "../models/options.js";
+import { findAlgorithm } from "../models/registry.js";
+import { recommend } from "../recommender/recommend.js";
+import type { Recommender } from "../recommender/recommender.js";
+import type { EpochRecord } from "../recommender/run-context.js";
+import { entryCount, rowIndices } from "../sparse/csr.js";
+import { optionText } from "./option-text.js";
+import { type Estimate, type Report, type ReportExample, renderReport } from "./report.js";
+import { readRunFolder } from "./run-folder.js";
+
+const METRICS = [
+  "ndcg@100",
+  "recall@20",
+  "recall@50",
+  "ndcg@10",
+  "precision@10",
+  "map@10",
+  "mrr@10",
+  "hit-rate@10",
+  "coverage@100",
+];
+const SELECTION = "validation ndcg@100";
+
+export interface RunReportOptions {
+  /** Wall-clock seconds of a model without epochs; one with epochs has noted its own. */
+  seconds?: number;
+  /** How the dataset came about, in one sentence. */
+  protocol?: string;
+  signal?: AbortSignal;
+  progress?: ProgressListener;
+}
+
+/** Writes report.html into a finished run's folder and returns what it shows. */
+export async function reportOnRun(
+  path: string,
+  recommender: Recommender,
+  dataset: Dataset,
+  { seconds = 0, protocol, signal, progress }: RunReportOptions = {},
+): Promise<Report> {
+  const { config, epochs } = await readRunFolder(path);
+  const algorithm = await findAlgorithm(config.model);
+  const [test, validation] = [
+    await judge("test", recommender, dataset, { signal, progress }),
+    await judge("validation", recommender, dataset, { signal, progress }),
+  ];
+  const report: Report = {
+    algorithm: { name: algorithm.name, summary: algorithm.summary, source: algorithm.source },
+    dataset: {
+      name: dataset.name,
+      protocol,
+      trainUsers: dataset.train.rows,
+      items: dataset.items.size,
+      trainInteractions: entryCount(dataset.train),
+      validation: countsOf(dataset.validation),
+      test: countsOf(dataset.test),
+    },
+    options: describeOptions(algorithm).map(({ name, default: defaultValue, description }) => ({
+      name,
+      value: optionText(config.options[name]),
+      defaultValue: optionText(defaultValue),
+      meaning: description,
+    })),
+    seed: config.seed,
+    engine: `${config.engine}, ${config.precision}, ${config.threads} ${config.threads === 1 ? "thread" : "threads"}`,
+    seconds:
+      epochs.length > 0
+        ? epochs.reduce((sum, record) => sum + record.seconds + record.validationSeconds, 0)
+        : seconds,
+    epochs,
+    chosenEpoch: chosenEpoch(epochs),
+    metrics: METRICS.map((name) => ({ name, test: test[name], validation: validation[name] })),
+    examples: await examplesOf(recommender, dataset.test),
+    finished: new Date(),
+    version,
+  };
+  const page = await renderReport(report);
+  await writeFileWhole(join(path, "report.html"), (file) => file.writeFile(page));
+  return report;
+}
+
+/** No metrics where the split has nobody to judge. */
+async function judge(
+  on: "test" | "validation",
+  recommender: Recommender,
+  dataset: Dataset,
+  options: { signal?: AbortSignal; progress?: ProgressListener },
+): Promise<Record<string, Estimate>> {
+  if (entryCount(dataset[on].heldOut) === 0) return {};
+  return (await evaluate(recommender, dataset, { on, metrics: METRICS, ...options })).metrics;
+}
+
+function countsOf({ heldOut }: HeldOutSplit): { users: number; heldOut: number } {
+  return { users: heldOut.rows, heldOut: entryCount(heldOut) };
+}
+
+/** The epoch whose weights the loop kept: the first of the best ones on validation, or the last without validation. */
+function chosenEpoch(epochs: readonly EpochRecord[]): number | undefined {
+  let chosen = epochs.at(-1);
+  let best = -Infinity;
+  for (const record of epochs)
+    if (record.values[SELECTION] > best) {
+      best = record.values[SELECTION];
+      chosen = record;
+    }
+  return chosen?.epoch;
+}
+
+const EXAMPLES = 4;
+const RECOMMENDED = 10;
+
+/** A few test users, evenly spread over those with enough to look at: not chosen by how well they come out. */
+async function examplesOf(
+  recommender: Recommender,
+  { users, foldIn, heldOut }: HeldOutSplit,
+): Promise<ReportExample[]> {
+  const length = (matrix: typeof foldIn, row: number) => matrix.offsets[row + 1] - matrix.offsets[row];
+  const all = Array.from({ length: heldOut.rows }, (_, row) => row).filter((row) => length(heldOut, row) > 0);
+  const rich = all.filter((row) => length(foldIn, row) >= 5 && length(heldOut, row) >= 3);
+  const eligible = rich.length >= EXAMPLES ? rich : all;
+  const chosen = Array.from(
+    { length: Math.min(EXAMPLES, eligible.length) },
+    (_, e, n = Math.min(EXAMPLES, eligible.length)) =>
+      eligible[Math.floor(((e + 0.5) * eligible.length) / n)],
+  );
+  const examples: ReportExample[] = [];
+  for (const row of chosen) {
+    const truth = new Set(rowIndices(heldOut, row));
+    const { history, items } = await recommend(recommender, Uint32Array.from(rowIndices(foldIn, row)), {
+      k: RECOMMENDED,
+    });
+    examples.push({
+      user: users.ids[row],
+      history: history.map(({ title }) => title),
+      recommendations: items.map(({ index, title }) => ({ title, heldOut: truth.has(index) })),
+      heldOut: truth.size,
+    });
+  }
+  return examples;
+}
