@@ -2,7 +2,7 @@
 
 import { distance } from "fastest-levenshtein";
 
-/** The nearest of the known names, where one is near enough (at most a third of the letters differ, or it contains the other). */
+/** The nearest of the known names, where one is near enough: two letters or a third of them differ, or one contains the other. */
 export function nearestName(typed: string, known: Iterable<string>): string | undefined {
   const wanted = typed.toLowerCase();
   let best: string | undefined;
@@ -13,7 +13,7 @@ export function nearestName(typed: string, known: Iterable<string>): string | un
     const far = distance(wanted, candidate);
     const limit = contained
       ? Infinity
-      : Math.max(1, Math.floor(Math.max(wanted.length, candidate.length) / 3));
+      : Math.max(Math.min(2, candidate.length - 2), Math.floor(candidate.length / 3));
     if (far <= limit && far < bestDistance) {
       best = name;
       bestDistance = far;

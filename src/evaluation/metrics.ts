@@ -60,7 +60,6 @@ export function parseMetric(text: string): Metric {
     throw new UserError({
       place: "metric",
       problem: `"${text}" is unknown`,
-      expected: `one of ${metricNames.map((known) => `${known}@k`).join(", ")}`,
       remedy: suggestion(name, metricNames),
     });
   const k = Number(depth);

@@ -21,7 +21,6 @@ export async function findAlgorithm(name: string): Promise<Algorithm> {
     throw new UserError({
       place: "model",
       problem: `"${name}" is unknown`,
-      expected: `one of ${algorithmNames.join(", ")}`,
       remedy: suggestion(name, algorithmNames),
     });
   return algorithms[name]();

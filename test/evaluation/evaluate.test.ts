@@ -1,0 +1,96 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { AbortedError } from "../../src/core/errors.js";
+import { evaluate, evaluateSplit } from "../../src/evaluation/evaluate.js";
+import { emptyMatrix, fromRows } from "../../src/sparse/csr.js";
+import { checkerboard, split, vocabulary } from "../support/datasets.js";
+import { scoring } from "../support/fixed-scores.js";
+
+interface Fixture {
+  items: number;
+  scores: number[][];
+  foldIn: number[][];
+  heldOut: number[][];
+  judged: number[];
+  metrics: Record<string, { mean: number; standardError?: number; perUser?: number[] }>;
+}
+const fixture = JSON.parse(
+  readFileSync(new URL("./fixtures/numpy-metrics.json", import.meta.url), "utf8"),
+) as Fixture;
+
+describe("evaluate", () => {
+  it("gives NumPy's numbers, for every user and on average", async () => {
+    const { items, scores, foldIn, heldOut, judged, metrics } = fixture;
+    // The user is told apart by the fold-in history, as everywhere.
+    const byHistory = new Map(foldIn.map((history, user) => [history.join(), scores[user]]));
+    expect(byHistory.size).toBe(scores.length);
+    const recommender = scoring(items, (history) => byHistory.get([...history].join()) ?? []);
+    const evaluation = await evaluateSplit(
+      recommender,
+      split(fromRows(items, foldIn), fromRows(items, heldOut), "user"),
+      { metrics: Object.keys(metrics) },
+    );
+    expect(evaluation.users).toBe(24);
+    expect(evaluation.skipped).toBe(1);
+    expect([...evaluation.rows]).toEqual(judged);
+    expect(Object.keys(evaluation.metrics)).toEqual(Object.keys(metrics));
+    for (const [name, expected] of Object.entries(metrics)) {
+      expect(evaluation.metrics[name].mean, name).toBeCloseTo(expected.mean, 12);
+      if (expected.standardError === undefined) {
+        expect(evaluation.metrics[name]).not.toHaveProperty("standardError");
+        expect(evaluation.perUser).not.toHaveProperty(name);
+      } else {
+        expect(evaluation.metrics[name].standardError, name).toBeCloseTo(expected.standardError, 12);
+        for (const [user, value] of (expected.perUser ?? []).entries())
+          expect(evaluation.perUser[name][user], `${name} of judged user ${user}`).toBeCloseTo(value, 12);
+      }
+    }
+  });
+
+  it("a depth beyond the catalogue and users who have seen everything are no trouble", async () => {
+    const recommender = scoring(3, () => [3, 2, 1]);
+    const { metrics, users } = await evaluateSplit(
+      recommender,
+      split(fromRows(3, [[0], [0, 1, 2], [1]]), fromRows(3, [[2], [1], [0]]), "user"),
+      { metrics: ["ndcg@100", "recall@100", "precision@100", "coverage@1", "ndcg@100"] },
+    );
+    expect(users).toBe(3);
+    // User 0 finds item 2 at rank 2, user 1 has nothing left to be recommended, user 2 finds item 0 at rank 1.
+    expect(metrics["ndcg@100"].mean).toBeCloseTo((1 / Math.log2(3) + 0 + 1) / 3, 12);
+    expect(metrics["recall@100"].mean).toBeCloseTo(2 / 3, 12);
+    expect(metrics["precision@100"].mean).toBeCloseTo(2 / 300, 12);
+    expect(metrics["coverage@1"].mean).toBeCloseTo(2 / 3, 12);
+  });
+
+  it("judges thousands of users in batches as it would one by one", async () => {
+    const users = 4500;
+    const rows = Array.from({ length: users }, (_, user) => [user % 7]);
+    const truth = rows.map((_, user) => (user % 5 === 0 ? [] : [7 + (user % 3)]));
+    const recommender = scoring(10, ([item]) => Array.from({ length: 10 }, (_, i) => (i * (item + 1)) % 11));
+    const judged = split(fromRows(10, rows), fromRows(10, truth), "user");
+    const all = await evaluateSplit(recommender, judged, { metrics: ["mrr@10"] });
+    expect(all.users).toBe(3600);
+    for (const at of [0, 1599, 1600, 3599]) {
+      const user = all.rows[at];
+      const one = split(fromRows(10, [rows[user]]), fromRows(10, [truth[user]]), "user");
+      const { perUser } = await evaluateSplit(recommender, one, { metrics: ["mrr@10"] });
+      expect(all.perUser["mrr@10"][at]).toBe(perUser["mrr@10"][0]);
+    }
+  });
+
+  it("refuses another catalogue and a split with nothing to judge, and stops on request", async () => {
+    const dataset = checkerboard(10, 10);
+    const recommender = scoring(10, () => new Array<number>(10).fill(0));
+    await expect(evaluate(recommender, { ...dataset, items: vocabulary("other", 10) })).rejects.toThrow(
+      /its 10 items are not the 10 items/,
+    );
+    const nothing = { ...dataset.test, heldOut: emptyMatrix(10, 10) };
+    await expect(evaluate(recommender, { ...dataset, test: nothing })).rejects.toThrow(
+      /none of its 10 test users has a held-out item/,
+    );
+    expect((await evaluate(recommender, dataset, { on: "validation" })).users).toBe(10);
+    await expect(evaluate(recommender, dataset, { signal: AbortSignal.abort() })).rejects.toThrow(
+      AbortedError,
+    );
+  });
+});
