@@ -1,0 +1,30 @@
+// The diagonal Gaussian posterior of a variational autoencoder (Kingma and Welling 2014, section 2.4 and appendix B).
+
+import type { RandomKey } from "../engine.js";
+import type { Differentiable } from "../parameter.js";
+import type { Tape, Variable } from "../tape.js";
+
+/** A sample mean + exp(logVariance / 2) * noise, [rows, latent]; the noise is named by the key. */
+export function gaussianSample(
+  tape: Tape,
+  mean: Differentiable,
+  logVariance: Differentiable,
+  key: RandomKey,
+): Variable {
+  const { engine } = tape;
+  const out = tape.empty(mean.value.rows, mean.value.columns);
+  engine.gaussianSample(out, mean.value, logVariance.value, key);
+  return tape.record(out, [mean, logVariance], (g) => {
+    engine.gaussianSampleGradient(mean.gradient(), logVariance.gradient(), logVariance.value, g, key);
+  });
+}
+
+/** KL(N(mean, exp(logVariance)) || N(0, I)) per row: [rows, 1], in nats. */
+export function gaussianKl(tape: Tape, mean: Differentiable, logVariance: Differentiable): Variable {
+  const { engine } = tape;
+  const out = tape.empty(mean.value.rows, 1);
+  engine.gaussianKl(out, mean.value, logVariance.value);
+  return tape.record(out, [mean, logVariance], (g) => {
+    engine.gaussianKlGradient(mean.gradient(), logVariance.gradient(), mean.value, logVariance.value, g);
+  });
+}

@@ -1,0 +1,34 @@
+// The output layer with the multinomial likelihood, fused: the logits are the engine's scratch and nobody else's.
+
+import type { Differentiable, Parameter } from "../parameter.js";
+import type { Tape, Variable } from "../tape.js";
+import type { SparseTensor } from "../tensor.js";
+
+/**
+ * -sum over i of x_ui log softmax(h_u W^T + b)_i per row: [rows, 1], in nats (Liang et al. 2018, equation 2).
+ * hidden [rows, width], weight [items, width] (item-major), bias [1, items], target x [rows, items].
+ */
+export function multinomialOutputLoss(
+  tape: Tape,
+  hidden: Differentiable,
+  weight: Parameter,
+  bias: Parameter,
+  target: SparseTensor,
+): Variable {
+  const { engine } = tape;
+  const { rows } = hidden.value;
+  const loss = tape.empty(rows, 1);
+  const logits = tape.empty(rows, weight.rows);
+  const statistics = tape.empty(rows, 2);
+  engine.matmul(logits, hidden.value, weight.value, { transposeB: true });
+  engine.multinomialLoss(loss, logits, bias.value, target, statistics);
+  return tape.record(loss, [hidden, weight, bias], (g) => {
+    engine.multinomialLossGradient(logits, target, statistics, g);
+    engine.sumRows(bias.gradient(), logits);
+    weight.addGradient((to, accumulate) =>
+      engine.matmul(to, logits, hidden.value, { transposeA: true, accumulate }),
+    );
+    if (hidden.needsGradient)
+      hidden.addGradient((to, accumulate) => engine.matmul(to, logits, weight.value, { accumulate }));
+  });
+}

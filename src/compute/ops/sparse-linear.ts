@@ -1,0 +1,25 @@
+// The first layer over histories: a dense layer whose input is sparse, so that only touched rows of the weights are read
+// and only they get a gradient. Row scaling and dropout of the input are part of it.
+
+import type { SparseRowSumOptions } from "../engine.js";
+import type { Parameter } from "../parameter.js";
+import type { Tape, Variable } from "../tape.js";
+import type { SparseTensor } from "../tensor.js";
+
+/** dropout(scale(x)) W + b: [rows, items] x [items, out] -> [rows, out]; the bias is [1, out]. */
+export function sparseLinear(
+  tape: Tape,
+  x: SparseTensor,
+  weight: Parameter,
+  bias: Parameter | undefined,
+  options: SparseRowSumOptions = {},
+): Variable {
+  const { engine } = tape;
+  const out = tape.empty(x.rows, weight.columns);
+  engine.sparseRowSum(out, x, weight.value, options);
+  if (bias) engine.addRow(out, bias.value);
+  return tape.record(out, bias ? [weight, bias] : [weight], (g) => {
+    if (bias) engine.sumRows(bias.gradient(), g);
+    weight.addRowsGradient(x.touched, (to) => engine.sparseRowSumGradient(to, x, g, options));
+  });
+}

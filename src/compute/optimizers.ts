@@ -1,0 +1,81 @@
+// Optimisers: what a step does with the gradients that the parameters hold.
+
+import { UserError } from "../core/errors.js";
+import type { AdamStep, Engine } from "./engine.js";
+import { loadTensor, type Parameter, saveTensor } from "./parameter.js";
+import type { NamedTensors } from "./tensor.js";
+
+export type AdamOptions = Partial<Omit<AdamStep, "update" | "decay">>;
+
+/** The defaults of Kingma and Ba (2015), algorithm 1. */
+const ADAM = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+
+/**
+ * Adam (Kingma and Ba 2015), dense: rows of a first layer that a batch did not touch still move by their momentum, as
+ * in the published programs. A parameter to which the step's objective contributed nothing stays as it is.
+ */
+export class Adam {
+  readonly #engine: Engine;
+  readonly #parameters: readonly Parameter[];
+  readonly #options: typeof ADAM;
+  #updates = 0;
+
+  constructor(engine: Engine, parameters: readonly Parameter[], options: AdamOptions = {}) {
+    this.#engine = engine;
+    this.#parameters = parameters;
+    this.#options = { ...ADAM, ...options };
+  }
+
+  /** Updates so far. */
+  get updates(): number {
+    return this.#updates;
+  }
+
+  /** One update of every parameter that has a gradient, which is used up. */
+  step(): void {
+    this.#updates++;
+    for (const parameter of this.#parameters) {
+      const { decay } = parameter;
+      const gradient = parameter.currentGradient;
+      if (gradient === undefined && decay === 0) continue;
+      const { m, v } = parameter.moments;
+      const step = { ...this.#options, update: this.#updates, decay };
+      if (gradient) this.#engine.adam(parameter.value, m, v, gradient, step);
+      else {
+        // Only the L2 term: the gradient of the rest is zero everywhere.
+        const none = this.#engine.empty(0, parameter.columns);
+        const touched = new Uint32Array(0);
+        this.#engine.adam(parameter.value, m, v, { kind: "rows", tensor: none, touched }, step);
+        this.#engine.release(none);
+      }
+      parameter.clearGradient();
+    }
+  }
+
+  /** The moments ("<parameter>.m", "<parameter>.v") and the number of updates ("adam.updates"). */
+  async save(): Promise<NamedTensors> {
+    const moments = this.#parameters.flatMap((parameter) => [
+      [`${parameter.name}.m`, parameter.moments.m] as const,
+      [`${parameter.name}.v`, parameter.moments.v] as const,
+    ]);
+    const saved = moments.map(
+      async ([name, tensor]) => [name, await saveTensor(this.#engine, tensor)] as const,
+    );
+    return {
+      "adam.updates": { shape: [1], data: Uint32Array.of(this.#updates) },
+      ...Object.fromEntries(await Promise.all(saved)),
+    };
+  }
+
+  /** Goes on where `save` left off. Throws UserError where a tensor is missing or has another shape. */
+  load(saved: NamedTensors): void {
+    const updates = Object.hasOwn(saved, "adam.updates") ? saved["adam.updates"] : undefined;
+    if (updates?.data.length !== 1)
+      throw new UserError({ place: "tensor adam.updates", problem: "is missing or not a single number" });
+    for (const parameter of this.#parameters) {
+      loadTensor(this.#engine, parameter.moments.m, `${parameter.name}.m`, saved);
+      loadTensor(this.#engine, parameter.moments.v, `${parameter.name}.v`, saved);
+    }
+    this.#updates = updates.data[0];
+  }
+}

@@ -1,0 +1,154 @@
+// A parameter: a matrix that training changes. It owns its value, its gradient (dense, or only the rows that a sparse
+// input touched), the coefficient of an L2 term, and the optimiser's moments once there are any. The gradient's memory
+// is kept from step to step.
+
+import { UserError } from "../core/errors.js";
+import type { Engine, GradientTensor } from "./engine.js";
+import { type FloatArray, type HostTensor, type NamedTensors, type Tensor, viewRows } from "./tensor.js";
+
+/** What a gradient can flow into: a parameter, or a variable of a tape. */
+export interface Differentiable {
+  readonly value: Tensor;
+  /** False where nothing upstream is trained: backward passes then leave it out. */
+  readonly needsGradient: boolean;
+  /** The gradient, to be added to; zeros before the first contribution. */
+  gradient(): Tensor;
+  /** Adds a contribution: `write` must set `out` where `accumulate` is false, and add to it where it is true. */
+  addGradient(write: (out: Tensor, accumulate: boolean) => void): void;
+}
+
+export class Parameter implements Differentiable {
+  readonly engine: Engine;
+  /** Unique within a model: names the tensor in files, and its random stream. */
+  readonly name: string;
+  readonly value: Tensor;
+  readonly needsGradient = true;
+  /** Coefficient of an L2 term in this step's gradient, applied by the optimiser: g += decay * value. */
+  decay = 0;
+  #buffer: Tensor | undefined;
+  #gradient: GradientTensor | undefined;
+  #moments: { readonly m: Tensor; readonly v: Tensor } | undefined;
+
+  /** A parameter [rows, columns] that starts as a copy of `initial` (row-major). */
+  constructor(engine: Engine, name: string, rows: number, columns: number, initial: ArrayLike<number>) {
+    this.engine = engine;
+    this.name = name;
+    this.value = engine.tensor(rows, columns, initial);
+  }
+
+  get rows(): number {
+    return this.value.rows;
+  }
+
+  get columns(): number {
+    return this.value.columns;
+  }
+
+  /** What the steps so far contributed, without the L2 term; undefined if nothing has. */
+  get currentGradient(): GradientTensor | undefined {
+    return this.#gradient;
+  }
+
+  /** Adam's first and second moments; zeros when first asked for. */
+  get moments(): { readonly m: Tensor; readonly v: Tensor } {
+    this.#moments ??= {
+      m: this.engine.zeros(this.rows, this.columns),
+      v: this.engine.zeros(this.rows, this.columns),
+    };
+    return this.#moments;
+  }
+
+  gradient(): Tensor {
+    this.addGradient((out, accumulate) => {
+      if (!accumulate) this.engine.fill(out, 0);
+    });
+    return this.#ownBuffer();
+  }
+
+  addGradient(write: (out: Tensor, accumulate: boolean) => void): void {
+    if (this.#gradient?.kind === "rows") throw this.#mixed();
+    const tensor = this.#ownBuffer();
+    write(tensor, this.#gradient !== undefined);
+    this.#gradient = { kind: "dense", tensor };
+  }
+
+  /** The contribution of a sparse input: `write` sets out [touched.length, columns]; every other row is zero. */
+  addRowsGradient(touched: Uint32Array, write: (out: Tensor) => void): void {
+    if (this.#gradient !== undefined) throw this.#mixed();
+    const tensor = viewRows(this.#ownBuffer(), 0, touched.length);
+    write(tensor);
+    this.#gradient = { kind: "rows", tensor, touched };
+  }
+
+  /** Forgets gradient and L2 term; the memory stays for the next step. */
+  clearGradient(): void {
+    this.#gradient = undefined;
+    this.decay = 0;
+  }
+
+  /** The whole gradient [rows, columns] with its L2 term, on the host: for tests and inspection. */
+  async fullGradient(): Promise<FloatArray> {
+    const value = await this.engine.read(this.value);
+    const full = value.map((weight) => this.decay * weight);
+    if (this.#gradient === undefined) return full;
+    const given = await this.engine.read(this.#gradient.tensor);
+    const { columns } = this;
+    for (let i = 0; i < given.length; i++) {
+      const row = Math.floor(i / columns);
+      const target = this.#gradient.kind === "rows" ? this.#gradient.touched[row] : row;
+      full[target * columns + (i % columns)] += given[i];
+    }
+    return full;
+  }
+
+  /** Gives all of its memory back to the engine. */
+  release(): void {
+    this.engine.release(this.value);
+    if (this.#buffer) this.engine.release(this.#buffer);
+    if (this.#moments) {
+      this.engine.release(this.#moments.m);
+      this.engine.release(this.#moments.v);
+    }
+    this.#buffer = undefined;
+    this.#gradient = undefined;
+    this.#moments = undefined;
+  }
+
+  #ownBuffer(): Tensor {
+    this.#buffer ??= this.engine.empty(this.rows, this.columns);
+    return this.#buffer;
+  }
+
+  #mixed(): Error {
+    return new Error(`parameter ${this.name}: a sparse contribution to a gradient must be its only one`);
+  }
+}
+
+/** A host copy of a tensor of the engine. */
+export async function saveTensor(engine: Engine, tensor: Tensor): Promise<HostTensor> {
+  return { shape: [tensor.rows, tensor.columns], data: await engine.read(tensor) };
+}
+
+/** Overwrites a tensor with the named one. Throws UserError where it is missing or has another shape. */
+export function loadTensor(engine: Engine, out: Tensor, name: string, saved: NamedTensors): void {
+  const tensor = Object.hasOwn(saved, name) ? saved[name] : undefined;
+  if (tensor === undefined) throw new UserError({ place: `tensor ${name}`, problem: "is missing" });
+  const found = tensor.shape.join(" x ");
+  const wanted = `${out.rows} x ${out.columns}`;
+  if (found !== wanted || tensor.data.length !== out.rows * out.columns)
+    throw new UserError({ place: `tensor ${name}`, problem: `has the shape ${found}`, expected: wanted });
+  engine.write(out, tensor.data);
+}
+
+/** The values of the parameters, by name. */
+export async function saveParameters(parameters: readonly Parameter[]): Promise<NamedTensors> {
+  const saved = parameters.map(
+    async (parameter) => [parameter.name, await saveTensor(parameter.engine, parameter.value)] as const,
+  );
+  return Object.fromEntries(await Promise.all(saved));
+}
+
+/** Sets the values of the parameters. Throws UserError where one is missing or has another shape. */
+export function loadParameters(parameters: readonly Parameter[], saved: NamedTensors): void {
+  for (const parameter of parameters) loadTensor(parameter.engine, parameter.value, parameter.name, saved);
+}

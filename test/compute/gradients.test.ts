@@ -1,0 +1,222 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ReferenceEngine } from "../../src/compute/engines/reference.js";
+import { mean, sum, sumOfSquares } from "../../src/compute/objective.js";
+import { add, addScaled, scale } from "../../src/compute/ops/arithmetic.js";
+import { columns } from "../../src/compute/ops/columns.js";
+import { dropout } from "../../src/compute/ops/dropout.js";
+import { gaussianKl, gaussianSample } from "../../src/compute/ops/gaussian.js";
+import { linear } from "../../src/compute/ops/linear.js";
+import { multinomialOutputLoss } from "../../src/compute/ops/multinomial-output.js";
+import { sparseLinear } from "../../src/compute/ops/sparse-linear.js";
+import { tanh } from "../../src/compute/ops/tanh.js";
+import { Parameter } from "../../src/compute/parameter.js";
+import { Tape, type Variable } from "../../src/compute/tape.js";
+import type { CsrMatrix } from "../../src/sparse/csr.js";
+import { type HostMatrix, Workbench } from "../support/engines.js";
+import { type Build, gradientError } from "../support/gradients.js";
+
+// Central differences with step 1e-5 in float64 are good to about 1e-9 here; a wrong gradient is off by far more.
+const TOLERANCE = 1e-7;
+
+interface Draw {
+  bench: Workbench;
+  rows: number;
+  wide: number;
+  narrow: number;
+}
+
+/** Shapes and numbers from a seed that fast-check draws. */
+const draws = fc
+  .record({
+    seed: fc.nat(2 ** 31),
+    rows: fc.integer({ min: 1, max: 9 }),
+    wide: fc.integer({ min: 1, max: 23 }),
+    narrow: fc.integer({ min: 1, max: 11 }),
+  })
+  .map(({ seed, ...sizes }): Draw => ({ bench: new Workbench(new ReferenceEngine(), seed), ...sizes }));
+
+/** Makes every element of the result count differently: sum over r of tanh(x[r] . w). */
+function weigh(tape: Tape, x: Variable, weights: Variable) {
+  return sum(tanh(tape, linear(tape, x, weights)));
+}
+
+interface Case {
+  inputs?: HostMatrix[];
+  parameters?: HostMatrix[];
+  build: Build;
+}
+
+const cases: Record<string, (draw: Draw) => Case> = {
+  "linear with bias": ({ bench, rows, wide, narrow }) => ({
+    inputs: [bench.matrix(rows, wide), bench.matrix(narrow, 1)],
+    parameters: [bench.matrix(wide, narrow), bench.matrix(1, narrow)],
+    build: (tape, [x, w], [weight, bias]) => weigh(tape, linear(tape, x, weight, bias), w),
+  }),
+  "linear with a weight used twice": ({ bench, rows, wide }) => ({
+    inputs: [bench.matrix(rows, wide), bench.matrix(wide, 1)],
+    parameters: [bench.matrix(wide, wide, 0.3)],
+    build: (tape, [x, w], [weight]) =>
+      weigh(tape, linear(tape, tanh(tape, linear(tape, x, weight)), weight), w),
+  }),
+  "sparse linear, scaled, with dropout held by its key": ({ bench, rows, wide, narrow }) => {
+    const batch = bench.sparseMatrix(rows, wide);
+    const options = { rowScale: "l2", dropout: { rate: 0.5, key: bench.key() } } as const;
+    return {
+      inputs: [bench.matrix(narrow, 1)],
+      parameters: [bench.matrix(wide, narrow), bench.matrix(1, narrow)],
+      build: (tape, [w], [weight, bias]) =>
+        weigh(tape, sparseLinear(tape, tape.sparse(batch), weight, bias, options), w),
+    };
+  },
+  "tanh used twice": ({ bench, rows, wide }) => ({
+    inputs: [bench.matrix(rows, wide), bench.matrix(wide, 1)],
+    build: (tape, [x, w]) => weigh(tape, add(tape, tanh(tape, x), tanh(tape, tanh(tape, x))), w),
+  }),
+  "dropout, also accumulated": ({ bench, rows, wide }) => {
+    const options = { rate: 0.4, key: bench.key() };
+    const other = { rate: 0.2, key: bench.key() };
+    return {
+      inputs: [bench.matrix(rows, wide), bench.matrix(wide, 1)],
+      build: (tape, [x, w]) =>
+        weigh(tape, addScaled(tape, dropout(tape, x, options), dropout(tape, x, other), -2), w),
+    };
+  },
+  "scale and overlapping column views": ({ bench, rows, wide }) => ({
+    inputs: [bench.matrix(rows, wide + 1), bench.matrix(wide, 1)],
+    build: (tape, [x, w]) =>
+      weigh(
+        tape,
+        addScaled(tape, columns(tape, x, 0, wide), scale(tape, columns(tape, x, 1, wide + 1), 3), 0.5),
+        w,
+      ),
+  }),
+  "Gaussian sample and KL of the halves of one tensor, noise held by its key": ({ bench, rows, narrow }) => {
+    const key = bench.key();
+    return {
+      inputs: [bench.matrix(rows, 2 * narrow), bench.matrix(narrow, 1)],
+      build: (tape, [posterior, w]) => {
+        const mu = columns(tape, posterior, 0, narrow);
+        const logVariance = columns(tape, posterior, narrow, 2 * narrow);
+        const kl = gaussianKl(tape, mu, logVariance);
+        return weigh(tape, gaussianSample(tape, mu, logVariance, key), w).plus(mean(kl).times(0.2));
+      },
+    };
+  },
+  "multinomial output": ({ bench, rows, wide, narrow }) => {
+    const target = bench.sparseMatrix(rows, wide);
+    return {
+      inputs: [bench.matrix(rows, narrow), bench.matrix(1, 1)],
+      parameters: [bench.matrix(wide, narrow), bench.matrix(1, wide)],
+      // tanh of the loss: every row gets another upstream gradient.
+      build: (tape, [hidden, w], [weight, bias]) =>
+        weigh(
+          tape,
+          scale(tape, multinomialOutputLoss(tape, hidden, weight, bias, tape.sparse(target)), 0.02),
+          w,
+        ),
+    };
+  },
+  "an objective with an L2 term and one variable in two terms": ({ bench, rows, wide, narrow }) => ({
+    inputs: [bench.matrix(rows, wide)],
+    parameters: [bench.matrix(wide, narrow), bench.matrix(narrow, wide)],
+    build: (tape, [x], [weight, unused]) => {
+      const y = tanh(tape, linear(tape, x, weight));
+      return sum(y)
+        .plus(mean(y).times(3))
+        .plus(sumOfSquares([weight, unused]).times(0.3));
+    },
+  }),
+};
+
+describe("gradients equal central finite differences in float64", () => {
+  it.each(Object.entries(cases))("%s", async (_, make) => {
+    await fc.assert(
+      fc.asyncProperty(draws, async (draw) => {
+        const { inputs = [], parameters = [], build } = make(draw);
+        expect(await gradientError(inputs, parameters, build)).toBeLessThan(TOLERANCE);
+      }),
+      { numRuns: 25, seed: 1 },
+    );
+  });
+
+  it("Mult-VAE's whole graph", async () => {
+    const bench = new Workbench(new ReferenceEngine(), 5);
+    const [users, items, hidden, latent] = [7, 31, 6, 3];
+    const histories: CsrMatrix = bench.sparseMatrix(users, items, false);
+    const dropped = { rate: 0.5, key: bench.key() };
+    const noise = bench.key();
+    const sizes = [
+      [items, hidden],
+      [1, hidden],
+      [hidden, 2 * latent],
+      [1, 2 * latent],
+      [latent, hidden],
+      [1, hidden],
+      [items, hidden],
+      [1, items],
+    ];
+    const error = await gradientError(
+      [],
+      sizes.map(([rows, width]) => bench.matrix(rows, width, 0.5)),
+      (tape, _, [w1, b1, w2, b2, w3, b3, w4, b4]) => {
+        const x = tape.sparse(histories);
+        const h = tanh(tape, sparseLinear(tape, x, w1, b1, { rowScale: "l2", dropout: dropped }));
+        const posterior = linear(tape, h, w2, b2);
+        const mu = columns(tape, posterior, 0, latent);
+        const logVariance = columns(tape, posterior, latent, 2 * latent);
+        const z = gaussianSample(tape, mu, logVariance, noise);
+        const decoded = tanh(tape, linear(tape, z, w3, b3));
+        const nll = mean(multinomialOutputLoss(tape, decoded, w4, b4, x));
+        return nll
+          .plus(mean(gaussianKl(tape, mu, logVariance)).times(0.2))
+          .plus(sumOfSquares([w1, w4]).times(1e-2));
+      },
+    );
+    expect(error).toBeLessThan(TOLERANCE);
+  });
+});
+
+describe("the tape", () => {
+  it("gives nothing to inputs that need no gradient, and works without gradients", async () => {
+    const engine = new ReferenceEngine();
+    const weight = new Parameter(engine, "w", 2, 2, [1, 2, 3, 4]);
+    const x = engine.tensor(1, 2, [1, 1]);
+    const tape = new Tape(engine);
+    const constant = tape.constant(x);
+    tape.backward(sum(linear(tape, constant, weight)));
+    expect(constant.hasGradient).toBe(false);
+    expect([...(await weight.fullGradient())]).toEqual([1, 1, 1, 1]);
+    tape.dispose();
+    const scoring = new Tape(engine, { gradients: false });
+    const y = linear(scoring, scoring.constant(x), weight);
+    expect([...(await engine.read(y.value))]).toEqual([4, 6]);
+    expect(() => scoring.backward(sum(y))).toThrow("without gradients");
+    scoring.dispose();
+  });
+
+  it("walks back once and refuses work after disposal", () => {
+    const engine = new ReferenceEngine();
+    const tape = new Tape(engine);
+    const x = tape.input(tape.zeros(1, 1));
+    tape.backward(sum(x));
+    expect(() => tape.backward(sum(x))).toThrow("walked");
+    tape.dispose();
+    tape.dispose();
+    expect(() => tape.zeros(1, 1)).toThrow("disposed");
+  });
+
+  it("refuses to mix a sparse input's gradient with another contribution", () => {
+    const engine = new ReferenceEngine();
+    const weight = new Parameter(engine, "w", 2, 1, [1, 2]);
+    const tape = new Tape(engine);
+    const x = tape.sparse({ rows: 1, columns: 2, offsets: Uint32Array.of(0, 1), indices: Uint32Array.of(1) });
+    const twice = add(
+      tape,
+      sparseLinear(tape, x, weight, undefined),
+      sparseLinear(tape, x, weight, undefined),
+    );
+    expect(() => tape.backward(sum(twice))).toThrow("parameter w: a sparse contribution");
+    tape.dispose();
+  });
+});
