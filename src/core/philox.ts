@@ -113,9 +113,12 @@ export function randomNormals(key: RandomKey, out: Float32Array | Float64Array):
 
 /** Fills `out` with numbers in (0, 1) for the elements 0, 1, ... */
 export function randomUniforms(key: RandomKey, out: Float32Array | Float64Array): void {
-  const words = new Uint32Array(out.length);
-  randomWords(key, 0, words);
-  for (let i = 0; i < out.length; i++) out[i] = uniformOf(words[i]);
+  const words = new Uint32Array(Math.min(4096, (out.length + 3) & ~3));
+  for (let start = 0; start < out.length; start += words.length) {
+    randomWords(key, start, words);
+    const end = Math.min(words.length, out.length - start);
+    for (let i = 0; i < end; i++) out[start + i] = uniformOf(words[i]);
+  }
 }
 
 /** Draws one after the other from the words of one key, for work that is sequential by nature (shuffles, templates). */

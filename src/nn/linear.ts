@@ -1,0 +1,69 @@
+// Linear layers, over activations and over histories. Both keep weights as [in, out] and a bias as [1, out].
+
+import type { Engine, SparseRowSumOptions } from "../compute/engine.js";
+import { linear } from "../compute/ops/linear.js";
+import { sparseLinear } from "../compute/ops/sparse-linear.js";
+import { type Differentiable, Parameter } from "../compute/parameter.js";
+import type { Tape, Variable } from "../compute/tape.js";
+import type { SparseTensor } from "../compute/tensor.js";
+import { glorotUniform, type Initializer, initialKey, truncatedNormal } from "./initializers.js";
+
+export interface LayerOptions {
+  /** Prefix of the parameters' names: "<name>.weight", "<name>.bias". */
+  readonly name: string;
+  readonly inputs: number;
+  readonly outputs: number;
+  /** The run's seed: initial values depend on it and on the names. */
+  readonly seed: number;
+  /** Default Glorot uniform (Liang et al. 2018's program). */
+  readonly weight?: Initializer;
+  /** Default truncated normal with standard deviation 0.001 (the same). */
+  readonly bias?: Initializer;
+}
+
+/** Weight [in, out] and bias [1, out], or as another layout has it. */
+export function makeParameter(
+  engine: Engine,
+  name: string,
+  rows: number,
+  columns: number,
+  seed: number,
+  initializer: Initializer,
+): Parameter {
+  return new Parameter(engine, name, rows, columns, initializer(rows, columns, initialKey(seed, name)));
+}
+
+/** The default initial values of weights and biases. */
+export const defaultWeight: Initializer = glorotUniform;
+export const defaultBias: Initializer = truncatedNormal(0.001);
+
+class LinearParameters {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+
+  constructor(engine: Engine, options: LayerOptions) {
+    const { name, inputs, outputs, seed, weight = defaultWeight, bias = defaultBias } = options;
+    this.weight = makeParameter(engine, `${name}.weight`, inputs, outputs, seed, weight);
+    this.bias = makeParameter(engine, `${name}.bias`, 1, outputs, seed, bias);
+  }
+
+  get parameters(): readonly Parameter[] {
+    return [this.weight, this.bias];
+  }
+}
+
+/** x W + b. */
+export class Linear extends LinearParameters {
+  /** [rows, in] -> [rows, out] */
+  forward(tape: Tape, x: Differentiable): Variable {
+    return linear(tape, x, this.weight, this.bias);
+  }
+}
+
+/** dropout(scale(x)) W + b for histories x; its weights are [items, out]. */
+export class SparseLinear extends LinearParameters {
+  /** [rows, items] -> [rows, out] */
+  forward(tape: Tape, x: SparseTensor, options?: SparseRowSumOptions): Variable {
+    return sparseLinear(tape, x, this.weight, this.bias, options);
+  }
+}

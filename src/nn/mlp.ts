@@ -1,0 +1,41 @@
+// A stack of linear layers with tanh between them.
+
+import type { Engine } from "../compute/engine.js";
+import { tanh } from "../compute/ops/tanh.js";
+import type { Parameter } from "../compute/parameter.js";
+import type { Tape, Variable } from "../compute/tape.js";
+import { type LayerOptions, Linear } from "./linear.js";
+
+export interface MlpOptions extends Pick<LayerOptions, "name" | "seed" | "weight" | "bias"> {
+  /** [inputs, ..., outputs]: one layer between every two; a single size makes a stack without layers (the identity). */
+  readonly sizes: readonly number[];
+  /** Whether the last layer is followed by tanh too. */
+  readonly activateLast: boolean;
+}
+
+/** Layers "<name>.0", "<name>.1", ... */
+export class Mlp {
+  readonly layers: readonly Linear[];
+  readonly #activateLast: boolean;
+
+  constructor(engine: Engine, { name, sizes, activateLast, ...rest }: MlpOptions) {
+    this.layers = sizes
+      .slice(1)
+      .map((outputs, i) => new Linear(engine, { ...rest, name: `${name}.${i}`, inputs: sizes[i], outputs }));
+    this.#activateLast = activateLast;
+  }
+
+  get parameters(): readonly Parameter[] {
+    return this.layers.flatMap((layer) => layer.parameters);
+  }
+
+  /** [rows, inputs] -> [rows, outputs] */
+  forward(tape: Tape, x: Variable): Variable {
+    let activation = x;
+    this.layers.forEach((layer, i) => {
+      activation = layer.forward(tape, activation);
+      if (this.#activateLast || i < this.layers.length - 1) activation = tanh(tape, activation);
+    });
+    return activation;
+  }
+}
