@@ -1,0 +1,92 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { ReferenceEngine } from "../../src/compute/engines/reference.js";
+import { sum, sumOfSquares } from "../../src/compute/objective.js";
+import { linear } from "../../src/compute/ops/linear.js";
+import { Adam } from "../../src/compute/optimizers.js";
+import { Parameter } from "../../src/compute/parameter.js";
+import { Tape } from "../../src/compute/tape.js";
+import { viewRows } from "../../src/compute/tensor.js";
+
+interface AdamFixture {
+  value: number[];
+  touched: number[][];
+  gradients: number[][];
+  after: Record<string, number[][]>;
+}
+const fixture: AdamFixture = JSON.parse(readFileSync(new URL("fixtures/adam.json", import.meta.url), "utf8"));
+const options = { learningRate: 0.05, beta1: 0.9, beta2: 0.99, epsilon: 1e-6 };
+
+describe("Adam", () => {
+  it.each(
+    ["dense", "rows"].flatMap((kind) => Object.keys(fixture.after).map((decay) => [kind, decay] as const)),
+  )("follows optax, %s gradients, L2 coefficient %s", async (kind, decay) => {
+    const engine = new ReferenceEngine({ precision: "float64" });
+    const parameter = new Parameter(engine, "w", 4, 3, fixture.value);
+    const adam = new Adam(engine, [parameter], options);
+    for (const [i, gradient] of fixture.gradients.entries()) {
+      const touched = Uint32Array.from(fixture.touched[i]);
+      const rows = [...touched].flatMap((row) => gradient.slice(3 * row, 3 * row + 3));
+      if (kind === "dense") parameter.addGradient((out) => engine.write(out, gradient));
+      else parameter.addRowsGradient(touched, (out) => engine.write(out, rows));
+      parameter.decay = Number(decay);
+      adam.step();
+      const value = await engine.read(parameter.value);
+      for (const [j, expected] of fixture.after[decay][i].entries())
+        expect(value[j], `update ${i + 1}, element ${j}`).toBeCloseTo(expected, 12);
+    }
+    expect(adam.updates).toBe(6);
+  });
+
+  it("takes a first step of the learning rate against the gradient's sign, by hand", async () => {
+    const engine = new ReferenceEngine({ precision: "float64" });
+    const parameter = new Parameter(engine, "w", 1, 3, [1, 1, 1]);
+    parameter.addGradient((out) => engine.write(out, [1e3, -1e-3, 0]));
+    new Adam(engine, [parameter], { learningRate: 0.1, epsilon: 0.0005 }).step();
+    // mhat = g, vhat = g^2: 1 - .1 * 1000 / 1000.0005, 1 + .1 * .001 / .0015, 1.
+    const [first, second, third] = await engine.read(parameter.value);
+    expect(first).toBeCloseTo(1 - 100 / 1000.0005, 12);
+    expect(second).toBeCloseTo(1 + 0.1 / 1.5, 12);
+    expect(third).toBe(1);
+  });
+
+  it("leaves a parameter without a contribution alone, and applies an L2 term on its own", async () => {
+    const engine = new ReferenceEngine({ precision: "float64" });
+    const used = new Parameter(engine, "used", 2, 1, [1, 2]);
+    const decayed = new Parameter(engine, "decayed", 1, 2, [3, -4]);
+    const idle = new Parameter(engine, "idle", 1, 1, [5]);
+    const adam = new Adam(engine, [used, decayed, idle], { learningRate: 0.1, epsilon: 0 });
+    const tape = new Tape(engine);
+    const x = tape.constant(engine.tensor(1, 2, [1, -1]));
+    tape.backward(sum(linear(tape, x, used)).plus(sumOfSquares([decayed]).times(0.5)));
+    expect(decayed.decay).toBe(1);
+    expect([...(await decayed.fullGradient())]).toEqual([3, -4]);
+    adam.step();
+    tape.dispose();
+    const close = async (parameter: Parameter, expected: number[]) => {
+      const value = await engine.read(parameter.value);
+      for (const [i, number] of expected.entries()) expect(value[i]).toBeCloseTo(number, 12);
+    };
+    await close(used, [0.9, 2.1]);
+    await close(decayed, [2.9, -3.9]);
+    await close(idle, [5]);
+    expect(decayed.decay).toBe(0);
+  });
+
+  it("writes rows gradients into memory that it keeps", async () => {
+    const engine = new ReferenceEngine();
+    const parameter = new Parameter(engine, "w", 100, 10, new Float32Array(1000));
+    const adam = new Adam(engine, [parameter]);
+    const step = (count: number) => {
+      const touched = Uint32Array.from({ length: count }, (_, i) => i);
+      parameter.addRowsGradient(touched, (out) => engine.fill(viewRows(out, 0, count), 1));
+      adam.step();
+    };
+    step(3);
+    const held = engine.memory();
+    for (let count = 0; count <= 100; count++) step(count);
+    expect(engine.memory()).toBe(held);
+    parameter.release();
+    await expect(engine.read(parameter.value)).rejects.toThrow("released");
+  });
+});
