@@ -1,0 +1,101 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { train } from "../../src/experiments/train.js";
+import { demoDataset } from "../support/demo-dataset.js";
+import { foldin } from "../support/foldin.js";
+
+const dataset = demoDataset();
+const run = join(mkdtempSync(join(tmpdir(), "foldin-")), "run");
+
+beforeAll(async () => {
+  (await train(dataset, { model: "popularity", engine: "reference", out: run })).dispose();
+});
+
+describe("foldin recommend", () => {
+  it("prints one JSON object and nothing else with --json", async () => {
+    const title = dataset.items.titleOf(3);
+    const { code, stdout } = await foldin([
+      "recommend",
+      run,
+      "--history",
+      title,
+      "--history",
+      "1,2",
+      "-k",
+      "3",
+      "--json",
+    ]);
+    const answer = JSON.parse(stdout);
+    expect(code).toBe(0);
+    expect(answer.algorithm).toBe("popularity");
+    expect(answer.history.map(({ id }: { id: string }) => id)).toEqual(["4", "1", "2"]);
+    expect(answer.recommendations).toHaveLength(3);
+    expect(Object.keys(answer.recommendations[0])).toEqual(["rank", "id", "title", "score"]);
+    for (const { id } of answer.recommendations) expect(["4", "1", "2"]).not.toContain(id);
+  });
+
+  it("prints titles for people, on stdout", async () => {
+    const { code, stdout } = await foldin(["recommend", run, "--history", "1", "-k", "100"]);
+    expect(code).toBe(0);
+    for (const title of dataset.items.titles ?? []) expect(stdout).toContain(title);
+  });
+
+  it.each([
+    [
+      ["--history", "100000"],
+      /^--history: no item of this model has the id or title '100000' \(expected ids like /,
+    ],
+    [
+      ["--history", dataset.items.titleOf(0).replace("(", "(x")],
+      new RegExp(`Did you mean '${dataset.items.titleOf(0).replace(/[()]/g, "\\$&")}'`),
+    ],
+    [[], /^--history: no history is given/],
+    [["--history", "1", "-k", "many"], /^option '-k, --k <n>' argument 'many' is invalid/],
+    [
+      ["--history", "1", "--includ-history"],
+      /unknown option '--includ-history' \(did you mean --include-history\?\)/,
+    ],
+  ])("refuses %j with one clear line and exit code 2", async (args, message) => {
+    const { code, stdout, stderr } = await foldin(["recommend", run, ...args]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(
+      stderr
+        .trimEnd()
+        .split("\n")
+        .filter((line) => !line.startsWith("the native engine")),
+    ).toEqual([expect.stringMatching(message)]);
+  });
+
+  it("refuses a folder that is no run, naming it", async () => {
+    const { code, stderr } = await foldin(["recommend", join(run, "nowhere"), "--history", "1"]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("nowhere");
+    expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+  });
+
+  it("loads neither DuckDB nor Vega nor training code", async () => {
+    expect(
+      await foldin(["recommend", run, "--history", "1"], forbidding("duckdb|vega|/training/")),
+    ).toMatchObject({
+      code: 0,
+    });
+    // The net does catch.
+    expect(
+      (await foldin(["recommend", run, "--history", "1"], forbidding("/serving/load"))).stderr,
+    ).toContain("a forbidden module");
+  });
+});
+
+/** Lets the program fail once it loads a module whose address matches. */
+function forbidding(pattern: string): { env: Record<string, string> } {
+  const hooks = `export async function resolve(name, context, next) {
+    const resolved = await next(name, context);
+    if (new RegExp(${JSON.stringify(pattern)}).test(resolved.url)) throw new Error("a forbidden module: " + resolved.url);
+    return resolved;
+  }`;
+  const module = (code: string) => `data:text/javascript,${encodeURIComponent(code)}`;
+  const register = `import { register } from "node:module"; register(${JSON.stringify(module(hooks))});`;
+  return { env: { NODE_OPTIONS: `--import "${module(register)}"` } };
+}
