@@ -10,6 +10,8 @@ import type { RunContext } from "../recommender/run-context.js";
 // An algorithm's options have passed `parseOptions` before they reach `fit`, so one list holds all kinds of algorithms.
 const algorithms: Record<string, () => Promise<Algorithm>> = {
   popularity: async () => (await import("./popularity.js")).popularity,
+  "mult-vae": async () => (await import("./mult-vae.js")).multVae,
+  "mult-dae": async () => (await import("./mult-dae.js")).multDae,
 };
 
 /** The registered names, in the order in which they are shown. */

@@ -1,0 +1,179 @@
+// What every model must do. A model is tested here by being registered; the table only makes large networks small.
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Engine, NO_ITEM } from "../../src/compute/engine.js";
+import { openEngine } from "../../src/compute/open-engine.js";
+import { UserError } from "../../src/core/errors.js";
+import { parseOptions } from "../../src/models/options.js";
+import { algorithmNames, findAlgorithm, restoreModel } from "../../src/models/registry.js";
+import type { Algorithm } from "../../src/recommender/algorithm.js";
+import { readModelFiles, writeModelFiles } from "../../src/recommender/model-files.js";
+import { recommend } from "../../src/recommender/recommend.js";
+import type { Recommender } from "../../src/recommender/recommender.js";
+import { emptyMatrix, fromRows, rowIndices, sliceRows } from "../../src/sparse/csr.js";
+import { checkerboard } from "../support/datasets.js";
+import { engineNames } from "../support/engine-names.js";
+
+/** Options for a matrix of 50 x 50, where the paper's are for thousands; most models need none. */
+const small: Record<string, Record<string, unknown>> = {
+  "mult-vae": { hidden: [32], latent: 16, batchSize: 10, epochs: 60, learningRate: 0.01 },
+  "mult-dae": { latent: 16, batchSize: 10, epochs: 60, learningRate: 0.01 },
+};
+/** Models that cannot tell colours apart, and need not: the same list for everybody. */
+const unpersonalised = new Set(["popularity"]);
+
+const dataset = checkerboard();
+const { items } = dataset;
+const histories = dataset.test.foldIn;
+
+describe.each(engineNames)("on the %s engine", (engineName) => {
+  describe.each([...algorithmNames])("%s", (name) => {
+    let engine: Engine;
+    let algorithm: Algorithm;
+    let model: Recommender;
+
+    beforeAll(async () => {
+      engine = await openEngine({ engine: engineName, threads: 2 });
+      algorithm = await findAlgorithm(name);
+      model = await algorithm.fit(dataset, parseOptions(algorithm, small[name]), { engine, seed: 7 });
+    });
+    afterAll(() => engine.close());
+
+    it.skipIf(unpersonalised.has(name))("ranks each user's one withheld item first", async () => {
+      const best = await model.score(histories).topK(1, histories);
+      const wrong = [...best.items].filter(
+        (item, user) => item !== rowIndices(dataset.test.heldOut, user)[0],
+      );
+      expect(wrong).toEqual([]);
+    });
+
+    it("gives everything there is when asked for more, each item once", async () => {
+      const best = await model.score(histories).topK(1000);
+      expect(best.k).toBe(items.size);
+      for (let user = 0; user < 50; user++)
+        expect(new Set(best.items.subarray(user * best.k, (user + 1) * best.k)).size).toBe(items.size);
+      const masked = await model.score(histories).topK(1000, histories);
+      for (let user = 0; user < 50; user++) {
+        const list = [...masked.items.subarray(user * best.k, (user + 1) * best.k)];
+        const seen = new Set(rowIndices(histories, user));
+        expect(list.filter((item) => item !== NO_ITEM)).toHaveLength(items.size - seen.size);
+        expect(list.some((item) => seen.has(item))).toBe(false);
+      }
+    });
+
+    it("ranks by its scores: top k, read and at agree", async () => {
+      const scores = model.score(histories);
+      const all = await scores.read();
+      expect(all).toHaveLength(50 * items.size);
+      expect(all.every(Number.isFinite)).toBe(true);
+      const best = await scores.topK(3);
+      for (const user of [0, 17, 49]) {
+        const row = all.subarray(user * items.size, (user + 1) * items.size);
+        const sorted = [...row.keys()].sort((a, b) => row[b] - row[a] || a - b).slice(0, 3);
+        expect([...best.items.subarray(user * 3, user * 3 + 3)]).toEqual(sorted);
+        expect([...best.scores.subarray(user * 3, user * 3 + 3)]).toEqual(sorted.map((item) => row[item]));
+      }
+      const some = await scores.at(Uint32Array.of(49, 0, 7));
+      expect([...some.subarray(51, 54)]).toEqual([49, 0, 7].map((item) => all[17 * items.size + item]));
+    });
+
+    it("scores a user alone as in a batch", async () => {
+      const together = await model.score(histories).read();
+      for (const user of [0, 3, 49]) {
+        const alone = await model.score(sliceRows(histories, user, user + 1)).read();
+        const inBatch = together.subarray(user * items.size, (user + 1) * items.size);
+        for (let item = 0; item < items.size; item++) expect(alone[item]).toBeCloseTo(inBatch[item], 4);
+      }
+    });
+
+    it("a history is a set: its order means nothing", async () => {
+      const list = [...rowIndices(histories, 5)];
+      const [there, back] = await Promise.all(
+        [list, list.toReversed()].map((order) => model.score(fromRows(items.size, [order])).read()),
+      );
+      for (let item = 0; item < items.size; item++) expect(there[item]).toBeCloseTo(back[item], 4);
+    });
+
+    it("answers an empty history, an all-items history, and no history at all", async () => {
+      const everything = Array.from({ length: items.size }, (_, item) => item);
+      const odd = fromRows(items.size, [[], everything]);
+      const scores = await model.score(odd).read();
+      expect(scores.every(Number.isFinite)).toBe(true);
+      const best = await model.score(odd).topK(5, odd);
+      expect([...best.items.subarray(0, 5)]).not.toContain(NO_ITEM);
+      expect([...best.items.subarray(5)]).toEqual(new Array(5).fill(NO_ITEM));
+      expect((await model.score(emptyMatrix(0, items.size)).topK(5)).items).toHaveLength(0);
+      expect(await model.score(emptyMatrix(0, items.size)).read()).toHaveLength(0);
+    });
+
+    it("recommends by id, reports unknown ids, and refuses a history of nothing else", async () => {
+      const { items: list, unknown } = await recommend(model, ["item1", "who?", "item5"], {
+        k: 100,
+        exclude: ["item7"],
+      });
+      expect(unknown).toEqual(["who?"]);
+      expect(list).toHaveLength(items.size - 3);
+      expect(list.map(({ id }) => id)).not.toContain("item7");
+      await expect(recommend(model, ["who?"])).rejects.toThrow(UserError);
+      expect(() => model.score(fromRows(3, [[0]]))).toThrow(RangeError);
+    });
+
+    it("is the same after saving and loading, byte for byte", async () => {
+      const folder = await mkdtemp(join(tmpdir(), "foldin-conformance-"));
+      try {
+        await writeModelFiles(folder, await model.save());
+        const files = await readModelFiles(folder);
+        expect(files.algorithm).toBe(name);
+        const loaded = await restoreModel(files, { engine });
+        expect(await loaded.score(histories).read()).toEqual(await model.score(histories).read());
+        expect(loaded.items.titles).toEqual(items.titles);
+        expect(await loaded.save()).toEqual({ ...(await model.save()), items: files.items });
+        loaded.dispose();
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    });
+
+    it("is refused where its files do not fit together", async () => {
+      const files = await model.save();
+      const [first] = Object.keys(files.tensors);
+      const { [first]: tensor, ...others } = files.tensors;
+      const longer = { shape: [tensor.data.length + 1], data: new Float32Array(tensor.data.length + 1) };
+      await expect(algorithm.restore({ ...files, tensors: others }, { engine })).rejects.toThrow(UserError);
+      await expect(
+        algorithm.restore({ ...files, tensors: { ...others, [first]: longer } }, { engine }),
+      ).rejects.toThrow(UserError);
+    });
+
+    it("the same seed gives the same model, byte for byte", async () => {
+      const options = parseOptions(algorithm, small[name] && { ...small[name], epochs: 2 });
+      const [once, again] = [
+        await algorithm.fit(dataset, options, { engine, seed: 3 }),
+        await algorithm.fit(dataset, options, { engine, seed: 3 }),
+      ];
+      expect((await once.save()).tensors).toEqual((await again.save()).tensors);
+      once.dispose();
+      again.dispose();
+    });
+
+    it.each(["trained", "loaded"])("gives its memory back, %s", async (how) => {
+      const files = await model.save();
+      const options = parseOptions(algorithm, small[name] && { ...small[name], epochs: 1 });
+      const round = async () => {
+        const loaded =
+          how === "loaded"
+            ? await algorithm.restore(files, { engine })
+            : await algorithm.fit(dataset, options, { engine, seed: 1 });
+        await loaded.score(histories).topK(5, histories);
+        loaded.dispose();
+        await engine.finished();
+        return engine.memory();
+      };
+      const after = await round();
+      for (let i = 0; i < 5; i++) expect(await round()).toBe(after);
+    });
+  });
+});
