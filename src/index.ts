@@ -3,7 +3,26 @@ export * from "./compute/engine.js";
 export { type EngineChoice, type EngineOptions, openEngine } from "./compute/open-engine.js";
 export * from "./core/errors.js";
 export type * from "./core/progress.js";
-export * from "./data/dataset.js";
+export {
+  type Dataset,
+  type HeldOutSplit,
+  type LoadDatasetOptions,
+  loadDataset,
+  readManifest,
+} from "./data/dataset.js";
+export { type FilterOrder, filterOrders } from "./data/filter.js";
+export type { Interaction } from "./data/interactions.js";
+export type { ItemFile, ItemRecord } from "./data/items.js";
+export type { DatasetCounts, DatasetSource, Manifest } from "./data/manifest.js";
+export { type BuildOptions, buildDataset, type PrepareOptions, prepareDataset } from "./data/prepare.js";
+export {
+  type ProtocolInput,
+  type ProtocolOptions,
+  parseProtocol,
+  protocolOptions,
+  protocols,
+} from "./data/protocol.js";
+export type { ReadOptions } from "./data/read.js";
 export * from "./data/vocabulary.js";
 export * from "./evaluation/evaluate.js";
 export { defaultMetrics, metricNames } from "./evaluation/metrics.js";

@@ -1,8 +1,22 @@
 // A dataset: histories to train on, and held-out users (or items of the same users) to judge with.
-// The dataset folder on disk (manifest.json and Parquet tables) is read and written here; see docs/datasets.md.
+// The dataset folder on disk (manifest.json and Parquet tables) is written by write-dataset.ts and read here.
 
-import type { CsrMatrix } from "../sparse/csr.js";
-import type { Vocabulary } from "./vocabulary.js";
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { throwIfAborted, UserError } from "../core/errors.js";
+import { type CsrMatrix, fromPairs } from "../sparse/csr.js";
+import { type Database, identifier, literal, withDatabase } from "./database.js";
+import {
+  formatVersion,
+  type Manifest,
+  manifestFile,
+  manifestSchema,
+  type TableFile,
+  tableFiles,
+} from "./manifest.js";
+import { Vocabulary } from "./vocabulary.js";
 
 /** Users to judge with: what the model may see of each, and what it should rank high. */
 export interface HeldOutSplit {
@@ -24,4 +38,236 @@ export interface Dataset {
   readonly train: CsrMatrix;
   readonly validation: HeldOutSplit;
   readonly test: HeldOutSplit;
+  /** How it was made, and every count; absent where a program put the dataset together itself. */
+  readonly manifest?: Omit<Manifest, "tables">;
+}
+
+export interface LoadDatasetOptions {
+  /** Whether the matrices carry the source's ratings as values; otherwise every entry stands for one. */
+  values?: boolean;
+  signal?: AbortSignal;
+}
+
+/**
+ * Reads a dataset folder. Throws UserError, naming the file, where one is missing, damaged or changed since it was
+ * written, or where a newer foldin wrote the folder.
+ */
+export async function loadDataset(
+  folder: string,
+  { values = false, signal }: LoadDatasetOptions = {},
+): Promise<Dataset> {
+  const manifest = await readManifest(folder);
+  for (const file of tableFiles) await verify(folder, file, manifest, signal);
+  return withDatabase(
+    async (database) => {
+      const tables = new FolderTables(folder, database, values && manifest.columns.value);
+      const items = await tables.items();
+      const { users, splits } = await tables.users();
+      const trainUsers = splits.findIndex((split) => split !== "train");
+      const trained = trainUsers < 0 ? users.length : trainUsers;
+      const train = await tables.coordinates("train.parquet");
+      const heldOut = async (which: "validation" | "test") =>
+        makeHeldOutSplit(
+          await tables.coordinates(`${which}.parquet`, "fold-in"),
+          await tables.coordinates(`${which}.parquet`, "held-out"),
+          users,
+          (user) => splits[user] === which,
+          items.size,
+        );
+      return {
+        name: manifest.name,
+        items,
+        users: new Vocabulary(users.slice(0, trained)),
+        train: fromPairs(trained, items.size, train.users, train.items, train.values),
+        validation: await heldOut("validation"),
+        test: await heldOut("test"),
+        manifest,
+      };
+    },
+    { signal },
+  );
+}
+
+/** Reads and checks a folder's manifest. Throws UserError as `loadDataset`. */
+export async function readManifest(folder: string): Promise<Manifest> {
+  const path = join(folder, manifestFile);
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    throw new UserError({
+      place: path,
+      problem:
+        error.code === "ENOENT" || error.code === "ENOTDIR"
+          ? "there is no such file"
+          : `cannot be read (${error.code})`,
+      expected: "a dataset folder",
+      remedy: "Make one with: foldin prepare",
+      cause: error,
+    });
+  });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw damaged(path, "the file is no JSON", error);
+  }
+  const version = typeof json === "object" && json !== null ? Reflect.get(json, "formatVersion") : undefined;
+  if (typeof version === "number" && version > formatVersion)
+    throw new UserError({
+      place: path,
+      problem: `the folder has format version ${version}`,
+      expected: `${formatVersion} at most`,
+      remedy: "A newer foldin wrote it: update foldin, or prepare the dataset again",
+    });
+  const parsed = manifestSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw damaged(path, `this is no manifest of a dataset (${issue.path.join(".")}: ${issue.message})`);
+}
+
+function damaged(place: string, problem: string, cause?: unknown): UserError {
+  return new UserError({ place, problem, remedy: "Prepare the dataset again", cause });
+}
+
+/** The SHA-256 of a file, in hexadecimal. */
+export async function checksum(path: string, signal?: AbortSignal): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const piece of createReadStream(path, { highWaterMark: 1 << 20 })) {
+    throwIfAborted(signal);
+    hash.update(piece as Buffer);
+  }
+  return hash.digest("hex");
+}
+
+async function verify(
+  folder: string,
+  file: TableFile,
+  manifest: Manifest,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const path = join(folder, file);
+  const expected = manifest.tables[file];
+  const found = await checksum(path, signal).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") throw damaged(path, "the file is missing", error);
+    throw error;
+  });
+  if (found !== expected.sha256)
+    throw damaged(path, "the file is damaged, or was changed after the dataset was prepared");
+}
+
+/** A matrix's entries as parallel arrays. */
+export interface Coordinates {
+  readonly users: Uint32Array;
+  readonly items: Uint32Array;
+  readonly values?: Float32Array;
+}
+
+/** The tables of a folder, streamed column by column. */
+class FolderTables {
+  readonly #folder: string;
+  readonly #database: Database;
+  readonly #values: boolean;
+
+  constructor(folder: string, database: Database, values: boolean) {
+    this.#folder = folder;
+    this.#database = database;
+    this.#values = values;
+  }
+
+  #from(file: TableFile): string {
+    return `read_parquet(${literal(join(this.#folder, file))})`;
+  }
+
+  async #columnsOf(file: TableFile): Promise<string[]> {
+    const rows = await this.#database.rows(
+      `SELECT column_name FROM (DESCRIBE SELECT * FROM ${this.#from(file)})`,
+    );
+    return rows.map(([name]) => String(name));
+  }
+
+  async items(): Promise<Vocabulary> {
+    const titled = (await this.#columnsOf("items.parquet")).includes("title");
+    const ids: string[] = [];
+    const titles: (string | null)[] = [];
+    const title = titled ? "title" : "NULL::VARCHAR";
+    const sql = `SELECT CAST(id AS VARCHAR), ${title} FROM ${this.#from("items.parquet")} ORDER BY "index"`;
+    for await (const chunk of this.#database.chunks(sql)) {
+      const id = chunk.texts(0);
+      const name = chunk.texts(1);
+      for (let row = 0; row < chunk.rows; row++) {
+        ids.push(id.getItem(row) as string);
+        titles.push(name.getItem(row));
+      }
+    }
+    return new Vocabulary(ids, titled ? titles : undefined);
+  }
+
+  async users(): Promise<{ users: string[]; splits: string[] }> {
+    const users: string[] = [];
+    const splits: string[] = [];
+    const sql = `SELECT CAST(id AS VARCHAR), split FROM ${this.#from("users.parquet")} ORDER BY "index"`;
+    for await (const chunk of this.#database.chunks(sql)) {
+      const id = chunk.texts(0);
+      const split = chunk.texts(1);
+      for (let row = 0; row < chunk.rows; row++) {
+        users.push(id.getItem(row) as string);
+        splits.push(split.getItem(row) as string);
+      }
+    }
+    return { users, splits };
+  }
+
+  /** The rows of a table, in their order; of one role where it is given. */
+  async coordinates(file: TableFile, role?: "fold-in" | "held-out"): Promise<Coordinates> {
+    const where = role === undefined ? "" : `WHERE role = ${literal(role)}`;
+    const [[rows]] = await this.#database.rows(`SELECT count(*) FROM ${this.#from(file)} ${where}`);
+    const coordinates = {
+      users: new Uint32Array(Number(rows)),
+      items: new Uint32Array(Number(rows)),
+      values: this.#values ? new Float32Array(Number(rows)) : undefined,
+    };
+    const value = this.#values ? ", CAST(value AS FLOAT)" : "";
+    const sql = `SELECT ${identifier("user")}, item ${value} FROM ${this.#from(file)} ${where}`;
+    let place = 0;
+    for await (const chunk of this.#database.chunks(sql)) {
+      const user = chunk.numbers(0);
+      const item = chunk.numbers(1);
+      for (let row = 0; row < chunk.rows; row++) {
+        coordinates.users[place + row] = user.getItem(row);
+        coordinates.items[place + row] = item.getItem(row);
+      }
+      if (coordinates.values) {
+        const values = chunk.numbers(2);
+        for (let row = 0; row < chunk.rows; row++) coordinates.values[place + row] = values.getItem(row);
+      }
+      place += chunk.rows;
+    }
+    return coordinates;
+  }
+}
+
+/**
+ * Numbers the users of a split in their order (those who belong to it, and those who have something held out) and makes
+ * its matrices. The users of the coordinates are renumbered in place.
+ */
+export function makeHeldOutSplit(
+  foldIn: Coordinates,
+  heldOut: Coordinates,
+  users: readonly string[],
+  belongs: (user: number) => boolean,
+  items: number,
+): HeldOutSplit {
+  const present = new Uint8Array(users.length);
+  for (let user = 0; user < users.length; user++) if (belongs(user)) present[user] = 1;
+  for (const user of heldOut.users) present[user] = 1;
+  const rowOf = new Uint32Array(users.length);
+  const ids: string[] = [];
+  for (let user = 0; user < users.length; user++)
+    if (present[user] === 1) {
+      rowOf[user] = ids.length;
+      ids.push(users[user]);
+    }
+  const matrix = (part: Coordinates) => {
+    for (let k = 0; k < part.users.length; k++) part.users[k] = rowOf[part.users[k]];
+    return fromPairs(ids.length, items, part.users, part.items, part.values);
+  };
+  return { users: new Vocabulary(ids), foldIn: matrix(foldIn), heldOut: matrix(heldOut) };
 }

@@ -1,6 +1,9 @@
 // External ids <-> indices. Ids are kept as text, as they stood in the source file; `numeric` remembers that all of
 // them were integers, so that a table written for pandas gets its integers back.
 
+/** An integer in plain decimal notation, small enough to be exact as a float64. */
+export const plainInteger = /^(0|-?[1-9]\d{0,14})$/;
+
 /** The items (or users) of a dataset: index i stands for `ids[i]`. */
 export class Vocabulary {
   readonly ids: readonly string[];
@@ -15,7 +18,7 @@ export class Vocabulary {
       throw new RangeError("Vocabulary: as many titles as ids are needed");
     this.ids = ids;
     this.titles = titles;
-    this.numeric = ids.every((id) => /^-?(0|[1-9]\d{0,15})$/.test(id));
+    this.numeric = ids.every((id) => plainInteger.test(id));
   }
 
   get size(): number {
@@ -32,4 +35,14 @@ export class Vocabulary {
   titleOf(index: number): string {
     return this.titles?.[index] ?? this.ids[index];
   }
+}
+
+/**
+ * The order of ids in every protocol: as numbers where all of them are plain integers, otherwise as text by code point
+ * (as pandas, NumPy and DuckDB order text).
+ */
+export function orderIds(ids: Iterable<string>): string[] {
+  const ordered = [...ids];
+  if (ordered.every((id) => plainInteger.test(id))) return ordered.sort((a, b) => Number(a) - Number(b));
+  return ordered.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
 }

@@ -1,0 +1,165 @@
+// The one door to DuckDB: a database that lives as long as a piece of work, in bounded memory, and is stopped by an
+// abort signal. Results are streamed as column chunks, so that no row ever becomes a JavaScript object.
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type {
+  DuckDBConnection,
+  DuckDBDataChunk,
+  DuckDBType,
+  DuckDBValue,
+  DuckDBVector,
+} from "@duckdb/node-api";
+import { AbortedError, throwIfAborted } from "../core/errors.js";
+
+export interface DatabaseOptions {
+  /** What DuckDB may hold in memory, in its notation; beyond that it spills to a temporary folder. */
+  memory?: string;
+  signal?: AbortSignal;
+}
+
+/** What a column of a table that is written from JavaScript holds. */
+export type ColumnType = "UINTEGER" | "FLOAT" | "DOUBLE" | "VARCHAR" | "UTINYINT";
+
+/** Runs `work` with a fresh database; its files are removed at the end, whatever the end is. */
+export async function withDatabase<T>(
+  work: (database: Database) => Promise<T>,
+  { memory = "800MB", signal }: DatabaseOptions = {},
+): Promise<T> {
+  throwIfAborted(signal);
+  const { DuckDBInstance } = await import("@duckdb/node-api");
+  const folder = await mkdtemp(join(tmpdir(), "foldin-"));
+  try {
+    const instance = await DuckDBInstance.create(join(folder, "work.duckdb"), {
+      memory_limit: memory,
+      temp_directory: join(folder, "spill"),
+      preserve_insertion_order: "true",
+    });
+    const connection = await instance.connect();
+    const interrupt = () => connection.interrupt();
+    signal?.addEventListener("abort", interrupt);
+    try {
+      return await work(new Database(connection, signal));
+    } catch (error) {
+      throw signal?.aborted ? new AbortedError() : error;
+    } finally {
+      signal?.removeEventListener("abort", interrupt);
+      connection.closeSync();
+      instance.closeSync();
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+export class Database {
+  readonly #connection: DuckDBConnection;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(connection: DuckDBConnection, signal: AbortSignal | undefined) {
+    this.#connection = connection;
+    this.#signal = signal;
+  }
+
+  /** Runs a statement. */
+  async run(sql: string): Promise<void> {
+    throwIfAborted(this.#signal);
+    await this.#connection.run(sql);
+  }
+
+  /** All rows of a small result. */
+  async rows(sql: string): Promise<DuckDBValue[][]> {
+    throwIfAborted(this.#signal);
+    return (await this.#connection.runAndReadAll(sql)).getRows();
+  }
+
+  /** The chunks of a result, in the order of its rows. */
+  async *chunks(sql: string): AsyncGenerator<Chunk> {
+    throwIfAborted(this.#signal);
+    const result = await this.#connection.stream(sql);
+    for (;;) {
+      throwIfAborted(this.#signal);
+      const chunk = await result.fetchChunk();
+      if (chunk === null || chunk.rowCount === 0) return;
+      yield new Chunk(chunk);
+    }
+  }
+
+  /**
+   * Fills a new table with `rows` rows. `fill` is asked for one block of rows after another: it writes rows
+   * [from, from + count) into the columns' setters, whose row numbers count from 0 within the block.
+   */
+  async createTable(
+    table: string,
+    columns: Record<string, ColumnType>,
+    rows: number,
+    fill: (
+      from: number,
+      count: number,
+      set: ((row: number, value: string | number | null) => void)[],
+    ) => void,
+  ): Promise<void> {
+    const { DuckDBDataChunk, UINTEGER, FLOAT, DOUBLE, VARCHAR, UTINYINT } = await import("@duckdb/node-api");
+    const typeOf: Record<ColumnType, DuckDBType> = { UINTEGER, FLOAT, DOUBLE, VARCHAR, UTINYINT };
+    const declared = Object.entries(columns).map(([name, type]) => `${identifier(name)} ${type}`);
+    await this.run(`CREATE TABLE ${identifier(table)} (${declared.join(", ")})`);
+    const types = Object.values(columns).map((type) => typeOf[type]);
+    const appender = await this.#connection.createAppender(table);
+    try {
+      for (let from = 0; from < rows; from += chunkRows) {
+        if (from % (chunkRows * 64) === 0) {
+          // Appending is synchronous: the event loop gets its turn (timers, an abort) every 131,072 rows.
+          await new Promise((turn) => setImmediate(turn));
+          throwIfAborted(this.#signal);
+        }
+        const count = Math.min(chunkRows, rows - from);
+        const chunk = DuckDBDataChunk.create(types, count);
+        const vectors = types.map((_, column) => chunk.getColumnVector(column));
+        fill(
+          from,
+          count,
+          vectors.map((vector) => (row, value) => vector.setItem(row, value)),
+        );
+        for (const vector of vectors) vector.flush();
+        appender.appendDataChunk(chunk);
+      }
+    } finally {
+      appender.closeSync();
+    }
+  }
+}
+
+/** Rows per chunk that is written: DuckDB's own vector size. */
+const chunkRows = 2048;
+
+/** Some rows of a result, column by column. */
+export class Chunk {
+  readonly rows: number;
+  readonly #chunk: DuckDBDataChunk;
+
+  constructor(chunk: DuckDBDataChunk) {
+    this.#chunk = chunk;
+    this.rows = chunk.rowCount;
+  }
+
+  /** A column of numbers that has no nulls. */
+  numbers(column: number): { getItem(row: number): number } {
+    return this.#chunk.getColumnVector(column) as DuckDBVector<number> as { getItem(row: number): number };
+  }
+
+  /** A column of text. */
+  texts(column: number): { getItem(row: number): string | null } {
+    return this.#chunk.getColumnVector(column) as DuckDBVector<string>;
+  }
+}
+
+/** Text as an SQL literal. */
+export function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** A name as an SQL identifier. */
+export function identifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

@@ -1,0 +1,85 @@
+// Which interactions are kept: the first of duplicates, then users and items with enough of them. (The rating threshold
+// comes before, while reading.) The published protocols differ in what "enough" is counted on: see `filterOrders`.
+
+import { countRows, groupRows, type Interactions, takeInteractions } from "./interactions.js";
+
+/** How the minimum counts are applied. */
+export const filterOrders = {
+  "items-then-users": "items first, then users on what is left, once (Liang et al. 2018)",
+  simultaneous: "items and users at once, both on the original counts (the Keras notebooks)",
+  "k-core": "again and again until every user and item has enough",
+} as const;
+
+export type FilterOrder = keyof typeof filterOrders;
+
+export interface Minimums {
+  /** Interactions that a user needs. */
+  minUser: number;
+  /** Interactions that an item needs. */
+  minItem: number;
+  filter: FilterOrder;
+}
+
+/** Keeps the first row of each pair of user and item. */
+export function dropDuplicates(interactions: Interactions): Interactions {
+  const { userOf, itemOf, users, items } = interactions;
+  const byUser = groupRows(userOf, users.size);
+  const seenBy = new Uint32Array(items.size);
+  const keep = new Uint8Array(userOf.length);
+  for (let user = 0; user < users.size; user++)
+    for (let k = byUser.offsets[user]; k < byUser.offsets[user + 1]; k++) {
+      const row = byUser.rows[k];
+      const item = itemOf[row];
+      if (seenBy[item] === user + 1) continue;
+      seenBy[item] = user + 1;
+      keep[row] = 1;
+    }
+  return takeInteractions(interactions, keep);
+}
+
+/** Keeps the users and items with enough interactions. */
+export function keepFrequent(
+  interactions: Interactions,
+  { minUser, minItem, filter }: Minimums,
+): Interactions {
+  const { userOf, itemOf, users, items } = interactions;
+  const keep = new Uint8Array(userOf.length).fill(1);
+  const dropRare = (codeOf: Uint32Array, counts: Uint32Array, least: number): number => {
+    let dropped = 0;
+    for (let row = 0; row < keep.length; row++)
+      if (keep[row] === 1 && counts[codeOf[row]] < least) {
+        keep[row] = 0;
+        dropped++;
+      }
+    return dropped;
+  };
+  const countKept = (codeOf: Uint32Array, codes: number): Uint32Array => {
+    const counts = new Uint32Array(codes);
+    for (let row = 0; row < keep.length; row++) counts[codeOf[row]] += keep[row];
+    return counts;
+  };
+  switch (filter) {
+    case "simultaneous": {
+      const perItem = countRows(itemOf, items.size);
+      const perUser = countRows(userOf, users.size);
+      dropRare(itemOf, perItem, minItem);
+      dropRare(userOf, perUser, minUser);
+      break;
+    }
+    case "items-then-users":
+      dropRare(itemOf, countRows(itemOf, items.size), minItem);
+      dropRare(userOf, countKept(userOf, users.size), minUser);
+      break;
+    case "k-core":
+      for (;;) {
+        const dropped =
+          dropRare(itemOf, countKept(itemOf, items.size), minItem) +
+          dropRare(userOf, countKept(userOf, users.size), minUser);
+        if (dropped === 0) break;
+      }
+      break;
+    default:
+      filter satisfies never;
+  }
+  return takeInteractions(interactions, keep);
+}

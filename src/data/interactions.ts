@@ -1,0 +1,250 @@
+// Interactions: who touched what, as parallel arrays in the order of the source. Ids are coded by their place in the
+// sorted vocabulary, so that "ascending by id" is "ascending by code" everywhere after this.
+
+import { throwIfAborted, UserError } from "../core/errors.js";
+import { orderIds, Vocabulary } from "./vocabulary.js";
+
+/** One row of the source, as a caller in TypeScript gives it. */
+export interface Interaction {
+  readonly user: string | number;
+  readonly item: string | number;
+  readonly rating?: number;
+  /** Seconds since 1970 (or any number that grows with time), or a date. */
+  readonly time?: number | Date;
+}
+
+export interface Interactions {
+  /** The ids in ascending order; a code may be unused after filtering. */
+  readonly users: Vocabulary;
+  readonly items: Vocabulary;
+  /** [rows]: the user's code. */
+  readonly userOf: Uint32Array;
+  /** [rows]: the item's code. */
+  readonly itemOf: Uint32Array;
+  /** [rows]: the rating, where the source has one. */
+  readonly ratingOf?: Float32Array;
+  /** [rows]: the time in the source's own unit (a date: seconds since 1970); NaN = missing. */
+  readonly timeOf?: Float64Array;
+  /** Rows of the source, before any filter. */
+  readonly sourceRows: number;
+}
+
+/** Appends numbers to a typed array that grows block by block, so that no row is copied more than once. */
+export class GrowingColumn<A extends Uint32Array | Float32Array | Float64Array> {
+  readonly #make: (length: number) => A;
+  readonly #full: A[] = [];
+  #block: A;
+  #used = 0;
+
+  constructor(make: (length: number) => A) {
+    this.#make = make;
+    this.#block = make(blockRows);
+  }
+
+  push(value: number): void {
+    if (this.#used === blockRows) {
+      this.#full.push(this.#block);
+      this.#block = this.#make(blockRows);
+      this.#used = 0;
+    }
+    this.#block[this.#used++] = value;
+  }
+
+  /** The numbers pushed so far in one array; the column is empty afterwards. */
+  take(): A {
+    const rows = this.#full.length * blockRows + this.#used;
+    const all = this.#make(rows);
+    let place = 0;
+    for (const block of this.#full.splice(0)) {
+      all.set(block as never, place);
+      place += blockRows;
+    }
+    all.set(this.#block.subarray(0, this.#used) as never, place);
+    this.#block = this.#make(blockRows);
+    this.#used = 0;
+    return all;
+  }
+}
+
+const blockRows = 1 << 18;
+
+export interface IterableOptions {
+  /** Keep rows with at least this rating. */
+  minRating?: number;
+  signal?: AbortSignal;
+}
+
+/**
+ * Interactions out of memory. Throws UserError, naming the interaction by its number from 1, for a missing user or item,
+ * a rating that is no number, or where `minRating` is given and a rating is missing.
+ */
+export async function fromIterable(
+  rows: Iterable<Interaction> | AsyncIterable<Interaction>,
+  { minRating, signal }: IterableOptions = {},
+): Promise<Interactions> {
+  const users = new Coder();
+  const items = new Coder();
+  const userOf = new GrowingColumn((length) => new Uint32Array(length));
+  const itemOf = new GrowingColumn((length) => new Uint32Array(length));
+  const values = new GrowingColumn((length) => new Float32Array(length));
+  const times = new GrowingColumn((length) => new Float64Array(length));
+  let withRating = 0;
+  let withTime = 0;
+  let row = 0;
+  const take = (interaction: Interaction) => {
+    row++;
+    const { user, item, rating, time } = interaction;
+    const fail = (problem: string, expected: string) =>
+      new UserError({ place: `interaction ${row}`, problem, expected });
+    if (!isId(user)) throw fail(`the user is ${show(user)}`, "text or a whole number");
+    if (!isId(item)) throw fail(`the item is ${show(item)}`, "text or a whole number");
+    if (rating !== undefined) {
+      if (typeof rating !== "number" || !Number.isFinite(rating))
+        throw fail(`the rating is ${show(rating)}`, "a number");
+      withRating++;
+    } else if (minRating !== undefined) {
+      throw fail("there is no rating", "one in every interaction, because a minimum rating is asked for");
+    }
+    if (minRating !== undefined && !((rating as number) >= minRating)) return;
+    const seconds = time instanceof Date ? time.getTime() / 1000 : time;
+    if (seconds !== undefined) {
+      if (typeof seconds !== "number" || !Number.isFinite(seconds))
+        throw fail(`the time is ${show(time)}`, "a number or a date");
+      withTime++;
+    }
+    userOf.push(users.code(String(user)));
+    itemOf.push(items.code(String(item)));
+    values.push(rating ?? Number.NaN);
+    times.push(seconds ?? Number.NaN);
+    if (row % 65536 === 0) throwIfAborted(signal);
+  };
+  if (Symbol.asyncIterator in rows) for await (const interaction of rows) take(interaction);
+  else for (const interaction of rows) take(interaction);
+  throwIfAborted(signal);
+  if (withRating > 0 && withRating < row)
+    throw new UserError({
+      problem: `${row - withRating} of ${row} interactions have no rating`,
+      expected: "a rating in all of them or in none",
+    });
+  const codedUsers = userOf.take();
+  const codedItems = itemOf.take();
+  return {
+    users: users.finish(codedUsers),
+    items: items.finish(codedItems),
+    userOf: codedUsers,
+    itemOf: codedItems,
+    ratingOf: withRating > 0 ? values.take() : undefined,
+    timeOf: withTime > 0 ? times.take() : undefined,
+    sourceRows: row,
+  };
+}
+
+const isId = (id: unknown): boolean =>
+  (typeof id === "string" && id !== "") || (typeof id === "number" && Number.isSafeInteger(id));
+
+const show = (value: unknown): string => (typeof value === "string" ? JSON.stringify(value) : String(value));
+
+/** Ids to codes in the order of their appearance, and at the end to codes in the order of the ids. */
+class Coder {
+  readonly #codeOf = new Map<string, number>();
+
+  code(id: string): number {
+    let code = this.#codeOf.get(id);
+    if (code === undefined) {
+      code = this.#codeOf.size;
+      this.#codeOf.set(id, code);
+    }
+    return code;
+  }
+
+  /** Recodes in place. */
+  finish(codes: Uint32Array): Vocabulary {
+    const ids = orderIds(this.#codeOf.keys());
+    const place = new Uint32Array(ids.length);
+    for (let index = 0; index < ids.length; index++) place[this.#codeOf.get(ids[index]) as number] = index;
+    for (let row = 0; row < codes.length; row++) codes[row] = place[codes[row]];
+    return new Vocabulary(ids);
+  }
+}
+
+/** Codes integer ids in place by their place among the different ones; returns these, ascending. */
+export function codeIntegers(ids: Uint32Array): Uint32Array {
+  let largest = 0;
+  for (let row = 0; row < ids.length; row++) if (ids[row] > largest) largest = ids[row];
+  if (largest >= 1 << 25) return codeSparseIntegers(ids);
+  const codeOf = new Uint32Array(largest + 1);
+  for (let row = 0; row < ids.length; row++) codeOf[ids[row]] = 1;
+  let count = 0;
+  for (let id = 0; id <= largest; id++) count += codeOf[id];
+  const known = new Uint32Array(count);
+  let next = 0;
+  for (let id = 0; id <= largest; id++)
+    if (codeOf[id] === 1) {
+      known[next] = id;
+      codeOf[id] = next++;
+    }
+  for (let row = 0; row < ids.length; row++) ids[row] = codeOf[ids[row]];
+  return known;
+}
+
+function codeSparseIntegers(ids: Uint32Array): Uint32Array {
+  const sorted = ids.slice().sort();
+  let count = 0;
+  for (let k = 0; k < sorted.length; k++)
+    if (k === 0 || sorted[k] !== sorted[k - 1]) sorted[count++] = sorted[k];
+  const known = sorted.slice(0, count);
+  for (let row = 0; row < ids.length; row++) {
+    let low = 0;
+    let high = count - 1;
+    while (low < high) {
+      const half = (low + high) >>> 1;
+      if (known[half] < ids[row]) low = half + 1;
+      else high = half;
+    }
+    ids[row] = low;
+  }
+  return known;
+}
+
+/** The rows for which `keep` is not 0, in their order. */
+export function takeInteractions(interactions: Interactions, keep: Uint8Array): Interactions {
+  let rows = 0;
+  for (let row = 0; row < keep.length; row++) if (keep[row] !== 0) rows++;
+  if (rows === keep.length) return interactions;
+  const pick = <A extends Uint32Array | Float32Array | Float64Array>(from: A, to: A): A => {
+    let next = 0;
+    for (let row = 0; row < keep.length; row++) if (keep[row] !== 0) to[next++] = from[row];
+    return to;
+  };
+  const { userOf, itemOf, ratingOf, timeOf } = interactions;
+  return {
+    ...interactions,
+    userOf: pick(userOf, new Uint32Array(rows)),
+    itemOf: pick(itemOf, new Uint32Array(rows)),
+    ratingOf: ratingOf && pick(ratingOf, new Float32Array(rows)),
+    timeOf: timeOf && pick(timeOf, new Float64Array(rows)),
+  };
+}
+
+/** Rows by their code (a user, an item): rows[offsets[c] .. offsets[c + 1]) are those of code c, in their order. */
+export interface Grouped {
+  readonly offsets: Uint32Array;
+  readonly rows: Uint32Array;
+}
+
+export function groupRows(codeOf: Uint32Array, codes: number): Grouped {
+  const offsets = new Uint32Array(codes + 1);
+  for (let row = 0; row < codeOf.length; row++) offsets[codeOf[row] + 1]++;
+  for (let code = 0; code < codes; code++) offsets[code + 1] += offsets[code];
+  const cursor = offsets.slice(0, codes);
+  const rows = new Uint32Array(codeOf.length);
+  for (let row = 0; row < codeOf.length; row++) rows[cursor[codeOf[row]]++] = row;
+  return { offsets, rows };
+}
+
+/** How many rows each code has: [codes]. */
+export function countRows(codeOf: Uint32Array, codes: number): Uint32Array {
+  const counts = new Uint32Array(codes);
+  for (let row = 0; row < codeOf.length; row++) counts[codeOf[row]]++;
+  return counts;
+}

@@ -1,0 +1,220 @@
+// From files, or from any iterable of interactions, to a dataset: read, filter, split; then a folder on disk, or a
+// `Dataset` in memory. Both ways are the same code up to the last step.
+
+import { basename, resolve } from "node:path";
+import { refuseToOverwrite, writeFolder } from "../core/atomic-folder.js";
+import { throwIfAborted, UserError } from "../core/errors.js";
+import { type ProgressListener, silent } from "../core/progress.js";
+import { fromPairs } from "../sparse/csr.js";
+import { type Coordinates, type Dataset, type LoadDatasetOptions, makeHeldOutSplit } from "./dataset.js";
+import { dropDuplicates, keepFrequent } from "./filter.js";
+import { countRows, fromIterable, type Interaction, type Interactions } from "./interactions.js";
+import { type ItemFile, type ItemRecord, type ItemTable, itemTable, readItems } from "./items.js";
+import {
+  type DatasetCounts,
+  type DatasetSource,
+  formatVersion,
+  type HeldOutCounts,
+  type Manifest,
+  manifestFile,
+} from "./manifest.js";
+import { type ProtocolInput, type ProtocolOptions, parseProtocol } from "./protocol.js";
+import { type ReadOptions, readInteractions } from "./read.js";
+import { type SplitTable, SplitTables, splitInteractions, userSplits } from "./split.js";
+import { Vocabulary } from "./vocabulary.js";
+import { type DatasetContents, packageVersion, writeDataset } from "./write-dataset.js";
+
+export interface BuildOptions {
+  /** Files (read in the order given), or interactions. */
+  input: string | readonly string[] | Iterable<Interaction> | AsyncIterable<Interaction>;
+  /** How the files are to be understood; without effect on an iterable. */
+  columns?: ReadOptions;
+  /** Titles and other columns of the items: a file, or records. */
+  items?: string | ItemFile | Iterable<ItemRecord>;
+  /** Filter and protocol; every field has a default, see `protocolOptions`. */
+  options?: ProtocolInput;
+  /** A short name; default: that of the output folder, or of the first file. */
+  name?: string;
+  /** What the manifest says of the source, besides its files. */
+  source?: Partial<DatasetSource>;
+  progress?: ProgressListener;
+  signal?: AbortSignal;
+}
+
+export interface PrepareOptions extends BuildOptions {
+  /** The dataset folder to make. */
+  out: string;
+  /** Replace a dataset folder that stands there. */
+  force?: boolean;
+}
+
+/**
+ * Makes a dataset folder, whole or not at all, and returns its manifest.
+ * Throws UserError for bad input or options, or where `out` exists; AbortedError where the signal stopped it.
+ */
+export async function prepareDataset(options: PrepareOptions): Promise<Manifest> {
+  const { out, force, signal, progress = silent } = options;
+  const place = { force, signal, marker: manifestFile };
+  await refuseToOverwrite(out, place);
+  const contents = await build({ ...options, name: options.name ?? basename(resolve(out)) });
+  return writeFolder(out, place, (folder) => writeDataset(folder, contents, progress, signal));
+}
+
+/** Makes a dataset in memory, without a folder; throws as `prepareDataset`. */
+export async function buildDataset(
+  options: BuildOptions,
+  { values = false }: Pick<LoadDatasetOptions, "values"> = {},
+): Promise<Dataset> {
+  const { interactions, split, tables, items, users, manifest, itemTable } = await build(options);
+  const ratingOf = values ? interactions.ratingOf : undefined;
+  const coordinates = (table: SplitTable, heldOut?: 0 | 1): Coordinates => {
+    const wanted = (_: number, row: number) => table.heldOut?.[row] === heldOut;
+    return {
+      users: table.users.filter(wanted),
+      items: table.items.filter(wanted),
+      values: ratingOf && Float32Array.from(table.source.filter(wanted), (row) => ratingOf[row]),
+    };
+  };
+  const trained = countOf(split.splitOf, 0);
+  const train = coordinates(tables.train());
+  const heldOut = (which: "validation" | "test") => {
+    const table = tables.heldOut(which);
+    return makeHeldOutSplit(
+      coordinates(table, 0),
+      coordinates(table, 1),
+      users.ids,
+      (user) => userSplits[split.splitOf[user]] === which,
+      items.size,
+    );
+  };
+  const titles =
+    itemTable?.columns[0] === "title"
+      ? items.ids.map((id) => itemTable.byId.get(id)?.[0] ?? null)
+      : undefined;
+  return {
+    name: manifest.name,
+    items: new Vocabulary(items.ids, titles),
+    users: new Vocabulary(users.ids.slice(0, trained)),
+    train: fromPairs(trained, items.size, train.users, train.items, train.values),
+    validation: heldOut("validation"),
+    test: heldOut("test"),
+    manifest,
+  };
+}
+
+async function build(options: BuildOptions): Promise<DatasetContents> {
+  const { input, columns, signal, progress = silent } = options;
+  const protocol = parseProtocol(options.options);
+  const { minRating } = protocol;
+  const files = filesOf(input);
+  const known = await readItemTable(options.items, signal);
+  const read = files
+    ? await readInteractions(files, { columns, minRating, progress, signal })
+    : await fromIterable(input as Iterable<Interaction>, { minRating, signal });
+  throwIfAborted(signal);
+  const unique = dropDuplicates(read);
+  const interactions = keepFrequent(unique, protocol);
+  if (interactions.userOf.length === 0)
+    throw new UserError({
+      place: files?.join(", "),
+      problem:
+        read.userOf.length === 0
+          ? "there are no interactions"
+          : `none of ${unique.userOf.length} interactions is left after filtering with ${asked(protocol)}`,
+      remedy: "Lower the minimums",
+    });
+  throwIfAborted(signal);
+  const split = splitInteractions(interactions, protocol);
+  throwIfAborted(signal);
+  const tables = new SplitTables(interactions, split);
+  const idsOf = (codes: Uint32Array, vocabulary: Vocabulary) =>
+    new Vocabulary(Array.from(codes, (code) => vocabulary.ids[code]));
+  const name = options.name ?? (files ? basename(files[0]).replace(/\..*$/, "") : "dataset");
+  return {
+    interactions,
+    split,
+    tables,
+    items: idsOf(split.items, interactions.items),
+    users: idsOf(split.users, interactions.users),
+    itemTable: known,
+    manifest: {
+      format: "foldin-dataset",
+      formatVersion,
+      foldin: packageVersion(),
+      name,
+      source: { name, files: (files ?? []).map((file) => basename(file)), ...options.source },
+      protocol,
+      counts: countAll(read, unique, interactions, split, tables),
+      columns: { value: interactions.ratingOf !== undefined, time: interactions.timeOf !== undefined },
+    },
+  };
+}
+
+function filesOf(input: BuildOptions["input"]): readonly string[] | undefined {
+  if (typeof input === "string") return [input];
+  if (Array.isArray(input) && input.every((entry) => typeof entry === "string") && input.length > 0)
+    return input;
+  return undefined;
+}
+
+async function readItemTable(
+  items: BuildOptions["items"],
+  signal: AbortSignal | undefined,
+): Promise<ItemTable | undefined> {
+  if (items === undefined) return undefined;
+  if (typeof items === "string") return readItems({ file: items }, signal);
+  if ("file" in items) return readItems(items, signal);
+  return itemTable(items);
+}
+
+const asked = ({ minUser, minItem, minRating, filter }: ProtocolOptions): string =>
+  `${minRating === undefined ? "" : `minRating ${minRating}, `}minUser ${minUser}, minItem ${minItem} (${filter})`;
+
+const countOf = (values: Uint8Array, wanted: number): number =>
+  values.reduce((count, value) => count + (value === wanted ? 1 : 0), 0);
+
+const present = (counts: Uint32Array): number =>
+  counts.reduce((total, count) => total + (count > 0 ? 1 : 0), 0);
+
+function countAll(
+  read: Interactions,
+  unique: Interactions,
+  kept: Interactions,
+  split: DatasetContents["split"],
+  tables: SplitTables,
+): DatasetCounts {
+  const heldOutCounts = (which: "validation" | "test"): HeldOutCounts => {
+    const { users, heldOut } = tables.heldOut(which);
+    const role = heldOut as Uint8Array;
+    const belongs = Uint8Array.from(split.splitOf, (of) => (userSplits[of] === which ? 1 : 0));
+    const judged = new Uint8Array(split.users.length);
+    for (let row = 0; row < users.length; row++)
+      if (role[row] === 1) {
+        judged[users[row]] = 1;
+        belongs[users[row]] = 1;
+      }
+    const held = countOf(role, 1);
+    return {
+      users: countOf(belongs, 1),
+      judgedUsers: countOf(judged, 1),
+      foldIn: role.length - held,
+      heldOut: held,
+      ...split.lost[which],
+    };
+  };
+  return {
+    users: countOf(split.splitOf, 0),
+    items: split.items.length,
+    interactions: countOf(split.parts, 1),
+    sourceRows: read.sourceRows,
+    filtered: {
+      users: present(countRows(kept.userOf, kept.users.size)),
+      items: present(countRows(kept.itemOf, kept.items.size)),
+      interactions: kept.userOf.length,
+      duplicates: read.userOf.length - unique.userOf.length,
+      belowRating: read.sourceRows - read.userOf.length,
+    },
+    validation: heldOutCounts("validation"),
+    test: heldOutCounts("test"),
+  };
+}

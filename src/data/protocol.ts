@@ -1,0 +1,182 @@
+// How interactions become something to train on and something to judge with: one options object per protocol, whose
+// defaults are the published ones. Everything that a split depends on is in here, and so in the dataset's manifest.
+
+import { z } from "zod";
+import { UserError } from "../core/errors.js";
+import { type FilterOrder, filterOrders } from "./filter.js";
+
+const orders = Object.keys(filterOrders) as [FilterOrder, ...FilterOrder[]];
+const wholeNumber = z.number().int().min(0);
+const share = z.number().min(0).lt(1);
+
+/** A number of users, or (below 1) a share of them, rounded down. */
+const userCount = z
+  .number()
+  .min(0)
+  .refine((count) => count < 1 || Number.isInteger(count), "expected a whole number, or a share below 1");
+
+const filtering = (minItem: number, filter: FilterOrder) => ({
+  minRating: z
+    .number()
+    .optional()
+    .describe("keep interactions with at least this rating; unset: keep all, whatever the rating"),
+  minUser: wholeNumber.default(5).describe("interactions that a user needs"),
+  minItem: wholeNumber.default(minItem).describe("interactions that an item needs"),
+  filter: z
+    .enum(orders)
+    .default(filter)
+    .describe(
+      `how the minimums are applied: ${orders.map((order) => `${order} = ${filterOrders[order]}`).join("; ")}`,
+    ),
+});
+
+const seed = (published: number, what: string) =>
+  wholeNumber.max(0xffffffff).default(published).describe(`seed of NumPy's generator, which draws ${what}`);
+
+const items = z
+  .enum(["train", "all"])
+  .default("train")
+  .describe(
+    "train = the items of the training rows, numbered by their first appearance there, others are dropped (Liang et al. 2018); " +
+      "all = every item that is left after filtering, numbered by id (for models that know items by their content)",
+  );
+
+export const strongOptions = z.strictObject({
+  protocol: z.literal("strong").describe("held-out users: train on some users, fold in and judge others"),
+  ...filtering(0, "items-then-users"),
+  seed: seed(98765, "the users' order and what is held out of each (98765: Liang et al. 2018)"),
+  validationUsers: userCount
+    .default(0.1)
+    .describe("held-out users to validate with: how many, or which share"),
+  testUsers: userCount.default(0.1).describe("held-out users to test with: how many, or which share"),
+  heldOutShare: share
+    .default(0.2)
+    .describe("share of a held-out user's items that is held out, rounded down"),
+  heldOutMinimum: wholeNumber
+    .default(5)
+    .describe("a held-out user with fewer items keeps them all as fold-in and is not judged"),
+  items,
+});
+
+export const weakOptions = z.strictObject({
+  protocol: z.literal("weak").describe("every user is trained on; some items of each are held out at random"),
+  ...filtering(0, "items-then-users"),
+  seed: seed(98765, "which items of each user are held out"),
+  validationShare: share
+    .default(0.1)
+    .describe(
+      "share of a user's items to validate with, rounded down, but one if there are enough (RecBole)",
+    ),
+  testShare: share.default(0.1).describe("share of a user's items to test with, rounded in the same way"),
+  trainItems: wholeNumber
+    .min(1)
+    .optional()
+    .describe(
+      "instead of the shares: this many items of each user are trained on, all others tested (CVAE's P)",
+    ),
+  items,
+});
+
+const date = z
+  .union([z.number(), z.iso.date(), z.iso.datetime({ offset: true, local: true })])
+  .describe("a date (2015-03-31), a date with a time, or a number in the source's own unit");
+
+export const temporalOptions = z.strictObject({
+  protocol: z.literal("temporal").describe("train on the past, judge on what the same users did later"),
+  ...filtering(0, "items-then-users"),
+  validationFrom: date.optional().describe("validation begins here; unset: by share"),
+  testFrom: date.optional().describe("the test begins here; unset: by share"),
+  validationShare: share.default(0.1).describe("share of all interactions, the last ones before the test"),
+  testShare: share.default(0.1).describe("share of all interactions, the very last ones"),
+  items,
+});
+
+export const leaveLastOutOptions = z.strictObject({
+  protocol: z
+    .literal("leave-last-out")
+    .describe("each user's last interaction is tested, the one before it validates, the rest is trained on"),
+  ...filtering(0, "items-then-users"),
+  heldOutMinimum: wholeNumber
+    .min(3)
+    .default(3)
+    .describe("a user with fewer interactions is trained on and not judged"),
+  items,
+});
+
+export const notebookOptions = z.strictObject({
+  protocol: z
+    .literal("notebook")
+    .describe("held-out users with one block of items hidden from all of them, as in the Keras notebooks"),
+  ...filtering(5, "simultaneous"),
+  seed: seed(42, "the items' order, and afresh the users' order (42: the notebooks)"),
+  validationUsers: userCount
+    .default(600)
+    .describe("held-out users to validate with: how many, or which share"),
+  testUsers: userCount.default(600).describe("held-out users to test with: how many, or which share"),
+  heldOutShare: share
+    .default(0.2)
+    .describe("share of all items that is hidden, rounded up: the first of the shuffled list"),
+  foldInMinimum: wholeNumber
+    .default(0)
+    .describe("held-out users with fewer fold-in items are left out (2 in the notebooks' second version)"),
+});
+
+/** Every protocol by its name. */
+export const protocols = {
+  strong: strongOptions,
+  weak: weakOptions,
+  temporal: temporalOptions,
+  "leave-last-out": leaveLastOutOptions,
+  notebook: notebookOptions,
+} as const;
+
+export type ProtocolName = keyof typeof protocols;
+
+export const protocolOptions = z.discriminatedUnion("protocol", [
+  strongOptions,
+  weakOptions,
+  temporalOptions,
+  leaveLastOutOptions,
+  notebookOptions,
+]);
+
+/** Options as a caller gives them; `protocol` is "strong" where it is not given. */
+export type ProtocolInput = DistributiveOptional<z.input<typeof protocolOptions>>;
+type DistributiveOptional<T> = T extends { protocol: "strong" }
+  ? Omit<T, "protocol"> & { protocol?: "strong" }
+  : T;
+
+/** Options with every default filled in. */
+export type ProtocolOptions = z.output<typeof protocolOptions>;
+
+/** Fills in the defaults. Throws UserError, naming the option, for one that is unknown or out of range. */
+export function parseProtocol(input: ProtocolInput | Record<string, unknown> = {}): ProtocolOptions {
+  const given: Record<string, unknown> = { protocol: "strong", ...dropUndefined(input) };
+  const parsed = protocolOptions.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  if (issue.code === "unrecognized_keys")
+    throw new UserError({
+      place: `option ${issue.keys[0]}`,
+      problem: `the protocol "${given.protocol}" has no such option`,
+      expected: Object.keys(protocols[given.protocol as ProtocolName].shape)
+        .filter((name) => name !== "protocol")
+        .join(", "),
+    });
+  if (issue.path[0] === "protocol" || issue.code === "invalid_union")
+    throw new UserError({
+      place: `option ${issue.path.join(".") || "protocol"}`,
+      problem: issue.path[0] === "protocol" ? `there is no protocol "${given.protocol}"` : issue.message,
+      expected: issue.path[0] === "protocol" ? Object.keys(protocols).join(", ") : undefined,
+    });
+  const value = given[String(issue.path[0])];
+  throw new UserError({
+    place: `option ${issue.path.join(".")}`,
+    problem: `${JSON.stringify(value)} will not do`,
+    expected: issue.message.replace(/^Invalid input: expected /, "").replace(/^expected /, ""),
+  });
+}
+
+function dropUndefined(input: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
+}

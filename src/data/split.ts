@@ -1,0 +1,433 @@
+// Strong and weak generalisation, temporal splits, leave-last-out, and the notebooks' shared block of items. A protocol
+// only says, for every row, which part it belongs to, and how users and items are numbered; the tables follow from that.
+
+import { UserError } from "../core/errors.js";
+import { NumpyRandom } from "../core/numpy-random.js";
+import { countRows, groupRows, type Interactions } from "./interactions.js";
+import type { ProtocolOptions } from "./protocol.js";
+
+/** What a row is for. The fold-in rows of users who are also trained on are not marked: they are the rows before. */
+export const part = {
+  dropped: 0,
+  train: 1,
+  validationFoldIn: 2,
+  validationHeldOut: 3,
+  testFoldIn: 4,
+  testHeldOut: 5,
+} as const;
+
+/** Which users a user belongs to. */
+export const userSplits = ["train", "validation", "test"] as const;
+export type UserSplit = (typeof userSplits)[number];
+
+export interface Split {
+  /** [rows of the interactions]: one of `part`. */
+  readonly parts: Uint8Array;
+  /** [users of the dataset]: the user's code in the interactions; training users first. */
+  readonly users: Uint32Array;
+  /** [users of the dataset]: an index of `userSplits`. */
+  readonly splitOf: Uint8Array;
+  /** [items of the dataset]: the item's code in the interactions. */
+  readonly items: Uint32Array;
+  /**
+   * Whether users are judged on later rows of their own: then the fold-in of validation is their training rows, and that
+   * of the test their training and validation rows.
+   */
+  readonly sharedUsers: boolean;
+  /** Rows that the protocol could not use, by why. */
+  readonly lost: Readonly<Record<"validation" | "test", Lost>>;
+}
+
+export interface Lost {
+  /** Rows whose item is in no training row. */
+  unknownItems: number;
+  /** Rows of users without anything to fold in (or too little, where a minimum is asked for). */
+  coldUsers: number;
+}
+
+/** Divides interactions (without duplicates, filtered). Throws UserError where the protocol does not fit them. */
+export function splitInteractions(interactions: Interactions, options: ProtocolOptions): Split {
+  switch (options.protocol) {
+    case "strong":
+      return strong(interactions, options);
+    case "weak":
+      return weak(interactions, options);
+    case "temporal":
+      return temporal(interactions, options);
+    case "leave-last-out":
+      return leaveLastOut(interactions, options);
+    case "notebook":
+      return notebook(interactions, options);
+    default:
+      return options satisfies never;
+  }
+}
+
+type Options<Name> = Extract<ProtocolOptions, { protocol: Name }>;
+
+/**
+ * Liang et al. 2018 (spec/data.md 2.2): users ascending by id and permuted, the last of them test, those before
+ * validation. The generator starts afresh with the seed for each of the two, and draws once per user, ascending by id.
+ */
+function strong(interactions: Interactions, options: Options<"strong">): Split {
+  const random = new NumpyRandom(options.seed);
+  const users = permuted(presentUsers(interactions), random);
+  const splitOf = divideUsers(users.length, options);
+  const parts = new Uint8Array(interactions.userOf.length);
+  const splitByCode = new Uint8Array(interactions.users.size);
+  for (let index = 0; index < users.length; index++) splitByCode[users[index]] = splitOf[index];
+  const foldInOf = [part.train, part.validationFoldIn, part.testFoldIn];
+  for (let row = 0; row < parts.length; row++) parts[row] = foldInOf[splitByCode[interactions.userOf[row]]];
+  const { items, lost } = numberItems(interactions, parts, options.items);
+
+  const byUser = groupRows(interactions.userOf, interactions.users.size);
+  const known: number[] = [];
+  for (const split of [1, 2]) {
+    random.reseed(options.seed);
+    const heldOut = split === 1 ? part.validationHeldOut : part.testHeldOut;
+    for (let user = 0; user < interactions.users.size; user++) {
+      if (splitByCode[user] !== split) continue;
+      known.length = 0;
+      for (let k = byUser.offsets[user]; k < byUser.offsets[user + 1]; k++)
+        if (parts[byUser.rows[k]] !== part.dropped) known.push(byUser.rows[k]);
+      if (known.length === 0 || known.length < options.heldOutMinimum) continue;
+      const chosen = random.choice(known.length, Math.trunc(options.heldOutShare * known.length));
+      for (const place of chosen) parts[known[place]] = heldOut;
+    }
+  }
+  return { parts, users, splitOf, items, sharedUsers: false, lost };
+}
+
+/**
+ * Every user is trained on. One permutation of each user's rows is drawn, ascending by user id: its beginning is for
+ * training, then come validation and test. Shares are rounded as RecBole rounds them.
+ */
+function weak(interactions: Interactions, options: Options<"weak">): Split {
+  const random = new NumpyRandom(options.seed);
+  const parts = new Uint8Array(interactions.userOf.length);
+  eachUser(interactions, (rows) => {
+    const order = random.permutation(rows.length);
+    const { train, validation } = weakSizes(rows.length, options);
+    for (let place = 0; place < order.length; place++)
+      parts[rows[order[place]]] =
+        place < train ? part.train : place < train + validation ? part.validationHeldOut : part.testHeldOut;
+  });
+  return shared(interactions, parts, options.items);
+}
+
+function weakSizes(
+  rows: number,
+  { trainItems, validationShare, testShare }: Options<"weak">,
+): { train: number; validation: number } {
+  if (trainItems !== undefined) return { train: Math.min(trainItems, rows), validation: 0 };
+  let test = Math.trunc(testShare * rows);
+  let validation = Math.trunc(validationShare * rows);
+  const train = () => rows - test - validation;
+  if (train() > 1 && testShare > 0 && test === 0) test = 1;
+  if (train() > 1 && validationShare > 0 && validation === 0) validation = 1;
+  return { train: train(), validation };
+}
+
+/** The past trains, then comes validation, then the test; equal times are ordered by their rows. */
+function temporal(interactions: Interactions, options: Options<"temporal">): Split {
+  const times = timesOf(interactions, "temporal");
+  const parts = new Uint8Array(times.length).fill(part.train);
+  const byTime = (count: number, from: number | string | undefined, before: number): number => {
+    if (from === undefined) return Math.max(0, before - Math.trunc(count));
+    const begin = typeof from === "number" ? from : inUnitOf(times, from);
+    let earlier = 0;
+    for (let row = 0; row < times.length; row++) if (times[row] < begin) earlier++;
+    return earlier;
+  };
+  const testFrom = byTime(options.testShare * times.length, options.testFrom, times.length);
+  const validationFrom = byTime(options.validationShare * times.length, options.validationFrom, testFrom);
+  if (validationFrom > testFrom)
+    throw new UserError({
+      place: "option validationFrom",
+      problem: `validation would begin (${options.validationFrom}) after the test (${options.testFrom ?? "by share"})`,
+    });
+  if (validationFrom === 0)
+    throw new UserError({
+      problem: "no interaction lies before the validation, so there is nothing to train on",
+      remedy: "Choose later dates or smaller shares",
+    });
+  const sorted = times.slice().sort();
+  markLater(times, sorted, validationFrom, parts, part.validationHeldOut);
+  markLater(times, sorted, testFrom, parts, part.testHeldOut);
+  return shared(interactions, parts, options.items);
+}
+
+/** Marks all rows but the `earlier` first ones by time; among equal times the order of the rows decides. */
+function markLater(
+  times: Float64Array,
+  sorted: Float64Array,
+  earlier: number,
+  parts: Uint8Array,
+  mark: number,
+): void {
+  if (earlier >= times.length) return;
+  const border = sorted[earlier];
+  let ties = earlier;
+  while (ties > 0 && sorted[ties - 1] === border) ties--;
+  let earlierTies = earlier - ties;
+  for (let row = 0; row < times.length; row++)
+    if (times[row] > border || (times[row] === border && earlierTies-- <= 0)) parts[row] = mark;
+}
+
+/** Each user's last interaction is tested, the one before validates; equal times are ordered by their rows. */
+function leaveLastOut(interactions: Interactions, options: Options<"leave-last-out">): Split {
+  const times = timesOf(interactions, "leave-last-out");
+  const parts = new Uint8Array(times.length).fill(part.train);
+  eachUser(interactions, (rows) => {
+    if (rows.length < options.heldOutMinimum) return;
+    const order = rows.slice().sort((a, b) => times[a] - times[b] || a - b);
+    parts[order[order.length - 1]] = part.testHeldOut;
+    parts[order[order.length - 2]] = part.validationHeldOut;
+  });
+  return shared(interactions, parts, options.items);
+}
+
+/**
+ * The Keras notebooks (spec/data.md 2.1): items permuted, and users permuted by a generator of the same seed; the first
+ * items of the list are held out for every held-out user. All items stay, those without a training row too.
+ */
+function notebook(interactions: Interactions, options: Options<"notebook">): Split {
+  const present = presentCodes(interactions.itemOf, interactions.items.size);
+  const items = permuted(present, new NumpyRandom(options.seed));
+  const users = permuted(presentUsers(interactions), new NumpyRandom(options.seed));
+  const splitOf = divideUsers(users.length, options);
+  const hidden = new Uint8Array(interactions.items.size);
+  for (const item of items.subarray(0, Math.ceil(options.heldOutShare * items.length))) hidden[item] = 1;
+
+  const parts = new Uint8Array(interactions.userOf.length);
+  const lost = { validation: noLoss(), test: noLoss() };
+  const byUser = groupRows(interactions.userOf, interactions.users.size);
+  const partOf = [
+    [part.train, part.train],
+    [part.validationFoldIn, part.validationHeldOut],
+    [part.testFoldIn, part.testHeldOut],
+  ];
+  users.forEach((user, index) => {
+    const split = splitOf[index];
+    const rows = byUser.rows.subarray(byUser.offsets[user], byUser.offsets[user + 1]);
+    let foldIn = 0;
+    for (const row of rows) foldIn += 1 - hidden[interactions.itemOf[row]];
+    if (split > 0 && foldIn < options.foldInMinimum) {
+      lost[split === 1 ? "validation" : "test"].coldUsers += rows.length;
+      return;
+    }
+    for (const row of rows) parts[row] = partOf[split][hidden[interactions.itemOf[row]]];
+  });
+  return { parts, users, splitOf, items, sharedUsers: false, lost };
+}
+
+const noLoss = (): Lost => ({ unknownItems: 0, coldUsers: 0 });
+
+function permuted(codes: Uint32Array, random: NumpyRandom): Uint32Array {
+  return random.permutation(codes.length).map((place) => codes[place]);
+}
+
+/** The codes that have rows, ascending. */
+function presentCodes(codeOf: Uint32Array, codes: number): Uint32Array {
+  const counts = countRows(codeOf, codes);
+  return Uint32Array.from(counts.keys()).filter((code) => counts[code] > 0);
+}
+
+const presentUsers = ({ userOf, users }: Interactions): Uint32Array => presentCodes(userOf, users.size);
+
+/** [users]: train first, then validation, then test, as indices of `userSplits`. */
+function divideUsers(
+  users: number,
+  { validationUsers, testUsers }: { validationUsers: number; testUsers: number },
+): Uint8Array {
+  const count = (wanted: number) => (wanted < 1 ? Math.trunc(wanted * users) : wanted);
+  const validation = count(validationUsers);
+  const test = count(testUsers);
+  if (validation + test >= users)
+    throw new UserError({
+      place: "options validationUsers and testUsers",
+      problem: `${validation} + ${test} users are to be held out, but there are ${users} after filtering`,
+      remedy: "Ask for fewer, or for a share such as 0.1",
+    });
+  const splitOf = new Uint8Array(users);
+  splitOf.fill(1, users - validation - test, users - test);
+  splitOf.fill(2, users - test);
+  return splitOf;
+}
+
+/** Calls back with the rows of each user, ascending by id, in the order of the source. */
+function eachUser({ userOf, users }: Interactions, visit: (rows: Uint32Array) => void): void {
+  const byUser = groupRows(userOf, users.size);
+  for (let user = 0; user < users.size; user++) {
+    const rows = byUser.rows.subarray(byUser.offsets[user], byUser.offsets[user + 1]);
+    if (rows.length > 0) visit(rows);
+  }
+}
+
+/** Numbers the items, and drops the judged rows of items that get no number. */
+function numberItems(
+  { itemOf, items }: Interactions,
+  parts: Uint8Array,
+  which: "train" | "all",
+): { items: Uint32Array; lost: Split["lost"] } {
+  const lost = { validation: noLoss(), test: noLoss() };
+  if (which === "all") return { items: presentCodes(itemOf, items.size), lost };
+  const seen = new Uint8Array(items.size);
+  const order = new Uint32Array(items.size);
+  let count = 0;
+  for (let row = 0; row < parts.length; row++)
+    if (parts[row] === part.train && seen[itemOf[row]] === 0) {
+      seen[itemOf[row]] = 1;
+      order[count++] = itemOf[row];
+    }
+  for (let row = 0; row < parts.length; row++)
+    if (seen[itemOf[row]] === 0) {
+      lost[parts[row] >= part.testFoldIn ? "test" : "validation"].unknownItems++;
+      parts[row] = part.dropped;
+    }
+  return { items: order.slice(0, count), lost };
+}
+
+/** Finishes a protocol that judges users on later rows of their own. */
+function shared(interactions: Interactions, parts: Uint8Array, which: "train" | "all"): Split {
+  const { userOf, users } = interactions;
+  const { items, lost } = numberItems(interactions, parts, which);
+  const trained = new Uint8Array(users.size);
+  const validated = new Uint8Array(users.size);
+  for (let row = 0; row < parts.length; row++)
+    if (parts[row] === part.train) trained[userOf[row]] = 1;
+    else if (parts[row] === part.validationHeldOut) validated[userOf[row]] = 1;
+  const tested = new Uint8Array(users.size);
+  for (let row = 0; row < parts.length; row++) {
+    const user = userOf[row];
+    if (parts[row] === part.testHeldOut) {
+      if (trained[user] || validated[user]) tested[user] = 1;
+      else {
+        parts[row] = part.dropped;
+        lost.test.coldUsers++;
+      }
+    }
+  }
+  for (let row = 0; row < parts.length; row++) {
+    const user = userOf[row];
+    // Nothing to fold in for validation; the row stays only where the test folds it in.
+    if (parts[row] === part.validationHeldOut && !trained[user]) {
+      parts[row] = tested[user] ? part.testFoldIn : part.dropped;
+      lost.validation.coldUsers++;
+    }
+  }
+  const order: number[] = [];
+  for (let user = 0; user < users.size; user++) if (trained[user]) order.push(user);
+  const trainedUsers = order.length;
+  for (let user = 0; user < users.size; user++) if (!trained[user] && tested[user]) order.push(user);
+  const splitOf = new Uint8Array(order.length);
+  splitOf.fill(2, trainedUsers);
+  return { parts, users: Uint32Array.from(order), splitOf, items, sharedUsers: true, lost };
+}
+
+function timesOf({ timeOf }: Interactions, protocol: string): Float64Array {
+  if (timeOf === undefined)
+    throw new UserError({
+      place: `protocol ${protocol}`,
+      problem: "the source has no time",
+      expected: "a column such as timestamp",
+      remedy: "Name it with --time",
+    });
+  const missing = timeOf.findIndex(Number.isNaN);
+  if (missing >= 0)
+    throw new UserError({
+      place: `protocol ${protocol}`,
+      problem: "the time of some interactions is missing or cannot be read as a number or a date",
+      remedy: "Mend the column, or name another one with --time",
+    });
+  return timeOf;
+}
+
+/** A date in the unit that the times are in: seconds, or where they are that large, milli-, micro- or nanoseconds. */
+function inUnitOf(times: Float64Array, date: string): number {
+  const seconds = Date.parse(/T/.test(date) && !/(Z|[+-]\d\d:?\d\d)$/.test(date) ? `${date}Z` : date) / 1000;
+  let largest = 0;
+  for (let row = 0; row < times.length; row++) largest = Math.max(largest, times[row]);
+  const unit = largest < 1e11 ? 1 : largest < 1e14 ? 1e3 : largest < 1e17 ? 1e6 : 1e9;
+  return seconds * unit;
+}
+
+/** The rows of one table of the dataset, as parallel arrays. */
+export interface SplitTable {
+  /** [rows]: index of the user in the dataset. */
+  readonly users: Uint32Array;
+  /** [rows]: index of the item in the dataset. */
+  readonly items: Uint32Array;
+  /** [rows]: the row of the interactions. */
+  readonly source: Uint32Array;
+  /** [rows]: 1 = held-out, 0 = fold-in; absent for training rows. */
+  readonly heldOut?: Uint8Array;
+}
+
+/** What the tables of a split are made from: made once, asked three times. */
+export class SplitTables {
+  readonly #interactions: Interactions;
+  readonly #split: Split;
+  readonly #userIndex: Uint32Array;
+  readonly #itemIndex: Uint32Array;
+
+  constructor(interactions: Interactions, split: Split) {
+    this.#interactions = interactions;
+    this.#split = split;
+    this.#userIndex = inverse(split.users, interactions.users.size);
+    this.#itemIndex = inverse(split.items, interactions.items.size);
+  }
+
+  /** The training rows, in the order of the source. */
+  train(): SplitTable {
+    const { parts } = this.#split;
+    let rows = 0;
+    for (let row = 0; row < parts.length; row++) if (parts[row] === part.train) rows++;
+    const source = new Uint32Array(rows);
+    let next = 0;
+    for (let row = 0; row < parts.length; row++) if (parts[row] === part.train) source[next++] = row;
+    return { ...this.#coordinates(source), source };
+  }
+
+  /** The rows of the users who are judged, user by user; within a user in the order of the source. */
+  heldOut(which: "validation" | "test"): SplitTable {
+    const { parts, users, sharedUsers } = this.#split;
+    const { userOf } = this.#interactions;
+    const heldOutPart = which === "validation" ? part.validationHeldOut : part.testHeldOut;
+    const isFoldIn = new Uint8Array(6);
+    isFoldIn[which === "validation" ? part.validationFoldIn : part.testFoldIn] = 1;
+    const wanted = new Uint8Array(this.#interactions.users.size);
+    if (sharedUsers) {
+      isFoldIn[part.train] = 1;
+      if (which === "test") isFoldIn[part.validationHeldOut] = 1;
+      for (let row = 0; row < parts.length; row++) if (parts[row] === heldOutPart) wanted[userOf[row]] = 1;
+    } else wanted.fill(1);
+    const belongs = (row: number) =>
+      (parts[row] === heldOutPart || isFoldIn[parts[row]] === 1) && wanted[userOf[row]] === 1;
+
+    // A counting sort by the user's index.
+    const offsets = new Uint32Array(users.length + 1);
+    for (let row = 0; row < parts.length; row++)
+      if (belongs(row)) offsets[this.#userIndex[userOf[row]] + 1]++;
+    for (let user = 0; user < users.length; user++) offsets[user + 1] += offsets[user];
+    const source = new Uint32Array(offsets[users.length]);
+    for (let row = 0; row < parts.length; row++)
+      if (belongs(row)) source[offsets[this.#userIndex[userOf[row]]]++] = row;
+    const heldOut = Uint8Array.from(source, (row) => (parts[row] === heldOutPart ? 1 : 0));
+    return { ...this.#coordinates(source), source, heldOut };
+  }
+
+  #coordinates(source: Uint32Array): { users: Uint32Array; items: Uint32Array } {
+    const { userOf, itemOf } = this.#interactions;
+    return {
+      users: source.map((row) => this.#userIndex[userOf[row]]),
+      items: source.map((row) => this.#itemIndex[itemOf[row]]),
+    };
+  }
+}
+
+function inverse(order: Uint32Array, size: number): Uint32Array {
+  const index = new Uint32Array(size);
+  for (let place = 0; place < order.length; place++) index[order[place]] = place;
+  return index;
+}

@@ -1,0 +1,168 @@
+// Writes a dataset folder: the tables as Parquet, then the manifest with their checksums.
+
+import { readFileSync } from "node:fs";
+import { stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { ProgressListener } from "../core/progress.js";
+import { type ColumnType, type Database, identifier, literal, withDatabase } from "./database.js";
+import { checksum } from "./dataset.js";
+import type { Interactions } from "./interactions.js";
+import type { ItemTable } from "./items.js";
+import { type Manifest, manifestFile, type TableFile, tableFiles } from "./manifest.js";
+import { type Split, type SplitTable, type SplitTables, userSplits } from "./split.js";
+import type { Vocabulary } from "./vocabulary.js";
+
+export interface DatasetContents {
+  readonly interactions: Interactions;
+  readonly split: Split;
+  readonly tables: SplitTables;
+  readonly items: Vocabulary;
+  /** All users of the dataset, training users first. */
+  readonly users: Vocabulary;
+  readonly itemTable: ItemTable | undefined;
+  readonly manifest: Omit<Manifest, "tables">;
+}
+
+/** Writes everything into `folder`, which exists, and returns the manifest. */
+export async function writeDataset(
+  folder: string,
+  contents: DatasetContents,
+  progress: ProgressListener,
+  signal: AbortSignal | undefined,
+): Promise<Manifest> {
+  const task = "writing the dataset";
+  progress({ type: "start", task, total: tableFiles.length, unit: "tables" });
+  const rows = await withDatabase(
+    async (database) => {
+      const writer = new TableWriter(folder, database, contents);
+      const rows = {} as Record<TableFile, number>;
+      for (const [place, file] of tableFiles.entries()) {
+        rows[file] = await writer.write(file);
+        progress({ type: "advance", task, done: place + 1 });
+      }
+      return rows;
+    },
+    { signal },
+  );
+  progress({ type: "end", task });
+  const tables = {} as Manifest["tables"];
+  for (const file of tableFiles) {
+    const path = join(folder, file);
+    tables[file] = {
+      rows: rows[file],
+      bytes: (await stat(path)).size,
+      sha256: await checksum(path, signal),
+    };
+  }
+  const manifest = { ...contents.manifest, tables };
+  await writeFile(join(folder, manifestFile), `${JSON.stringify(manifest, null, 2)}\n`);
+  return manifest;
+}
+
+/** The version of this package. */
+export function packageVersion(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return String((JSON.parse(text) as { version: unknown }).version);
+}
+
+class TableWriter {
+  readonly #folder: string;
+  readonly #database: Database;
+  readonly #contents: DatasetContents;
+
+  constructor(folder: string, database: Database, contents: DatasetContents) {
+    this.#folder = folder;
+    this.#database = database;
+    this.#contents = contents;
+  }
+
+  /** Writes one table; returns its number of rows. */
+  async write(file: TableFile): Promise<number> {
+    switch (file) {
+      case "items.parquet":
+        return this.#writeItems();
+      case "users.parquet":
+        return this.#writeUsers();
+      case "train.parquet":
+        return this.#writeRows(file, this.#contents.tables.train());
+      case "validation.parquet":
+        return this.#writeRows(file, this.#contents.tables.heldOut("validation"));
+      case "test.parquet":
+        return this.#writeRows(file, this.#contents.tables.heldOut("test"));
+    }
+  }
+
+  async #writeItems(): Promise<number> {
+    const { items, itemTable } = this.#contents;
+    const extra = itemTable?.columns ?? [];
+    const columns: Record<string, ColumnType> = { index: "UINTEGER", id: "VARCHAR" };
+    for (const name of extra) columns[name] = "VARCHAR";
+    await this.#database.createTable("items", columns, items.size, (from, count, [index, id, ...others]) => {
+      for (let row = 0; row < count; row++) {
+        index(row, from + row);
+        id(row, items.ids[from + row]);
+        const known = itemTable?.byId.get(items.ids[from + row]);
+        for (let place = 0; place < others.length; place++) others[place](row, known?.[place] ?? null);
+      }
+    });
+    const rest = extra.map((name) => `, ${identifier(name)}`).join("");
+    await this.#copy(`SELECT "index", ${idOf(items)} AS id ${rest} FROM items`, "items.parquet");
+    return items.size;
+  }
+
+  async #writeUsers(): Promise<number> {
+    const { users, split } = this.#contents;
+    const columns = { index: "UINTEGER", id: "VARCHAR", split: "VARCHAR" } as const;
+    await this.#database.createTable("users", columns, users.size, (from, count, [index, id, splitName]) => {
+      for (let row = 0; row < count; row++) {
+        index(row, from + row);
+        id(row, users.ids[from + row]);
+        splitName(row, userSplits[split.splitOf[from + row]]);
+      }
+    });
+    await this.#copy(`SELECT "index", ${idOf(users)} AS id, split FROM users`, "users.parquet");
+    return users.size;
+  }
+
+  async #writeRows(file: TableFile, { users, items, source, heldOut }: SplitTable): Promise<number> {
+    const { ratingOf, timeOf } = this.#contents.interactions;
+    const columns: Record<string, ColumnType> = { user: "UINTEGER", item: "UINTEGER" };
+    if (ratingOf) columns.value = "FLOAT";
+    if (timeOf) columns.time = "DOUBLE";
+    if (heldOut) columns.held_out = "UTINYINT";
+    await this.#database.createTable("part", columns, source.length, (from, count, set) => {
+      let column = 0;
+      const fill = (value: (k: number) => number | null) => {
+        const put = set[column++];
+        for (let row = 0; row < count; row++) put(row, value(from + row));
+      };
+      fill((k) => users[k]);
+      fill((k) => items[k]);
+      if (ratingOf) fill((k) => ratingOf[source[k]]);
+      if (timeOf)
+        fill((k) => {
+          const time = timeOf[source[k]];
+          return Number.isNaN(time) ? null : time;
+        });
+      if (heldOut) fill((k) => heldOut[k]);
+    });
+    const value = ratingOf ? ", value" : "";
+    const time = timeOf ? `, ${areWhole(timeOf) ? 'CAST("time" AS BIGINT) AS "time"' : '"time"'}` : "";
+    const role = heldOut ? ", CASE held_out WHEN 1 THEN 'held-out' ELSE 'fold-in' END AS role" : "";
+    await this.#copy(`SELECT "user", item ${value} ${time} ${role} FROM part`, file);
+    await this.#database.run("DROP TABLE part");
+    return source.length;
+  }
+
+  async #copy(select: string, file: TableFile): Promise<void> {
+    await this.#database.run(`COPY (${select}) TO ${literal(join(this.#folder, file))} (FORMAT parquet)`);
+  }
+}
+
+const idOf = (vocabulary: Vocabulary): string => (vocabulary.numeric ? "CAST(id AS BIGINT)" : "id");
+
+function areWhole(times: Float64Array): boolean {
+  for (let row = 0; row < times.length; row++)
+    if (!Number.isNaN(times[row]) && !Number.isSafeInteger(times[row])) return false;
+  return true;
+}
