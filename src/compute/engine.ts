@@ -4,8 +4,9 @@
 // blocks), and a GPU can join without a change upstairs.
 //
 // Kernels write into tensors that the caller owns (destination first), so that a training step reuses its memory:
-// `release` gives a tensor's memory back to the engine, whose `empty` prefers released blocks of the same length.
-// Shapes are checked at the call (RangeError names kernel and shapes). `out` must not overlap an input unless said.
+// `release` gives a tensor's memory back to the engine, whose `empty` prefers released blocks of the same size class.
+// Shapes are checked at the call (shapes.ts: RangeError names kernel and shapes; asynchronous methods reject with it).
+// `out` must not overlap an input unless said.
 // "+=" kernels accumulate. Sums run over blocks of fixed size in fixed order: the number of threads changes no bit.
 
 import type { RandomKey } from "../core/philox.js";
@@ -161,6 +162,6 @@ export interface Engine {
   adam(value: Tensor, m: Tensor, v: Tensor, gradient: GradientTensor, step: AdamStep): void;
 
   // Ranking.
-  /** Per row of scores [rows, items], the k best items not in `without`'s row. */
+  /** Per row of scores [rows, items], the k best items not in `without`'s row. NaN counts, and comes back, as -Infinity. */
   topK(scores: Tensor, k: number, without?: SparseTensor): Promise<TopK>;
 }
