@@ -11,7 +11,12 @@ export interface Interaction {
   readonly rating?: number;
   /** Seconds since 1970 (or any number that grows with time), or a date. */
   readonly time?: number | Date;
+  /** What the interaction is for, where the source says so (protocol "given"). */
+  readonly part?: GivenPart;
 }
+
+export const givenParts = ["train", "validation", "test"] as const;
+export type GivenPart = (typeof givenParts)[number];
 
 export interface Interactions {
   /** The ids in ascending order; a code may be unused after filtering. */
@@ -25,12 +30,14 @@ export interface Interactions {
   readonly ratingOf?: Float32Array;
   /** [rows]: the time in the source's own unit (a date: seconds since 1970); NaN = missing. */
   readonly timeOf?: Float64Array;
+  /** [rows]: an index of `givenParts`, where the source says so. */
+  readonly partOf?: Uint8Array;
   /** Rows of the source, before any filter. */
   readonly sourceRows: number;
 }
 
 /** Appends numbers to a typed array that grows block by block, so that no row is copied more than once. */
-export class GrowingColumn<A extends Uint32Array | Float32Array | Float64Array> {
+export class GrowingColumn<A extends Uint8Array | Uint32Array | Float32Array | Float64Array> {
   readonly #make: (length: number) => A;
   readonly #full: A[] = [];
   #block: A;
@@ -88,12 +95,13 @@ export async function fromIterable(
   const itemOf = new GrowingColumn((length) => new Uint32Array(length));
   const values = new GrowingColumn((length) => new Float32Array(length));
   const times = new GrowingColumn((length) => new Float64Array(length));
+  const parts = new GrowingColumn((length) => new Uint8Array(length));
   let withRating = 0;
   let withTime = 0;
   let row = 0;
   const take = (interaction: Interaction) => {
     row++;
-    const { user, item, rating, time } = interaction;
+    const { user, item, rating, time, part } = interaction;
     const fail = (problem: string, expected: string) =>
       new UserError({ place: `interaction ${row}`, problem, expected });
     if (!isId(user)) throw fail(`the user is ${show(user)}`, "text or a whole number");
@@ -112,6 +120,11 @@ export async function fromIterable(
         throw fail(`the time is ${show(time)}`, "a number or a date");
       withTime++;
     }
+    if (part !== undefined) {
+      const place = givenParts.indexOf(part);
+      if (place < 0) throw fail(`the part is ${show(part)}`, givenParts.join(", "));
+      parts.push(place);
+    }
     userOf.push(users.code(String(user)));
     itemOf.push(items.code(String(item)));
     values.push(rating ?? Number.NaN);
@@ -126,7 +139,13 @@ export async function fromIterable(
       problem: `${row - withRating} of ${row} interactions have no rating`,
       expected: "a rating in all of them or in none",
     });
+  const partOf = parts.take();
   const codedUsers = userOf.take();
+  if (partOf.length > 0 && partOf.length < codedUsers.length)
+    throw new UserError({
+      problem: `${codedUsers.length - partOf.length} of ${codedUsers.length} interactions have no part`,
+      expected: `a part (${givenParts.join(", ")}) in all of them or in none`,
+    });
   const codedItems = itemOf.take();
   return {
     users: users.finish(codedUsers),
@@ -135,6 +154,7 @@ export async function fromIterable(
     itemOf: codedItems,
     ratingOf: withRating > 0 ? values.take() : undefined,
     timeOf: withTime > 0 ? times.take() : undefined,
+    partOf: partOf.length > 0 ? partOf : undefined,
     sourceRows: row,
   };
 }
@@ -211,19 +231,27 @@ export function takeInteractions(interactions: Interactions, keep: Uint8Array): 
   let rows = 0;
   for (let row = 0; row < keep.length; row++) if (keep[row] !== 0) rows++;
   if (rows === keep.length) return interactions;
-  const pick = <A extends Uint32Array | Float32Array | Float64Array>(from: A, to: A): A => {
+  const pick = <A extends Uint8Array | Uint32Array | Float32Array | Float64Array>(from: A, to: A): A => {
     let next = 0;
     for (let row = 0; row < keep.length; row++) if (keep[row] !== 0) to[next++] = from[row];
     return to;
   };
-  const { userOf, itemOf, ratingOf, timeOf } = interactions;
+  const { userOf, itemOf, ratingOf, timeOf, partOf } = interactions;
   return {
     ...interactions,
     userOf: pick(userOf, new Uint32Array(rows)),
     itemOf: pick(itemOf, new Uint32Array(rows)),
     ratingOf: ratingOf && pick(ratingOf, new Float32Array(rows)),
     timeOf: timeOf && pick(timeOf, new Float64Array(rows)),
+    partOf: partOf && pick(partOf, new Uint8Array(rows)),
   };
+}
+
+/** The same interactions with a catalogue that also holds `ids`, whether anybody has touched them or not. */
+export function withCatalogue(interactions: Interactions, ids: Iterable<string>): Interactions {
+  const items = new Vocabulary(orderIds(new Set([...interactions.items.ids, ...ids])));
+  const place = Uint32Array.from(interactions.items.ids, (id) => items.indexOf(id) as number);
+  return { ...interactions, items, itemOf: interactions.itemOf.map((code) => place[code]) };
 }
 
 /** Rows by their code (a user, an item): rows[offsets[c] .. offsets[c + 1]) are those of code c, in their order. */

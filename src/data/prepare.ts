@@ -8,7 +8,13 @@ import { type ProgressListener, silent } from "../core/progress.js";
 import { fromPairs } from "../sparse/csr.js";
 import { type Coordinates, type Dataset, type LoadDatasetOptions, makeHeldOutSplit } from "./dataset.js";
 import { dropDuplicates, keepFrequent } from "./filter.js";
-import { countRows, fromIterable, type Interaction, type Interactions } from "./interactions.js";
+import {
+  countRows,
+  fromIterable,
+  type Interaction,
+  type Interactions,
+  withCatalogue,
+} from "./interactions.js";
 import { type ItemFile, type ItemRecord, type ItemTable, itemTable, readItems } from "./items.js";
 import {
   type DatasetCounts,
@@ -37,6 +43,8 @@ export interface BuildOptions {
   name?: string;
   /** What the manifest says of the source, besides its files. */
   source?: Partial<DatasetSource>;
+  /** Hears the counts before anything is written; what it throws ends the preparation. */
+  check?: (counts: DatasetCounts, protocol: ProtocolOptions) => void;
   progress?: ProgressListener;
   signal?: AbortSignal;
 }
@@ -108,12 +116,20 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
   const { minRating } = protocol;
   const files = filesOf(input);
   const known = await readItemTable(options.items, signal);
+  const wholeCatalogue = protocol.protocol !== "notebook" && protocol.items === "catalogue";
+  if (wholeCatalogue && !known)
+    throw new UserError({
+      place: "option items",
+      problem: '"catalogue" means every item of the item file, and none is given',
+      remedy: "Name one with --items",
+    });
   const read = files
     ? await readInteractions(files, { columns, minRating, progress, signal })
     : await fromIterable(input as Iterable<Interaction>, { minRating, signal });
   throwIfAborted(signal);
   const unique = dropDuplicates(read);
-  const interactions = keepFrequent(unique, protocol);
+  const kept = keepFrequent(unique, protocol);
+  const interactions = wholeCatalogue && known ? withCatalogue(kept, known.byId.keys()) : kept;
   if (interactions.userOf.length === 0)
     throw new UserError({
       place: files?.join(", "),
@@ -129,6 +145,8 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
   const tables = new SplitTables(interactions, split);
   const idsOf = (codes: Uint32Array, vocabulary: Vocabulary) =>
     new Vocabulary(Array.from(codes, (code) => vocabulary.ids[code]));
+  const counts = countAll(read, unique, interactions, split, tables);
+  options.check?.(counts, protocol);
   const name = options.name ?? (files ? basename(files[0]).replace(/\..*$/, "") : "dataset");
   return {
     interactions,
@@ -144,7 +162,7 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
       name,
       source: { name, files: (files ?? []).map((file) => basename(file)), ...options.source },
       protocol,
-      counts: countAll(read, unique, interactions, split, tables),
+      counts,
       columns: { value: interactions.ratingOf !== undefined, time: interactions.timeOf !== undefined },
     },
   };

@@ -15,12 +15,12 @@ const userCount = z
   .min(0)
   .refine((count) => count < 1 || Number.isInteger(count), "expected a whole number, or a share below 1");
 
-const filtering = (minItem: number, filter: FilterOrder) => ({
+const filtering = (minItem: number, filter: FilterOrder, minUser = 5) => ({
   minRating: z
     .number()
     .optional()
     .describe("keep interactions with at least this rating; unset: keep all, whatever the rating"),
-  minUser: wholeNumber.default(5).describe("interactions that a user needs"),
+  minUser: wholeNumber.default(minUser).describe("interactions that a user needs"),
   minItem: wholeNumber.default(minItem).describe("interactions that an item needs"),
   filter: z
     .enum(orders)
@@ -34,11 +34,12 @@ const seed = (published: number, what: string) =>
   wholeNumber.max(0xffffffff).default(published).describe(`seed of NumPy's generator, which draws ${what}`);
 
 const items = z
-  .enum(["train", "all"])
+  .enum(["train", "all", "catalogue"])
   .default("train")
   .describe(
     "train = the items of the training rows, numbered by their first appearance there, others are dropped (Liang et al. 2018); " +
-      "all = every item that is left after filtering, numbered by id (for models that know items by their content)",
+      "all = every item that is left after filtering, numbered by id (for models that know items by their content); " +
+      "catalogue = all of these and every item of the item file, numbered by id",
   );
 
 export const strongOptions = z.strictObject({
@@ -121,6 +122,18 @@ export const notebookOptions = z.strictObject({
     .describe("held-out users with fewer fold-in items are left out (2 in the notebooks' second version)"),
 });
 
+export const givenOptions = z.strictObject({
+  protocol: z
+    .literal("given")
+    .describe("the source itself says what is trained on and what is tested (citeulike's released splits)"),
+  ...filtering(0, "items-then-users", 0),
+  trainItems: wholeNumber
+    .min(1)
+    .optional()
+    .describe("which of the source's splits: the one with this many training items of each user (CVAE's P)"),
+  items,
+});
+
 /** Every protocol by its name. */
 export const protocols = {
   strong: strongOptions,
@@ -128,6 +141,7 @@ export const protocols = {
   temporal: temporalOptions,
   "leave-last-out": leaveLastOutOptions,
   notebook: notebookOptions,
+  given: givenOptions,
 } as const;
 
 export type ProtocolName = keyof typeof protocols;
@@ -138,6 +152,7 @@ export const protocolOptions = z.discriminatedUnion("protocol", [
   temporalOptions,
   leaveLastOutOptions,
   notebookOptions,
+  givenOptions,
 ]);
 
 /** Options as a caller gives them; `protocol` is "strong" where it is not given. */

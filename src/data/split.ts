@@ -58,11 +58,14 @@ export function splitInteractions(interactions: Interactions, options: ProtocolO
       return leaveLastOut(interactions, options);
     case "notebook":
       return notebook(interactions, options);
+    case "given":
+      return given(interactions, options);
     default:
       return options satisfies never;
   }
 }
 
+type ItemChoice = Options<"strong">["items"];
 type Options<Name> = Extract<ProtocolOptions, { protocol: Name }>;
 
 /**
@@ -187,6 +190,23 @@ function leaveLastOut(interactions: Interactions, options: Options<"leave-last-o
   return shared(interactions, parts, options.items);
 }
 
+/** As the source has it; users are judged on rows of their own that are not trained on. */
+function given(interactions: Interactions, options: Options<"given">): Split {
+  const { partOf } = interactions;
+  if (partOf === undefined)
+    throw new UserError({
+      place: "protocol given",
+      problem: "the source does not say which interactions are trained on and which are tested",
+      remedy: "Choose another protocol",
+    });
+  const parts = [part.train, part.validationHeldOut, part.testHeldOut];
+  return shared(
+    interactions,
+    partOf.map((place) => parts[place]),
+    options.items,
+  );
+}
+
 /**
  * The Keras notebooks (spec/data.md 2.1): items permuted, and users permuted by a generator of the same seed; the first
  * items of the list are held out for every held-out user. All items stay, those without a training row too.
@@ -268,9 +288,11 @@ function eachUser({ userOf, users }: Interactions, visit: (rows: Uint32Array) =>
 function numberItems(
   { itemOf, items }: Interactions,
   parts: Uint8Array,
-  which: "train" | "all",
+  which: ItemChoice,
 ): { items: Uint32Array; lost: Split["lost"] } {
   const lost = { validation: noLoss(), test: noLoss() };
+  if (which === "catalogue")
+    return { items: Uint32Array.from({ length: items.size }, (_, code) => code), lost };
   if (which === "all") return { items: presentCodes(itemOf, items.size), lost };
   const seen = new Uint8Array(items.size);
   const order = new Uint32Array(items.size);
@@ -289,7 +311,7 @@ function numberItems(
 }
 
 /** Finishes a protocol that judges users on later rows of their own. */
-function shared(interactions: Interactions, parts: Uint8Array, which: "train" | "all"): Split {
+function shared(interactions: Interactions, parts: Uint8Array, which: ItemChoice): Split {
   const { userOf, users } = interactions;
   const { items, lost } = numberItems(interactions, parts, which);
   const trained = new Uint8Array(users.size);
