@@ -1,6 +1,7 @@
 // Scores that are computed a few hundred histories at a time: nothing of size [users, items] ever exists as a whole
 // (except in the answer of `read`, which is meant for small inputs and tests).
 
+import { setImmediate } from "node:timers/promises";
 import type { Engine, TopK } from "../compute/engine.js";
 import type { Tensor } from "../compute/tensor.js";
 import { type CsrMatrix, sliceRows } from "../sparse/csr.js";
@@ -50,6 +51,8 @@ export function blockwiseScores(
     };
     let previous = Promise.resolve();
     for (let first = 0; first < histories.rows && !failure; first += blockRows) {
+      // A turn for timers and signals between blocks, also on an engine that computes on the spot.
+      if (first > 0) await setImmediate();
       const current = work(first, Math.min(histories.rows, first + blockRows));
       await previous;
       previous = current;

@@ -2,6 +2,7 @@
 // early stopping, checkpoints. Everything random is named by (seed, epoch or update), so a run that was killed at any moment
 // and resumed ends with the weights of the uninterrupted run, byte for byte.
 
+import { setImmediate } from "node:timers/promises";
 import { throwIfAborted } from "../core/errors.js";
 import type { JsonObject } from "../core/json.js";
 import { permutation, streamOf } from "../core/philox.js";
@@ -119,6 +120,8 @@ async function train<Options>(
     };
     run.onEpoch?.(record);
     progress?.({ type: "advance", task, done: number, values: shown });
+    // A turn for timers and signals, also where an epoch is short.
+    await setImmediate();
     if (checkpoints && (finished - lastSaved) / 1000 >= checkpoints.everySeconds) {
       const state = await trainable.saveState();
       requireFinite(state, `after epoch ${number}`);

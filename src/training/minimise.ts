@@ -25,7 +25,7 @@ export interface Minimisation {
 /** How many updates may be queued and unfinished. */
 const QUEUED_UPDATES = 2;
 /** Milliseconds after which timers and signals get a turn, and after which progress is told. */
-const TURN = 50;
+const TURN = 20;
 const TELL = 500;
 
 export interface PassReport {

@@ -1,0 +1,163 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ReferenceEngine } from "../../src/compute/engines/reference.js";
+import { AbortedError, UserError } from "../../src/core/errors.js";
+import { evaluate } from "../../src/evaluation/evaluate.js";
+import { readRunFolder, requireComplete } from "../../src/experiments/run-folder.js";
+import { type TrainOptions, train } from "../../src/experiments/train.js";
+import { loadRecommender } from "../../src/serving/load.js";
+import { checkerboard, tastes } from "../support/datasets.js";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "foldin-run-"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const dataset = tastes();
+const options = { hidden: [12], latent: 6, batchSize: 32, epochs: 4, learningRate: 0.01 };
+const given = (more: TrainOptions = {}): TrainOptions => ({
+  out: join(folder, "run"),
+  engine: "reference",
+  checkpointSeconds: 0,
+  options,
+  ...more,
+});
+const modelFile = () => readFile(join(folder, "run/model/model.safetensors"));
+
+/** Trains until the given epoch has ended, and is stopped there. */
+async function stoppedAfter(epoch: number, more: TrainOptions = {}): Promise<void> {
+  const stopper = new AbortController();
+  const run = train(dataset, {
+    ...given(more),
+    signal: stopper.signal,
+    onEpoch: (record) => {
+      if (record.epoch === epoch) stopper.abort();
+    },
+  });
+  await expect(run).rejects.toThrow(AbortedError);
+}
+
+describe("train", () => {
+  it("learns tastes that popularity cannot see", async () => {
+    const model = await train(dataset, { engine: "reference", options: { ...options, epochs: 30 }, seed: 1 });
+    const baseline = await train(dataset, { engine: "reference", model: "popularity" });
+    const [learnt, popular] = await Promise.all(
+      [model, baseline].map(async (judged) => (await evaluate(judged, dataset)).metrics["ndcg@100"].mean),
+    );
+    expect(learnt).toBeGreaterThan(popular + 0.15);
+    model.dispose();
+    baseline.dispose();
+  });
+
+  it("leaves a run folder that says everything, and a model that loads", async () => {
+    const model = await train(dataset, given({ datasetPath: "data/tastes" }));
+    expect((await readdir(join(folder, "run"))).toSorted()).toEqual([
+      "config.json",
+      "metrics.jsonl",
+      "model",
+    ]);
+    const run = requireComplete(await readRunFolder(join(folder, "run")));
+    expect(run.config).toMatchObject({
+      formatVersion: 1,
+      model: "mult-vae",
+      options: { ...options, beta: 0.2, dropout: 0.5 },
+      seed: 98765,
+      engine: "reference",
+      precision: "float32",
+      threads: 1,
+    });
+    expect(run.config.dataset.name).toBe("tastes-1");
+    expect(run.config.dataset.path).toMatch(/data.tastes$/);
+    expect(run.epochs.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4]);
+    expect(Object.keys(run.epochs[0].values)).toEqual(["loss", "kl", "beta", "validation ndcg@100"]);
+    for (const place of ["run", "run/model"]) {
+      const loaded = await loadRecommender(join(folder, place), { engine: "reference" });
+      expect(await loaded.score(dataset.test.foldIn).read()).toEqual(
+        await model.score(dataset.test.foldIn).read(),
+      );
+      loaded.dispose();
+    }
+    model.dispose();
+  });
+
+  it("resumes a stopped run and ends with the same model file and the same metrics", async () => {
+    await train(dataset, given());
+    const [whole, records] = [await modelFile(), (await readRunFolder(join(folder, "run"))).epochs];
+    await rm(join(folder, "run"), { recursive: true });
+
+    await stoppedAfter(3);
+    const stopped = await readRunFolder(join(folder, "run"));
+    expect(stopped.complete).toBe(false);
+    expect(() => requireComplete(stopped)).toThrow(/not finished \(3 epochs so far\).*--resume/);
+    await expect(loadRecommender(join(folder, "run"))).rejects.toThrow(/no model yet.*--resume/);
+    // As after a kill: an epoch that no checkpoint knows of, and a line that was cut short.
+    const later = JSON.stringify({ ...stopped.epochs[0], epoch: 4 });
+    await writeFile(join(folder, "run/metrics.jsonl"), `${later}\n{"epo`, { flag: "a" });
+    // What is not given is the run's.
+    await train(dataset, { out: join(folder, "run"), resume: true });
+    expect(await modelFile()).toEqual(whole);
+    const values = (list: typeof records) => list.map(({ epoch, values }) => [epoch, values]);
+    expect(values((await readRunFolder(join(folder, "run"))).epochs)).toEqual(values(records));
+
+    // A finished one is only loaded.
+    const again = await train(dataset, { out: join(folder, "run"), resume: true });
+    expect(again.algorithm).toBe("mult-vae");
+    expect(await modelFile()).toEqual(whole);
+  });
+
+  it("refuses to resume another run, or what is none", async () => {
+    await stoppedAfter(2);
+    const resume = (more: TrainOptions, data = dataset) =>
+      train(data, { out: join(folder, "run"), resume: true, ...more });
+    await expect(resume({ options: { epochs: 5 } })).rejects.toThrow(
+      /epochs: the run to resume has 4, this one has 5/,
+    );
+    await expect(resume({ seed: 1 })).rejects.toThrow(/seed: the run to resume has 98765, this one has 1/);
+    await expect(resume({ model: "popularity" })).rejects.toThrow(/model: .* has mult-vae/);
+    await expect(resume({}, tastes({ seed: 9 }))).rejects.toThrow(/data: /);
+    await expect(train(dataset, { out: join(folder, "nowhere"), resume: true })).rejects.toThrow(
+      /nowhere: is no run folder/,
+    );
+    await expect(train(dataset, { resume: true })).rejects.toThrow(UserError);
+    expect((await readRunFolder(join(folder, "run"))).epochs).toHaveLength(2);
+  });
+
+  it("does not touch a folder that is taken", async () => {
+    await stoppedAfter(2);
+    await expect(train(dataset, given())).rejects.toThrow(
+      /holds a started run of mult-vae already.*--resume/,
+    );
+    await writeFile(join(folder, "note.txt"), "mine");
+    await expect(train(dataset, given({ out: folder }))).rejects.toThrow(/is not empty/);
+    await expect(train(dataset, given({ out: join(folder, "note.txt") }))).rejects.toThrow(UserError);
+  });
+
+  it("bad options, and a run that stops before its first checkpoint, leave no folder behind", async () => {
+    await expect(train(dataset, given({ model: "multvae" }))).rejects.toThrow(/Did you mean "mult-vae"/);
+    await expect(train(dataset, given({ options: { epoch: 1 } }))).rejects.toThrow(UserError);
+    await expect(train(dataset, given({ seed: -1 }))).rejects.toThrow(/seed: -1/);
+    await expect(train(dataset, given({ signal: AbortSignal.abort() }))).rejects.toThrow(AbortedError);
+    await stoppedAfter(1, { checkpointSeconds: 1000 });
+    await expect(
+      train(dataset, given({ options: { ...options, learningRate: 1e30 }, checkpointSeconds: 1000 })),
+    ).rejects.toThrow(/diverged/);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("works on an engine that is open already, and leaves it open", async () => {
+    const engine = new ReferenceEngine();
+    const model = await train(checkerboard(10, 10), {
+      engine,
+      model: "popularity",
+      out: join(folder, "run"),
+    });
+    model.dispose();
+    const loaded = await loadRecommender(join(folder, "run"), { engine });
+    expect(await loaded.score(checkerboard(10, 10).train).read()).toHaveLength(100);
+    loaded.dispose();
+    await engine.close();
+  });
+});

@@ -1,0 +1,79 @@
+import { describe, expect, it } from "vitest";
+import { UserError } from "../../src/core/errors.js";
+import { multDae } from "../../src/models/mult-dae.js";
+import { multVae } from "../../src/models/mult-vae.js";
+import { describeOptions, parseOptions, parseSettings } from "../../src/models/options.js";
+import { popularity } from "../../src/models/popularity.js";
+import { algorithmNames, findAlgorithm } from "../../src/models/registry.js";
+
+describe("options", () => {
+  it("have the paper's values as defaults", () => {
+    // Liang et al. 2018, section 4.4, and dawenl/vae_cf: 600 - 200 - 600, keep .5, lr 1e-3, batch 500, 200 epochs, cap .2.
+    expect(parseOptions(multVae)).toEqual({
+      hidden: [600],
+      latent: 200,
+      dropout: 0.5,
+      beta: 0.2,
+      learningRate: 0.001,
+      batchSize: 500,
+      epochs: 200,
+    });
+    expect(parseOptions(multDae)).toEqual({
+      hidden: [],
+      latent: 200,
+      dropout: 0.5,
+      l2: 2e-5,
+      learningRate: 0.001,
+      batchSize: 500,
+      epochs: 200,
+    });
+  });
+
+  it("say what is wrong, and which name was meant", () => {
+    expect(() => parseOptions(multVae, { latnet: 3 })).toThrow(
+      /latnet: mult-vae has no such option.*"latent"/,
+    );
+    expect(() => parseOptions(multVae, { epoch: 3 })).toThrow(/Did you mean "epochs"/);
+    expect(() => parseOptions(popularity, { epochs: 3 })).toThrow(/no options at all/);
+    expect(() => parseOptions(multVae, { dropout: 1 })).toThrow(
+      /dropout: 1 does not fit.*share of a history/,
+    );
+    expect(() => parseOptions(multVae, { hidden: [600, -1] })).toThrow(/hidden: \[600,-1\] does not fit/);
+    expect(() => parseOptions(multVae, { latent: "many" })).toThrow(UserError);
+    expect(() => parseOptions(multVae, { constructor: 1 })).toThrow(/no such option/);
+  });
+
+  it("are read from text", () => {
+    expect(
+      parseSettings(multVae, ["latent=50", "hidden=600, 300", "learningRate=1e-4", "annealSteps=200000"]),
+    ).toEqual({ latent: 50, hidden: [600, 300], learningRate: 1e-4, annealSteps: 200_000 });
+    expect(parseSettings(multDae, ["hidden=600"])).toEqual({ hidden: [600] });
+    expect(parseSettings(multVae, ["hidden=", "hidden=[7]"])).toEqual({ hidden: [7] });
+    expect(() => parseSettings(multVae, ["latent"])).toThrow(
+      /--set latent: is no setting \(expected name=value\)/,
+    );
+    expect(() => parseSettings(multVae, ["latent=ten"])).toThrow(/latent: "ten" does not fit/);
+  });
+
+  it("of every model have a default or are optional, and a description", async () => {
+    for (const name of algorithmNames) {
+      const algorithm = await findAlgorithm(name);
+      expect(algorithm.name).toBe(name);
+      for (const option of describeOptions(algorithm)) {
+        expect(option.description, `${name}.${option.name}`).not.toBe("");
+        expect(option.type).not.toBe("any");
+      }
+      expect(() => parseOptions(algorithm)).not.toThrow();
+    }
+    const [hidden, latent] = describeOptions(multVae);
+    expect(hidden).toMatchObject({ name: "hidden", type: "whole number[]", default: [600] });
+    expect(latent).toMatchObject({ name: "latent", type: "whole number", default: 200 });
+  });
+});
+
+describe("the registry", () => {
+  it("answers an unknown name with the nearest", async () => {
+    await expect(findAlgorithm("multvae")).rejects.toThrow(/"multvae" is unknown. Did you mean "mult-vae"/);
+    await expect(findAlgorithm("toString")).rejects.toThrow(UserError);
+  });
+});

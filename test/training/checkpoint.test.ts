@@ -1,0 +1,68 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Checkpoint } from "../../src/recommender/run-context.js";
+import { fileCheckpoints } from "../../src/training/checkpoint.js";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "foldin-checkpoint-"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const checkpoint: Checkpoint = {
+  epoch: 3,
+  loop: {
+    identity: { seed: 1, options: { hidden: [3] } },
+    state: { updates: 12, bestValue: 0.1234567890123 },
+  },
+  state: {
+    "w.m": { shape: [1, 2], data: Float32Array.of(1e-40, -0) },
+    "adam.updates": { shape: [1], data: Uint32Array.of(12) },
+  },
+  best: {
+    algorithm: "x",
+    config: { latent: 2 },
+    tensors: { w: { shape: [2], data: Float32Array.of(3, 4) } },
+  },
+};
+
+describe("a checkpoint on disk", () => {
+  it("comes back as it was saved, the latest alone", async () => {
+    const store = fileCheckpoints(join(folder, "checkpoint"));
+    expect(await store.load()).toBeUndefined();
+    await store.save({ ...checkpoint, epoch: 2, best: undefined });
+    expect((await store.load())?.best).toBeUndefined();
+    await store.save(checkpoint);
+    expect(await fileCheckpoints(join(folder, "checkpoint")).load()).toEqual(checkpoint);
+    expect(await readdir(join(folder, "checkpoint"))).toEqual(["checkpoint.safetensors"]);
+    await store.clear();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("survives a save that was cut short", async () => {
+    const store = fileCheckpoints(folder);
+    await store.save(checkpoint);
+    const whole = await readFile(join(folder, "checkpoint.safetensors"));
+    await writeFile(join(folder, "checkpoint.safetensors.4711.tmp"), whole.subarray(0, 50));
+    expect(await store.load()).toEqual(checkpoint);
+    await expect(
+      store.save({ ...checkpoint, state: { bad: { shape: [3], data: Float32Array.of(1) } } }),
+    ).rejects.toThrow(RangeError);
+    expect(await store.load()).toEqual(checkpoint);
+  });
+
+  it("is refused where it is damaged or newer", async () => {
+    const store = fileCheckpoints(folder);
+    await store.save(checkpoint);
+    const path = join(folder, "checkpoint.safetensors");
+    const text = (await readFile(path)).toString("latin1");
+    await writeFile(path, text.replace('\\"formatVersion\\":1', '\\"formatVersion\\":7'), "latin1");
+    await expect(store.load()).rejects.toThrow(/its format 7 is newer/);
+    await writeFile(path, text.replace('\\"epoch\\":3', '\\"epoch\\":-'), "latin1");
+    await expect(store.load()).rejects.toThrow(/is no checkpoint that can be resumed/);
+    await writeFile(path, text.slice(0, -1), "latin1");
+    await expect(store.load()).rejects.toThrow(/not a sound safetensors file/);
+  });
+});

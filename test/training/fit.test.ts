@@ -1,0 +1,220 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { ReferenceEngine } from "../../src/compute/engines/reference.js";
+import { AbortedError, UserError } from "../../src/core/errors.js";
+import type { Dataset } from "../../src/data/dataset.js";
+import { type MultVaeOptions, multVae } from "../../src/models/mult-vae.js";
+import { parseOptions } from "../../src/models/options.js";
+import type { Algorithm } from "../../src/recommender/algorithm.js";
+import type { ModelFiles } from "../../src/recommender/recommender.js";
+import type { EpochRecord, RunContext } from "../../src/recommender/run-context.js";
+import { fromRows } from "../../src/sparse/csr.js";
+import { DivergedError } from "../../src/training/divergence.js";
+import { fit } from "../../src/training/fit.js";
+import type { Epoch, Trainable } from "../../src/training/trainable.js";
+import { MemoryCheckpoints } from "../support/checkpoints.js";
+import { split, tastes, vocabulary } from "../support/datasets.js";
+import { scoring } from "../support/fixed-scores.js";
+
+const engine = new ReferenceEngine();
+
+/** One validation user with one held-out item of ten: a model that ranks it at r has NDCG@100 = 1 / log2(r + 1). */
+const one: Dataset = {
+  name: "one",
+  items: vocabulary("item", 10),
+  users: vocabulary("user", 5),
+  train: fromRows(10, [[0], [1], [2], [3], [4]]),
+  validation: split(fromRows(10, [[]]), fromRows(10, [[9]]), "v"),
+  test: split(fromRows(10, [[]]), fromRows(10, [[9]]), "t"),
+};
+
+/** A model whose validation rank in each epoch is written down; its only weight is the number of the epoch. */
+function scripted(ranks: number[], losses: number[] = [], dataset = one) {
+  let weight = 0;
+  const orders: number[][] = [];
+  const files = (): Omit<ModelFiles, "items"> => ({
+    algorithm: "scripted",
+    config: {},
+    tensors: { weight: { shape: [1], data: Float64Array.of(weight) } },
+  });
+  const modelOf = (epoch: number) => ({
+    // Item 9 is beaten by rank - 1 others.
+    ...scoring(10, () =>
+      Array.from({ length: 10 }, (_, i) => (i === 9 ? 0 : i < ranks[epoch - 1] - 1 ? 1 : -1)),
+    ),
+    algorithm: "scripted",
+  });
+  const trainable: Trainable = {
+    saveState: async () => files().tensors,
+    loadState(state) {
+      weight = state.weight.data[0];
+    },
+    async epoch({ number, order, updates }: Epoch) {
+      orders.push([...order]);
+      weight = number;
+      return { updates: updates + 2, values: { loss: losses[number - 1] ?? 1 } };
+    },
+    recommender: () => ({ ...modelOf(weight), save: async () => ({ ...files(), items: one.items }) }),
+    dispose: () => {},
+  };
+  const algorithm: Algorithm<object> = {
+    name: "scripted",
+    summary: "",
+    source: "",
+    options: z.object({}),
+    fit: () => Promise.reject(new Error("not needed")),
+    restore: async ({ tensors }) => ({
+      ...modelOf(tensors.weight.data[0]),
+      save: async () => ({ algorithm: "scripted", config: {}, tensors, items: one.items }),
+    }),
+  };
+  const run = async (more: { patience?: number } & Partial<RunContext> = {}) => {
+    const { patience, ...context } = more;
+    const model = await fit(
+      { algorithm, options: {}, dataset, trainable, epochs: ranks.length, patience },
+      { engine, seed: 1, ...context },
+    );
+    return (await model.save()).tensors.weight.data[0];
+  };
+  return { run, orders };
+}
+
+describe("the training loop", () => {
+  it("restores the epoch with the best validation NDCG@100, the first of equals", async () => {
+    expect(await scripted([5, 2, 4, 2, 3]).run()).toBe(2);
+    const records: EpochRecord[] = [];
+    expect(await scripted([5, 4, 1]).run({ onEpoch: (record) => records.push(record) })).toBe(3);
+    expect(records.map(({ epoch, updates }) => [epoch, updates])).toEqual([
+      [1, 2],
+      [2, 4],
+      [3, 6],
+    ]);
+    expect(records[1].values["validation ndcg@100"]).toBeCloseTo(1 / Math.log2(5), 12);
+  });
+
+  it("stops after `patience` epochs without a better one", async () => {
+    const records: number[] = [];
+    const weight = await scripted([5, 2, 4, 2, 1, 1]).run({
+      patience: 2,
+      onEpoch: ({ epoch }) => records.push(epoch),
+    });
+    expect(weight).toBe(2);
+    expect(records).toEqual([1, 2, 3, 4]);
+  });
+
+  it("shows every user once per epoch, in an order of its own that the seed alone decides", async () => {
+    const [first, second] = [scripted([1, 1, 1]), scripted([1, 1, 1])];
+    await first.run();
+    await second.run();
+    expect(first.orders).toEqual(second.orders);
+    for (const order of first.orders) expect(order.toSorted()).toEqual([0, 1, 2, 3, 4]);
+    expect(new Set(first.orders.map(String)).size).toBe(3);
+  });
+
+  it("takes the last epoch where there is nothing to validate on", async () => {
+    const nothing = { ...one, validation: { ...one.validation, heldOut: fromRows(10, [[]]) } };
+    expect(await scripted([1, 5, 5], [], nothing).run()).toBe(3);
+    expect(await scripted([1, 5, 5]).run()).toBe(1);
+  });
+
+  it("a loss that is not finite stops the run, and the last good checkpoint stays", async () => {
+    for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      const checkpoints = new MemoryCheckpoints();
+      const run = scripted([1, 1, 1, 1], [1, 1, bad]).run({ checkpoints });
+      await expect(run).rejects.toThrow(DivergedError);
+      await expect(run).rejects.toThrow(/diverged: the loss became .* in epoch 3.*lower learningRate/);
+      expect(checkpoints.saved.at(-1)?.epoch).toBe(2);
+    }
+  });
+
+  it("never keeps a checkpoint with weights that are not finite", async () => {
+    const options = small({ learningRate: 1e30, epochs: 5 });
+    const checkpoints = new MemoryCheckpoints();
+    await expect(multVae.fit(tastes(), options, { engine, seed: 1, checkpoints })).rejects.toThrow(
+      DivergedError,
+    );
+    for (const { state } of checkpoints.saved)
+      for (const { data } of Object.values(state)) expect([...data].every(Number.isFinite)).toBe(true);
+  });
+});
+
+const small = (more: Partial<MultVaeOptions> = {}) =>
+  parseOptions(multVae, { hidden: [12], latent: 6, batchSize: 32, epochs: 6, learningRate: 0.01, ...more });
+
+describe("a run that is interrupted and resumed", () => {
+  const dataset = tastes();
+  const weightsOf = async (run: Partial<RunContext>, options = small()) => {
+    const model = await multVae.fit(dataset, options, { engine, seed: 5, ...run });
+    return (await model.save()).tensors;
+  };
+
+  it("ends with the uninterrupted run's weights, byte for byte, from every checkpoint", async () => {
+    const all = new MemoryCheckpoints();
+    const whole = await weightsOf({ checkpoints: all });
+    expect(all.saved.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4, 5, 6]);
+    for (const checkpoint of all.saved) {
+      const epochs: number[] = [];
+      const checkpoints = new MemoryCheckpoints(0, checkpoint);
+      const resumed = await weightsOf({ checkpoints, onEpoch: ({ epoch }) => epochs.push(epoch) });
+      expect(resumed).toEqual(whole);
+      // Not only the best epoch's weights: the last epoch's, and Adam's moments.
+      expect(checkpoints.saved.at(-1)).toEqual(all.saved.at(-1));
+      expect(epochs).toEqual([1, 2, 3, 4, 5, 6].slice(checkpoint.epoch));
+    }
+    // And checkpoints change nothing.
+    expect(await weightsOf({})).toEqual(whole);
+  });
+
+  it("as often as it is stopped in the middle of an epoch", async () => {
+    const whole = await weightsOf({});
+    const checkpoints = new MemoryCheckpoints();
+    let stops = 0;
+    for (;;) {
+      const stopper = new AbortController();
+      let events = 0;
+      // Stops within the second epoch of every attempt.
+      const original = engine.sparse.bind(engine);
+      engine.sparse = (matrix) => {
+        if (++events === 14) stopper.abort();
+        return original(matrix);
+      };
+      try {
+        expect(await weightsOf({ checkpoints, signal: stopper.signal })).toEqual(whole);
+        break;
+      } catch (error) {
+        expect(error).toBeInstanceOf(AbortedError);
+        expect(++stops).toBeLessThan(20);
+      } finally {
+        engine.sparse = original;
+      }
+    }
+    expect(stops).toBeGreaterThan(2);
+  });
+
+  it("is refused with other options, another seed or other data, naming both values", async () => {
+    const checkpoints = new MemoryCheckpoints();
+    await weightsOf({ checkpoints });
+    const refused = (options: MultVaeOptions, seed = 5, data = dataset) =>
+      multVae.fit(data, options, { engine, seed, checkpoints });
+    await expect(refused(small({ epochs: 7 }))).rejects.toThrow(
+      /epochs: the run to resume has 6, this one has 7.*Resume with epochs 6/,
+    );
+    await expect(refused(small({ patience: 3 }))).rejects.toThrow(/patience: .*has unset, this one has 3/);
+    await expect(refused(small({ hidden: [13] }))).rejects.toThrow(
+      /hidden: .*has \[12\], this one has \[13\]/,
+    );
+    await expect(refused(small(), 6)).rejects.toThrow(/seed: .*has 5, this one has 6/);
+    await expect(refused(small(), 5, tastes({ seed: 2 }))).rejects.toThrow(/data: /);
+    await expect(refused(small(), 6)).rejects.toThrow(UserError);
+  });
+
+  it("lets timers tick while it trains", async () => {
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 20);
+    const started = performance.now();
+    await weightsOf({}, small({ epochs: 60 }));
+    clearInterval(timer);
+    const expected = (performance.now() - started) / 20;
+    expect(ticks).toBeGreaterThan(expected / 8);
+  });
+});
