@@ -10,7 +10,7 @@ import type { ModelFiles } from "../../src/recommender/recommender.js";
 import type { EpochRecord, RunContext } from "../../src/recommender/run-context.js";
 import { fromRows } from "../../src/sparse/csr.js";
 import { DivergedError } from "../../src/training/divergence.js";
-import { fit } from "../../src/training/fit.js";
+import { fit as runLoop } from "../../src/training/fit.js";
 import type { Epoch, Trainable } from "../../src/training/trainable.js";
 import { MemoryCheckpoints } from "../support/checkpoints.js";
 import { split, tastes, vocabulary } from "../support/datasets.js";
@@ -70,7 +70,7 @@ function scripted(ranks: number[], losses: number[] = [], dataset = one) {
   };
   const run = async (more: { patience?: number } & Partial<RunContext> = {}) => {
     const { patience, ...context } = more;
-    const model = await fit(
+    const model = await runLoop(
       { algorithm, options: {}, dataset, trainable, epochs: ranks.length, patience },
       { engine, seed: 1, ...context },
     );
