@@ -1,0 +1,97 @@
+//! Adam (Kingma and Ba 2015, algorithm 1) in one pass over a parameter. Dense semantics: a row without a gradient still
+//! moves by its momentum.
+
+use crate::matrix::{Matrix, flatten, for_each_piece};
+use crate::simd::vectorised;
+
+#[derive(Clone, Copy)]
+pub struct Step {
+    pub learning_rate: f64,
+    pub beta1: f64,
+    pub beta2: f64,
+    pub epsilon: f64,
+    pub update: f64,
+    pub decay: f64,
+}
+
+/// What a step does to one element, in float32.
+#[derive(Clone, Copy)]
+struct Constants {
+    beta1: f32,
+    beta2: f32,
+    fresh1: f32,
+    fresh2: f32,
+    rate: f32,
+    second_scale: f32,
+    epsilon: f32,
+    decay: f32,
+}
+
+impl Constants {
+    fn of(step: Step) -> Self {
+        Self {
+            beta1: step.beta1 as f32,
+            beta2: step.beta2 as f32,
+            fresh1: (1.0 - step.beta1) as f32,
+            fresh2: (1.0 - step.beta2) as f32,
+            rate: (step.learning_rate / (1.0 - step.beta1.powf(step.update))) as f32,
+            second_scale: (1.0 / (1.0 - step.beta2.powf(step.update))) as f32,
+            epsilon: step.epsilon as f32,
+            decay: step.decay as f32,
+        }
+    }
+
+    #[inline(always)]
+    fn apply(&self, value: &mut f32, m: &mut f32, v: &mut f32, gradient: f32) {
+        let g = self.decay.mul_add(*value, gradient);
+        *m = self.beta1.mul_add(*m, self.fresh1 * g);
+        *v = self.beta2.mul_add(*v, self.fresh2 * (g * g));
+        *value -= self.rate * *m / ((*v * self.second_scale).sqrt() + self.epsilon);
+    }
+}
+
+pub fn adam_dense(value: Matrix, m: Matrix, v: Matrix, gradient: Matrix, step: Step) {
+    let [value, m, v, gradient] = flatten([value, m, v, gradient]);
+    let constants = Constants::of(step);
+    for_each_piece(value.rows, value.columns, |r, c, n| {
+        let (value, m, v) = (value.get_mut(r, c, n), m.get_mut(r, c, n), v.get_mut(r, c, n));
+        let gradient = gradient.get(r, c, n);
+        vectorised(
+            #[inline(always)]
+            || {
+                for (((value, m), v), &g) in value.iter_mut().zip(m).zip(v).zip(gradient) {
+                    constants.apply(value, m, v, g);
+                }
+            },
+        )
+    });
+}
+
+/// `gradient` holds the rows `touched` (ascending); every other row's is zero.
+pub fn adam_rows(value: Matrix, m: Matrix, v: Matrix, gradient: Matrix, touched: &[u32], step: Step) {
+    let constants = Constants::of(step);
+    for_each_piece(value.rows, value.columns, |r, c, n| {
+        let (value, m, v) = (value.get_mut(r, c, n), m.get_mut(r, c, n), v.get_mut(r, c, n));
+        match touched.binary_search(&(r as u32)) {
+            Ok(at) => {
+                let gradient = gradient.get(at, c, n);
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        for (((value, m), v), &g) in value.iter_mut().zip(m).zip(v).zip(gradient) {
+                            constants.apply(value, m, v, g);
+                        }
+                    },
+                )
+            }
+            Err(_) => vectorised(
+                #[inline(always)]
+                || {
+                    for ((value, m), v) in value.iter_mut().zip(m).zip(v) {
+                        constants.apply(value, m, v, 0.0);
+                    }
+                },
+            ),
+        }
+    });
+}

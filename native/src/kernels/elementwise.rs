@@ -1,0 +1,139 @@
+//! Element-wise kernels. Those whose destination may be their input copy each piece first and work in place.
+
+use crate::matrix::{Matrix, flatten, for_each_piece};
+use crate::philox::{Dropout, for_words};
+use crate::simd::{self, vectorised};
+
+pub fn fill(out: Matrix, value: f32) {
+    let [out] = flatten([out]);
+    for_each_piece(out.rows, out.columns, |r, c, n| out.get_mut(r, c, n).fill(value));
+}
+
+/// out = values, row-major and dense
+pub fn write(out: Matrix, values: &[f32]) {
+    let columns = out.columns;
+    for_each_piece(out.rows, columns, |r, c, n| {
+        let from = r * columns + c;
+        out.get_mut(r, c, n).copy_from_slice(&values[from..from + n]);
+    });
+}
+
+pub fn copy(out: Matrix, a: Matrix) {
+    let [out, a] = flatten([out, a]);
+    for_each_piece(out.rows, out.columns, |r, c, n| copy_piece(out, a, r, c, n));
+}
+
+/// Copies a piece unless it is the same memory.
+fn copy_piece(out: Matrix, a: Matrix, row: usize, column: usize, count: usize) {
+    if out.data != a.data || out.stride != a.stride {
+        out.get_mut(row, column, count).copy_from_slice(a.get(row, column, count));
+    }
+}
+
+/// out += factor * a
+pub fn add_scaled(out: Matrix, a: Matrix, factor: f64) {
+    let [out, a] = flatten([out, a]);
+    for_each_piece(out.rows, out.columns, |r, c, n| {
+        let (out, a) = (out.get_mut(r, c, n), a.get(r, c, n));
+        vectorised(
+            #[inline(always)]
+            || {
+                for (o, &a) in out.iter_mut().zip(a) {
+                    *o = (*o as f64 + factor * a as f64) as f32;
+                }
+            },
+        )
+    });
+}
+
+/// out[r, c] += row[0, c]
+pub fn add_row(out: Matrix, row: Matrix) {
+    for_each_piece(out.rows, out.columns, |r, c, n| {
+        let (out, row) = (out.get_mut(r, c, n), row.get(0, c, n));
+        vectorised(
+            #[inline(always)]
+            || {
+                for (o, &a) in out.iter_mut().zip(row) {
+                    *o += a;
+                }
+            },
+        )
+    });
+}
+
+/// out = tanh(a); out may be a
+pub fn tanh(out: Matrix, a: Matrix) {
+    let [out, a] = flatten([out, a]);
+    for_each_piece(out.rows, out.columns, |r, c, n| {
+        copy_piece(out, a, r, c, n);
+        let out = out.get_mut(r, c, n);
+        vectorised(
+            #[inline(always)]
+            || {
+                for o in out {
+                    *o = simd::tanh(*o);
+                }
+            },
+        )
+    });
+}
+
+/// out += g (1 - y^2)
+pub fn tanh_gradient(out: Matrix, y: Matrix, g: Matrix) {
+    let [out, y, g] = flatten([out, y, g]);
+    for_each_piece(out.rows, out.columns, |r, c, n| {
+        let (out, y, g) = (out.get_mut(r, c, n), y.get(r, c, n), g.get(r, c, n));
+        vectorised(
+            #[inline(always)]
+            || {
+                for ((o, &y), &g) in out.iter_mut().zip(y).zip(g) {
+                    *o = g.mul_add(1.0 - y * y, *o);
+                }
+            },
+        )
+    });
+}
+
+/// out = a with entries dropped; out may be a. The element of (r, c) is r * columns + c.
+pub fn dropout(out: Matrix, a: Matrix, dropout: Dropout) {
+    let [out, a] = flatten([out, a]);
+    let scale = dropout.scale as f32;
+    for_each_piece(out.rows, out.columns, |r, c, n| {
+        copy_piece(out, a, r, c, n);
+        let first = r * out.columns + c;
+        let out = out.get_mut(r, c, n);
+        vectorised(
+            #[inline(always)]
+            || {
+                for_words(
+                    dropout.key,
+                    first,
+                    n,
+                    #[inline(always)]
+                    |from, words| {
+                        for (o, &word) in out[from..from + words.len()].iter_mut().zip(words) {
+                            *o = if word >= dropout.threshold { *o * scale } else { 0.0 };
+                        }
+                    },
+                )
+            },
+        )
+    });
+}
+
+/// out[r] = a[rows[r]]
+pub fn take_rows(out: Matrix, a: Matrix, rows: &[u32]) {
+    for_each_piece(out.rows, out.columns, |r, c, n| {
+        out.get_mut(r, c, n).copy_from_slice(a.get(rows[r] as usize, c, n));
+    });
+}
+
+/// out[r, k] = a[r, columns[k]]
+pub fn take_columns(out: Matrix, a: Matrix, columns: &[u32]) {
+    for_each_piece(out.rows, out.columns, |r, c, n| {
+        let row = a.row(r);
+        for (o, &column) in out.get_mut(r, c, n).iter_mut().zip(&columns[c..c + n]) {
+            *o = row[column as usize];
+        }
+    });
+}

@@ -1,0 +1,103 @@
+//! The diagonal Gaussian posterior: reparameterised samples and KL to the standard normal.
+
+use crate::matrix::{Matrix, for_each_piece, for_each_row};
+use crate::philox::{Key, fill_normals};
+use crate::simd::{exp, vectorised};
+
+/// Elements whose noise is made at a time.
+const CHUNK: usize = 512;
+
+/// Calls `body(row, column, noise)` for chunks of a matrix [rows, columns].
+fn for_each_noise(rows: usize, columns: usize, key: Key, body: impl Fn(usize, usize, &[f32]) + Sync) {
+    for_each_piece(rows, columns, |r, c, n| {
+        let mut noise = [0.0f32; CHUNK];
+        for from in (0..n).step_by(CHUNK) {
+            let noise = &mut noise[..CHUNK.min(n - from)];
+            fill_normals(key, r * columns + c + from, noise);
+            body(r, c + from, noise);
+        }
+    });
+}
+
+/// out = mean + exp(log_variance / 2) noise
+pub fn gaussian_sample(out: Matrix, mean: Matrix, log_variance: Matrix, key: Key) {
+    for_each_noise(out.rows, out.columns, key, |r, c, noise| {
+        let n = noise.len();
+        let (out, mean, log_variance) = (out.get_mut(r, c, n), mean.get(r, c, n), log_variance.get(r, c, n));
+        vectorised(
+            #[inline(always)]
+            || {
+                for i in 0..n {
+                    out[i] = exp(0.5 * log_variance[i]).mul_add(noise[i], mean[i]);
+                }
+            },
+        )
+    });
+}
+
+/// mean_gradient += g; log_variance_gradient += g noise exp(log_variance / 2) / 2
+pub fn gaussian_sample_gradient(
+    mean_gradient: Matrix,
+    log_variance_gradient: Matrix,
+    log_variance: Matrix,
+    g: Matrix,
+    key: Key,
+) {
+    for_each_noise(g.rows, g.columns, key, |r, c, noise| {
+        let n = noise.len();
+        let (dm, dl) = (mean_gradient.get_mut(r, c, n), log_variance_gradient.get_mut(r, c, n));
+        let (log_variance, g) = (log_variance.get(r, c, n), g.get(r, c, n));
+        vectorised(
+            #[inline(always)]
+            || {
+                for i in 0..n {
+                    dm[i] += g[i];
+                    dl[i] = (0.5 * g[i] * noise[i]).mul_add(exp(0.5 * log_variance[i]), dl[i]);
+                }
+            },
+        )
+    });
+}
+
+/// out[r, 0] = 1/2 sum of exp(log_variance) + mean^2 - 1 - log_variance
+pub fn gaussian_kl(out: Matrix, mean: Matrix, log_variance: Matrix) {
+    for_each_row(mean.rows, 16, |r| {
+        let (mean, log_variance) = (mean.row(r), log_variance.row(r));
+        let sum = vectorised(
+            #[inline(always)]
+            || {
+                let mut lanes = [0.0f64; 8];
+                for i in 0..mean.len() {
+                    let (m, l) = (mean[i] as f64, log_variance[i] as f64);
+                    lanes[i % 8] += exp(log_variance[i]) as f64 + m * m - 1.0 - l;
+                }
+                lanes.iter().sum::<f64>()
+            },
+        );
+        out.row_mut(r)[0] = (0.5 * sum) as f32;
+    });
+}
+
+/// mean_gradient += g[r] mean; log_variance_gradient += g[r] (exp(log_variance) - 1) / 2
+pub fn gaussian_kl_gradient(
+    mean_gradient: Matrix,
+    log_variance_gradient: Matrix,
+    mean: Matrix,
+    log_variance: Matrix,
+    g: Matrix,
+) {
+    for_each_piece(mean.rows, mean.columns, |r, c, n| {
+        let (dm, dl) = (mean_gradient.get_mut(r, c, n), log_variance_gradient.get_mut(r, c, n));
+        let (mean, log_variance) = (mean.get(r, c, n), log_variance.get(r, c, n));
+        let upstream = g.row(r)[0];
+        vectorised(
+            #[inline(always)]
+            || {
+                for i in 0..n {
+                    dm[i] = upstream.mul_add(mean[i], dm[i]);
+                    dl[i] = (0.5 * upstream).mul_add(exp(log_variance[i]) - 1.0, dl[i]);
+                }
+            },
+        )
+    });
+}

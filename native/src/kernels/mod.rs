@@ -1,0 +1,11 @@
+//! The kernels, one file per family; each is the twin of a kernel of src/compute/engines/reference. Shapes are checked
+//! before they are queued.
+
+pub mod adam;
+pub mod elementwise;
+pub mod gaussian;
+pub mod matmul;
+pub mod multinomial;
+pub mod reductions;
+pub mod sparse_row_sum;
+pub mod top_k;

@@ -1,0 +1,510 @@
+//! The native engine's bindings: what JavaScript calls. Every call of a kernel checks its views against the memory,
+//! queues the kernel and returns; questions return a promise. Shapes and options were checked in
+//! src/compute/engines/native.ts, which is the only caller.
+
+mod kernels;
+mod matrix;
+mod memory;
+mod philox;
+mod queue;
+mod simd;
+mod sparse;
+
+use kernels::{adam, elementwise, gaussian, matmul, multinomial, reductions, sparse_row_sum, top_k};
+use matrix::Matrix;
+use memory::Memory;
+use napi::bindgen_prelude::*;
+use napi_derive::napi;
+use queue::Queue;
+use sparse::Sparse;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Raised with every change of what JavaScript calls: native.ts refuses an addon of another number.
+#[napi]
+pub const CONTRACT: u32 = 1;
+
+#[napi]
+pub fn instruction_set() -> &'static str {
+    simd::instruction_set()
+}
+
+#[napi(object, object_to_js = false)]
+pub struct Storage {
+    pub block: u32,
+}
+
+#[napi(object, object_to_js = false)]
+pub struct Tensor {
+    pub storage: Storage,
+    pub offset: i64,
+    pub rows: u32,
+    pub columns: u32,
+    pub row_stride: i64,
+}
+
+#[napi(object, object_to_js = false)]
+pub struct RandomKey {
+    pub seed: i64,
+    pub step: u32,
+    pub stream: u32,
+}
+
+impl From<RandomKey> for philox::Key {
+    fn from(key: RandomKey) -> Self {
+        Self { seed: key.seed as u64, step: key.step, stream: key.stream }
+    }
+}
+
+#[napi(object, object_to_js = false)]
+pub struct Dropout {
+    pub rate: f64,
+    pub key: RandomKey,
+}
+
+impl From<Dropout> for philox::Dropout {
+    fn from(dropout: Dropout) -> Self {
+        let threshold = (dropout.rate * 4_294_967_296.0) as u32;
+        Self { threshold, scale: 1.0 / (1.0 - dropout.rate), key: dropout.key.into() }
+    }
+}
+
+#[napi(object, object_to_js = false)]
+pub struct MatmulOptions {
+    pub transpose_a: Option<bool>,
+    pub transpose_b: Option<bool>,
+    pub accumulate: Option<bool>,
+}
+
+#[napi(object, object_to_js = false)]
+pub struct SparseRowSumOptions {
+    pub row_scale: Option<String>,
+    pub dropout: Option<Dropout>,
+}
+
+impl From<SparseRowSumOptions> for sparse_row_sum::Options {
+    fn from(options: SparseRowSumOptions) -> Self {
+        let unit_rows = options.row_scale.as_deref() == Some("l2");
+        Self { unit_rows, dropout: options.dropout.map(Into::into) }
+    }
+}
+
+#[napi(object, object_to_js = false)]
+pub struct AdamStep {
+    pub learning_rate: f64,
+    pub beta1: f64,
+    pub beta2: f64,
+    pub epsilon: f64,
+    pub update: f64,
+    pub decay: f64,
+}
+
+impl From<AdamStep> for adam::Step {
+    fn from(step: AdamStep) -> Self {
+        Self {
+            learning_rate: step.learning_rate,
+            beta1: step.beta1,
+            beta2: step.beta2,
+            epsilon: step.epsilon,
+            update: step.update,
+            decay: step.decay,
+        }
+    }
+}
+
+/// What `sparse` gives back: the number of the batch, and its touched columns.
+#[napi(object, object_from_js = false)]
+pub struct SparseBatch {
+    pub number: u32,
+    pub touched: Uint32Array,
+}
+
+#[napi(object, object_from_js = false)]
+pub struct TopK {
+    pub rows: u32,
+    pub k: u32,
+    pub items: Uint32Array,
+    pub scores: Float32Array,
+}
+
+type Resolver<T> = Box<dyn FnOnce(Env) -> Result<T> + Send>;
+
+#[napi]
+pub struct NativeEngine {
+    queue: Queue,
+    memory: Arc<Memory>,
+    sparse: HashMap<u32, Arc<Sparse>>,
+    sparse_bytes: usize,
+    next_sparse: u32,
+}
+
+#[napi]
+impl NativeEngine {
+    #[napi(constructor)]
+    pub fn new(threads: u32) -> Result<Self> {
+        let memory = Arc::<Memory>::default();
+        Ok(Self {
+            queue: Queue::start(threads as usize, memory.clone()).map_err(Error::from_reason)?,
+            memory,
+            sparse: HashMap::new(),
+            sparse_bytes: 0,
+            next_sparse: 0,
+        })
+    }
+
+    // Memory.
+
+    /// The number of a block of `length` elements, contents undefined.
+    #[napi]
+    pub fn allocate(&self, length: i64) -> Result<u32> {
+        self.memory.allocate(length as usize).map_err(Error::from_reason)
+    }
+
+    #[napi]
+    pub fn release(&self, block: u32) -> Result<()> {
+        if let Some(block) = self.memory.release(block).map_err(Error::from_reason)? {
+            // Freed when the kernels before are done with it.
+            self.queue.always(move || memory::unmap(block));
+        }
+        Ok(())
+    }
+
+    #[napi]
+    pub fn memory(&self) -> f64 {
+        (self.memory.bytes() + self.sparse_bytes) as f64
+    }
+
+    #[napi]
+    pub fn write(&self, out: Tensor, data: &[f32]) -> Result<()> {
+        let (out, data) = (self.matrix(out)?, data.to_vec());
+        self.kernel("write", move || elementwise::write(out, &data))
+    }
+
+    #[napi]
+    pub fn sparse(
+        &mut self,
+        rows: u32,
+        columns: u32,
+        offsets: &[u32],
+        indices: &[u32],
+        values: Option<&[f32]>,
+    ) -> Result<SparseBatch> {
+        let values = values.map(<[f32]>::to_vec);
+        let batch = Sparse::new(rows as usize, columns as usize, offsets.to_vec(), indices.to_vec(), values)
+            .map_err(Error::from_reason)?;
+        let number = self.next_sparse;
+        self.next_sparse += 1;
+        self.sparse_bytes += batch.bytes();
+        let touched = Uint32Array::new(batch.touched.clone());
+        self.sparse.insert(number, Arc::new(batch));
+        Ok(SparseBatch { number, touched })
+    }
+
+    #[napi]
+    pub fn release_sparse(&mut self, number: u32) -> Result<()> {
+        let batch = self.sparse.remove(&number).ok_or_else(|| Error::from_reason("no such sparse batch"))?;
+        self.sparse_bytes -= batch.bytes();
+        Ok(())
+    }
+
+    // Questions.
+
+    /// A promise of the contents (Float32Array).
+    #[napi(ts_return_type = "Promise<Float32Array>")]
+    pub fn read<'env>(&self, env: &'env Env, tensor: Tensor) -> Result<Object<'env>> {
+        let matrix = self.matrix(tensor)?;
+        self.ask(env, "read", move || matrix.to_vec(), Float32Array::new)
+    }
+
+    #[napi(ts_return_type = "Promise<TopK>")]
+    pub fn top_k<'env>(&self, env: &'env Env, scores: Tensor, k: u32, without: Option<u32>) -> Result<Object<'env>> {
+        let scores = self.matrix(scores)?;
+        let without = without.map(|number| self.batch(number)).transpose()?;
+        self.ask(
+            env,
+            "topK",
+            move || top_k::top_k(scores, k as usize, without.as_deref()),
+            |found| TopK {
+                rows: found.rows as u32,
+                k: found.k as u32,
+                items: Uint32Array::new(found.items),
+                scores: Float32Array::new(found.scores),
+            },
+        )
+    }
+
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn finished<'env>(&self, env: &'env Env) -> Result<Object<'env>> {
+        self.ask(env, "finished", || (), |()| ())
+    }
+
+    /// Frees everything once the queue is done, whatever failed before. Nothing may be called afterwards.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn close<'env>(&mut self, env: &'env Env) -> Result<Object<'env>> {
+        self.sparse.clear();
+        self.sparse_bytes = 0;
+        let (deferred, promise) = env.create_deferred::<(), Resolver<()>>()?;
+        let memory = self.memory.clone();
+        self.queue.always(move || {
+            memory.clear();
+            deferred.resolve(Box::new(|_| Ok(())));
+        });
+        self.queue.end();
+        Ok(promise)
+    }
+
+    /// Queues a kernel that panics: for the tests of what a failure does.
+    #[napi]
+    pub fn fail(&self, message: String) -> Result<()> {
+        self.kernel("fail", move || panic!("{message}"))
+    }
+
+    // Element-wise and reductions.
+
+    #[napi]
+    pub fn fill(&self, out: Tensor, value: f64) -> Result<()> {
+        let out = self.matrix(out)?;
+        self.kernel("fill", move || elementwise::fill(out, value as f32))
+    }
+
+    #[napi]
+    pub fn copy(&self, out: Tensor, a: Tensor) -> Result<()> {
+        let (out, a) = (self.matrix(out)?, self.matrix(a)?);
+        self.kernel("copy", move || elementwise::copy(out, a))
+    }
+
+    #[napi]
+    pub fn add_scaled(&self, out: Tensor, a: Tensor, factor: f64) -> Result<()> {
+        let (out, a) = (self.matrix(out)?, self.matrix(a)?);
+        self.kernel("addScaled", move || elementwise::add_scaled(out, a, factor))
+    }
+
+    #[napi]
+    pub fn add_row(&self, out: Tensor, row: Tensor) -> Result<()> {
+        let (out, row) = (self.matrix(out)?, self.matrix(row)?);
+        self.kernel("addRow", move || elementwise::add_row(out, row))
+    }
+
+    #[napi]
+    pub fn sum_rows(&self, out: Tensor, a: Tensor) -> Result<()> {
+        let (out, a) = (self.matrix(out)?, self.matrix(a)?);
+        self.kernel("sumRows", move || reductions::sum_rows(out, a))
+    }
+
+    #[napi]
+    pub fn sum(&self, out: Tensor, a: Tensor, factor: f64) -> Result<()> {
+        let (out, a) = (self.matrix(out)?, self.matrix(a)?);
+        self.kernel("sum", move || reductions::sum(out, a, factor))
+    }
+
+    #[napi]
+    pub fn sum_of_squares(&self, out: Tensor, a: Tensor, factor: f64) -> Result<()> {
+        let (out, a) = (self.matrix(out)?, self.matrix(a)?);
+        self.kernel("sumOfSquares", move || reductions::sum_of_squares(out, a, factor))
+    }
+
+    #[napi]
+    pub fn tanh(&self, out: Tensor, a: Tensor) -> Result<()> {
+        let (out, a) = (self.matrix(out)?, self.matrix(a)?);
+        self.kernel("tanh", move || elementwise::tanh(out, a))
+    }
+
+    #[napi]
+    pub fn tanh_gradient(&self, out: Tensor, y: Tensor, g: Tensor) -> Result<()> {
+        let (out, y, g) = (self.matrix(out)?, self.matrix(y)?, self.matrix(g)?);
+        self.kernel("tanhGradient", move || elementwise::tanh_gradient(out, y, g))
+    }
+
+    #[napi]
+    pub fn dropout(&self, out: Tensor, a: Tensor, dropout: Dropout) -> Result<()> {
+        let (out, a) = (self.matrix(out)?, self.matrix(a)?);
+        self.kernel("dropout", move || elementwise::dropout(out, a, dropout.into()))
+    }
+
+    #[napi]
+    pub fn take_rows(&self, out: Tensor, a: Tensor, rows: &[u32]) -> Result<()> {
+        let (out, a, rows) = (self.matrix(out)?, self.matrix(a)?, rows.to_vec());
+        self.kernel("takeRows", move || elementwise::take_rows(out, a, &rows))
+    }
+
+    #[napi]
+    pub fn take_columns(&self, out: Tensor, a: Tensor, columns: &[u32]) -> Result<()> {
+        let (out, a, columns) = (self.matrix(out)?, self.matrix(a)?, columns.to_vec());
+        self.kernel("takeColumns", move || elementwise::take_columns(out, a, &columns))
+    }
+
+    // Products.
+
+    #[napi]
+    pub fn matmul(&self, out: Tensor, a: Tensor, b: Tensor, options: MatmulOptions) -> Result<()> {
+        let (out, a, b) = (self.matrix(out)?, self.matrix(a)?, self.matrix(b)?);
+        let [transpose_a, transpose_b, accumulate] =
+            [options.transpose_a, options.transpose_b, options.accumulate].map(|option| option.unwrap_or(false));
+        self.kernel("matmul", move || matmul::matmul(out, a, b, transpose_a, transpose_b, accumulate))
+    }
+
+    #[napi]
+    pub fn sparse_row_sum(
+        &self,
+        out: Tensor,
+        input: u32,
+        weights: Tensor,
+        options: SparseRowSumOptions,
+    ) -> Result<()> {
+        let (out, input, weights) = (self.matrix(out)?, self.batch(input)?, self.matrix(weights)?);
+        self.kernel("sparseRowSum", move || {
+            sparse_row_sum::sparse_row_sum(out, &input, weights, options.into());
+        })
+    }
+
+    #[napi]
+    pub fn sparse_row_sum_gradient(
+        &self,
+        out: Tensor,
+        input: u32,
+        g: Tensor,
+        options: SparseRowSumOptions,
+    ) -> Result<()> {
+        let (out, input, g) = (self.matrix(out)?, self.batch(input)?, self.matrix(g)?);
+        self.kernel("sparseRowSumGradient", move || {
+            sparse_row_sum::sparse_row_sum_gradient(out, &input, g, options.into());
+        })
+    }
+
+    // The Gaussian posterior.
+
+    #[napi]
+    pub fn gaussian_sample(&self, out: Tensor, mean: Tensor, log_variance: Tensor, key: RandomKey) -> Result<()> {
+        let (out, mean, log_variance) = (self.matrix(out)?, self.matrix(mean)?, self.matrix(log_variance)?);
+        self.kernel("gaussianSample", move || gaussian::gaussian_sample(out, mean, log_variance, key.into()))
+    }
+
+    #[napi]
+    pub fn gaussian_sample_gradient(
+        &self,
+        mean_gradient: Tensor,
+        log_variance_gradient: Tensor,
+        log_variance: Tensor,
+        g: Tensor,
+        key: RandomKey,
+    ) -> Result<()> {
+        let (dm, dl) = (self.matrix(mean_gradient)?, self.matrix(log_variance_gradient)?);
+        let (log_variance, g) = (self.matrix(log_variance)?, self.matrix(g)?);
+        self.kernel("gaussianSampleGradient", move || {
+            gaussian::gaussian_sample_gradient(dm, dl, log_variance, g, key.into());
+        })
+    }
+
+    #[napi]
+    pub fn gaussian_kl(&self, out: Tensor, mean: Tensor, log_variance: Tensor) -> Result<()> {
+        let (out, mean, log_variance) = (self.matrix(out)?, self.matrix(mean)?, self.matrix(log_variance)?);
+        self.kernel("gaussianKl", move || gaussian::gaussian_kl(out, mean, log_variance))
+    }
+
+    #[napi]
+    pub fn gaussian_kl_gradient(
+        &self,
+        mean_gradient: Tensor,
+        log_variance_gradient: Tensor,
+        mean: Tensor,
+        log_variance: Tensor,
+        g: Tensor,
+    ) -> Result<()> {
+        let (dm, dl) = (self.matrix(mean_gradient)?, self.matrix(log_variance_gradient)?);
+        let (mean, log_variance, g) = (self.matrix(mean)?, self.matrix(log_variance)?, self.matrix(g)?);
+        self.kernel("gaussianKlGradient", move || gaussian::gaussian_kl_gradient(dm, dl, mean, log_variance, g))
+    }
+
+    // The multinomial output.
+
+    #[napi]
+    pub fn multinomial_loss(
+        &self,
+        loss: Tensor,
+        logits: Tensor,
+        bias: Tensor,
+        target: u32,
+        statistics: Tensor,
+    ) -> Result<()> {
+        let (loss, logits, bias) = (self.matrix(loss)?, self.matrix(logits)?, self.matrix(bias)?);
+        let (target, statistics) = (self.batch(target)?, self.matrix(statistics)?);
+        self.kernel("multinomialLoss", move || {
+            multinomial::multinomial_loss(loss, logits, bias, &target, statistics);
+        })
+    }
+
+    #[napi]
+    pub fn multinomial_loss_gradient(&self, logits: Tensor, target: u32, statistics: Tensor, g: Tensor) -> Result<()> {
+        let (logits, target) = (self.matrix(logits)?, self.batch(target)?);
+        let (statistics, g) = (self.matrix(statistics)?, self.matrix(g)?);
+        self.kernel("multinomialLossGradient", move || {
+            multinomial::multinomial_loss_gradient(logits, &target, statistics, g);
+        })
+    }
+
+    // Optimisers.
+
+    /// `touched`: the rows that the gradient has; none = it is dense.
+    #[napi]
+    pub fn adam(
+        &self,
+        value: Tensor,
+        m: Tensor,
+        v: Tensor,
+        gradient: Tensor,
+        touched: Option<&[u32]>,
+        step: AdamStep,
+    ) -> Result<()> {
+        let (value, m, v) = (self.matrix(value)?, self.matrix(m)?, self.matrix(v)?);
+        let gradient = self.matrix(gradient)?;
+        let touched = touched.map(<[u32]>::to_vec);
+        self.kernel("adam", move || match touched {
+            None => adam::adam_dense(value, m, v, gradient, step.into()),
+            Some(touched) => adam::adam_rows(value, m, v, gradient, &touched, step.into()),
+        })
+    }
+}
+
+impl NativeEngine {
+    /// The view as kernels see it; refused where it leaves its block.
+    fn matrix(&self, tensor: Tensor) -> Result<Matrix> {
+        let block =
+            self.memory.block(tensor.storage.block).ok_or_else(|| Error::from_reason("the tensor was released"))?;
+        let (rows, columns) = (tensor.rows as usize, tensor.columns as usize);
+        let (offset, stride) = (tensor.offset as usize, tensor.row_stride as usize);
+        let end = if rows == 0 { 0 } else { (rows - 1).saturating_mul(stride).saturating_add(columns) };
+        if tensor.offset < 0
+            || tensor.row_stride < 0
+            || (rows > 1 && stride < columns)
+            || offset.saturating_add(end) > block.length
+        {
+            return Err(Error::from_reason("the view leaves its tensor"));
+        }
+        Ok(Matrix { data: unsafe { block.data.add(offset) }, rows, columns, stride })
+    }
+
+    fn batch(&self, number: u32) -> Result<Arc<Sparse>> {
+        self.sparse.get(&number).cloned().ok_or_else(|| Error::from_reason("the sparse batch was released"))
+    }
+
+    fn kernel(&self, name: &'static str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+        self.queue.kernel(name, work);
+        Ok(())
+    }
+
+    /// A promise of what `work` computes on the queue, as `convert` makes it a JavaScript value.
+    fn ask<'env, T: Send + 'static, J: ToNapiValue + 'static>(
+        &self,
+        env: &'env Env,
+        name: &'static str,
+        work: impl FnOnce() -> T + Send + 'static,
+        convert: impl FnOnce(T) -> J + Send + 'static,
+    ) -> Result<Object<'env>> {
+        let (deferred, promise) = env.create_deferred::<J, Resolver<J>>()?;
+        self.queue.ask(name, work, move |result| match result {
+            Ok(computed) => deferred.resolve(Box::new(move |_| Ok(convert(computed)))),
+            Err(message) => deferred.reject(Error::from_reason(message)),
+        });
+        Ok(promise)
+    }
+}

@@ -1,0 +1,115 @@
+//! A dense matrix in the engine's memory, and how kernels run over one: in pieces of fixed size, on all threads. What a
+//! piece computes depends on the piece alone, so the number of threads changes no bit.
+
+use rayon::prelude::*;
+
+/// Elements in a piece: large enough to be worth a task, small enough for the first caches.
+pub const PIECE: usize = 8192;
+
+/// A view of a matrix [rows, columns]; element (r, c) lies at `data + r * stride + c`. The queue runs one kernel at a
+/// time and its memory outlives it, and pieces do not overlap: that is what makes the accessors below sound.
+#[derive(Clone, Copy)]
+pub struct Matrix {
+    pub data: *mut f32,
+    pub rows: usize,
+    pub columns: usize,
+    pub stride: usize,
+}
+
+unsafe impl Send for Matrix {}
+unsafe impl Sync for Matrix {}
+
+impl Matrix {
+    /// Where an element lies.
+    #[inline(always)]
+    pub fn at(&self, row: usize, column: usize) -> *mut f32 {
+        debug_assert!(row < self.rows && column < self.columns);
+        unsafe { self.data.add(row * self.stride + column) }
+    }
+
+    /// `count` elements of a row from `column` on.
+    #[inline(always)]
+    pub fn get<'a>(&self, row: usize, column: usize, count: usize) -> &'a [f32] {
+        debug_assert!(row < self.rows && column + count <= self.columns);
+        unsafe { std::slice::from_raw_parts(self.data.add(row * self.stride + column), count) }
+    }
+
+    /// The same for writing. No other slice of these elements may be alive.
+    #[inline(always)]
+    pub fn get_mut<'a>(&self, row: usize, column: usize, count: usize) -> &'a mut [f32] {
+        debug_assert!(row < self.rows && column + count <= self.columns);
+        unsafe { std::slice::from_raw_parts_mut(self.data.add(row * self.stride + column), count) }
+    }
+
+    #[inline(always)]
+    pub fn row<'a>(&self, row: usize) -> &'a [f32] {
+        self.get(row, 0, self.columns)
+    }
+
+    #[inline(always)]
+    pub fn row_mut<'a>(&self, row: usize) -> &'a mut [f32] {
+        self.get_mut(row, 0, self.columns)
+    }
+
+    fn is_contiguous(&self) -> bool {
+        self.stride == self.columns || self.rows <= 1
+    }
+
+    pub fn to_vec(self) -> Vec<f32> {
+        let mut out = Vec::with_capacity(self.rows * self.columns);
+        for r in 0..self.rows {
+            out.extend_from_slice(self.row(r));
+        }
+        out
+    }
+}
+
+/// Matrices of one shape as single rows, where all of them are contiguous; unchanged otherwise.
+pub fn flatten<const N: usize>(matrices: [Matrix; N]) -> [Matrix; N] {
+    if !matrices.iter().all(Matrix::is_contiguous) {
+        return matrices;
+    }
+    matrices.map(|m| {
+        let length = m.rows * m.columns;
+        Matrix { data: m.data, rows: 1, columns: length, stride: length }
+    })
+}
+
+/// Runs `body` for every task, on all threads of the pool.
+pub fn for_each_task(tasks: usize, body: impl Fn(usize) + Sync) {
+    if tasks <= 1 {
+        (0..tasks).for_each(body);
+    } else {
+        (0..tasks).into_par_iter().for_each(&body);
+    }
+}
+
+/// Runs `body(row, first column, count)` over [rows, columns] in pieces of at most `PIECE` elements of one row.
+pub fn for_each_piece(rows: usize, columns: usize, body: impl Fn(usize, usize, usize) + Sync) {
+    if rows == 0 || columns == 0 {
+        return;
+    }
+    let per_row = columns.div_ceil(PIECE);
+    if per_row > 1 {
+        for_each_task(rows * per_row, |task| {
+            let first = task % per_row * PIECE;
+            body(task / per_row, first, PIECE.min(columns - first));
+        });
+    } else {
+        let rows_per_task = PIECE / columns;
+        for_each_task(rows.div_ceil(rows_per_task), |task| {
+            let first = task * rows_per_task;
+            for row in first..rows.min(first + rows_per_task) {
+                body(row, 0, columns);
+            }
+        });
+    }
+}
+
+/// Runs `body(row)` for every row, `rows_per_task` at a time.
+pub fn for_each_row(rows: usize, rows_per_task: usize, body: impl Fn(usize) + Sync) {
+    for_each_task(rows.div_ceil(rows_per_task), |task| {
+        let first = task * rows_per_task;
+        (first..rows.min(first + rows_per_task)).for_each(&body);
+    });
+}
