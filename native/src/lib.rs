@@ -472,7 +472,10 @@ impl NativeEngine {
             self.memory.block(tensor.storage.block).ok_or_else(|| Error::from_reason("the tensor was released"))?;
         let (rows, columns) = (tensor.rows as usize, tensor.columns as usize);
         let (offset, stride) = (tensor.offset as usize, tensor.row_stride as usize);
-        let end = if rows == 0 { 0 } else { (rows - 1).saturating_mul(stride).saturating_add(columns) };
+        if rows == 0 || columns == 0 {
+            return Ok(Matrix { data: block.data, rows, columns, stride });
+        }
+        let end = (rows - 1).saturating_mul(stride).saturating_add(columns);
         if tensor.offset < 0
             || tensor.row_stride < 0
             || (rows > 1 && stride < columns)

@@ -2,6 +2,7 @@
 
 import { UserError } from "../core/errors.js";
 import type { Engine } from "./engine.js";
+import { loadNativeEngine } from "./engines/native.js";
 import { ReferenceEngine } from "./engines/reference.js";
 import type { Precision } from "./tensor.js";
 
@@ -17,19 +18,26 @@ export interface EngineOptions {
   onNote?: (text: string) => void;
 }
 
-/** Opens an engine; whoever opens it closes it. Throws UserError where the native one is asked for and missing. */
+/**
+ * Opens an engine; whoever opens it closes it. "auto" takes the reference engine for float64, which the native one does
+ * not compute in. Throws UserError where the native one is asked for and missing, and for a bad number of threads.
+ */
 export async function openEngine({
   engine = "auto",
+  threads,
   precision,
   onNote,
 }: EngineOptions = {}): Promise<Engine> {
+  if (engine === "reference" || (engine === "auto" && precision === "float64"))
+    return new ReferenceEngine({ precision });
+  const native = loadNativeEngine({ threads, precision });
+  if ("engine" in native) return native.engine;
   if (engine === "native")
     throw new UserError({
       place: "engine",
-      problem: "the native engine is not built",
-      remedy: "Run npm run setup with cargo installed, or use --engine reference",
+      problem: native.reason,
+      remedy: "In a clone, run npm run setup with cargo installed; or use --engine reference",
     });
-  if (engine === "auto")
-    onNote?.("the native engine is not built: using the plain TypeScript engine, which is much slower");
+  onNote?.(`using the plain TypeScript engine, which is much slower: ${native.reason}`);
   return new ReferenceEngine({ precision });
 }

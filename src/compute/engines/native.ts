@@ -1,0 +1,511 @@
+// The native engine: Rust kernels (native/) on threads of their own, float32. A call checks its shapes here, is queued
+// there, and returns within microseconds; only questions (`read`, `topK`, `finished`) wait, off the event loop. The
+// addon is found at run time: built from source in native/, or in the platform's package that npm installs beside ours.
+
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+import { UserError } from "../../core/errors.js";
+import type { CsrMatrix } from "../../sparse/csr.js";
+import type {
+  AdamStep,
+  Dropout,
+  Engine,
+  GradientTensor,
+  MatmulOptions,
+  RandomKey,
+  SparseRowSumOptions,
+  TopK,
+} from "../engine.js";
+import { closedError, foreignError, releasedError, shapes } from "../shapes.js";
+import type { Precision, SparseTensor, Storage, Tensor } from "../tensor.js";
+
+/** The number of native/src/lib.rs's `CONTRACT` that this file speaks. */
+const CONTRACT = 1;
+const MOST_THREADS = 1024;
+/** What stands for a block or batch that was released. */
+const RELEASED = -1;
+
+/** A tensor of this engine, as the addon reads it. */
+type View = Tensor & { readonly storage: Block };
+
+/** The class that the addon exports (native/src/lib.rs); batches and blocks are numbers. */
+interface Kernels {
+  allocate(length: number): number;
+  release(block: number): void;
+  memory(): number;
+  write(out: View, data: Float32Array): void;
+  sparse(
+    rows: number,
+    columns: number,
+    offsets: Uint32Array,
+    indices: Uint32Array,
+    values: Float32Array | undefined,
+  ): { number: number; touched: Uint32Array };
+  releaseSparse(batch: number): void;
+  read(tensor: View): Promise<Float32Array>;
+  topK(scores: View, k: number, without: number | undefined): Promise<TopK>;
+  finished(): Promise<void>;
+  close(): Promise<void>;
+  fail(message: string): void;
+  fill(out: View, value: number): void;
+  copy(out: View, a: View): void;
+  addScaled(out: View, a: View, factor: number): void;
+  addRow(out: View, row: View): void;
+  sumRows(out: View, a: View): void;
+  sum(out: View, a: View, factor: number): void;
+  sumOfSquares(out: View, a: View, factor: number): void;
+  tanh(out: View, a: View): void;
+  tanhGradient(out: View, y: View, g: View): void;
+  dropout(out: View, a: View, dropout: Dropout): void;
+  takeRows(out: View, a: View, rows: Uint32Array): void;
+  takeColumns(out: View, a: View, columns: Uint32Array): void;
+  matmul(out: View, a: View, b: View, options: MatmulOptions): void;
+  sparseRowSum(out: View, input: number, weights: View, options: SparseRowSumOptions): void;
+  sparseRowSumGradient(out: View, input: number, g: View, options: SparseRowSumOptions): void;
+  gaussianSample(out: View, mean: View, logVariance: View, key: RandomKey): void;
+  gaussianSampleGradient(
+    meanGradient: View,
+    logVarianceGradient: View,
+    logVariance: View,
+    g: View,
+    key: RandomKey,
+  ): void;
+  gaussianKl(out: View, mean: View, logVariance: View): void;
+  gaussianKlGradient(
+    meanGradient: View,
+    logVarianceGradient: View,
+    mean: View,
+    logVariance: View,
+    g: View,
+  ): void;
+  multinomialLoss(loss: View, logits: View, bias: View, target: number, statistics: View): void;
+  multinomialLossGradient(logits: View, target: number, statistics: View, g: View): void;
+  adam(value: View, m: View, v: View, gradient: View, touched: Uint32Array | undefined, step: AdamStep): void;
+}
+
+interface Addon {
+  readonly CONTRACT: number;
+  readonly NativeEngine: new (threads: number) => Kernels;
+  instructionSet(): string;
+}
+
+class Block implements Storage {
+  readonly length: number;
+  /** The engine whose memory this is. */
+  readonly owner: NativeEngine;
+  block: number;
+  constructor(owner: NativeEngine, length: number, block: number) {
+    this.owner = owner;
+    this.length = length;
+    this.block = block;
+  }
+}
+
+class Batch implements SparseTensor {
+  readonly rows: number;
+  readonly columns: number;
+  readonly entries: number;
+  readonly touched: Uint32Array;
+  readonly owner: NativeEngine;
+  number: number;
+  constructor(owner: NativeEngine, matrix: CsrMatrix, touched: Uint32Array, number: number) {
+    this.owner = owner;
+    this.rows = matrix.rows;
+    this.columns = matrix.columns;
+    this.entries = matrix.indices.length;
+    this.touched = touched;
+    this.number = number;
+  }
+}
+
+/** Made by `loadNativeEngine`. */
+export class NativeEngine implements Engine {
+  readonly name = "native";
+  readonly precision = "float32";
+  readonly threads: number;
+  readonly description: string;
+  readonly #kernels: Kernels;
+  #closed: Promise<void> | undefined;
+
+  constructor(addon: Addon, threads: number) {
+    this.#kernels = new addon.NativeEngine(threads);
+    this.threads = threads;
+    this.description = `Rust kernels, float32, ${addon.instructionSet()}, ${threads} thread${threads === 1 ? "" : "s"}`;
+  }
+
+  // Memory.
+
+  empty(rows: number, columns: number): Tensor {
+    shapes.size("empty", rows, columns);
+    return this.#allocate(rows, columns);
+  }
+
+  zeros(rows: number, columns: number): Tensor {
+    shapes.size("zeros", rows, columns);
+    const tensor = this.#allocate(rows, columns);
+    this.#kernels.fill(tensor, 0);
+    return tensor;
+  }
+
+  tensor(rows: number, columns: number, data: ArrayLike<number>): Tensor {
+    shapes.size("tensor", rows, columns);
+    shapes.data("tensor", { rows, columns }, data);
+    const tensor = this.#allocate(rows, columns);
+    this.#kernels.write(tensor, float32(data));
+    return tensor;
+  }
+
+  write(out: Tensor, data: ArrayLike<number>): void {
+    shapes.data("write", out, data);
+    this.#kernels.write(this.#open("write", out), float32(data));
+  }
+
+  async read(tensor: Tensor): Promise<Float32Array> {
+    return await this.#kernels.read(this.#open("read", tensor));
+  }
+
+  release(tensor: Tensor): void {
+    const { storage } = this.#open("release", tensor);
+    shapes.release(tensor);
+    this.#kernels.release(storage.block);
+    storage.block = RELEASED;
+  }
+
+  sparse(matrix: CsrMatrix): SparseTensor {
+    if (this.#closed) throw closedError();
+    shapes.sparse(matrix);
+    const { rows, columns, offsets, indices, values } = matrix;
+    const { number, touched } = this.#kernels.sparse(rows, columns, offsets, indices, values);
+    return new Batch(this, matrix, touched, number);
+  }
+
+  releaseSparse(tensor: SparseTensor): void {
+    this.#kernels.releaseSparse(this.#openSparse("releaseSparse", tensor));
+    (tensor as Batch).number = RELEASED;
+  }
+
+  async finished(): Promise<void> {
+    if (this.#closed) throw closedError();
+    await this.#kernels.finished();
+  }
+
+  memory(): number {
+    return this.#closed ? 0 : this.#kernels.memory();
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#kernels.close();
+    return this.#closed;
+  }
+
+  /** Queues a kernel that fails: for the tests of what a failure does. */
+  fail(message: string): void {
+    this.#kernels.fail(message);
+  }
+
+  #allocate(rows: number, columns: number): View {
+    if (this.#closed) throw closedError();
+    const length = rows * columns;
+    const storage = new Block(this, length, this.#kernels.allocate(length));
+    return { storage, offset: 0, rows, columns, rowStride: columns };
+  }
+
+  #open(kernel: string, tensor: Tensor): View {
+    const { storage } = tensor;
+    if (this.#closed) throw closedError();
+    if (!(storage instanceof Block) || storage.owner !== this) throw foreignError();
+    if (storage.block === RELEASED) throw releasedError(kernel);
+    return tensor as View;
+  }
+
+  #openSparse(kernel: string, tensor: SparseTensor): number {
+    if (this.#closed) throw closedError();
+    if (!(tensor instanceof Batch) || tensor.owner !== this) throw foreignError();
+    if (tensor.number === RELEASED) throw releasedError(kernel);
+    return tensor.number;
+  }
+
+  // Element-wise and reductions.
+
+  fill(out: Tensor, value: number): void {
+    this.#kernels.fill(this.#open("fill", out), value);
+  }
+
+  copy(out: Tensor, a: Tensor): void {
+    shapes.same("copy", { out, a });
+    this.#kernels.copy(this.#open("copy", out), this.#open("copy", a));
+  }
+
+  addScaled(out: Tensor, a: Tensor, factor: number): void {
+    shapes.same("addScaled", { out, a });
+    this.#kernels.addScaled(this.#open("addScaled", out), this.#open("addScaled", a), factor);
+  }
+
+  addRow(out: Tensor, row: Tensor): void {
+    shapes.addRow(out, row);
+    this.#kernels.addRow(this.#open("addRow", out), this.#open("addRow", row));
+  }
+
+  sumRows(out: Tensor, a: Tensor): void {
+    shapes.sumRows(out, a);
+    this.#kernels.sumRows(this.#open("sumRows", out), this.#open("sumRows", a));
+  }
+
+  sum(out: Tensor, a: Tensor, factor: number): void {
+    shapes.scalar("sum", out);
+    this.#kernels.sum(this.#open("sum", out), this.#open("sum", a), factor);
+  }
+
+  sumOfSquares(out: Tensor, a: Tensor, factor: number): void {
+    shapes.scalar("sumOfSquares", out);
+    this.#kernels.sumOfSquares(this.#open("sumOfSquares", out), this.#open("sumOfSquares", a), factor);
+  }
+
+  tanh(out: Tensor, a: Tensor): void {
+    shapes.same("tanh", { out, a });
+    this.#kernels.tanh(this.#open("tanh", out), this.#open("tanh", a));
+  }
+
+  tanhGradient(out: Tensor, y: Tensor, g: Tensor): void {
+    shapes.same("tanhGradient", { out, y, g });
+    const kernel = "tanhGradient";
+    this.#kernels.tanhGradient(this.#open(kernel, out), this.#open(kernel, y), this.#open(kernel, g));
+  }
+
+  dropout(out: Tensor, a: Tensor, dropout: Dropout): void {
+    shapes.dropout(out, a, dropout);
+    this.#kernels.dropout(this.#open("dropout", out), this.#open("dropout", a), dropout);
+  }
+
+  takeRows(out: Tensor, a: Tensor, rows: Uint32Array): void {
+    shapes.takeRows(out, a, rows);
+    this.#kernels.takeRows(this.#open("takeRows", out), this.#open("takeRows", a), rows);
+  }
+
+  takeColumns(out: Tensor, a: Tensor, columns: Uint32Array): void {
+    shapes.takeColumns(out, a, columns);
+    this.#kernels.takeColumns(this.#open("takeColumns", out), this.#open("takeColumns", a), columns);
+  }
+
+  // Products.
+
+  matmul(out: Tensor, a: Tensor, b: Tensor, options: MatmulOptions = {}): void {
+    shapes.matmul(out, a, b, options);
+    const kernel = "matmul";
+    this.#kernels.matmul(this.#open(kernel, out), this.#open(kernel, a), this.#open(kernel, b), options);
+  }
+
+  sparseRowSum(out: Tensor, input: SparseTensor, weights: Tensor, options: SparseRowSumOptions): void {
+    shapes.sparseRowSum(out, input, weights, options);
+    const kernel = "sparseRowSum";
+    this.#kernels.sparseRowSum(
+      this.#open(kernel, out),
+      this.#openSparse(kernel, input),
+      this.#open(kernel, weights),
+      options,
+    );
+  }
+
+  sparseRowSumGradient(out: Tensor, input: SparseTensor, g: Tensor, options: SparseRowSumOptions): void {
+    shapes.sparseRowSumGradient(out, input, g, options);
+    const kernel = "sparseRowSumGradient";
+    this.#kernels.sparseRowSumGradient(
+      this.#open(kernel, out),
+      this.#openSparse(kernel, input),
+      this.#open(kernel, g),
+      options,
+    );
+  }
+
+  // The Gaussian posterior.
+
+  gaussianSample(out: Tensor, mean: Tensor, logVariance: Tensor, key: RandomKey): void {
+    shapes.gaussianSample(out, mean, logVariance, key);
+    const kernel = "gaussianSample";
+    this.#kernels.gaussianSample(
+      this.#open(kernel, out),
+      this.#open(kernel, mean),
+      this.#open(kernel, logVariance),
+      key,
+    );
+  }
+
+  gaussianSampleGradient(
+    meanGradient: Tensor,
+    logVarianceGradient: Tensor,
+    logVariance: Tensor,
+    g: Tensor,
+    key: RandomKey,
+  ): void {
+    shapes.gaussianSampleGradient(meanGradient, logVarianceGradient, logVariance, g, key);
+    const kernel = "gaussianSampleGradient";
+    this.#kernels.gaussianSampleGradient(
+      this.#open(kernel, meanGradient),
+      this.#open(kernel, logVarianceGradient),
+      this.#open(kernel, logVariance),
+      this.#open(kernel, g),
+      key,
+    );
+  }
+
+  gaussianKl(out: Tensor, mean: Tensor, logVariance: Tensor): void {
+    shapes.gaussianKl(out, mean, logVariance);
+    const kernel = "gaussianKl";
+    this.#kernels.gaussianKl(
+      this.#open(kernel, out),
+      this.#open(kernel, mean),
+      this.#open(kernel, logVariance),
+    );
+  }
+
+  gaussianKlGradient(
+    meanGradient: Tensor,
+    logVarianceGradient: Tensor,
+    mean: Tensor,
+    logVariance: Tensor,
+    g: Tensor,
+  ): void {
+    shapes.gaussianKlGradient(meanGradient, logVarianceGradient, mean, logVariance, g);
+    const kernel = "gaussianKlGradient";
+    this.#kernels.gaussianKlGradient(
+      this.#open(kernel, meanGradient),
+      this.#open(kernel, logVarianceGradient),
+      this.#open(kernel, mean),
+      this.#open(kernel, logVariance),
+      this.#open(kernel, g),
+    );
+  }
+
+  // The multinomial output.
+
+  multinomialLoss(
+    loss: Tensor,
+    logits: Tensor,
+    bias: Tensor,
+    target: SparseTensor,
+    statistics: Tensor,
+  ): void {
+    shapes.multinomialLoss(loss, logits, bias, target, statistics);
+    const kernel = "multinomialLoss";
+    this.#kernels.multinomialLoss(
+      this.#open(kernel, loss),
+      this.#open(kernel, logits),
+      this.#open(kernel, bias),
+      this.#openSparse(kernel, target),
+      this.#open(kernel, statistics),
+    );
+  }
+
+  multinomialLossGradient(logits: Tensor, target: SparseTensor, statistics: Tensor, g: Tensor): void {
+    shapes.multinomialLossGradient(logits, target, statistics, g);
+    const kernel = "multinomialLossGradient";
+    this.#kernels.multinomialLossGradient(
+      this.#open(kernel, logits),
+      this.#openSparse(kernel, target),
+      this.#open(kernel, statistics),
+      this.#open(kernel, g),
+    );
+  }
+
+  // Optimisers.
+
+  adam(value: Tensor, m: Tensor, v: Tensor, gradient: GradientTensor, step: AdamStep): void {
+    shapes.adam(value, m, v, gradient, step);
+    this.#kernels.adam(
+      this.#open("adam", value),
+      this.#open("adam", m),
+      this.#open("adam", v),
+      this.#open("adam", gradient.tensor),
+      gradient.kind === "rows" ? gradient.touched : undefined,
+      step,
+    );
+  }
+
+  // Ranking.
+
+  async topK(scores: Tensor, k: number, without?: SparseTensor): Promise<TopK> {
+    shapes.topK(scores, k, without);
+    const excluded = without && this.#openSparse("topK", without);
+    return await this.#kernels.topK(this.#open("topK", scores), Math.min(k, scores.columns), excluded);
+  }
+}
+
+function float32(data: ArrayLike<number>): Float32Array {
+  return data instanceof Float32Array ? data : Float32Array.from(data);
+}
+
+/** The platform as napi-rs names it: "linux-x64-gnu", "darwin-arm64", "win32-x64-msvc". */
+export function platformName(): string {
+  const name = `${process.platform}-${process.arch}`;
+  if (process.platform === "win32") return `${name}-msvc`;
+  if (process.platform !== "linux") return name;
+  const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
+  return `${name}-${report.header?.glibcVersionRuntime ? "gnu" : "musl"}`;
+}
+
+let found: { addon: Addon } | { reason: string } | undefined;
+
+/** Looks for the addon once: built from source beside this file's package, then in the platform's package. */
+function findAddon(): { addon: Addon } | { reason: string } {
+  found ??= loadAddon(
+    fileURLToPath(new URL(`../../../native/foldin.${platformName()}.node`, import.meta.url)),
+    `@foldin/native-${platformName()}`,
+  );
+  return found;
+}
+
+/** The addon at `builtFile` or, where that is not there, in `packageName`; or why there is none, in one line. */
+export function loadAddon(builtFile: string, packageName: string): { addon: Addon } | { reason: string } {
+  const load = createRequire(import.meta.url);
+  const place = existsSync(builtFile) ? builtFile : packageName;
+  let addon: Addon;
+  try {
+    addon = load(place) as Addon;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "MODULE_NOT_FOUND" && place === packageName)
+      return {
+        reason: `the native engine is not built (no ${builtFile}) and ${packageName} is not installed`,
+      };
+    const problem = error instanceof Error ? error.message.split("\n")[0] : String(error);
+    return { reason: `the native engine does not load from ${place}: ${problem}` };
+  }
+  if (addon.CONTRACT !== CONTRACT)
+    return {
+      reason: `the native engine in ${place} belongs to another version of foldin (contract ${addon.CONTRACT}, not ${CONTRACT}): build or install it again`,
+    };
+  return { addon };
+}
+
+export interface NativeEngineOptions {
+  /** Default: all cores. */
+  threads?: number;
+  /** Only "float32". */
+  precision?: Precision;
+}
+
+/**
+ * Opens the native engine, or says in one line why there is none on this machine. Throws UserError for float64 and for
+ * a number of threads that is not an integer from 1 to 1024.
+ */
+export function loadNativeEngine({
+  threads = availableParallelism(),
+  precision = "float32",
+}: NativeEngineOptions = {}): { engine: Engine } | { reason: string } {
+  if (precision !== "float32")
+    throw new UserError({
+      place: "precision",
+      problem: `the native engine computes in float32, not in ${precision}`,
+      remedy: "Use the reference engine (--engine reference) for float64",
+    });
+  if (!(Number.isInteger(threads) && threads >= 1 && threads <= MOST_THREADS))
+    throw new UserError({
+      place: "threads",
+      problem: `${threads} is not a number of threads`,
+      expected: `an integer from 1 to ${MOST_THREADS}`,
+    });
+  const search = findAddon();
+  if ("reason" in search) return search;
+  return { engine: new NativeEngine(search.addon, threads) };
+}
