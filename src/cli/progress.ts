@@ -93,6 +93,7 @@ export function createProgress(
         task.done = event.done;
         task.values = { ...task.values, ...event.values };
         if (terminal) bar?.update(Math.min(event.done, task.total ?? 1));
+        else if (task.done === task.total) return;
         // A line every few seconds, ever fewer as the work goes on: an hour fills a screen, not a book.
         else if (time - task.shownAt >= Math.max(5, (time - task.startedAt) / 15)) {
           task.shownAt = time;
@@ -140,7 +141,7 @@ function doneText(task: Task): string {
 }
 
 function leftText({ total, done, paceFrom }: Task, time: number): string {
-  if (total === undefined || !paceFrom || done <= paceFrom.done) return "";
+  if (total === undefined || !paceFrom || done <= paceFrom.done || done >= total) return "";
   const secondsPerUnit = (time - paceFrom.time) / (done - paceFrom.done);
   return `${duration(Math.max(0, secondsPerUnit * (total - done)))} left`;
 }

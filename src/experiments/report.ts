@@ -34,7 +34,7 @@ export interface Report {
   readonly algorithm: { readonly name: string; readonly summary: string; readonly source: string };
   readonly dataset: {
     readonly name: string;
-    /** How it came about, where the manifest says so: "strong generalisation, ratings of at least 4". */
+    /** How it came about, where that is known. */
     readonly protocol?: string;
     readonly trainUsers: number;
     readonly items: number;
@@ -126,7 +126,7 @@ function what({ dataset, seed, engine, seconds, epochs, chosenEpoch }: Report): 
       `test: ${count(dataset.test.users)} users, ${count(dataset.test.heldOut)} interactions held out; validation: ${count(dataset.validation.users)} users, ${count(dataset.validation.heldOut)} held out`,
     ],
   ];
-  if (dataset.protocol) facts.push(["Protocol", dataset.protocol]);
+  if (dataset.protocol) facts.push(["Data", dataset.protocol]);
   if (epochs.length > 0)
     facts.push([
       "Training",

@@ -1,0 +1,145 @@
+// foldin train <dataset>: trains a model into a run folder, judges it on the held-out users, and writes the report.
+
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { UserError } from "../../core/errors.js";
+import { type CliContext, required } from "../context.js";
+import { addEngineOptions, collected, type EngineFlags, wholeNumber } from "../engine-options.js";
+import { count, duration, plural, table } from "../table.js";
+
+interface Flags extends EngineFlags {
+  model?: string;
+  set?: string[];
+  epochs?: number;
+  seed?: number;
+  out?: string;
+  resume?: boolean;
+  force?: boolean;
+  checkpointSeconds?: number;
+  json?: boolean;
+}
+
+export function register(program: Command, context: CliContext): void {
+  addEngineOptions(
+    program
+      .command("train")
+      .summary("train a model on a dataset")
+      .description(
+        "Trains a model on a dataset folder and writes a run folder: the model, the metrics of every epoch, and report.html. Interrupted, it goes on with --resume.",
+      )
+      .argument("<dataset>", "a dataset folder, as foldin prepare writes it")
+      .option("--out <run>", "the run folder to write")
+      .option("--model <name>", "the model (see foldin models; default: mult-vae)")
+      .option(
+        "--set <name=value>",
+        "an option of the model (see foldin models <name>); may be given again",
+        collected,
+      )
+      .option("--epochs <n>", "passes over the training users; the same as --set epochs=<n>", wholeNumber(1))
+      .option("--seed <n>", "the seed that everything random follows from (default: 98765)", wholeNumber(0)),
+  )
+    .option("--resume", "go on with the interrupted run in --out")
+    .option("--force", "replace the run in --out")
+    .option("--checkpoint-seconds <n>", "seconds between checkpoints (default: 30)", wholeNumber(0))
+    .option("--json", "print one JSON object")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  foldin train data/ml-1m --model mult-vae --out runs/vae
+  foldin train data/ml-1m --model mult-dae --epochs 100 --set dropout=0.3 --out runs/dae
+  foldin train data/ml-1m --out runs/vae --resume`,
+    )
+    .action((dataset: string, flags: Flags) => trainRun(dataset, flags, context));
+}
+
+async function trainRun(datasetPath: string, flags: Flags, context: CliContext): Promise<void> {
+  const out = required(flags.out, "--out <run>", "a folder for the run, such as --out runs/first");
+  if (flags.resume && flags.force)
+    throw new UserError({ place: "--force", problem: "cannot go with --resume", remedy: "Give one of them" });
+  const [{ train }, { readRunFolder }, { loadDataset }, { findAlgorithm }, { parseOptions, parseSettings }] =
+    await Promise.all([
+      import("../../experiments/train.js"),
+      import("../../experiments/run-folder.js"),
+      import("../../data/dataset.js"),
+      import("../../models/registry.js"),
+      import("../../models/options.js"),
+    ]);
+  // What can be wrong on the command line is looked at before anything is read or removed.
+  const model = flags.model ?? (flags.resume ? (await readRunFolder(out)).config.model : "mult-vae");
+  const algorithm = await findAlgorithm(model);
+  const options = parseSettings(algorithm, flags.set ?? []);
+  if (flags.epochs !== undefined) options.epochs = flags.epochs;
+  parseOptions(algorithm, options);
+  const dataset = await loadDataset(datasetPath, { signal: context.signal });
+  if (flags.force) await removeRun(out);
+
+  const started = performance.now();
+  const recommender = await train(dataset, {
+    model,
+    options,
+    seed: flags.seed,
+    engine: flags.engine,
+    threads: flags.threads,
+    out,
+    resume: flags.resume,
+    datasetPath,
+    checkpointSeconds: flags.checkpointSeconds,
+    progress: context.progress,
+    signal: context.signal,
+  });
+  const seconds = (performance.now() - started) / 1000;
+  try {
+    const { reportOnRun } = await import("../../experiments/run-report.js");
+    const report = await reportOnRun(out, recommender, dataset, { seconds, signal: context.signal });
+    if (flags.json) {
+      context.json({
+        run: out,
+        algorithm: recommender.algorithm,
+        dataset: dataset.name,
+        seconds,
+        epochs: report.epochs.length,
+        chosenEpoch: report.chosenEpoch ?? null,
+        metrics: Object.fromEntries(
+          report.metrics.map(({ name, test, validation }) => [name, { test, validation }]),
+        ),
+      });
+      return;
+    }
+    const kept = report.chosenEpoch === undefined ? "" : `, epoch ${count(report.chosenEpoch)} kept`;
+    const epochs = report.epochs.length > 0 ? ` (${plural(report.epochs.length, "epoch")}${kept})` : "";
+    context.out(
+      `${context.style.bold(recommender.algorithm)} trained on ${dataset.name} in ${duration(report.seconds)}${epochs}`,
+    );
+    context.out(
+      table(
+        [
+          { heading: "metric" },
+          { heading: "test", align: "right" },
+          { heading: "validation", align: "right" },
+        ],
+        report.metrics
+          .slice(0, 3)
+          .map(({ name, test, validation }) => [name, estimate(test), estimate(validation)]),
+        context.style.dim,
+      ),
+    );
+    context.out(`run: ${out}\nreport: ${join(out, "report.html")}`);
+  } finally {
+    recommender.dispose();
+  }
+
+  async function removeRun(path: string): Promise<void> {
+    // Only what is a run is removed; anything else in the way is refused by `train`.
+    const run = await readRunFolder(path).catch(() => undefined);
+    if (run) await rm(path, { recursive: true });
+  }
+}
+
+function estimate(value: { mean: number; standardError?: number } | undefined): string {
+  if (!value) return "–";
+  return value.standardError === undefined
+    ? value.mean.toFixed(4)
+    : `${value.mean.toFixed(4)} ± ${value.standardError.toFixed(4)}`;
+}
