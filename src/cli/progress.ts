@@ -23,7 +23,6 @@ interface Task {
   /** From where the pace is measured: the start, or the first advance of work that was resumed midway. */
   paceFrom: { time: number; done: number } | undefined;
   shownAt: number;
-  shownDone: number;
 }
 
 const BAR_CELLS = 24;
@@ -65,8 +64,8 @@ export function createProgress(
     const ended = task;
     hideBar();
     task = undefined;
-    if (terminal || ended.done > ended.shownDone || now() - ended.startedAt > 1)
-      stream.write(`${summary(ended, now())}\n`);
+    // What was over at once needs no word.
+    if (now() - ended.startedAt >= 1) stream.write(`${summary(ended, now())}\n`);
   };
 
   const listener = (event: ProgressEvent) => {
@@ -83,7 +82,6 @@ export function createProgress(
           values: {},
           paceFrom: undefined,
           shownAt: time,
-          shownDone: 0,
         };
         if (terminal) showBar();
         return;
@@ -97,7 +95,6 @@ export function createProgress(
         // A line every few seconds, ever fewer as the work goes on: an hour fills a screen, not a book.
         else if (time - task.shownAt >= Math.max(5, (time - task.startedAt) / 15)) {
           task.shownAt = time;
-          task.shownDone = task.done;
           stream.write(`${plainLine(task, time)}\n`);
         }
         return;

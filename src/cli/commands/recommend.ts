@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
 import type { CliContext } from "../context.js";
 import { addEngineOptions, collected, type EngineFlags, wholeNumber } from "../engine-options.js";
-import { clip, number, table } from "../table.js";
+import { clip, table } from "../table.js";
 
 interface Flags extends EngineFlags {
   history?: string[];
@@ -85,7 +85,7 @@ async function recommendItems(run: string, flags: Flags, context: CliContext): P
           String(rank),
           ...(titled ? [bold(clip(title, titleWidth))] : []),
           id,
-          number(score),
+          score.toFixed(3),
         ]),
         dim,
       ),
