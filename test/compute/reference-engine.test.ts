@@ -13,7 +13,7 @@ describe.each([
     "computes %s as the naive formula does",
     async (_, kernelCase) => {
       const engine = new ReferenceEngine({ precision });
-      await runCase(kernelCase, engine, 60, (outcome, seed) => {
+      await runCase(kernelCase, engine, 40, (outcome, seed) => {
         expect(relativeDifference(outcome), `${outcome.what}, seed ${seed}`).toBeLessThan(tolerance);
       });
     },

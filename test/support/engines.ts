@@ -266,8 +266,8 @@ function matmulCase(transposeA: boolean, transposeB: boolean): KernelCase {
   return {
     kernel: `matmul ${transposeA ? "A^T" : "A"} ${transposeB ? "B^T" : "B"}`,
     async run(bench) {
-      // Every ninth product is large enough to cross the block sizes of a blocked implementation.
-      const large = bench.random.below(9) === 0;
+      // Every fifteenth product is large enough to cross the block sizes of a blocked implementation.
+      const large = bench.random.below(15) === 0;
       const [m, n] = large ? [bench.size(120, 150), bench.size(250, 300)] : [bench.size(0), bench.size()];
       const inner = large ? bench.size(500, 530) : bench.size(0);
       const accumulate = bench.random.below(2) === 0;
