@@ -28,9 +28,12 @@ describe("openEngine", () => {
     expect([exact.name, exact.precision]).toEqual(["reference", "float64"]);
   });
 
-  it.skipIf("engine" in native)("says that the native engine is missing where it is insisted on", async () => {
-    await expect(openEngine({ engine: "native" })).rejects.toThrow(UserError);
-  });
+  it.skipIf("engine" in native)(
+    "says that the native engine is missing where it is insisted on",
+    async () => {
+      await expect(openEngine({ engine: "native" })).rejects.toThrow(UserError);
+    },
+  );
 
   it.each([
     [{ engine: "native", precision: "float64" }, "float64"],
