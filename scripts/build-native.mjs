@@ -1,0 +1,66 @@
+// Builds the Rust kernels of native/ into native/foldin.<platform>.node, where cargo is present and their sources have
+// changed since. foldin works without them, slower: whatever goes wrong here is one line, and not an error.
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { platformName } from "./platform.mjs";
+
+const native = join(dirname(fileURLToPath(import.meta.url)), "..", "native");
+const platform = platformName();
+const addon = join(native, `foldin.${platform}.node`);
+/** Says which sources the addon was built from. */
+const stamp = join(native, "target", `built.${platform}`);
+
+function sourceHash() {
+  const hash = createHash("sha256");
+  const sources = readdirSync(join(native, "src"), { recursive: true }).filter((name) =>
+    name.endsWith(".rs"),
+  );
+  const files = ["Cargo.toml", "Cargo.lock", "build.rs", ...sources.sort().map((name) => join("src", name))];
+  for (const file of files) hash.update(`${file}\n`).update(readFileSync(join(native, file)));
+  return hash.digest("hex");
+}
+
+function giveUp(why) {
+  const instead = existsSync(addon)
+    ? "the native engine built earlier stays in use"
+    : "the plain TypeScript engine will be used, which is much slower";
+  console.log(`foldin setup: the native engine was not built (${why}): ${instead}.`);
+  process.exit(0);
+}
+
+const hash = sourceHash();
+if (existsSync(addon) && existsSync(stamp) && readFileSync(stamp, "utf8") === hash) {
+  console.log("foldin setup: the native engine is up to date");
+  process.exit(0);
+}
+if (spawnSync("cargo", ["--version"]).status !== 0) giveUp("cargo, the Rust build tool, is not installed");
+
+console.log("foldin setup: building the native engine (Rust); the first time takes a minute or two ...");
+const started = Date.now();
+const flags = platform.endsWith("musl") ? { RUSTFLAGS: "-C target-feature=-crt-static" } : {};
+const { status } = spawnSync("cargo", ["build", "--release", "--locked"], {
+  cwd: native,
+  // A target folder from the environment would put the library where the copy below does not find it.
+  env: { ...process.env, ...flags, CARGO_TARGET_DIR: join(native, "target") },
+  stdio: "inherit",
+});
+if (status !== 0) giveUp("cargo failed, see the lines above");
+
+const library = { darwin: "libfoldin_native.dylib", win32: "foldin_native.dll" }[process.platform];
+// Beside its place, then renamed: a process that has the old one loaded keeps it, and nobody sees half a file.
+copyFileSync(join(native, "target", "release", library ?? "libfoldin_native.so"), `${addon}.new`);
+renameSync(`${addon}.new`, addon);
+mkdirSync(dirname(stamp), { recursive: true });
+writeFileSync(stamp, hash);
+console.log(`foldin setup: building the native engine took ${((Date.now() - started) / 1000).toFixed(0)} s`);
