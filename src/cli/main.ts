@@ -1,15 +1,19 @@
 #!/usr/bin/env node
 // The `foldin` program: the list of commands, and what belongs to the process: signals, pipes, exit code.
 
+import * as describe from "./commands/describe.js";
 import * as evaluate from "./commands/evaluate.js";
 import * as models from "./commands/models.js";
+import * as prepare from "./commands/prepare.js";
 import * as recommend from "./commands/recommend.js";
 import * as train from "./commands/train.js";
 import type { Register } from "./context.js";
 import { run } from "./run.js";
 
 /** In the order in which `foldin --help` shows them. */
-const commands: readonly Register[] = [train, evaluate, recommend, models].map(({ register }) => register);
+const commands: readonly Register[] = [prepare, describe, train, evaluate, recommend, models].map(
+  ({ register }) => register,
+);
 
 const stop = new AbortController();
 let stoppedBy: NodeJS.Signals | undefined;

@@ -188,7 +188,7 @@ export function parseProtocol(input: ProtocolInput | Record<string, unknown> = {
   throw new UserError({
     place: `option ${issue.path.join(".")}`,
     problem: `${JSON.stringify(value)} will not do`,
-    expected: issue.message.replace(/^Invalid input: expected /, "").replace(/^expected /, ""),
+    expected: issue.message.replace(/^.*?expected (number to be )?/, ""),
   });
 }
 

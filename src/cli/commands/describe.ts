@@ -1,0 +1,90 @@
+// foldin describe <dataset>: every count of a dataset, its density, its history lengths and its popularity curve.
+
+import type { Command } from "commander";
+import type { DatasetDescription, HeldOutDescription, Lengths } from "../../data/describe.js";
+import type { CliContext } from "../context.js";
+import { count, number, table, wrap } from "../table.js";
+
+export function register(program: Command, context: CliContext): void {
+  program
+    .command("describe")
+    .summary("show what is in a dataset folder")
+    .description(
+      "Shows the counts of a dataset, its density, how long histories are, and its popularity curve.",
+    )
+    .argument("<dataset>", "a folder that foldin prepare made")
+    .option("--json", "print one JSON object")
+    .action(async (folder: string, { json = false }: { json?: boolean }) => {
+      const { describeDataset } = await import("../../data/describe.js");
+      const description = await describeDataset(folder, { signal: context.signal });
+      if (json) context.json(description);
+      else print(description, context);
+    });
+}
+
+function print(description: DatasetDescription, context: CliContext): void {
+  const { bold, dim } = context.style;
+  const { name, users, items, interactions, density, source, protocol, filtered, sourceRows } = description;
+  context.out(bold(name));
+  if (source?.description)
+    for (const line of wrap(source.description, context.width ?? 100)) context.out(line);
+  if (source?.generated) context.out("Generated data: these users, items and interactions do not exist.");
+  if (source && source.files.length > 0) context.out(dim(`from ${source.files.join(", ")}`));
+  if (protocol) {
+    const { protocol: kind, ...options } = protocol;
+    const set = Object.entries(options).map(([option, value]) => `${option} ${value}`);
+    for (const line of wrap(`protocol ${kind}: ${set.join(", ")}`, context.width ?? 100))
+      context.out(dim(line));
+  }
+  if (sourceRows !== undefined && filtered)
+    context.out(
+      dim(
+        `${count(sourceRows)} rows read, ${count(filtered.interactions)} left: ` +
+          `${count(filtered.users)} users, ${count(filtered.items)} items`,
+      ),
+    );
+  context.out();
+  context.out(
+    table(
+      [
+        { heading: "" },
+        { heading: "users", align: "right" },
+        { heading: "judged", align: "right" },
+        { heading: "interactions", align: "right" },
+        { heading: "held out", align: "right" },
+      ],
+      [
+        ["train", count(users), "", count(interactions), ""],
+        heldOutRow("validation", description.validation),
+        heldOutRow("test", description.test),
+      ],
+      dim,
+    ),
+  );
+  context.out();
+  context.out(`${count(items)} items, ${count(description.titledItems)} with a title`);
+  context.out(`${number(100 * density)} % of users x items are filled`);
+  context.out(`interactions per user: ${lengths(description.historyLengths)}`);
+  context.out(`interactions per item: ${lengths(description.itemCounts)}`);
+  context.out();
+  context.out(bold("Popularity curve"));
+  const bar = 40;
+  for (const { itemShare, items: some, interactionShare } of description.popularity) {
+    const filled = Math.round(bar * interactionShare);
+    const label = `top ${number(100 * itemShare)} %`.padEnd(10);
+    const blocks = "█".repeat(filled) + dim("░".repeat(bar - filled));
+    const share = `${(100 * interactionShare).toFixed(1)} %`.padStart(7);
+    context.out(`${label} ${blocks} ${share} of interactions ${dim(`(${count(some)} items)`)}`);
+  }
+}
+
+const heldOutRow = (name: string, split: HeldOutDescription): string[] => [
+  name,
+  count(split.users),
+  count(split.judgedUsers),
+  count(split.foldIn),
+  count(split.heldOut),
+];
+
+const lengths = ({ min, median, mean, max }: Lengths): string =>
+  `${count(min)} to ${count(max)}, median ${number(median)}, mean ${number(mean)}`;

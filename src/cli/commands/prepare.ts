@@ -1,0 +1,231 @@
+// foldin prepare <files...> --out <dir>: from files of interactions to a dataset folder.
+
+import type { Command } from "commander";
+import { UserError } from "../../core/errors.js";
+import type { ItemFile } from "../../data/items.js";
+import type { Manifest } from "../../data/manifest.js";
+import type { ReadOptions } from "../../data/read.js";
+import { type CliContext, required } from "../context.js";
+import { count, plural, table } from "../table.js";
+
+/** What commander hands over: text, or true and false for options without a value. */
+type Given = Record<string, string | boolean | undefined>;
+
+/** The options that belong to filter and protocol, and whether they are numbers; names as in `protocolOptions`. */
+const protocolFlags: readonly [flag: string, kind: "number" | "text" | "date", meaning: string][] = [
+  ["--min-rating <number>", "number", "keep interactions with at least this rating"],
+  ["--min-user <count>", "number", "interactions that a user needs (default 5)"],
+  ["--min-item <count>", "number", "interactions that an item needs (default 0; notebook 5)"],
+  ["--filter <order>", "text", "items-then-users (default), simultaneous or k-core"],
+  ["--protocol <name>", "text", "strong (default), weak, temporal, leave-last-out or notebook"],
+  ["--seed <number>", "number", "seed of NumPy's generator (default 98765; notebook 42)"],
+  [
+    "--validation-users <count>",
+    "number",
+    "held-out users to validate with, or a share (default 0.1; notebook 600)",
+  ],
+  ["--test-users <count>", "number", "held-out users to test with, or a share (default 0.1; notebook 600)"],
+  [
+    "--held-out-share <share>",
+    "number",
+    "strong: share of a held-out user's items that is held out (default 0.2)",
+  ],
+  [
+    "--held-out-minimum <count>",
+    "number",
+    "items that a user needs to be judged (default 5; leave-last-out 3)",
+  ],
+  ["--validation-share <share>", "number", "weak, temporal: share to validate with (default 0.1)"],
+  ["--test-share <share>", "number", "weak, temporal: share to test with (default 0.1)"],
+  ["--validation-from <date>", "date", "temporal: validation begins here (2015-01-31, or a number)"],
+  ["--test-from <date>", "date", "temporal: the test begins here"],
+  ["--train-items <count>", "number", "weak: train on this many items of each user, test on the rest"],
+  ["--fold-in-minimum <count>", "number", "notebook: leave out held-out users with fewer fold-in items"],
+  [
+    "--catalogue <which>",
+    "text",
+    "train (default): items of training rows; all; catalogue: also those of --items",
+  ],
+];
+
+export function register(program: Command, context: CliContext): void {
+  const command = program
+    .command("prepare")
+    .summary("make a dataset folder from files of interactions")
+    .description(
+      "Reads CSV, TSV, ::-separated .dat, Parquet or JSON lines (gzipped or not), filters, splits, and writes a dataset folder.",
+    )
+    .argument("<files...>", "files of interactions, in the order in which they are to be read")
+    .option("--out <folder>", "the dataset folder to make")
+    .option("--force", "replace a dataset folder that stands there")
+    .option("--name <name>", "a short name (default: that of the folder)")
+    .option("--items <file>", "a file with the items' titles and other columns")
+    .option("--item-id <column>", "the id's column in the items' file")
+    .option("--item-title <column>", "the title's column in the items' file")
+    .option("--user <column>", "the user's column")
+    .option("--item <column>", "the item's column")
+    .option("--rating <column>", "the rating's column")
+    .option("--no-rating", "ignore ratings")
+    .option("--time <column>", "the time's column")
+    .option("--no-time", "ignore times")
+    .option("--columns <names>", "the columns' names, with commas, for a file without a header")
+    .option("--delimiter <text>", 'what stands between columns: "," ";" "|" "::" or tab')
+    .option("--header", "the first line names the columns")
+    .option("--no-header", "the first line is a row already")
+    .option("--encoding <name>", "utf-8 or latin-1")
+    .option("--format <name>", "text, parquet or json-lines");
+  for (const [flag, , meaning] of protocolFlags) command.option(flag, meaning);
+  command
+    .option("--json", "print the manifest as one JSON object")
+    .addHelpText(
+      "after",
+      "\nExamples:\n" +
+        "  foldin prepare ratings.csv --min-rating 4 --items movies.csv --out data/mine\n" +
+        "  foldin prepare clicks-*.jsonl.gz --protocol leave-last-out --out data/clicks",
+    )
+    .action((files: string[], given: Given) => prepare(files, given, context));
+}
+
+async function prepare(files: string[], given: Given, context: CliContext): Promise<void> {
+  const out = required(text(given.out), "--out", "the folder to make, such as --out data/mine");
+  const { prepareDataset } = await import("../../data/prepare.js");
+  const started = performance.now();
+  let manifest: Manifest;
+  try {
+    manifest = await prepareDataset({
+      input: files,
+      columns: readOptions(given),
+      items: itemFile(given),
+      options: protocolInput(given),
+      out,
+      force: given.force === true,
+      name: text(given.name),
+      progress: context.progress,
+      signal: context.signal,
+    });
+  } catch (error) {
+    throw inFlags(error);
+  }
+  if (given.json) context.json(manifest);
+  else print(manifest, out, (performance.now() - started) / 1000, context);
+}
+
+const text = (value: string | boolean | undefined): string | undefined =>
+  typeof value === "string" ? value : undefined;
+
+function readOptions(given: Given): ReadOptions {
+  const delimiter = text(given.delimiter);
+  const encoding = oneOf(given, "encoding", ["utf-8", "latin-1"] as const);
+  const format = oneOf(given, "format", ["text", "parquet", "json-lines"] as const);
+  return {
+    user: text(given.user),
+    item: text(given.item),
+    rating: given.rating === false ? false : text(given.rating),
+    time: given.time === false ? false : text(given.time),
+    columns: text(given.columns)
+      ?.split(",")
+      .map((name) => name.trim()),
+    delimiter: delimiter === "tab" || delimiter === "\\t" ? "\t" : delimiter,
+    header: typeof given.header === "boolean" ? given.header : undefined,
+    encoding,
+    format,
+  };
+}
+
+function oneOf<T extends string>(given: Given, option: string, values: readonly T[]): T | undefined {
+  const value = given[option];
+  if (value === undefined) return undefined;
+  const found = values.find((known) => known === value);
+  if (found !== undefined) return found;
+  throw new UserError({
+    place: `--${option}`,
+    problem: `there is no ${option} "${value}"`,
+    expected: values.join(", "),
+  });
+}
+
+function itemFile(given: Given): ItemFile | undefined {
+  const file = text(given.items);
+  if (file !== undefined) return { file, id: text(given.itemId), title: text(given.itemTitle) };
+  if (given.itemId ?? given.itemTitle)
+    throw new UserError({
+      place: given.itemId ? "--item-id" : "--item-title",
+      problem: "there is no items' file to find the column in",
+      remedy: "Name it with --items",
+    });
+  return undefined;
+}
+
+/** The filter's and protocol's options, as far as they are given. */
+export function protocolInput(given: Given): Record<string, unknown> {
+  const options: Record<string, unknown> = {};
+  for (const [flag, kind] of protocolFlags) {
+    const name = flag
+      .slice(2, flag.indexOf(" "))
+      .replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+    const value = text(given[name]);
+    if (value === undefined) continue;
+    const isNumber = value.trim() !== "" && Number.isFinite(Number(value));
+    if (kind === "number" && !isNumber)
+      throw new UserError({
+        place: flag.slice(0, flag.indexOf(" ")),
+        problem: `"${value}" is no number`,
+        expected: flag.slice(flag.indexOf("<") + 1, -1),
+      });
+    options[name === "catalogue" ? "items" : name] = kind !== "text" && isNumber ? Number(value) : value;
+  }
+  return options;
+}
+
+/** Errors about options speak of `minUser`; the person has written `--min-user`. */
+function inFlags(error: unknown): unknown {
+  if (!(error instanceof UserError) || !error.place?.startsWith("option")) return error;
+  const flag = (text: string) =>
+    text
+      .replace(/\bitems\b/g, "catalogue")
+      .replace(
+        /\b[a-z]+(?:[A-Z][a-z]+)+\b|\bcatalogue\b/g,
+        (name) => `--${name.replace(/[A-Z]/g, "-$&").toLowerCase()}`,
+      );
+  const { problem, remedy, cause } = error;
+  const place = flag(error.place)
+    .replace(/^option (?=[a-z])/, "--")
+    .replace(/^options? /, "");
+  return new UserError({ place, problem, expected: error.expected && flag(error.expected), remedy, cause });
+}
+
+function print({ name, counts, columns }: Manifest, out: string, seconds: number, context: CliContext): void {
+  const { bold, dim } = context.style;
+  const { filtered, validation, test } = counts;
+  context.out(`${bold(name)}: ${count(counts.sourceRows)} rows read, ${count(filtered.interactions)} kept`);
+  for (const [rows, why] of [
+    [filtered.belowRating, "below the minimum rating"],
+    [filtered.duplicates, "of a user and item that came before"],
+    [validation.unknownItems + test.unknownItems, "held out, of items that nobody trains on"],
+    [validation.coldUsers + test.coldUsers, "of users with too little to fold in"],
+  ] as const)
+    if (rows > 0) context.out(dim(`  ${plural(rows, "row")} dropped: ${why}`));
+  context.out(
+    table(
+      [
+        { heading: "" },
+        { heading: "users", align: "right" },
+        { heading: "items", align: "right" },
+        { heading: "interactions", align: "right" },
+        { heading: "held out", align: "right" },
+      ],
+      [
+        ["train", count(counts.users), count(counts.items), count(counts.interactions), ""],
+        ["validation", count(validation.users), "", count(validation.foldIn), count(validation.heldOut)],
+        ["test", count(test.users), "", count(test.foldIn), count(test.heldOut)],
+      ],
+      dim,
+    ),
+  );
+  if (validation.judgedUsers === 0 || test.judgedUsers === 0)
+    context.say("warning: nobody can be judged in one of the splits; hold out more users or a larger share");
+  if (!columns.value) context.say(dim("the source has no ratings: every row counts as an interaction"));
+  context.out(
+    `${out} written in ${seconds.toFixed(1)} s. Next: foldin train ${out} --model mult-vae --out runs/${name}`,
+  );
+}

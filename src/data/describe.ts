@@ -1,0 +1,116 @@
+// What a dataset looks like: its counts, its density, how long histories are, and how unevenly items are liked.
+
+import { entryCount } from "../sparse/csr.js";
+import { type Dataset, type HeldOutSplit, loadDataset } from "./dataset.js";
+import type { DatasetCounts, DatasetSource } from "./manifest.js";
+import type { ProtocolOptions } from "./protocol.js";
+
+/** The lengths of histories. */
+export interface Lengths {
+  readonly min: number;
+  readonly median: number;
+  readonly mean: number;
+  readonly max: number;
+}
+
+export interface HeldOutDescription {
+  /** Users of the split. */
+  readonly users: number;
+  /** Those of them who have something held out. */
+  readonly judgedUsers: number;
+  /** Interactions to fold in. */
+  readonly foldIn: number;
+  /** Interactions held out. */
+  readonly heldOut: number;
+}
+
+/** One point of the popularity curve. */
+export interface PopularityPoint {
+  /** The most popular items: this share of the catalogue. */
+  readonly itemShare: number;
+  /** How many these are. */
+  readonly items: number;
+  /** Their share of all training interactions. */
+  readonly interactionShare: number;
+}
+
+export interface DatasetDescription {
+  readonly name: string;
+  /** Training users. */
+  readonly users: number;
+  readonly items: number;
+  /** Training interactions. */
+  readonly interactions: number;
+  /** interactions / (users x items). */
+  readonly density: number;
+  /** Training interactions per user. */
+  readonly historyLengths: Lengths;
+  /** Training interactions per item. */
+  readonly itemCounts: Lengths;
+  /** Items that have a title. */
+  readonly titledItems: number;
+  readonly popularity: readonly PopularityPoint[];
+  readonly validation: HeldOutDescription;
+  readonly test: HeldOutDescription;
+  /** As the manifest has them; absent for a dataset that a program put together. */
+  readonly source?: DatasetSource;
+  readonly protocol?: ProtocolOptions;
+  readonly sourceRows?: number;
+  readonly filtered?: DatasetCounts["filtered"];
+}
+
+/** The shares of the catalogue at which the popularity curve is given. */
+const curve = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
+
+/** Describes a dataset, or the one in a folder. Throws UserError as `loadDataset`. */
+export async function describeDataset(
+  datasetOrFolder: Dataset | string,
+  { signal }: { signal?: AbortSignal } = {},
+): Promise<DatasetDescription> {
+  const dataset =
+    typeof datasetOrFolder === "string" ? await loadDataset(datasetOrFolder, { signal }) : datasetOrFolder;
+  const { train, items, users, manifest } = dataset;
+  const interactions = entryCount(train);
+  const lengths = Uint32Array.from({ length: train.rows }, (_, u) => train.offsets[u + 1] - train.offsets[u]);
+  const perItem = new Uint32Array(items.size);
+  for (let k = 0; k < interactions; k++) perItem[train.indices[k]]++;
+  perItem.sort().reverse();
+  return {
+    name: dataset.name,
+    users: users.size,
+    items: items.size,
+    interactions,
+    density: interactions / Math.max(1, users.size * items.size),
+    historyLengths: lengthsOf(lengths),
+    itemCounts: lengthsOf(perItem),
+    titledItems: items.titles?.filter((title) => title !== null).length ?? 0,
+    popularity: curve.map((itemShare) => popularityAt(itemShare, perItem, interactions)),
+    validation: describeHeldOut(dataset.validation),
+    test: describeHeldOut(dataset.test),
+    source: manifest?.source,
+    protocol: manifest?.protocol,
+    sourceRows: manifest?.counts.sourceRows,
+    filtered: manifest?.counts.filtered,
+  };
+}
+
+function lengthsOf(counts: Uint32Array): Lengths {
+  if (counts.length === 0) return { min: 0, median: 0, mean: 0, max: 0 };
+  const sorted = counts.slice().sort();
+  const middle = sorted.length >> 1;
+  const median = sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  const total = sorted.reduce((sum, count) => sum + count, 0);
+  return { min: sorted[0], median, mean: total / sorted.length, max: sorted[sorted.length - 1] };
+}
+
+function popularityAt(itemShare: number, descending: Uint32Array, interactions: number): PopularityPoint {
+  const items = Math.ceil(itemShare * descending.length);
+  const theirs = descending.subarray(0, items).reduce((sum, count) => sum + count, 0);
+  return { itemShare, items, interactionShare: theirs / Math.max(1, interactions) };
+}
+
+function describeHeldOut({ users, foldIn, heldOut }: HeldOutSplit): HeldOutDescription {
+  let judgedUsers = 0;
+  for (let u = 0; u < heldOut.rows; u++) if (heldOut.offsets[u + 1] > heldOut.offsets[u]) judgedUsers++;
+  return { users: users.size, judgedUsers, foldIn: entryCount(foldIn), heldOut: entryCount(heldOut) };
+}
