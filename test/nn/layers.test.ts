@@ -1,6 +1,8 @@
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
+import type { Engine } from "../../src/compute/engine.js";
 import { ReferenceEngine } from "../../src/compute/engines/reference.js";
 import { mean, sumOfSquares } from "../../src/compute/objective.js";
+import { type EngineChoice, openEngine } from "../../src/compute/open-engine.js";
 import { tanh } from "../../src/compute/ops/tanh.js";
 import { Adam } from "../../src/compute/optimizers.js";
 import { loadParameters, saveParameters } from "../../src/compute/parameter.js";
@@ -10,6 +12,7 @@ import { Mlp } from "../../src/nn/mlp.js";
 import { DiagonalNormal } from "../../src/nn/normal.js";
 import { OutputLayer } from "../../src/nn/output-layer.js";
 import { fromRows } from "../../src/sparse/csr.js";
+import { engineNames } from "../support/engine-names.js";
 
 const engine = new ReferenceEngine({ precision: "float64" });
 const seed = 3;
@@ -76,7 +79,7 @@ describe("layers", () => {
 });
 
 /** A small Mult-VAE, to train for as many steps as a test wants. */
-function smallModel(on: ReferenceEngine) {
+function smallModel(on: Engine) {
   const first = new SparseLinear(on, { name: "encoder.0", inputs: 20, outputs: 8, seed });
   const second = new Linear(on, { name: "encoder.1", inputs: 8, outputs: 6, seed });
   const decoder = new Mlp(on, { name: "decoder", sizes: [3, 8], activateLast: true, seed });
@@ -107,9 +110,16 @@ function smallModel(on: ReferenceEngine) {
   return { parameters, adam, step };
 }
 
-describe("training", () => {
+const opened: Engine[] = [];
+async function open(engine: EngineChoice): Promise<Engine> {
+  opened.push(await openEngine({ engine }));
+  return opened[opened.length - 1];
+}
+afterAll(() => Promise.all(opened.map((engine) => engine.close())));
+
+describe.each(engineNames)("training on the %s engine", (name) => {
   it("learns: the loss falls well below a uniform guess", async () => {
-    const { step } = smallModel(new ReferenceEngine());
+    const { step } = smallModel(await open(name));
     const [first] = await step(1);
     let last = 0;
     for (let update = 2; update <= 600; update++) [last] = await step(update);
@@ -118,13 +128,13 @@ describe("training", () => {
   });
 
   it("goes on from saved values and moments exactly as if it had not stopped", async () => {
-    const through = smallModel(new ReferenceEngine());
+    const through = smallModel(await open(name));
     for (let update = 1; update <= 20; update++) await through.step(update);
 
-    const before = smallModel(new ReferenceEngine());
+    const before = smallModel(await open(name));
     for (let update = 1; update <= 10; update++) await before.step(update);
     const saved = { ...(await saveParameters(before.parameters)), ...(await before.adam.save()) };
-    const after = smallModel(new ReferenceEngine());
+    const after = smallModel(await open(name));
     loadParameters(after.parameters, saved);
     after.adam.load(saved);
     for (let update = 11; update <= 20; update++) await after.step(update);
@@ -133,7 +143,7 @@ describe("training", () => {
   });
 
   it("names the tensor that is missing or has another shape", async () => {
-    const { parameters, adam } = smallModel(new ReferenceEngine());
+    const { parameters, adam } = smallModel(await open(name));
     const saved = await saveParameters(parameters);
     const { "encoder.0.weight": held, ...missing } = saved;
     expect(() => loadParameters(parameters, missing)).toThrow("tensor encoder.0.weight: is missing");
@@ -147,7 +157,7 @@ describe("training", () => {
     const { runInNewContext } = await import("node:vm");
     setFlagsFromString("--expose-gc");
     const collect = runInNewContext("gc") as () => void;
-    const on = new ReferenceEngine();
+    const on = await open(name);
     const { step } = smallModel(on);
     const measure = () => {
       collect();
@@ -163,3 +173,14 @@ describe("training", () => {
     expect(late.heap - early.heap).toBeLessThan(1_000_000);
   });
 });
+
+it.skipIf(engineNames.length === 1)(
+  "the engines follow each other: the same losses, update by update",
+  async () => {
+    const [plain, native] = await Promise.all(engineNames.map(async (name) => smallModel(await open(name))));
+    for (let update = 1; update <= 200; update++) {
+      const [[expected], [actual]] = await Promise.all([plain.step(update), native.step(update)]);
+      expect(Math.abs(actual - expected), `update ${update}`).toBeLessThan(1e-4 * expected);
+    }
+  },
+);
