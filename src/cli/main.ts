@@ -2,6 +2,7 @@
 // The `foldin` program: the list of commands, and what belongs to the process: signals, pipes, exit code.
 
 import * as describe from "./commands/describe.js";
+import * as doctor from "./commands/doctor.js";
 import * as evaluate from "./commands/evaluate.js";
 import * as models from "./commands/models.js";
 import * as prepare from "./commands/prepare.js";
@@ -11,7 +12,7 @@ import type { Register } from "./context.js";
 import { run } from "./run.js";
 
 /** In the order in which `foldin --help` shows them. */
-const commands: readonly Register[] = [prepare, describe, train, evaluate, recommend, models].map(
+const commands: readonly Register[] = [prepare, describe, train, evaluate, recommend, models, doctor].map(
   ({ register }) => register,
 );
 

@@ -1,0 +1,156 @@
+// foldin doctor: what this machine offers, which engine would be used and why, and how fast the engines are here.
+
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { availableParallelism, cpus, freemem, totalmem } from "node:os";
+import type { Command } from "commander";
+import type { Engine } from "../../compute/engine.js";
+import { version } from "../../core/version.js";
+import type { CliContext } from "../context.js";
+import { number, table } from "../table.js";
+
+/** The product that is timed: 512 histories, 600 hidden units, 4096 items. */
+const PRODUCT = { rows: 512, inner: 600, columns: 4096 };
+/** The best of this many seconds counts: other work on the machine only ever slows one down. */
+const SECONDS = 0.5;
+
+interface EngineReport {
+  name: Engine["name"];
+  /** What runs, or why it does not. */
+  description: string;
+  available: boolean;
+  /** Billions of additions and multiplications per second in the timed product; null where it does not run. */
+  gflops: number | null;
+}
+
+interface Report {
+  foldin: string;
+  node: string;
+  platform: string;
+  cpu: { model: string; cores: number; instructionSets: string[] };
+  /** Bytes. */
+  memory: { total: number; free: number };
+  cargo: string | null;
+  duckdb: string;
+  engines: EngineReport[];
+  /** What `--engine auto` takes. */
+  engine: { name: Engine["name"]; why: string };
+}
+
+export function register(program: Command, context: CliContext): void {
+  program
+    .command("doctor")
+    .summary("say what this machine offers")
+    .description(
+      "Says what this machine offers, which engine would compute and why, and measures the engines.",
+    )
+    .option("--json", "print one JSON object")
+    .action(async ({ json = false }: { json?: boolean }) => {
+      const report = await examine();
+      if (json) context.json(report);
+      else print(report, context);
+    });
+}
+
+async function examine(): Promise<Report> {
+  const [{ loadNativeEngine, platformName }, { ReferenceEngine }, duckdb] = await Promise.all([
+    import("../../compute/engines/native.js"),
+    import("../../compute/engines/reference.js"),
+    import("@duckdb/node-api"),
+  ]);
+  const native = loadNativeEngine();
+  const engines: EngineReport[] = [
+    "engine" in native
+      ? await measured(native.engine)
+      : { name: "native", available: false, description: native.reason, gflops: null },
+    await measured(new ReferenceEngine()),
+  ];
+  const why =
+    "engine" in native
+      ? "the native engine is there"
+      : "the native engine is missing: in a clone, install cargo (rustup.rs) and run npm run setup";
+  return {
+    foldin: version,
+    node: process.versions.node,
+    platform: platformName(),
+    cpu: {
+      model: cpus()[0]?.model.trim() ?? "unknown",
+      cores: availableParallelism(),
+      instructionSets: instructionSets(),
+    },
+    memory: { total: totalmem(), free: freemem() },
+    cargo: cargoVersion(),
+    duckdb: duckdb.version(),
+    engines,
+    engine: { name: "engine" in native ? "native" : "reference", why },
+  };
+}
+
+/** Times the product on an engine, and closes it. */
+async function measured(engine: Engine): Promise<EngineReport> {
+  const { rows, inner, columns } = PRODUCT;
+  const [a, b, out] = [engine.zeros(rows, inner), engine.zeros(columns, inner), engine.empty(rows, columns)];
+  engine.fill(a, 0.5);
+  engine.fill(b, 0.25);
+  await engine.finished();
+  let best = Number.POSITIVE_INFINITY;
+  const end = performance.now() + 1000 * SECONDS;
+  do {
+    const started = performance.now();
+    engine.matmul(out, a, b, { transposeB: true });
+    await engine.finished();
+    best = Math.min(best, performance.now() - started);
+  } while (performance.now() < end);
+  await engine.close();
+  const { name, description } = engine;
+  return { name, description, available: true, gflops: (2 * rows * inner * columns) / best / 1e6 };
+}
+
+/** What vector instructions the processor has, of those that kernels can be built for; from the system where it says so. */
+function instructionSets(): string[] {
+  if (process.arch === "arm64") return ["NEON"];
+  try {
+    const flags = new Set(
+      /^flags\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1].trim().split(" "),
+    );
+    const known = { avx2: "AVX2", fma: "FMA", avx512f: "AVX-512", amx_tile: "AMX" };
+    return Object.entries(known).flatMap(([flag, name]) => (flags.has(flag) ? [name] : []));
+  } catch {
+    return [];
+  }
+}
+
+function cargoVersion(): string | null {
+  const { status, stdout } = spawnSync("cargo", ["--version"], { encoding: "utf8" });
+  return status === 0 ? stdout.trim() : null;
+}
+
+function print(report: Report, { out, style: { bold, dim } }: CliContext): void {
+  const gigabytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  const { cpu, memory } = report;
+  const sets = cpu.instructionSets.length > 0 ? `, ${cpu.instructionSets.join(", ")}` : "";
+  const facts = [
+    ["foldin", report.foldin],
+    ["Node.js", `${report.node}, ${report.platform}`],
+    ["DuckDB", report.duckdb],
+    ["processor", `${cpu.model}, ${cpu.cores} ${cpu.cores === 1 ? "core" : "cores"}${sets}`],
+    ["memory", `${gigabytes(memory.total)}, ${gigabytes(memory.free)} free`],
+    ["cargo", report.cargo ?? "not installed (only needed to build the native engine from source)"],
+  ];
+  out(table([{ heading: "" }, { heading: "" }], facts));
+  const { rows, inner, columns } = PRODUCT;
+  out();
+  out(
+    table(
+      [{ heading: "engine" }, { heading: "GFLOP/s", align: "right" }, { heading: "" }],
+      report.engines.map(({ name, gflops, description }) => [
+        name,
+        gflops === null ? "-" : number(gflops),
+        description,
+      ]),
+      dim,
+    ),
+  );
+  out(dim(`measured: the best of ${SECONDS} s of products of ${rows} x ${inner} by ${inner} x ${columns}`));
+  out(`\nUsed by default: ${bold(report.engine.name)} (${report.engine.why}).`);
+}
