@@ -148,15 +148,21 @@ describe.each(engineNames)("on the %s engine", (engineName) => {
       ).rejects.toThrow(UserError);
     });
 
-    it("the same seed gives the same model, byte for byte", async () => {
+    it("the same seed gives the same model, byte for byte, whatever the number of threads", async () => {
       const options = parseOptions(algorithm, small[name] && { ...small[name], epochs: 2 });
-      const [once, again] = [
-        await algorithm.fit(dataset, options, { engine, seed: 3 }),
-        await algorithm.fit(dataset, options, { engine, seed: 3 }),
-      ];
-      expect((await once.save()).tensors).toEqual((await again.save()).tensors);
-      once.dispose();
-      again.dispose();
+      const tensors = async (on: Engine) => {
+        const trained = await algorithm.fit(dataset, options, { engine: on, seed: 3 });
+        const files = await trained.save();
+        trained.dispose();
+        return files.tensors;
+      };
+      const once = await tensors(engine);
+      expect(await tensors(engine)).toEqual(once);
+      for (const threads of engineName === "native" ? [1, 3] : []) {
+        const other = await openEngine({ engine: engineName, threads });
+        expect(await tensors(other)).toEqual(once);
+        await other.close();
+      }
     });
 
     it.each(["trained", "loaded"])("gives its memory back, %s", async (how) => {
