@@ -1,9 +1,8 @@
-// The files of citeulike-a and -t (Wang, Chen and Li 2013) and their split "P articles per user" (CTR, CDL, CVAE): line u
-// of users.dat is the library of user u, "n id id ...", with articles counted from 0.
+// The files of citeulike-a and -t (Wang, Chen and Li 2013) and of their released splits: line u of users.dat is the library
+// of user u, "n id id ...", with articles counted from 0.
 
 import { readFile } from "node:fs/promises";
 import { UserError } from "../../core/errors.js";
-import { NumpyRandom } from "../../core/numpy-random.js";
 
 /** Per user, the articles of their library in the order of the file. */
 export type Libraries = readonly Uint32Array[];
@@ -32,19 +31,6 @@ export async function readLibraries(file: string): Promise<Libraries> {
       });
     return Uint32Array.from(articles);
   });
-}
-
-/**
- * The split as the CVAE code draws it (eelxpeng/CollaborativeVAE, data/citeulike-a/data_prep.py): NumPy seeded once, one
- * permutation per user in turn; the first `perUser` articles are trained on, the others held out.
- */
-export function drawLibrarySplit(libraries: Libraries, perUser: number, seed: number): LibrarySplit {
-  const random = new NumpyRandom(seed);
-  const shuffled = libraries.map((library) => random.permutation(library.length).map((at) => library[at]));
-  return {
-    train: shuffled.map((library) => library.subarray(0, perUser)),
-    heldOut: shuffled.map((library) => library.subarray(perUser)),
-  };
 }
 
 /**

@@ -1,22 +1,54 @@
-// What is known about a public data set: its files, how they are read, the protocol it is published with, the counts that
-// come out of it, and where to get it. One file per source, and nothing in it but facts.
+// What is known about a public data set: its files, how they are read, the protocols it is published with, the counts that
+// come out of each, and where to get it. One file per source with little in it but facts.
 
-import type { ProtocolInput } from "../protocol.js";
+import type { Interaction } from "../interactions.js";
+import type { ItemFile, ItemRecord } from "../items.js";
+import type { DatasetCounts } from "../manifest.js";
+import type { ProtocolInput, ProtocolOptions } from "../protocol.js";
 import type { ReadOptions } from "../read.js";
 import type { Download } from "./download.js";
 
-/** A file, or a family of files, in the source's folder. */
-export interface SourceFiles {
-  /**
-   * Names in the folder, best first; "*" stands for any text without "/". The first that is there is taken: all files of
-   * that pattern, in the order of their names.
-   */
-  readonly names: readonly string[];
-  readonly read?: ReadOptions;
+/**
+ * File names in the source's folder, best first; "*" stands for any text without "/". The first name that is there is
+ * taken: all files that fit it, in the order of their names.
+ */
+export type FileNames = readonly string[];
+
+/** Where the interactions are, and how they are read. */
+export interface SourceInteractions {
+  readonly names: FileNames;
+  /** Their columns, where the files' own looks do not say it. */
+  readonly columns?: ReadOptions;
+  /** Turns files that DuckDB cannot read into pieces of one CSV file, in bounded memory. */
+  readonly rewrite?: (files: readonly string[]) => AsyncIterable<Buffer>;
+  /** Reads small files itself. */
+  readonly parse?: (
+    files: readonly string[],
+    folder: string,
+    options: ProtocolOptions,
+  ) => Promise<Iterable<Interaction>>;
 }
 
-/** Counts at one stage of the preparation; only those that are known. */
-export type Counts = Readonly<Record<string, number>>;
+/** Where the titles are. Missing files are no error: the items then have no titles. */
+export interface SourceItems {
+  readonly names: FileNames;
+  readonly columns?: Omit<ItemFile, "file">;
+  /** Makes the records itself; `file` is undefined where none of the names is there. */
+  readonly parse?: (file: string | undefined) => Promise<readonly ItemRecord[]>;
+}
+
+/** Counts of a manifest; those that are published. */
+export type PublishedCounts = { readonly [K in keyof DatasetCounts]?: Partial<DatasetCounts[K]> };
+
+/** A protocol that the source is published with, and what must come out of it. */
+export interface PublishedProtocol {
+  readonly options: ProtocolInput;
+  readonly counts: PublishedCounts;
+  /** Files that must be in the folder for it; where they are missing, the next protocol is the default. */
+  readonly needs?: FileNames;
+  /** Where the counts are from: a paper, a repository, an independent program. */
+  readonly from: string;
+}
 
 export interface KnownSource {
   /** What `foldin prepare` calls it: "ml-1m". */
@@ -26,15 +58,14 @@ export interface KnownSource {
   readonly homepage: string;
   /** Who may use it, in one line. */
   readonly licence: string;
-  readonly interactions: SourceFiles;
-  /** Where titles are. Missing files are no error: the items then have no titles. */
-  readonly items?: SourceFiles;
-  /** How it is published: the defaults of `foldin prepare`. */
-  readonly protocol: ProtocolInput;
-  /** Where protocol and seed are the defaults: what must come out. */
-  readonly expected: Counts;
-  /** The published counts' source: "spec of Liang et al. 2018, table 1". */
-  readonly expectedFrom: string;
-  /** Absent: nothing may be fetched; `homepage` says how to get the files. */
+  readonly interactions: SourceInteractions;
+  readonly items?: SourceItems;
+  /** The first one whose files are there is the default of `foldin prepare`. */
+  readonly protocols: readonly [PublishedProtocol, ...PublishedProtocol[]];
+  /** Absent: there is no official address; `getting` says how to come by the files. */
   readonly download?: Download;
+  /** What to know about getting the files, in one sentence. */
+  readonly getting?: string;
+  /** Whether its publisher replaces it from time to time, so that counts may rightly differ. */
+  readonly changes?: boolean;
 }

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { NumpyRandom } from "../../../src/core/numpy-random.js";
 import {
-  drawLibrarySplit,
   type Libraries,
   readLibraries,
   readLibrarySplit,
@@ -23,6 +23,11 @@ function file(name: string, text: string): string {
 const lists = (libraries: Libraries) => libraries.map((library) => [...library]);
 const total = (libraries: Libraries) => libraries.reduce((sum, library) => sum + library.length, 0);
 const empty = (libraries: Libraries) => libraries.filter((library) => library.length === 0).length;
+/** Seed 123, one permutation per user: the first article of each. */
+const firstDrawn = (libraries: Libraries): Libraries => {
+  const random = new NumpyRandom(123);
+  return libraries.map((library) => Uint32Array.of(library[random.permutation(library.length)[0]]));
+};
 const different = (libraries: Libraries) => new Set(lists(libraries).flat()).size;
 
 describe("citeulike files", () => {
@@ -36,14 +41,6 @@ describe("citeulike files", () => {
     ["1 -4\n", /users\.dat:1/],
   ])("are refused with file and line: %j", async (text, message) => {
     await expect(readLibraries(file("users.dat", text))).rejects.toThrow(message);
-  });
-
-  it("are split by NumPy's permutations, one after the other", () => {
-    // np.random.seed(123); np.random.permutation(10), as in spec/data.md: 4 0 7 5 8 3 1 6 9 2
-    const library = Uint32Array.from([10, 11, 12, 13, 14, 15, 16, 17, 18, 19]);
-    const { train, heldOut } = drawLibrarySplit([library, Uint32Array.of(3)], 4, 123);
-    expect(lists(train)).toEqual([[14, 10, 17, 15], [3]]);
-    expect(lists(heldOut)).toEqual([[18, 13, 11, 16, 19, 12], []]);
   });
 
   it("are refused where a released split does not divide the libraries", async () => {
@@ -102,18 +99,6 @@ describe.each([
     },
   );
 
-  if (name === "citeulike-t")
-    it.skipIf(!real)(
-      "P = 10: the draw with seed 123 is the released split, line by line in its order",
-      async () => {
-        const libraries = await readLibraries(at("users.dat"));
-        const drawn = drawLibrarySplit(libraries, 10, 123);
-        const { train, heldOut } = await released(libraries, 10);
-        expect(lists(drawn.train)).toEqual(lists(train));
-        expect(lists(drawn.heldOut)).toEqual(lists(heldOut));
-      },
-    );
-
   // So the released files must be read, not drawn: docs/decisions/citeulike-splits.md.
   it.skipIf(!real).each(
     [
@@ -135,7 +120,7 @@ describe.each([
       const { train } = await released(libraries, 1);
       const same = (other: Libraries) =>
         train.filter((library, user) => library[0] === other[user][0]).length;
-      expect(same(drawLibrarySplit(libraries, 1, 123).train)).toBe(293); // as many as chance has it
+      expect(same(firstDrawn(libraries))).toBe(293); // as many as chance has it
       expect(same(libraries)).toBe(269);
     });
 });
