@@ -56,6 +56,9 @@ export async function openTable(
     case "parquet":
       return parquetSource(file, database);
     case "json-lines":
+      // DuckDB reads what there is of a gzip file that is cut short; this does not.
+      if (!(await isUtf8File(file, head, signal)))
+        throw new UserError({ place: file, problem: "the file is not UTF-8, as JSON must be" });
       return jsonSource(file, head);
     case "text":
       return textSource(file, head, options, knownNames, positions, signal);
@@ -93,19 +96,24 @@ async function readHead(file: string): Promise<Head> {
   const gzipped = bytes[0] === 0x1f && bytes[1] === 0x8b;
   if (!gzipped) return { bytes, gzipped, whole: bytes.length === size };
   try {
-    // Only the beginning is there, so the end of the stream may be missing.
-    const inflated = gunzipSync(bytes, { finishFlush: zlib.Z_SYNC_FLUSH });
+    const whole = bytes.length === size;
+    // Of a large file only the beginning is there: then the end of the stream may be missing.
+    const inflated = gunzipSync(bytes, { finishFlush: whole ? zlib.Z_FINISH : zlib.Z_SYNC_FLUSH });
     if (inflated.length === 0) throw new UserError({ place: file, problem: "the file is empty" });
-    return { bytes: inflated, gzipped, whole: bytes.length === size };
+    return { bytes: inflated, gzipped, whole };
   } catch (error) {
     if (error instanceof UserError) throw error;
-    throw new UserError({
-      place: file,
-      problem: "the gzip data is damaged",
-      remedy: "Get the file again",
-      cause: error,
-    });
+    throw damagedGzip(file, error);
   }
+}
+
+function damagedGzip(file: string, cause: unknown): UserError {
+  return new UserError({
+    place: file,
+    problem: "the gzip data is damaged, or the file is cut short",
+    remedy: "Get the file again",
+    cause,
+  });
 }
 
 async function sizeOf(file: string): Promise<number> {
@@ -295,12 +303,7 @@ async function isUtf8File(file: string, head: Head, signal: AbortSignal | undefi
     }
   } catch (error) {
     if (!head.gzipped || !(error instanceof Error) || !("code" in error)) throw error;
-    throw new UserError({
-      place: file,
-      problem: "the gzip data is damaged",
-      remedy: "Get the file again",
-      cause: error,
-    });
+    throw damagedGzip(file, error);
   } finally {
     raw.destroy();
   }
