@@ -6,15 +6,23 @@ import * as doctor from "./commands/doctor.js";
 import * as evaluate from "./commands/evaluate.js";
 import * as models from "./commands/models.js";
 import * as prepare from "./commands/prepare.js";
+import * as quickstart from "./commands/quickstart.js";
 import * as recommend from "./commands/recommend.js";
 import * as train from "./commands/train.js";
 import type { Register } from "./context.js";
 import { run } from "./run.js";
 
 /** In the order in which `foldin --help` shows them. */
-const commands: readonly Register[] = [prepare, describe, train, evaluate, recommend, models, doctor].map(
-  ({ register }) => register,
-);
+const commands: readonly Register[] = [
+  quickstart,
+  prepare,
+  describe,
+  train,
+  evaluate,
+  recommend,
+  models,
+  doctor,
+].map(({ register }) => register);
 
 const stop = new AbortController();
 let stoppedBy: NodeJS.Signals | undefined;

@@ -48,6 +48,8 @@ export interface Report {
   /** Wall-clock seconds of training with its validation. */
   readonly seconds: number;
   readonly epochs: readonly EpochRecord[];
+  /** Whether the users judged on were held out altogether, rather than parts of known users' histories. */
+  readonly unseenUsers: boolean;
   /** The epoch whose weights were kept; undefined for a model without epochs. */
   readonly chosenEpoch: number | undefined;
   /** In the order to show: "ndcg@100" and so on; users are those with something held out. */
@@ -193,11 +195,11 @@ ${metrics.map(
 
 const HISTORY_SHOWN = 10;
 
-function examples({ examples }: Report): Html {
+function examples({ examples, unseenUsers }: Report): Html {
   if (examples.length === 0) return html``;
   return html`<section>
 <h2>What it recommends</h2>
-<p class="note">Users of the test set, whom the model has never seen. Part of each history was folded in, the rest held out; <mark>marked</mark> recommendations were held out: the user did choose them.</p>
+<p class="note">${unseenUsers ? "Users of the test set, whom the model has never seen. Part of each history was folded in, the rest held out;" : "Some of the users judged on. The history was folded in, and what else they chose held out;"} <mark>marked</mark> recommendations were held out: the user did choose them.</p>
 ${examples.map(
   ({ user, history, recommendations, heldOut }) => html`<article>
 <h3>User ${user}</h3>

@@ -74,6 +74,7 @@ export async function reportOnRun(
         ? epochs.reduce((sum, record) => sum + record.seconds + record.validationSeconds, 0)
         : seconds,
     epochs,
+    unseenUsers: dataset.test.users.ids.every((id) => dataset.users.indexOf(id) === undefined),
     chosenEpoch: chosenEpoch(epochs),
     metrics: METRICS.map((name) => ({ name, test: test[name], validation: validation[name] })),
     examples: await examplesOf(recommender, dataset.test),

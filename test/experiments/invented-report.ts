@@ -48,6 +48,7 @@ export function inventedReport(): Report {
     engine: "native, 2 threads, AVX-512",
     seconds: 61,
     epochs,
+    unseenUsers: true,
     chosenEpoch: 33,
     metrics: ["ndcg@100", "recall@20", "recall@50", "map@20"].map((name, i) => ({
       name,

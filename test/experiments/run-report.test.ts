@@ -29,6 +29,7 @@ describe("the report of a run", () => {
       validation: { users: 20 },
     });
 
+    expect(report.unseenUsers).toBe(true);
     expect(report.examples).toHaveLength(4);
     for (const { user, history, recommendations, heldOut } of report.examples) {
       const row = dataset.test.users.indexOf(user) ?? -1;
