@@ -22,9 +22,9 @@ import { Vocabulary } from "./vocabulary.js";
 export interface HeldOutSplit {
   /** The users' external ids; row u of both matrices is user u. */
   readonly users: Vocabulary;
-  /** [users, items]: the histories to fold in. */
+  /** [users, items], the histories to fold in. */
   readonly foldIn: CsrMatrix;
-  /** [users, items]: what was held out; disjoint from `foldIn`. A row may be empty (the user is then not judged). */
+  /** [users, items], what was held out; disjoint from `foldIn`. A row may be empty (the user is then not judged). */
   readonly heldOut: CsrMatrix;
 }
 

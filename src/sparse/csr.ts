@@ -6,11 +6,11 @@
 export interface CsrMatrix {
   readonly rows: number;
   readonly columns: number;
-  /** [rows + 1]: where each row starts in `indices`; the last entry is the number of stored entries. */
+  /** [rows + 1], where each row starts in `indices`; the last entry is the number of stored entries. */
   readonly offsets: Uint32Array;
-  /** [entries]: the column of each entry. */
+  /** [entries], the column of each entry. */
   readonly indices: Uint32Array;
-  /** [entries]: the value of each entry; absent = all ones. */
+  /** [entries], the value of each entry; absent = all ones. */
   readonly values?: Float32Array;
 }
 

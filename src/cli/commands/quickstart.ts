@@ -35,7 +35,7 @@ export function register(program: Command, context: CliContext): void {
 async function quickstart({ out, epochs, engine, threads }: Flags, context: CliContext): Promise<void> {
   const [
     { demoCatalogue },
-    { prepareDataset },
+    { prepareSource },
     { loadDataset },
     { train },
     { evaluate },
@@ -43,7 +43,7 @@ async function quickstart({ out, epochs, engine, threads }: Flags, context: CliC
     { openEngine },
   ] = await Promise.all([
     import("../../data/sources/demo.js"),
-    import("../../data/prepare.js"),
+    import("../../data/sources/prepare-source.js"),
     import("../../data/dataset.js"),
     import("../../experiments/train.js"),
     import("../../evaluation/evaluate.js"),
@@ -60,22 +60,8 @@ async function quickstart({ out, epochs, engine, threads }: Flags, context: CliC
 
   heading("A catalogue of films that do not exist");
   const catalogue = demoCatalogue();
-  const { counts } = await prepareDataset({
-    input: catalogue.views,
-    items: catalogue.films.map(({ id, title, genres, year, description }) => ({
-      id,
-      title,
-      genres: genres.join("|"),
-      year,
-      description,
-    })),
-    options: { validationUsers: 400, testUsers: 400 },
-    name: "demo",
-    source: { name: "demo", generated: true },
-    out: datasetPath,
-    force: true,
-    signal,
-  });
+  const { manifest } = await prepareSource({ source: "demo", out: datasetPath, force: true, signal });
+  const { counts } = manifest;
   const dataset = await loadDataset(datasetPath, { signal });
   context.out(
     `  ${count(counts.filtered.users)} generated viewers, ${count(counts.items)} generated films, ${count(counts.filtered.interactions)} views -> ${datasetPath}`,
