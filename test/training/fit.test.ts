@@ -76,7 +76,7 @@ function scripted(ranks: number[], losses: number[] = [], dataset = one) {
     );
     return (await model.save()).tensors.weight.data[0];
   };
-  return { run, orders };
+  return { run, orders, trainable };
 }
 
 describe("the training loop", () => {
@@ -125,6 +125,27 @@ describe("the training loop", () => {
       await expect(run).rejects.toThrow(/diverged: the loss became .* in epoch 3.*lower learningRate/);
       expect(checkpoints.saved.at(-1)?.epoch).toBe(2);
     }
+  });
+
+  it("resumed after its best epoch, still restores that", async () => {
+    const ranks = [5, 1, 3, 4];
+    const checkpoints = new MemoryCheckpoints();
+    await scripted(ranks).run({ checkpoints });
+    for (const checkpoint of checkpoints.saved)
+      expect(await scripted(ranks).run({ checkpoints: new MemoryCheckpoints(0, checkpoint) })).toBe(2);
+  });
+
+  it("finds a weight that is not finite where the loss still was", async () => {
+    const checkpoints = new MemoryCheckpoints();
+    const { run, trainable } = scripted([1, 2, 2]);
+    const saveState = trainable.saveState;
+    trainable.saveState = async () => {
+      const state = await saveState();
+      if (state.weight.data[0] === 2) state.weight.data[0] = Number.NaN;
+      return state;
+    };
+    await expect(run({ checkpoints })).rejects.toThrow(/diverged: weight holds NaN after epoch 2/);
+    expect(checkpoints.saved.at(-1)?.epoch).toBe(1);
   });
 
   it("never keeps a checkpoint with weights that are not finite", async () => {
