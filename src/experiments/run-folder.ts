@@ -7,10 +7,10 @@
 // A run that fails or is stopped before its first checkpoint leaves no folder behind; a later one can be resumed.
 
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
-import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
-import { writeFileWhole } from "../core/atomic-file.js";
+import { writeFolder } from "../core/atomic-folder.js";
 import { UserError } from "../core/errors.js";
 import type { JsonObject } from "../core/json.js";
 import type { EpochRecord } from "../recommender/run-context.js";
@@ -59,12 +59,13 @@ export function checkpointFolderOf(run: string): string {
   return join(run, "checkpoint");
 }
 
-/** Makes a new run folder. Throws UserError where something (but an empty folder) is there already. */
+/** Makes a new run folder, with its config.json from the start. Throws UserError where something (but an empty folder) is there already. */
 export async function createRunFolder(path: string, config: Omit<RunConfig, "formatVersion">): Promise<void> {
   await requireFreeRunFolder(path);
-  await mkdir(path, { recursive: true });
   const text = `${JSON.stringify({ formatVersion: RUN_FORMAT_VERSION, ...config }, null, 2)}\n`;
-  await writeFileWhole(join(path, "config.json"), (file) => file.writeFile(text));
+  await writeFolder(path, { marker: "config.json" }, (folder) =>
+    writeFile(join(folder, "config.json"), text),
+  );
 }
 
 /** Throws UserError unless a run folder can be made here. */
@@ -90,6 +91,15 @@ export async function requireFreeRunFolder(path: string): Promise<void> {
         ? "Go on with it with --resume, or choose another folder"
         : "Choose another folder",
   });
+}
+
+/** The run folder to resume, or undefined where there is nothing at all (a run that was killed before it had a folder). */
+export async function findRunFolder(path: string): Promise<RunFolder | undefined> {
+  return (await exists(path)) ? readRunFolder(path) : undefined;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
 }
 
 /** Reads a run folder, finished or not. Throws UserError where it is none, damaged, or of a newer format. */
@@ -129,7 +139,7 @@ export async function readRunFolder(path: string): Promise<RunFolder> {
       expected: "a folder that foldin train wrote",
     });
   }
-  const complete = (await stat(modelFolderOf(path)).catch(() => undefined)) !== undefined;
+  const complete = await exists(modelFolderOf(path));
   return { path, config: config.data, complete, epochs: readEpochs(path) };
 }
 
@@ -177,7 +187,6 @@ function readEpochs(path: string): EpochRecord[] {
 
 /** Removes a run folder that has nothing worth resuming: no checkpoint and no model. */
 export async function removeIfWorthless(path: string): Promise<void> {
-  const has = async (folder: string) => (await stat(folder).catch(() => undefined)) !== undefined;
-  if (!(await has(checkpointFolderOf(path))) && !(await has(modelFolderOf(path))))
+  if (!(await exists(checkpointFolderOf(path))) && !(await exists(modelFolderOf(path))))
     await rm(path, { recursive: true, force: true });
 }

@@ -21,9 +21,9 @@ import {
   checkpointFolderOf,
   createRunFolder,
   epochWriter,
+  findRunFolder,
   modelFolderOf,
   type RunConfig,
-  readRunFolder,
   removeIfWorthless,
   requireFreeRunFolder,
 } from "./run-folder.js";
@@ -41,11 +41,11 @@ export interface TrainOptions {
   threads?: number;
   /** The run folder to write: a new one, or with `resume` an interrupted run's. */
   out?: string;
-  /** Go on with the run in `out` where it was interrupted; a finished one is only loaded. */
+  /** Go on with the run in `out` where it was interrupted; a finished one is only loaded, one that is not there is started. */
   resume?: boolean;
   /** Where the dataset lies on disk, for config.json. */
   datasetPath?: string;
-  /** Seconds between checkpoints. Default 30. */
+  /** Least seconds between checkpoints. Default 10; see `fileCheckpoints`. */
   checkpointSeconds?: number;
   progress?: ProgressListener;
   signal?: AbortSignal;
@@ -68,7 +68,9 @@ export async function train(dataset: Dataset, given: TrainOptions = {}): Promise
       problem: "there is no run folder to resume from",
       remedy: "Give out",
     });
-  const before = resume && out !== undefined ? await readRunFolder(out) : undefined;
+  const before = resume && out !== undefined ? await findRunFolder(out) : undefined;
+  if (resume && !before)
+    progress?.({ type: "note", text: `there is nothing to resume in ${out}: starting from the beginning` });
   if (out !== undefined && !before) await requireFreeRunFolder(out);
 
   const algorithm = await findAlgorithm(given.model ?? before?.config.model ?? "mult-vae");
@@ -111,6 +113,7 @@ export async function train(dataset: Dataset, given: TrainOptions = {}): Promise
     if (before) requireSameRun(identity(before.config), identity(config));
     if (before?.complete) {
       progress?.({ type: "note", text: `the run in ${before.path} is finished already` });
+      await fileCheckpoints(checkpointFolderOf(before.path)).clear();
       return own(await restoreModel(await readModelFiles(modelFolderOf(before.path)), { engine }));
     }
     if (out === undefined)

@@ -36,7 +36,7 @@ export interface CheckpointStore {
   load(): Promise<Checkpoint | undefined>;
   /** Replaces the stored checkpoint; whole or not at all. */
   save(checkpoint: Checkpoint): Promise<void>;
-  /** Save after the first epoch that ends at least this many seconds after the last save. */
+  /** Save after the first epoch of a run, then after each that ends at least this many seconds after the last save. */
   readonly everySeconds: number;
 }
 

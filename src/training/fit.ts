@@ -73,7 +73,8 @@ async function train<Options>(
     progress?.({ type: "note", text: `resuming after epoch ${loop.epoch} of ${epochs}` });
   }
 
-  let lastSaved = performance.now();
+  // The first epoch is saved whatever the time, a resumed run has just been.
+  let lastSaved = resumed ? performance.now() : Number.NEGATIVE_INFINITY;
   const task = "train";
   progress?.({ type: "start", task, total: epochs, unit: "epochs" });
   while (loop.epoch < epochs && !shouldStop(loop, loop.epoch, patience)) {

@@ -102,6 +102,11 @@ describe("train", () => {
     const values = (list: typeof records) => list.map(({ epoch, values }) => [epoch, values]);
     expect(values((await readRunFolder(join(folder, "run"))).epochs)).toEqual(values(records));
 
+    // Killed before it had a folder, it starts from the beginning.
+    await rm(join(folder, "run"), { recursive: true });
+    await train(dataset, given({ resume: true }));
+    expect(await modelFile()).toEqual(whole);
+
     // A finished one is only loaded.
     const again = await train(dataset, { out: join(folder, "run"), resume: true });
     expect(again.algorithm).toBe("mult-vae");
@@ -118,9 +123,7 @@ describe("train", () => {
     await expect(resume({ seed: 1 })).rejects.toThrow(/seed: the run to resume has 98765, this one has 1/);
     await expect(resume({ model: "popularity" })).rejects.toThrow(/model: .* has mult-vae/);
     await expect(resume({}, tastes({ seed: 9 }))).rejects.toThrow(/data: /);
-    await expect(train(dataset, { out: join(folder, "nowhere"), resume: true })).rejects.toThrow(
-      /nowhere: is no run folder/,
-    );
+    await expect(train(dataset, { out: folder, resume: true })).rejects.toThrow(/is no run folder/);
     await expect(train(dataset, { resume: true })).rejects.toThrow(UserError);
     expect((await readRunFolder(join(folder, "run"))).epochs).toHaveLength(2);
   });
@@ -140,7 +143,6 @@ describe("train", () => {
     await expect(train(dataset, given({ options: { epoch: 1 } }))).rejects.toThrow(UserError);
     await expect(train(dataset, given({ seed: -1 }))).rejects.toThrow(/seed: -1/);
     await expect(train(dataset, given({ signal: AbortSignal.abort() }))).rejects.toThrow(AbortedError);
-    await stoppedAfter(1, { checkpointSeconds: 1000 });
     await expect(
       train(dataset, given({ options: { ...options, learningRate: 1e30 }, checkpointSeconds: 1000 })),
     ).rejects.toThrow(/diverged/);

@@ -127,6 +127,12 @@ describe("the training loop", () => {
     }
   });
 
+  it("saves the first epoch, and then only when the time has come", async () => {
+    const checkpoints = new MemoryCheckpoints(1000);
+    await scripted([1, 1, 1]).run({ checkpoints });
+    expect(checkpoints.saved.map(({ epoch }) => epoch)).toEqual([1]);
+  });
+
   it("resumed after its best epoch, still restores that", async () => {
     const ranks = [5, 1, 3, 4];
     const checkpoints = new MemoryCheckpoints();

@@ -58,16 +58,22 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
   const out = required(flags.out, "--out <run>", "a folder for the run, such as --out runs/first");
   if (flags.resume && flags.force)
     throw new UserError({ place: "--force", problem: "cannot go with --resume", remedy: "Give one of them" });
-  const [{ train }, { readRunFolder }, { loadDataset }, { findAlgorithm }, { parseOptions, parseSettings }] =
-    await Promise.all([
-      import("../../experiments/train.js"),
-      import("../../experiments/run-folder.js"),
-      import("../../data/dataset.js"),
-      import("../../models/registry.js"),
-      import("../../models/options.js"),
-    ]);
+  const [
+    { train },
+    { findRunFolder, readRunFolder },
+    { loadDataset },
+    { findAlgorithm },
+    { parseOptions, parseSettings },
+  ] = await Promise.all([
+    import("../../experiments/train.js"),
+    import("../../experiments/run-folder.js"),
+    import("../../data/dataset.js"),
+    import("../../models/registry.js"),
+    import("../../models/options.js"),
+  ]);
   // What can be wrong on the command line is looked at before anything is read or removed.
-  const model = flags.model ?? (flags.resume ? (await readRunFolder(out)).config.model : "mult-vae");
+  const interrupted = flags.resume ? await findRunFolder(out) : undefined;
+  const model = flags.model ?? interrupted?.config.model ?? "mult-vae";
   const algorithm = await findAlgorithm(model);
   const options = parseSettings(algorithm, flags.set ?? []);
   if (flags.epochs !== undefined) options.epochs = flags.epochs;
