@@ -1,10 +1,13 @@
-// foldin prepare <files...> --out <dir>: from files of interactions to a dataset folder.
+// foldin prepare <files...> --out <dir>: from files of interactions, or from a known source, to a dataset folder.
 
+import { statSync } from "node:fs";
+import { join } from "node:path";
 import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
 import type { ItemFile } from "../../data/items.js";
 import type { Manifest } from "../../data/manifest.js";
 import type { ReadOptions } from "../../data/read.js";
+import type { ComparedCount } from "../../data/sources/prepare-source.js";
 import { type CliContext, required } from "../context.js";
 import { count, plural, table } from "../table.js";
 
@@ -17,7 +20,7 @@ const protocolFlags: readonly [flag: string, kind: "number" | "text" | "date", m
   ["--min-user <count>", "number", "interactions that a user needs (default 5)"],
   ["--min-item <count>", "number", "interactions that an item needs (default 0; notebook 5)"],
   ["--filter <order>", "text", "items-then-users (default), simultaneous or k-core"],
-  ["--protocol <name>", "text", "strong (default), weak, temporal, leave-last-out or notebook"],
+  ["--protocol <name>", "text", "strong (default), weak, temporal, leave-last-out, notebook or given"],
   ["--seed <number>", "number", "seed of NumPy's generator (default 98765; notebook 42)"],
   [
     "--validation-users <count>",
@@ -39,7 +42,7 @@ const protocolFlags: readonly [flag: string, kind: "number" | "text" | "date", m
   ["--test-share <share>", "number", "weak, temporal: share to test with (default 0.1)"],
   ["--validation-from <date>", "date", "temporal: validation begins here (2015-01-31, or a number)"],
   ["--test-from <date>", "date", "temporal: the test begins here"],
-  ["--train-items <count>", "number", "weak: train on this many items of each user, test on the rest"],
+  ["--train-items <count>", "number", "weak, given: train on this many items of each user, test on the rest"],
   ["--fold-in-minimum <count>", "number", "notebook: leave out held-out users with fewer fold-in items"],
   [
     "--catalogue <which>",
@@ -55,8 +58,14 @@ export function register(program: Command, context: CliContext): void {
     .description(
       "Reads CSV, TSV, ::-separated .dat, Parquet or JSON lines (gzipped or not), filters, splits, and writes a dataset folder.",
     )
-    .argument("<files...>", "files of interactions, in the order in which they are to be read")
+    .argument(
+      "<files...>",
+      "files of interactions, in the order in which they are to be read; or one known source (see below)",
+    )
     .option("--out <folder>", "the dataset folder to make")
+    .option("--from <folder>", "known source: the folder with its files")
+    .option("--download", "known source: fetch its files into --from (default downloads/<source>)")
+    .option("--mirror <address>", "known source: fetch from there instead of the official address")
     .option("--force", "replace a dataset folder that stands there")
     .option("--name <name>", "a short name (default: that of the folder)")
     .option("--items <file>", "a file with the items' titles and other columns")
@@ -79,7 +88,12 @@ export function register(program: Command, context: CliContext): void {
     .option("--json", "print the manifest as one JSON object")
     .addHelpText(
       "after",
-      "\nExamples:\n" +
+      "\nKnown sources, which know their columns, protocol and counts:\n" +
+        "  demo (generated, needs no files), ml-100k, ml-latest-small, ml-1m, ml-20m, netflix, amazon-movies,\n" +
+        "  citeulike-a, citeulike-t. Filter and protocol options change what is published.\n" +
+        "\nExamples:\n" +
+        "  foldin prepare demo --out data/demo\n" +
+        "  foldin prepare ml-1m --download --out data/ml-1m\n" +
         "  foldin prepare ratings.csv --min-rating 4 --items movies.csv --out data/mine\n" +
         "  foldin prepare clicks-*.jsonl.gz --protocol leave-last-out --out data/clicks",
     )
@@ -91,23 +105,83 @@ async function prepare(files: string[], given: Given, context: CliContext): Prom
   const { prepareDataset } = await import("../../data/prepare.js");
   const started = performance.now();
   let manifest: Manifest;
+  let compared: readonly ComparedCount[] = [];
   try {
-    manifest = await prepareDataset({
-      input: files,
-      columns: readOptions(given),
-      items: itemFile(given),
-      options: protocolInput(given),
-      out,
-      force: given.force === true,
-      name: text(given.name),
-      progress: context.progress,
-      signal: context.signal,
-    });
+    if (await isSource(files, given))
+      ({ manifest, compared } = await fromSource(files[0], out, given, context));
+    else
+      manifest = await prepareDataset({
+        input: files,
+        columns: readOptions(given),
+        items: itemFile(given),
+        options: protocolInput(given),
+        out,
+        force: given.force === true,
+        name: text(given.name),
+        progress: context.progress,
+        signal: context.signal,
+      });
   } catch (error) {
     throw inFlags(error);
   }
   if (given.json) context.json(manifest);
-  else print(manifest, out, (performance.now() - started) / 1000, context);
+  else {
+    print(manifest, out, (performance.now() - started) / 1000, context);
+    const agree = compared.filter(({ expected, actual }) => expected === actual).length;
+    if (compared.length > 0)
+      context.out(
+        `${agree} of ${plural(compared.length, "published count")} came out${agree < compared.length ? "; the others are above" : ""}`,
+      );
+  }
+}
+
+/** Whether the argument names a known source, and no file. */
+async function isSource(files: readonly string[], given: Given): Promise<boolean> {
+  const { findSource, sourceNames } = await import("../../data/sources/registry.js");
+  const isFile = (name: string) => statSync(name, { throwIfNoEntry: false })?.isFile() === true;
+  const named = files.find((name) => sourceNames.includes(name) && !isFile(name));
+  if (named !== undefined && files.length > 1)
+    throw new UserError({
+      problem: `${named} is a known source, and stands beside ${files.filter((name) => name !== named).join(", ")}`,
+      expected: "one known source, or files",
+    });
+  if (named !== undefined) return true;
+  const option = (["from", "download", "mirror"] as const).find((name) => given[name] !== undefined);
+  if (option === undefined && !(files.length === 1 && /^[\w-]+$/.test(files[0]) && !isFile(files[0])))
+    return false;
+  if (files.length === 1) findSource(files[0]);
+  throw new UserError({
+    place: `--${option}`,
+    problem: `files are given (${files.join(", ")})`,
+    expected: `a known source: ${sourceNames.join(", ")}`,
+  });
+}
+
+async function fromSource(source: string, out: string, given: Given, context: CliContext) {
+  const { prepareSource } = await import("../../data/sources/prepare-source.js");
+  const stray = [
+    ...["items", "itemId", "itemTitle", "user", "item", "rating", "time", "columns", "delimiter", "header"],
+    ...["encoding", "format"],
+  ].find((name) => given[name] !== undefined && !(given[name] === true && ["rating", "time"].includes(name)));
+  if (stray !== undefined)
+    throw new UserError({
+      place: `--${given[stray] === false ? "no-" : ""}${stray.replace(/[A-Z]/g, "-$&").toLowerCase()}`,
+      problem: `${source} knows its own files`,
+      remedy: "Leave the option out, or name the files instead of the source",
+    });
+  const download = given.download === true;
+  return prepareSource({
+    source,
+    from: text(given.from) ?? (download && source !== "demo" ? join("downloads", source) : undefined),
+    download,
+    mirror: text(given.mirror),
+    options: protocolInput(given),
+    out,
+    force: given.force === true,
+    name: text(given.name),
+    progress: context.progress,
+    signal: context.signal,
+  });
 }
 
 const text = (value: string | boolean | undefined): string | undefined =>

@@ -48,7 +48,8 @@ export interface DownloadTask {
  * truncated body, a wrong checksum, a damaged archive or a missing member; then nothing of that file is left behind.
  */
 export async function downloadSource(task: DownloadTask): Promise<void> {
-  const { download, folder, signal } = task;
+  const { download, signal } = task;
+  const folder = resolve(task.folder);
   const madeFolder = await mkdir(folder, { recursive: true });
   const work = await mkdtemp(join(folder, ".download-"));
   try {
@@ -67,7 +68,7 @@ export async function downloadSource(task: DownloadTask): Promise<void> {
     await rm(work, { recursive: true, force: true });
     // Where nothing arrived, the folders made for it go again (rmdir refuses those that hold something).
     if (madeFolder)
-      for (let made = resolve(folder); made.length >= madeFolder.length; made = dirname(made))
+      for (let made = folder; made.length >= madeFolder.length; made = dirname(made))
         await rmdir(made).catch(() => {});
   }
 }

@@ -30,6 +30,8 @@ export interface PrepareSourceOptions {
   out: string;
   /** Replace a dataset folder that stands there. */
   force?: boolean;
+  /** A short name; default: the source's. */
+  name?: string;
   /**
    * What differs from the published protocol. With another protocol only the source's own `minRating` is kept. For the
    * demo `seed` also chooses the catalogue.
@@ -63,7 +65,15 @@ export async function prepareSource(options: PrepareSourceOptions): Promise<Prep
   await refuseToOverwrite(out, { force, marker: manifestFile });
   const common = { out, force, progress, signal };
   if (options.source === demoName) {
-    const manifest = await prepareDataset({ ...common, ...demoBuild(options.options ?? {}) });
+    const stray = (["from", "mirror"] as const).find((name) => options[name] !== undefined);
+    if (stray ?? options.download)
+      throw new UserError({
+        place: `option ${stray ?? "download"}`,
+        problem: "the demo is generated and has no files",
+        remedy: "Leave the option out",
+      });
+    const build = demoBuild(options.options ?? {});
+    const manifest = await prepareDataset({ ...common, ...build, name: options.name ?? demoName });
     return { manifest, compared: [] };
   }
   const source = findSource(options.source);
@@ -74,7 +84,7 @@ export async function prepareSource(options: PrepareSourceOptions): Promise<Prep
     prepareDataset({
       ...common,
       ...build,
-      name: source.name,
+      name: options.name ?? source.name,
       options: chosen as ProtocolInput,
       check: (counts, protocol) => {
         compared = compare(publishedFor(source, protocol), counts);
