@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { train } from "../../src/experiments/train.js";
 import { demoDataset } from "../support/demo-dataset.js";
-import { foldin } from "../support/foldin.js";
+import { foldin, forbidding } from "../support/foldin.js";
 
 const dataset = demoDataset();
 const run = join(mkdtempSync(join(tmpdir(), "foldin-")), "run");
@@ -87,15 +87,3 @@ describe("foldin recommend", () => {
     ).toContain("a forbidden module");
   });
 });
-
-/** Lets the program fail once it loads a module whose address matches. */
-function forbidding(pattern: string): { env: Record<string, string> } {
-  const hooks = `export async function resolve(name, context, next) {
-    const resolved = await next(name, context);
-    if (new RegExp(${JSON.stringify(pattern)}).test(resolved.url)) throw new Error("a forbidden module: " + resolved.url);
-    return resolved;
-  }`;
-  const module = (code: string) => `data:text/javascript,${encodeURIComponent(code)}`;
-  const register = `import { register } from "node:module"; register(${JSON.stringify(module(hooks))});`;
-  return { env: { NODE_OPTIONS: `--import "${module(register)}"` } };
-}

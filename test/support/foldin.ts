@@ -51,3 +51,15 @@ export function start(args: readonly string[], { cwd, env }: RunOptions = {}): R
 export function foldin(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
   return start(args, options).outcome;
 }
+
+/** Lets the program fail once it loads a module whose address matches. */
+export function forbidding(pattern: string): { env: Record<string, string> } {
+  const hooks = `export async function resolve(name, context, next) {
+    const resolved = await next(name, context);
+    if (new RegExp(${JSON.stringify(pattern)}).test(resolved.url)) throw new Error("a forbidden module: " + resolved.url);
+    return resolved;
+  }`;
+  const module = (code: string) => `data:text/javascript,${encodeURIComponent(code)}`;
+  const register = `import { register } from "node:module"; register(${JSON.stringify(module(hooks))});`;
+  return { env: { NODE_OPTIONS: `--import "${module(register)}"` } };
+}
