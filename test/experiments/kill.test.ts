@@ -50,11 +50,11 @@ async function writeJob(out: string, engine: string): Promise<string> {
     engine,
     seed: 11,
     checkpointSeconds: 0,
-    options: { hidden: [64], latent: 32, batchSize: 20, epochs: 40, learningRate: 0.003 },
+    options: { hidden: [64], latent: 32, batchSize: 20, epochs: 24, learningRate: 0.003 },
   };
   const text = (resume: boolean) =>
     JSON.stringify(
-      { dataset: tastes({ users: 400, items: 300 }), options: { ...options, resume } },
+      { dataset: tastes({ users: 300, items: 200 }), options: { ...options, resume } },
       (_, value) => (value instanceof Uint32Array ? { uint32: [...value] } : value),
     );
   await writeFile(join(folder, `${out}.json`), text(false));
@@ -74,14 +74,14 @@ describe.each(engineNames)("training that is killed at any moment, on the %s eng
     const killed = join(folder, "killed");
     for (let attempt = 0; attempt < 20; attempt++) {
       const run = start(job);
-      // Seven attempts are killed: the first while it starts, the others a few epochs on, a random moment later.
+      // Six attempts are killed: the first while it starts, the others a few epochs on, a random moment later.
       if (attempt === 0) await sleep(100 + 300 * random.uniform());
-      else if (attempt < 7) {
-        const goal = (epochsAtKill.at(-1) ?? 0) + 1 + random.below(4);
+      else if (attempt < 6) {
+        const goal = (epochsAtKill.at(-1) ?? 0) + 1 + random.below(3);
         await Promise.race([run.ended, epochsReach(killed, goal)]);
         await sleep(random.below(60));
       }
-      if (attempt < 7) run.kill();
+      if (attempt < 6) run.kill();
       if ((await run.ended) === "finished") break;
       kills++;
       if (existsSync(join(killed, "config.json"))) {
@@ -96,7 +96,7 @@ describe.each(engineNames)("training that is killed at any moment, on the %s eng
     expect(epochsAtKill.some((epochs) => epochs > 0)).toBe(true);
     expect(Buffer.compare(await readFile(join(folder, "killed/model/model.safetensors")), whole)).toBe(0);
     const { epochs } = await readRunFolder(join(folder, "killed"));
-    expect(epochs.map(({ epoch }) => epoch)).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
+    expect(epochs.map(({ epoch }) => epoch)).toEqual(Array.from({ length: 24 }, (_, i) => i + 1));
     expect(epochs.map(({ values }) => values)).toEqual(
       (await readRunFolder(join(folder, "whole"))).epochs.map(({ values }) => values),
     );

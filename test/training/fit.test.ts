@@ -235,6 +235,13 @@ describe("a run that is interrupted and resumed", () => {
     await expect(refused(small(), 6)).rejects.toThrow(UserError);
   });
 
+  it("uses no more memory after many epochs than after a few", async () => {
+    const bytes: number[] = [];
+    await weightsOf({ onEpoch: () => bytes.push(engine.memory()) }, small({ epochs: 30 }));
+    expect(new Set(bytes.slice(3)).size).toBeLessThanOrEqual(2);
+    expect(bytes.at(-1)).toBeLessThanOrEqual(Math.max(...bytes.slice(0, 4)));
+  });
+
   it("lets timers tick while it trains", async () => {
     let ticks = 0;
     const timer = setInterval(() => ticks++, 20);
