@@ -61,6 +61,7 @@ function lookUp(text: string, items: Vocabulary, titles: TitleIndex): number | u
 class TitleIndex {
   readonly #items: Vocabulary;
   #exact: Map<string, number[]> | undefined;
+  #spoken: Map<string, number[]> | undefined;
   #withoutYear: Map<string, number[]> | undefined;
 
   constructor(items: Vocabulary) {
@@ -71,8 +72,13 @@ class TitleIndex {
   find(text: string): number | undefined {
     if (!this.#items.titles) return undefined;
     this.#exact ??= this.#by(folded);
-    this.#withoutYear ??= this.#by((title) => withoutYear(folded(title)));
-    const indices = this.#exact.get(folded(text)) ?? this.#withoutYear.get(folded(text)) ?? [];
+    this.#spoken ??= this.#by((title) => spoken(folded(title)));
+    this.#withoutYear ??= this.#by((title) => withoutYear(spoken(folded(title))));
+    const indices =
+      this.#exact.get(folded(text)) ??
+      this.#spoken.get(spoken(folded(text))) ??
+      this.#withoutYear.get(spoken(folded(text))) ??
+      [];
     if (indices.length > 1)
       throw new UserError({
         place: OPTION,
@@ -100,6 +106,11 @@ function folded(title: string): string {
 
 function withoutYear(title: string): string {
   return title.replace(/\s*\(\d{4}\)$/, "");
+}
+
+/** As people say it: "godfather, the (1972)" is "the godfather (1972)". */
+function spoken(title: string): string {
+  return title.replace(/^(.*), (the|an?|les?|la|der|die|das|el|il)(\s*\(\d{4}\))?$/, "$2 $1$3");
 }
 
 function named(index: number, items: Vocabulary): string {

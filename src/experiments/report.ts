@@ -156,7 +156,7 @@ async function learning({ epochs, chosenEpoch }: Report): Promise<Html> {
       ? [{ value: selection, title: `Validation ${metricLabel(selection.replace("validation ", ""))}` }]
       : []),
     ...(names.has("loss") ? [{ value: "loss", title: "Training loss" }] : []),
-    ...(names.has("beta") ? [{ value: "beta", title: "Beta, the weight of the KL term" }] : []),
+    ...(names.has("beta") ? [{ value: "beta", title: "Beta, the KL weight" }] : []),
   ];
   if (curves.length === 0) return html``;
   const drawings = await drawCurves(epochs, curves, chosenEpoch);
@@ -284,9 +284,9 @@ const STYLE = `
 }
 @media print {
   :root { --paper: #ffffff; --ink: #000000; --muted: #555555; --rule: #cccccc; --accent: #0b7a75; --found: #d8f0e6; --soft: #ffffff; }
-  body { font-size: 10.5pt; }
+  @page { margin: 16mm; }
   article, figure, tr { break-inside: avoid; }
-  h2 { break-after: avoid; }
+  h2, h2 + .note { break-after: avoid; }
 }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 3.5rem 1.5rem 2rem; max-width: 64rem; background: var(--paper); color: var(--ink);
@@ -337,7 +337,12 @@ li::marker { color: var(--muted); font-size: 0.85em; }
 mark { background: var(--found); color: inherit; padding: 0.05em 0.35em; margin-left: -0.35em; border-radius: 4px; }
 .note mark { margin-left: 0; }
 footer { margin-top: 3.5rem; padding-top: 1rem; border-top: 1px solid var(--rule); color: var(--muted); font-size: 0.85rem; }
-@media (max-width: 40rem) {
+@media print {
+  body { padding: 0; max-width: none; font-size: 10pt; }
+  section { margin-top: 2rem; }
+  .curves { grid-template-columns: repeat(3, 1fr); gap: 1rem; }
+}
+@media screen and (max-width: 40rem) {
   body { padding-top: 2rem; }
   dl div { grid-template-columns: 1fr; }
   .options td:nth-child(3), .options th:nth-child(3) { display: none; }

@@ -35,6 +35,7 @@ describe("a history as people type it", () => {
     expect(await ids("858")).toEqual(["858"]);
     expect(await ids("m,1")).toEqual(["m,1"]);
     expect(await ids("Godfather, The (1972)")).toEqual(["858"]);
+    expect(await ids("the godfather", "godfather, the", "The Godfather (1972)")).toEqual(["858"]);
     expect(await ids("honey, i shrunk the kids")).toEqual(["2054"]);
     expect(await ids("858, 1,1196")).toEqual(["858", "1", "1196"]);
     expect(await ids("toy story, 260")).toEqual(["1", "260"]);
@@ -58,6 +59,7 @@ describe("a history as people type it", () => {
       "UserError: --history: no item of this model has the id or title 'Toy Sory'. Did you mean 'Toy Story (1995)'?",
     );
     expect(await complaint("godfather")).toContain("Did you mean 'Godfather, The (1972)'?");
+    expect(await complaint("Toy Story (1996)")).toContain("Did you mean 'Toy Story (1995)'?");
     expect(await complaint("99999")).toBe(
       "UserError: --history: no item of this model has the id or title '99999' (expected ids like '858', '1', '260')",
     );
