@@ -176,6 +176,7 @@ function* makeViews(films: readonly DemoFilm[], viewers: number, seed: number): 
   const match = strandMatches(films);
   const uniforms = new Float32Array(films.length);
   const keys = new Float64Array(films.length);
+  const everyFilm = Uint32Array.from(films.keys());
   const firstDay = Date.UTC(2020, 0, 1) / 1000;
   for (let viewer = 0; viewer < viewers; viewer++) {
     const draw = new Draw(seed, viewer, "demo viewer");
@@ -192,8 +193,8 @@ function* makeViews(films: readonly DemoFilm[], viewers: number, seed: number): 
       for (const taste of tastes) liking += (taste.share / total) * match[taste.strand][film];
       keys[film] = -Math.log(uniforms[film]) / (films[film].popularity * liking);
     }
-    const order = Uint32Array.from(keys.keys()).sort((a, b) => keys[a] - keys[b] || a - b);
-    const watched = draw.shuffle(order.slice(0, Math.min(views, films.length)));
+    const last = keys.slice().sort()[Math.min(views, films.length) - 1];
+    const watched = draw.shuffle(everyFilm.filter((film) => keys[film] <= last));
     let time = firstDay + draw.below(4 * 365 * 86_400);
     for (const film of watched) {
       yield { user: String(viewer + 1), item: films[film].id, time };
