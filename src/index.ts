@@ -11,7 +11,7 @@ export {
   readManifest,
 } from "./data/dataset.js";
 export { type FilterOrder, filterOrders } from "./data/filter.js";
-export type { Interaction } from "./data/interactions.js";
+export type { GivenPart, Interaction } from "./data/interactions.js";
 export type { ItemFile, ItemRecord } from "./data/items.js";
 export type { DatasetCounts, DatasetSource, Manifest } from "./data/manifest.js";
 export { type BuildOptions, buildDataset, type PrepareOptions, prepareDataset } from "./data/prepare.js";
@@ -23,6 +23,20 @@ export {
   protocols,
 } from "./data/protocol.js";
 export type { ReadOptions } from "./data/read.js";
+export {
+  type DemoCatalogue,
+  type DemoFilm,
+  type DemoOptions,
+  type DemoView,
+  demoCatalogue,
+} from "./data/sources/demo.js";
+export {
+  type ComparedCount,
+  type PreparedSource,
+  type PrepareSourceOptions,
+  prepareSource,
+} from "./data/sources/prepare-source.js";
+export { sourceNames } from "./data/sources/registry.js";
 export * from "./data/vocabulary.js";
 export * from "./evaluation/evaluate.js";
 export { defaultMetrics, metricNames } from "./evaluation/metrics.js";

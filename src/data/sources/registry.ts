@@ -1,7 +1,7 @@
 // The names that `foldin prepare` knows.
 
-import { distance } from "fastest-levenshtein";
 import { UserError } from "../../core/errors.js";
+import { nearestName } from "../../core/nearest.js";
 import { amazonMovies } from "./amazon-movies.js";
 import { citeulikeA, citeulikeT } from "./citeulike.js";
 import type { KnownSource } from "./known-source.js";
@@ -33,12 +33,10 @@ export const sourceNames: readonly string[] = [demoName, ...knownSources.map(({ 
 export function findSource(name: string): KnownSource {
   const found = knownSources.find((source) => source.name === name);
   if (found) return found;
-  const nearest = sourceNames.reduce((best, next) =>
-    distance(next, name) < distance(best, name) ? next : best,
-  );
+  const nearest = nearestName(name, sourceNames);
   throw new UserError({
     problem: `there is no source "${name}"`,
     expected: sourceNames.join(", "),
-    remedy: distance(nearest, name) <= 3 ? `Did you mean ${nearest}?` : undefined,
+    remedy: nearest === undefined ? undefined : `Did you mean ${nearest}?`,
   });
 }
