@@ -1,9 +1,10 @@
 // foldin prepare <files...> --out <dir>: from files of interactions, or from a known source, to a dataset folder.
 
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
+import { nearestName } from "../../core/nearest.js";
 import type { ItemFile } from "../../data/items.js";
 import type { Manifest } from "../../data/manifest.js";
 import type { ReadOptions } from "../../data/read.js";
@@ -147,8 +148,17 @@ async function isSource(files: readonly string[], given: Given): Promise<boolean
     });
   if (named !== undefined) return true;
   const option = (["from", "download", "mirror"] as const).find((name) => given[name] !== undefined);
-  if (option === undefined && !(files.length === 1 && /^[\w-]+$/.test(files[0]) && !isFile(files[0])))
-    return false;
+  if (option === undefined) {
+    // A word that is no file may be a mistyped source.
+    const [word] = files;
+    const near = nearestName(word, sourceNames);
+    if (files.length > 1 || near === undefined || /[./\\]/.test(word) || existsSync(word)) return false;
+    throw new UserError({
+      problem: `there is neither a file nor a known source "${word}"`,
+      expected: sourceNames.join(", "),
+      remedy: `Did you mean ${near}?`,
+    });
+  }
   if (files.length === 1) findSource(files[0]);
   throw new UserError({
     place: `--${option}`,
