@@ -16,6 +16,8 @@ import { AbortedError, throwIfAborted } from "../core/errors.js";
 export interface DatabaseOptions {
   /** What DuckDB may hold in memory, in its notation; beyond that it spills to a temporary folder. */
   memory?: string;
+  /** Where tables live: compressed in a file (the default), or uncompressed in memory, spilled only beyond `memory`. */
+  tables?: "file" | "memory";
   signal?: AbortSignal;
 }
 
@@ -25,17 +27,20 @@ export type ColumnType = "UINTEGER" | "FLOAT" | "DOUBLE" | "VARCHAR" | "UTINYINT
 /** Runs `work` with a fresh database; its files are removed at the end, whatever the end is. */
 export async function withDatabase<T>(
   work: (database: Database) => Promise<T>,
-  { memory = "800MB", signal }: DatabaseOptions = {},
+  { memory = "800MB", tables = "file", signal }: DatabaseOptions = {},
 ): Promise<T> {
   throwIfAborted(signal);
   const { DuckDBInstance } = await import("@duckdb/node-api");
   const folder = await mkdtemp(join(tmpdir(), "foldin-"));
   try {
-    const instance = await DuckDBInstance.create(join(folder, "work.duckdb"), {
-      memory_limit: memory,
-      temp_directory: join(folder, "spill"),
-      preserve_insertion_order: "true",
-    });
+    const instance = await DuckDBInstance.create(
+      tables === "file" ? join(folder, "work.duckdb") : ":memory:",
+      {
+        memory_limit: memory,
+        temp_directory: join(folder, "spill"),
+        preserve_insertion_order: "true",
+      },
+    );
     const connection = await instance.connect();
     const interrupt = () => connection.interrupt();
     signal?.addEventListener("abort", interrupt);
@@ -143,9 +148,9 @@ export class Chunk {
     this.rows = chunk.rowCount;
   }
 
-  /** A column of numbers that has no nulls. */
-  numbers(column: number): { getItem(row: number): number } {
-    return this.#chunk.getColumnVector(column) as DuckDBVector<number> as { getItem(row: number): number };
+  /** A column of numbers. */
+  numbers(column: number): { getItem(row: number): number | null } {
+    return this.#chunk.getColumnVector(column) as DuckDBVector<number>;
   }
 
   /** A column of text. */

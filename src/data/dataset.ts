@@ -231,12 +231,13 @@ class FolderTables {
       const user = chunk.numbers(0);
       const item = chunk.numbers(1);
       for (let row = 0; row < chunk.rows; row++) {
-        coordinates.users[place + row] = user.getItem(row);
-        coordinates.items[place + row] = item.getItem(row);
+        coordinates.users[place + row] = user.getItem(row) as number;
+        coordinates.items[place + row] = item.getItem(row) as number;
       }
       if (coordinates.values) {
         const values = chunk.numbers(2);
-        for (let row = 0; row < chunk.rows; row++) coordinates.values[place + row] = values.getItem(row);
+        for (let row = 0; row < chunk.rows; row++)
+          coordinates.values[place + row] = values.getItem(row) as number;
       }
       place += chunk.rows;
     }

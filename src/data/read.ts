@@ -99,9 +99,6 @@ interface Input {
   readonly time: string | undefined;
 }
 
-/** Stands for "no value" where DuckDB hands over a column of whole numbers. */
-const none = 0xffffffff;
-
 /**
  * Reads interactions. Rows with a rating below `minRating` are left out and only counted.
  * Throws UserError, naming file and line, for whatever is wrong with the files or their columns.
@@ -182,7 +179,9 @@ function looksNumeric({ source, user, item }: Input): boolean {
   const fits = (column: string) =>
     source.format === "parquet"
       ? /^U?(TINY|SMALL|BIG)?INT(EGER)?$/.test(source.typeOf(column))
-      : source.sample(column).every((id) => plainInteger.test(id) && Number(id) >= 0 && Number(id) < none);
+      : source
+          .sample(column)
+          .every((id) => plainInteger.test(id) && Number(id) >= 0 && Number(id) <= 0xffffffff);
   return fits(user) && fits(item);
 }
 
@@ -217,10 +216,16 @@ class Reader {
           source.format === "parquet"
             ? whole
             : `CASE WHEN CAST(${whole} AS VARCHAR) = ${text} THEN ${whole} END`;
-        return `COALESCE(${plain}, ${none})`;
+        return plain;
       };
-      const sql = `SELECT ${id(user)}, ${id(item)}, ${numbersOf(input)} FROM ${source.from}`;
-      const problem = await this.#collect(sql, input, collector);
+      const numeric = numericColumns(input);
+      const sql = `SELECT ${id(user)}, ${id(item)}, ${numbersOf(input, numeric)} FROM ${source.from(numeric)}`;
+      const problem = await this.#collect(sql, input, collector).catch((error: unknown) => {
+        // A column that only looked numeric: the slow path reads it as text, and says what is wrong where it is wrong.
+        const cause = error instanceof UserError ? error.cause : error;
+        if (cause instanceof Error && cause.message.startsWith("Conversion Error")) return "id" as const;
+        throw error;
+      });
       if (problem === "id") return undefined;
     }
     this.#refuseEmpty(collector);
@@ -246,7 +251,7 @@ class Reader {
       this.#progress({ type: "note", text: `reading ${source.file} (ids are text)` });
       try {
         await database.run(
-          `INSERT INTO source_rows SELECT ${id(user)}, ${id(item)}, ${numbersOf(input)} FROM ${source.from}`,
+          `INSERT INTO source_rows SELECT ${id(user)}, ${id(item)}, ${numbersOf(input)} FROM ${source.from()}`,
         );
       } catch (error) {
         throw explainReadError(error, source.file);
@@ -257,8 +262,7 @@ class Reader {
     const items = await this.#codeTexts("i", "item_ids");
     const collector = new Collector(this.#minRating);
     for (const [place, input] of this.#inputs.entries()) {
-      const code = (column: string, type: string) =>
-        `COALESCE(enum_code(${column}::${type})::UINTEGER, ${none})`;
+      const code = (column: string, type: string) => `enum_code(${column}::${type})::UINTEGER`;
       const problem = await this.#collect(
         `SELECT ${code("u", "user_ids")}, ${code("i", "item_ids")}, r, t FROM source_rows
          WHERE rowid >= ${ends[place - 1] ?? 0} AND rowid < ${ends[place]}`,
@@ -346,7 +350,7 @@ class Reader {
 
   async #valueAt(source: TableSource, column: string, row: number): Promise<string | null> {
     const [found] = await this.#database.rows(
-      `SELECT CAST(${source.expression(column)} AS VARCHAR) FROM ${source.from} LIMIT 1 OFFSET ${row}`,
+      `SELECT CAST(${source.expression(column)} AS VARCHAR) FROM ${source.from()} LIMIT 1 OFFSET ${row}`,
     );
     return found?.[0] == null ? null : String(found[0]);
   }
@@ -373,22 +377,27 @@ class Reader {
   }
 }
 
-/** The rating and the time as SQL expressions of type DOUBLE; NaN = missing. */
-function numbersOf({ source, rating, time }: Input): string {
-  const value =
-    rating === undefined
-      ? "0::DOUBLE"
-      : `COALESCE(TRY_CAST(${source.expression(rating)} AS DOUBLE), 'NaN'::DOUBLE)`;
-  return `${value}, ${time === undefined ? "0::DOUBLE" : timeOf(source, time)}`;
+/** The columns of a text file that are read as numbers at once, because their first values are numbers. */
+function numericColumns({ source, rating, time }: Input): Record<string, string> {
+  if (source.format !== "text") return {};
+  const isNumeric = (column: string | undefined): column is string =>
+    column !== undefined &&
+    source.sample(column).every((text) => text.trim() !== "" && Number.isFinite(Number(text)));
+  return Object.fromEntries([rating, time].filter(isNumeric).map((column) => [column, "DOUBLE"]));
+}
+
+/** The rating and the time as SQL expressions of type DOUBLE; null = missing or unreadable. */
+function numbersOf({ source, rating, time }: Input, numeric: Readonly<Record<string, string>> = {}): string {
+  const value = rating === undefined ? "0::DOUBLE" : `TRY_CAST(${source.expression(rating)} AS DOUBLE)`;
+  if (time === undefined) return `${value}, 0::DOUBLE`;
+  return `${value}, ${time in numeric ? source.expression(time) : timeOf(source, time)}`;
 }
 
 function timeOf(source: TableSource, column: string): string {
   const text = source.expression(column);
   const seconds = `epoch(TRY_CAST(${text} AS TIMESTAMP))`;
   const isDate = /^(DATE|TIMESTAMP)/.test(source.typeOf(column));
-  return isDate
-    ? `COALESCE(${seconds}, 'NaN'::DOUBLE)`
-    : `COALESCE(TRY_CAST(${text} AS DOUBLE), ${seconds}, 'NaN'::DOUBLE)`;
+  return isDate ? seconds : `COALESCE(TRY_CAST(${text} AS DOUBLE), ${seconds})`;
 }
 
 /** Takes chunks of rows, checks them, and keeps those with a high enough rating. */
@@ -413,7 +422,7 @@ class Collector {
   /** Stops at the first row that is wrong, which is then the last one seen. */
   add(
     rows: number,
-    [users, items, values, times]: { getItem(row: number): number }[],
+    [users, items, values, times]: { getItem(row: number): number | null }[],
     { rating, time }: Input,
   ): "id" | "rating" | undefined {
     let wrong: "id" | "rating" | undefined;
@@ -422,13 +431,13 @@ class Collector {
       const user = users.getItem(row);
       const item = items.getItem(row);
       const value = values.getItem(row);
-      if (user === none || item === none) wrong = "id";
-      else if (!Number.isFinite(value)) wrong = "rating";
+      if (user === null || item === null) wrong = "id";
+      else if (value === null || !Number.isFinite(value)) wrong = "rating";
       else if (rating === undefined || value >= this.#minRating) {
         this.#userOf.push(user);
         this.#itemOf.push(item);
         if (rating !== undefined) this.#ratingOf.push(value);
-        if (time !== undefined) this.#timeOf.push(times.getItem(row));
+        if (time !== undefined) this.#timeOf.push(times.getItem(row) ?? Number.NaN);
         this.kept++;
       }
     }

@@ -435,7 +435,9 @@ export class SplitTables {
     const source = new Uint32Array(offsets[users.length]);
     for (let row = 0; row < parts.length; row++)
       if (belongs(row)) source[offsets[this.#userIndex[userOf[row]]]++] = row;
-    const heldOut = Uint8Array.from(source, (row) => (parts[row] === heldOutPart ? 1 : 0));
+    const heldOut = new Uint8Array(source.length);
+    for (let place = 0; place < source.length; place++)
+      if (parts[source[place]] === heldOutPart) heldOut[place] = 1;
     return { ...this.#coordinates(source), source, heldOut };
   }
 

@@ -32,8 +32,8 @@ export interface TableSource {
   typeOf(column: string): string;
   /** The column as an SQL expression over `from`. */
   expression(column: string): string;
-  /** What stands behind FROM. */
-  readonly from: string;
+  /** What stands behind FROM; `types` has the columns of a text file that are to be read as something else than text. */
+  from(types?: Readonly<Record<string, string>>): string;
   /** "file:line" of the row with this number, from 0 (a line number counts lines, so a quoted line break before it shifts it). */
   place(row: number): string;
   /** A few values of a column, from the beginning of the file. */
@@ -151,7 +151,7 @@ async function parquetSource(file: string, database: Database): Promise<TableSou
     named: true,
     typeOf: (column) => types.get(column) ?? "VARCHAR",
     expression: (column) => `"${column.replaceAll('"', '""')}"`,
-    from,
+    from: () => from,
     place: (row) => `${file}, row ${row + 1}`,
     sample: () => [],
   };
@@ -186,7 +186,7 @@ function jsonSource(file: string, head: Head): TableSource {
     named: true,
     typeOf: () => "VARCHAR",
     expression: (column) => `"${column.replaceAll('"', '""')}"`,
-    from: `read_json(${literal(file)}, format = 'newline_delimited', columns = {${declared}})`,
+    from: () => `read_json(${literal(file)}, format = 'newline_delimited', columns = {${declared}})`,
     place: (row) => `${file}:${row + 1}`,
     sample: (column) => records.flatMap((record) => (column in record ? [String(record[column])] : [])),
   };
@@ -221,7 +221,8 @@ async function textSource(
       problem: `the line has ${fields.length} columns`,
       expected: `${options.columns.length} (${options.columns.join(", ")})`,
     });
-  const declared = names.map((_, place) => `'c${place}': 'VARCHAR'`).join(", ");
+  const declare = (types: Readonly<Record<string, string>>) =>
+    names.map((name, place) => `'c${place}': '${types[name] ?? "VARCHAR"}'`).join(", ");
   const quote = quoted ? literal('"') : "''";
   const sampled = lines
     .slice(header ? 1 : 0, 100)
@@ -234,10 +235,10 @@ async function textSource(
     named: header || options.columns !== undefined,
     typeOf: () => "VARCHAR",
     expression: (column) => `c${names.indexOf(column)}`,
-    from:
+    from: (types = {}) =>
       `read_csv(${literal(file)}, auto_detect = false, header = ${header}, delim = ${literal(delimiter)}, ` +
       `quote = ${quote}, escape = ${quote}, compression = '${head.gzipped ? "gzip" : "none"}', ` +
-      `encoding = '${encoding}', columns = {${declared}})`,
+      `encoding = '${encoding}', columns = {${declare(types)}})`,
     place: (row) => `${file}:${row + 1 + (header ? 1 : 0)}`,
     sample: (column) => sampled.flatMap((row) => row[names.indexOf(column)] ?? []),
   };

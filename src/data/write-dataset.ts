@@ -42,7 +42,7 @@ export async function writeDataset(
       }
       return rows;
     },
-    { signal },
+    { signal, tables: "memory" },
   );
   progress({ type: "end", task });
   const tables = {} as Manifest["tables"];
@@ -69,11 +69,13 @@ class TableWriter {
   readonly #folder: string;
   readonly #database: Database;
   readonly #contents: DatasetContents;
+  readonly #timeType: "BIGINT" | "DOUBLE";
 
   constructor(folder: string, database: Database, contents: DatasetContents) {
     this.#folder = folder;
     this.#database = database;
     this.#contents = contents;
+    this.#timeType = contents.interactions.timeOf?.every(isWhole) ? "BIGINT" : "DOUBLE";
   }
 
   /** Writes one table; returns its number of rows. */
@@ -147,7 +149,7 @@ class TableWriter {
       if (heldOut) fill((k) => heldOut[k]);
     });
     const value = ratingOf ? ", value" : "";
-    const time = timeOf ? `, ${areWhole(timeOf) ? 'CAST("time" AS BIGINT) AS "time"' : '"time"'}` : "";
+    const time = timeOf ? `, CAST("time" AS ${this.#timeType}) AS "time"` : "";
     const role = heldOut ? ", CASE held_out WHEN 1 THEN 'held-out' ELSE 'fold-in' END AS role" : "";
     await this.#copy(`SELECT "user", item ${value} ${time} ${role} FROM part`, file);
     await this.#database.run("DROP TABLE part");
@@ -161,8 +163,4 @@ class TableWriter {
 
 const idOf = (vocabulary: Vocabulary): string => (vocabulary.numeric ? "CAST(id AS BIGINT)" : "id");
 
-function areWhole(times: Float64Array): boolean {
-  for (let row = 0; row < times.length; row++)
-    if (!Number.isNaN(times[row]) && !Number.isSafeInteger(times[row])) return false;
-  return true;
-}
+const isWhole = (time: number): boolean => Number.isNaN(time) || Number.isSafeInteger(time);
