@@ -2,6 +2,6 @@
 export function optionText(value: unknown): string {
   if (value === undefined || value === null) return "unset";
   if (typeof value === "string") return value;
-  if (Array.isArray(value)) return value.map(optionText).join(",");
+  if (Array.isArray(value) && value.length > 0) return value.map(optionText).join(",");
   return JSON.stringify(value);
 }

@@ -41,7 +41,7 @@ export function register(program: Command, context: CliContext): void {
   )
     .option("--resume", "go on with the interrupted run in --out")
     .option("--force", "replace the run in --out")
-    .option("--checkpoint-seconds <n>", "seconds between checkpoints (default: 30)", wholeNumber(0))
+    .option("--checkpoint-seconds <n>", "seconds between checkpoints (default: 10)", wholeNumber(0))
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
