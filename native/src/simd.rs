@@ -32,33 +32,23 @@ pub fn instruction_set() -> &'static str {
     }
 }
 
-/// The sum of f(i) over the elements, in float32 lanes over blocks of 512 elements, the blocks added in float64.
+/// Elements that are summed in float32 before the sum goes on in float64.
+pub const SUM_BLOCK: usize = 32 * LANES;
+
+/// The sum of at most `SUM_BLOCK` elements: in float32 lanes, the lanes added in float64.
 #[inline(always)]
-pub fn sum_by_blocks(count: usize, mut f: impl FnMut(usize) -> f32) -> f64 {
-    const BLOCK: usize = 32 * LANES;
-    let mut total = 0.0f64;
-    let mut first = 0;
-    while first < count {
-        let end = count.min(first + BLOCK);
-        let mut lanes = [0.0f32; LANES];
-        let mut i = first;
-        while i + LANES <= end {
-            for (l, lane) in lanes.iter_mut().enumerate() {
-                *lane += f(i + l);
-            }
-            i += LANES;
-        }
-        for l in 0..end - i {
-            lanes[l] += f(i + l);
-        }
-        let mut block = 0.0f64;
-        for lane in lanes {
-            block += lane as f64;
-        }
-        total += block;
-        first = end;
+pub fn sum_block(block: &[f32]) -> f64 {
+    let mut lanes = [0.0f32; LANES];
+    let whole = block.chunks_exact(LANES);
+    for (lane, &x) in lanes.iter_mut().zip(whole.remainder()) {
+        *lane = x;
     }
-    total
+    for chunk in whole {
+        for (lane, &x) in lanes.iter_mut().zip(chunk) {
+            *lane += x;
+        }
+    }
+    lanes.iter().map(|&lane| lane as f64).sum()
 }
 
 /// e^x within about 1 ulp, overflow to infinity, underflow through the subnormals to 0 (Cephes' expf; Moshier 1989).

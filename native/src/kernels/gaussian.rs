@@ -67,9 +67,10 @@ pub fn gaussian_kl(out: Matrix, mean: Matrix, log_variance: Matrix) {
             #[inline(always)]
             || {
                 let mut lanes = [0.0f64; 8];
-                for i in 0..mean.len() {
-                    let (m, l) = (mean[i] as f64, log_variance[i] as f64);
-                    lanes[i % 8] += exp(log_variance[i]) as f64 + m * m - 1.0 - l;
+                for (mean, log_variance) in mean.chunks(8).zip(log_variance.chunks(8)) {
+                    for ((lane, &m), &l) in lanes.iter_mut().zip(mean).zip(log_variance) {
+                        *lane += exp(l) as f64 + m as f64 * m as f64 - 1.0 - l as f64;
+                    }
                 }
                 lanes.iter().sum::<f64>()
             },

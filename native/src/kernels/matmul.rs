@@ -7,14 +7,18 @@ use crate::matrix::{Matrix, for_each_task};
 use gemm_common::Parallelism;
 use gemm_f32::gemm::f32::get_gemm_fn;
 
-/// Panels are at most this many rows and columns: operands of 512 are packed once and stay in the second cache.
-const PANEL: usize = 512;
-/// The microkernel's tile (AVX-512: 48 columns x 8 rows): panels are multiples of it.
+/// Panels are at most this large. Measured on the shapes of Mult-VAE: smaller ones pack too often, larger ones gain
+/// nothing and leave less to share.
+const PANEL_ROWS: usize = 512;
+const PANEL_COLUMNS: usize = 768;
+/// Panels are multiples of this: the microkernel's rows, and a vector of columns.
 const TILE_ROWS: usize = 8;
-const TILE_COLUMNS: usize = 48;
+const TILE_COLUMNS: usize = 16;
 /// Panels wanted, so that the threads have something to share; products of fewer operations are not cut for it.
 const PANELS: usize = 4;
 const SMALL: usize = 1 << 20;
+/// A panel is not cut further where neither side is this large.
+const SMALLEST: usize = 96;
 
 /// out = op(a) op(b), or += with `accumulate`
 pub fn matmul(out: Matrix, a: Matrix, b: Matrix, transpose_a: bool, transpose_b: bool, accumulate: bool) {
@@ -64,11 +68,11 @@ fn panel(m: usize, n: usize, inner: usize) -> (usize, usize) {
     if m * n * inner < SMALL {
         return (m, n);
     }
-    let mut down = m.div_ceil(PANEL);
-    let mut across = n.div_ceil(PANEL);
+    let mut down = m.div_ceil(PANEL_ROWS);
+    let mut across = n.div_ceil(PANEL_COLUMNS);
     while down * across < PANELS {
         let (rows, columns) = (m.div_ceil(down), n.div_ceil(across));
-        if rows.max(columns) < 2 * TILE_COLUMNS {
+        if rows.max(columns) < SMALLEST {
             break;
         }
         if rows > columns {

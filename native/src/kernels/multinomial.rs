@@ -2,7 +2,7 @@
 //! is in cache. The forward pass leaves exp(logit + bias - max) in `logits` and [their sum, n] in `statistics`.
 
 use crate::matrix::{Matrix, for_each_row};
-use crate::simd::{LANES, exp, ln, sum_by_blocks, vectorised};
+use crate::simd::{LANES, SUM_BLOCK, exp, ln, sum_block, vectorised};
 use crate::sparse::Sparse;
 
 const ROWS_PER_TASK: usize = 4;
@@ -25,17 +25,7 @@ pub fn multinomial_loss(loss: Matrix, logits: Matrix, bias: Matrix, target: &Spa
         }
         let sum = vectorised(
             #[inline(always)]
-            || {
-                sum_by_blocks(
-                    row.len(),
-                    #[inline(always)]
-                    |i| {
-                        let e = exp((row[i] + bias[i]) - largest);
-                        row[i] = e;
-                        e
-                    },
-                )
-            },
+            || exponentials(row, bias, largest),
         );
         loss.row_mut(r)[0] = if sum.is_finite() { (n * ln(sum) - chosen) as f32 } else { f32::NAN };
         let statistics = statistics.row_mut(r);
@@ -48,19 +38,30 @@ pub fn multinomial_loss(loss: Matrix, logits: Matrix, bias: Matrix, target: &Spa
 #[inline(always)]
 fn largest_sum(row: &[f32], bias: &[f32]) -> f32 {
     let mut lanes = [f32::NEG_INFINITY; LANES];
-    let whole = row.len() / LANES * LANES;
-    for first in (0..whole).step_by(LANES) {
-        for l in 0..LANES {
-            let x = row[first + l] + bias[first + l];
-            lanes[l] = if x > lanes[l] { x } else { lanes[l] };
+    let (row, bias) = (row.chunks_exact(LANES), bias.chunks_exact(LANES));
+    let mut largest = f32::NEG_INFINITY;
+    for (&x, &bias) in row.remainder().iter().zip(bias.remainder()) {
+        largest = if x + bias > largest { x + bias } else { largest };
+    }
+    for (row, bias) in row.zip(bias) {
+        for ((lane, &x), &bias) in lanes.iter_mut().zip(row).zip(bias) {
+            *lane = if x + bias > *lane { x + bias } else { *lane };
         }
     }
-    let mut largest = f32::NEG_INFINITY;
-    for i in whole..row.len() {
-        let x = row[i] + bias[i];
-        largest = if x > largest { x } else { largest };
-    }
     lanes.iter().fold(largest, |a, &b| if b > a { b } else { a })
+}
+
+/// row = exp(row + bias - largest); returns the sum, block by block.
+#[inline(always)]
+fn exponentials(row: &mut [f32], bias: &[f32], largest: f32) -> f64 {
+    let mut sum = 0.0;
+    for (row, bias) in row.chunks_mut(SUM_BLOCK).zip(bias.chunks(SUM_BLOCK)) {
+        for (x, &bias) in row.iter_mut().zip(bias) {
+            *x = exp((*x + bias) - largest);
+        }
+        sum += sum_block(row);
+    }
+    sum
 }
 
 /// logits = g_r (n_r softmax - x)
