@@ -76,8 +76,9 @@ fn uniform(word: u32) -> f64 {
     (((word >> 9) as i32) as f64 + 0.5) * (1.0 / 8_388_608.0)
 }
 
+/// The normals of 16 blocks.
 #[inline(always)]
-fn normal_batch(key: Key, first_block: u32) -> [f32; BATCH] {
+pub fn normal_batch(key: Key, first_block: u32) -> [f32; BATCH] {
     let words = batch(key, first_block);
     let mut radius = [0.0f64; BATCH / 2];
     let mut turn = [0.0f64; BATCH / 2];

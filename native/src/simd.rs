@@ -143,3 +143,43 @@ pub fn cos_sin_of_turn(u: f64) -> (f64, f64) {
     let sin_sign = (quarter & 2) << 62;
     (f64::from_bits(a.to_bits() ^ cos_sign), f64::from_bits(b.to_bits() ^ sin_sign))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::philox::{Key, normal_batch};
+    use pulp::{Scalar, Simd};
+
+    /// Runs a closure on every instruction set that this machine has.
+    fn on_every<R>(body: impl Fn() -> R + Copy) -> Vec<R> {
+        #[allow(unused_mut)]
+        let mut results = vec![Scalar.vectorize(body)];
+        #[cfg(target_arch = "x86_64")]
+        {
+            results.extend(pulp::x86::V3::try_new().map(|simd| simd.vectorize(body)));
+            results.extend(pulp::x86::V4::try_new().map(|simd| simd.vectorize(body)));
+        }
+        results
+    }
+
+    #[test]
+    fn functions_and_noise_have_the_same_bits_on_every_instruction_set() {
+        let results = on_every(
+            #[inline(always)]
+            || {
+                let mut bits = Vec::new();
+                for i in -100_000..100_003 {
+                    let x = i as f32 * 1.3e-3;
+                    bits.push(exp(x).to_bits());
+                    bits.push(tanh(x).to_bits());
+                }
+                for block in 0..1000 {
+                    let key = Key { seed: 1 << 40, step: 3, stream: 5 };
+                    bits.extend(normal_batch(key, 16 * block).map(f32::to_bits));
+                }
+                bits
+            },
+        );
+        assert!(results.windows(2).all(|pair| pair[0] == pair[1]));
+    }
+}
