@@ -258,7 +258,12 @@ async function withBuild<T>(
       },
     );
     progress({ type: "end", task });
-    return await work({ ...build, input: [rewritten] });
+    return await work({ ...build, input: [rewritten] }).catch((error: unknown) => {
+      // The rewritten file is gone by the time anybody reads the message.
+      if (!(error instanceof UserError && error.place?.includes(rewritten))) throw error;
+      const { problem, expected, remedy, cause } = error;
+      throw new UserError({ place: folder, problem, expected, remedy, cause });
+    });
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }

@@ -232,6 +232,11 @@ describe("what a known source is asked for", () => {
       { source: "ml-1m", options: { validationUsers: 3, testUsers: 3 } },
       /this is not MovieLens 1M: none of its published counts comes out \(rows of the files: 300 instead of 1,000,209\)/,
     ],
+    [
+      "too few rows after rewriting",
+      { source: "netflix", from: "sparse" },
+      /sparse: none of 1 interactions is left after filtering/,
+    ],
     ["files of another source", { source: "ml-20m" }, /in: there is no ratings\.csv in this folder/],
     ["an unknown source", { source: "ml1m" }, /no source "ml1m".*Did you mean ml-1m/],
     ["an unknown option", { source: "ml-1m", options: { minRatings: 4 } }, /minRatings/],
@@ -256,13 +261,22 @@ describe("what a known source is asked for", () => {
       /combined_data_1\.txt:2: cannot read the line "12,5"/,
     ],
   ] as const)("is refused for %s, and nothing is left behind", async (_case, options, message) => {
-    const from = files({ "ratings.dat": ratings, "combined/combined_data_1.txt": "1:\n12,5\n" });
+    const from = files({
+      "ratings.dat": ratings,
+      "combined/combined_data_1.txt": "1:\n12,5\n",
+      "sparse/mv_0000001.txt": "1:\n12,5,2005-01-01\n",
+    });
     const asked: Partial<PrepareSourceOptions> = options;
     const work = prepareSource({
       out: join(root, "out"),
       source: "ml-1m",
       ...asked,
-      from: asked.from === "combined" ? join(from, "combined") : "from" in asked ? asked.from : from,
+      from:
+        asked.from === "combined" || asked.from === "sparse"
+          ? join(from, asked.from)
+          : "from" in asked
+            ? asked.from
+            : from,
     });
     await expect(work).rejects.toThrow(message);
     expect(readdirSync(root)).toEqual(["in"]);
