@@ -1,0 +1,123 @@
+// How fast each kernel of the native engine is on the shapes of Mult-VAE: node bench/kernels.mjs [items] [threads] [entries
+// per user] (after npm run setup). Best of several: wall time, and processor time of all threads, which other work on the
+// machine disturbs less. The products come with the output layer's weights laid out by item and by hidden unit.
+
+import { openEngine } from "../dist/compute/open-engine.js";
+import { viewColumns } from "../dist/compute/tensor.js";
+import { RandomSequence } from "../dist/core/philox.js";
+import { fromRows } from "../dist/sparse/csr.js";
+
+const [items = 20108, threads = 2, perUser = 75] = process.argv.slice(2).map(Number);
+const [users, hidden, latent, repeats] = [500, 600, 200, 7];
+const engine = await openEngine({ engine: "native", threads });
+const random = new RandomSequence({ seed: 1, step: 0, stream: 0 });
+const histories = fromRows(
+  items,
+  Array.from({ length: users }, () => [
+    ...new Set(Array.from({ length: perUser }, () => Math.floor(items * random.uniform() ** 2.5))),
+  ]),
+);
+const x = engine.sparse(histories);
+
+function tensor(rows, columns, value = 0.01) {
+  const made = engine.empty(rows, columns);
+  engine.fill(made, value);
+  return made;
+}
+
+async function measure(name, call, { flops = 0, bytes = 0 } = {}) {
+  let [wall, processor] = [Infinity, Infinity];
+  for (let i = 0; i < repeats + 2; i++) {
+    const [started, used] = [performance.now(), process.cpuUsage()];
+    call();
+    await engine.finished();
+    const { user, system } = process.cpuUsage(used);
+    if (i < 2) continue;
+    wall = Math.min(wall, performance.now() - started);
+    processor = Math.min(processor, (user + system) / 1000);
+  }
+  const rate = flops
+    ? `${(flops / wall / 1e6).toFixed(0).padStart(5)} GFLOP/s, ${(flops / processor / 1e6).toFixed(0)} a core`
+    : bytes
+      ? `${(bytes / wall / 1e6).toFixed(1).padStart(5)} GB/s`
+      : "";
+  const [w, p] = [wall, processor].map((time) => time.toFixed(2).padStart(8));
+  console.log(`${name.padEnd(34)}${w} ms ${p} ms of processor  ${rate}`);
+}
+
+console.log(`${engine.description}; ${users} users x ${items} items, ${x.entries} entries`);
+const weights = tensor(items, hidden);
+const turned = tensor(hidden, items);
+const h = tensor(users, hidden);
+const logits = tensor(users, items);
+const [gradient, turnedGradient, hGradient] = [
+  tensor(items, hidden),
+  tensor(hidden, items),
+  tensor(users, hidden),
+];
+const flops = 2 * users * hidden * items;
+const t = (transposeA, transposeB) => ({ transposeA, transposeB });
+await measure("h W^T, W [items, hidden]", () => engine.matmul(logits, h, weights, t(false, true)), { flops });
+await measure("h W, W [hidden, items]", () => engine.matmul(logits, h, turned), { flops });
+await measure("g W, W [items, hidden]", () => engine.matmul(hGradient, logits, weights), { flops });
+await measure("g W^T, W [hidden, items]", () => engine.matmul(hGradient, logits, turned, t(false, true)), {
+  flops,
+});
+await measure("g^T h, for W [items, hidden]", () => engine.matmul(gradient, logits, h, t(true, false)), {
+  flops,
+});
+await measure(
+  "h^T g, for W [hidden, items]",
+  () => engine.matmul(turnedGradient, h, logits, t(true, false)),
+  {
+    flops,
+  },
+);
+
+const [loss, statistics, bias] = [tensor(users, 1), tensor(users, 2), tensor(1, items)];
+const logitBytes = 4 * users * items;
+await measure("multinomialLoss", () => engine.multinomialLoss(loss, logits, bias, x, statistics), {
+  bytes: 2 * logitBytes,
+});
+await measure("multinomialLossGradient", () => engine.multinomialLossGradient(logits, x, statistics, loss), {
+  bytes: 2 * logitBytes,
+});
+await measure("sumRows of the logits", () => engine.sumRows(bias, logits), { bytes: logitBytes });
+
+const [m, v, touched] = [
+  tensor(items, hidden),
+  tensor(items, hidden),
+  tensor(x.touched.length, hidden, 1e-3),
+];
+const step = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, update: 1, decay: 0 };
+const weightBytes = 4 * items * hidden;
+await measure("adam, dense", () => engine.adam(weights, m, v, { kind: "dense", tensor: gradient }, step), {
+  bytes: 7 * weightBytes,
+});
+await measure(
+  `adam, ${x.touched.length} rows`,
+  () => engine.adam(weights, m, v, { kind: "rows", tensor: touched, touched: x.touched }, step),
+  { bytes: 6 * weightBytes + 4 * x.touched.length * hidden },
+);
+
+const key = { seed: 1, step: 1, stream: 1 };
+const options = { rowScale: "l2", dropout: { rate: 0.5, key } };
+const entryBytes = (4 * x.entries * hidden) / 2;
+await measure("sparseRowSum", () => engine.sparseRowSum(h, x, weights, options), { bytes: entryBytes });
+await measure("sparseRowSumGradient", () => engine.sparseRowSumGradient(touched, x, h, options), {
+  bytes: entryBytes,
+});
+
+const halves = tensor(users, 2 * latent);
+const [mean, logVariance] = [viewColumns(halves, 0, latent), viewColumns(halves, latent, 2 * latent)];
+const z = tensor(users, latent);
+await measure("gaussianSample", () => engine.gaussianSample(z, mean, logVariance, key));
+await measure("gaussianSampleGradient", () =>
+  engine.gaussianSampleGradient(mean, logVariance, logVariance, z, key),
+);
+await measure("tanh of h", () => engine.tanh(h, h));
+await measure("topK, 100 of the logits", () => void engine.topK(logits, 100, x));
+await measure("1000 calls that do nothing much", () => {
+  for (let i = 0; i < 1000; i++) engine.fill(statistics, 0);
+});
+await engine.close();
