@@ -1,0 +1,149 @@
+// The inputs of the benchmarks, generated once and cached in bench/.cache: interactions with the shape statistics of
+// ML-20M (users, items, mean and spread of history lengths, Zipf-like popularity; ../shared/spec/data.md 2.2), as raw
+// arrays that both sides read, and a ratings.csv of 20 million rows.
+
+import { createWriteStream, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { finished } from "node:stream/promises";
+import { fileURLToPath } from "node:url";
+import { type CsrMatrix, fromRows } from "foldin";
+
+export const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+export const cache = join(root, "bench", ".cache");
+
+/** A small generator of uniform numbers in [0, 1): inputs need no more than to be the same each time. */
+function uniform(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+function normal(random: () => number): number {
+  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+}
+
+export interface Shape {
+  users: number;
+  items: number;
+  /** Mean and spread of the logarithm of the history length, and its least and greatest value. */
+  logMean: number;
+  logSpread: number;
+  least: number;
+  most: number;
+}
+
+/** The training rows of ML-20M: 116,677 x 20,108, 73 items per user, half of the users below 40. */
+export const ml20m: Shape = { users: 116_677, items: 20_108, logMean: 3.62, logSpread: 1.1, least: 5, most: 3000 };
+
+/** Draws one history after another: distinct items, popularity like 1 / (rank + 20), in ascending order. */
+export function* histories(shape: Shape, seed: number): Generator<Uint32Array> {
+  const random = uniform(seed);
+  const cumulative = new Float64Array(shape.items);
+  let total = 0;
+  for (let i = 0; i < shape.items; i++) {
+    total += 1 / (i + 20);
+    cumulative[i] = total;
+  }
+  const seenBy = new Int32Array(shape.items).fill(-1);
+  for (let user = 0; user < shape.users; user++) {
+    const wish = Math.round(Math.exp(shape.logMean + shape.logSpread * normal(random)));
+    const length = Math.min(Math.max(wish, shape.least), shape.most, Math.floor(shape.items / 2));
+    const items = new Uint32Array(length);
+    for (let k = 0; k < length; ) {
+      const target = random() * total;
+      let low = 0;
+      let high = shape.items - 1;
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if (cumulative[middle] <= target) low = middle + 1;
+        else high = middle;
+      }
+      if (seenBy[low] === user) continue;
+      seenBy[low] = user;
+      items[k++] = low;
+    }
+    yield items.sort();
+  }
+}
+
+/** Generated histories [users, items]. */
+export function generate(shape: Shape, seed: number): CsrMatrix {
+  return fromRows(shape.items, [...histories(shape, seed)]);
+}
+
+/** Splits every row: each fifth item (from the fifth on) is held out. */
+export function holdOut(matrix: CsrMatrix): { foldIn: CsrMatrix; heldOut: CsrMatrix } {
+  const parts = [[], []] as Uint32Array[][];
+  for (let r = 0; r < matrix.rows; r++) {
+    const row = matrix.indices.subarray(matrix.offsets[r], matrix.offsets[r + 1]);
+    parts[0].push(row.filter((_, k) => k % 5 !== 4));
+    parts[1].push(row.filter((_, k) => k % 5 === 4));
+  }
+  return { foldIn: fromRows(matrix.columns, parts[0]), heldOut: fromRows(matrix.columns, parts[1]) };
+}
+
+export function writeMatrix(folder: string, name: string, matrix: CsrMatrix): void {
+  const bytes = (array: Uint32Array) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+  writeFileSync(join(folder, `${name}.offsets.u32`), bytes(matrix.offsets));
+  writeFileSync(join(folder, `${name}.indices.u32`), bytes(matrix.indices));
+  writeFileSync(join(folder, `${name}.json`), JSON.stringify({ rows: matrix.rows, columns: matrix.columns }));
+}
+
+export function readMatrix(folder: string, name: string): CsrMatrix {
+  const array = (file: string) => {
+    const bytes = readFileSync(join(folder, file));
+    return new Uint32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+  };
+  const shape = JSON.parse(readFileSync(join(folder, `${name}.json`), "utf8")) as { rows: number; columns: number };
+  return { ...shape, offsets: array(`${name}.offsets.u32`), indices: array(`${name}.indices.u32`) };
+}
+
+/** The folder `bench/.cache/<name>`, made by `fill` the first time. */
+export async function cached(name: string, fill: (folder: string) => void | Promise<void>): Promise<string> {
+  const folder = join(cache, name);
+  if (!existsSync(folder)) {
+    const draft = `${folder}.draft`;
+    mkdirSync(draft, { recursive: true });
+    await fill(draft);
+    renameSync(draft, folder);
+  }
+  return folder;
+}
+
+/** Training rows and 10,000 test users of a shape. */
+export function shapeInput(name: string, shape: Shape): Promise<string> {
+  return cached(name, (folder) => {
+    writeMatrix(folder, "train", generate(shape, 1));
+    const { foldIn, heldOut } = holdOut(generate({ ...shape, users: 10_000 }, 2));
+    writeMatrix(folder, "test-fold-in", foldIn);
+    writeMatrix(folder, "test-held-out", heldOut);
+  });
+}
+
+/** A ratings.csv like ML-20M's: 138,493 users, about 20 million rows, half of them 4 or more, sorted by user and item. */
+export function ratingsFile(): Promise<string> {
+  return cached("ratings-20m", async (folder) => {
+    const random = uniform(3);
+    const stars = ["0.5", "1.0", "1.5", "2.0", "2.5", "3.0", "3.0", "3.5", "4.0", "4.0", "4.0", "4.5", "5.0", "5.0"];
+    const file = createWriteStream(join(folder, "ratings.csv"));
+    file.write("userId,movieId,rating,timestamp\n");
+    const shape = { users: 138_493, items: 26_744, logMean: 4.33, logSpread: 1.1, least: 20, most: 9000 };
+    let user = 0;
+    for (const items of histories(shape, 4)) {
+      user++;
+      let text = "";
+      let time = 789_652_004 + Math.floor(random() * 6e8);
+      for (const item of items) {
+        time += Math.floor(random() * 300);
+        text += `${user},${item + 1},${stars[Math.floor(random() * stars.length)]},${time}\n`;
+      }
+      if (!file.write(text)) await new Promise((resolve) => file.once("drain", resolve));
+    }
+    file.end();
+    await finished(file);
+  });
+}
