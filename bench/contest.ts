@@ -2,8 +2,8 @@
 // {"ready": ...}, and measures one repetition for each "run" line. One contestant works at a time.
 
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { createInterface, type Interface } from "node:readline";
 import { join } from "node:path";
+import { createInterface, type Interface } from "node:readline";
 import { root } from "./input.js";
 
 export interface Contestant {
@@ -34,8 +34,10 @@ class Running {
   readonly #waiting: ((line: string) => void)[] = [];
   readonly #failing: ((error: Error) => void)[] = [];
   #errors = "";
+  readonly contestant: Contestant;
 
-  constructor(readonly contestant: Contestant) {
+  constructor(contestant: Contestant) {
+    this.contestant = contestant;
     this.#process = spawn(contestant.command, contestant.args, {
       cwd: root,
       env: { ...process.env, OMP_NUM_THREADS: "2", OPENBLAS_NUM_THREADS: "2" },
@@ -79,7 +81,10 @@ export function median(values: readonly number[]): number {
 }
 
 /** Prepares all contestants one after another, then measures them in turn, `rounds` times. */
-export async function contest(contestants: readonly Contestant[], rounds: number): Promise<Map<string, Summary>> {
+export async function contest(
+  contestants: readonly Contestant[],
+  rounds: number,
+): Promise<Map<string, Summary>> {
   const running: { process: Running; version: string; seconds: number[]; peak: number }[] = [];
   try {
     for (const contestant of contestants) {
@@ -120,5 +125,9 @@ export async function serve(ready: string, measure: () => Promise<number[]>): Pr
 
 /** One of our programs, compiled into bench/.build. */
 export function ours(program: string, ...args: string[]): Contestant {
-  return { name: "ours", command: process.execPath, args: [join(root, "bench", ".build", "ours", `${program}.js`), ...args] };
+  return {
+    name: "ours",
+    command: process.execPath,
+    args: [join(root, "bench", ".build", "ours", `${program}.js`), ...args],
+  };
 }

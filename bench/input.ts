@@ -2,11 +2,12 @@
 // ML-20M (users, items, mean and spread of history lengths, Zipf-like popularity; ../shared/spec/data.md 2.2), as raw
 // arrays that both sides read, and a ratings.csv of 20 million rows.
 
+import { once } from "node:events";
 import { createWriteStream, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { finished } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
-import { type CsrMatrix, fromRows } from "foldin";
+import { type CsrMatrix, fromRows, loadDataset, prepareDataset } from "foldin";
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 export const cache = join(root, "bench", ".cache");
@@ -37,7 +38,14 @@ export interface Shape {
 }
 
 /** The training rows of ML-20M: 116,677 x 20,108, 73 items per user, half of the users below 40. */
-export const ml20m: Shape = { users: 116_677, items: 20_108, logMean: 3.62, logSpread: 1.1, least: 5, most: 3000 };
+export const ml20m: Shape = {
+  users: 116_677,
+  items: 20_108,
+  logMean: 3.62,
+  logSpread: 1.1,
+  least: 5,
+  most: 3000,
+};
 
 /** Draws one history after another: distinct items, popularity like 1 / (rank + 20), in ascending order. */
 export function* histories(shape: Shape, seed: number): Generator<Uint32Array> {
@@ -98,7 +106,10 @@ export function readMatrix(folder: string, name: string): CsrMatrix {
     const bytes = readFileSync(join(folder, file));
     return new Uint32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
   };
-  const shape = JSON.parse(readFileSync(join(folder, `${name}.json`), "utf8")) as { rows: number; columns: number };
+  const shape = JSON.parse(readFileSync(join(folder, `${name}.json`), "utf8")) as {
+    rows: number;
+    columns: number;
+  };
   return { ...shape, offsets: array(`${name}.offsets.u32`), indices: array(`${name}.indices.u32`) };
 }
 
@@ -128,7 +139,22 @@ export function shapeInput(name: string, shape: Shape): Promise<string> {
 export function ratingsFile(): Promise<string> {
   return cached("ratings-20m", async (folder) => {
     const random = uniform(3);
-    const stars = ["0.5", "1.0", "1.5", "2.0", "2.5", "3.0", "3.0", "3.5", "4.0", "4.0", "4.0", "4.5", "5.0", "5.0"];
+    const stars = [
+      "0.5",
+      "1.0",
+      "1.5",
+      "2.0",
+      "2.5",
+      "3.0",
+      "3.0",
+      "3.5",
+      "4.0",
+      "4.0",
+      "4.0",
+      "4.5",
+      "5.0",
+      "5.0",
+    ];
     const file = createWriteStream(join(folder, "ratings.csv"));
     file.write("userId,movieId,rating,timestamp\n");
     const shape = { users: 138_493, items: 26_744, logMean: 4.33, logSpread: 1.1, least: 20, most: 9000 };
@@ -141,9 +167,26 @@ export function ratingsFile(): Promise<string> {
         time += Math.floor(random() * 300);
         text += `${user},${item + 1},${stars[Math.floor(random() * stars.length)]},${time}\n`;
       }
-      if (!file.write(text)) await new Promise((resolve) => file.once("drain", resolve));
+      if (!file.write(text)) await once(file, "drain");
     }
     file.end();
     await finished(file);
+  });
+}
+
+/** ML-1M, canonical split with 600 held-out users each, as a dataset folder and as raw arrays. Throws where it is absent. */
+export function ml1m(): Promise<string> {
+  const data = process.env.FOLDIN_DATA ?? join(root, "..", "shared", "data");
+  return cached("ml-1m", async (folder) => {
+    const out = join(folder, "dataset");
+    await prepareDataset({
+      input: join(data, "ml-1m", "ratings.dat"),
+      out,
+      options: { protocol: "strong", minRating: 4, validationUsers: 600, testUsers: 600 },
+    });
+    const { train, validation } = await loadDataset(out);
+    writeMatrix(folder, "train", train);
+    writeMatrix(folder, "validation-fold-in", validation.foldIn);
+    writeMatrix(folder, "validation-held-out", validation.heldOut);
   });
 }

@@ -23,7 +23,9 @@ function installPeers(): void {
   const step = (command: string, ...args: string[]) => {
     const { status, error } = spawnSync(command, args, { stdio: ["ignore", "inherit", "inherit"] });
     if (error || status !== 0) {
-      console.error(`bench: "${command} ${args.join(" ")}" failed; Python 3.11 or later with venv is needed for the peers.`);
+      console.error(
+        `bench: "${command} ${args.join(" ")}" failed; Python 3.11 or later with venv is needed for the peers.`,
+      );
       process.exit(1);
     }
   };
@@ -43,7 +45,11 @@ function milliseconds(seconds: number): string {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: "boolean", default: false }, rounds: { type: "string" }, "without-peers": { type: "boolean" } },
+  options: {
+    json: { type: "boolean", default: false },
+    rounds: { type: "string" },
+    "without-peers": { type: "boolean" },
+  },
 });
 const row = rows.find(({ name }) => name === positionals[0]);
 if (!row || positionals.length !== 1) {
@@ -80,13 +86,16 @@ if (values.json) console.log(JSON.stringify(output));
 else {
   console.log(`\n${row.name}: ${row.what}`);
   for (const [name, summary] of results) {
-    const ratio = name === ours.name ? "" : `   ours / ${name} = ${(value(mine) / value(summary)).toFixed(3)}`;
+    const ratio =
+      name === ours.name ? "" : `   ours / ${name} = ${(value(mine) / value(summary)).toFixed(3)}`;
     console.log(
       `  ${name.padEnd(14)} median ${milliseconds(summary.median).padStart(10)}  (${milliseconds(summary.min)} to ${milliseconds(summary.max)})` +
         `  peak ${(summary.peak / 2 ** 30).toFixed(2)} GiB  ${summary.version}${ratio}`,
     );
   }
   if (limit !== undefined)
-    console.log(`  limit ${milliseconds(limit)}: ours reaches ${((100 * limit) / mine.median).toFixed(0)} % of it`);
+    console.log(
+      `  limit ${milliseconds(limit)}: ours reaches ${((100 * limit) / mine.median).toFixed(0)} % of it`,
+    );
   if (report) console.log(JSON.stringify(report(mine), null, 2));
 }

@@ -35,18 +35,18 @@ function giveUp(why) {
   const instead = existsSync(addon)
     ? "the native engine built earlier stays in use"
     : "the plain TypeScript engine will be used, which is much slower";
-  console.log(`foldin setup: the native engine was not built (${why}): ${instead}.`);
+  console.error(`foldin setup: the native engine was not built (${why}): ${instead}.`);
   process.exit(0);
 }
 
 const hash = sourceHash();
 if (existsSync(addon) && existsSync(stamp) && readFileSync(stamp, "utf8") === hash) {
-  console.log("foldin setup: the native engine is up to date");
+  console.error("foldin setup: the native engine is up to date");
   process.exit(0);
 }
 if (spawnSync("cargo", ["--version"]).status !== 0) giveUp("cargo, the Rust build tool, is not installed");
 
-console.log("foldin setup: building the native engine (Rust); the first time takes a minute or two ...");
+console.error("foldin setup: building the native engine (Rust); the first time takes a minute or two ...");
 const started = Date.now();
 const flags = platform.endsWith("musl") ? { RUSTFLAGS: "-C target-feature=-crt-static" } : {};
 const { status } = spawnSync("cargo", ["build", "--release", "--locked"], {
@@ -63,4 +63,4 @@ copyFileSync(join(native, "target", "release", library ?? "libfoldin_native.so")
 renameSync(`${addon}.new`, addon);
 mkdirSync(dirname(stamp), { recursive: true });
 writeFileSync(stamp, hash);
-console.log(`foldin setup: building the native engine took ${((Date.now() - started) / 1000).toFixed(0)} s`);
+console.error(`foldin setup: building the native engine took ${((Date.now() - started) / 1000).toFixed(0)} s`);

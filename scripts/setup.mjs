@@ -1,5 +1,6 @@
 // Everything a fresh clone needs before it can run: dependencies, the native kernels where cargo is present, the
 // TypeScript build. Plain JavaScript because nothing is installed yet. Each step is skipped where it is up to date.
+// Everything goes to standard error, so that what runs afterwards has standard output to itself.
 import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -8,25 +9,25 @@ import { fileURLToPath } from "node:url";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
 function run(what, command, args) {
-  console.log(`foldin setup: ${what} ...`);
+  console.error(`foldin setup: ${what} ...`);
   const started = Date.now();
   const { status, error } = spawnSync(command, args, {
     cwd: root,
-    stdio: "inherit",
+    stdio: ["inherit", 2, 2],
     shell: process.platform === "win32",
   });
   if (error || status !== 0) {
     console.error(`foldin setup: ${what} failed${error ? ` (${error.message})` : ""}; see the lines above.`);
     process.exit(1);
   }
-  console.log(`foldin setup: ${what} took ${((Date.now() - started) / 1000).toFixed(0)} s`);
+  console.error(`foldin setup: ${what} took ${((Date.now() - started) / 1000).toFixed(0)} s`);
 }
 
 const installed = join(root, "node_modules", ".package-lock.json");
 if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(join(root, "package-lock.json")).mtimeMs)
   run("installing dependencies from the npm registry", "npm", ["ci", "--no-audit", "--no-fund"]);
 
-const native = spawnSync(process.execPath, [join(root, "scripts", "build-native.mjs")], { stdio: "inherit" });
+const native = spawnSync(process.execPath, [join(root, "scripts", "build-native.mjs")], { stdio: ["inherit", 2, 2] });
 if (native.status !== 0) process.exit(1);
 
 run("building the TypeScript", process.execPath, [

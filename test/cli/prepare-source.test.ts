@@ -21,7 +21,7 @@ describe("foldin prepare <source>", () => {
     expect(manifest.counts.sourceRows).toBeGreaterThan(100_000);
   });
 
-  it("says which published counts differ, with both numbers", async () => {
+  it("says which expected counts differ, with both numbers", async () => {
     mkdirSync(join(root, "in"));
     const rows = Array.from(
       { length: 400 },
@@ -31,7 +31,7 @@ describe("foldin prepare <source>", () => {
     const { code, stdout, stderr } = await prepare(
       ...["ml-latest-small", "--from", "in", "--test-users", "4", "--validation-users", "4"],
     );
-    expect([code, stdout]).toEqual([0, expect.stringMatching(/\d of \d published counts came out/)]);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/\d of \d expected counts came out/)]);
     expect(stderr).toContain("rows of the files: 400 instead of 100,836");
   });
 

@@ -131,7 +131,7 @@ async function prepare(files: string[], given: Given, context: CliContext): Prom
     const agree = compared.filter(({ expected, actual }) => expected === actual).length;
     if (compared.length > 0)
       context.out(
-        `${agree} of ${plural(compared.length, "published count")} came out${agree < compared.length ? "; the others are above" : ""}`,
+        `${agree} of ${plural(compared.length, "expected count")} came out${agree < compared.length ? "; the others are above" : ""}`,
       );
   }
 }

@@ -1,5 +1,5 @@
 // `foldin prepare <source>`: finds a known source's files in a folder (or fetches them), prepares them as published, and
-// compares what comes out with the published counts.
+// compares what comes out with the expected counts.
 
 import { createWriteStream, existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
@@ -41,7 +41,7 @@ export interface PrepareSourceOptions {
   signal?: AbortSignal;
 }
 
-/** A published count, and the one that came out. */
+/** An expected count, and the one that came out. */
 export interface ComparedCount {
   /** "training interactions" */
   readonly what: string;
@@ -51,13 +51,13 @@ export interface ComparedCount {
 
 export interface PreparedSource {
   readonly manifest: Manifest;
-  /** The published counts of the protocol; none for the demo. */
+  /** The expected counts of the protocol; none for the demo. */
   readonly compared: readonly ComparedCount[];
 }
 
 /**
- * Makes the dataset folder of a known source. Differences from the published counts are told as notes.
- * Throws UserError for an unknown source, missing files, bad options, or where no published count comes out at all, and
+ * Makes the dataset folder of a known source. Differences from the expected counts are told as notes.
+ * Throws UserError for an unknown source, missing files, bad options, or where no expected count comes out at all, and
  * whatever `prepareDataset` and `downloadSource` throw.
  */
 export async function prepareSource(options: PrepareSourceOptions): Promise<PreparedSource> {
@@ -269,7 +269,7 @@ async function withBuild<T>(
   }
 }
 
-/** The published counts that hold for these options: all of a protocol's, or those before the split, or the rows alone. */
+/** The expected counts that hold for these options: all of a protocol's, or those before the split, or the rows alone. */
 function publishedFor(source: KnownSource, protocol: ProtocolOptions): PublishedCounts {
   const filtering = ({ minRating, minUser, minItem, filter }: ProtocolOptions) => ({
     minRating,
@@ -325,7 +325,7 @@ function refuseStranger(source: KnownSource, folder: string, compared: readonly 
   const [{ what, expected, actual }] = telling;
   throw new UserError({
     place: folder,
-    problem: `this is not ${source.title}: none of its published counts comes out (${what}: ${show(actual)} instead of ${show(expected)})`,
+    problem: `this is not ${source.title}: none of its expected counts comes out (${what}: ${show(actual)} instead of ${show(expected)})`,
     remedy: "Check the files; or prepare them as any other: foldin prepare <files>",
   });
 }

@@ -228,9 +228,9 @@ describe("what a known source is asked for", () => {
 
   it.each([
     [
-      "no published count comes out",
+      "no expected count comes out",
       { source: "ml-1m", options: { validationUsers: 3, testUsers: 3 } },
-      /this is not MovieLens 1M: none of its published counts comes out \(rows of the files: 300 instead of 1,000,209\)/,
+      /this is not MovieLens 1M: none of its expected counts comes out \(rows of the files: 300 instead of 1,000,209\)/,
     ],
     [
       "too few rows after rewriting",

@@ -1,0 +1,67 @@
+// Judging 10,000 test users (`--what evaluate`), or the top 20 for one history at a time (`--what recommend`), with a
+// model of the ML-20M shape. Its weights are those after a single batch: what they are does not matter to the clock.
+
+import { parseArgs } from "node:util";
+import {
+  type Dataset,
+  evaluate,
+  openEngine,
+  recommend,
+  rowIndices,
+  sliceRows,
+  train,
+  Vocabulary,
+} from "foldin";
+import { median, serve } from "../contest.js";
+import { readMatrix } from "../input.js";
+
+const { values } = parseArgs({
+  options: {
+    input: { type: "string", default: "" },
+    what: { type: "string", default: "evaluate" },
+    requests: { type: "string", default: "200" },
+    threads: { type: "string", default: "2" },
+  },
+});
+const matrix = sliceRows(readMatrix(values.input, "train"), 0, 500);
+const foldIn = readMatrix(values.input, "test-fold-in");
+const heldOut = readMatrix(values.input, "test-held-out");
+const names = (size: number) => new Vocabulary(Array.from({ length: size }, (_, k) => String(k)));
+const users = names(foldIn.rows);
+const none = { users: names(0), foldIn: sliceRows(foldIn, 0, 0), heldOut: sliceRows(heldOut, 0, 0) };
+const dataset: Dataset = {
+  name: "generated",
+  items: names(matrix.columns),
+  users: names(matrix.rows),
+  train: matrix,
+  validation: none,
+  test: { users, foldIn, heldOut },
+};
+const engine = await openEngine({ engine: "native", threads: Number(values.threads) });
+// Judging: one hidden layer of 600, as the peer's. Recommending: Mult-VAE as published.
+const judged = { model: "mult-dae", options: { epochs: 1, hidden: [600] } };
+const served = { model: "mult-vae", options: { epochs: 1 } };
+const recommender = await train(dataset, { engine, ...(values.what === "evaluate" ? judged : served) });
+
+async function judge(): Promise<number[]> {
+  const started = performance.now();
+  await evaluate(recommender, dataset, { metrics: ["ndcg@100", "recall@20", "recall@50"] });
+  return [(performance.now() - started) / 1000];
+}
+
+async function answer(): Promise<number[]> {
+  const seconds: number[] = [];
+  for (let user = 0; user < Number(values.requests); user++) {
+    const history = [...rowIndices(foldIn, user)].map((item) => dataset.items.ids[item]);
+    const started = performance.now();
+    await recommend(recommender, history, { k: 20 });
+    seconds.push((performance.now() - started) / 1000);
+  }
+  return [median(seconds)];
+}
+
+const measure = values.what === "evaluate" ? judge : answer;
+await measure();
+await serve(`foldin, ${engine.description}`, measure);
+recommender.dispose();
+await engine.close();

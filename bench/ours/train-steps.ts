@@ -1,0 +1,49 @@
+// Training steps of a model on generated users. One repetition trains afresh on `steps` batches, twice over: the first
+// epoch warms up, the second is measured (seconds per step, with everything that an epoch does).
+
+import { parseArgs } from "node:util";
+import { type Dataset, emptyMatrix, openEngine, takeRows, train, Vocabulary } from "foldin";
+import { serve } from "../contest.js";
+import { readMatrix } from "../input.js";
+
+const { values } = parseArgs({
+  options: {
+    input: { type: "string", default: "" },
+    model: { type: "string", default: "mult-vae" },
+    options: { type: "string", default: "{}" },
+    steps: { type: "string", default: "8" },
+    batch: { type: "string", default: "500" },
+    threads: { type: "string", default: "2" },
+    users: { type: "string" },
+  },
+});
+const steps = Number(values.steps);
+const batch = Number(values.batch);
+const all = readMatrix(values.input, "train");
+const count = values.users === undefined ? Math.min(all.rows, steps * batch) : Number(values.users);
+const users = Uint32Array.from({ length: count }, (_, k) => (k * 7919) % all.rows);
+const matrix = takeRows(all, users);
+const names = (size: number) => new Vocabulary(Array.from({ length: size }, (_, k) => String(k)));
+const none = { users: names(0), foldIn: emptyMatrix(0, all.columns), heldOut: emptyMatrix(0, all.columns) };
+const dataset: Dataset = {
+  name: "generated",
+  items: names(all.columns),
+  users: names(count),
+  train: matrix,
+  validation: none,
+  test: none,
+};
+const engine = await openEngine({ engine: "native", threads: Number(values.threads) });
+
+await serve(`foldin, ${engine.description}`, async () => {
+  const seconds: number[] = [];
+  const recommender = await train(dataset, {
+    model: values.model,
+    engine,
+    options: { epochs: 2, batchSize: batch, ...JSON.parse(values.options) },
+    onEpoch: (epoch) => seconds.push(epoch.seconds / Math.ceil(count / batch)),
+  });
+  recommender.dispose();
+  return seconds.slice(1);
+});
+await engine.close();

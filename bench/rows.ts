@@ -1,0 +1,158 @@
+// The rows of docs/performance.md: what each measures, on which input, against whom.
+
+import { join } from "node:path";
+import { type Contestant, ours, type Summary } from "./contest.js";
+import { ml1m, ml20m, ratingsFile, shapeInput } from "./input.js";
+
+type Peer = (name: string, script: string, ...args: string[]) => Contestant;
+
+export interface Row {
+  name: string;
+  what: string;
+  /** What the ratio compares. */
+  measures: "median" | "peak";
+  /** Repetitions of every contestant, interleaved. */
+  rounds: number;
+  prepare(peer: Peer): Promise<{
+    ours: Contestant;
+    peers: Contestant[];
+    /** Seconds that the machine would need at its measured rates. */
+    limit?: number;
+    report?: (ours: Summary) => Record<string, unknown>;
+  }>;
+}
+
+/** What these 2-core machines reach: dense float32 products, and streaming through memory (see docs/performance.md). */
+const FLOPS = 270e9;
+const BYTES = 33e9;
+
+function steps(
+  model: "mult-vae" | "mult-dae",
+  hidden: number,
+  parameters: number,
+  innerFlops: number,
+): Row["prepare"] {
+  return async (peer) => {
+    const input = await shapeInput("ml-20m-shape", ml20m);
+    const kind = model === "mult-vae" ? "vae" : "dae";
+    const torch = (variant: string) =>
+      peer(variant, "mult_vae", "--input", input, "--model", kind, "--variant", variant);
+    return {
+      ours: ours("train-steps", "--input", input, "--model", model),
+      peers: [torch("pytorch"), torch("pytorch-best")],
+      // Three products of the output layer and of the inner layers; Adam reads and writes value and moments, reads the gradient.
+      limit: (3 * 2 * 500 * hidden * ml20m.items + innerFlops) / FLOPS + (parameters * 4 * 7) / BYTES,
+    };
+  };
+}
+
+export const rows: Row[] = [
+  {
+    name: "mult-vae-step",
+    what: "one training step of Mult-VAE, ML-20M shape, batch 500, float32",
+    measures: "median",
+    rounds: 5,
+    prepare: steps("mult-vae", 600, 24_511_308, 3 * 2 * 500 * (600 * 400 + 200 * 600)),
+  },
+  {
+    name: "mult-dae-step",
+    what: "one training step of Mult-DAE, ML-20M shape, batch 500, float32",
+    measures: "median",
+    rounds: 5,
+    prepare: steps("mult-dae", 200, 8_063_508, 0),
+  },
+  {
+    name: "ml-1m-epoch",
+    what: "one epoch of Mult-VAE on ML-1M with its validation (real data: ../shared/data or $FOLDIN_DATA)",
+    measures: "median",
+    rounds: 4,
+    prepare: async (peer) => {
+      const input = await ml1m();
+      return {
+        ours: ours("epochs", "--dataset", join(input, "dataset")),
+        peers: ["pytorch", "pytorch-best"].map((variant) =>
+          peer(
+            variant,
+            "mult_vae",
+            "--input",
+            input,
+            "--model",
+            "vae",
+            "--variant",
+            variant,
+            "--epochs",
+            "5",
+          ),
+        ),
+      };
+    },
+  },
+  {
+    name: "evaluate",
+    what: "judging 10,000 users x 20,108 items: NDCG@100, Recall@20, Recall@50",
+    measures: "median",
+    rounds: 3,
+    prepare: async (peer) => {
+      const input = await shapeInput("ml-20m-shape", ml20m);
+      return {
+        ours: ours("judge", "--input", input, "--what", "evaluate"),
+        peers: [peer("numpy", "evaluate", "--input", input)],
+        limit: (2 * 10_000 * 600 * ml20m.items) / FLOPS,
+      };
+    },
+  },
+  {
+    name: "recommend",
+    what: "top 20 for one history in process, Mult-VAE of the ML-20M shape (median latency)",
+    measures: "median",
+    rounds: 5,
+    prepare: async (peer) => {
+      const input = await shapeInput("ml-20m-shape", ml20m);
+      return {
+        ours: ours("judge", "--input", input, "--what", "recommend"),
+        peers: [peer("pytorch", "recommend", "--input", input)],
+        // The output weights pass through memory once.
+        limit: (4 * 600 * ml20m.items) / BYTES,
+      };
+    },
+  },
+  {
+    name: "memory",
+    what: "peak memory of training Mult-VAE on the ML-20M shape, all users loaded",
+    measures: "peak",
+    rounds: 1,
+    prepare: async (peer) => {
+      const input = await shapeInput("ml-20m-shape", ml20m);
+      return {
+        ours: ours("train-steps", "--input", input, "--model", "mult-vae", "--steps", "40"),
+        peers: [
+          peer(
+            "pytorch",
+            "mult_vae",
+            "--input",
+            input,
+            "--model",
+            "vae",
+            "--variant",
+            "pytorch",
+            "--steps",
+            "40",
+          ),
+        ],
+      };
+    },
+  },
+  {
+    name: "prepare",
+    what: "20 million ratings from CSV to a dataset folder, canonical protocol of ML-20M",
+    measures: "median",
+    rounds: 2,
+    prepare: async (peer) => {
+      const folder = await ratingsFile();
+      return {
+        ours: ours("prepare", "--input", `${folder}/ratings.csv`),
+        peers: [peer("pandas", "prepare", "--input", `${folder}/ratings.csv`)],
+      };
+    },
+  },
+];
