@@ -63,4 +63,6 @@ copyFileSync(join(native, "target", "release", library ?? "libfoldin_native.so")
 renameSync(`${addon}.new`, addon);
 mkdirSync(dirname(stamp), { recursive: true });
 writeFileSync(stamp, hash);
-console.error(`foldin setup: building the native engine took ${((Date.now() - started) / 1000).toFixed(0)} s`);
+console.error(
+  `foldin setup: building the native engine took ${((Date.now() - started) / 1000).toFixed(0)} s`,
+);

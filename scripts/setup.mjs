@@ -27,7 +27,9 @@ const installed = join(root, "node_modules", ".package-lock.json");
 if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(join(root, "package-lock.json")).mtimeMs)
   run("installing dependencies from the npm registry", "npm", ["ci", "--no-audit", "--no-fund"]);
 
-const native = spawnSync(process.execPath, [join(root, "scripts", "build-native.mjs")], { stdio: ["inherit", 2, 2] });
+const native = spawnSync(process.execPath, [join(root, "scripts", "build-native.mjs")], {
+  stdio: ["inherit", 2, 2],
+});
 if (native.status !== 0) process.exit(1);
 
 run("building the TypeScript", process.execPath, [
