@@ -34,7 +34,9 @@ async function optionsByCommand(): Promise<Map<string, Set<string>>> {
 
 /** What stands in code, in a block or between backticks, and calls foldin. */
 function calls(text: string): string[] {
-  return [...text.matchAll(/(?:^|`)(?:npx )?foldin ([a-z][^`\n]*)/gm)].map((match) => match[1]);
+  const blocks = [...text.matchAll(/^```\w*\n(.*?)^```/gms)].flatMap(([, block]) => block.split("\n"));
+  const inline = [...text.replace(/^```.*?^```/gms, "").matchAll(/`([^`]+)`/g)].map(([, code]) => code);
+  return [...blocks, ...inline].flatMap((code) => /^(?:npx )?foldin ([a-z].*)/.exec(code)?.[1] ?? []);
 }
 
 describe("the documents", () => {

@@ -41,7 +41,7 @@ export async function drawCurves(
           zero: Math.min(...values) >= 0 && Math.min(...values) < 0.2 * Math.max(...values),
           nice: true,
         },
-        axis: { title: null, tickCount: 4, format: ".4~r", minExtent: 34 },
+        axis: { title: null, tickCount: 4, format: ".4~r", minExtent: 38, maxExtent: 38 },
       } as const;
       const onlyChosen = { filter: "datum.chosen" };
       const { spec } = compile({

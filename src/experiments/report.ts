@@ -167,7 +167,7 @@ ${curves.map(
   ({ title }, c) => html`<figure><figcaption>${title}</figcaption>${drawings[c]}</figure>
 `,
 )}</div>
-<p class="note">By epoch.${chosenEpoch === undefined ? "" : ` The dashed line marks epoch ${count(chosenEpoch)}, whose weights were kept: the best on the validation users.`}</p>
+<p class="note">By epoch.${chosenEpoch === undefined ? "" : ` The dashed line marks epoch ${count(chosenEpoch)}, whose weights were kept: ${selection ? "the best on the validation users" : "the last"}.`}</p>
 </section>`;
 }
 

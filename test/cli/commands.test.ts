@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -104,6 +104,17 @@ describe("from a file of clicks to recommendations, with --json throughout", () 
     const { options } = await json("models", "mult-vae");
     expect(options).toContainEqual(expect.objectContaining({ name: "beta", default: 0.2 }));
     for (const option of options) expect(option.description).not.toBe("");
+  });
+
+  it("evaluate says where to look when the dataset has moved", async () => {
+    renameSync(join(folder, "data"), join(folder, "moved"));
+    const { code, stderr } = await foldin(["evaluate", "run"], { cwd: folder });
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/^run: its dataset is no longer in .*--dataset/),
+    ]);
+    expect((await json("evaluate", "run", "--dataset", "moved")).users).toBe(40);
+    renameSync(join(folder, "moved"), join(folder, "data"));
   });
 
   it("a failure leaves stdout empty", async () => {

@@ -1,5 +1,6 @@
 // foldin evaluate <run>: ranking metrics of a trained model on the held-out users of its dataset.
 
+import { existsSync } from "node:fs";
 import { type Command, Option } from "commander";
 import { UserError } from "../../core/errors.js";
 import type { CliContext } from "../context.js";
@@ -45,11 +46,14 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
     ]);
   const { config } = requireComplete(await readRunFolder(run));
   const folder = flags.dataset ?? config.dataset.path;
-  if (folder === null)
+  if (folder === null || (flags.dataset === undefined && !existsSync(folder)))
     throw new UserError({
       place: run,
-      problem: "was trained on a dataset that is not on disk",
-      remedy: "Say which one to judge on with --dataset <folder>",
+      problem:
+        folder === null
+          ? "was trained on a dataset that is not on disk"
+          : `its dataset is no longer in ${folder}`,
+      remedy: "Say where one is with --dataset <folder>",
     });
   const dataset = await loadDataset(folder, { signal: context.signal });
   const recommender = await loadRecommender(run, { engine: flags.engine, threads: flags.threads });
