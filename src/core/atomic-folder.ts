@@ -114,7 +114,8 @@ async function sweep(target: string): Promise<void> {
   }
 }
 
-function isRunning(processId: number): boolean {
+/** Whether a process of this number exists. */
+export function isRunning(processId: number): boolean {
   try {
     process.kill(processId, 0);
     return true;

@@ -1,7 +1,8 @@
 // The one door to DuckDB: a database that lives as long as a piece of work, in bounded memory, and is stopped by an
 // abort signal. Results are streamed as column chunks, so that no row ever becomes a JavaScript object.
 
-import { mkdtemp, rm } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type {
@@ -11,12 +12,13 @@ import type {
   DuckDBValue,
   DuckDBVector,
 } from "@duckdb/node-api";
+import { isRunning } from "../core/atomic-folder.js";
 import { AbortedError, throwIfAborted } from "../core/errors.js";
 
 export interface DatabaseOptions {
   /** What DuckDB may hold in memory, in its notation; beyond that it spills to a temporary folder. */
   memory?: string;
-  /** Where tables live: compressed in a file (the default), or uncompressed in memory, spilled only beyond `memory`. */
+  /** Where tables live: uncompressed in memory, spilled only beyond `memory` (the default), or compressed in a file. */
   tables?: "file" | "memory";
   signal?: AbortSignal;
 }
@@ -27,17 +29,22 @@ export type ColumnType = "UINTEGER" | "FLOAT" | "DOUBLE" | "VARCHAR" | "UTINYINT
 /** Runs `work` with a fresh database; its files are removed at the end, whatever the end is. */
 export async function withDatabase<T>(
   work: (database: Database) => Promise<T>,
-  { memory = "800MB", tables = "file", signal }: DatabaseOptions = {},
+  { memory = "800MB", tables = "memory", signal }: DatabaseOptions = {},
 ): Promise<T> {
   throwIfAborted(signal);
   const { DuckDBInstance } = await import("@duckdb/node-api");
-  const folder = await mkdtemp(join(tmpdir(), "foldin-"));
+  // DuckDB makes its temporary folder when it needs it, which for small work is never.
+  const folder = join(tmpdir(), `${folderPrefix}${process.pid}-${randomBytes(6).toString("hex")}`);
+  if (tables === "file") {
+    await sweep();
+    await mkdir(folder);
+  }
   try {
     const instance = await DuckDBInstance.create(
       tables === "file" ? join(folder, "work.duckdb") : ":memory:",
       {
         memory_limit: memory,
-        temp_directory: join(folder, "spill"),
+        temp_directory: tables === "file" ? join(folder, "spill") : folder,
         preserve_insertion_order: "true",
       },
     );
@@ -55,6 +62,20 @@ export async function withDatabase<T>(
     }
   } finally {
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const folderPrefix = "foldin-work-";
+
+/** Removes what killed processes left: folders a day old whose process is gone. */
+async function sweep(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    if (!name.startsWith(folderPrefix)) continue;
+    const path = join(tmpdir(), name);
+    const status = await stat(path).catch(() => undefined);
+    const owner = Number(name.slice(folderPrefix.length).split("-")[0]);
+    if (status && Date.now() - status.mtimeMs > 86_400_000 && !isRunning(owner))
+      await rm(path, { recursive: true, force: true }).catch(() => {});
   }
 }
 

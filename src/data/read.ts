@@ -121,7 +121,7 @@ export async function readInteractions(
       const quick = inputs.every(looksNumeric) ? await reader.integers() : undefined;
       return quick ?? (await reader.texts());
     },
-    { signal },
+    { signal, tables: "file" },
   );
 }
 

@@ -42,7 +42,7 @@ export async function writeDataset(
       }
       return rows;
     },
-    { signal, tables: "memory" },
+    { signal },
   );
   progress({ type: "end", task });
   const tables = {} as Manifest["tables"];
