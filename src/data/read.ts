@@ -248,7 +248,8 @@ class Reader {
     for (const input of this.#inputs) {
       const { source, user, item } = input;
       const id = (column: string) => `CAST(${source.expression(column)} AS VARCHAR)`;
-      this.#progress({ type: "note", text: `reading ${source.file} (ids are text)` });
+      const task = `reading ${source.file}`;
+      this.#progress({ type: "start", task });
       try {
         await database.run(
           `INSERT INTO source_rows SELECT ${id(user)}, ${id(item)}, ${numbersOf(input)} FROM ${source.from()}`,
@@ -257,6 +258,7 @@ class Reader {
         throw explainReadError(error, source.file);
       }
       ends.push(Number((await database.rows("SELECT count(*) FROM source_rows"))[0][0]));
+      this.#progress({ type: "end", task });
     }
     const users = await this.#codeTexts("u", "user_ids");
     const items = await this.#codeTexts("i", "item_ids");
