@@ -65,7 +65,8 @@ export async function readItems(itemFile: ItemFile, signal?: AbortSignal): Promi
       const expressions = [id, ...chosen].map((column) => `CAST(${source.expression(column)} AS VARCHAR)`);
       const byId = new Map<string, (string | null)[]>();
       try {
-        for await (const chunk of database.chunks(`SELECT ${expressions.join(", ")} FROM ${source.from()}`)) {
+        const sql = `SELECT ${expressions.join(", ")} FROM ${await source.from()}`;
+        for await (const chunk of database.chunks(sql)) {
           const columns = expressions.map((_, place) => chunk.texts(place));
           for (let row = 0; row < chunk.rows; row++) {
             const key = columns[0].getItem(row);

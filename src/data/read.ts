@@ -1,11 +1,12 @@
 // Files in: CSV, TSV, "::" and "|" files, Parquet, JSON lines, gzipped or not, read by DuckDB in bounded memory and
-// streamed into typed arrays, in the order of their rows. Ids that are all plain integers take the fast path; others are
-// coded by DuckDB in a table on disk, so that text never becomes a JavaScript string per row.
+// streamed into typed arrays, in the order of their rows. Text in its plainest form is read without DuckDB (plain-rows.ts);
+// ids that are text are coded by DuckDB in a table on disk, so that they never become a JavaScript string per row.
 
-import { UserError } from "../core/errors.js";
+import { throwIfAborted, UserError } from "../core/errors.js";
 import { type ProgressListener, silent } from "../core/progress.js";
 import { type Database, identifier, literal, withDatabase } from "./database.js";
 import { codeIntegers, GrowingColumn, type Interactions } from "./interactions.js";
+import { type PlainColumn, PlainRows } from "./plain-rows.js";
 import {
   explainReadError,
   type FileOptions,
@@ -118,8 +119,7 @@ export async function readInteractions(
       const inputs: Input[] = [];
       for (const file of files) inputs.push(await openInput(file, database, columns, minRating, signal));
       const reader = new Reader(database, sameColumns(inputs), minRating, progress);
-      const quick = inputs.every(looksNumeric) ? await reader.integers() : undefined;
-      return quick ?? (await reader.texts());
+      return (await reader.plain(signal)) ?? (await reader.integers()) ?? (await reader.texts());
     },
     { signal, tables: "file" },
   );
@@ -175,15 +175,7 @@ function sameColumns(inputs: readonly Input[]): Input[] {
   }));
 }
 
-function looksNumeric({ source, user, item }: Input): boolean {
-  const fits = (column: string) =>
-    source.format === "parquet"
-      ? /^U?(TINY|SMALL|BIG)?INT(EGER)?$/.test(source.typeOf(column))
-      : source
-          .sample(column)
-          .every((id) => plainInteger.test(id) && Number(id) >= 0 && Number(id) <= 0xffffffff);
-  return fits(user) && fits(item);
-}
+type Rows = Pick<Interactions, "userOf" | "itemOf" | "ratingOf" | "timeOf">;
 
 class Reader {
   readonly #database: Database;
@@ -203,40 +195,59 @@ class Reader {
     this.#progress = progress;
   }
 
-  /** Both ids as they are; undefined where one of them turns out to be no plain integer. */
+  /** Plain rows of text, read without DuckDB; undefined where a file is anything else. */
+  async plain(signal: AbortSignal | undefined): Promise<Interactions | undefined> {
+    const rows = new PlainRows(this.#minRating);
+    for (const input of this.#inputs) {
+      const { text, columns, file } = input.source;
+      if (text === undefined) return undefined;
+      const roles = columns.map((name) => plainColumn(name, input));
+      const task = `reading ${file}`;
+      let told = 0;
+      this.#progress({ type: "start", task, unit: "rows" });
+      try {
+        const advance = (done: number) => {
+          throwIfAborted(signal);
+          if (done - told < 1 << 19) return;
+          told = done;
+          this.#progress({ type: "advance", task, done });
+        };
+        const { delimiter, header } = text;
+        if (!(await rows.read(text.bytes(), roles, delimiter, header, advance))) return undefined;
+      } finally {
+        this.#progress({ type: "end", task });
+      }
+    }
+    const { userOf, itemOf, ratingOf, timeOf } = rows.take();
+    return this.#coded({ userOf, itemOf, ratingOf, timeOf }, rows.seen);
+  }
+
+  /** Ids that are integers in the files' own types (Parquet); undefined where they are not, or do not fit 32 bits. */
   async integers(): Promise<Interactions | undefined> {
+    const isInteger = ({ source }: Input, column: string) =>
+      /^U?(TINY|SMALL|BIG)?INT(EGER)?$/.test(source.typeOf(column));
+    if (!this.#inputs.every((input) => isInteger(input, input.user) && isInteger(input, input.item)))
+      return undefined;
     const collector = new Collector(this.#minRating);
     for (const input of this.#inputs) {
       const { source, user, item } = input;
-      const id = (column: string) => {
-        const text = source.expression(column);
-        const whole = `TRY_CAST(${text} AS UINTEGER)`;
-        // "007", " 7" and "7.0" are text: they would not come back as they stood.
-        const plain =
-          source.format === "parquet"
-            ? whole
-            : `CASE WHEN CAST(${whole} AS VARCHAR) = ${text} THEN ${whole} END`;
-        return plain;
-      };
-      const numeric = numericColumns(input);
-      const sql = `SELECT ${id(user)}, ${id(item)}, ${numbersOf(input, numeric)} FROM ${source.from(numeric)}`;
-      const problem = await this.#collect(sql, input, collector).catch((error: unknown) => {
-        // A column that only looked numeric: the slow path reads it as text, and says what is wrong where it is wrong.
-        const cause = error instanceof UserError ? error.cause : error;
-        if (cause instanceof Error && cause.message.startsWith("Conversion Error")) return "id" as const;
-        throw error;
-      });
-      if (problem === "id") return undefined;
+      const id = (column: string) => `TRY_CAST(${source.expression(column)} AS UINTEGER)`;
+      const sql = `SELECT ${id(user)}, ${id(item)}, ${numbersOf(input)} FROM ${await source.from()}`;
+      if ((await this.#collect(sql, input, collector)) === "id") return undefined;
     }
-    this.#refuseEmpty(collector);
-    const rows = collector.take();
+    return this.#coded(collector.take(), collector.seen);
+  }
+
+  /** Rows whose ids are integers, coded. */
+  #coded(rows: Rows, seen: number): Interactions {
+    this.#refuseEmpty(seen, rows.userOf.length);
     const users = codeIntegers(rows.userOf);
     const items = codeIntegers(rows.itemOf);
     return {
       users: new Vocabulary(Array.from(users, String)),
       items: new Vocabulary(Array.from(items, String)),
       ...this.#present(rows),
-      sourceRows: collector.seen,
+      sourceRows: seen,
     };
   }
 
@@ -252,7 +263,7 @@ class Reader {
       this.#progress({ type: "start", task });
       try {
         await database.run(
-          `INSERT INTO source_rows SELECT ${id(user)}, ${id(item)}, ${numbersOf(input)} FROM ${source.from()}`,
+          `INSERT INTO source_rows SELECT ${id(user)}, ${id(item)}, ${numbersOf(input)} FROM ${await source.from()}`,
         );
       } catch (error) {
         throw explainReadError(error, source.file);
@@ -273,7 +284,7 @@ class Reader {
       );
       if (problem === "id") throw await this.#missingId(input, collector.seenInFile - 1);
     }
-    this.#refuseEmpty(collector);
+    this.#refuseEmpty(collector.seen, collector.kept);
     return { users, items, ...this.#present(collector.take()), sourceRows: collector.seen };
   }
 
@@ -352,23 +363,23 @@ class Reader {
 
   async #valueAt(source: TableSource, column: string, row: number): Promise<string | null> {
     const [found] = await this.#database.rows(
-      `SELECT CAST(${source.expression(column)} AS VARCHAR) FROM ${source.from()} LIMIT 1 OFFSET ${row}`,
+      `SELECT CAST(${source.expression(column)} AS VARCHAR) FROM ${await source.from()} LIMIT 1 OFFSET ${row}`,
     );
     return found?.[0] == null ? null : String(found[0]);
   }
 
-  #refuseEmpty(collector: Collector): void {
+  #refuseEmpty(seen: number, kept: number): void {
     const place = this.#inputs.map(({ source }) => source.file).join(", ");
-    if (collector.seen === 0) throw new UserError({ place, problem: "the file has no rows" });
-    if (collector.kept === 0)
+    if (seen === 0) throw new UserError({ place, problem: "the file has no rows" });
+    if (kept === 0)
       throw new UserError({
         place,
-        problem: `none of the ${collector.seen} rows has a rating of at least ${this.#minRating}`,
+        problem: `none of the ${seen} rows has a rating of at least ${this.#minRating}`,
         remedy: "Lower --min-rating",
       });
   }
 
-  #present({ userOf, itemOf, ratingOf, timeOf }: ReturnType<Collector["take"]>) {
+  #present({ userOf, itemOf, ratingOf, timeOf }: Rows) {
     const [{ rating, time }] = this.#inputs;
     return {
       userOf,
@@ -379,20 +390,16 @@ class Reader {
   }
 }
 
-/** The columns of a text file that are read as numbers at once, because their first values are numbers. */
-function numericColumns({ source, rating, time }: Input): Record<string, string> {
-  if (source.format !== "text") return {};
-  const isNumeric = (column: string | undefined): column is string =>
-    column !== undefined &&
-    source.sample(column).every((text) => text.trim() !== "" && Number.isFinite(Number(text)));
-  return Object.fromEntries([rating, time].filter(isNumeric).map((column) => [column, "DOUBLE"]));
+/** The rating and the time as SQL expressions of type DOUBLE; null = missing or unreadable. */
+function numbersOf({ source, rating, time }: Input): string {
+  const value = rating === undefined ? "0::DOUBLE" : `TRY_CAST(${source.expression(rating)} AS DOUBLE)`;
+  return `${value}, ${time === undefined ? "0::DOUBLE" : timeOf(source, time)}`;
 }
 
-/** The rating and the time as SQL expressions of type DOUBLE; null = missing or unreadable. */
-function numbersOf({ source, rating, time }: Input, numeric: Readonly<Record<string, string>> = {}): string {
-  const value = rating === undefined ? "0::DOUBLE" : `TRY_CAST(${source.expression(rating)} AS DOUBLE)`;
-  if (time === undefined) return `${value}, 0::DOUBLE`;
-  return `${value}, ${time in numeric ? source.expression(time) : timeOf(source, time)}`;
+function plainColumn(name: string, { user, item, rating, time }: Input): PlainColumn {
+  if (name === user) return "user";
+  if (name === item) return "item";
+  return name === rating ? "rating" : name === time ? "time" : "skip";
 }
 
 function timeOf(source: TableSource, column: string): string {

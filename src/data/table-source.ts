@@ -32,12 +32,21 @@ export interface TableSource {
   typeOf(column: string): string;
   /** The column as an SQL expression over `from`. */
   expression(column: string): string;
-  /** What stands behind FROM; `types` has the columns of a text file that are to be read as something else than text. */
-  from(types?: Readonly<Record<string, string>>): string;
+  /** What stands behind FROM. Throws UserError where the file's bytes turn out to be damaged. */
+  from(): Promise<string>;
+  /** How the lines of a text file look; absent for other formats. */
+  readonly text?: TextLook;
   /** "file:line" of the row with this number, from 0 (a line number counts lines, so a quoted line break before it shifts it). */
   place(row: number): string;
   /** A few values of a column, from the beginning of the file. */
   sample(column: string): readonly string[];
+}
+
+export interface TextLook {
+  readonly delimiter: string;
+  readonly header: boolean;
+  /** The bytes of the file, unzipped. Throws UserError where the gzip data is damaged. */
+  bytes(): AsyncGenerator<Buffer>;
 }
 
 /**
@@ -136,7 +145,7 @@ function formatOf(file: string, head: Head): TableSource["format"] {
 }
 
 async function parquetSource(file: string, database: Database): Promise<TableSource> {
-  const from = `read_parquet(${literal(file)})`;
+  const from = `read_parquet(${fileLiteral(file)}, hive_partitioning = false)`;
   let described: unknown[][];
   try {
     described = await database.rows(`SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM ${from})`);
@@ -151,7 +160,7 @@ async function parquetSource(file: string, database: Database): Promise<TableSou
     named: true,
     typeOf: (column) => types.get(column) ?? "VARCHAR",
     expression: (column) => `"${column.replaceAll('"', '""')}"`,
-    from: () => from,
+    from: async () => from,
     place: (row) => `${file}, row ${row + 1}`,
     sample: () => [],
   };
@@ -186,22 +195,22 @@ function jsonSource(file: string, head: Head): TableSource {
     named: true,
     typeOf: () => "VARCHAR",
     expression: (column) => `"${column.replaceAll('"', '""')}"`,
-    from: () => `read_json(${literal(file)}, format = 'newline_delimited', columns = {${declared}})`,
+    from: async () =>
+      `read_json(${fileLiteral(file)}, format = 'newline_delimited', columns = {${declared}})`,
     place: (row) => `${file}:${row + 1}`,
     sample: (column) => records.flatMap((record) => (column in record ? [String(record[column])] : [])),
   };
 }
 
-async function textSource(
+function textSource(
   file: string,
   head: Head,
   options: FileOptions,
   knownNames: ReadonlySet<string>,
   positions: readonly string[],
   signal: AbortSignal | undefined,
-): Promise<TableSource> {
-  const encoding = options.encoding ?? ((await isUtf8File(file, head, signal)) ? "utf-8" : "latin-1");
-  const lines = completeLines(head, encoding === "utf-8" ? "utf8" : "latin1");
+): TableSource {
+  const lines = completeLines(head, options.encoding === "latin-1" || !isUtf8Head(head) ? "latin1" : "utf8");
   const firstLine = lines.find((line) => line.trim() !== "");
   if (firstLine === undefined) throw new UserError({ place: file, problem: "the file has no rows" });
   const delimiter = options.delimiter ?? delimiterOf(file, firstLine);
@@ -221,8 +230,7 @@ async function textSource(
       problem: `the line has ${fields.length} columns`,
       expected: `${options.columns.length} (${options.columns.join(", ")})`,
     });
-  const declare = (types: Readonly<Record<string, string>>) =>
-    names.map((name, place) => `'c${place}': '${types[name] ?? "VARCHAR"}'`).join(", ");
+  const declared = names.map((_, place) => `'c${place}': 'VARCHAR'`).join(", ");
   const quote = quoted ? literal('"') : "''";
   const sampled = lines
     .slice(header ? 1 : 0, 100)
@@ -235,10 +243,15 @@ async function textSource(
     named: header || options.columns !== undefined,
     typeOf: () => "VARCHAR",
     expression: (column) => `c${names.indexOf(column)}`,
-    from: (types = {}) =>
-      `read_csv(${literal(file)}, auto_detect = false, header = ${header}, delim = ${literal(delimiter)}, ` +
-      `quote = ${quote}, escape = ${quote}, compression = '${head.gzipped ? "gzip" : "none"}', ` +
-      `encoding = '${encoding}', columns = {${declare(types)}})`,
+    from: async () => {
+      const encoding = options.encoding ?? ((await isUtf8File(file, head, signal)) ? "utf-8" : "latin-1");
+      return (
+        `read_csv(${fileLiteral(file)}, auto_detect = false, header = ${header}, delim = ${literal(delimiter)}, ` +
+        `quote = ${quote}, escape = ${quote}, compression = '${head.gzipped ? "gzip" : "none"}', ` +
+        `encoding = '${encoding}', columns = {${declared}})`
+      );
+    },
+    text: { delimiter, header, bytes: () => bytesOf(file, head, signal) },
     place: (row) => `${file}:${row + 1 + (header ? 1 : 0)}`,
     sample: (column) => sampled.flatMap((row) => row[names.indexOf(column)] ?? []),
   };
@@ -287,29 +300,45 @@ function looksLikeHeader(fields: readonly string[], knownNames: ReadonlySet<stri
   return !fields.some((field) => /^\s*[-+]?\d+(\.\d+)?\s*$/.test(field));
 }
 
-/** Whether all of a file is UTF-8. (DuckDB must not find out by itself: an invalid byte takes its whole database down.) */
-async function isUtf8File(file: string, head: Head, signal: AbortSignal | undefined): Promise<boolean> {
-  if (head.whole) return isUtf8(head.bytes);
-  const raw = createReadStream(file, { highWaterMark: 1 << 22 });
+/** The bytes of a file, unzipped, piece by piece. */
+async function* bytesOf(file: string, head: Head, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+  if (head.whole) {
+    yield head.bytes;
+    return;
+  }
+  const raw = createReadStream(file, { highWaterMark: 1 << 20 });
   const stream = head.gzipped ? raw.pipe(createGunzip({ chunkSize: 1 << 20 })) : raw;
   raw.on("error", (error) => stream.destroy(error));
-  let rest = Buffer.alloc(0);
   try {
     for await (const piece of stream) {
       throwIfAborted(signal);
-      const bytes = rest.length > 0 ? Buffer.concat([rest, piece as Buffer]) : (piece as Buffer);
-      const cut = lastWholeCharacter(bytes);
-      if (!isUtf8(bytes.subarray(0, cut))) return false;
-      rest = Buffer.from(bytes.subarray(cut));
+      yield piece as Buffer;
     }
   } catch (error) {
-    if (!head.gzipped || !(error instanceof Error) || !("code" in error)) throw error;
-    throw damagedGzip(file, error);
+    const ofZlib = error instanceof Error && "code" in error && String(error.code).startsWith("Z_");
+    throw ofZlib ? damagedGzip(file, error) : error;
   } finally {
     raw.destroy();
   }
+}
+
+/** Whether all of a file is UTF-8. (DuckDB must not find out by itself: an invalid byte takes its whole database down.) */
+async function isUtf8File(file: string, head: Head, signal: AbortSignal | undefined): Promise<boolean> {
+  let rest = Buffer.alloc(0);
+  for await (const piece of bytesOf(file, head, signal)) {
+    const bytes = rest.length > 0 ? Buffer.concat([rest, piece]) : piece;
+    const cut = lastWholeCharacter(bytes);
+    if (!isUtf8(bytes.subarray(0, cut))) return false;
+    rest = Buffer.from(bytes.subarray(cut));
+  }
   return isUtf8(rest);
 }
+
+const isUtf8Head = ({ bytes, whole }: Head): boolean =>
+  isUtf8(whole ? bytes : bytes.subarray(0, lastWholeCharacter(bytes)));
+
+/** A file's name for DuckDB, which would take brackets and stars for a pattern. */
+const fileLiteral = (file: string): string => literal(file.replace(/[[*?]/g, "[$&]"));
 
 /** Where the last character that may be cut off begins; the length where none is. */
 function lastWholeCharacter(bytes: Buffer): number {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -94,6 +94,15 @@ describe("reads", () => {
     const [first, second] = [file("a.csv", "user,item\n1,5\n"), file("b.tsv", "item\tuser\n6\t1\n5\t0\n")];
     expect(await read([first, second])).toEqual(["1 5", "1 6", "0 5"]);
     expect(await read([second, first])).toEqual(["1 6", "0 5", "1 5"]);
+  });
+
+  it("files whose names look like patterns or partitions", async () => {
+    mkdirSync(join(home, "year=2020"));
+    for (const name of ["a[1].csv", "what?.csv", "s*r.csv", "it's.csv", "year=2020/x.csv"]) {
+      expect(await read(file(name, csv))).toEqual(expected);
+      // Quoted, so that DuckDB reads it.
+      expect(await read(file(name, csv.replace("10,3", '"10",3')))).toEqual(expected);
+    }
   });
 
   it("dates as seconds since 1970", async () => {

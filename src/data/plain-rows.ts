@@ -1,0 +1,162 @@
+// The shape in which nearly every large file of ratings comes: text, one row a line, nothing quoted, ids that are plain
+// integers, numbers in plain decimal notation. Such rows are read byte by byte, straight into typed arrays, several times
+// faster than a general reader can. At the first byte that is anything else the reader gives up, and DuckDB reads the file
+// from its beginning: it is the one that judges what is right. (docs/decisions/reading-plain-rows.md)
+
+import type { Buffer } from "node:buffer";
+import { GrowingColumn } from "./interactions.js";
+
+/** What the columns of a line are, in their order. */
+export type PlainColumn = "user" | "item" | "rating" | "time" | "skip";
+
+const newline = 10;
+const carriageReturn = 13;
+const quote = 34;
+const minus = 45;
+const point = 46;
+const zero = 48;
+const nine = 57;
+const largestId = 0xffffffff;
+
+/** Collects the rows of one file after another; a row with a rating below `minRating` is only counted. */
+export class PlainRows {
+  /** Rows seen so far, in all files. */
+  seen = 0;
+  readonly #minRating: number;
+  readonly #userOf = new GrowingColumn((length) => new Uint32Array(length));
+  readonly #itemOf = new GrowingColumn((length) => new Uint32Array(length));
+  readonly #ratingOf = new GrowingColumn((length) => new Float32Array(length));
+  readonly #timeOf = new GrowingColumn((length) => new Float64Array(length));
+
+  constructor(minRating: number | undefined) {
+    this.#minRating = minRating ?? Number.NEGATIVE_INFINITY;
+  }
+
+  /** The rows kept; columns that no file has are empty. */
+  take() {
+    return {
+      userOf: this.#userOf.take(),
+      itemOf: this.#itemOf.take(),
+      ratingOf: this.#ratingOf.take(),
+      timeOf: this.#timeOf.take(),
+    };
+  }
+
+  /** Reads one file's bytes; false where they are not plain. `advance` hears of the rows of this file now and then. */
+  async read(
+    pieces: AsyncIterable<Buffer>,
+    columns: readonly PlainColumn[],
+    delimiter: string,
+    header: boolean,
+    advance: (rows: number) => void,
+  ): Promise<boolean> {
+    const before = this.seen;
+    let rest: Uint8Array = new Uint8Array(0);
+    let headerLeft = header;
+    for await (const piece of pieces) {
+      const bytes = rest.length > 0 ? joined(rest, piece) : piece;
+      let start = 0;
+      const end = bytes.lastIndexOf(newline) + 1;
+      if (headerLeft && end > 0) {
+        start = bytes.indexOf(newline) + 1;
+        headerLeft = false;
+      }
+      if (end > start && !this.#take(bytes, start, end, columns, delimiter)) return false;
+      // A line that does not end is no row of ratings; and the bytes of the piece may be used again.
+      rest = bytes.slice(end);
+      if (rest.length > 1 << 20) return false;
+      advance(this.seen - before);
+    }
+    if (rest.length === 0) return true;
+    // The last line may lack its line break; the header's may lack it too, and then there are no rows.
+    if (headerLeft) return true;
+    const line = joined(rest, Uint8Array.of(newline));
+    return this.#take(line, 0, line.length, columns, delimiter);
+  }
+
+  /** Takes the lines in bytes [start, end), which end with a line break; false where one is not plain. */
+  #take(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    columns: readonly PlainColumn[],
+    delimiter: string,
+  ): boolean {
+    const first = delimiter.charCodeAt(0);
+    const width = delimiter.length;
+    const second = width === 2 ? delimiter.charCodeAt(1) : first;
+    const last = columns.length - 1;
+    const rated = columns.includes("rating");
+    const timed = columns.includes("time");
+    let user = 0;
+    let item = 0;
+    let rating = 0;
+    let time = 0;
+    let place = start;
+    while (place < end) {
+      for (let column = 0; column <= last; column++) {
+        const role = columns[column];
+        if (role === "user" || role === "item") {
+          const from = place;
+          let id = 0;
+          for (let byte = bytes[place]; byte >= zero && byte <= nine; byte = bytes[++place])
+            id = id * 10 + (byte - zero);
+          const digits = place - from;
+          if (digits === 0 || digits > 10 || id > largestId || (digits > 1 && bytes[from] === zero))
+            return false;
+          if (role === "user") user = id;
+          else item = id;
+        } else if (role === "skip") {
+          for (let byte = bytes[place]; byte !== first && byte !== newline; byte = bytes[++place])
+            if (byte === quote) return false;
+          // A carriage return at the end of the line belongs to the line break.
+          if (bytes[place] === newline && place > start && bytes[place - 1] === carriageReturn) place--;
+        } else {
+          const negative = bytes[place] === minus;
+          if (negative) place++;
+          let digits = 0;
+          let number = 0;
+          let scale = 1;
+          for (let byte = bytes[place]; byte >= zero && byte <= nine; byte = bytes[++place], digits++)
+            number = number * 10 + (byte - zero);
+          if (digits === 0) return false;
+          if (bytes[place] === point) {
+            place++;
+            const whole = digits;
+            for (let byte = bytes[place]; byte >= zero && byte <= nine; byte = bytes[++place], digits++) {
+              number = number * 10 + (byte - zero);
+              scale *= 10;
+            }
+            if (digits === whole) return false;
+          }
+          // Up to 15 digits both are exact, and so the quotient is the nearest float64, as any reader's.
+          if (digits > 15) return false;
+          const value = negative ? -number / scale : number / scale;
+          if (role === "rating") rating = value;
+          else time = value;
+        }
+        if (column < last) {
+          if (bytes[place] !== first || (width === 2 && bytes[place + 1] !== second)) return false;
+          place += width;
+        }
+      }
+      if (bytes[place] === carriageReturn) place++;
+      if (bytes[place] !== newline) return false;
+      place++;
+      this.seen++;
+      if (rated && !(rating >= this.#minRating)) continue;
+      this.#userOf.push(user);
+      this.#itemOf.push(item);
+      if (rated) this.#ratingOf.push(rating);
+      if (timed) this.#timeOf.push(time);
+    }
+    return true;
+  }
+}
+
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const both = new Uint8Array(first.length + second.length);
+  both.set(first);
+  both.set(second, first.length);
+  return both;
+}
