@@ -31,10 +31,12 @@ for (const [name, number] of [
   ["SIGTERM", 15],
 ] as const)
   process.on(name, () => {
-    // The second one does not wait for anything to end well.
-    if (stoppedBy) process.exit(128 + number);
+    // The second one does not wait for anything to end well; only the cursor, hidden beside a bar, is shown again.
+    if (stoppedBy) {
+      if (process.stderr.isTTY) process.stderr.write("\u001b[?25h");
+      process.exit(128 + number);
+    }
     stoppedBy = name;
-    process.stderr.write(name === "SIGINT" ? "\nstopping; Ctrl-C again to stop at once\n" : "stopping\n");
     stop.abort();
   });
 // `foldin models | head -1`: whoever read our output has enough.

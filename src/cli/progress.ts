@@ -3,7 +3,7 @@
 
 import cliProgress from "cli-progress";
 import type { ProgressEvent, ProgressListener } from "../core/progress.js";
-import { clip, count, duration, number } from "./table.js";
+import { clip, count, displayWidth, duration, number } from "./table.js";
 
 export interface ProgressDisplay {
   readonly listener: ProgressListener;
@@ -26,12 +26,14 @@ interface Task {
 }
 
 const BAR_CELLS = 24;
+const SHORTEST_BAR = 8;
 
 export function createProgress(
   stream: NodeJS.WriteStream,
   now: () => number = () => performance.now() / 1000,
 ): ProgressDisplay {
   const terminal = stream.isTTY === true;
+  const columns = () => (stream.columns ?? 80) - 1;
   let task: Task | undefined;
   let bar: cliProgress.SingleBar | undefined;
 
@@ -45,7 +47,7 @@ export function createProgress(
       linewrap: false,
       fps: 10,
       gracefulExit: false,
-      format: () => clip(task ? barLine(task, now()) : "", (stream.columns ?? 80) - 1),
+      format: () => clip(task ? barLine(task, now(), columns()) : "", columns()),
     });
     bar.start(task.total ?? 1, 0);
   };
@@ -124,8 +126,13 @@ export function createProgress(
   };
 }
 
-function valuesText(task: Task): string {
-  return Object.entries(task.values)
+/** The values worth most of all first: what is minimised, its weight, what selects; `dropped` of the others' end are left out. */
+function valuesText(task: Task, dropped = 0): string {
+  const order = (name: string) =>
+    name === "loss" ? 0 : name === "beta" ? 1 : name.startsWith("validation") ? 2 : 3;
+  const values = Object.entries(task.values).sort(([a], [b]) => order(a) - order(b));
+  return values
+    .slice(0, Math.max(0, values.length - dropped))
     .map(([name, value]) => `${name.replace("validation ", "")} ${number(value)}`)
     .join("  ");
 }
@@ -147,17 +154,26 @@ function join(parts: readonly string[]): string {
   return parts.filter((part) => part !== "").join("  ");
 }
 
-function barLine(task: Task, time: number): string {
-  if (task.total === undefined)
+/** One line of at most `cells` cells: the bar takes what the words leave, and the last values go where they leave nothing. */
+function barLine(task: Task, time: number, cells: number): string {
+  const { name, total } = task;
+  if (total === undefined)
     return join([
-      task.name,
+      name,
       task.done > 0 ? doneText(task) : "",
       duration(time - task.startedAt),
       valuesText(task),
     ]);
-  const filled = Math.round((BAR_CELLS * Math.min(task.done, task.total)) / Math.max(1, task.total));
-  const cells = "█".repeat(filled) + "░".repeat(BAR_CELLS - filled);
-  return join([task.name, cells, doneText(task), valuesText(task), leftText(task, time)]);
+  const share = Math.min(task.done / Math.max(1, total), 1);
+  for (let dropped = 0; ; dropped++) {
+    const values = valuesText(task, dropped);
+    const words = [doneText(task), values, leftText(task, time)];
+    const room = Math.min(BAR_CELLS, cells - displayWidth(join([name, ...words])) - 2);
+    if (room >= SHORTEST_BAR || values === "") {
+      const filled = Math.round(Math.max(0, room) * share);
+      return join([name, "█".repeat(filled) + "░".repeat(Math.max(0, room - filled)), ...words]);
+    }
+  }
 }
 
 function plainLine(task: Task, time: number): string {

@@ -19,6 +19,9 @@ export async function run(
   signal: AbortSignal,
 ): Promise<number> {
   const context = createContext(stdout, stderr, signal);
+  signal.addEventListener("abort", () => context.say("stopping; Ctrl-C again to stop at once"), {
+    once: true,
+  });
   try {
     await program(commands, context, { stdout, stderr }).parseAsync(args, { from: "user" });
     return 0;

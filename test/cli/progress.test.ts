@@ -1,6 +1,7 @@
 import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { createProgress } from "../../src/cli/progress.js";
+import { displayWidth } from "../../src/cli/table.js";
 import type { ProgressEvent } from "../../src/core/progress.js";
 
 /** A display on a stream that keeps what it gets, with a clock that we set. */
@@ -12,7 +13,10 @@ function display({ terminal }: { terminal: boolean }) {
     text += String(chunk);
   });
   const progress = createProgress(stream as unknown as NodeJS.WriteStream, () => clock.now);
-  return { clock, progress, text: () => text };
+  const resize = (columns: number) => {
+    stream.columns = columns;
+  };
+  return { clock, progress, resize, text: () => text };
 }
 
 const start: ProgressEvent = { type: "start", task: "training", total: 100, unit: "epochs" };
@@ -89,5 +93,30 @@ describe("progress on a terminal", () => {
     expect(text()).toContain("████████████░░░░░░░░░░░░");
     expect(text()).toMatch(/resumed from epoch 12\n/);
     expect(text()).toMatch(/training: 100\/100 epochs {2}loss 340 {2}ndcg@100 0.4 {2}took 4.0 s\n$/);
+  });
+
+  it("keeps the time left in sight on a narrow terminal: the bar shrinks, then the last values go", () => {
+    const { clock, progress, text, resize } = display({ terminal: true });
+    const values = { loss: 350.25, kl: 29.31, beta: 0.1234, "validation ndcg@100": 0.4321 };
+    const lastLine = () =>
+      text()
+        .split(/\u001b\[1G|\n/)
+        .at(-1)
+        ?.split("\u001b")[0] ?? "";
+    progress.listener(start);
+    clock.now = 1;
+    progress.listener({ type: "advance", task: "training", done: 1, values });
+    clock.now = 50;
+    for (let columns = 140; columns >= 30; columns--) {
+      resize(columns);
+      progress.listener({ type: "advance", task: "training", done: 50, values });
+      progress.listener({ type: "note", text: "redraw" });
+      expect(displayWidth(lastLine()), lastLine()).toBeLessThan(columns);
+      if (columns >= 45) expect(lastLine()).toMatch(/^training {2}█+░+ {2}50\/100 epochs {2}.*50 s left$/);
+      if (columns >= 57) expect(lastLine()).toContain("loss 350.3");
+      if (columns >= 87) expect(lastLine()).toContain("loss 350.3  beta 0.1234  ndcg@100 0.4321");
+      expect(lastLine().includes("kl")).toBe(columns >= 97);
+    }
+    progress.close();
   });
 });

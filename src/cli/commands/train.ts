@@ -1,5 +1,6 @@
 // foldin train <dataset>: trains a model into a run folder, judges it on the held-out users, and writes the report.
 
+import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
@@ -94,6 +95,10 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
     checkpointSeconds: flags.checkpointSeconds,
     progress: context.progress,
     signal: context.signal,
+  }).catch((error: unknown) => {
+    if (context.signal.aborted && existsSync(join(out, "checkpoint")))
+      context.say(`to go on: foldin train ${datasetPath} --out ${out} --resume`);
+    throw error;
   });
   const seconds = (performance.now() - started) / 1000;
   try {
