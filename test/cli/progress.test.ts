@@ -100,7 +100,8 @@ describe("progress on a terminal", () => {
     const values = { loss: 350.25, kl: 29.31, beta: 0.1234, "validation ndcg@100": 0.4321 };
     const lastLine = () =>
       text()
-        .split(/\u001b\[1G|\n/)
+        .split("\n")
+        .flatMap((line) => line.split("\u001b[1G"))
         .at(-1)
         ?.split("\u001b")[0] ?? "";
     progress.listener(start);
