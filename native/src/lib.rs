@@ -10,7 +10,7 @@ mod queue;
 mod simd;
 mod sparse;
 
-use kernels::{adam, elementwise, gaussian, matmul, multinomial, reductions, sparse_row_sum, top_k};
+use kernels::{adam, bernoulli, elementwise, gaussian, matmul, multinomial, reductions, sparse_row_sum, top_k};
 use matrix::Matrix;
 use memory::Memory;
 use napi::bindgen_prelude::*;
@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 /// Raised with every change of what JavaScript calls: native.ts refuses an addon of another number.
 #[napi]
-pub const CONTRACT: u32 = 1;
+pub const CONTRACT: u32 = 2;
 
 #[napi]
 pub fn instruction_set() -> &'static str {
@@ -316,6 +316,18 @@ impl NativeEngine {
     }
 
     #[napi]
+    pub fn relu(&self, out: Tensor, a: Tensor) -> Result<()> {
+        let (out, a) = (self.matrix(out)?, self.matrix(a)?);
+        self.kernel("relu", move || elementwise::relu(out, a))
+    }
+
+    #[napi]
+    pub fn relu_gradient(&self, out: Tensor, y: Tensor, g: Tensor) -> Result<()> {
+        let (out, y, g) = (self.matrix(out)?, self.matrix(y)?, self.matrix(g)?);
+        self.kernel("reluGradient", move || elementwise::relu_gradient(out, y, g))
+    }
+
+    #[napi]
     pub fn dropout(&self, out: Tensor, a: Tensor, dropout: Dropout) -> Result<()> {
         let (out, a) = (self.matrix(out)?, self.matrix(a)?);
         self.kernel("dropout", move || elementwise::dropout(out, a, dropout.into()))
@@ -440,6 +452,21 @@ impl NativeEngine {
         self.kernel("multinomialLossGradient", move || {
             multinomial::multinomial_loss_gradient(logits, &target, statistics, g);
         })
+    }
+
+    // The Bernoulli output.
+
+    #[napi]
+    pub fn bernoulli_loss(&self, loss: Tensor, logits: Tensor, bias: Tensor, target: u32) -> Result<()> {
+        let (loss, logits, bias) = (self.matrix(loss)?, self.matrix(logits)?, self.matrix(bias)?);
+        let target = self.batch(target)?;
+        self.kernel("bernoulliLoss", move || bernoulli::bernoulli_loss(loss, logits, bias, &target))
+    }
+
+    #[napi]
+    pub fn bernoulli_loss_gradient(&self, logits: Tensor, target: u32, g: Tensor) -> Result<()> {
+        let (logits, target, g) = (self.matrix(logits)?, self.batch(target)?, self.matrix(g)?);
+        self.kernel("bernoulliLossGradient", move || bernoulli::bernoulli_loss_gradient(logits, &target, g))
     }
 
     // Optimisers.

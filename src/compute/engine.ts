@@ -114,6 +114,10 @@ export interface Engine {
   tanh(out: Tensor, a: Tensor): void;
   /** out += g * (1 - y^2) with y = tanh(a) */
   tanhGradient(out: Tensor, y: Tensor, g: Tensor): void;
+  /** out = max(a, 0); out may be a */
+  relu(out: Tensor, a: Tensor): void;
+  /** out += g where y > 0, with y = relu(a) */
+  reluGradient(out: Tensor, y: Tensor, g: Tensor): void;
   /** out = a with entries dropped; out may be a. Its gradient is the same kernel with the same key. */
   dropout(out: Tensor, a: Tensor, dropout: Dropout): void;
   /** out[r, k] = a[rows[r], k] */
@@ -156,6 +160,12 @@ export interface Engine {
   multinomialLoss(loss: Tensor, logits: Tensor, bias: Tensor, target: SparseTensor, statistics: Tensor): void;
   /** logits = d loss / d logits scaled by g [rows, 1]: g_r * (n_r softmax - x), n_r = sum of x_r; once per multinomialLoss. */
   multinomialLossGradient(logits: Tensor, target: SparseTensor, statistics: Tensor, g: Tensor): void;
+
+  // The Bernoulli output. logits [rows, items] are overwritten likewise.
+  /** loss[r, 0] = sum over i of max(l, 0) - l x_ri + log(1 + e^-|l|) with l = logits[r, i] + bias[i]: -log p(x_r), no overflow. */
+  bernoulliLoss(loss: Tensor, logits: Tensor, bias: Tensor, target: SparseTensor): void;
+  /** logits = d loss / d logits scaled by g [rows, 1]: g_r * (sigmoid(l) - x); once per bernoulliLoss. */
+  bernoulliLossGradient(logits: Tensor, target: SparseTensor, g: Tensor): void;
 
   // Optimisers.
   /** m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, value -= lr * mhat / (sqrt(vhat) + epsilon), over ALL elements: rows without a gradient move by their momentum (dense Adam). */

@@ -153,6 +153,15 @@ export const shapes = {
     is("multinomialLossGradient", "statistics", statistics, logits.rows, 2);
     is("multinomialLossGradient", "g", g, logits.rows, 1);
   },
+  bernoulliLoss(loss: Tensor, logits: Tensor, bias: Tensor, target: SparseTensor): void {
+    is("bernoulliLoss", "loss", loss, logits.rows, 1);
+    is("bernoulliLoss", "bias", bias, 1, logits.columns);
+    is("bernoulliLoss", "target", target, logits.rows, logits.columns);
+  },
+  bernoulliLossGradient(logits: Tensor, target: SparseTensor, g: Tensor): void {
+    is("bernoulliLossGradient", "target", target, logits.rows, logits.columns);
+    is("bernoulliLossGradient", "g", g, logits.rows, 1);
+  },
   adam(value: Tensor, m: Tensor, v: Tensor, gradient: GradientTensor, step: AdamStep): void {
     same("adam", { value, m, v });
     switch (gradient.kind) {

@@ -3,11 +3,13 @@ import { describe, expect, it } from "vitest";
 import { ReferenceEngine } from "../../src/compute/engines/reference.js";
 import { mean, sum, sumOfSquares } from "../../src/compute/objective.js";
 import { add, addScaled, scale } from "../../src/compute/ops/arithmetic.js";
+import { bernoulliOutputLoss } from "../../src/compute/ops/bernoulli-output.js";
 import { columns } from "../../src/compute/ops/columns.js";
 import { dropout } from "../../src/compute/ops/dropout.js";
 import { gaussianKl, gaussianSample } from "../../src/compute/ops/gaussian.js";
 import { linear } from "../../src/compute/ops/linear.js";
 import { multinomialOutputLoss } from "../../src/compute/ops/multinomial-output.js";
+import { relu } from "../../src/compute/ops/relu.js";
 import { sparseLinear } from "../../src/compute/ops/sparse-linear.js";
 import { tanh } from "../../src/compute/ops/tanh.js";
 import { Parameter } from "../../src/compute/parameter.js";
@@ -101,6 +103,27 @@ const cases: Record<string, (draw: Draw) => Case> = {
         const kl = gaussianKl(tape, mu, logVariance);
         return weigh(tape, gaussianSample(tape, mu, logVariance, key), w).plus(mean(kl).times(0.2));
       },
+    };
+  },
+  "relu, of numbers away from its corner": ({ bench, rows, wide }) => {
+    const x = bench.matrix(rows, wide);
+    x.data.forEach((value, i) => {
+      if (Math.abs(value) < 1e-3) x.data[i] = 1;
+    });
+    return {
+      inputs: [x, bench.matrix(wide, 1)],
+      build: (tape, [x, w]) => weigh(tape, add(tape, relu(tape, x), tanh(tape, relu(tape, x))), w),
+    };
+  },
+  "bernoulli output": ({ bench, rows, wide, narrow }) => {
+    const target = bench.sparseMatrix(rows, wide);
+    return {
+      inputs: [bench.matrix(rows, narrow)],
+      parameters: [bench.matrix(wide, narrow), bench.matrix(1, wide)],
+      build: (tape, [hidden], [weight, bias]) =>
+        sum(
+          tanh(tape, scale(tape, bernoulliOutputLoss(tape, hidden, weight, bias, tape.sparse(target)), 0.02)),
+        ),
     };
   },
   "multinomial output": ({ bench, rows, wide, narrow }) => {

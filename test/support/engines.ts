@@ -416,6 +416,27 @@ export const kernelCases: readonly KernelCase[] = [
     true,
   ),
   elementwiseCase(
+    "relu",
+    1,
+    ({ engine }, out, [a]) => engine.relu(out, a),
+    (_, [a]) => Math.max(a, 0),
+    false,
+  ),
+  elementwiseCase(
+    "relu in place",
+    0,
+    ({ engine }, out) => engine.relu(out, out),
+    (out) => Math.max(out, 0),
+    true,
+  ),
+  elementwiseCase(
+    "reluGradient",
+    2,
+    ({ engine }, out, [y, g]) => engine.reluGradient(out, y, g),
+    (out, [y, g]) => out + (y > 0 ? g : 0),
+    true,
+  ),
+  elementwiseCase(
     "dropout",
     1,
     ({ engine }, out, [a], key) => engine.dropout(out, a, { rate: 0.3, key }),
@@ -616,6 +637,45 @@ export const kernelCases: readonly KernelCase[] = [
         for (let i = 0; i < columns; i++) n += at(x, r, i);
         return g.data[r] * (n * Math.exp(at(logSoftmax, r, c)) - at(x, r, c));
       });
+      return [
+        { what: "loss", actual: actualLoss, expected: expectedLoss.data },
+        { what: "gradient", actual: await bench.read(worked), expected: gradient.data },
+      ];
+    },
+  },
+  {
+    kernel: "bernoulliLoss and its gradient",
+    async run(bench) {
+      // Every fifth row is wider than a block of the sum.
+      const [rows, columns] = [bench.size(0, 20), bench.random.below(5) === 0 ? 1100 : bench.size()];
+      const logits = bench.matrix(rows, columns, [1, 30][bench.random.below(2)]);
+      const bias = bench.matrix(1, columns);
+      const target = bench.sparseMatrix(rows, columns);
+      const x = densify(target);
+      const g = bench.matrix(rows, 1);
+      const worked = bench.put(logits);
+      const loss = bench.rubbish(rows, 1);
+      const sparse = bench.sparse(target);
+      bench.engine.bernoulliLoss(loss, worked, bench.put(bias), sparse);
+      const actualLoss = await bench.read(loss);
+      bench.engine.bernoulliLossGradient(worked, sparse, bench.put(g));
+      const logit = (r: number, c: number) => at(logits, r, c) + bias.data[c];
+      const expectedLoss = build(rows, 1, (r) => {
+        let sum = 0;
+        for (let c = 0; c < columns; c++) {
+          const l = logit(r, c);
+          // -x log p - (1 - x) log(1 - p), p = sigmoid(l): both logarithms from the side where they are exact.
+          const logP = l > 0 ? -Math.log1p(Math.exp(-l)) : l - Math.log1p(Math.exp(l));
+          const logQ = l > 0 ? -l - Math.log1p(Math.exp(-l)) : -Math.log1p(Math.exp(l));
+          sum -= at(x, r, c) * logP + (1 - at(x, r, c)) * logQ;
+        }
+        return sum;
+      });
+      const gradient = build(
+        rows,
+        columns,
+        (r, c) => g.data[r] * (1 / (1 + Math.exp(-logit(r, c))) - at(x, r, c)),
+      );
       return [
         { what: "loss", actual: actualLoss, expected: expectedLoss.data },
         { what: "gradient", actual: await bench.read(worked), expected: gradient.data },

@@ -94,6 +94,39 @@ pub fn tanh_gradient(out: Matrix, y: Matrix, g: Matrix) {
     });
 }
 
+/// out = max(a, 0); out may be a
+pub fn relu(out: Matrix, a: Matrix) {
+    let [out, a] = flatten([out, a]);
+    for_each_piece(out.rows, out.columns, |r, c, n| {
+        copy_piece(out, a, r, c, n);
+        let out = out.get_mut(r, c, n);
+        vectorised(
+            #[inline(always)]
+            || {
+                for o in out {
+                    *o = if *o < 0.0 { 0.0 } else { *o };
+                }
+            },
+        )
+    });
+}
+
+/// out += g where y > 0
+pub fn relu_gradient(out: Matrix, y: Matrix, g: Matrix) {
+    let [out, y, g] = flatten([out, y, g]);
+    for_each_piece(out.rows, out.columns, |r, c, n| {
+        let (out, y, g) = (out.get_mut(r, c, n), y.get(r, c, n), g.get(r, c, n));
+        vectorised(
+            #[inline(always)]
+            || {
+                for ((o, &y), &g) in out.iter_mut().zip(y).zip(g) {
+                    *o += if y > 0.0 { g } else { 0.0 };
+                }
+            },
+        )
+    });
+}
+
 /// out = a with entries dropped; out may be a. The element of (r, c) is r * columns + c.
 pub fn dropout(out: Matrix, a: Matrix, dropout: Dropout) {
     let [out, a] = flatten([out, a]);

@@ -2,6 +2,7 @@
 //! before they are queued.
 
 pub mod adam;
+pub mod bernoulli;
 pub mod elementwise;
 pub mod gaussian;
 pub mod matmul;

@@ -22,7 +22,7 @@ import { closedError, foreignError, releasedError, shapes } from "../shapes.js";
 import type { Precision, SparseTensor, Storage, Tensor } from "../tensor.js";
 
 /** The number of native/src/lib.rs's `CONTRACT` that this file speaks. */
-const CONTRACT = 1;
+const CONTRACT = 2;
 const MOST_THREADS = 1024;
 /** What stands for a block or batch that was released. */
 const RELEASED = -1;
@@ -58,6 +58,8 @@ interface Kernels {
   sumOfSquares(out: View, a: View, factor: number): void;
   tanh(out: View, a: View): void;
   tanhGradient(out: View, y: View, g: View): void;
+  relu(out: View, a: View): void;
+  reluGradient(out: View, y: View, g: View): void;
   dropout(out: View, a: View, dropout: Dropout): void;
   takeRows(out: View, a: View, rows: Uint32Array): void;
   takeColumns(out: View, a: View, columns: Uint32Array): void;
@@ -82,6 +84,8 @@ interface Kernels {
   ): void;
   multinomialLoss(loss: View, logits: View, bias: View, target: number, statistics: View): void;
   multinomialLossGradient(logits: View, target: number, statistics: View, g: View): void;
+  bernoulliLoss(loss: View, logits: View, bias: View, target: number): void;
+  bernoulliLossGradient(logits: View, target: number, g: View): void;
   adam(value: View, m: View, v: View, gradient: View, touched: Uint32Array | undefined, step: AdamStep): void;
 }
 
@@ -274,6 +278,17 @@ export class NativeEngine implements Engine {
     this.#kernels.tanhGradient(this.#open(kernel, out), this.#open(kernel, y), this.#open(kernel, g));
   }
 
+  relu(out: Tensor, a: Tensor): void {
+    shapes.same("relu", { out, a });
+    this.#kernels.relu(this.#open("relu", out), this.#open("relu", a));
+  }
+
+  reluGradient(out: Tensor, y: Tensor, g: Tensor): void {
+    shapes.same("reluGradient", { out, y, g });
+    const kernel = "reluGradient";
+    this.#kernels.reluGradient(this.#open(kernel, out), this.#open(kernel, y), this.#open(kernel, g));
+  }
+
   dropout(out: Tensor, a: Tensor, dropout: Dropout): void {
     shapes.dropout(out, a, dropout);
     this.#kernels.dropout(this.#open("dropout", out), this.#open("dropout", a), dropout);
@@ -405,6 +420,29 @@ export class NativeEngine implements Engine {
       this.#open(kernel, logits),
       this.#openSparse(kernel, target),
       this.#open(kernel, statistics),
+      this.#open(kernel, g),
+    );
+  }
+
+  // The Bernoulli output.
+
+  bernoulliLoss(loss: Tensor, logits: Tensor, bias: Tensor, target: SparseTensor): void {
+    shapes.bernoulliLoss(loss, logits, bias, target);
+    const kernel = "bernoulliLoss";
+    this.#kernels.bernoulliLoss(
+      this.#open(kernel, loss),
+      this.#open(kernel, logits),
+      this.#open(kernel, bias),
+      this.#openSparse(kernel, target),
+    );
+  }
+
+  bernoulliLossGradient(logits: Tensor, target: SparseTensor, g: Tensor): void {
+    shapes.bernoulliLossGradient(logits, target, g);
+    const kernel = "bernoulliLossGradient";
+    this.#kernels.bernoulliLossGradient(
+      this.#open(kernel, logits),
+      this.#openSparse(kernel, target),
       this.#open(kernel, g),
     );
   }

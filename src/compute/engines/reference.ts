@@ -16,6 +16,7 @@ import type {
 import { closedError, foreignError, releasedError, shapes, sizeClass } from "../shapes.js";
 import type { FloatArray, Precision, SparseTensor, Storage, Tensor } from "../tensor.js";
 import { adamDense, adamRows } from "./reference/adam.js";
+import { bernoulliLoss, bernoulliLossGradient } from "./reference/bernoulli.js";
 import * as elementwise from "./reference/elementwise.js";
 import * as gaussian from "./reference/gaussian.js";
 import { matmul } from "./reference/matmul.js";
@@ -220,6 +221,20 @@ export class ReferenceEngine implements Engine {
     );
   }
 
+  relu(out: Tensor, a: Tensor): void {
+    shapes.same("relu", { out, a });
+    elementwise.relu(this.#open("relu", out), this.#open("relu", a));
+  }
+
+  reluGradient(out: Tensor, y: Tensor, g: Tensor): void {
+    shapes.same("reluGradient", { out, y, g });
+    elementwise.reluGradient(
+      this.#open("reluGradient", out),
+      this.#open("reluGradient", y),
+      this.#open("reluGradient", g),
+    );
+  }
+
   dropout(out: Tensor, a: Tensor, dropout: Dropout): void {
     shapes.dropout(out, a, dropout);
     elementwise.dropout(this.#open("dropout", out), this.#open("dropout", a), dropout);
@@ -343,6 +358,29 @@ export class ReferenceEngine implements Engine {
       this.#openSparse("multinomialLossGradient", target),
       this.#open("multinomialLossGradient", statistics),
       this.#open("multinomialLossGradient", g),
+    );
+  }
+
+  // The Bernoulli output.
+
+  bernoulliLoss(loss: Tensor, logits: Tensor, bias: Tensor, target: SparseTensor): void {
+    shapes.bernoulliLoss(loss, logits, bias, target);
+    const kernel = "bernoulliLoss";
+    bernoulliLoss(
+      this.#open(kernel, loss),
+      this.#open(kernel, logits),
+      this.#open(kernel, bias),
+      this.#openSparse(kernel, target),
+    );
+  }
+
+  bernoulliLossGradient(logits: Tensor, target: SparseTensor, g: Tensor): void {
+    shapes.bernoulliLossGradient(logits, target, g);
+    const kernel = "bernoulliLossGradient";
+    bernoulliLossGradient(
+      this.#open(kernel, logits),
+      this.#openSparse(kernel, target),
+      this.#open(kernel, g),
     );
   }
 

@@ -28,7 +28,7 @@ afterAll(() => Promise.all(opened.map((engine) => engine.close())));
 
 // Products and sums in float32 lose what their length costs: with 530 terms about 23 in size, sqrt(530) roundings of
 // half a unit of 23 are 3e-5; the multinomial's gradient is a difference of numbers up to n = 280.
-const tolerance = (kernel: string) => (/matmul|multinomial/.test(kernel) ? 6e-5 : 5e-6);
+const tolerance = (kernel: string) => (/matmul|multinomial|bernoulli/.test(kernel) ? 6e-5 : 5e-6);
 
 describe.skipIf(missing)("the native engine", () => {
   it.each(kernelCases.map((kernelCase) => [kernelCase.kernel, kernelCase] as const))(

@@ -102,6 +102,25 @@ export function tanhGradient(out: Matrix, y: Matrix, g: Matrix): void {
   }
 }
 
+export function relu(out: Matrix, a: Matrix): void {
+  const { data, columns } = out;
+  for (let r = 0; r < out.rows; r++) {
+    const o = out.offset + r * out.rowStride;
+    const i = a.offset + r * a.rowStride;
+    for (let c = 0; c < columns; c++) data[o + c] = Math.max(a.data[i + c], 0);
+  }
+}
+
+export function reluGradient(out: Matrix, y: Matrix, g: Matrix): void {
+  const { data, columns } = out;
+  for (let r = 0; r < out.rows; r++) {
+    const o = out.offset + r * out.rowStride;
+    const i = y.offset + r * y.rowStride;
+    const j = g.offset + r * g.rowStride;
+    for (let c = 0; c < columns; c++) if (y.data[i + c] > 0) data[o + c] += g.data[j + c];
+  }
+}
+
 export function dropout(out: Matrix, a: Matrix, { rate, key }: Dropout): void {
   const { data, columns } = out;
   const threshold = Math.floor(rate * 2 ** 32);
