@@ -33,6 +33,10 @@ export interface Evaluation {
 export interface EvaluateOptions {
   /** Names such as "ndcg@100". Default ndcg@100, recall@20, recall@50. */
   metrics?: readonly string[];
+  /** Against what: what was held out (default), or complete rows, fold-in included (Keras notebook v1, pitfall 9). */
+  truth?: "held-out" | "complete";
+  /** Whether fold-in items leave the ranking. Default true; false with complete rows is the notebook's reading. */
+  maskKnown?: boolean;
   signal?: AbortSignal;
   progress?: ProgressListener;
 }
@@ -70,14 +74,25 @@ export async function evaluate(
 export async function evaluateSplit(
   recommender: Recommender,
   split: HeldOutSplit,
-  { metrics: names = defaultMetrics, signal, progress }: EvaluateOptions = {},
+  {
+    metrics: names = defaultMetrics,
+    truth = "held-out",
+    maskKnown = true,
+    signal,
+    progress,
+  }: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const metrics = [...new Map(names.map(parseMetric).map((metric) => [metric.name, metric])).values()];
   const depth = Math.max(1, ...metrics.map((metric) => metric.k));
   const { foldIn, heldOut } = split;
   const catalogue = recommender.items.size;
+  /** The two are disjoint. */
+  const truthOf = (row: number) =>
+    truth === "held-out"
+      ? rowIndices(heldOut, row)
+      : Uint32Array.of(...rowIndices(foldIn, row), ...rowIndices(heldOut, row));
   const rows = Uint32Array.from({ length: heldOut.rows }, (_, row) => row).filter(
-    (row) => heldOut.offsets[row + 1] > heldOut.offsets[row],
+    (row) => truthOf(row).length > 0,
   );
   const judged = metrics.filter((metric) => metric.ofUser !== undefined);
   const perUser = Object.fromEntries(judged.map(({ name }) => [name, new Float64Array(rows.length)]));
@@ -92,17 +107,17 @@ export async function evaluateSplit(
     throwIfAborted(signal);
     const batch = rows.subarray(first, first + USERS_PER_BATCH);
     const histories = takeRows(foldIn, batch);
-    const best = await recommender.score(histories).topK(depth, histories);
+    const best = await recommender.score(histories).topK(depth, maskKnown ? histories : undefined);
     for (let b = 0; b < batch.length; b++) {
-      const truth = rowIndices(heldOut, batch[b]);
-      for (const item of truth) isHeldOut[item] = 1;
+      const relevant = truthOf(batch[b]);
+      for (const item of relevant) isHeldOut[item] = 1;
       for (let rank = 0; rank < best.k; rank++) {
         const item = best.items[b * best.k + rank];
         hits[rank] = item === NO_ITEM ? 0 : isHeldOut[item];
         if (item !== NO_ITEM && rank < bestRank[item]) bestRank[item] = rank;
       }
-      for (const { name, ofUser } of judged) perUser[name][first + b] = ofUser?.(hits, truth.length) ?? 0;
-      for (const item of truth) isHeldOut[item] = 0;
+      for (const { name, ofUser } of judged) perUser[name][first + b] = ofUser?.(hits, relevant.length) ?? 0;
+      for (const item of relevant) isHeldOut[item] = 0;
     }
     progress?.({ type: "advance", task, done: first + batch.length });
   }

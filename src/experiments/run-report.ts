@@ -117,8 +117,10 @@ function countsOf({ heldOut }: HeldOutSplit): { users: number; heldOut: number }
   return { users: heldOut.rows, heldOut: entryCount(heldOut) };
 }
 
-/** The epoch whose weights the loop kept: the first of the best ones on validation, or the last without validation. */
+/** The epoch whose weights the loop kept: as it says itself; in older runs the first of the best ones on validation, or the last. */
 function chosenEpoch(epochs: readonly EpochRecord[]): number | undefined {
+  const kept = epochs.at(-1)?.kept;
+  if (kept !== undefined) return kept;
   let chosen = epochs.at(-1);
   let best = -Infinity;
   for (const record of epochs)

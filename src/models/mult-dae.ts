@@ -84,8 +84,12 @@ class MultDaeNetwork implements Network {
     return [this.#input, this.#inner, this.output].flatMap(({ parameters }) => parameters);
   }
 
+  activations(tape: Tape, histories: SparseTensor): Variable {
+    return this.#hidden(tape, histories);
+  }
+
   /** tanh on all layers but the output, the bottleneck's included. */
-  activations(tape: Tape, histories: SparseTensor, dropout?: { rate: number; key: RandomKey }): Variable {
+  #hidden(tape: Tape, histories: SparseTensor, dropout?: { rate: number; key: RandomKey }): Variable {
     const first = this.#input.forward(tape, histories, { rowScale: "l2", dropout });
     return this.#inner.forward(tape, tanh(tape, first));
   }
@@ -94,7 +98,7 @@ class MultDaeNetwork implements Network {
   loss(tape: Tape, x: SparseTensor, lambda: number, dropout?: { rate: number; key: RandomKey }): BatchLoss {
     const weights = this.parameters.filter(({ name }) => name.endsWith(".weight"));
     return {
-      loss: sum(this.output.loss(tape, this.activations(tape, x, dropout), x)),
+      loss: sum(this.output.loss(tape, this.#hidden(tape, x, dropout), x)),
       penalty: lambda > 0 ? sumOfSquares(weights).times(lambda) : undefined,
     };
   }

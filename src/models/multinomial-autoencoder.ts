@@ -5,7 +5,7 @@
 import { z } from "zod";
 import type { Engine } from "../compute/engine.js";
 import type { Objective } from "../compute/objective.js";
-import { Adam } from "../compute/optimizers.js";
+import { Adam, type AdamOptions } from "../compute/optimizers.js";
 import { loadParameters, type Parameter, saveParameters } from "../compute/parameter.js";
 import { Tape, type Variable } from "../compute/tape.js";
 import type { SparseTensor, Tensor } from "../compute/tensor.js";
@@ -54,8 +54,8 @@ export interface Network {
   /** All of it that is trained, the output layer included; unique names. */
   readonly parameters: readonly Parameter[];
   readonly output: OutputLayer;
-  /** The activations [rows, width] for scoring: no dropout, no sampling. */
-  activations(tape: Tape, histories: SparseTensor): Variable;
+  /** The activations [rows, width] for scoring, `rows` being the histories on the host: no dropout, and no sampling but where a model is said to. */
+  activations(tape: Tape, histories: SparseTensor, rows: CsrMatrix): Variable;
 }
 
 /** The network as a recommender. `config` is what `restore` needs; `dispose` gives the parameters back. */
@@ -71,7 +71,7 @@ export function networkRecommender(
       blockwiseScores(engine, histories, items.size, (block) => {
         const tape = new Tape(engine, { gradients: false });
         try {
-          return network.output.scores(network.activations(tape, tape.sparse(block)).value);
+          return network.output.scores(network.activations(tape, tape.sparse(block), block).value);
         } finally {
           tape.dispose();
         }
@@ -137,6 +137,8 @@ export interface NetworkTraining {
   readonly config: JsonObject;
   readonly batchSize: number;
   readonly learningRate: number;
+  /** Adam's other settings. */
+  readonly adam?: AdamOptions;
   /** Names of the loss's parts, which are reported beside it. */
   readonly parts?: readonly string[];
   /** The loss of a batch in the `update`-th update of the run (from 1). */
@@ -150,7 +152,10 @@ export interface NetworkTraining {
 /** The network in training: an epoch is one pass of Adam (Kingma and Ba 2015) over all users. */
 export function trainNetwork(training: NetworkTraining): Trainable {
   const { engine, network, parts = [], report = () => ({}) } = training;
-  const adam = new Adam(engine, network.parameters, { learningRate: training.learningRate });
+  const adam = new Adam(engine, network.parameters, {
+    ...training.adam,
+    learningRate: training.learningRate,
+  });
   const reports = ["loss", ...parts];
 
   function step(batch: SparseTensor, update: number, totals: readonly Tensor[]): void {

@@ -10,6 +10,7 @@ import type { RunContext } from "../recommender/run-context.js";
 // An algorithm's options have passed `parseOptions` before they reach `fit`, so one list holds all kinds of algorithms.
 const algorithms: Record<string, () => Promise<Algorithm>> = {
   popularity: async () => (await import("./popularity.js")).popularity,
+  vae: async () => (await import("./vae.js")).vae,
   "mult-vae": async () => (await import("./mult-vae.js")).multVae,
   "mult-dae": async () => (await import("./mult-dae.js")).multDae,
 };

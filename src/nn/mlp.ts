@@ -1,4 +1,4 @@
-// A stack of linear layers with tanh between them.
+// A stack of linear layers with an activation between them.
 
 import type { Engine } from "../compute/engine.js";
 import { tanh } from "../compute/ops/tanh.js";
@@ -9,20 +9,24 @@ import { type LayerOptions, Linear } from "./linear.js";
 export interface MlpOptions extends Pick<LayerOptions, "name" | "seed" | "weight" | "bias"> {
   /** [inputs, ..., outputs]: one layer between every two; a single size makes a stack without layers (the identity). */
   readonly sizes: readonly number[];
-  /** Whether the last layer is followed by tanh too. */
+  /** Whether the last layer is followed by the activation too. */
   readonly activateLast: boolean;
+  /** Default tanh. */
+  readonly activation?: (tape: Tape, x: Variable) => Variable;
 }
 
 /** Layers "<name>.0", "<name>.1", ... */
 export class Mlp {
   readonly layers: readonly Linear[];
   readonly #activateLast: boolean;
+  readonly #activation: (tape: Tape, x: Variable) => Variable;
 
-  constructor(engine: Engine, { name, sizes, activateLast, ...rest }: MlpOptions) {
+  constructor(engine: Engine, { name, sizes, activateLast, activation = tanh, ...rest }: MlpOptions) {
     this.layers = sizes
       .slice(1)
       .map((outputs, i) => new Linear(engine, { ...rest, name: `${name}.${i}`, inputs: sizes[i], outputs }));
     this.#activateLast = activateLast;
+    this.#activation = activation;
   }
 
   get parameters(): readonly Parameter[] {
@@ -34,7 +38,7 @@ export class Mlp {
     let activation = x;
     this.layers.forEach((layer, i) => {
       activation = layer.forward(tape, activation);
-      if (this.#activateLast || i < this.layers.length - 1) activation = tanh(tape, activation);
+      if (this.#activateLast || i < this.layers.length - 1) activation = this.#activation(tape, activation);
     });
     return activation;
   }

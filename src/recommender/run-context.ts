@@ -14,6 +14,8 @@ export interface EpochRecord {
   /** Wall-clock seconds of the epoch, validation apart. */
   readonly seconds: number;
   readonly validationSeconds: number;
+  /** The epoch whose weights a run that ended here would have; absent in records of older versions. */
+  readonly kept?: number;
   /** What the model reports (loss, beta, kl, ...) and the validation metrics ("validation ndcg@100"). */
   readonly values: Readonly<Record<string, number>>;
 }

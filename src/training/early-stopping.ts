@@ -1,4 +1,4 @@
-// Which epoch was the best by the validation metric, and whether it is time to give up on a better one.
+// Which epoch was the best by what is monitored, and whether it is time to give up on a better one.
 
 export interface Progress {
   /** The best value so far; absent before the first. */

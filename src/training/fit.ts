@@ -1,5 +1,5 @@
-// The one training loop: users reshuffled each epoch, the best epoch chosen by validation NDCG@100 and its weights restored,
-// early stopping, checkpoints. Everything random is named by (seed, epoch or update), so a run that was killed at any moment
+// The one training loop: users reshuffled each epoch, the best epoch chosen by validation NDCG@100 (or by what a model
+// monitors instead) and its weights restored, early stopping, checkpoints. Everything random is named by (seed, epoch or update), so a run that was killed at any moment
 // and resumed ends with the weights of the uninterrupted run, byte for byte.
 
 import { setImmediate } from "node:timers/promises";
@@ -26,8 +26,18 @@ export interface Training<Options> {
   /** Disposed of by `fit`, also where it fails. */
   readonly trainable: Trainable;
   readonly epochs: number;
-  /** Stop after this many epochs without a better validation NDCG@100; unset = never. */
+  /** Stop after this many epochs without a better value of what is monitored; unset = never. */
   readonly patience?: number;
+  /** More numbers of an epoch's validation, such as { loss }: reported as "validation loss". Without validation users it is not called. */
+  readonly validate?: (
+    model: Recommender,
+    epoch: { readonly number: number; readonly updates: number },
+    signal: AbortSignal | undefined,
+  ) => Promise<Record<string, number>>;
+  /** What chooses the best epoch and stops early: a validation metric (more is better), or one of `validate`'s. Default NDCG@100. */
+  readonly monitor?: { readonly value: string; readonly lowerIsBetter?: boolean };
+  /** Whether training ends with the best epoch's weights (default) or with the last one's, as Keras does. */
+  readonly restoreBest?: boolean;
 }
 
 /** What the loop remembers from one epoch to the next. */
@@ -57,7 +67,8 @@ async function train<Options>(
   training: Training<Options>,
   run: RunContext,
 ): Promise<Omit<ModelFiles, "items">> {
-  const { algorithm, options, dataset, trainable, epochs, patience } = training;
+  const { algorithm, options, dataset, trainable, epochs, patience, validate } = training;
+  const { monitor = { value: SELECTION_METRIC }, restoreBest = true } = training;
   const { seed, progress, signal, checkpoints } = run;
   const identity = checkpoints ? identityOf(algorithm.name, options, dataset, run) : {};
   const validates = dataset.validation.heldOut.indices.length > 0;
@@ -96,15 +107,24 @@ async function train<Options>(
     let shown = values;
     let judged: Progress = loop;
     if (validates) {
-      const { metrics } = await evaluateSplit(trainable.recommender(), dataset.validation, {
+      const model = trainable.recommender();
+      const { metrics } = await evaluateSplit(model, dataset.validation, {
         metrics: [SELECTION_METRIC],
         signal,
       });
-      const value = metrics[SELECTION_METRIC].mean;
-      judged = withEpoch(loop, number, value);
-      shown = { ...values, [`validation ${SELECTION_METRIC}`]: value };
+      const validation: Record<string, number> = {
+        [SELECTION_METRIC]: metrics[SELECTION_METRIC].mean,
+        ...(await validate?.(model, { number, updates }, signal)),
+      };
+      const value = validation[monitor.value];
+      if (!Number.isFinite(value))
+        throw new DivergedError(`the validation ${monitor.value} became ${value} in epoch ${number}`);
+      judged = withEpoch(loop, number, monitor.lowerIsBetter ? -value : value);
+      shown = { ...values };
+      for (const [name, value] of Object.entries(validation)) shown[`validation ${name}`] = value;
     }
-    if (judged.bestEpoch === number || (!validates && number === epochs)) {
+    const last = number === epochs || shouldStop(judged, number, patience);
+    if (restoreBest && validates ? judged.bestEpoch === number : last) {
       const { items: _, ...files } = await trainable.recommender().save();
       requireFinite(files.tensors, `after epoch ${number}`);
       best = files;
@@ -115,6 +135,7 @@ async function train<Options>(
     const record: EpochRecord = {
       epoch: number,
       updates,
+      kept: restoreBest && validates ? judged.bestEpoch : number,
       seconds: (trained - started) / 1000,
       validationSeconds: (finished - trained) / 1000,
       values: shown,
@@ -133,7 +154,7 @@ async function train<Options>(
   if (shouldStop(loop, loop.epoch, patience))
     progress?.({
       type: "note",
-      text: `stopped after epoch ${loop.epoch}: no better validation ${SELECTION_METRIC} since epoch ${loop.bestEpoch}`,
+      text: `stopped after epoch ${loop.epoch}: no better validation ${monitor.value} since epoch ${loop.bestEpoch}`,
     });
   progress?.({ type: "end", task });
   if (!best) {

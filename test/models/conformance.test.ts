@@ -19,6 +19,7 @@ import { engineNames } from "../support/engine-names.js";
 
 /** Options for a matrix of 50 x 50, where the paper's are for thousands; most models need none. */
 const small: Record<string, Record<string, unknown>> = {
+  vae: { hidden: [32], latent: 16, batchSize: 10, epochs: 60, learningRate: 0.01 },
   "mult-vae": { hidden: [32], latent: 16, batchSize: 10, epochs: 60, learningRate: 0.01 },
   "mult-dae": { latent: 16, batchSize: 10, epochs: 60, learningRate: 0.01 },
 };
