@@ -10,7 +10,10 @@ mod queue;
 mod simd;
 mod sparse;
 
-use kernels::{adam, bernoulli, elementwise, gaussian, matmul, multinomial, reductions, sparse_row_sum, top_k};
+use kernels::{
+    adam, bernoulli, composite_kl, elementwise, gaussian, layer_norm, matmul, multinomial, reductions, sparse_row_sum,
+    top_k,
+};
 use matrix::Matrix;
 use memory::Memory;
 use napi::bindgen_prelude::*;
@@ -22,7 +25,7 @@ use std::sync::Arc;
 
 /// Raised with every change of what JavaScript calls: native.ts refuses an addon of another number.
 #[napi]
-pub const CONTRACT: u32 = 2;
+pub const CONTRACT: u32 = 3;
 
 #[napi]
 pub fn instruction_set() -> &'static str {
@@ -108,6 +111,23 @@ impl From<AdamStep> for adam::Step {
             epsilon: step.epsilon,
             update: step.update,
             decay: step.decay,
+        }
+    }
+}
+
+#[napi(object, object_to_js = false)]
+pub struct CompositeMixture {
+    pub standard: f64,
+    pub former: f64,
+    pub broad: f64,
+    pub broad_log_variance: f64,
+}
+
+impl From<CompositeMixture> for composite_kl::Mixture {
+    fn from(mixture: CompositeMixture) -> Self {
+        Self {
+            log_weights: [mixture.standard, mixture.former, mixture.broad].map(|weight| weight.ln() as f32),
+            broad_log_variance: mixture.broad_log_variance as f32,
         }
     }
 }
@@ -328,6 +348,24 @@ impl NativeEngine {
     }
 
     #[napi]
+    pub fn swish(&self, out: Tensor, a: Tensor) -> Result<()> {
+        let (out, a) = (self.matrix(out)?, self.matrix(a)?);
+        self.kernel("swish", move || elementwise::swish(out, a))
+    }
+
+    #[napi]
+    pub fn swish_gradient(&self, out: Tensor, a: Tensor, g: Tensor) -> Result<()> {
+        let (out, a, g) = (self.matrix(out)?, self.matrix(a)?, self.matrix(g)?);
+        self.kernel("swishGradient", move || elementwise::swish_gradient(out, a, g))
+    }
+
+    #[napi]
+    pub fn add_product(&self, out: Tensor, a: Tensor, b: Tensor) -> Result<()> {
+        let (out, a, b) = (self.matrix(out)?, self.matrix(a)?, self.matrix(b)?);
+        self.kernel("addProduct", move || elementwise::add_product(out, a, b))
+    }
+
+    #[napi]
     pub fn dropout(&self, out: Tensor, a: Tensor, dropout: Dropout) -> Result<()> {
         let (out, a) = (self.matrix(out)?, self.matrix(a)?);
         self.kernel("dropout", move || elementwise::dropout(out, a, dropout.into()))
@@ -356,13 +394,7 @@ impl NativeEngine {
     }
 
     #[napi]
-    pub fn sparse_row_sum(
-        &self,
-        out: Tensor,
-        input: u32,
-        weights: Tensor,
-        options: SparseRowSumOptions,
-    ) -> Result<()> {
+    pub fn sparse_row_sum(&self, out: Tensor, input: u32, weights: Tensor, options: SparseRowSumOptions) -> Result<()> {
         let (out, input, weights) = (self.matrix(out)?, self.batch(input)?, self.matrix(weights)?);
         self.kernel("sparseRowSum", move || {
             sparse_row_sum::sparse_row_sum(out, &input, weights, options.into());
@@ -380,6 +412,46 @@ impl NativeEngine {
         let (out, input, g) = (self.matrix(out)?, self.batch(input)?, self.matrix(g)?);
         self.kernel("sparseRowSumGradient", move || {
             sparse_row_sum::sparse_row_sum_gradient(out, &input, g, options.into());
+        })
+    }
+
+    // Layer normalisation.
+
+    #[napi]
+    pub fn layer_norm(
+        &self,
+        out: Tensor,
+        a: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        statistics: Tensor,
+        epsilon: f64,
+    ) -> Result<()> {
+        let (out, a, statistics) = (self.matrix(out)?, self.matrix(a)?, self.matrix(statistics)?);
+        let (weight, bias) = (self.matrix(weight)?, self.matrix(bias)?);
+        self.kernel("layerNorm", move || layer_norm::layer_norm(out, a, weight, bias, statistics, epsilon))
+    }
+
+    #[napi]
+    pub fn layer_norm_gradient(
+        &self,
+        out: Tensor,
+        a: Tensor,
+        weight: Tensor,
+        statistics: Tensor,
+        g: Tensor,
+    ) -> Result<()> {
+        let (out, a, weight) = (self.matrix(out)?, self.matrix(a)?, self.matrix(weight)?);
+        let (statistics, g) = (self.matrix(statistics)?, self.matrix(g)?);
+        self.kernel("layerNormGradient", move || layer_norm::layer_norm_gradient(out, a, weight, statistics, g))
+    }
+
+    #[napi]
+    pub fn layer_norm_weight_gradient(&self, out: Tensor, a: Tensor, statistics: Tensor, g: Tensor) -> Result<()> {
+        let (out, a) = (self.matrix(out)?, self.matrix(a)?);
+        let (statistics, g) = (self.matrix(statistics)?, self.matrix(g)?);
+        self.kernel("layerNormWeightGradient", move || {
+            layer_norm::layer_norm_weight_gradient(out, a, statistics, g);
         })
     }
 
@@ -425,6 +497,62 @@ impl NativeEngine {
         let (dm, dl) = (self.matrix(mean_gradient)?, self.matrix(log_variance_gradient)?);
         let (mean, log_variance, g) = (self.matrix(mean)?, self.matrix(log_variance)?, self.matrix(g)?);
         self.kernel("gaussianKlGradient", move || gaussian::gaussian_kl_gradient(dm, dl, mean, log_variance, g))
+    }
+
+    #[napi]
+    #[allow(clippy::too_many_arguments)]
+    pub fn composite_kl(
+        &self,
+        out: Tensor,
+        z: Tensor,
+        mean: Tensor,
+        log_variance: Tensor,
+        former_mean: Tensor,
+        former_log_variance: Tensor,
+        mixture: CompositeMixture,
+    ) -> Result<()> {
+        let (out, at) = (
+            self.matrix(out)?,
+            composite_kl::Inputs {
+                z: self.matrix(z)?,
+                mean: self.matrix(mean)?,
+                log_variance: self.matrix(log_variance)?,
+                former_mean: self.matrix(former_mean)?,
+                former_log_variance: self.matrix(former_log_variance)?,
+            },
+        );
+        self.kernel("compositeKl", move || composite_kl::composite_kl(out, at, mixture.into()))
+    }
+
+    #[napi]
+    #[allow(clippy::too_many_arguments)]
+    pub fn composite_kl_gradient(
+        &self,
+        z_gradient: Tensor,
+        mean_gradient: Tensor,
+        log_variance_gradient: Tensor,
+        z: Tensor,
+        mean: Tensor,
+        log_variance: Tensor,
+        former_mean: Tensor,
+        former_log_variance: Tensor,
+        mixture: CompositeMixture,
+        g: Tensor,
+    ) -> Result<()> {
+        let (dz, dm, dl) = (self.matrix(z_gradient)?, self.matrix(mean_gradient)?, self.matrix(log_variance_gradient)?);
+        let (at, g) = (
+            composite_kl::Inputs {
+                z: self.matrix(z)?,
+                mean: self.matrix(mean)?,
+                log_variance: self.matrix(log_variance)?,
+                former_mean: self.matrix(former_mean)?,
+                former_log_variance: self.matrix(former_log_variance)?,
+            },
+            self.matrix(g)?,
+        );
+        self.kernel("compositeKlGradient", move || {
+            composite_kl::composite_kl_gradient(dz, dm, dl, at, mixture.into(), g);
+        })
     }
 
     // The multinomial output.

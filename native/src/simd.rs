@@ -95,6 +95,12 @@ pub fn tanh(x: f32) -> f32 {
     if a < 0.625 { near } else { far }
 }
 
+/// 1 / (1 + e^-x)
+#[inline(always)]
+pub fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + exp(-x))
+}
+
 /// ln x for positive normal x, within 1 ulp (fdlibm's e_log.c; Sun Microsystems 1993).
 #[inline(always)]
 pub fn ln(x: f64) -> f64 {

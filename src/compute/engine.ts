@@ -34,6 +34,14 @@ export interface SparseRowSumOptions {
   dropout?: Dropout;
 }
 
+/** RecVAE's composite prior, per coordinate: weights (summing to 1) of N(0, 1), of a former posterior, and of N(0, exp(broadLogVariance)). */
+export interface CompositeMixture {
+  readonly standard: number;
+  readonly former: number;
+  readonly broad: number;
+  readonly broadLogVariance: number;
+}
+
 /** One Adam step (Kingma and Ba 2015, algorithm 1), fused over a parameter. */
 export interface AdamStep {
   readonly learningRate: number;
@@ -118,6 +126,12 @@ export interface Engine {
   relu(out: Tensor, a: Tensor): void;
   /** out += g where y > 0, with y = relu(a) */
   reluGradient(out: Tensor, y: Tensor, g: Tensor): void;
+  /** out = a * sigmoid(a); out may be a */
+  swish(out: Tensor, a: Tensor): void;
+  /** out += g * s * (1 + a * (1 - s)) with s = sigmoid(a) */
+  swishGradient(out: Tensor, a: Tensor, g: Tensor): void;
+  /** out += a * b, element by element */
+  addProduct(out: Tensor, a: Tensor, b: Tensor): void;
   /** out = a with entries dropped; out may be a. Its gradient is the same kernel with the same key. */
   dropout(out: Tensor, a: Tensor, dropout: Dropout): void;
   /** out[r, k] = a[rows[r], k] */
@@ -132,6 +146,14 @@ export interface Engine {
   sparseRowSum(out: Tensor, input: SparseTensor, weights: Tensor, options: SparseRowSumOptions): void;
   /** The gradient with respect to the touched rows of the weights: out [touched.length, h] = ..., from g [rows, h]; same options as forward. */
   sparseRowSumGradient(out: Tensor, input: SparseTensor, g: Tensor, options: SparseRowSumOptions): void;
+
+  // Layer normalisation (Ba, Kiros and Hinton 2016), row by row.
+  /** out[r] = weight * (a[r] - mean_r) / sqrt(variance_r + epsilon) + bias, the variance biased; statistics [rows, 2] become [mean, 1 / sqrt(variance + epsilon)]. weight, bias [1, columns]. */
+  layerNorm(out: Tensor, a: Tensor, weight: Tensor, bias: Tensor, statistics: Tensor, epsilon: number): void;
+  /** out += the gradient with respect to a, from g = that of layerNorm's result. */
+  layerNormGradient(out: Tensor, a: Tensor, weight: Tensor, statistics: Tensor, g: Tensor): void;
+  /** out[0, c] += sum over r of g[r, c] * (a[r, c] - mean_r) / sqrt(variance_r + epsilon) */
+  layerNormWeightGradient(out: Tensor, a: Tensor, statistics: Tensor, g: Tensor): void;
 
   // The Gaussian posterior. mean and logVariance [rows, l] may be views of one tensor.
   /** out = mean + exp(logVariance / 2) * noise; noise by Box-Muller from pairs of words of a block: radius sqrt(-2 ln u(w0)), angle 2 pi u(w1), element 0 = cos, 1 = sin, likewise w2, w3; u(w) = ((w >>> 9) + 0.5) * 2^-23. */
@@ -152,6 +174,30 @@ export interface Engine {
     logVarianceGradient: Tensor,
     mean: Tensor,
     logVariance: Tensor,
+    g: Tensor,
+  ): void;
+
+  /** out[r, 0] = sum over l of log N(z; mean, exp(logVariance)) - log sum over the mixture's three of weight N(z): one sample's KL. former* [rows, l] belong to the mixture's second part. */
+  compositeKl(
+    out: Tensor,
+    z: Tensor,
+    mean: Tensor,
+    logVariance: Tensor,
+    formerMean: Tensor,
+    formerLogVariance: Tensor,
+    mixture: CompositeMixture,
+  ): void;
+  /** Adds to the gradients with respect to z, mean and logVariance (not to the former ones); g [rows, 1] */
+  compositeKlGradient(
+    zGradient: Tensor,
+    meanGradient: Tensor,
+    logVarianceGradient: Tensor,
+    z: Tensor,
+    mean: Tensor,
+    logVariance: Tensor,
+    formerMean: Tensor,
+    formerLogVariance: Tensor,
+    mixture: CompositeMixture,
     g: Tensor,
   ): void;
 

@@ -22,7 +22,8 @@ export class Parameter implements Differentiable {
   /** Unique within a model: names the tensor in files, and its random stream. */
   readonly name: string;
   readonly value: Tensor;
-  readonly needsGradient = true;
+  /** False while a pass leaves this parameter as it is: nothing is then computed for it (RecVAE trains its halves in turns). */
+  needsGradient = true;
   /** Coefficient of an L2 term in this step's gradient, applied by the optimiser: g += decay * value. */
   decay = 0;
   #buffer: Tensor | undefined;

@@ -4,7 +4,14 @@
 import type { RandomKey } from "../core/philox.js";
 import { checkRandomKey } from "../core/philox.js";
 import type { CsrMatrix } from "../sparse/csr.js";
-import type { AdamStep, Dropout, GradientTensor, MatmulOptions, SparseRowSumOptions } from "./engine.js";
+import type {
+  AdamStep,
+  CompositeMixture,
+  Dropout,
+  GradientTensor,
+  MatmulOptions,
+  SparseRowSumOptions,
+} from "./engine.js";
 import type { SparseTensor, Tensor } from "./tensor.js";
 
 interface Shaped {
@@ -135,6 +142,38 @@ export const shapes = {
   ): void {
     same("gaussianKlGradient", { mean, logVariance, meanGradient, logVarianceGradient });
     is("gaussianKlGradient", "g", g, mean.rows, 1);
+  },
+  layerNorm(out: Tensor, a: Tensor, weight: Tensor, bias: Tensor, statistics: Tensor, epsilon: number): void {
+    same("layerNorm", { out, a });
+    is("layerNorm", "weight", weight, 1, a.columns);
+    is("layerNorm", "bias", bias, 1, a.columns);
+    is("layerNorm", "statistics", statistics, a.rows, 2);
+    if (!(epsilon > 0)) fail("layerNorm", `epsilon ${epsilon} is not positive`);
+  },
+  layerNormGradient(out: Tensor, a: Tensor, weight: Tensor, statistics: Tensor, g: Tensor): void {
+    same("layerNormGradient", { out, a, g });
+    is("layerNormGradient", "weight", weight, 1, a.columns);
+    is("layerNormGradient", "statistics", statistics, a.rows, 2);
+  },
+  layerNormWeightGradient(out: Tensor, a: Tensor, statistics: Tensor, g: Tensor): void {
+    same("layerNormWeightGradient", { a, g });
+    is("layerNormWeightGradient", "out", out, 1, a.columns);
+    is("layerNormWeightGradient", "statistics", statistics, a.rows, 2);
+  },
+  /** `perRow` is the KL, or its gradient. */
+  compositeKl(
+    kernel: string,
+    tensors: Record<string, Tensor>,
+    perRow: Tensor,
+    { standard, former, broad, broadLogVariance }: CompositeMixture,
+  ): void {
+    same(kernel, tensors);
+    is(kernel, "the tensor per row", perRow, tensors.z.rows, 1);
+    const weights = [standard, former, broad];
+    if (!weights.every((weight) => weight >= 0) || !(weights.reduce((sum, weight) => sum + weight) > 0))
+      fail(kernel, `the mixture's weights ${weights.join(", ")} are not weights`);
+    if (!Number.isFinite(broadLogVariance))
+      fail(kernel, `the broad log-variance ${broadLogVariance} is no number`);
   },
   multinomialLoss(
     loss: Tensor,

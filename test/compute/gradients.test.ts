@@ -2,15 +2,18 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ReferenceEngine } from "../../src/compute/engines/reference.js";
 import { mean, sum, sumOfSquares } from "../../src/compute/objective.js";
-import { add, addScaled, scale } from "../../src/compute/ops/arithmetic.js";
+import { add, addScaled, product, scale } from "../../src/compute/ops/arithmetic.js";
 import { bernoulliOutputLoss } from "../../src/compute/ops/bernoulli-output.js";
 import { columns } from "../../src/compute/ops/columns.js";
+import { compositeKl } from "../../src/compute/ops/composite-kl.js";
 import { dropout } from "../../src/compute/ops/dropout.js";
 import { gaussianKl, gaussianSample } from "../../src/compute/ops/gaussian.js";
+import { layerNorm } from "../../src/compute/ops/layer-norm.js";
 import { linear } from "../../src/compute/ops/linear.js";
 import { multinomialOutputLoss } from "../../src/compute/ops/multinomial-output.js";
 import { relu } from "../../src/compute/ops/relu.js";
 import { sparseLinear } from "../../src/compute/ops/sparse-linear.js";
+import { swish } from "../../src/compute/ops/swish.js";
 import { tanh } from "../../src/compute/ops/tanh.js";
 import { Parameter } from "../../src/compute/parameter.js";
 import { Tape, type Variable } from "../../src/compute/tape.js";
@@ -140,6 +143,39 @@ const cases: Record<string, (draw: Draw) => Case> = {
         ),
     };
   },
+  "swish used twice, and a product": ({ bench, rows, wide }) => ({
+    inputs: [bench.matrix(rows, wide), bench.matrix(rows, wide), bench.matrix(wide, 1)],
+    build: (tape, [x, y, w]) =>
+      weigh(tape, add(tape, swish(tape, swish(tape, x)), product(tape, x, product(tape, x, y))), w),
+  }),
+  "layer normalisation, used twice": ({ bench, rows, wide }) => ({
+    inputs: [bench.matrix(rows, wide + 1), bench.matrix(wide + 1, 1)],
+    parameters: [bench.matrix(1, wide + 1), bench.matrix(1, wide + 1)],
+    build: (tape, [x, w], [weight, bias]) => {
+      const once = layerNorm(tape, x, weight, bias, 0.1);
+      return weigh(tape, add(tape, once, layerNorm(tape, once, weight, bias, 0.01)), w);
+    },
+  }),
+  "one sample's KL to the composite prior, weighted by row": ({ bench, rows, narrow }) => {
+    const [formerMean, formerSpread] = [bench.matrix(rows, narrow), bench.matrix(rows, narrow)];
+    const key = bench.key();
+    const mixture = { standard: 0.15, former: 0.75, broad: 0.1, broadLogVariance: 3 };
+    return {
+      inputs: [bench.matrix(rows, 2 * narrow), bench.matrix(rows, narrow), bench.matrix(rows, 1)],
+      build: (tape, [posterior, moved, perRow]) => {
+        const former = {
+          mean: tape.engine.tensor(rows, narrow, formerMean.data),
+          logVariance: tape.engine.tensor(rows, narrow, formerSpread.data),
+        };
+        const mu = columns(tape, posterior, 0, narrow);
+        const logVar = columns(tape, posterior, narrow, 2 * narrow);
+        // Beside the sample itself, any z: the two ways into the gradient must not only cancel each other.
+        const z = add(tape, gaussianSample(tape, mu, logVar, key), moved);
+        const kl = compositeKl(tape, z, { mean: mu, logVariance: logVar }, former, mixture);
+        return mean(product(tape, kl, perRow));
+      },
+    };
+  },
   "an objective with an L2 term and one variable in two terms": ({ bench, rows, wide, narrow }) => ({
     inputs: [bench.matrix(rows, wide)],
     parameters: [bench.matrix(wide, narrow), bench.matrix(narrow, wide)],
@@ -216,6 +252,43 @@ describe("the tape", () => {
     expect([...(await engine.read(y.value))]).toEqual([4, 6]);
     expect(() => scoring.backward(sum(y))).toThrow("without gradients");
     scoring.dispose();
+  });
+
+  it("computes nothing for parameters that are left as they are", async () => {
+    const engine = new ReferenceEngine();
+    const bench = new Workbench(engine, 3);
+    const make = (name: string, rows: number, width: number) =>
+      new Parameter(engine, name, rows, width, bench.matrix(rows, width).data);
+    const encoder = [
+      make("w1", 5, 3),
+      make("b1", 1, 3),
+      make("n", 1, 3),
+      make("m", 1, 3),
+      make("w2", 3, 2),
+      make("b2", 1, 2),
+    ];
+    const decoder = [make("w3", 5, 2), make("b3", 1, 5)];
+    const [w1, b1, n, m, w2, b2] = encoder;
+    const histories = bench.sparseMatrix(4, 5, false);
+    const gradients = async (trained: Parameter[]) => {
+      for (const parameter of [...encoder, ...decoder]) {
+        parameter.clearGradient();
+        parameter.needsGradient = trained.includes(parameter);
+      }
+      const tape = new Tape(engine);
+      const x = tape.sparse(histories);
+      const h = layerNorm(tape, swish(tape, sparseLinear(tape, x, w1, b1)), n, m, 0.1);
+      tape.backward(sum(multinomialOutputLoss(tape, linear(tape, h, w2, b2), decoder[0], decoder[1], x)));
+      tape.dispose();
+      const all = [...encoder, ...decoder];
+      return Promise.all(
+        all.map(async (parameter) => parameter.currentGradient && [...(await parameter.fullGradient())]),
+      );
+    };
+    const whole = await gradients([...encoder, ...decoder]);
+    expect(whole).not.toContain(undefined);
+    expect(await gradients(encoder)).toEqual(whole.map((g, i) => (i < encoder.length ? g : undefined)));
+    expect(await gradients(decoder)).toEqual(whole.map((g, i) => (i < encoder.length ? undefined : g)));
   });
 
   it("walks back once and refuses work after disposal", () => {

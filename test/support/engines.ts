@@ -437,6 +437,171 @@ export const kernelCases: readonly KernelCase[] = [
     true,
   ),
   elementwiseCase(
+    "swish",
+    1,
+    ({ engine }, out, [a]) => engine.swish(out, a),
+    (_, [a]) => a / (1 + Math.exp(-a)),
+    false,
+  ),
+  elementwiseCase(
+    "swish in place",
+    0,
+    ({ engine }, out) => engine.swish(out, out),
+    (out) => out / (1 + Math.exp(-out)),
+    true,
+  ),
+  elementwiseCase(
+    "swishGradient",
+    2,
+    ({ engine }, out, [a, g]) => engine.swishGradient(out, a, g),
+    // The quotient rule on a / (1 + e^-a).
+    (out, [a, g]) => out + (g * (1 + Math.exp(-a) + a * Math.exp(-a))) / (1 + Math.exp(-a)) ** 2,
+    true,
+  ),
+  elementwiseCase(
+    "addProduct",
+    2,
+    ({ engine }, out, [a, b]) => engine.addProduct(out, a, b),
+    (out, [a, b]) => out + a * b,
+    true,
+  ),
+  {
+    kernel: "layerNorm and its gradients",
+    async run(bench) {
+      const [rows, columns] = [bench.size(0), bench.size(1, 600)];
+      const [a, g] = [bench.matrix(rows, columns), bench.matrix(rows, columns)];
+      const [weight, bias] = [bench.matrix(1, columns), bench.matrix(1, columns)];
+      const before = [bench.matrix(rows, columns), bench.matrix(1, columns)];
+      const epsilon = 0.1;
+      const [input, upstream, scale] = [bench.put(a), bench.put(g), bench.put(weight)];
+      const [out, statistics] = [bench.rubbish(rows, columns), bench.rubbish(rows, 2)];
+      const [inputGradient, weightGradient] = before.map((host) => bench.put(host));
+      bench.engine.layerNorm(out, input, scale, bench.put(bias), statistics, epsilon);
+      bench.engine.layerNormGradient(inputGradient, input, scale, statistics, upstream);
+      bench.engine.layerNormWeightGradient(weightGradient, input, statistics, upstream);
+      const mean = (of: (c: number) => number) => {
+        let sum = 0;
+        for (let c = 0; c < columns; c++) sum += of(c);
+        return sum / columns;
+      };
+      const means = Array.from({ length: rows }, (_, r) => mean((c) => at(a, r, c)));
+      const deviations = means.map((m, r) => Math.sqrt(mean((c) => (at(a, r, c) - m) ** 2) + epsilon));
+      const h = build(rows, columns, (r, c) => (at(a, r, c) - means[r]) / deviations[r]);
+      const d = build(rows, columns, (r, c) => at(g, r, c) * at(weight, 0, c));
+      const meanOfD = means.map((_, r) => mean((c) => at(d, r, c)));
+      const meanOfProduct = means.map((_, r) => mean((c) => at(d, r, c) * at(h, r, c)));
+      return [
+        {
+          what: "out",
+          actual: await bench.read(out),
+          expected: build(rows, columns, (r, c) => at(weight, 0, c) * at(h, r, c) + at(bias, 0, c)).data,
+        },
+        {
+          what: "input's gradient",
+          actual: await bench.read(inputGradient),
+          expected: build(
+            rows,
+            columns,
+            (r, c) =>
+              at(before[0], r, c) +
+              (at(d, r, c) - meanOfD[r] - at(h, r, c) * meanOfProduct[r]) / deviations[r],
+          ).data,
+        },
+        {
+          what: "weight's gradient",
+          actual: await bench.read(weightGradient),
+          expected: build(1, columns, (_, c) => {
+            let sum = at(before[1], 0, c);
+            for (let r = 0; r < rows; r++) sum += at(g, r, c) * at(h, r, c);
+            return sum;
+          }).data,
+        },
+      ];
+    },
+  },
+  {
+    kernel: "compositeKl and its gradient",
+    async run(bench) {
+      const [rows, columns] = [bench.size(0), bench.size()];
+      const [z, mean, spread, formerMean, formerSpread] = [1, 0.5, 0.5, 0.5, 0.5].map((deviation) =>
+        bench.matrix(rows, columns, deviation),
+      );
+      const g = bench.matrix(rows, 1);
+      const before = [0, 1, 2].map(() => bench.matrix(rows, columns));
+      const mixture = [
+        { standard: 0.15, former: 0.75, broad: 0.1, broadLogVariance: 10 },
+        { standard: 0.5, former: 0, broad: 0.5, broadLogVariance: 2 },
+        { standard: 0, former: 1, broad: 0, broadLogVariance: 1 },
+      ][bench.random.below(3)];
+      const inputs = [z, mean, spread, formerMean, formerSpread].map((host) => bench.put(host));
+      const [at0, m, s, fm, fs] = inputs;
+      const out = bench.rubbish(rows, 1);
+      const gradients = before.map((host) => bench.put(host));
+      bench.engine.compositeKl(out, at0, m, s, fm, fs, mixture);
+      bench.engine.compositeKlGradient(
+        gradients[0],
+        gradients[1],
+        gradients[2],
+        at0,
+        m,
+        s,
+        fm,
+        fs,
+        mixture,
+        bench.put(g),
+      );
+      // Densities themselves, with their constant, and their derivative.
+      const density = (x: number, mu: number, variance: number) =>
+        Math.exp(-((x - mu) ** 2) / (2 * variance)) / Math.sqrt(2 * Math.PI * variance);
+      const slope = (x: number, mu: number, variance: number) =>
+        (-(x - mu) / variance) * density(x, mu, variance);
+      const prior = (f: typeof density, r: number, c: number) =>
+        mixture.standard * f(at(z, r, c), 0, 1) +
+        mixture.former * f(at(z, r, c), at(formerMean, r, c), Math.exp(at(formerSpread, r, c))) +
+        mixture.broad * f(at(z, r, c), 0, Math.exp(mixture.broadLogVariance));
+      const pull = (r: number, c: number) => (at(z, r, c) - at(mean, r, c)) / Math.exp(at(spread, r, c));
+      return [
+        {
+          what: "kl",
+          actual: await bench.read(out),
+          expected: build(rows, 1, (r) => {
+            let sum = 0;
+            for (let c = 0; c < columns; c++)
+              sum +=
+                Math.log(density(at(z, r, c), at(mean, r, c), Math.exp(at(spread, r, c)))) -
+                Math.log(prior(density, r, c));
+            return sum;
+          }).data,
+        },
+        {
+          what: "z's gradient",
+          actual: await bench.read(gradients[0]),
+          expected: build(
+            rows,
+            columns,
+            (r, c) =>
+              at(before[0], r, c) - at(g, r, 0) * (pull(r, c) + prior(slope, r, c) / prior(density, r, c)),
+          ).data,
+        },
+        {
+          what: "mean's gradient",
+          actual: await bench.read(gradients[1]),
+          expected: build(rows, columns, (r, c) => at(before[1], r, c) + at(g, r, 0) * pull(r, c)).data,
+        },
+        {
+          what: "log-variance's gradient",
+          actual: await bench.read(gradients[2]),
+          expected: build(
+            rows,
+            columns,
+            (r, c) =>
+              at(before[2], r, c) + 0.5 * at(g, r, 0) * (pull(r, c) ** 2 * Math.exp(at(spread, r, c)) - 1),
+          ).data,
+        },
+      ];
+    },
+  },
+  elementwiseCase(
     "dropout",
     1,
     ({ engine }, out, [a], key) => engine.dropout(out, a, { rate: 0.3, key }),

@@ -127,6 +127,56 @@ pub fn relu_gradient(out: Matrix, y: Matrix, g: Matrix) {
     });
 }
 
+/// out = a sigmoid(a); out may be a
+pub fn swish(out: Matrix, a: Matrix) {
+    let [out, a] = flatten([out, a]);
+    for_each_piece(out.rows, out.columns, |r, c, n| {
+        copy_piece(out, a, r, c, n);
+        let out = out.get_mut(r, c, n);
+        vectorised(
+            #[inline(always)]
+            || {
+                for o in out {
+                    *o *= simd::sigmoid(*o);
+                }
+            },
+        )
+    });
+}
+
+/// out += g s (1 + a (1 - s)) with s = sigmoid(a)
+pub fn swish_gradient(out: Matrix, a: Matrix, g: Matrix) {
+    let [out, a, g] = flatten([out, a, g]);
+    for_each_piece(out.rows, out.columns, |r, c, n| {
+        let (out, a, g) = (out.get_mut(r, c, n), a.get(r, c, n), g.get(r, c, n));
+        vectorised(
+            #[inline(always)]
+            || {
+                for ((o, &a), &g) in out.iter_mut().zip(a).zip(g) {
+                    let s = simd::sigmoid(a);
+                    *o = (g * s).mul_add(a.mul_add(1.0 - s, 1.0), *o);
+                }
+            },
+        )
+    });
+}
+
+/// out += a b, element by element
+pub fn add_product(out: Matrix, a: Matrix, b: Matrix) {
+    let [out, a, b] = flatten([out, a, b]);
+    for_each_piece(out.rows, out.columns, |r, c, n| {
+        let (out, a, b) = (out.get_mut(r, c, n), a.get(r, c, n), b.get(r, c, n));
+        vectorised(
+            #[inline(always)]
+            || {
+                for ((o, &a), &b) in out.iter_mut().zip(a).zip(b) {
+                    *o = a.mul_add(b, *o);
+                }
+            },
+        )
+    });
+}
+
 /// out = a with entries dropped; out may be a. The element of (r, c) is r * columns + c.
 pub fn dropout(out: Matrix, a: Matrix, dropout: Dropout) {
     let [out, a] = flatten([out, a]);

@@ -3,8 +3,10 @@
 
 pub mod adam;
 pub mod bernoulli;
+pub mod composite_kl;
 pub mod elementwise;
 pub mod gaussian;
+pub mod layer_norm;
 pub mod matmul;
 pub mod multinomial;
 pub mod reductions;

@@ -10,6 +10,7 @@ import { UserError } from "../../core/errors.js";
 import type { CsrMatrix } from "../../sparse/csr.js";
 import type {
   AdamStep,
+  CompositeMixture,
   Dropout,
   Engine,
   GradientTensor,
@@ -22,7 +23,7 @@ import { closedError, foreignError, releasedError, shapes } from "../shapes.js";
 import type { Precision, SparseTensor, Storage, Tensor } from "../tensor.js";
 
 /** The number of native/src/lib.rs's `CONTRACT` that this file speaks. */
-const CONTRACT = 2;
+const CONTRACT = 3;
 const MOST_THREADS = 1024;
 /** What stands for a block or batch that was released. */
 const RELEASED = -1;
@@ -60,12 +61,18 @@ interface Kernels {
   tanhGradient(out: View, y: View, g: View): void;
   relu(out: View, a: View): void;
   reluGradient(out: View, y: View, g: View): void;
+  swish(out: View, a: View): void;
+  swishGradient(out: View, a: View, g: View): void;
+  addProduct(out: View, a: View, b: View): void;
   dropout(out: View, a: View, dropout: Dropout): void;
   takeRows(out: View, a: View, rows: Uint32Array): void;
   takeColumns(out: View, a: View, columns: Uint32Array): void;
   matmul(out: View, a: View, b: View, options: MatmulOptions): void;
   sparseRowSum(out: View, input: number, weights: View, options: SparseRowSumOptions): void;
   sparseRowSumGradient(out: View, input: number, g: View, options: SparseRowSumOptions): void;
+  layerNorm(out: View, a: View, weight: View, bias: View, statistics: View, epsilon: number): void;
+  layerNormGradient(out: View, a: View, weight: View, statistics: View, g: View): void;
+  layerNormWeightGradient(out: View, a: View, statistics: View, g: View): void;
   gaussianSample(out: View, mean: View, logVariance: View, key: RandomKey): void;
   gaussianSampleGradient(
     meanGradient: View,
@@ -80,6 +87,27 @@ interface Kernels {
     logVarianceGradient: View,
     mean: View,
     logVariance: View,
+    g: View,
+  ): void;
+  compositeKl(
+    out: View,
+    z: View,
+    mean: View,
+    logVariance: View,
+    formerMean: View,
+    formerLogVariance: View,
+    mixture: CompositeMixture,
+  ): void;
+  compositeKlGradient(
+    zGradient: View,
+    meanGradient: View,
+    logVarianceGradient: View,
+    z: View,
+    mean: View,
+    logVariance: View,
+    formerMean: View,
+    formerLogVariance: View,
+    mixture: CompositeMixture,
     g: View,
   ): void;
   multinomialLoss(loss: View, logits: View, bias: View, target: number, statistics: View): void;
@@ -289,6 +317,23 @@ export class NativeEngine implements Engine {
     this.#kernels.reluGradient(this.#open(kernel, out), this.#open(kernel, y), this.#open(kernel, g));
   }
 
+  swish(out: Tensor, a: Tensor): void {
+    shapes.same("swish", { out, a });
+    this.#kernels.swish(this.#open("swish", out), this.#open("swish", a));
+  }
+
+  swishGradient(out: Tensor, a: Tensor, g: Tensor): void {
+    shapes.same("swishGradient", { out, a, g });
+    const kernel = "swishGradient";
+    this.#kernels.swishGradient(this.#open(kernel, out), this.#open(kernel, a), this.#open(kernel, g));
+  }
+
+  addProduct(out: Tensor, a: Tensor, b: Tensor): void {
+    shapes.same("addProduct", { out, a, b });
+    const kernel = "addProduct";
+    this.#kernels.addProduct(this.#open(kernel, out), this.#open(kernel, a), this.#open(kernel, b));
+  }
+
   dropout(out: Tensor, a: Tensor, dropout: Dropout): void {
     shapes.dropout(out, a, dropout);
     this.#kernels.dropout(this.#open("dropout", out), this.#open("dropout", a), dropout);
@@ -331,6 +376,44 @@ export class NativeEngine implements Engine {
       this.#openSparse(kernel, input),
       this.#open(kernel, g),
       options,
+    );
+  }
+
+  // Layer normalisation.
+
+  layerNorm(out: Tensor, a: Tensor, weight: Tensor, bias: Tensor, statistics: Tensor, epsilon: number): void {
+    shapes.layerNorm(out, a, weight, bias, statistics, epsilon);
+    const kernel = "layerNorm";
+    this.#kernels.layerNorm(
+      this.#open(kernel, out),
+      this.#open(kernel, a),
+      this.#open(kernel, weight),
+      this.#open(kernel, bias),
+      this.#open(kernel, statistics),
+      epsilon,
+    );
+  }
+
+  layerNormGradient(out: Tensor, a: Tensor, weight: Tensor, statistics: Tensor, g: Tensor): void {
+    shapes.layerNormGradient(out, a, weight, statistics, g);
+    const kernel = "layerNormGradient";
+    this.#kernels.layerNormGradient(
+      this.#open(kernel, out),
+      this.#open(kernel, a),
+      this.#open(kernel, weight),
+      this.#open(kernel, statistics),
+      this.#open(kernel, g),
+    );
+  }
+
+  layerNormWeightGradient(out: Tensor, a: Tensor, statistics: Tensor, g: Tensor): void {
+    shapes.layerNormWeightGradient(out, a, statistics, g);
+    const kernel = "layerNormWeightGradient";
+    this.#kernels.layerNormWeightGradient(
+      this.#open(kernel, out),
+      this.#open(kernel, a),
+      this.#open(kernel, statistics),
+      this.#open(kernel, g),
     );
   }
 
@@ -389,6 +472,57 @@ export class NativeEngine implements Engine {
       this.#open(kernel, logVarianceGradient),
       this.#open(kernel, mean),
       this.#open(kernel, logVariance),
+      this.#open(kernel, g),
+    );
+  }
+
+  compositeKl(
+    out: Tensor,
+    z: Tensor,
+    mean: Tensor,
+    logVariance: Tensor,
+    formerMean: Tensor,
+    formerLogVariance: Tensor,
+    mixture: CompositeMixture,
+  ): void {
+    const kernel = "compositeKl";
+    shapes.compositeKl(kernel, { z, mean, logVariance, formerMean, formerLogVariance }, out, mixture);
+    this.#kernels.compositeKl(
+      this.#open(kernel, out),
+      this.#open(kernel, z),
+      this.#open(kernel, mean),
+      this.#open(kernel, logVariance),
+      this.#open(kernel, formerMean),
+      this.#open(kernel, formerLogVariance),
+      mixture,
+    );
+  }
+
+  compositeKlGradient(
+    zGradient: Tensor,
+    meanGradient: Tensor,
+    logVarianceGradient: Tensor,
+    z: Tensor,
+    mean: Tensor,
+    logVariance: Tensor,
+    formerMean: Tensor,
+    formerLogVariance: Tensor,
+    mixture: CompositeMixture,
+    g: Tensor,
+  ): void {
+    const kernel = "compositeKlGradient";
+    const inputs = { z, mean, logVariance, formerMean, formerLogVariance };
+    shapes.compositeKl(kernel, { ...inputs, zGradient, meanGradient, logVarianceGradient }, g, mixture);
+    this.#kernels.compositeKlGradient(
+      this.#open(kernel, zGradient),
+      this.#open(kernel, meanGradient),
+      this.#open(kernel, logVarianceGradient),
+      this.#open(kernel, z),
+      this.#open(kernel, mean),
+      this.#open(kernel, logVariance),
+      this.#open(kernel, formerMean),
+      this.#open(kernel, formerLogVariance),
+      mixture,
       this.#open(kernel, g),
     );
   }

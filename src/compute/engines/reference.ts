@@ -6,6 +6,7 @@ import type { RandomKey } from "../../core/philox.js";
 import type { CsrMatrix } from "../../sparse/csr.js";
 import type {
   AdamStep,
+  CompositeMixture,
   Dropout,
   Engine,
   GradientTensor,
@@ -17,8 +18,10 @@ import { closedError, foreignError, releasedError, shapes, sizeClass } from "../
 import type { FloatArray, Precision, SparseTensor, Storage, Tensor } from "../tensor.js";
 import { adamDense, adamRows } from "./reference/adam.js";
 import { bernoulliLoss, bernoulliLossGradient } from "./reference/bernoulli.js";
+import * as composite from "./reference/composite-kl.js";
 import * as elementwise from "./reference/elementwise.js";
 import * as gaussian from "./reference/gaussian.js";
+import * as layerNorm from "./reference/layer-norm.js";
 import { matmul } from "./reference/matmul.js";
 import type { Matrix, SparseMatrix } from "./reference/matrix.js";
 import * as multinomial from "./reference/multinomial.js";
@@ -235,6 +238,29 @@ export class ReferenceEngine implements Engine {
     );
   }
 
+  swish(out: Tensor, a: Tensor): void {
+    shapes.same("swish", { out, a });
+    elementwise.swish(this.#open("swish", out), this.#open("swish", a));
+  }
+
+  swishGradient(out: Tensor, a: Tensor, g: Tensor): void {
+    shapes.same("swishGradient", { out, a, g });
+    elementwise.swishGradient(
+      this.#open("swishGradient", out),
+      this.#open("swishGradient", a),
+      this.#open("swishGradient", g),
+    );
+  }
+
+  addProduct(out: Tensor, a: Tensor, b: Tensor): void {
+    shapes.same("addProduct", { out, a, b });
+    elementwise.addProduct(
+      this.#open("addProduct", out),
+      this.#open("addProduct", a),
+      this.#open("addProduct", b),
+    );
+  }
+
   dropout(out: Tensor, a: Tensor, dropout: Dropout): void {
     shapes.dropout(out, a, dropout);
     elementwise.dropout(this.#open("dropout", out), this.#open("dropout", a), dropout);
@@ -274,6 +300,41 @@ export class ReferenceEngine implements Engine {
       this.#openSparse("sparseRowSumGradient", input),
       this.#open("sparseRowSumGradient", g),
       options,
+    );
+  }
+
+  // Layer normalisation.
+
+  layerNorm(out: Tensor, a: Tensor, weight: Tensor, bias: Tensor, statistics: Tensor, epsilon: number): void {
+    shapes.layerNorm(out, a, weight, bias, statistics, epsilon);
+    layerNorm.layerNorm(
+      this.#open("layerNorm", out),
+      this.#open("layerNorm", a),
+      this.#open("layerNorm", weight),
+      this.#open("layerNorm", bias),
+      this.#open("layerNorm", statistics),
+      epsilon,
+    );
+  }
+
+  layerNormGradient(out: Tensor, a: Tensor, weight: Tensor, statistics: Tensor, g: Tensor): void {
+    shapes.layerNormGradient(out, a, weight, statistics, g);
+    layerNorm.layerNormGradient(
+      this.#open("layerNormGradient", out),
+      this.#open("layerNormGradient", a),
+      this.#open("layerNormGradient", weight),
+      this.#open("layerNormGradient", statistics),
+      this.#open("layerNormGradient", g),
+    );
+  }
+
+  layerNormWeightGradient(out: Tensor, a: Tensor, statistics: Tensor, g: Tensor): void {
+    shapes.layerNormWeightGradient(out, a, statistics, g);
+    layerNorm.layerNormWeightGradient(
+      this.#open("layerNormWeightGradient", out),
+      this.#open("layerNormWeightGradient", a),
+      this.#open("layerNormWeightGradient", statistics),
+      this.#open("layerNormWeightGradient", g),
     );
   }
 
@@ -329,6 +390,57 @@ export class ReferenceEngine implements Engine {
       this.#open("gaussianKlGradient", mean),
       this.#open("gaussianKlGradient", logVariance),
       this.#open("gaussianKlGradient", g),
+    );
+  }
+
+  compositeKl(
+    out: Tensor,
+    z: Tensor,
+    mean: Tensor,
+    logVariance: Tensor,
+    formerMean: Tensor,
+    formerLogVariance: Tensor,
+    mixture: CompositeMixture,
+  ): void {
+    const kernel = "compositeKl";
+    shapes.compositeKl(kernel, { z, mean, logVariance, formerMean, formerLogVariance }, out, mixture);
+    composite.compositeKl(
+      this.#open(kernel, out),
+      this.#open(kernel, z),
+      this.#open(kernel, mean),
+      this.#open(kernel, logVariance),
+      this.#open(kernel, formerMean),
+      this.#open(kernel, formerLogVariance),
+      mixture,
+    );
+  }
+
+  compositeKlGradient(
+    zGradient: Tensor,
+    meanGradient: Tensor,
+    logVarianceGradient: Tensor,
+    z: Tensor,
+    mean: Tensor,
+    logVariance: Tensor,
+    formerMean: Tensor,
+    formerLogVariance: Tensor,
+    mixture: CompositeMixture,
+    g: Tensor,
+  ): void {
+    const kernel = "compositeKlGradient";
+    const inputs = { z, mean, logVariance, formerMean, formerLogVariance };
+    shapes.compositeKl(kernel, { ...inputs, zGradient, meanGradient, logVarianceGradient }, g, mixture);
+    composite.compositeKlGradient(
+      this.#open(kernel, zGradient),
+      this.#open(kernel, meanGradient),
+      this.#open(kernel, logVarianceGradient),
+      this.#open(kernel, z),
+      this.#open(kernel, mean),
+      this.#open(kernel, logVariance),
+      this.#open(kernel, formerMean),
+      this.#open(kernel, formerLogVariance),
+      mixture,
+      this.#open(kernel, g),
     );
   }
 

@@ -25,3 +25,14 @@ export function scale(tape: Tape, a: Differentiable, factor: number): Variable {
   engine.addScaled(out, a.value, factor);
   return tape.record(out, [a], (g) => engine.addScaled(a.gradient(), g, factor));
 }
+
+/** a * b, element by element. */
+export function product(tape: Tape, a: Differentiable, b: Differentiable): Variable {
+  const { engine } = tape;
+  const out = tape.zeros(a.value.rows, a.value.columns);
+  engine.addProduct(out, a.value, b.value);
+  return tape.record(out, [a, b], (g) => {
+    if (a.needsGradient) engine.addProduct(a.gradient(), g, b.value);
+    if (b.needsGradient) engine.addProduct(b.gradient(), g, a.value);
+  });
+}

@@ -23,10 +23,11 @@ export function bernoulliOutputLoss(
   engine.bernoulliLoss(loss, logits, bias.value, target);
   return tape.record(loss, [hidden, weight, bias], (g) => {
     engine.bernoulliLossGradient(logits, target, g);
-    engine.sumRows(bias.gradient(), logits);
-    weight.addGradient((to, accumulate) =>
-      engine.matmul(to, logits, hidden.value, { transposeA: true, accumulate }),
-    );
+    if (bias.needsGradient) engine.sumRows(bias.gradient(), logits);
+    if (weight.needsGradient)
+      weight.addGradient((to, accumulate) =>
+        engine.matmul(to, logits, hidden.value, { transposeA: true, accumulate }),
+      );
     if (hidden.needsGradient)
       hidden.addGradient((to, accumulate) => engine.matmul(to, logits, weight.value, { accumulate }));
   });

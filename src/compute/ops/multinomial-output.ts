@@ -24,10 +24,11 @@ export function multinomialOutputLoss(
   engine.multinomialLoss(loss, logits, bias.value, target, statistics);
   return tape.record(loss, [hidden, weight, bias], (g) => {
     engine.multinomialLossGradient(logits, target, statistics, g);
-    engine.sumRows(bias.gradient(), logits);
-    weight.addGradient((to, accumulate) =>
-      engine.matmul(to, logits, hidden.value, { transposeA: true, accumulate }),
-    );
+    if (bias.needsGradient) engine.sumRows(bias.gradient(), logits);
+    if (weight.needsGradient)
+      weight.addGradient((to, accumulate) =>
+        engine.matmul(to, logits, hidden.value, { transposeA: true, accumulate }),
+      );
     if (hidden.needsGradient)
       hidden.addGradient((to, accumulate) => engine.matmul(to, logits, weight.value, { accumulate }));
   });

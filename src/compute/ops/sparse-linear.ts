@@ -19,7 +19,8 @@ export function sparseLinear(
   engine.sparseRowSum(out, x, weight.value, options);
   if (bias) engine.addRow(out, bias.value);
   return tape.record(out, bias ? [weight, bias] : [weight], (g) => {
-    if (bias) engine.sumRows(bias.gradient(), g);
-    weight.addRowsGradient(x.touched, (to) => engine.sparseRowSumGradient(to, x, g, options));
+    if (bias?.needsGradient) engine.sumRows(bias.gradient(), g);
+    if (weight.needsGradient)
+      weight.addRowsGradient(x.touched, (to) => engine.sparseRowSumGradient(to, x, g, options));
   });
 }

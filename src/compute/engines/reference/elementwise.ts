@@ -121,6 +121,44 @@ export function reluGradient(out: Matrix, y: Matrix, g: Matrix): void {
   }
 }
 
+const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+
+export function swish(out: Matrix, a: Matrix): void {
+  const { data, columns } = out;
+  for (let r = 0; r < out.rows; r++) {
+    const o = out.offset + r * out.rowStride;
+    const i = a.offset + r * a.rowStride;
+    for (let c = 0; c < columns; c++) {
+      const x = a.data[i + c];
+      data[o + c] = x * sigmoid(x);
+    }
+  }
+}
+
+export function swishGradient(out: Matrix, a: Matrix, g: Matrix): void {
+  const { data, columns } = out;
+  for (let r = 0; r < out.rows; r++) {
+    const o = out.offset + r * out.rowStride;
+    const i = a.offset + r * a.rowStride;
+    const j = g.offset + r * g.rowStride;
+    for (let c = 0; c < columns; c++) {
+      const x = a.data[i + c];
+      const s = sigmoid(x);
+      data[o + c] += g.data[j + c] * s * (1 + x * (1 - s));
+    }
+  }
+}
+
+export function addProduct(out: Matrix, a: Matrix, b: Matrix): void {
+  const { data, columns } = out;
+  for (let r = 0; r < out.rows; r++) {
+    const o = out.offset + r * out.rowStride;
+    const i = a.offset + r * a.rowStride;
+    const j = b.offset + r * b.rowStride;
+    for (let c = 0; c < columns; c++) data[o + c] += a.data[i + c] * b.data[j + c];
+  }
+}
+
 export function dropout(out: Matrix, a: Matrix, { rate, key }: Dropout): void {
   const { data, columns } = out;
   const threshold = Math.floor(rate * 2 ** 32);
