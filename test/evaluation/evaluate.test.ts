@@ -47,6 +47,26 @@ describe("evaluate", () => {
     }
   });
 
+  it("judges against complete rows, nothing masked, where it is told to", async () => {
+    const recommender = scoring(4, () => [4, 3, 2, 1]);
+    const users = split(fromRows(4, [[0], [3], []]), fromRows(4, [[2], [], []]), "user");
+    const metrics = ["recall@1", "recall@2"];
+    const masked = await evaluateSplit(recommender, users, { metrics });
+    // Only user 0 has something held out: item 2 comes second behind item 1 once item 0 is masked.
+    expect([masked.users, masked.metrics["recall@1"].mean, masked.metrics["recall@2"].mean]).toEqual([
+      1, 0, 1,
+    ]);
+    const complete = await evaluateSplit(recommender, users, {
+      metrics,
+      truth: "complete",
+      maskKnown: false,
+    });
+    // User 0 has {0, 2}: one of one, one of two; user 1 has {3}: none; user 2 has nothing at all.
+    expect([...complete.rows]).toEqual([0, 1]);
+    expect([...complete.perUser["recall@1"]]).toEqual([1, 0]);
+    expect([...complete.perUser["recall@2"]]).toEqual([0.5, 0]);
+  });
+
   it("a depth beyond the catalogue and users who have seen everything are no trouble", async () => {
     const recommender = scoring(3, () => [3, 2, 1]);
     const { metrics, users } = await evaluateSplit(

@@ -10,7 +10,7 @@ import type { ModelFiles } from "../../src/recommender/recommender.js";
 import type { EpochRecord, RunContext } from "../../src/recommender/run-context.js";
 import { fromRows } from "../../src/sparse/csr.js";
 import { DivergedError } from "../../src/training/divergence.js";
-import { fit as runLoop } from "../../src/training/fit.js";
+import { fit as runLoop, type Training } from "../../src/training/fit.js";
 import type { Epoch, Trainable } from "../../src/training/trainable.js";
 import { MemoryCheckpoints } from "../support/checkpoints.js";
 import { split, tastes, vocabulary } from "../support/datasets.js";
@@ -68,10 +68,12 @@ function scripted(ranks: number[], losses: number[] = [], dataset = one) {
       save: async () => ({ algorithm: "scripted", config: {}, tensors, items: one.items }),
     }),
   };
-  const run = async (more: { patience?: number } & Partial<RunContext> = {}) => {
-    const { patience, ...context } = more;
+  type Selection = Pick<Training<object>, "patience" | "validate" | "monitor" | "restoreBest">;
+  const run = async (more: Selection & Partial<RunContext> = {}) => {
+    const { patience, validate, monitor, restoreBest, ...context } = more;
+    const selection = { patience, validate, monitor, restoreBest };
     const model = await runLoop(
-      { algorithm, options: {}, dataset, trainable, epochs: ranks.length, patience },
+      { algorithm, options: {}, dataset, trainable, epochs: ranks.length, ...selection },
       { engine, seed: 1, ...context },
     );
     return (await model.save()).tensors.weight.data[0];
@@ -100,6 +102,24 @@ describe("the training loop", () => {
     });
     expect(weight).toBe(2);
     expect(records).toEqual([1, 2, 3, 4]);
+  });
+
+  it("monitors what it is told to, and keeps the last weights where it is told to", async () => {
+    const ranks = [1, 2, 3, 4, 5];
+    const validate: Training<object>["validate"] = async (_, { number, updates }) => {
+      expect(updates).toBe(2 * number);
+      return { loss: [5, 4, 4, 6, 1][number - 1] };
+    };
+    const monitor = { value: "loss", lowerIsBetter: true };
+    expect(await scripted(ranks).run({ validate, monitor })).toBe(5);
+    expect(await scripted(ranks).run({ validate, monitor, patience: 2 })).toBe(2);
+    const records: EpochRecord[] = [];
+    const onEpoch = (record: EpochRecord) => records.push(record);
+    expect(await scripted(ranks).run({ validate, monitor, patience: 2, restoreBest: false, onEpoch })).toBe(
+      4,
+    );
+    expect(records.map(({ kept }) => kept)).toEqual([1, 2, 3, 4]);
+    expect(records.map(({ values }) => values["validation loss"])).toEqual([5, 4, 4, 6]);
   });
 
   it("shows every user once per epoch, in an order of its own that the seed alone decides", async () => {
