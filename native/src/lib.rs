@@ -11,8 +11,7 @@ mod simd;
 mod sparse;
 
 use kernels::{
-    adam, bernoulli, composite_kl, elementwise, gaussian, layer_norm, matmul, multinomial, reductions, sparse_row_sum,
-    top_k,
+    adam, bernoulli, composite_kl, density, elementwise, gates, gaussian, layer_norm, matmul, multinomial, reductions, sparse_row_sum, top_k,
 };
 use matrix::Matrix;
 use memory::Memory;
@@ -25,7 +24,7 @@ use std::sync::Arc;
 
 /// Raised with every change of what JavaScript calls: native.ts refuses an addon of another number.
 #[napi]
-pub const CONTRACT: u32 = 3;
+pub const CONTRACT: u32 = 4;
 
 #[napi]
 pub fn instruction_set() -> &'static str {
@@ -111,6 +110,7 @@ impl From<AdamStep> for adam::Step {
             epsilon: step.epsilon,
             update: step.update,
             decay: step.decay,
+            scale: 1.0,
         }
     }
 }
@@ -383,6 +383,47 @@ impl NativeEngine {
         self.kernel("takeColumns", move || elementwise::take_columns(out, a, &columns))
     }
 
+    #[napi]
+    pub fn gate(&self, out: Tensor, a: Tensor, b: Tensor) -> Result<()> {
+        let (out, a, b) = (self.matrix(out)?, self.matrix(a)?, self.matrix(b)?);
+        self.kernel("gate", move || gates::gate(out, a, b))
+    }
+
+    #[napi]
+    pub fn gate_gradient(&self, a_gradient: Tensor, b_gradient: Tensor, a: Tensor, b: Tensor, g: Tensor) -> Result<()> {
+        let a_gradient = self.matrix(a_gradient)?;
+        let b_gradient = self.matrix(b_gradient)?;
+        let a = self.matrix(a)?;
+        let b = self.matrix(b)?;
+        let g = self.matrix(g)?;
+        self.kernel("gateGradient", move || gates::gate_gradient(a_gradient, b_gradient, a, b, g))
+    }
+
+    #[napi]
+    pub fn clamp(&self, out: Tensor, a: Tensor, low: f64, high: f64) -> Result<()> {
+        let (out, a) = (self.matrix(out)?, self.matrix(a)?);
+        self.kernel("clamp", move || gates::clamp(out, a, low as f32, high as f32))
+    }
+
+    #[napi]
+    pub fn clamp_gradient(&self, out: Tensor, a: Tensor, g: Tensor, low: f64, high: f64) -> Result<()> {
+        let (out, a, g) = (self.matrix(out)?, self.matrix(a)?, self.matrix(g)?);
+        self.kernel("clampGradient", move || gates::clamp_gradient(out, a, g, low as f32, high as f32))
+    }
+
+    #[napi]
+    pub fn add_rows(&self, out: Tensor, a: Tensor, rows: &[u32]) -> Result<()> {
+        let (out, a) = (self.matrix(out)?, self.matrix(a)?);
+        let rows = rows.to_vec();
+        self.kernel("addRows", move || gates::add_rows(out, a, &rows))
+    }
+
+    #[napi]
+    pub fn scale_rows(&self, out: Tensor, a: Tensor, factor: Tensor) -> Result<()> {
+        let (out, a, factor) = (self.matrix(out)?, self.matrix(a)?, self.matrix(factor)?);
+        self.kernel("scaleRows", move || gates::scale_rows(out, a, factor))
+    }
+
     // Products.
 
     #[napi]
@@ -555,6 +596,85 @@ impl NativeEngine {
         })
     }
 
+    // Log densities of Gaussians.
+
+    #[napi]
+    pub fn gaussian_log_density(&self, out: Tensor, x: Tensor, mean: Tensor, log_variance: Tensor) -> Result<()> {
+        let out = self.matrix(out)?;
+        let x = self.matrix(x)?;
+        let mean = self.matrix(mean)?;
+        let log_variance = self.matrix(log_variance)?;
+        self.kernel("gaussianLogDensity", move || density::gaussian_log_density(out, x, mean, log_variance))
+    }
+
+    #[napi]
+    #[allow(clippy::too_many_arguments)]
+    pub fn gaussian_log_density_gradient(
+        &self,
+        x_gradient: Tensor,
+        mean_gradient: Tensor,
+        log_variance_gradient: Tensor,
+        x: Tensor,
+        mean: Tensor,
+        log_variance: Tensor,
+        g: Tensor,
+    ) -> Result<()> {
+        let x_gradient = self.matrix(x_gradient)?;
+        let mean_gradient = self.matrix(mean_gradient)?;
+        let log_variance_gradient = self.matrix(log_variance_gradient)?;
+        let x = self.matrix(x)?;
+        let mean = self.matrix(mean)?;
+        let log_variance = self.matrix(log_variance)?;
+        let g = self.matrix(g)?;
+        let gradients = [x_gradient, mean_gradient, log_variance_gradient];
+        self.kernel("gaussianLogDensityGradient", move || {
+            density::gaussian_log_density_gradient(gradients, x, mean, log_variance, g);
+        })
+    }
+
+    #[napi]
+    pub fn density_factors(&self, out: Tensor, mean: Tensor, log_variance: Tensor) -> Result<()> {
+        let (out, mean, log_variance) = (self.matrix(out)?, self.matrix(mean)?, self.matrix(log_variance)?);
+        self.kernel("densityFactors", move || density::density_factors(out, mean, log_variance))
+    }
+
+    #[napi]
+    pub fn density_factors_gradient(
+        &self,
+        mean_gradient: Tensor,
+        log_variance_gradient: Tensor,
+        mean: Tensor,
+        log_variance: Tensor,
+        g: Tensor,
+    ) -> Result<()> {
+        let mean_gradient = self.matrix(mean_gradient)?;
+        let log_variance_gradient = self.matrix(log_variance_gradient)?;
+        let mean = self.matrix(mean)?;
+        let log_variance = self.matrix(log_variance)?;
+        let g = self.matrix(g)?;
+        self.kernel("densityFactorsGradient", move || {
+            density::density_factors_gradient(mean_gradient, log_variance_gradient, mean, log_variance, g);
+        })
+    }
+
+    #[napi]
+    pub fn density_powers(&self, out: Tensor, x: Tensor) -> Result<()> {
+        let (out, x) = (self.matrix(out)?, self.matrix(x)?);
+        self.kernel("densityPowers", move || density::density_powers(out, x))
+    }
+
+    #[napi]
+    pub fn density_powers_gradient(&self, out: Tensor, x: Tensor, g: Tensor) -> Result<()> {
+        let (out, x, g) = (self.matrix(out)?, self.matrix(x)?, self.matrix(g)?);
+        self.kernel("densityPowersGradient", move || density::density_powers_gradient(out, x, g))
+    }
+
+    #[napi]
+    pub fn log_mean_exp(&self, out: Tensor, a: Tensor) -> Result<()> {
+        let (out, a) = (self.matrix(out)?, self.matrix(a)?);
+        self.kernel("logMeanExp", move || density::log_mean_exp(out, a))
+    }
+
     // The multinomial output.
 
     #[napi]
@@ -599,8 +719,10 @@ impl NativeEngine {
 
     // Optimisers.
 
-    /// `touched`: the rows that the gradient has; none = it is dense.
+    /// `touched`: the rows that the gradient has; none = it is dense. `squares`: the sum of its squares [1, 1], by which
+    /// it is normalised.
     #[napi]
+    #[allow(clippy::too_many_arguments)]
     pub fn adam(
         &self,
         value: Tensor,
@@ -609,13 +731,22 @@ impl NativeEngine {
         gradient: Tensor,
         touched: Option<&[u32]>,
         step: AdamStep,
+        squares: Option<Tensor>,
+        norm_epsilon: f64,
     ) -> Result<()> {
         let (value, m, v) = (self.matrix(value)?, self.matrix(m)?, self.matrix(v)?);
         let gradient = self.matrix(gradient)?;
         let touched = touched.map(<[u32]>::to_vec);
-        self.kernel("adam", move || match touched {
-            None => adam::adam_dense(value, m, v, gradient, step.into()),
-            Some(touched) => adam::adam_rows(value, m, v, gradient, &touched, step.into()),
+        let squares = squares.map(|tensor| self.matrix(tensor)).transpose()?;
+        let mut step = adam::Step::from(step);
+        self.kernel("adam", move || {
+            if let Some(squares) = squares {
+                step.scale = 1.0 / ((squares.row(0)[0] as f64).sqrt() + norm_epsilon);
+            }
+            match touched {
+                None => adam::adam_dense(value, m, v, gradient, step),
+                Some(touched) => adam::adam_rows(value, m, v, gradient, &touched, step),
+            }
         })
     }
 }

@@ -54,6 +54,13 @@ export interface AdamStep {
   readonly decay: number;
 }
 
+/** Divides a gradient by (||g||_2 + epsilon) before anything else is done with it. */
+export interface GradientNorm {
+  /** [1, 1]: the sum of the gradient's squares, computed by then. */
+  readonly squares: Tensor;
+  readonly epsilon: number;
+}
+
 /** A gradient: dense, or the rows `touched` of a sparse first layer (every other row is zero). */
 export type GradientTensor =
   | { readonly kind: "dense"; readonly tensor: Tensor }
@@ -139,6 +146,19 @@ export interface Engine {
   /** out[r, k] = a[r, columns[k]] */
   takeColumns(out: Tensor, a: Tensor, columns: Uint32Array): void;
 
+  /** out = a * sigmoid(b) (the gated linear unit's product) */
+  gate(out: Tensor, a: Tensor, b: Tensor): void;
+  /** aGradient += g * sigmoid(b); bGradient += g * a * sigmoid(b) * (1 - sigmoid(b)) */
+  gateGradient(aGradient: Tensor, bGradient: Tensor, a: Tensor, b: Tensor, g: Tensor): void;
+  /** out = min(max(a, low), high), a NaN stays one; out may be a */
+  clamp(out: Tensor, a: Tensor, low: number, high: number): void;
+  /** out += g where low < a < high */
+  clampGradient(out: Tensor, a: Tensor, g: Tensor, low: number, high: number): void;
+  /** out[rows[r], c] += a[r, c]; the rows are distinct and ascend */
+  addRows(out: Tensor, a: Tensor, rows: Uint32Array): void;
+  /** out[r, c] = factor[r, 0] * a[r, c]; out may be a */
+  scaleRows(out: Tensor, a: Tensor, factor: Tensor): void;
+
   // Products.
   /** out = op(a) op(b), or += with accumulate. */
   matmul(out: Tensor, a: Tensor, b: Tensor, options?: MatmulOptions): void;
@@ -201,6 +221,37 @@ export interface Engine {
     g: Tensor,
   ): void;
 
+  // Log densities of Gaussians, the constant -1/2 ln 2 pi per dimension left out. With powers [x^2 | x | 1] of points and factors of
+  // Gaussians, powers factors^T [points, gaussians] holds every log density at every point: nothing of three dimensions exists.
+  /** out[r, 0] = -1/2 sum over l of (logVariance + (x - mean)^2 exp(-logVariance)) */
+  gaussianLogDensity(out: Tensor, x: Tensor, mean: Tensor, logVariance: Tensor): void;
+  /** With p = g[r] (x - mean) exp(-logVariance): xGradient -= p; meanGradient += p; logVarianceGradient += (p (x - mean) - g[r]) / 2; g [rows, 1] */
+  gaussianLogDensityGradient(
+    xGradient: Tensor,
+    meanGradient: Tensor,
+    logVarianceGradient: Tensor,
+    x: Tensor,
+    mean: Tensor,
+    logVariance: Tensor,
+    g: Tensor,
+  ): void;
+  /** out [rows, 2 l + 1] = [-w / 2 | mean w | -1/2 sum over l of (logVariance + mean^2 w)], w = exp(-logVariance) */
+  densityFactors(out: Tensor, mean: Tensor, logVariance: Tensor): void;
+  /** Adds what g [rows, 2 l + 1] passes back through densityFactors. */
+  densityFactorsGradient(
+    meanGradient: Tensor,
+    logVarianceGradient: Tensor,
+    mean: Tensor,
+    logVariance: Tensor,
+    g: Tensor,
+  ): void;
+  /** out [rows, 2 l + 1] = [x^2 | x | 1] */
+  densityPowers(out: Tensor, x: Tensor): void;
+  /** out += 2 x g_1 + g_2, g [rows, 2 l + 1] = [g_1 | g_2 | anything] */
+  densityPowersGradient(out: Tensor, x: Tensor, g: Tensor): void;
+  /** out[r, 0] = ln(mean over c of exp(a[r, c])), max-subtracted; a is overwritten by softmax(a[r]), which is its gradient. */
+  logMeanExp(out: Tensor, a: Tensor): void;
+
   // The multinomial output. logits [rows, items] are overwritten with whatever the engine's gradient kernel wants to find there.
   /** loss[r, 0] = -sum over i of x_ri log softmax(logits[r] + bias)_i, max-subtracted; statistics [rows, 2] and logits are handed on to the gradient. */
   multinomialLoss(loss: Tensor, logits: Tensor, bias: Tensor, target: SparseTensor, statistics: Tensor): void;
@@ -214,8 +265,15 @@ export interface Engine {
   bernoulliLossGradient(logits: Tensor, target: SparseTensor, g: Tensor): void;
 
   // Optimisers.
-  /** m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, value -= lr * mhat / (sqrt(vhat) + epsilon), over ALL elements: rows without a gradient move by their momentum (dense Adam). */
-  adam(value: Tensor, m: Tensor, v: Tensor, gradient: GradientTensor, step: AdamStep): void;
+  /** m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, value -= lr * mhat / (sqrt(vhat) + epsilon), over ALL elements: rows without a gradient move by their momentum (dense Adam). With `norm` the gradient is first divided by its norm. */
+  adam(
+    value: Tensor,
+    m: Tensor,
+    v: Tensor,
+    gradient: GradientTensor,
+    step: AdamStep,
+    norm?: GradientNorm,
+  ): void;
 
   // Ranking.
   /** Per row of scores [rows, items], the k best items not in `without`'s row. NaN counts, and comes back, as -Infinity. */

@@ -5,10 +5,17 @@ import type { AdamStep, Engine } from "./engine.js";
 import { loadTensor, type Parameter, saveTensor } from "./parameter.js";
 import type { NamedTensors } from "./tensor.js";
 
-export type AdamOptions = Partial<Omit<AdamStep, "update" | "decay">>;
+export interface AdamOptions extends Partial<Omit<AdamStep, "update" | "decay">> {
+  /**
+   * Every parameter's gradient (without its L2 term) is divided by its norm + 1e-7 before the step: AdamNormGrad of
+   * jmtomczak/vae_vampprior and psywaves/EVCF (utils/optimizer.py). Default false.
+   */
+  readonly normaliseGradients?: boolean;
+}
 
 /** The defaults of Kingma and Ba (2015), algorithm 1. */
 const ADAM = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+const NORM_EPSILON = 1e-7;
 
 /**
  * Adam (Kingma and Ba 2015), dense: rows of a first layer that a batch did not touch still move by their momentum, as
@@ -18,12 +25,18 @@ export class Adam {
   readonly #engine: Engine;
   readonly #parameters: readonly Parameter[];
   readonly #options: typeof ADAM;
+  readonly #normalises: boolean;
   #updates = 0;
 
-  constructor(engine: Engine, parameters: readonly Parameter[], options: AdamOptions = {}) {
+  constructor(
+    engine: Engine,
+    parameters: readonly Parameter[],
+    { normaliseGradients = false, ...options }: AdamOptions = {},
+  ) {
     this.#engine = engine;
     this.#parameters = parameters;
     this.#options = { ...ADAM, ...options };
+    this.#normalises = normaliseGradients;
   }
 
   /** Updates so far. */
@@ -40,8 +53,15 @@ export class Adam {
       if (gradient === undefined && decay === 0) continue;
       const { m, v } = parameter.moments;
       const step = { ...this.#options, update: this.#updates, decay };
-      if (gradient) this.#engine.adam(parameter.value, m, v, gradient, step);
-      else {
+      if (gradient && this.#normalises) {
+        // The norm stays in the engine: nothing waits for it.
+        const squares = this.#engine.zeros(1, 1);
+        this.#engine.sumOfSquares(squares, gradient.tensor, 1);
+        this.#engine.adam(parameter.value, m, v, gradient, step, { squares, epsilon: NORM_EPSILON });
+        this.#engine.release(squares);
+      } else if (gradient) {
+        this.#engine.adam(parameter.value, m, v, gradient, step);
+      } else {
         // Only the L2 term: the gradient of the rest is zero everywhere.
         const none = this.#engine.empty(0, parameter.columns);
         const touched = new Uint32Array(0);

@@ -67,15 +67,24 @@ export class Parameter implements Differentiable {
   }
 
   addGradient(write: (out: Tensor, accumulate: boolean) => void): void {
-    if (this.#gradient?.kind === "rows") throw this.#mixed();
     const tensor = this.#ownBuffer();
+    if (this.#gradient?.kind === "rows") this.#spreadRows(this.#gradient, tensor);
     write(tensor, this.#gradient !== undefined);
     this.#gradient = { kind: "dense", tensor };
   }
 
-  /** The contribution of a sparse input: `write` sets out [touched.length, columns]; every other row is zero. */
+  /**
+   * The contribution of a sparse input: `write` sets out [touched.length, columns]; every other row is zero. Only where it
+   * is the only one does the gradient stay sparse.
+   */
   addRowsGradient(touched: Uint32Array, write: (out: Tensor) => void): void {
-    if (this.#gradient !== undefined) throw this.#mixed();
+    if (this.#gradient !== undefined) {
+      const rows = this.engine.empty(touched.length, this.columns);
+      write(rows);
+      this.addGradient((out) => this.engine.addRows(out, rows, touched));
+      this.engine.release(rows);
+      return;
+    }
     const tensor = viewRows(this.#ownBuffer(), 0, touched.length);
     write(tensor);
     this.#gradient = { kind: "rows", tensor, touched };
@@ -120,8 +129,13 @@ export class Parameter implements Differentiable {
     return this.#buffer;
   }
 
-  #mixed(): Error {
-    return new Error(`parameter ${this.name}: a sparse contribution to a gradient must be its only one`);
+  /** A gradient of rows, which begins where the whole one does, becomes a whole one. */
+  #spreadRows({ tensor, touched }: Extract<GradientTensor, { kind: "rows" }>, whole: Tensor): void {
+    const rows = this.engine.empty(tensor.rows, tensor.columns);
+    this.engine.copy(rows, tensor);
+    this.engine.fill(whole, 0);
+    this.engine.addRows(whole, rows, touched);
+    this.engine.release(rows);
   }
 }
 

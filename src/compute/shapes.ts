@@ -8,6 +8,7 @@ import type {
   AdamStep,
   CompositeMixture,
   Dropout,
+  GradientNorm,
   GradientTensor,
   MatmulOptions,
   SparseRowSumOptions,
@@ -47,6 +48,13 @@ function checkDropout(kernel: string, dropout: Dropout | undefined): void {
 
 function checkIndices(kernel: string, name: string, indices: Uint32Array, bound: number): void {
   for (const index of indices) if (index >= bound) fail(kernel, `${name} ${index} is outside [0, ${bound})`);
+}
+
+/** Rows of a gradient: distinct, in order, and there. */
+function checkAscending(kernel: string, rows: Uint32Array, bound: number): void {
+  for (let r = 0; r < rows.length; r++)
+    if (rows[r] >= bound || (r > 0 && rows[r] <= rows[r - 1]))
+      fail(kernel, `touched rows must ascend within [0, ${bound})`);
 }
 
 export const shapes = {
@@ -175,6 +183,56 @@ export const shapes = {
     if (!Number.isFinite(broadLogVariance))
       fail(kernel, `the broad log-variance ${broadLogVariance} is no number`);
   },
+  clamp(kernel: string, low: number, high: number): void {
+    if (!(low <= high)) fail(kernel, `the bounds ${low} and ${high} are no interval`);
+  },
+  addRows(out: Tensor, a: Tensor, rows: Uint32Array): void {
+    is("addRows", "a", a, rows.length, out.columns);
+    checkAscending("addRows", rows, out.rows);
+  },
+  scaleRows(out: Tensor, a: Tensor, factor: Tensor): void {
+    same("scaleRows", { out, a });
+    is("scaleRows", "factor", factor, a.rows, 1);
+  },
+  gaussianLogDensity(out: Tensor, x: Tensor, mean: Tensor, logVariance: Tensor): void {
+    same("gaussianLogDensity", { x, mean, logVariance });
+    is("gaussianLogDensity", "out", out, x.rows, 1);
+  },
+  gaussianLogDensityGradient(
+    gradients: { xGradient: Tensor; meanGradient: Tensor; logVarianceGradient: Tensor },
+    x: Tensor,
+    mean: Tensor,
+    logVariance: Tensor,
+    g: Tensor,
+  ): void {
+    same("gaussianLogDensityGradient", { x, mean, logVariance, ...gradients });
+    is("gaussianLogDensityGradient", "g", g, x.rows, 1);
+  },
+  densityFactors(out: Tensor, mean: Tensor, logVariance: Tensor): void {
+    same("densityFactors", { mean, logVariance });
+    is("densityFactors", "out", out, mean.rows, 2 * mean.columns + 1);
+  },
+  densityFactorsGradient(
+    meanGradient: Tensor,
+    logVarianceGradient: Tensor,
+    mean: Tensor,
+    logVariance: Tensor,
+    g: Tensor,
+  ): void {
+    same("densityFactorsGradient", { mean, logVariance, meanGradient, logVarianceGradient });
+    is("densityFactorsGradient", "g", g, mean.rows, 2 * mean.columns + 1);
+  },
+  densityPowers(out: Tensor, x: Tensor): void {
+    is("densityPowers", "out", out, x.rows, 2 * x.columns + 1);
+  },
+  densityPowersGradient(out: Tensor, x: Tensor, g: Tensor): void {
+    same("densityPowersGradient", { out, x });
+    is("densityPowersGradient", "g", g, x.rows, 2 * x.columns + 1);
+  },
+  logMeanExp(out: Tensor, a: Tensor): void {
+    is("logMeanExp", "out", out, a.rows, 1);
+    if (a.columns === 0) fail("logMeanExp", `a is ${shape(a)}: the mean of nothing`);
+  },
   multinomialLoss(
     loss: Tensor,
     logits: Tensor,
@@ -201,7 +259,14 @@ export const shapes = {
     is("bernoulliLossGradient", "target", target, logits.rows, logits.columns);
     is("bernoulliLossGradient", "g", g, logits.rows, 1);
   },
-  adam(value: Tensor, m: Tensor, v: Tensor, gradient: GradientTensor, step: AdamStep): void {
+  adam(
+    value: Tensor,
+    m: Tensor,
+    v: Tensor,
+    gradient: GradientTensor,
+    step: AdamStep,
+    norm: GradientNorm | undefined,
+  ): void {
     same("adam", { value, m, v });
     switch (gradient.kind) {
       case "dense":
@@ -210,9 +275,7 @@ export const shapes = {
       case "rows": {
         const { tensor, touched } = gradient;
         is("adam", "gradient", tensor, touched.length, value.columns);
-        for (let t = 0; t < touched.length; t++)
-          if (touched[t] >= value.rows || (t > 0 && touched[t] <= touched[t - 1]))
-            fail("adam", `touched rows must ascend within [0, ${value.rows})`);
+        checkAscending("adam", touched, value.rows);
         break;
       }
       default:
@@ -220,6 +283,7 @@ export const shapes = {
     }
     if (!(Number.isInteger(step.update) && step.update >= 1))
       fail("adam", `update ${step.update} is not an integer from 1`);
+    if (norm) is("adam", "the gradient's squares", norm.squares, 1, 1);
   },
   topK(scores: Tensor, k: number, without: SparseTensor | undefined): void {
     if (!(Number.isInteger(k) && k >= 0)) fail("topK", `k = ${k} is not a non-negative integer`);

@@ -50,6 +50,20 @@ describe("Adam", () => {
     expect(third).toBe(1);
   });
 
+  it("divides each gradient by its norm + 1e-7 where asked to, the L2 term apart", async () => {
+    const engine = new ReferenceEngine({ precision: "float64" });
+    const dense = new Parameter(engine, "dense", 1, 2, [1, 1]);
+    const rows = new Parameter(engine, "rows", 3, 1, [1, 1, 1]);
+    dense.addGradient((out) => engine.write(out, [3e-7, -4e-7]));
+    rows.addRowsGradient(Uint32Array.of(1, 2), (out) => engine.write(out, [6, -8]));
+    rows.decay = 0.5;
+    new Adam(engine, [dense, rows], { learningRate: 1, epsilon: 1, normaliseGradients: true }).step();
+    // A first step is g / (|g| + 1): g is 3e-7 / 6e-7 and -4e-7 / 6e-7, then .5, .6 + .5 and -.8 + .5.
+    const moved = [...(await engine.read(dense.value)), ...(await engine.read(rows.value))];
+    const gradients = [0.5, -2 / 3, 0.5, 6 / (10 + 1e-7) + 0.5, -8 / (10 + 1e-7) + 0.5];
+    for (const [i, g] of gradients.entries()) expect(moved[i]).toBeCloseTo(1 - g / (Math.abs(g) + 1), 12);
+  });
+
   it("leaves a parameter without a contribution alone, and applies an L2 term on its own", async () => {
     const engine = new ReferenceEngine({ precision: "float64" });
     const used = new Parameter(engine, "used", 2, 1, [1, 2]);

@@ -314,8 +314,14 @@ function adamCase(kind: "dense" | "rows"): KernelCase {
         dense.data.set(given.data.subarray(t * columns, (t + 1) * columns), touched[t] * columns);
       const tensors = [bench.put(value), bench.put(m), bench.put(v)] as const;
       const tensor = bench.put(given);
-      bench.engine.adam(...tensors, kind === "dense" ? { kind, tensor } : { kind, tensor, touched }, step);
-      const g = build(rows, columns, (r, c) => at(dense, r, c) + step.decay * at(value, r, c));
+      const gradient = kind === "dense" ? ({ kind, tensor } as const) : ({ kind, tensor, touched } as const);
+      // Rounded as the engine will have it.
+      const total = Math.fround(given.data.reduce((sum, x) => sum + x * x, 0));
+      const normalises = bench.random.below(2) === 0;
+      const squares = bench.put({ rows: 1, columns: 1, data: Float64Array.of(total) });
+      bench.engine.adam(...tensors, gradient, step, normalises ? { squares, epsilon: 0.01 } : undefined);
+      const scale = normalises ? 1 / (Math.sqrt(total) + 0.01) : 1;
+      const g = build(rows, columns, (r, c) => scale * at(dense, r, c) + step.decay * at(value, r, c));
       const first = build(rows, columns, (r, c) => step.beta1 * at(m, r, c) + (1 - step.beta1) * at(g, r, c));
       const second = build(
         rows,
@@ -645,6 +651,192 @@ export const kernelCases: readonly KernelCase[] = [
             (value, i) => value + 0.5 * g.data[i] * normalOf(key, i) * Math.exp(logVariance.data[i] / 2),
           ),
         },
+      ];
+    },
+  },
+  elementwiseCase(
+    "gate",
+    2,
+    ({ engine }, out, [a, b]) => engine.gate(out, a, b),
+    (_, [a, b]) => a / (1 + Math.exp(-b)),
+    false,
+  ),
+  {
+    kernel: "gateGradient",
+    async run(bench) {
+      const [rows, columns] = [bench.size(0), bench.size()];
+      const [a, b, g, ...before] = Array.from({ length: 5 }, () => bench.matrix(rows, columns, 3));
+      const [toA, toB] = before.map((host) => bench.put(host));
+      bench.engine.gateGradient(toA, toB, bench.put(a), bench.put(b), bench.put(g));
+      const open = b.data.map((x) => 1 / (1 + Math.exp(-x)));
+      return [
+        {
+          what: "a",
+          actual: await bench.read(toA),
+          expected: before[0].data.map((value, i) => value + g.data[i] * open[i]),
+        },
+        {
+          what: "b",
+          actual: await bench.read(toB),
+          expected: before[1].data.map((value, i) => value + g.data[i] * a.data[i] * open[i] * (1 - open[i])),
+        },
+      ];
+    },
+  },
+  elementwiseCase(
+    "clamp",
+    1,
+    ({ engine }, out, [a]) => engine.clamp(out, a, -0.5, 0.75),
+    (_, [a]) => Math.min(0.75, Math.max(-0.5, a)),
+    false,
+  ),
+  elementwiseCase(
+    "clamp in place",
+    0,
+    ({ engine }, out) => engine.clamp(out, out, 0, 1),
+    (out) => Math.min(1, Math.max(0, out)),
+    true,
+  ),
+  elementwiseCase(
+    "clampGradient",
+    2,
+    ({ engine }, out, [a, g]) => engine.clampGradient(out, a, g, -0.5, 0.75),
+    (out, [a, g]) => (a > -0.5 && a < 0.75 ? out + g : out),
+    true,
+  ),
+  {
+    kernel: "addRows and scaleRows",
+    async run(bench) {
+      const [rows, columns] = [bench.size(), bench.size()];
+      const before = bench.matrix(rows, columns);
+      const chosen = Uint32Array.from({ length: rows }, (_, r) => r).filter(
+        () => bench.random.below(2) === 0,
+      );
+      const a = bench.matrix(chosen.length, columns);
+      const factor = bench.matrix(rows, 1);
+      const [added, scaled] = [bench.put(before), bench.rubbish(rows, columns)];
+      bench.engine.addRows(added, bench.put(a), chosen);
+      bench.engine.scaleRows(scaled, bench.put(before), bench.put(factor));
+      const inPlace = bench.put(before);
+      bench.engine.scaleRows(inPlace, inPlace, bench.put(factor));
+      const product = build(rows, columns, (r, c) => factor.data[r] * at(before, r, c));
+      const expected = build(rows, columns, (r, c) => {
+        const from = chosen.indexOf(r);
+        return at(before, r, c) + (from < 0 ? 0 : at(a, from, c));
+      });
+      return [
+        { what: "added", actual: await bench.read(added), expected: expected.data },
+        { what: "scaled", actual: await bench.read(scaled), expected: product.data },
+        { what: "scaled in place", actual: await bench.read(inPlace), expected: product.data },
+      ];
+    },
+  },
+  {
+    kernel: "gaussianLogDensity and its gradient",
+    async run(bench) {
+      const [rows, columns] = [bench.size(0), bench.size()];
+      const [x, m, l, ...before] = Array.from({ length: 6 }, () => bench.matrix(rows, columns));
+      const g = bench.matrix(rows, 1);
+      const [tx, tm, tl] = [x, m, l].map((host) => bench.put(host));
+      const [dx, dm, dl] = before.map((host) => bench.put(host));
+      const out = bench.rubbish(rows, 1);
+      bench.engine.gaussianLogDensity(out, tx, tm, tl);
+      bench.engine.gaussianLogDensityGradient(dx, dm, dl, tx, tm, tl, bench.put(g));
+      const density = build(rows, 1, (r) => {
+        let sum = 0;
+        for (let c = 0; c < columns; c++)
+          sum -= 0.5 * (at(l, r, c) + (at(x, r, c) - at(m, r, c)) ** 2 / Math.exp(at(l, r, c)));
+        return sum;
+      });
+      const ratio = (r: number, c: number) => (at(x, r, c) - at(m, r, c)) / Math.exp(at(l, r, c));
+      const slopes = [
+        (r: number, c: number) => -ratio(r, c),
+        ratio,
+        (r: number, c: number) => 0.5 * (ratio(r, c) * (at(x, r, c) - at(m, r, c)) - 1),
+      ];
+      const expected = slopes.map((slope, i) =>
+        build(rows, columns, (r, c) => at(before[i], r, c) + g.data[r] * slope(r, c)),
+      );
+      return [
+        { what: "log density", actual: await bench.read(out), expected: density.data },
+        { what: "x", actual: await bench.read(dx), expected: expected[0].data },
+        { what: "mean", actual: await bench.read(dm), expected: expected[1].data },
+        { what: "logVariance", actual: await bench.read(dl), expected: expected[2].data },
+      ];
+    },
+  },
+  {
+    kernel: "densityPowers and densityFactors, whose product is the log density",
+    async run(bench) {
+      const [points, components, columns] = [bench.size(0, 20), bench.size(0, 20), bench.size()];
+      const x = bench.matrix(points, columns);
+      const [m, l] = [bench.matrix(components, columns), bench.matrix(components, columns, 0.5)];
+      const powers = bench.rubbish(points, 2 * columns + 1);
+      const factors = bench.rubbish(components, 2 * columns + 1);
+      const out = bench.rubbish(points, components);
+      bench.engine.densityPowers(powers, bench.put(x));
+      bench.engine.densityFactors(factors, bench.put(m), bench.put(l));
+      bench.engine.matmul(out, powers, factors, { transposeB: true });
+      const expected = build(points, components, (r, k) => {
+        let sum = 0;
+        for (let c = 0; c < columns; c++)
+          sum -= 0.5 * (at(l, k, c) + (at(x, r, c) - at(m, k, c)) ** 2 / Math.exp(at(l, k, c)));
+        return sum;
+      });
+      return [{ what: "log density", actual: await bench.read(out), expected: expected.data }];
+    },
+  },
+  {
+    kernel: "densityPowersGradient and densityFactorsGradient",
+    async run(bench) {
+      const [rows, columns] = [bench.size(0), bench.size()];
+      const [x, m, l, ...before] = Array.from({ length: 6 }, () => bench.matrix(rows, columns));
+      const g = bench.matrix(rows, 2 * columns + 1);
+      const [dx, dm, dl] = before.map((host) => bench.put(host));
+      bench.engine.densityPowersGradient(dx, bench.put(x), bench.put(g));
+      bench.engine.densityFactorsGradient(dm, dl, bench.put(m), bench.put(l), bench.put(g));
+      const slopes = [
+        (r: number, c: number) => 2 * at(x, r, c) * at(g, r, c) + at(g, r, columns + c),
+        (r: number, c: number) =>
+          Math.exp(-at(l, r, c)) * at(g, r, columns + c) -
+          Math.exp(-at(l, r, c)) * at(m, r, c) * at(g, r, 2 * columns),
+        (r: number, c: number) => {
+          const w = Math.exp(-at(l, r, c));
+          const constant = at(g, r, 2 * columns);
+          return (
+            0.5 * w * at(g, r, c) -
+            at(m, r, c) * w * at(g, r, columns + c) -
+            0.5 * constant * (1 - at(m, r, c) ** 2 * w)
+          );
+        },
+      ];
+      const expected = slopes.map((slope, i) =>
+        build(rows, columns, (r, c) => at(before[i], r, c) + slope(r, c)),
+      );
+      return [
+        { what: "x", actual: await bench.read(dx), expected: expected[0].data },
+        { what: "mean", actual: await bench.read(dm), expected: expected[1].data },
+        { what: "logVariance", actual: await bench.read(dl), expected: expected[2].data },
+      ];
+    },
+  },
+  {
+    kernel: "logMeanExp",
+    async run(bench) {
+      const [rows, columns] = [bench.size(0), bench.size(1, 700)];
+      const a = bench.matrix(rows, columns, 20);
+      const tensor = bench.put(a);
+      const out = bench.rubbish(rows, 1);
+      bench.engine.logMeanExp(out, tensor);
+      const values = Array.from({ length: rows }, (_, r) => {
+        const row = [...a.data.subarray(r * columns, (r + 1) * columns)];
+        const largest = Math.max(...row);
+        return largest + Math.log(row.reduce((sum, x) => sum + Math.exp(x - largest), 0) / columns);
+      });
+      const shares = build(rows, columns, (r, c) => Math.exp(at(a, r, c) - values[r]) / columns);
+      return [
+        { what: "value", actual: await bench.read(out), expected: values },
+        { what: "softmax", actual: await bench.read(tensor), expected: shares.data },
       ];
     },
   },

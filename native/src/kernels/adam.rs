@@ -12,6 +12,8 @@ pub struct Step {
     pub epsilon: f64,
     pub update: f64,
     pub decay: f64,
+    /// The gradient counts this many times.
+    pub scale: f64,
 }
 
 /// What a step does to one element, in float32.
@@ -25,6 +27,7 @@ struct Constants {
     second_scale: f32,
     epsilon: f32,
     decay: f32,
+    scale: f32,
 }
 
 impl Constants {
@@ -38,12 +41,13 @@ impl Constants {
             second_scale: (1.0 / (1.0 - step.beta2.powf(step.update))) as f32,
             epsilon: step.epsilon as f32,
             decay: step.decay as f32,
+            scale: step.scale as f32,
         }
     }
 
     #[inline(always)]
     fn apply(&self, value: &mut f32, m: &mut f32, v: &mut f32, gradient: f32) {
-        let g = self.decay.mul_add(*value, gradient);
+        let g = self.decay.mul_add(*value, self.scale * gradient);
         *m = self.beta1.mul_add(*m, self.fresh1 * g);
         *v = self.beta2.mul_add(*v, self.fresh2 * (g * g));
         *value -= self.rate * *m / ((*v * self.second_scale).sqrt() + self.epsilon);

@@ -4,7 +4,9 @@
 pub mod adam;
 pub mod bernoulli;
 pub mod composite_kl;
+pub mod density;
 pub mod elementwise;
+pub mod gates;
 pub mod gaussian;
 pub mod layer_norm;
 pub mod matmul;

@@ -13,6 +13,7 @@ import type {
   CompositeMixture,
   Dropout,
   Engine,
+  GradientNorm,
   GradientTensor,
   MatmulOptions,
   RandomKey,
@@ -23,7 +24,7 @@ import { closedError, foreignError, releasedError, shapes } from "../shapes.js";
 import type { Precision, SparseTensor, Storage, Tensor } from "../tensor.js";
 
 /** The number of native/src/lib.rs's `CONTRACT` that this file speaks. */
-const CONTRACT = 3;
+const CONTRACT = 4;
 const MOST_THREADS = 1024;
 /** What stands for a block or batch that was released. */
 const RELEASED = -1;
@@ -67,6 +68,12 @@ interface Kernels {
   dropout(out: View, a: View, dropout: Dropout): void;
   takeRows(out: View, a: View, rows: Uint32Array): void;
   takeColumns(out: View, a: View, columns: Uint32Array): void;
+  gate(out: View, a: View, b: View): void;
+  gateGradient(aGradient: View, bGradient: View, a: View, b: View, g: View): void;
+  clamp(out: View, a: View, low: number, high: number): void;
+  clampGradient(out: View, a: View, g: View, low: number, high: number): void;
+  addRows(out: View, a: View, rows: Uint32Array): void;
+  scaleRows(out: View, a: View, factor: View): void;
   matmul(out: View, a: View, b: View, options: MatmulOptions): void;
   sparseRowSum(out: View, input: number, weights: View, options: SparseRowSumOptions): void;
   sparseRowSumGradient(out: View, input: number, g: View, options: SparseRowSumOptions): void;
@@ -110,11 +117,41 @@ interface Kernels {
     mixture: CompositeMixture,
     g: View,
   ): void;
+  gaussianLogDensity(out: View, x: View, mean: View, logVariance: View): void;
+  gaussianLogDensityGradient(
+    xGradient: View,
+    meanGradient: View,
+    logVarianceGradient: View,
+    x: View,
+    mean: View,
+    logVariance: View,
+    g: View,
+  ): void;
+  densityFactors(out: View, mean: View, logVariance: View): void;
+  densityFactorsGradient(
+    meanGradient: View,
+    logVarianceGradient: View,
+    mean: View,
+    logVariance: View,
+    g: View,
+  ): void;
+  densityPowers(out: View, x: View): void;
+  densityPowersGradient(out: View, x: View, g: View): void;
+  logMeanExp(out: View, a: View): void;
   multinomialLoss(loss: View, logits: View, bias: View, target: number, statistics: View): void;
   multinomialLossGradient(logits: View, target: number, statistics: View, g: View): void;
   bernoulliLoss(loss: View, logits: View, bias: View, target: number): void;
   bernoulliLossGradient(logits: View, target: number, g: View): void;
-  adam(value: View, m: View, v: View, gradient: View, touched: Uint32Array | undefined, step: AdamStep): void;
+  adam(
+    value: View,
+    m: View,
+    v: View,
+    gradient: View,
+    touched: Uint32Array | undefined,
+    step: AdamStep,
+    squares: View | undefined,
+    normEpsilon: number,
+  ): void;
 }
 
 interface Addon {
@@ -349,6 +386,56 @@ export class NativeEngine implements Engine {
     this.#kernels.takeColumns(this.#open("takeColumns", out), this.#open("takeColumns", a), columns);
   }
 
+  gate(out: Tensor, a: Tensor, b: Tensor): void {
+    shapes.same("gate", { out, a, b });
+    const kernel = "gate";
+    this.#kernels.gate(this.#open(kernel, out), this.#open(kernel, a), this.#open(kernel, b));
+  }
+
+  gateGradient(aGradient: Tensor, bGradient: Tensor, a: Tensor, b: Tensor, g: Tensor): void {
+    shapes.same("gateGradient", { g, a, b, aGradient, bGradient });
+    const kernel = "gateGradient";
+    this.#kernels.gateGradient(
+      this.#open(kernel, aGradient),
+      this.#open(kernel, bGradient),
+      this.#open(kernel, a),
+      this.#open(kernel, b),
+      this.#open(kernel, g),
+    );
+  }
+
+  clamp(out: Tensor, a: Tensor, low: number, high: number): void {
+    shapes.same("clamp", { out, a });
+    shapes.clamp("clamp", low, high);
+    const kernel = "clamp";
+    this.#kernels.clamp(this.#open(kernel, out), this.#open(kernel, a), low, high);
+  }
+
+  clampGradient(out: Tensor, a: Tensor, g: Tensor, low: number, high: number): void {
+    shapes.same("clampGradient", { out, a, g });
+    shapes.clamp("clampGradient", low, high);
+    const kernel = "clampGradient";
+    this.#kernels.clampGradient(
+      this.#open(kernel, out),
+      this.#open(kernel, a),
+      this.#open(kernel, g),
+      low,
+      high,
+    );
+  }
+
+  addRows(out: Tensor, a: Tensor, rows: Uint32Array): void {
+    shapes.addRows(out, a, rows);
+    const kernel = "addRows";
+    this.#kernels.addRows(this.#open(kernel, out), this.#open(kernel, a), rows);
+  }
+
+  scaleRows(out: Tensor, a: Tensor, factor: Tensor): void {
+    shapes.scaleRows(out, a, factor);
+    const kernel = "scaleRows";
+    this.#kernels.scaleRows(this.#open(kernel, out), this.#open(kernel, a), this.#open(kernel, factor));
+  }
+
   // Products.
 
   matmul(out: Tensor, a: Tensor, b: Tensor, options: MatmulOptions = {}): void {
@@ -527,6 +614,92 @@ export class NativeEngine implements Engine {
     );
   }
 
+  // Log densities of Gaussians.
+
+  gaussianLogDensity(out: Tensor, x: Tensor, mean: Tensor, logVariance: Tensor): void {
+    shapes.gaussianLogDensity(out, x, mean, logVariance);
+    const kernel = "gaussianLogDensity";
+    this.#kernels.gaussianLogDensity(
+      this.#open(kernel, out),
+      this.#open(kernel, x),
+      this.#open(kernel, mean),
+      this.#open(kernel, logVariance),
+    );
+  }
+
+  gaussianLogDensityGradient(
+    xGradient: Tensor,
+    meanGradient: Tensor,
+    logVarianceGradient: Tensor,
+    x: Tensor,
+    mean: Tensor,
+    logVariance: Tensor,
+    g: Tensor,
+  ): void {
+    const gradients = { xGradient, meanGradient, logVarianceGradient };
+    shapes.gaussianLogDensityGradient(gradients, x, mean, logVariance, g);
+    const kernel = "gaussianLogDensityGradient";
+    this.#kernels.gaussianLogDensityGradient(
+      this.#open(kernel, xGradient),
+      this.#open(kernel, meanGradient),
+      this.#open(kernel, logVarianceGradient),
+      this.#open(kernel, x),
+      this.#open(kernel, mean),
+      this.#open(kernel, logVariance),
+      this.#open(kernel, g),
+    );
+  }
+
+  densityFactors(out: Tensor, mean: Tensor, logVariance: Tensor): void {
+    shapes.densityFactors(out, mean, logVariance);
+    const kernel = "densityFactors";
+    this.#kernels.densityFactors(
+      this.#open(kernel, out),
+      this.#open(kernel, mean),
+      this.#open(kernel, logVariance),
+    );
+  }
+
+  densityFactorsGradient(
+    meanGradient: Tensor,
+    logVarianceGradient: Tensor,
+    mean: Tensor,
+    logVariance: Tensor,
+    g: Tensor,
+  ): void {
+    shapes.densityFactorsGradient(meanGradient, logVarianceGradient, mean, logVariance, g);
+    const kernel = "densityFactorsGradient";
+    this.#kernels.densityFactorsGradient(
+      this.#open(kernel, meanGradient),
+      this.#open(kernel, logVarianceGradient),
+      this.#open(kernel, mean),
+      this.#open(kernel, logVariance),
+      this.#open(kernel, g),
+    );
+  }
+
+  densityPowers(out: Tensor, x: Tensor): void {
+    shapes.densityPowers(out, x);
+    const kernel = "densityPowers";
+    this.#kernels.densityPowers(this.#open(kernel, out), this.#open(kernel, x));
+  }
+
+  densityPowersGradient(out: Tensor, x: Tensor, g: Tensor): void {
+    shapes.densityPowersGradient(out, x, g);
+    const kernel = "densityPowersGradient";
+    this.#kernels.densityPowersGradient(
+      this.#open(kernel, out),
+      this.#open(kernel, x),
+      this.#open(kernel, g),
+    );
+  }
+
+  logMeanExp(out: Tensor, a: Tensor): void {
+    shapes.logMeanExp(out, a);
+    const kernel = "logMeanExp";
+    this.#kernels.logMeanExp(this.#open(kernel, out), this.#open(kernel, a));
+  }
+
   // The multinomial output.
 
   multinomialLoss(
@@ -583,8 +756,15 @@ export class NativeEngine implements Engine {
 
   // Optimisers.
 
-  adam(value: Tensor, m: Tensor, v: Tensor, gradient: GradientTensor, step: AdamStep): void {
-    shapes.adam(value, m, v, gradient, step);
+  adam(
+    value: Tensor,
+    m: Tensor,
+    v: Tensor,
+    gradient: GradientTensor,
+    step: AdamStep,
+    norm?: GradientNorm,
+  ): void {
+    shapes.adam(value, m, v, gradient, step, norm);
     this.#kernels.adam(
       this.#open("adam", value),
       this.#open("adam", m),
@@ -592,6 +772,8 @@ export class NativeEngine implements Engine {
       this.#open("adam", gradient.tensor),
       gradient.kind === "rows" ? gradient.touched : undefined,
       step,
+      norm && this.#open("adam", norm.squares),
+      norm?.epsilon ?? 0,
     );
   }
 

@@ -9,6 +9,7 @@ import type {
   CompositeMixture,
   Dropout,
   Engine,
+  GradientNorm,
   GradientTensor,
   MatmulOptions,
   SparseRowSumOptions,
@@ -19,7 +20,9 @@ import type { FloatArray, Precision, SparseTensor, Storage, Tensor } from "../te
 import { adamDense, adamRows } from "./reference/adam.js";
 import { bernoulliLoss, bernoulliLossGradient } from "./reference/bernoulli.js";
 import * as composite from "./reference/composite-kl.js";
+import * as density from "./reference/density.js";
 import * as elementwise from "./reference/elementwise.js";
+import * as gates from "./reference/gates.js";
 import * as gaussian from "./reference/gaussian.js";
 import * as layerNorm from "./reference/layer-norm.js";
 import { matmul } from "./reference/matmul.js";
@@ -276,6 +279,50 @@ export class ReferenceEngine implements Engine {
     elementwise.takeColumns(this.#open("takeColumns", out), this.#open("takeColumns", a), columns);
   }
 
+  gate(out: Tensor, a: Tensor, b: Tensor): void {
+    shapes.same("gate", { out, a, b });
+    const kernel = "gate";
+    gates.gate(this.#open(kernel, out), this.#open(kernel, a), this.#open(kernel, b));
+  }
+
+  gateGradient(aGradient: Tensor, bGradient: Tensor, a: Tensor, b: Tensor, g: Tensor): void {
+    shapes.same("gateGradient", { g, a, b, aGradient, bGradient });
+    const kernel = "gateGradient";
+    gates.gateGradient(
+      this.#open(kernel, aGradient),
+      this.#open(kernel, bGradient),
+      this.#open(kernel, a),
+      this.#open(kernel, b),
+      this.#open(kernel, g),
+    );
+  }
+
+  clamp(out: Tensor, a: Tensor, low: number, high: number): void {
+    shapes.same("clamp", { out, a });
+    shapes.clamp("clamp", low, high);
+    const kernel = "clamp";
+    gates.clamp(this.#open(kernel, out), this.#open(kernel, a), low, high);
+  }
+
+  clampGradient(out: Tensor, a: Tensor, g: Tensor, low: number, high: number): void {
+    shapes.same("clampGradient", { out, a, g });
+    shapes.clamp("clampGradient", low, high);
+    const kernel = "clampGradient";
+    gates.clampGradient(this.#open(kernel, out), this.#open(kernel, a), this.#open(kernel, g), low, high);
+  }
+
+  addRows(out: Tensor, a: Tensor, rows: Uint32Array): void {
+    shapes.addRows(out, a, rows);
+    const kernel = "addRows";
+    gates.addRows(this.#open(kernel, out), this.#open(kernel, a), rows);
+  }
+
+  scaleRows(out: Tensor, a: Tensor, factor: Tensor): void {
+    shapes.scaleRows(out, a, factor);
+    const kernel = "scaleRows";
+    gates.scaleRows(this.#open(kernel, out), this.#open(kernel, a), this.#open(kernel, factor));
+  }
+
   // Products.
 
   matmul(out: Tensor, a: Tensor, b: Tensor, options: MatmulOptions = {}): void {
@@ -444,6 +491,88 @@ export class ReferenceEngine implements Engine {
     );
   }
 
+  // Log densities of Gaussians.
+
+  gaussianLogDensity(out: Tensor, x: Tensor, mean: Tensor, logVariance: Tensor): void {
+    shapes.gaussianLogDensity(out, x, mean, logVariance);
+    const kernel = "gaussianLogDensity";
+    density.gaussianLogDensity(
+      this.#open(kernel, out),
+      this.#open(kernel, x),
+      this.#open(kernel, mean),
+      this.#open(kernel, logVariance),
+    );
+  }
+
+  gaussianLogDensityGradient(
+    xGradient: Tensor,
+    meanGradient: Tensor,
+    logVarianceGradient: Tensor,
+    x: Tensor,
+    mean: Tensor,
+    logVariance: Tensor,
+    g: Tensor,
+  ): void {
+    const gradients = { xGradient, meanGradient, logVarianceGradient };
+    shapes.gaussianLogDensityGradient(gradients, x, mean, logVariance, g);
+    const kernel = "gaussianLogDensityGradient";
+    density.gaussianLogDensityGradient(
+      this.#open(kernel, xGradient),
+      this.#open(kernel, meanGradient),
+      this.#open(kernel, logVarianceGradient),
+      this.#open(kernel, x),
+      this.#open(kernel, mean),
+      this.#open(kernel, logVariance),
+      this.#open(kernel, g),
+    );
+  }
+
+  densityFactors(out: Tensor, mean: Tensor, logVariance: Tensor): void {
+    shapes.densityFactors(out, mean, logVariance);
+    const kernel = "densityFactors";
+    density.densityFactors(
+      this.#open(kernel, out),
+      this.#open(kernel, mean),
+      this.#open(kernel, logVariance),
+    );
+  }
+
+  densityFactorsGradient(
+    meanGradient: Tensor,
+    logVarianceGradient: Tensor,
+    mean: Tensor,
+    logVariance: Tensor,
+    g: Tensor,
+  ): void {
+    shapes.densityFactorsGradient(meanGradient, logVarianceGradient, mean, logVariance, g);
+    const kernel = "densityFactorsGradient";
+    density.densityFactorsGradient(
+      this.#open(kernel, meanGradient),
+      this.#open(kernel, logVarianceGradient),
+      this.#open(kernel, mean),
+      this.#open(kernel, logVariance),
+      this.#open(kernel, g),
+    );
+  }
+
+  densityPowers(out: Tensor, x: Tensor): void {
+    shapes.densityPowers(out, x);
+    const kernel = "densityPowers";
+    density.densityPowers(this.#open(kernel, out), this.#open(kernel, x));
+  }
+
+  densityPowersGradient(out: Tensor, x: Tensor, g: Tensor): void {
+    shapes.densityPowersGradient(out, x, g);
+    const kernel = "densityPowersGradient";
+    density.densityPowersGradient(this.#open(kernel, out), this.#open(kernel, x), this.#open(kernel, g));
+  }
+
+  logMeanExp(out: Tensor, a: Tensor): void {
+    shapes.logMeanExp(out, a);
+    const kernel = "logMeanExp";
+    density.logMeanExp(this.#open(kernel, out), this.#open(kernel, a));
+  }
+
   // The multinomial output.
 
   multinomialLoss(
@@ -498,12 +627,21 @@ export class ReferenceEngine implements Engine {
 
   // Optimisers.
 
-  adam(value: Tensor, m: Tensor, v: Tensor, gradient: GradientTensor, step: AdamStep): void {
-    shapes.adam(value, m, v, gradient, step);
+  adam(
+    value: Tensor,
+    m: Tensor,
+    v: Tensor,
+    gradient: GradientTensor,
+    step: AdamStep,
+    norm?: GradientNorm,
+  ): void {
+    shapes.adam(value, m, v, gradient, step, norm);
+    const squares = norm && this.#open("adam", norm.squares);
+    const scale = squares ? 1 / (Math.sqrt(squares.data[squares.offset]) + norm.epsilon) : 1;
     const state = [this.#open("adam", value), this.#open("adam", m), this.#open("adam", v)] as const;
     const g = this.#open("adam", gradient.tensor);
-    if (gradient.kind === "dense") adamDense(...state, g, step);
-    else adamRows(...state, g, gradient.touched, step);
+    if (gradient.kind === "dense") adamDense(...state, g, scale, step);
+    else adamRows(...state, g, gradient.touched, scale, step);
   }
 
   // Ranking.

@@ -4,13 +4,14 @@
 import type { AdamStep } from "../../engine.js";
 import type { Matrix } from "./matrix.js";
 
-/** `gradientRow(r)` is where row r's gradient starts in `gradient`, or -1 where it is zero. */
+/** `gradientRow(r)` is where row r's gradient starts in `gradient`, or -1 where it is zero; all of it counts `scale` times. */
 function step(
   value: Matrix,
   m: Matrix,
   v: Matrix,
   gradient: Matrix,
   gradientRow: (row: number) => number,
+  scale: number,
   { learningRate, beta1, beta2, epsilon, update, decay }: AdamStep,
 ): void {
   const w = value.data;
@@ -29,7 +30,7 @@ function step(
     const at = gradientRow(r);
     for (let c = 0; c < columns; c++) {
       const weight = w[i + c];
-      const g = (at < 0 ? 0 : from[at + c]) + decay * weight;
+      const g = (at < 0 ? 0 : scale * from[at + c]) + decay * weight;
       const newFirst = beta1 * first[j + c] + fresh1 * g;
       const newSecond = beta2 * second[k + c] + fresh2 * g * g;
       first[j + c] = newFirst;
@@ -39,8 +40,15 @@ function step(
   }
 }
 
-export function adamDense(value: Matrix, m: Matrix, v: Matrix, gradient: Matrix, options: AdamStep): void {
-  step(value, m, v, gradient, (row) => gradient.offset + row * gradient.rowStride, options);
+export function adamDense(
+  value: Matrix,
+  m: Matrix,
+  v: Matrix,
+  gradient: Matrix,
+  scale: number,
+  options: AdamStep,
+): void {
+  step(value, m, v, gradient, (row) => gradient.offset + row * gradient.rowStride, scale, options);
 }
 
 /** `gradient` holds the rows `touched` (ascending); every other row's is zero. */
@@ -50,6 +58,7 @@ export function adamRows(
   v: Matrix,
   gradient: Matrix,
   touched: Uint32Array,
+  scale: number,
   options: AdamStep,
 ): void {
   let next = 0;
@@ -57,5 +66,5 @@ export function adamRows(
     if (next === touched.length || touched[next] !== row) return -1;
     return gradient.offset + next++ * gradient.rowStride;
   };
-  step(value, m, v, gradient, gradientRow, options);
+  step(value, m, v, gradient, gradientRow, scale, options);
 }

@@ -1,0 +1,40 @@
+// A first layer over histories and dense activations side by side, [x | z] W + b, with one weight matrix for both: the
+// concatenation is never made.
+
+import type { SparseRowSumOptions } from "../engine.js";
+import type { Differentiable, Parameter } from "../parameter.js";
+import type { Tape, Variable } from "../tape.js";
+import { type SparseTensor, viewRows } from "../tensor.js";
+
+/**
+ * [dropout(scale(x)) | z] W + b: x [rows, items], z [rows, width], W [items + width, out] -> [rows, out]. Of the weights,
+ * the touched rows and those of z get a gradient.
+ */
+export function sparseDenseLinear(
+  tape: Tape,
+  x: SparseTensor,
+  z: Differentiable,
+  weight: Parameter,
+  bias: Parameter,
+  options: SparseRowSumOptions = {},
+): Variable {
+  const { engine } = tape;
+  const out = tape.empty(x.rows, weight.columns);
+  const ofZ = viewRows(weight.value, x.columns, weight.rows);
+  engine.sparseRowSum(out, x, viewRows(weight.value, 0, x.columns), options);
+  engine.matmul(out, z.value, ofZ, { accumulate: true });
+  engine.addRow(out, bias.value);
+  return tape.record(out, [z, weight, bias], (g) => {
+    engine.sumRows(bias.gradient(), g);
+    const sparse = x.touched.length;
+    const touched = new Uint32Array(sparse + z.value.columns);
+    touched.set(x.touched);
+    for (let c = 0; c < z.value.columns; c++) touched[sparse + c] = x.columns + c;
+    weight.addRowsGradient(touched, (to) => {
+      engine.sparseRowSumGradient(viewRows(to, 0, sparse), x, g, options);
+      engine.matmul(viewRows(to, sparse, to.rows), z.value, g, { transposeA: true });
+    });
+    if (z.needsGradient)
+      z.addGradient((to, accumulate) => engine.matmul(to, g, ofZ, { transposeB: true, accumulate }));
+  });
+}
