@@ -53,5 +53,15 @@ export function truncatedNormal(deviation: number): Initializer {
   };
 }
 
+/** PyTorch's default for a linear layer's weight and bias alike: uniform in +-1 / sqrt(fan-in). */
+export function torchLinear(fanIn: number): Initializer {
+  return uniform(1 / Math.sqrt(fanIn));
+}
+
+/** One value everywhere. */
+export function constant(value: number): Initializer {
+  return (rows, columns) => new Float32Array(rows * columns).fill(value);
+}
+
 /** All zeros. */
-export const zeros: Initializer = (rows, columns) => new Float32Array(rows * columns);
+export const zeros: Initializer = constant(0);

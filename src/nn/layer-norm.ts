@@ -1,0 +1,38 @@
+// Layer normalisation with a weight and a bias per column.
+
+import type { Engine } from "../compute/engine.js";
+import { layerNorm } from "../compute/ops/layer-norm.js";
+import type { Differentiable, Parameter } from "../compute/parameter.js";
+import type { Tape, Variable } from "../compute/tape.js";
+import { constant } from "./initializers.js";
+import { makeParameter } from "./linear.js";
+
+export interface LayerNormOptions {
+  /** Prefix of the parameters' names: "<name>.weight", "<name>.bias". */
+  readonly name: string;
+  readonly width: number;
+  /** Added to the variance of a row; 1e-5 in most programs. */
+  readonly epsilon: number;
+}
+
+/** Starts as the bare normalisation: weight 1, bias 0. */
+export class LayerNorm {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+  readonly #epsilon: number;
+
+  constructor(engine: Engine, { name, width, epsilon }: LayerNormOptions) {
+    this.weight = makeParameter(engine, `${name}.weight`, 1, width, 0, constant(1));
+    this.bias = makeParameter(engine, `${name}.bias`, 1, width, 0, constant(0));
+    this.#epsilon = epsilon;
+  }
+
+  get parameters(): readonly Parameter[] {
+    return [this.weight, this.bias];
+  }
+
+  /** [rows, width] -> [rows, width] */
+  forward(tape: Tape, x: Differentiable): Variable {
+    return layerNorm(tape, x, this.weight, this.bias, this.#epsilon);
+  }
+}
