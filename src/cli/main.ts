@@ -8,6 +8,7 @@ import * as models from "./commands/models.js";
 import * as prepare from "./commands/prepare.js";
 import * as quickstart from "./commands/quickstart.js";
 import * as recommend from "./commands/recommend.js";
+import * as reproduce from "./commands/reproduce.js";
 import * as train from "./commands/train.js";
 import type { Register } from "./context.js";
 import { run } from "./run.js";
@@ -20,6 +21,7 @@ const commands: readonly Register[] = [
   train,
   evaluate,
   recommend,
+  reproduce,
   models,
   doctor,
 ].map(({ register }) => register);

@@ -255,13 +255,13 @@ const metricNames: Record<string, string> = {
 };
 
 /** "ndcg@100" -> "NDCG@100". */
-function metricLabel(name: string): string {
+export function metricLabel(name: string): string {
   const [kind, k] = name.split("@");
   const label = metricNames[kind] ?? kind;
   return k === undefined ? label : `${label}@${k}`;
 }
 
-function count(value: number): string {
+export function count(value: number): string {
   return value.toLocaleString("en-US");
 }
 
@@ -269,7 +269,7 @@ function percent(share: number): string {
   return `${Number((100 * share).toPrecision(2))} %`;
 }
 
-function duration(seconds: number): string {
+export function duration(seconds: number): string {
   if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
   const whole = Math.round(seconds);
   return whole < 3600
@@ -277,7 +277,7 @@ function duration(seconds: number): string {
     : `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
-const STYLE = `
+export const STYLE = `
 :root { --paper: #ffffff; --ink: #1b1f23; --muted: #667079; --rule: #e4e7ea; --accent: #0b7a75; --found: #d8f0e6; --soft: #f6f7f8; }
 @media (prefers-color-scheme: dark) {
   :root { --paper: #14171a; --ink: #e6e8ea; --muted: #97a1ab; --rule: #2b3138; --accent: #45c2b1; --found: #17453c; --soft: #1b1f24; }

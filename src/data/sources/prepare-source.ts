@@ -101,6 +101,17 @@ export async function prepareSource(options: PrepareSourceOptions): Promise<Prep
   return { manifest, compared };
 }
 
+/** The folder with a known source's interactions: `from` or the folder of its name in there; undefined where neither has them. */
+export async function findSourceFolder(name: string, from: string): Promise<string | undefined> {
+  return folderOf(findSource(name), from);
+}
+
+async function folderOf(source: KnownSource, from: string): Promise<string | undefined> {
+  for (const folder of [from, join(from, source.name)])
+    if ((await findFiles(folder, source.interactions.names)).length > 0) return folder;
+  return undefined;
+}
+
 /** The demo's catalogue as input for `prepareDataset` or `buildDataset`; `seed` chooses catalogue and split. */
 export function demoBuild(options: Partial<Record<string, unknown>> = {}): BuildOptions {
   const protocol = parseProtocol(options);
@@ -134,12 +145,7 @@ async function sourceFolder(source: KnownSource, options: PrepareSourceOptions):
       expected: `a folder with ${source.interactions.names.join(" or ")}`,
       remedy: `${howToGet(source)} and pass --from <folder>${source.download ? "; or pass --download" : ""}`,
     });
-  const found = await Promise.all(
-    [from, join(from, source.name)].map(async (folder) =>
-      (await findFiles(folder, source.interactions.names)).length > 0 ? folder : undefined,
-    ),
-  );
-  const folder = found.find((each) => each !== undefined);
+  const folder = await folderOf(source, from);
   if (folder !== undefined) return folder;
   if (download) {
     if (source.download === undefined)

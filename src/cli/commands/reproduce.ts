@@ -1,0 +1,164 @@
+// foldin reproduce [preset]: runs a published experiment from raw files to its table, ours beside the published numbers.
+
+import { join } from "node:path";
+import type { Command } from "commander";
+import { type CliContext, required } from "../context.js";
+import { addEngineOptions, type EngineFlags, wholeNumber } from "../engine-options.js";
+import { count, duration, plural, table, wrap } from "../table.js";
+
+interface Flags extends EngineFlags {
+  data?: string;
+  out?: string;
+  seed?: number;
+  epochs?: number;
+  json?: boolean;
+}
+
+export function register(program: Command, context: CliContext): void {
+  addEngineOptions(
+    program
+      .command("reproduce")
+      .summary("run a published experiment and compare with its numbers")
+      .description(
+        "Runs a preset: prepares the raw files as published, trains, judges, and sets our numbers beside the published ones. Interrupted, it goes on when started again. Without a name, lists the presets.",
+      )
+      .argument("[preset]", "a preset, such as keras-notebook-v2")
+      .option(
+        "--data <folder>",
+        "the folder with the raw files (ratings.dat), or with one folder per source (ml-1m/)",
+      )
+      .option("--out <folder>", "where everything goes (default: runs/<preset>)")
+      .option("--seed <n>", "the seed that everything random follows from (default: 98765)", wholeNumber(0))
+      .option(
+        "--epochs <n>",
+        "at most this many epochs per run: for a look, not for the numbers",
+        wholeNumber(1),
+      ),
+  )
+    .option("--json", "print one JSON object")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  foldin reproduce
+  foldin reproduce keras-notebook-v2 --data downloads/ml-1m`,
+    )
+    .action((name: string | undefined, flags: Flags) =>
+      name === undefined ? listPresets(context, flags.json ?? false) : run(name, flags, context),
+    );
+}
+
+async function listPresets(context: CliContext, json: boolean): Promise<void> {
+  const { presetNames, findPreset } = await import("../../experiments/presets/registry.js");
+  const presets = await Promise.all(presetNames.map(findPreset));
+  if (json) {
+    context.json({ presets: presets.map(({ name, summary, source }) => ({ name, summary, source })) });
+    return;
+  }
+  const width = Math.max(...presetNames.map((name) => name.length));
+  for (const { name, summary, source } of presets) {
+    const [first, ...rest] = wrap(summary, (context.width ?? 100) - width - 2);
+    context.out(`${context.style.bold(name)}${" ".repeat(width - name.length)}  ${first}`);
+    for (const line of rest) context.out(" ".repeat(width + 2) + line);
+    context.out(context.style.dim(" ".repeat(width + 2) + source));
+  }
+  context.out(`\nRun one with: foldin reproduce ${presetNames[0]} --data <folder>`);
+}
+
+async function run(name: string, flags: Flags, context: CliContext): Promise<void> {
+  const { findPreset } = await import("../../experiments/presets/registry.js");
+  const preset = await findPreset(name);
+  const data = required(
+    flags.data,
+    "--data <folder>",
+    "the folder with the raw files, such as --data downloads/ml-1m",
+  );
+  const out = flags.out ?? join("runs", preset.name);
+  const [
+    { reproduce },
+    { apartText, estimateText, reportOnReproduction, standardErrorsApart },
+    { summarise },
+  ] = await Promise.all([
+    import("../../experiments/reproduce.js"),
+    import("../../experiments/reproduction-report.js"),
+    import("../../experiments/network-diagram.js"),
+  ]);
+  const result = await reproduce(preset, {
+    ...flags,
+    data,
+    out,
+    progress: context.progress,
+    signal: context.signal,
+    onEstimate: (seconds, runs) =>
+      context.say(
+        `${plural(runs, "training")} ahead, about ${duration(seconds)} at most on this machine as it is now`,
+      ),
+    onRun: (title, number, runs) => context.say(`${number} of ${runs}: ${title}`),
+  }).catch((error: unknown) => {
+    if (context.signal.aborted) context.say(`to go on: foldin reproduce ${name} --data ${data} --out ${out}`);
+    throw error;
+  });
+  const network = preset.network && { ...preset.network, items: result.studies[0].items };
+  const report = await reportOnReproduction(out, result, network);
+  if (flags.json) {
+    context.json({
+      ...result,
+      ...(network ? { network: { ...network, ...summarise(network) } } : {}),
+      report,
+    });
+    return;
+  }
+
+  const { bold, dim } = context.style;
+  if (network) {
+    const { rows, total } = summarise(network);
+    context.out(
+      table(
+        [
+          { heading: "layer" },
+          { heading: "kind" },
+          { heading: "output", align: "right" },
+          { heading: "weights", align: "right" },
+        ],
+        [
+          ...rows.map(({ layer, kind, output, parameters }) => [layer, kind, output, count(parameters)]),
+          ["total", "", "", count(total)],
+        ],
+        dim,
+      ),
+    );
+    context.out();
+  }
+  for (const study of result.studies) {
+    context.out(bold(study.title));
+    if (study.note) context.out(dim(study.note));
+    context.out(
+      table(
+        [
+          { heading: "model" },
+          { heading: "metric" },
+          { heading: "ours", align: "right" },
+          { heading: "published", align: "right" },
+          { heading: "difference", align: "right" },
+          { heading: "epochs", align: "right" },
+        ],
+        study.runs.flatMap((run) =>
+          Object.entries(run.metrics).map(([metric, { ours, published }], m) => [
+            m === 0 ? run.title : "",
+            metric,
+            estimateText(ours),
+            published ? estimateText(published) : "–",
+            apartText(standardErrorsApart(ours, published)),
+            m === 0 ? `${run.chosenEpoch ?? "–"} of ${run.epochs}` : "",
+          ]),
+        ),
+        dim,
+      ),
+    );
+    context.out();
+  }
+  for (const { title, why } of result.skipped) context.out(dim(`left out: ${title}: ${why}`));
+  if (result.shortenedTo !== undefined)
+    context.out(`cut short at ${plural(result.shortenedTo, "epoch")}: these numbers are no reproduction`);
+  context.out(`results: ${join(out, "results.json")}\nreport: ${report}`);
+}

@@ -1,0 +1,73 @@
+// A preset is a published experiment as data: which data sets, split how, which models with which options, judged how,
+// and the numbers that were published. `reproduce` runs it; nothing here computes.
+
+import type { ProtocolInput } from "../../data/protocol.js";
+
+/** A published number; its standard error where that was published too. */
+export interface Published {
+  readonly mean: number;
+  readonly standardError?: number;
+}
+
+/** One row of the table: a model with its options. */
+export interface PresetRun {
+  /** Names the run's folder, kebab-case; unique within its study. */
+  readonly key: string;
+  readonly title: string;
+  /** A registered model. */
+  readonly model: string;
+  /** What differs from the model's defaults. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** By metric; absent where nothing is published for this data. */
+  readonly published?: Readonly<Record<string, Published>>;
+  /** What to know about this row, in a sentence. */
+  readonly note?: string;
+}
+
+/** One table: the same data, judged in the same way. */
+export interface Study {
+  /** Names the dataset's folder, kebab-case; unique within its preset. */
+  readonly key: string;
+  readonly title: string;
+  /** A known source: "ml-1m". */
+  readonly source: string;
+  /** What differs from the source's published protocol. */
+  readonly protocol: ProtocolInput | Record<string, unknown>;
+  /** Left out, with a line that says so, where the source's files are not there. */
+  readonly optional?: boolean;
+  /** In the order of the table. */
+  readonly metrics: readonly string[];
+  /** See `EvaluateOptions`; both as everywhere where not given. */
+  readonly truth?: "held-out" | "complete";
+  readonly maskKnown?: boolean;
+  /** Which of an epoch's numbers is drawn first: "validation ndcg@100". */
+  readonly curve: string;
+  readonly runs: readonly PresetRun[];
+  /** What to know about this table: how it differs from what was published. */
+  readonly note?: string;
+}
+
+export interface Preset {
+  /** What `foldin reproduce` calls it. */
+  readonly name: string;
+  /** One sentence. */
+  readonly summary: string;
+  /** The paper, notebook or repository. */
+  readonly source: string;
+  readonly studies: readonly Study[];
+  /** The network to draw and to list with its numbers of weights, for the items of the first study. */
+  readonly network?: { readonly hidden: number[]; readonly latent: number; readonly dropout: number };
+}
+
+/** Published means of several metrics: { "recall@20": .395 } with one standard error for all, where there is one. */
+export function means(
+  values: Readonly<Record<string, number>>,
+  standardError?: number,
+): Record<string, Published> {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, mean]) => [
+      name,
+      standardError === undefined ? { mean } : { mean, standardError },
+    ]),
+  );
+}

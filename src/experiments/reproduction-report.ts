@@ -1,0 +1,121 @@
+// The page of a reproduced preset: our numbers beside the published ones, the network, and how each run learned.
+
+import { join } from "node:path";
+import { writeFileWhole } from "../core/atomic-file.js";
+import { version } from "../core/version.js";
+import type { MetricValue } from "../evaluation/evaluate.js";
+import { Html, html } from "./html.js";
+import { drawCurves } from "./learning-curves.js";
+import { drawNetwork, type Network, summarise } from "./network-diagram.js";
+import { optionText } from "./option-text.js";
+import type { Published } from "./presets/preset.js";
+import { count, duration, metricLabel, STYLE } from "./report.js";
+import type { ReproducedRun, ReproducedStudy, Reproduction } from "./reproduce.js";
+
+/** How far apart, in standard errors of the difference; undefined where either is unknown. */
+export function standardErrorsApart(ours: MetricValue, published: Published | undefined): number | undefined {
+  if (!published || !ours.standardError) return undefined;
+  return (ours.mean - published.mean) / Math.hypot(ours.standardError, published.standardError ?? 0);
+}
+
+/** ".3551 ± .0021", as the tables of this field have it, but with the leading zero. */
+export function estimateText({ mean, standardError }: MetricValue | Published): string {
+  return standardError === undefined ? mean.toFixed(4) : `${mean.toFixed(4)} ± ${standardError.toFixed(4)}`;
+}
+
+/** "+1.3 se" */
+export function apartText(apart: number | undefined): string {
+  return apart === undefined ? "" : `${apart < 0 ? "−" : "+"}${Math.abs(apart).toFixed(1)} se`;
+}
+
+/** Writes report.html into the folder. */
+export async function reportOnReproduction(
+  folder: string,
+  result: Reproduction,
+  network: Network | undefined,
+  finished = new Date(),
+): Promise<string> {
+  const path = join(folder, "report.html");
+  const studies = await Promise.all(result.studies.map(studySection));
+  const page = html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${result.preset}</title>
+<style>${new Html(STYLE)}</style>
+</head>
+<body>
+<header>
+<h1>${result.preset}</h1>
+<p class="lead">${result.summary}</p>
+</header>
+<main>
+${result.shortenedTo !== undefined && html`<p class="note">Cut short: at most ${result.shortenedTo} epochs per run. These numbers are no reproduction.</p>`}
+${studies}
+${result.skipped.length > 0 && html`<section><h2>Left out</h2>${result.skipped.map(({ title, why }) => html`<p class="note">${title}: ${why}.</p>`)}</section>`}
+${network && networkSection(network)}
+</main>
+<footer>Made by foldin ${version}, ${finished.toISOString().slice(0, 16).replace("T", " ")} UTC. Published: ${result.source}</footer>
+</body>
+</html>
+`.text;
+  await writeFileWhole(path, (file) => file.writeFile(page));
+  return path;
+}
+
+async function studySection(study: ReproducedStudy): Promise<Html> {
+  const curves = await Promise.all(study.runs.map((run) => runCurves(study, run)));
+  return html`<section>
+<h2>${study.title}</h2>
+<p class="note">${count(study.trainUsers)} training users, ${count(study.items)} items, ${count(study.testUsers)} test users. ${study.note}</p>
+<table class="ranking" style="max-width:none">
+<thead><tr><th scope="col">Model</th><th scope="col">Metric</th><th scope="col">Ours</th><th scope="col">Published</th><th scope="col">Difference</th></tr></thead>
+<tbody>
+${study.runs.map((run) =>
+  Object.entries(run.metrics).map(
+    ([name, { ours, published }], m) =>
+      html`<tr><th scope="row">${m === 0 && run.title}</th><td>${metricLabel(name)}</td><td>${estimateText(ours)}</td><td>${published ? estimateText(published) : "–"}</td><td>${apartText(standardErrorsApart(ours, published))}</td></tr>
+`,
+  ),
+)}</tbody>
+</table>
+<p class="note">Mean over test users ± its standard error; the difference in standard errors (se). ${study.truth === "complete" ? "Judged against complete rows, as published." : ""} ${!study.maskKnown && "Known items are not masked, as published."}</p>
+${curves}
+</section>`;
+}
+
+async function runCurves({ curve }: ReproducedStudy, run: ReproducedRun): Promise<Html> {
+  const names = new Set(run.history.flatMap((record) => Object.keys(record.values)));
+  const wanted = [
+    { value: curve, title: `Validation ${metricLabel(curve.replace("validation ", ""))}` },
+    { value: "loss", title: "Training loss" },
+    { value: "validation loss", title: "Validation loss" },
+    { value: "beta", title: "Beta, the KL weight" },
+  ].filter(({ value }) => names.has(value));
+  if (wanted.length === 0) return html``;
+  const drawings = await drawCurves(run.history, wanted, run.chosenEpoch ?? undefined);
+  const options = Object.entries(run.options).map(([name, value]) => `${name}=${optionText(value)}`);
+  return html`<article>
+<h3>${run.title}</h3>
+<p class="note">${run.note && html`${run.note}. `}${count(run.epochs)} epochs in ${duration(run.seconds)}; judged with the weights of epoch ${run.chosenEpoch ?? "–"} (dashed), seed ${run.seed}. ${run.model}: ${options.join(", ")}</p>
+<div class="curves">
+${wanted.map(({ title }, c) => html`<figure><figcaption>${title}</figcaption>${drawings[c]}</figure>`)}</div>
+</article>`;
+}
+
+function networkSection(network: Network): Html {
+  const { rows, total } = summarise(network);
+  return html`<section>
+<h2>The network</h2>
+${drawNetwork(network)}
+<table class="ranking" style="margin-top:1.5rem">
+<thead><tr><th scope="col">Layer</th><th scope="col">Kind</th><th scope="col">Output</th><th scope="col">Weights</th></tr></thead>
+<tbody>
+${rows.map(({ layer, kind, output, parameters }) => html`<tr><th scope="row">${layer}</th><td>${kind}</td><td>${output}</td><td>${count(parameters)}</td></tr>`)}
+<tr><th scope="row">total</th><td></td><td></td><td>${count(total)}</td></tr>
+</tbody>
+</table>
+</section>`;
+}
