@@ -13,6 +13,7 @@ const algorithms: Record<string, () => Promise<Algorithm>> = {
   vae: async () => (await import("./vae.js")).vae,
   "mult-vae": async () => (await import("./mult-vae.js")).multVae,
   "mult-dae": async () => (await import("./mult-dae.js")).multDae,
+  cdae: async () => (await import("./cdae.js")).cdae,
   "rec-vae": async () => (await import("./rec-vae.js")).recVae,
 };
 
