@@ -13,7 +13,8 @@ const algorithms: Record<string, () => Promise<Algorithm>> = {
   vae: async () => (await import("./vae.js")).vae,
   "mult-vae": async () => (await import("./mult-vae.js")).multVae,
   "mult-dae": async () => (await import("./mult-dae.js")).multDae,
-  cdae: async () => (await import("./cdae.js")).cdae,
+  vamp: async () => (await import("./vamp.js")).vamp,
+  "h-vamp": async () => (await import("./h-vamp.js")).hVamp,
   "rec-vae": async () => (await import("./rec-vae.js")).recVae,
 };
 

@@ -3,8 +3,8 @@
 
 import { type RandomKey, RandomSequence, randomNormals, randomUniforms, streamOf } from "../core/philox.js";
 
-/** Makes the initial values of a parameter [rows, columns], row-major. */
-export type Initializer = (rows: number, columns: number, key: RandomKey) => Float32Array;
+/** Makes the initial values of a parameter [rows, columns], row-major; `inputs` is the fan-in of its layer (default: the rows). */
+export type Initializer = (rows: number, columns: number, key: RandomKey, inputs?: number) => Float32Array;
 
 /** The key of a parameter's initial values: step 0, a stream of its name. */
 export function initialKey(seed: number, name: string): RandomKey {
@@ -22,23 +22,27 @@ export function uniform(limit: number): Initializer {
 }
 
 /** Glorot and Bengio (2010), also called Xavier: uniform in +-sqrt(6 / (fan-in + fan-out)). */
-export const glorotUniform: Initializer = (rows, columns, key) =>
-  uniform(Math.sqrt(6 / (rows + columns)))(rows, columns, key);
+export const glorotUniform: Initializer = (rows, columns, key, inputs) =>
+  uniform(Math.sqrt(6 / (rows + columns)))(rows, columns, key, inputs);
 
-/** Normal with mean 0. */
-export function normal(deviation: number): Initializer {
+/** PyTorch's default for the biases of a linear layer: uniform in +-1 / sqrt(fan-in). */
+export const pytorchBias: Initializer = (rows, columns, key, inputs = rows) =>
+  uniform(1 / Math.sqrt(inputs))(rows, columns, key, inputs);
+
+/** Normal, by default with mean 0. */
+export function normal(deviation: number, mean = 0): Initializer {
   return (rows, columns, key) => {
     const values = new Float32Array(rows * columns);
     randomNormals(key, values);
-    for (let i = 0; i < values.length; i++) values[i] *= deviation;
+    for (let i = 0; i < values.length; i++) values[i] = mean + deviation * values[i];
     return values;
   };
 }
 
 /** He et al. (2015): normal with variance 2 / fan-in. Which side is the fan-in depends on the layout. */
 export function heNormal(fanIn: "rows" | "columns"): Initializer {
-  return (rows, columns, key) =>
-    normal(Math.sqrt(2 / (fanIn === "rows" ? rows : columns)))(rows, columns, key);
+  return (rows, columns, key, inputs) =>
+    normal(Math.sqrt(2 / (fanIn === "rows" ? rows : columns)))(rows, columns, key, inputs);
 }
 
 /** Normal with mean 0, redrawn beyond two standard deviations, as TensorFlow's truncated_normal. */

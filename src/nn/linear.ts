@@ -2,6 +2,7 @@
 
 import type { Engine, SparseRowSumOptions } from "../compute/engine.js";
 import { linear } from "../compute/ops/linear.js";
+import { sparseDenseLinear } from "../compute/ops/sparse-dense-linear.js";
 import { sparseLinear } from "../compute/ops/sparse-linear.js";
 import { type Differentiable, Parameter } from "../compute/parameter.js";
 import type { Tape, Variable } from "../compute/tape.js";
@@ -21,7 +22,7 @@ export interface LayerOptions {
   readonly bias?: Initializer;
 }
 
-/** Weight [in, out] and bias [1, out], or as another layout has it. */
+/** Weight [in, out] and bias [1, out], or as another layout has it; `inputs` is the layer's fan-in (default: the rows). */
 export function makeParameter(
   engine: Engine,
   name: string,
@@ -29,22 +30,24 @@ export function makeParameter(
   columns: number,
   seed: number,
   initializer: Initializer,
+  inputs = rows,
 ): Parameter {
-  return new Parameter(engine, name, rows, columns, initializer(rows, columns, initialKey(seed, name)));
+  const initial = initializer(rows, columns, initialKey(seed, name), inputs);
+  return new Parameter(engine, name, rows, columns, initial);
 }
 
 /** The default initial values of weights and biases. */
 export const defaultWeight: Initializer = glorotUniform;
 export const defaultBias: Initializer = truncatedNormal(0.001);
 
-class LinearParameters {
+export class LinearParameters {
   readonly weight: Parameter;
   readonly bias: Parameter;
 
   constructor(engine: Engine, options: LayerOptions) {
     const { name, inputs, outputs, seed, weight = defaultWeight, bias = defaultBias } = options;
     this.weight = makeParameter(engine, `${name}.weight`, inputs, outputs, seed, weight);
-    this.bias = makeParameter(engine, `${name}.bias`, 1, outputs, seed, bias);
+    this.bias = makeParameter(engine, `${name}.bias`, 1, outputs, seed, bias, inputs);
   }
 
   get parameters(): readonly Parameter[] {
@@ -65,5 +68,18 @@ export class SparseLinear extends LinearParameters {
   /** [rows, items] -> [rows, out] */
   forward(tape: Tape, x: SparseTensor, options?: SparseRowSumOptions): Variable {
     return sparseLinear(tape, x, this.weight, this.bias, options);
+  }
+
+  /** x W + b for dense rows [rows, items], nothing scaled or dropped. */
+  forwardDense(tape: Tape, x: Differentiable): Variable {
+    return linear(tape, x, this.weight, this.bias);
+  }
+}
+
+/** [dropout(scale(x)) | z] W + b for histories x beside activations z; its weights are [items + width of z, out]. */
+export class SparseDenseLinear extends LinearParameters {
+  /** x [rows, items], z [rows, width] -> [rows, out] */
+  forward(tape: Tape, x: SparseTensor, z: Differentiable, options?: SparseRowSumOptions): Variable {
+    return sparseDenseLinear(tape, x, z, this.weight, this.bias, options);
   }
 }

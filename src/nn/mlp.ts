@@ -4,6 +4,7 @@ import type { Engine } from "../compute/engine.js";
 import { tanh } from "../compute/ops/tanh.js";
 import type { Parameter } from "../compute/parameter.js";
 import type { Tape, Variable } from "../compute/tape.js";
+import { HiddenLayer } from "./hidden-layer.js";
 import { type LayerOptions, Linear } from "./linear.js";
 
 export interface MlpOptions extends Pick<LayerOptions, "name" | "seed" | "weight" | "bias"> {
@@ -11,20 +12,27 @@ export interface MlpOptions extends Pick<LayerOptions, "name" | "seed" | "weight
   readonly sizes: readonly number[];
   /** Whether the last layer is followed by the activation too. */
   readonly activateLast: boolean;
+  /** Layers that an activation would follow are gated instead (see hidden-layer.ts). Default false. */
+  readonly gated?: boolean;
   /** Default tanh. */
   readonly activation?: (tape: Tape, x: Variable) => Variable;
 }
 
 /** Layers "<name>.0", "<name>.1", ... */
 export class Mlp {
-  readonly layers: readonly Linear[];
+  readonly layers: readonly (Linear | HiddenLayer)[];
   readonly #activateLast: boolean;
   readonly #activation: (tape: Tape, x: Variable) => Variable;
 
-  constructor(engine: Engine, { name, sizes, activateLast, activation = tanh, ...rest }: MlpOptions) {
-    this.layers = sizes
-      .slice(1)
-      .map((outputs, i) => new Linear(engine, { ...rest, name: `${name}.${i}`, inputs: sizes[i], outputs }));
+  constructor(
+    engine: Engine,
+    { name, sizes, activateLast, activation = tanh, gated = false, ...rest }: MlpOptions,
+  ) {
+    this.layers = sizes.slice(1).map((outputs, i) => {
+      const layer = { ...rest, name: `${name}.${i}`, inputs: sizes[i], outputs };
+      const isGated = gated && (activateLast || i < sizes.length - 2);
+      return isGated ? new HiddenLayer(engine, { ...layer, gated }) : new Linear(engine, layer);
+    });
     this.#activateLast = activateLast;
     this.#activation = activation;
   }
@@ -38,6 +46,7 @@ export class Mlp {
     let activation = x;
     this.layers.forEach((layer, i) => {
       activation = layer.forward(tape, activation);
+      if (layer instanceof HiddenLayer) return;
       if (this.#activateLast || i < this.layers.length - 1) activation = this.#activation(tape, activation);
     });
     return activation;

@@ -1,6 +1,8 @@
 // The diagonal Gaussian that an encoder's output describes.
 
 import { columns } from "../compute/ops/columns.js";
+import { gaussianLogDensity } from "../compute/ops/density.js";
+import { clamp } from "../compute/ops/gate.js";
 import { gaussianKl, gaussianSample } from "../compute/ops/gaussian.js";
 import type { Tape, Variable } from "../compute/tape.js";
 import type { RandomKey } from "../core/philox.js";
@@ -28,6 +30,22 @@ export class DiagonalNormal {
   /** One reparameterised sample per row [rows, latent] (Kingma and Welling 2014, section 2.4). */
   sample(tape: Tape, key: RandomKey): Variable {
     return gaussianSample(tape, this.mean, this.logVariance, key);
+  }
+
+  /** N(0, I), for `rows` rows. */
+  static standard(tape: Tape, rows: number, latent: number): DiagonalNormal {
+    const zeros = tape.constant(tape.zeros(rows, latent));
+    return new DiagonalNormal(zeros, zeros);
+  }
+
+  /** With its log-variance held to [low, high]: beyond, nothing flows back. */
+  clamped(tape: Tape, [low, high]: readonly [number, number]): DiagonalNormal {
+    return new DiagonalNormal(this.mean, clamp(tape, this.logVariance, low, high));
+  }
+
+  /** log N(x; mean, diag(exp(logVariance))) per row [rows, 1], in nats, without the constant -1/2 ln 2 pi per dimension. */
+  logDensity(tape: Tape, x: Variable): Variable {
+    return gaussianLogDensity(tape, x, this.mean, this.logVariance);
   }
 
   /** KL to the standard normal per row [rows, 1], in nats (Kingma and Welling 2014, appendix B). */

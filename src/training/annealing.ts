@@ -12,6 +12,19 @@ export interface Annealing {
   plannedUpdates: number;
 }
 
+export interface WarmUp {
+  /** The largest value of beta. */
+  cap: number;
+  /** Epochs until it is reached; 0 = from the start. */
+  warmup: number;
+  updatesPerEpoch: number;
+}
+
+/** Beta as a function of the number of updates done before: cap min(1, epoch / warmup), epochs counted from 1 (EVCF, VampPrior). */
+export function warmedUpBeta({ cap, warmup, updatesPerEpoch }: WarmUp): (updates: number) => number {
+  return (updates) => cap * Math.min(1, (Math.floor(updates / updatesPerEpoch) + 1) / Math.max(1, warmup));
+}
+
 /** Beta as a function of the number of updates done before: min(cap, updates / annealSteps). The first update has 0. */
 export function annealedBeta({ cap, annealSteps, plannedUpdates }: Annealing): (updates: number) => number {
   const steps = annealSteps ?? (SHARE_OF_UPDATES * plannedUpdates) / cap;

@@ -13,7 +13,16 @@ export function withEpoch(progress: Progress, epoch: number, value: number): Pro
   return better ? { bestValue: value, bestEpoch: epoch } : progress;
 }
 
-/** True once `patience` epochs have passed since the best one; without patience, never. */
-export function shouldStop(progress: Progress, epoch: number, patience: number | undefined): boolean {
-  return patience !== undefined && progress.bestEpoch > 0 && epoch - progress.bestEpoch >= patience;
+/**
+ * True once `patience` epochs have passed since the best one and since epoch `heldUntil` (the last of those in which none
+ * are counted; default 0); without patience, never.
+ */
+export function shouldStop(
+  progress: Progress,
+  epoch: number,
+  patience: number | undefined,
+  heldUntil = 0,
+): boolean {
+  if (patience === undefined || progress.bestEpoch === 0) return false;
+  return epoch - Math.max(progress.bestEpoch, heldUntil) >= patience;
 }

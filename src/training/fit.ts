@@ -28,6 +28,8 @@ export interface Training<Options> {
   readonly epochs: number;
   /** Stop after this many epochs without a better value of what is monitored; unset = never. */
   readonly patience?: number;
+  /** Epochs up to this one do not count towards patience: a warm-up. Default 0. */
+  readonly patienceHeldUntil?: number;
   /** More numbers of an epoch's validation, such as { loss }: reported as "validation loss". Without validation users it is not called. */
   readonly validate?: (
     model: Recommender,
@@ -68,6 +70,8 @@ async function train<Options>(
   run: RunContext,
 ): Promise<Omit<ModelFiles, "items">> {
   const { algorithm, options, dataset, trainable, epochs, patience, validate } = training;
+  const stops = (progress: Progress, epoch: number) =>
+    shouldStop(progress, epoch, patience, training.patienceHeldUntil);
   const { monitor = { value: SELECTION_METRIC }, restoreBest = true } = training;
   const { seed, progress, signal, checkpoints } = run;
   const identity = checkpoints ? identityOf(algorithm.name, options, dataset, run) : {};
@@ -88,7 +92,7 @@ async function train<Options>(
   let lastSaved = resumed ? performance.now() : Number.NEGATIVE_INFINITY;
   const task = "train";
   progress?.({ type: "start", task, total: epochs, unit: "epochs" });
-  while (loop.epoch < epochs && !shouldStop(loop, loop.epoch, patience)) {
+  while (loop.epoch < epochs && !stops(loop, loop.epoch)) {
     throwIfAborted(signal);
     const number = loop.epoch + 1;
     const started = performance.now();
@@ -123,7 +127,7 @@ async function train<Options>(
       shown = { ...values };
       for (const [name, value] of Object.entries(validation)) shown[`validation ${name}`] = value;
     }
-    const last = number === epochs || shouldStop(judged, number, patience);
+    const last = number === epochs || stops(judged, number);
     if (restoreBest && validates ? judged.bestEpoch === number : last) {
       const { items: _, ...files } = await trainable.recommender().save();
       requireFinite(files.tensors, `after epoch ${number}`);
@@ -151,7 +155,7 @@ async function train<Options>(
       lastSaved = performance.now();
     }
   }
-  if (shouldStop(loop, loop.epoch, patience))
+  if (stops(loop, loop.epoch))
     progress?.({
       type: "note",
       text: `stopped after epoch ${loop.epoch}: no better validation ${monitor.value} since epoch ${loop.bestEpoch}`,

@@ -1,19 +1,26 @@
 import { describe, expect, it } from "vitest";
 import { UserError } from "../../src/core/errors.js";
+import { hVamp } from "../../src/models/h-vamp.js";
 import { multDae } from "../../src/models/mult-dae.js";
 import { multVae } from "../../src/models/mult-vae.js";
 import { describeOptions, parseOptions, parseSettings } from "../../src/models/options.js";
 import { popularity } from "../../src/models/popularity.js";
 import { algorithmNames, findAlgorithm } from "../../src/models/registry.js";
+import { vamp } from "../../src/models/vamp.js";
 
 describe("options", () => {
   it("have the paper's values as defaults", () => {
     // Liang et al. 2018, section 4.4, and dawenl/vae_cf: 600 - 200 - 600, keep .5, lr 1e-3, batch 500, 200 epochs, cap .2.
     expect(parseOptions(multVae)).toEqual({
       hidden: [600],
+      gated: false,
       latent: 200,
       dropout: 0.5,
       beta: 0.2,
+      kl: "closed-form",
+      clampLogVariance: false,
+      initialValues: "xavier",
+      normaliseGradients: false,
       learningRate: 0.001,
       batchSize: 500,
       epochs: 200,
@@ -41,6 +48,22 @@ describe("options", () => {
     expect(() => parseOptions(multVae, { hidden: [600, -1] })).toThrow(/hidden: \[600,-1\] does not fit/);
     expect(() => parseOptions(multVae, { latent: "many" })).toThrow(UserError);
     expect(() => parseOptions(multVae, { constructor: 1 })).toThrow(/no such option/);
+  });
+
+  it("of the EVCF family refuse what cannot be, each with its reason", () => {
+    expect(() => parseOptions(vamp, { layers: 0 })).toThrow(/layers: 0 does not fit.*hidden layers of each/);
+    expect(() => parseOptions(hVamp, { beta: -0.1 })).toThrow(/beta: -0.1 does not fit/);
+    expect(() => parseOptions(hVamp, { pseudoInputs: 0 })).toThrow(/pseudoInputs: 0 does not fit/);
+    expect(() => parseOptions(vamp, { likelihood: "gaussian" })).toThrow(
+      /likelihood: "gaussian" does not fit/,
+    );
+    expect(() => parseOptions(multVae, { hidden: [600, 200], layers: 2 })).toThrow(/layers.*exactly one/);
+    expect(() => parseOptions(multVae, { warmup: 5, annealSteps: 100 })).toThrow(/warmup.*not by both/);
+    expect(parseOptions(vamp)).toMatchObject({
+      // psywaves/EVCF, experiment.py.
+      ...{ hidden: 600, latent: 200, layers: 1, gated: false, pseudoInputs: 1000, pseudoInit: "noise" },
+      ...{ dropout: 0.5, beta: 1, warmup: 100, learningRate: 5e-4, batchSize: 200, epochs: 400 },
+    });
   });
 
   it("are read from text", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { annealedBeta } from "../../src/training/annealing.js";
+import { annealedBeta, warmedUpBeta } from "../../src/training/annealing.js";
 import { shouldStop, withEpoch } from "../../src/training/early-stopping.js";
 
 describe("beta", () => {
@@ -21,6 +21,15 @@ describe("beta", () => {
     expect(beta(1999)).toBe(0.2);
   });
 
+  it("warms up by epochs, counted from 1 and constant within one", () => {
+    // EVCF: beta = max_beta * min(1, epoch / warmup); 7 updates per epoch.
+    const beta = warmedUpBeta({ cap: 0.4, warmup: 4, updatesPerEpoch: 7 });
+    expect([0, 6, 7, 13, 20, 21, 700].map((updates) => Number(beta(updates).toFixed(12)))).toEqual([
+      0.1, 0.1, 0.2, 0.2, 0.3, 0.4, 0.4,
+    ]);
+    expect(warmedUpBeta({ cap: 0.4, warmup: 0, updatesPerEpoch: 7 })(0)).toBe(0.4);
+  });
+
   it("may be constant, or nothing", () => {
     expect(annealedBeta({ cap: 0.3, annealSteps: 0, plannedUpdates: 10 })(0)).toBe(0.3);
     const none = annealedBeta({ cap: 0, plannedUpdates: 10 });
@@ -36,6 +45,8 @@ describe("early stopping", () => {
     expect(progress).toEqual({ bestEpoch: 2, bestValue: 0.4 });
     expect([3, 4, 5].map((epoch) => shouldStop(progress, epoch, 3))).toEqual([false, false, true]);
     expect(shouldStop(progress, 1000, undefined)).toBe(false);
+    // A warm-up's epochs do not count: with the last of them epoch 4, patience 3 ends after epoch 7.
+    expect([5, 6, 7].map((epoch) => shouldStop(progress, epoch, 3, 4))).toEqual([false, false, true]);
     expect(shouldStop({ bestEpoch: 0 }, 5, 1)).toBe(false);
   });
 });
