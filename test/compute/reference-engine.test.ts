@@ -127,6 +127,38 @@ describe("shape errors", () => {
       /sparseRowSum: weights is \[4, 3\]/,
     ],
     [
+      "layerNorm",
+      () => engine.layerNorm(t(2, 3), t(2, 3), t(1, 3), t(1, 3), t(2, 1), 0.1),
+      /layerNorm: statistics is \[2, 1\] where \[2, 2\]/,
+    ],
+    [
+      "layerNorm epsilon",
+      () => engine.layerNorm(t(2, 3), t(2, 3), t(1, 3), t(1, 3), t(2, 2), 0),
+      /layerNorm: epsilon 0 is not positive/,
+    ],
+    [
+      "compositeKl",
+      () =>
+        engine.compositeKl(t(2, 1), t(2, 3), t(2, 3), t(2, 3), t(2, 4), t(2, 3), {
+          standard: 0.5,
+          former: 0.4,
+          broad: 0.1,
+          broadLogVariance: 10,
+        }),
+      /compositeKl: z is \[2, 3\] but formerMean is \[2, 4\]/,
+    ],
+    [
+      "compositeKl's mixture",
+      () =>
+        engine.compositeKl(t(2, 1), t(2, 3), t(2, 3), t(2, 3), t(2, 3), t(2, 3), {
+          standard: 0.5,
+          former: -0.4,
+          broad: 0.1,
+          broadLogVariance: 10,
+        }),
+      /compositeKl: the mixture's weights 0.5, -0.4, 0.1 are not weights/,
+    ],
+    [
       "rate",
       () => engine.dropout(t(1, 1), t(1, 1), { rate: 1, key }),
       /dropout: dropout rate 1 is outside \[0, 1\)/,

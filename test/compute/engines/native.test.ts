@@ -106,6 +106,22 @@ async function everything(engine: Engine): Promise<Float32Array[]> {
     ] as const;
     engine.gaussianSampleGradient(...gradients, logVariance, sample, key);
     engine.gaussianKlGradient(...gradients, mean, logVariance, kl);
+    const mixture = { standard: 0.15, former: 0.75, broad: 0.1, broadLogVariance: 10 };
+    const [former, formerSpread] = [tensor(rows, half), tensor(rows, half)];
+    const inputs = [sample, mean, logVariance, former, formerSpread] as const;
+    const compositeKl = engine.empty(rows, 1);
+    engine.compositeKl(compositeKl, ...inputs, mixture);
+    const zGradient = engine.zeros(rows, half);
+    engine.compositeKlGradient(zGradient, ...gradients, ...inputs, mixture, kl);
+    const [normed, rowStatistics] = [engine.empty(rows, hidden), engine.empty(rows, 2)];
+    const [weight, shift] = [tensor(1, hidden), tensor(1, hidden)];
+    engine.layerNorm(normed, h, weight, shift, rowStatistics, 0.1);
+    const [normGradient, weightGradient] = [engine.zeros(rows, hidden), engine.zeros(1, hidden)];
+    engine.layerNormGradient(normGradient, h, weight, rowStatistics, normed);
+    engine.layerNormWeightGradient(weightGradient, h, rowStatistics, normed);
+    engine.swish(normed, normed);
+    engine.swishGradient(normGradient, h, normed);
+    engine.addProduct(normGradient, h, normed);
     const scalar = engine.zeros(1, 3);
     engine.sum(viewColumns(scalar, 0, 1), logits, 0.5);
     engine.sumOfSquares(viewColumns(scalar, 1, 2), wide, 0.5);
@@ -134,6 +150,7 @@ async function everything(engine: Engine): Promise<Float32Array[]> {
     const step = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, update: 1, decay: 0.01 };
     engine.adam(w, m, v, { kind: "dense", tensor: wGradient }, step);
     engine.adam(w, m, v, { kind: "rows", tensor: touched, touched: batch.touched }, { ...step, update: 2 });
+    results.push(compositeKl, zGradient, normed, rowStatistics, normGradient, weightGradient);
     results.push(logits, sample, kl, wideGradient, scalar, loss, biasGradient);
     results.push(hGradient, wGradient, rowSum, touched, dropped, w, m, v);
   }
