@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 /// Raised with every change of what JavaScript calls: native.ts refuses an addon of another number.
 #[napi]
-pub const CONTRACT: u32 = 4;
+pub const CONTRACT: u32 = 5;
 
 #[napi]
 pub fn instruction_set() -> &'static str {
@@ -99,6 +99,7 @@ pub struct AdamStep {
     pub epsilon: f64,
     pub update: f64,
     pub decay: f64,
+    pub weight_decay: Option<f64>,
 }
 
 impl From<AdamStep> for adam::Step {
@@ -110,6 +111,7 @@ impl From<AdamStep> for adam::Step {
             epsilon: step.epsilon,
             update: step.update,
             decay: step.decay,
+            weight_decay: step.weight_decay.unwrap_or(0.0),
             scale: 1.0,
         }
     }

@@ -52,6 +52,8 @@ export interface AdamStep {
   readonly update: number;
   /** L2 term inside the gradient: g += decay * value. */
   readonly decay: number;
+  /** Decay beside the gradient (AdamW, Loshchilov and Hutter 2019): value -= learningRate * weightDecay * value, first. Default 0. */
+  readonly weightDecay?: number;
 }
 
 /** Divides a gradient by (||g||_2 + epsilon) before anything else is done with it. */

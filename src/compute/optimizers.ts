@@ -14,7 +14,7 @@ export interface AdamOptions extends Partial<Omit<AdamStep, "update" | "decay">>
 }
 
 /** The defaults of Kingma and Ba (2015), algorithm 1. */
-const ADAM = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+const ADAM = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
 const NORM_EPSILON = 1e-7;
 
 /**
@@ -24,7 +24,7 @@ const NORM_EPSILON = 1e-7;
 export class Adam {
   readonly #engine: Engine;
   readonly #parameters: readonly Parameter[];
-  readonly #options: typeof ADAM;
+  #options: typeof ADAM;
   readonly #normalises: boolean;
   #updates = 0;
 
@@ -37,6 +37,15 @@ export class Adam {
     this.#parameters = parameters;
     this.#options = { ...ADAM, ...options };
     this.#normalises = normaliseGradients;
+  }
+
+  /** The step size of the updates to come; not part of what `save` gives. */
+  get learningRate(): number {
+    return this.#options.learningRate;
+  }
+
+  set learningRate(learningRate: number) {
+    this.#options = { ...this.#options, learningRate };
   }
 
   /** Updates so far. */

@@ -24,6 +24,7 @@ import {
   networkRecommender,
   pairs,
   published,
+  recoTour,
   restoreNetwork,
   savedConfig,
   size,
@@ -50,6 +51,7 @@ const options = z.strictObject({
   batchSize: published.batchSize,
   epochs: published.epochs,
   patience: published.patience,
+  ...recoTour,
 });
 export type MultDaeOptions = z.infer<typeof options>;
 
@@ -111,9 +113,10 @@ export const multDae: Algorithm<MultDaeOptions> = {
   options,
 
   async fit(dataset, options, run) {
-    const [{ fit }, { minimise }] = await Promise.all([
+    const [{ fit }, { minimise }, { plateauOf }] = await Promise.all([
       import("../training/fit.js"),
       import("../training/minimise.js"),
+      import("../training/plateau.js"),
     ]);
     const { engine, seed } = run;
     const { batchSize, learningRate, epochs, patience, l2, dropout: rate } = options;
@@ -127,6 +130,8 @@ export const multDae: Algorithm<MultDaeOptions> = {
       histories: dataset.train,
       batchSize,
       learningRate,
+      adam: { weightDecay: options.weightDecay },
+      plateau: plateauOf(options),
       loss(tape, batch, update) {
         const key = { seed, step: update, stream: streamOf("dropout") };
         return network.loss(tape, batch, l2, rate > 0 ? { rate, key } : undefined);

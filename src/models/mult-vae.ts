@@ -32,6 +32,7 @@ import {
   networkRecommender,
   pairs,
   published,
+  recoTour,
   restoreNetwork,
   savedConfig,
   size,
@@ -94,6 +95,7 @@ const settings = z.strictObject({
   batchSize: published.batchSize,
   epochs: published.epochs,
   patience: published.patience,
+  ...recoTour,
 });
 const options = settings
   .refine(({ hidden, layers }) => layers === undefined || hidden.length === 1, {
@@ -220,11 +222,13 @@ export const multVae: Algorithm<MultVaeOptions> = {
   options,
 
   async fit(dataset, options, run) {
-    const [{ fit }, { minimise, updatesPerPass }, { annealedBeta, warmedUpBeta }] = await Promise.all([
-      import("../training/fit.js"),
-      import("../training/minimise.js"),
-      import("../training/annealing.js"),
-    ]);
+    const [{ fit }, { minimise, updatesPerPass }, { annealedBeta, warmedUpBeta }, { plateauOf }] =
+      await Promise.all([
+        import("../training/fit.js"),
+        import("../training/minimise.js"),
+        import("../training/annealing.js"),
+        import("../training/plateau.js"),
+      ]);
     const { engine, seed } = run;
     const { batchSize, learningRate, epochs, patience, annealSteps, warmup, normaliseGradients } = options;
     const updatesPerEpoch = updatesPerPass(dataset.train.rows, batchSize);
@@ -244,7 +248,8 @@ export const multVae: Algorithm<MultVaeOptions> = {
       histories: dataset.train,
       batchSize,
       learningRate,
-      adam: { normaliseGradients },
+      adam: { normaliseGradients, weightDecay: options.weightDecay },
+      plateau: plateauOf(options),
       parts: ["kl"],
       loss: (tape, batch, update) =>
         network.loss(tape, batch, beta(update - 1), options, (name) => ({

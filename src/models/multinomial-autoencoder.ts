@@ -17,6 +17,7 @@ import type { ModelFiles, Recommender } from "../recommender/recommender.js";
 import { blockwiseScores } from "../recommender/scores.js";
 import type { CsrMatrix } from "../sparse/csr.js";
 import type { Minimisation } from "../training/minimise.js";
+import type { Plateau } from "../training/plateau.js";
 import type { Trainable } from "../training/trainable.js";
 
 /** A number of units, users, epochs. */
@@ -39,6 +40,31 @@ export const published = {
       "stop after this many epochs without a better validation NDCG@100; unset = never, as published",
     ),
 };
+
+/** Options of training that Liang et al. do not use and RecoTour III does (jrzaurin/RecoTour, utils/parser.py). */
+export const recoTour = {
+  weightDecay: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("AdamW's decay beside the gradient; 0 = Adam (RecoTour's default too)"),
+  scheduler: z
+    .enum(["none", "plateau"])
+    .default("none")
+    .describe(
+      "plateau = the step size is multiplied by plateauFactor after more than plateauPatience epochs without a better validation NDCG@100 (PyTorch's ReduceLROnPlateau)",
+    ),
+  plateauFactor: z.number().gt(0).lt(1).default(0.4).describe("see scheduler (RecoTour's default)"),
+  plateauPatience: z.int().min(0).default(5).describe("see scheduler (RecoTour's default)"),
+  plateauMode: z
+    .enum(["max", "min"])
+    .default("max")
+    .describe(
+      "what scheduler=plateau takes for better: max = a larger NDCG; min = a smaller one, RecoTour's slip",
+    ),
+};
+
+export type Schedule = z.infer<z.ZodObject<typeof recoTour>>;
 
 /** What a batch costs: each objective is a sum over the batch's users. */
 export interface BatchLoss {
@@ -139,6 +165,8 @@ export interface NetworkTraining {
   readonly learningRate: number;
   /** Adam's other settings. */
   readonly adam?: AdamOptions;
+  /** How the step size follows the validation; handed in for the same reason as `minimise`. */
+  readonly plateau?: Plateau;
   /** Names of the loss's parts, which are reported beside it. */
   readonly parts?: readonly string[];
   /** The loss of a batch in the `update`-th update of the run (from 1). */
@@ -151,7 +179,7 @@ export interface NetworkTraining {
 
 /** The network in training: an epoch is one pass of Adam (Kingma and Ba 2015) over all users. */
 export function trainNetwork(training: NetworkTraining): Trainable {
-  const { engine, network, parts = [], report = () => ({}) } = training;
+  const { engine, network, plateau, parts = [], report = () => ({}) } = training;
   const adam = new Adam(engine, network.parameters, {
     ...training.adam,
     learningRate: training.learningRate,
@@ -176,10 +204,21 @@ export function trainNetwork(training: NetworkTraining): Trainable {
   }
 
   return {
-    saveState: async () => ({ ...(await saveParameters(network.parameters)), ...(await adam.save()) }),
+    saveState: async () => ({
+      ...(await saveParameters(network.parameters)),
+      ...(await adam.save()),
+      ...plateau?.save(),
+    }),
     loadState(state) {
       loadParameters(network.parameters, state);
       adam.load(state);
+      if (plateau) {
+        plateau.load(state);
+        adam.learningRate = plateau.learningRate;
+      }
+    },
+    validated(validation) {
+      if (plateau) adam.learningRate = plateau.next(validation["ndcg@100"]);
     },
     async epoch(epoch) {
       const { histories, batchSize } = training;
@@ -191,7 +230,8 @@ export function trainNetwork(training: NetworkTraining): Trainable {
         reports,
         step,
       });
-      return { updates, values: { ...means, ...report(updates) } };
+      const rate: Record<string, number> = plateau ? { "learning rate": adam.learningRate } : {};
+      return { updates, values: { ...means, ...report(updates), ...rate } };
     },
     recommender: () => networkRecommender(engine, network, training),
     dispose: () => releaseAll(network),

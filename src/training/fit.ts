@@ -123,6 +123,7 @@ async function train<Options>(
       const value = validation[monitor.value];
       if (!Number.isFinite(value))
         throw new DivergedError(`the validation ${monitor.value} became ${value} in epoch ${number}`);
+      trainable.validated?.(validation);
       judged = withEpoch(loop, number, monitor.lowerIsBetter ? -value : value);
       shown = { ...values };
       for (const [name, value] of Object.entries(validation)) shown[`validation ${name}`] = value;

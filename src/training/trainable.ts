@@ -28,6 +28,8 @@ export interface Trainable {
   /** Takes over what `saveState` gave. Throws RangeError where it does not fit. */
   loadState(state: NamedTensors): void;
   epoch(epoch: Epoch): Promise<EpochReport>;
+  /** Hears of an epoch's validation before the next one: { "ndcg@100": .41 }. For schedules that depend on it; what it changes is state. */
+  validated?(validation: Readonly<Record<string, number>>): void;
   /** The model as it stands, sharing the trainable's memory: valid until the next epoch, not to be disposed. */
   recommender(): Recommender;
   /** Gives its memory back to the engine. */

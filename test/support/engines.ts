@@ -302,6 +302,7 @@ function adamCase(kind: "dense" | "rows"): KernelCase {
         epsilon: 1e-8,
         update: 1 + bench.random.below(2000),
         decay: bench.random.below(2) === 0 ? 0 : 0.05,
+        weightDecay: [undefined, 0, 0.3][bench.random.below(3)],
       };
       const touched = Uint32Array.from(
         Array.from({ length: rows }, (_, r) => r).filter(
@@ -331,7 +332,8 @@ function adamCase(kind: "dense" | "rows"): KernelCase {
       const moved = build(rows, columns, (r, c) => {
         const mean = at(first, r, c) / (1 - step.beta1 ** step.update);
         const variance = at(second, r, c) / (1 - step.beta2 ** step.update);
-        return at(value, r, c) - (step.learningRate * mean) / (Math.sqrt(variance) + step.epsilon);
+        const kept = 1 - step.learningRate * (step.weightDecay ?? 0);
+        return kept * at(value, r, c) - (step.learningRate * mean) / (Math.sqrt(variance) + step.epsilon);
       });
       return [
         { what: "value", actual: await bench.read(tensors[0]), expected: moved.data },

@@ -12,6 +12,8 @@ pub struct Step {
     pub epsilon: f64,
     pub update: f64,
     pub decay: f64,
+    /// Beside the gradient (AdamW): the value shrinks by learning_rate * weight_decay first.
+    pub weight_decay: f64,
     /// The gradient counts this many times.
     pub scale: f64,
 }
@@ -27,6 +29,7 @@ struct Constants {
     second_scale: f32,
     epsilon: f32,
     decay: f32,
+    kept: f32,
     scale: f32,
 }
 
@@ -41,6 +44,7 @@ impl Constants {
             second_scale: (1.0 / (1.0 - step.beta2.powf(step.update))) as f32,
             epsilon: step.epsilon as f32,
             decay: step.decay as f32,
+            kept: (1.0 - step.learning_rate * step.weight_decay) as f32,
             scale: step.scale as f32,
         }
     }
@@ -50,7 +54,7 @@ impl Constants {
         let g = self.decay.mul_add(*value, self.scale * gradient);
         *m = self.beta1.mul_add(*m, self.fresh1 * g);
         *v = self.beta2.mul_add(*v, self.fresh2 * (g * g));
-        *value -= self.rate * *m / ((*v * self.second_scale).sqrt() + self.epsilon);
+        *value = self.kept * *value - self.rate * *m / ((*v * self.second_scale).sqrt() + self.epsilon);
     }
 }
 

@@ -24,7 +24,7 @@ import { closedError, foreignError, releasedError, shapes } from "../shapes.js";
 import type { Precision, SparseTensor, Storage, Tensor } from "../tensor.js";
 
 /** The number of native/src/lib.rs's `CONTRACT` that this file speaks. */
-const CONTRACT = 4;
+const CONTRACT = 5;
 const MOST_THREADS = 1024;
 /** What stands for a block or batch that was released. */
 const RELEASED = -1;

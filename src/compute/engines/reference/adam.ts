@@ -12,7 +12,7 @@ function step(
   gradient: Matrix,
   gradientRow: (row: number) => number,
   scale: number,
-  { learningRate, beta1, beta2, epsilon, update, decay }: AdamStep,
+  { learningRate, beta1, beta2, epsilon, update, decay, weightDecay = 0 }: AdamStep,
 ): void {
   const w = value.data;
   const first = m.data;
@@ -21,6 +21,7 @@ function step(
   const columns = value.columns;
   const rate = learningRate / (1 - beta1 ** update);
   const secondScale = 1 / (1 - beta2 ** update);
+  const kept = 1 - learningRate * weightDecay;
   const fresh1 = 1 - beta1;
   const fresh2 = 1 - beta2;
   for (let r = 0; r < value.rows; r++) {
@@ -35,7 +36,7 @@ function step(
       const newSecond = beta2 * second[k + c] + fresh2 * g * g;
       first[j + c] = newFirst;
       second[k + c] = newSecond;
-      w[i + c] = weight - (rate * newFirst) / (Math.sqrt(newSecond * secondScale) + epsilon);
+      w[i + c] = kept * weight - (rate * newFirst) / (Math.sqrt(newSecond * secondScale) + epsilon);
     }
   }
 }

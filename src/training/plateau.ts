@@ -1,0 +1,76 @@
+// ReduceLROnPlateau as PyTorch has it (threshold 1e-4, relative; no cooldown, no least value): the step size is multiplied
+// by a factor after more than `patience` epochs without a better value.
+
+import { UserError } from "../core/errors.js";
+import type { NamedTensors } from "../recommender/recommender.js";
+
+const THRESHOLD = 1e-4;
+/** A smaller change of the step size is not made. */
+const LEAST_CHANGE = 1e-8;
+
+export interface PlateauOptions {
+  readonly learningRate: number;
+  readonly factor: number;
+  readonly patience: number;
+  /** Which value is better. */
+  readonly mode: "max" | "min";
+}
+
+export class Plateau {
+  readonly #options: PlateauOptions;
+  #learningRate: number;
+  #best: number;
+  #badEpochs = 0;
+
+  constructor(options: PlateauOptions) {
+    this.#options = options;
+    this.#learningRate = options.learningRate;
+    this.#best = options.mode === "max" ? -Infinity : Infinity;
+  }
+
+  get learningRate(): number {
+    return this.#learningRate;
+  }
+
+  /** The step size after an epoch with this value. */
+  next(value: number): number {
+    const { factor, patience, mode } = this.#options;
+    const better =
+      mode === "max" ? value > this.#best * (1 + THRESHOLD) : value < this.#best * (1 - THRESHOLD);
+    if (better) this.#best = value;
+    this.#badEpochs = better ? 0 : this.#badEpochs + 1;
+    if (this.#badEpochs > patience) {
+      const lower = this.#learningRate * factor;
+      if (this.#learningRate - lower > LEAST_CHANGE) this.#learningRate = lower;
+      this.#badEpochs = 0;
+    }
+    return this.#learningRate;
+  }
+
+  /** "plateau": [step size, best, bad epochs]; before the first value nothing, since infinities are no state to keep. */
+  save(): NamedTensors {
+    if (!Number.isFinite(this.#best)) return {};
+    const data = Float64Array.of(this.#learningRate, this.#best, this.#badEpochs);
+    return { plateau: { shape: [3], data } };
+  }
+
+  /** Goes on where `save` left off. Throws UserError where the state is not three numbers. */
+  load(saved: NamedTensors): void {
+    if (!Object.hasOwn(saved, "plateau")) return;
+    const { data } = saved.plateau;
+    if (data.length !== 3) throw new UserError({ place: "tensor plateau", problem: "is not three numbers" });
+    [this.#learningRate, this.#best, this.#badEpochs] = data;
+  }
+}
+
+/** The plateau that a model's options ask for. */
+export function plateauOf(options: {
+  readonly learningRate: number;
+  readonly scheduler: "none" | "plateau";
+  readonly plateauFactor: number;
+  readonly plateauPatience: number;
+  readonly plateauMode: "max" | "min";
+}): Plateau | undefined {
+  const { learningRate, plateauFactor: factor, plateauPatience: patience, plateauMode: mode } = options;
+  return options.scheduler === "plateau" ? new Plateau({ learningRate, factor, patience, mode }) : undefined;
+}
