@@ -46,25 +46,23 @@ export const recoTour = {
   weightDecay: z
     .number()
     .min(0)
-    .default(0)
-    .describe("AdamW's decay beside the gradient; 0 = Adam (RecoTour's default too)"),
+    .optional()
+    .describe("AdamW's decay beside the gradient; unset = 0, which is Adam (RecoTour's default too)"),
   scheduler: z
-    .enum(["none", "plateau"])
-    .default("none")
+    .enum(["plateau"])
+    .optional()
     .describe(
-      "plateau = the step size is multiplied by plateauFactor after more than plateauPatience epochs without a better validation NDCG@100 (PyTorch's ReduceLROnPlateau)",
+      "plateau = the step size is multiplied by plateauFactor after more than plateauPatience epochs without a better validation NDCG@100 (PyTorch's ReduceLROnPlateau); unset = it stays",
     ),
-  plateauFactor: z.number().gt(0).lt(1).default(0.4).describe("see scheduler (RecoTour's default)"),
-  plateauPatience: z.int().min(0).default(5).describe("see scheduler (RecoTour's default)"),
+  plateauFactor: z.number().gt(0).lt(1).optional().describe("see scheduler; unset = 0.4 (RecoTour)"),
+  plateauPatience: z.int().min(0).optional().describe("see scheduler; unset = 5 (RecoTour)"),
   plateauMode: z
     .enum(["max", "min"])
-    .default("max")
+    .optional()
     .describe(
-      "what scheduler=plateau takes for better: max = a larger NDCG; min = a smaller one, RecoTour's slip",
+      "what scheduler=plateau takes for better: max = a larger NDCG; min = a smaller one, RecoTour's slip; unset = max",
     ),
 };
-
-export type Schedule = z.infer<z.ZodObject<typeof recoTour>>;
 
 /** What a batch costs: each objective is a sum over the batch's users. */
 export interface BatchLoss {

@@ -63,14 +63,15 @@ export class Plateau {
   }
 }
 
-/** The plateau that a model's options ask for. */
+/** The plateau that a model's options ask for, if they do; factor, patience and mode by default RecoTour's .4 and 5, and "max". */
 export function plateauOf(options: {
   readonly learningRate: number;
-  readonly scheduler: "none" | "plateau";
-  readonly plateauFactor: number;
-  readonly plateauPatience: number;
-  readonly plateauMode: "max" | "min";
+  readonly scheduler?: "plateau";
+  readonly plateauFactor?: number;
+  readonly plateauPatience?: number;
+  readonly plateauMode?: "max" | "min";
 }): Plateau | undefined {
-  const { learningRate, plateauFactor: factor, plateauPatience: patience, plateauMode: mode } = options;
-  return options.scheduler === "plateau" ? new Plateau({ learningRate, factor, patience, mode }) : undefined;
+  const { learningRate, scheduler, plateauFactor: factor = 0.4, plateauPatience: patience = 5 } = options;
+  if (scheduler === undefined) return undefined;
+  return new Plateau({ learningRate, factor, patience, mode: options.plateauMode ?? "max" });
 }
