@@ -77,7 +77,8 @@ describe.skipIf(data === undefined)("reproducing on MovieLens 1M", () => {
     out = await mkdtemp(join(tmpdir(), "foldin-reproduce-"));
   });
   afterAll(() => rm(out, { recursive: true }));
-  const preset: Preset = { ...kerasNotebookV2, studies: kerasNotebookV2.studies.slice(0, 1) };
+  const [notebook] = kerasNotebookV2.studies;
+  const preset: Preset = { ...kerasNotebookV2, studies: [{ ...notebook, runs: notebook.runs.slice(0, 1) }] };
   const given = { data: data ?? "", epochs: 1 };
 
   it("goes from raw files to table and page; started again, it trains nothing", async () => {

@@ -7,6 +7,10 @@ import type { Preset } from "./preset.js";
 const presets: Record<string, () => Promise<Preset>> = {
   "keras-notebook-v2": async () => (await import("./keras-notebook-v2.js")).kerasNotebookV2,
   "keras-notebook-v1": async () => (await import("./keras-notebook-v1.js")).kerasNotebookV1,
+  "mult-vae-2018": async () => (await import("./mult-vae-2018.js")).multVae2018,
+  "evcf-table-1": async () => (await import("./evcf-table-1.js")).evcfTable1,
+  "evcf-table-2": async () => (await import("./evcf-table-2.js")).evcfTable2,
+  "recotour-3": async () => (await import("./recotour-3.js")).recoTour3,
 };
 
 /** In the order in which they are shown. */
