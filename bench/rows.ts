@@ -62,6 +62,27 @@ export const rows: Row[] = [
     prepare: steps("mult-dae", 200, 8_063_508, 0),
   },
   {
+    name: "h-vamp-step",
+    what: "one training step of H+Vamp (gated, 2 layers, K 1000), ML-20M shape, batch 200, float32, 86.5 M parameters",
+    measures: "median",
+    rounds: 3,
+    prepare: async (peer) => {
+      const input = await shapeInput("ml-20m-shape", ml20m);
+      const options = { gated: true, layers: 2, warmup: 0, beta: 0.1 };
+      // Three products each of the pseudo-inputs with two first layers, and of the output layer; the inner layers are small.
+      const flops = 3 * 2 * 600 * ml20m.items * (1000 * 2 + 200);
+      return {
+        ours: ours(
+          "train-steps",
+          ...["--input", input, "--model", "h-vamp", "--batch", "200", "--steps", "4"],
+          ...["--options", JSON.stringify(options)],
+        ),
+        peers: [peer("pytorch", "h_vamp", "--input", input)],
+        limit: flops / FLOPS + (86_500_000 * 4 * 8) / BYTES,
+      };
+    },
+  },
+  {
     name: "ml-1m-epoch",
     what: "one epoch of Mult-VAE on ML-1M with its validation (real data: ../shared/data or $FOLDIN_DATA)",
     measures: "median",
