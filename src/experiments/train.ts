@@ -17,6 +17,7 @@ import type { Recommender } from "../recommender/recommender.js";
 import type { EpochRecord } from "../recommender/run-context.js";
 import { fileCheckpoints } from "../training/checkpoint.js";
 import { fingerprint, requireSameRun } from "../training/identity.js";
+import { findRecipe } from "./recipes/registry.js";
 import {
   checkpointFolderOf,
   createRunFolder,
@@ -31,6 +32,8 @@ import {
 export interface TrainOptions {
   /** A registered name. Default "mult-vae" (when resuming: the run's). */
   model?: string;
+  /** The name of a recipe of the model ("ml-1m"): its options, over which `options` go. Default: none. */
+  recipe?: string;
   /** The model's options; what is not given has the paper's value (when resuming: the run's). */
   options?: Record<string, unknown>;
   /** A whole number from 0. Default 98765, the published one (when resuming: the run's). */
@@ -75,7 +78,12 @@ export async function train(dataset: Dataset, given: TrainOptions = {}): Promise
 
   const algorithm = await findAlgorithm(given.model ?? before?.config.model ?? "mult-vae");
   const sameModel = before?.config.model === algorithm.name;
-  const options = parseOptions(algorithm, { ...(sameModel ? before?.config.options : {}), ...given.options });
+  const recipe = given.recipe === undefined ? undefined : await findRecipe(given.recipe, algorithm.name);
+  const options = parseOptions(algorithm, {
+    ...(sameModel ? before?.config.options : {}),
+    ...recipe?.options,
+    ...given.options,
+  });
   const seed = given.seed ?? before?.config.seed ?? DEFAULT_SEED;
   if (!Number.isSafeInteger(seed) || seed < 0)
     throw new UserError({

@@ -40,14 +40,22 @@ async function showModel(name: string, context: CliContext, json: boolean): Prom
     import("../../models/options.js"),
   ]);
   const { optionText } = await import("../../experiments/option-text.js");
+  const { recipesOf } = await import("../../experiments/recipes/registry.js");
   const algorithm = await findAlgorithm(name);
   const options = describeOptions(algorithm);
+  const recipes = await recipesOf(algorithm.name);
   if (json) {
     context.json({
       name: algorithm.name,
       summary: algorithm.summary,
       source: algorithm.source,
       options: options.map((option) => ({ ...option, default: option.default ?? null })),
+      recipes: recipes.map(({ dataset, options, search, validation }) => ({
+        name: dataset,
+        options,
+        search,
+        validation,
+      })),
     });
     return;
   }
@@ -76,6 +84,15 @@ async function showModel(name: string, context: CliContext, json: boolean): Prom
       dim,
     ),
   );
+  for (const { dataset, search, validation, options } of recipes) {
+    const { metric, mean, standardError } = validation;
+    const reached = `validation ${metric} ${mean.toFixed(4)} ± ${standardError.toFixed(4)}`;
+    const settings = Object.entries(options).map(([name, value]) => `${name}=${optionText(value)}`);
+    context.out(`\n${bold(`recipe ${dataset}`)}  ${reached}`);
+    for (const text of [settings.join(" "), search])
+      for (const line of wrap(text, (context.width ?? 120) - 2)) context.out(`  ${line}`);
+    context.out(dim(`  measured by: ${validation.command}`));
+  }
   context.out(
     `\nSet one with: foldin train <dataset> --model ${name} --set ${options[0].name}=... --out <run>`,
   );

@@ -11,6 +11,7 @@ import { count, duration, plural, table } from "../table.js";
 
 interface Flags extends EngineFlags {
   model?: string;
+  recipe?: string;
   set?: string[];
   epochs?: number;
   seed?: number;
@@ -33,6 +34,10 @@ export function register(program: Command, context: CliContext): void {
       .option("--out <run>", "the run folder to write")
       .option("--model <name>", "the model (see foldin models; default: mult-vae)")
       .option(
+        "--recipe <name>",
+        "start from options chosen on a data set's validation users, such as ml-1m (see foldin models <name>); --set goes over them",
+      )
+      .option(
         "--set <name=value>",
         "an option of the model (see foldin models <name>); may be given again",
         collected,
@@ -50,6 +55,7 @@ export function register(program: Command, context: CliContext): void {
 Examples:
   foldin train data/ml-1m --model mult-vae --out runs/vae
   foldin train data/ml-1m --model mult-dae --epochs 100 --set dropout=0.3 --out runs/dae
+  foldin train data/ml-1m --recipe ml-1m --out runs/tuned
   foldin train data/ml-1m --out runs/vae --resume`,
     )
     .action((dataset: string, flags: Flags) => trainRun(dataset, flags, context));
@@ -65,12 +71,14 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
     { loadDataset },
     { findAlgorithm },
     { parseOptions, parseSettings },
+    { findRecipe },
   ] = await Promise.all([
     import("../../experiments/train.js"),
     import("../../experiments/run-folder.js"),
     import("../../data/dataset.js"),
     import("../../models/registry.js"),
     import("../../models/options.js"),
+    import("../../experiments/recipes/registry.js"),
   ]);
   // What can be wrong on the command line is looked at before anything is read or removed.
   const interrupted = flags.resume ? await findRunFolder(out) : undefined;
@@ -78,13 +86,15 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
   const algorithm = await findAlgorithm(model);
   const options = parseSettings(algorithm, flags.set ?? []);
   if (flags.epochs !== undefined) options.epochs = flags.epochs;
-  parseOptions(algorithm, options);
+  const recipe = flags.recipe === undefined ? undefined : await findRecipe(flags.recipe, algorithm.name);
+  parseOptions(algorithm, { ...recipe?.options, ...options });
   const dataset = await loadDataset(datasetPath, { signal: context.signal });
   if (flags.force) await removeRun(out);
 
   const started = performance.now();
   const recommender = await train(dataset, {
     model,
+    recipe: flags.recipe,
     options,
     seed: flags.seed,
     engine: flags.engine,

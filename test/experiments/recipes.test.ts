@@ -1,0 +1,51 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { UserError } from "../../src/core/errors.js";
+import { allRecipes, findRecipe, recipesOf } from "../../src/experiments/recipes/registry.js";
+import { readRunFolder } from "../../src/experiments/run-folder.js";
+import { train } from "../../src/experiments/train.js";
+import { parseOptions } from "../../src/models/options.js";
+import { findAlgorithm } from "../../src/models/registry.js";
+import { checkerboard } from "../support/datasets.js";
+
+describe("recipes", () => {
+  it("fit their models, and say what chose them and what measured them", async () => {
+    const recipes = await allRecipes();
+    expect(recipes.length).toBeGreaterThan(0);
+    for (const { dataset, model, options, search, validation } of recipes) {
+      const algorithm = await findAlgorithm(model);
+      expect(parseOptions(algorithm, { ...options })).toMatchObject(options);
+      expect(await findRecipe(dataset, model)).toMatchObject({ dataset, model });
+      expect((await recipesOf(model)).map((recipe) => recipe.dataset)).toContain(dataset);
+      expect(search).not.toBe("");
+      expect(validation.mean).toBeGreaterThan(0);
+      expect(validation.mean).toBeLessThan(1);
+      // The command is that of the recipe itself.
+      expect(validation.command).toContain(`--model ${model} --recipe ${dataset}`);
+    }
+  });
+
+  it("give a run its options, over which what is set goes", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "foldin-recipes-"));
+    try {
+      const out = join(folder, "run");
+      const small = { hidden: [8], latent: 4, epochs: 1 };
+      const given = { model: "mult-vae", recipe: "ml-1m", options: small, engine: "reference", out } as const;
+      (await train(checkerboard(), given)).dispose();
+      const { options } = await findRecipe("ml-1m", "mult-vae");
+      expect((await readRunFolder(out)).config.options).toMatchObject({ ...options, ...small });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it("that are not there are refused, with those that are", async () => {
+    await expect(findRecipe("ml-1n", "mult-vae")).rejects.toThrow(
+      /mult-vae has no recipe "ml-1n" \(expected ml-1m\).*Did you mean "ml-1m"/,
+    );
+    await expect(findRecipe("ml-1m", "popularity")).rejects.toThrow(/There is none for popularity/);
+    await expect(findRecipe("constructor", "mult-vae")).rejects.toThrow(UserError);
+  });
+});
