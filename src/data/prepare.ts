@@ -5,6 +5,7 @@ import { basename, resolve } from "node:path";
 import { refuseToOverwrite, writeFolder } from "../core/atomic-folder.js";
 import { throwIfAborted, UserError } from "../core/errors.js";
 import { type ProgressListener, silent } from "../core/progress.js";
+import { version } from "../core/version.js";
 import { fromPairs } from "../sparse/csr.js";
 import { type Coordinates, type Dataset, type LoadDatasetOptions, makeHeldOutSplit } from "./dataset.js";
 import { dropDuplicates, keepFrequent } from "./filter.js";
@@ -28,7 +29,7 @@ import { type ProtocolInput, type ProtocolOptions, parseProtocol } from "./proto
 import { type ReadOptions, readInteractions } from "./read.js";
 import { type SplitTable, SplitTables, splitInteractions, userSplits } from "./split.js";
 import { Vocabulary } from "./vocabulary.js";
-import { type DatasetContents, packageVersion, writeDataset } from "./write-dataset.js";
+import { type DatasetContents, writeDataset } from "./write-dataset.js";
 
 export interface BuildOptions {
   /** Files (read in the order given), or interactions. */
@@ -158,7 +159,7 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
     manifest: {
       format: "foldin-dataset",
       formatVersion,
-      foldin: packageVersion(),
+      foldin: version,
       name,
       source: { name, files: (files ?? []).map((file) => basename(file)), ...options.source },
       protocol,

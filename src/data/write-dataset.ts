@@ -1,6 +1,5 @@
 // Writes a dataset folder: the tables as Parquet, then the manifest with their checksums.
 
-import { readFileSync } from "node:fs";
 import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ProgressListener } from "../core/progress.js";
@@ -57,12 +56,6 @@ export async function writeDataset(
   const manifest = { ...contents.manifest, tables };
   await writeFile(join(folder, manifestFile), `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
-}
-
-/** The version of this package. */
-export function packageVersion(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return String((JSON.parse(text) as { version: unknown }).version);
 }
 
 class TableWriter {

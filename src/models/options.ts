@@ -86,6 +86,8 @@ export function parseSettings(algorithm: Algorithm, settings: readonly string[])
 }
 
 function fromText(text: string): unknown {
+  // People write .5, which JSON does not have.
+  if (/^-?\.\d+$/.test(text)) return Number(text);
   try {
     return JSON.parse(text);
   } catch {

@@ -70,6 +70,7 @@ describe("options", () => {
     expect(
       parseSettings(multVae, ["latent=50", "hidden=600, 300", "learningRate=1e-4", "annealSteps=200000"]),
     ).toEqual({ latent: 50, hidden: [600, 300], learningRate: 1e-4, annealSteps: 200_000 });
+    expect(parseSettings(multVae, ["beta=.5"])).toEqual({ beta: 0.5 });
     expect(parseSettings(multDae, ["hidden=600"])).toEqual({ hidden: [600] });
     expect(parseSettings(multVae, ["hidden=", "hidden=[7]"])).toEqual({ hidden: [7] });
     expect(() => parseSettings(multVae, ["latent"])).toThrow(
