@@ -23,6 +23,8 @@ export interface Summary {
   median: number;
   min: number;
   max: number;
+  /** Every one, in the order of measurement. */
+  values: number[];
   peak: number;
   /** What the contestant says it is. */
   version: string;
@@ -108,7 +110,14 @@ export async function contest(
   return new Map(
     running.map(({ process: { contestant }, version, seconds, peak }) => [
       contestant.name,
-      { median: median(seconds), min: Math.min(...seconds), max: Math.max(...seconds), peak, version },
+      {
+        median: median(seconds),
+        min: Math.min(...seconds),
+        max: Math.max(...seconds),
+        values: seconds,
+        peak,
+        version,
+      },
     ]),
   );
 }

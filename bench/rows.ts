@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { type Contestant, ours, type Summary } from "./contest.js";
 import { ml1m, ml20m, ratingsFile, shapeInput } from "./input.js";
+import { fitScaling } from "./scaling.js";
 
 type Peer = (name: string, script: string, ...args: string[]) => Contestant;
 
@@ -145,7 +146,7 @@ export const rows: Row[] = [
     prepare: async (peer) => {
       const input = await shapeInput("ml-20m-shape", ml20m);
       return {
-        ours: ours("train-steps", "--input", input, "--model", "mult-vae", "--steps", "40"),
+        ours: ours("train-steps", "--input", input, "--model", "mult-vae", "--steps", "10"),
         peers: [
           peer(
             "pytorch",
@@ -162,6 +163,17 @@ export const rows: Row[] = [
         ],
       };
     },
+  },
+  {
+    name: "scaling",
+    what: "seconds of an epoch as users and items grow (exponents of the fitted power laws)",
+    measures: "median",
+    rounds: 3,
+    prepare: async () => ({
+      ours: ours("scaling"),
+      peers: [],
+      report: ({ values }) => fitScaling(values),
+    }),
   },
   {
     name: "prepare",

@@ -4,6 +4,7 @@
 //! machine's caches, so bits agree for one kind of processor, not across kinds.
 
 use crate::matrix::{Matrix, for_each_task};
+use crate::simd::{LANES, vectorised};
 use gemm_common::Parallelism;
 use gemm_f32::gemm::f32::get_gemm_fn;
 
@@ -26,6 +27,9 @@ pub fn matmul(out: Matrix, a: Matrix, b: Matrix, transpose_a: bool, transpose_b:
     let inner = if transpose_a { a.rows } else { a.columns };
     if m == 0 || n == 0 {
         return;
+    }
+    if m == 1 && transpose_b && !transpose_a {
+        return row_times_rows(out, a, b, accumulate);
     }
     let (out, a, b) = (&out, &a, &b);
     let (a_row, a_inner) = if transpose_a { (1, a.stride) } else { (a.stride, 1) };
@@ -61,6 +65,56 @@ pub fn matmul(out: Matrix, a: Matrix, b: Matrix, transpose_a: bool, transpose_b:
             );
         }
     });
+}
+
+/// Columns of `row_times_rows` that a thread takes at a time.
+const COLUMNS_PER_TASK: usize = 256;
+/// Vectors that it adds to in turn, so that one addition need not wait for the last.
+const CHAINS: usize = 4;
+
+/// out [1, n] = a [1, k] b^T, b [n, k]: one history's scores. `b` passes through the processor once, as it lies in memory,
+/// and that is what it costs; nothing is packed.
+fn row_times_rows(out: Matrix, a: Matrix, b: Matrix, accumulate: bool) {
+    let n = out.columns;
+    let row = a.row(0);
+    for_each_task(n.div_ceil(COLUMNS_PER_TASK), |task| {
+        let first = task * COLUMNS_PER_TASK;
+        let columns = first..n.min(first + COLUMNS_PER_TASK);
+        vectorised(
+            #[inline(always)]
+            || {
+                for c in columns {
+                    let product = dot(row, b.row(c));
+                    let at = unsafe { &mut *out.at(0, c) };
+                    *at = if accumulate { *at + product } else { product };
+                }
+            },
+        );
+    });
+}
+
+#[inline(always)]
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    const STEP: usize = CHAINS * LANES;
+    let mut lanes = [0.0f32; STEP];
+    let (whole_a, rest_a) = a.as_chunks::<STEP>();
+    let (whole_b, rest_b) = b.as_chunks::<STEP>();
+    for (a, b) in whole_a.iter().zip(whole_b) {
+        for l in 0..STEP {
+            lanes[l] = a[l].mul_add(b[l], lanes[l]);
+        }
+    }
+    for (l, (a, b)) in rest_a.iter().zip(rest_b).enumerate() {
+        lanes[l] = a.mul_add(*b, lanes[l]);
+    }
+    let mut width = STEP;
+    while width > 1 {
+        width /= 2;
+        for l in 0..width {
+            lanes[l] += lanes[l + width];
+        }
+    }
+    lanes[0]
 }
 
 /// Rows and columns of a panel for an output [m, n].
