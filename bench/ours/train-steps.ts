@@ -1,4 +1,4 @@
-// Training steps of a model on generated users. One repetition trains afresh on `steps` batches, five times over: the first
+// Training steps of a model on generated users. One repetition trains afresh on `steps` batches, three times over: the first
 // epoch warms up, the others are measured (seconds per step, with everything that an epoch does).
 
 import { parseArgs } from "node:util";
@@ -11,7 +11,7 @@ const { values } = parseArgs({
     input: { type: "string", default: "" },
     model: { type: "string", default: "mult-vae" },
     options: { type: "string", default: "{}" },
-    steps: { type: "string", default: "4" },
+    steps: { type: "string", default: "8" },
     batch: { type: "string", default: "500" },
     threads: { type: "string", default: "2" },
     users: { type: "string" },
@@ -40,7 +40,7 @@ await serve(`foldin, ${engine.description}`, async () => {
   const recommender = await train(dataset, {
     model: values.model,
     engine,
-    options: { epochs: 5, batchSize: batch, ...JSON.parse(values.options) },
+    options: { epochs: 3, batchSize: batch, ...JSON.parse(values.options) },
     onEpoch: (epoch) => seconds.push(epoch.seconds / Math.ceil(count / batch)),
   });
   recommender.dispose();

@@ -80,7 +80,8 @@ pub fn for_each_task(tasks: usize, body: impl Fn(usize) + Sync) {
     if tasks <= 1 {
         (0..tasks).for_each(body);
     } else {
-        (0..tasks).into_par_iter().for_each(&body);
+        // Each can be stolen on its own: at the end of a kernel nobody waits for a run of tasks in one thread's hands.
+        (0..tasks).into_par_iter().with_max_len(1).for_each(&body);
     }
 }
 
