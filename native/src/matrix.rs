@@ -5,6 +5,8 @@ use rayon::prelude::*;
 
 /// Elements in a piece: large enough to be worth a task, small enough for the first caches.
 pub const PIECE: usize = 8192;
+/// So few pieces are done sooner than a second thread wakes.
+const ALONE: usize = 4;
 
 /// A view of a matrix [rows, columns]; element (r, c) lies at `data + r * stride + c`. The queue runs one kernel at a
 /// time and its memory outlives it, and pieces do not overlap: that is what makes the accessors below sound.
@@ -91,7 +93,13 @@ pub fn for_each_piece(rows: usize, columns: usize, body: impl Fn(usize, usize, u
         return;
     }
     let per_row = columns.div_ceil(PIECE);
-    if per_row > 1 {
+    if rows * per_row <= ALONE && rows * columns <= ALONE * PIECE {
+        for row in 0..rows {
+            for first in (0..columns).step_by(PIECE) {
+                body(row, first, PIECE.min(columns - first));
+            }
+        }
+    } else if per_row > 1 {
         for_each_task(rows * per_row, |task| {
             let first = task % per_row * PIECE;
             body(task / per_row, first, PIECE.min(columns - first));

@@ -135,5 +135,13 @@ fn panel(m: usize, n: usize, inner: usize) -> (usize, usize) {
             across += 1;
         }
     }
+    // Equal shares for 2 or 4 threads: of five panels, one thread would compute three while the other waits.
+    while down * across % PANELS != 0 && down.max(across) > 1 {
+        if down > across {
+            down += 1;
+        } else {
+            across += 1;
+        }
+    }
     (m.div_ceil(down).next_multiple_of(TILE_ROWS), n.div_ceil(across).next_multiple_of(TILE_COLUMNS))
 }
