@@ -1,12 +1,7 @@
 //! Gates, clamps, and rows that are added or scaled: what gated layers, pseudo-inputs and mixtures need.
 
 use crate::matrix::{Matrix, flatten, for_each_piece};
-use crate::simd::{exp, vectorised};
-
-#[inline(always)]
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + exp(-x))
-}
+use crate::simd::{sigmoid, vectorised};
 
 /// out = a sigmoid(b)
 pub fn gate(out: Matrix, a: Matrix, b: Matrix) {
