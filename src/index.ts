@@ -3,6 +3,9 @@ export * from "./compute/engine.js";
 export { type EngineChoice, type EngineOptions, openEngine } from "./compute/open-engine.js";
 export * from "./core/errors.js";
 export type * from "./core/progress.js";
+export * from "./data/content/in-memory.js";
+export type { ContentFile, ContentInput } from "./data/content/input.js";
+export * from "./data/content.js";
 export {
   type Dataset,
   type HeldOutSplit,
@@ -45,6 +48,7 @@ export { type TrainOptions, train } from "./experiments/train.js";
 export { describeOptions, type OptionDescription } from "./models/options.js";
 export { algorithmNames, findAlgorithm } from "./models/registry.js";
 export * from "./recommender/algorithm.js";
+export * from "./recommender/content-aware.js";
 export * from "./recommender/recommend.js";
 export * from "./recommender/recommender.js";
 export * from "./recommender/run-context.js";

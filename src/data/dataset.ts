@@ -7,6 +7,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { throwIfAborted, UserError } from "../core/errors.js";
 import { type CsrMatrix, fromPairs } from "../sparse/csr.js";
+import { loadContent } from "./content/store.js";
+import type { ItemContent } from "./content.js";
 import { type Database, identifier, literal, withDatabase } from "./database.js";
 import {
   formatVersion,
@@ -38,6 +40,8 @@ export interface Dataset {
   readonly train: CsrMatrix;
   readonly validation: HeldOutSplit;
   readonly test: HeldOutSplit;
+  /** What is known of the items themselves, where anything is; its items are `items`, in their order. */
+  readonly content?: ItemContent;
   /** How it was made, and every count; absent where a program put the dataset together itself. */
   readonly manifest?: Omit<Manifest, "tables">;
 }
@@ -45,6 +49,8 @@ export interface Dataset {
 export interface LoadDatasetOptions {
   /** Whether the matrices carry the source's ratings as values; otherwise every entry stands for one. */
   values?: boolean;
+  /** Whether the items' content is read too, where there is any. Default true. */
+  content?: boolean;
   signal?: AbortSignal;
 }
 
@@ -54,10 +60,13 @@ export interface LoadDatasetOptions {
  */
 export async function loadDataset(
   folder: string,
-  { values = false, signal }: LoadDatasetOptions = {},
+  { values = false, content = true, signal }: LoadDatasetOptions = {},
 ): Promise<Dataset> {
   const manifest = await readManifest(folder);
-  for (const file of tableFiles) await verify(folder, file, manifest, signal);
+  for (const file of tableFiles) await verify(folder, file, manifest.tables[file].sha256, signal);
+  const described = content ? manifest.content : undefined;
+  for (const [file, { sha256 }] of Object.entries(described?.tables ?? {}))
+    await verify(folder, file, sha256, signal);
   return withDatabase(
     async (database) => {
       const tables = new FolderTables(folder, database, values && manifest.columns.value);
@@ -81,6 +90,7 @@ export async function loadDataset(
         train: fromPairs(trained, items.size, train.users, train.items, train.values),
         validation: await heldOut("validation"),
         test: await heldOut("test"),
+        ...(described && { content: await loadContent(folder, database, described, items.size) }),
         manifest,
       };
     },
@@ -139,17 +149,16 @@ export async function checksum(path: string, signal?: AbortSignal): Promise<stri
 
 async function verify(
   folder: string,
-  file: TableFile,
-  manifest: Manifest,
+  file: string,
+  expected: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const path = join(folder, file);
-  const expected = manifest.tables[file];
   const found = await checksum(path, signal).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") throw damaged(path, "the file is missing", error);
     throw error;
   });
-  if (found !== expected.sha256)
+  if (found !== expected)
     throw damaged(path, "the file is damaged, or was changed after the dataset was prepared");
 }
 

@@ -1,10 +1,14 @@
 // manifest.json: what a dataset folder holds, where it came from, and how it was made.
 
 import { z } from "zod";
+import { contentKinds, textRule } from "./content.js";
 import { protocolOptions } from "./protocol.js";
 
-/** The version of the folder's layout that this code writes; newer ones are refused. */
-export const formatVersion = 1;
+/** The newest version of the folder's layout that this code understands; newer ones are refused. */
+export const formatVersion = 2;
+
+/** What is written: 2 with content, which an older foldin would overlook; else 1, which it can read. */
+export const formatVersionOf = (content: unknown): 1 | 2 => (content === undefined ? 1 : 2);
 
 export const manifestFile = "manifest.json";
 
@@ -53,9 +57,33 @@ const source = z.object({
   generated: z.boolean().optional().describe("true: made up by a program, not observed"),
 });
 
+const file = z.object({ rows: count, bytes: count, sha256: z.string().regex(/^[0-9a-f]{64}$/) });
+
+/** What is known of the items, and in which files it lies (content/store.ts). */
+const content = z.object({
+  kind: z.enum(contentKinds),
+  shape: z
+    .array(z.int().min(1))
+    .describe("numbers of an item: [words], [tokens], [dimensions] or [channels, height, width]"),
+  text: textRule.optional().describe("how text became words or tokens"),
+  files: z.array(z.string()).describe("names of the files it came from, without their folders"),
+  items: count.describe("items that have content"),
+  missing: count.describe("items of the catalogue that have none"),
+  skipped: z.object({
+    unknown: count.describe("rows or files of no item of the catalogue"),
+    empty: count.describe("rows with nothing in them"),
+    duplicate: count.describe("rows of an item that came before"),
+    damaged: count.describe("pictures that cannot be decoded"),
+  }),
+  examples: z
+    .array(z.object({ id: z.string(), why: z.enum(["unknown", "empty", "duplicate", "damaged"]) }))
+    .describe("what was skipped: the first hundred of each kind"),
+  tables: z.record(z.string(), file),
+});
+
 export const manifestSchema = z.object({
   format: z.literal("foldin-dataset"),
-  formatVersion: z.literal(formatVersion),
+  formatVersion: z.union([z.literal(1), z.literal(formatVersion)]),
   /** The version of foldin that wrote it. */
   foldin: z.string(),
   name: z.string(),
@@ -64,13 +92,12 @@ export const manifestSchema = z.object({
   counts,
   /** Whether the tables carry the source's ratings and times. */
   columns: z.object({ value: z.boolean(), time: z.boolean() }),
-  tables: z.record(
-    z.enum(tableFiles),
-    z.object({ rows: count, bytes: count, sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
-  ),
+  tables: z.record(z.enum(tableFiles), file),
+  content: content.optional(),
 });
 
 export type Manifest = z.output<typeof manifestSchema>;
+export type ContentManifest = z.output<typeof content>;
 export type DatasetCounts = Manifest["counts"];
 export type HeldOutCounts = DatasetCounts["validation"];
 export type DatasetSource = Manifest["source"];

@@ -7,6 +7,8 @@ import { throwIfAborted, UserError } from "../core/errors.js";
 import { type ProgressListener, silent } from "../core/progress.js";
 import { version } from "../core/version.js";
 import { fromPairs } from "../sparse/csr.js";
+import { type ContentInput, readContent } from "./content/read-content.js";
+import { keepContent } from "./content/store.js";
 import { type Coordinates, type Dataset, type LoadDatasetOptions, makeHeldOutSplit } from "./dataset.js";
 import { dropDuplicates, keepFrequent } from "./filter.js";
 import {
@@ -20,7 +22,7 @@ import { type ItemFile, type ItemRecord, type ItemTable, itemTable, readItems } 
 import {
   type DatasetCounts,
   type DatasetSource,
-  formatVersion,
+  formatVersionOf,
   type HeldOutCounts,
   type Manifest,
   manifestFile,
@@ -38,6 +40,8 @@ export interface BuildOptions {
   columns?: ReadOptions;
   /** Titles and other columns of the items: a file, or records. */
   items?: string | ItemFile | Iterable<ItemRecord>;
+  /** What is known of the items themselves: a file, a folder of pictures, or records. */
+  content?: string | ContentInput;
   /** Filter and protocol; every field has a default, see `protocolOptions`. */
   options?: ProtocolInput;
   /** A short name; default: that of the output folder, or of the first file. */
@@ -74,7 +78,7 @@ export async function buildDataset(
   options: BuildOptions,
   { values = false }: Pick<LoadDatasetOptions, "values"> = {},
 ): Promise<Dataset> {
-  const { interactions, split, tables, items, users, manifest, itemTable } = await build(options);
+  const { interactions, split, tables, items, users, manifest, itemTable, content } = await build(options);
   const ratingOf = values ? interactions.ratingOf : undefined;
   const coordinates = (table: SplitTable, heldOut?: 0 | 1): Coordinates => {
     const wanted = (_: number, row: number) => table.heldOut?.[row] === heldOut;
@@ -107,6 +111,7 @@ export async function buildDataset(
     train: fromPairs(trained, items.size, train.users, train.items, train.values),
     validation: heldOut("validation"),
     test: heldOut("test"),
+    ...(content && { content: await keepContent(content, items.size) }),
     manifest,
   };
 }
@@ -148,17 +153,23 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
     new Vocabulary(Array.from(codes, (code) => vocabulary.ids[code]));
   const counts = countAll(read, unique, interactions, split, tables);
   options.check?.(counts, protocol);
+  const items = idsOf(split.items, interactions.items);
+  const content =
+    options.content === undefined
+      ? undefined
+      : await readContent(options.content, items, { progress, signal });
   const name = options.name ?? (files ? basename(files[0]).replace(/\..*$/, "") : "dataset");
   return {
     interactions,
     split,
     tables,
-    items: idsOf(split.items, interactions.items),
+    items,
+    content,
     users: idsOf(split.users, interactions.users),
     itemTable: known,
     manifest: {
       format: "foldin-dataset",
-      formatVersion,
+      formatVersion: formatVersionOf(content),
       foldin: version,
       name,
       source: { name, files: (files ?? []).map((file) => basename(file)), ...options.source },

@@ -3,6 +3,8 @@
 import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ProgressListener } from "../core/progress.js";
+import type { ContentDraft } from "./content/draft.js";
+import { writeContent } from "./content/store.js";
 import { type ColumnType, type Database, identifier, literal, withDatabase } from "./database.js";
 import { checksum } from "./dataset.js";
 import type { Interactions } from "./interactions.js";
@@ -19,6 +21,8 @@ export interface DatasetContents {
   /** All users of the dataset, training users first. */
   readonly users: Vocabulary;
   readonly itemTable: ItemTable | undefined;
+  /** Of the items, in their order. */
+  readonly content: ContentDraft | undefined;
   readonly manifest: Omit<Manifest, "tables">;
 }
 
@@ -31,7 +35,7 @@ export async function writeDataset(
 ): Promise<Manifest> {
   const task = "writing the dataset";
   progress({ type: "start", task, total: tableFiles.length, unit: "tables" });
-  const rows = await withDatabase(
+  const { rows, content } = await withDatabase(
     async (database) => {
       const writer = new TableWriter(folder, database, contents);
       const rows = {} as Record<TableFile, number>;
@@ -39,21 +43,27 @@ export async function writeDataset(
         rows[file] = await writer.write(file);
         progress({ type: "advance", task, done: place + 1 });
       }
-      return rows;
+      const draft = contents.content;
+      const content = draft && (await writeContent(folder, database, draft, contents.items.size));
+      return { rows, content };
     },
     { signal },
   );
   progress({ type: "end", task });
-  const tables = {} as Manifest["tables"];
-  for (const file of tableFiles) {
-    const path = join(folder, file);
-    tables[file] = {
-      rows: rows[file],
-      bytes: (await stat(path)).size,
-      sha256: await checksum(path, signal),
-    };
+  const describeFiles = async <File extends string>(rows: Record<File, number>) => {
+    const tables = {} as Record<File, Manifest["tables"][TableFile]>;
+    for (const file of Object.keys(rows) as File[]) {
+      const path = join(folder, file);
+      const [{ size }, sha256] = [await stat(path), await checksum(path, signal)];
+      tables[file] = { rows: rows[file], bytes: size, sha256 };
+    }
+    return tables;
+  };
+  const manifest: Manifest = { ...contents.manifest, tables: await describeFiles(rows) };
+  if (content) {
+    const { rows: contentRows, ...described } = content;
+    manifest.content = { ...described, tables: await describeFiles(contentRows) };
   }
-  const manifest = { ...contents.manifest, tables };
   await writeFile(join(folder, manifestFile), `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
 }

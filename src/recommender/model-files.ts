@@ -1,13 +1,16 @@
 // A model on disk: all that serving needs, in a folder that appears whole or not at all.
 //   config.json        formatVersion, algorithm, and what the algorithm needs to rebuild the model
 //   model.safetensors  the weights
+//   content.json       what the content of new items must look like, where the model can take any in
 //   items.json         the items' ids and titles, in the order of the model's columns
 
+import { existsSync } from "node:fs";
 import { open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../core/errors.js";
 import type { JsonObject } from "../core/json.js";
+import { contentForm } from "../data/content.js";
 import { Vocabulary } from "../data/vocabulary.js";
 import type { ModelFiles } from "./recommender.js";
 import { readSafetensors, writeSafetensors } from "./safetensors.js";
@@ -27,7 +30,7 @@ const itemsSchema = z.object({
 
 /** Writes a model into an existing empty folder; `writeFolder` (core/atomic-folder.ts) around it makes it appear at once. */
 export async function writeModelFiles(folder: string, files: ModelFiles): Promise<void> {
-  const { algorithm, config, tensors, items } = files;
+  const { algorithm, config, tensors, items, content } = files;
   const file = await open(join(folder, "model.safetensors"), "w");
   try {
     await writeSafetensors(file, tensors);
@@ -39,6 +42,7 @@ export async function writeModelFiles(folder: string, files: ModelFiles): Promis
     join(folder, "items.json"),
     `${JSON.stringify({ ids: items.ids, titles: items.titles ?? null })}\n`,
   );
+  if (content) await writeFile(join(folder, "content.json"), `${JSON.stringify(content)}\n`);
   const head: z.input<typeof configSchema> = { formatVersion: MODEL_FORMAT_VERSION, algorithm, config };
   await writeFile(join(folder, "config.json"), `${JSON.stringify(head, null, 2)}\n`);
 }
@@ -60,7 +64,12 @@ export async function readModelFiles(folder: string): Promise<ModelFiles> {
   if (titles && titles.length !== ids.length) throw damaged(itemsPath, "it has not as many titles as ids");
   if (new Set(ids).size !== ids.length) throw damaged(itemsPath, "an id stands in it twice");
   const { tensors } = await readSafetensors(join(folder, "model.safetensors"));
-  return { algorithm, config, tensors, items: new Vocabulary(ids, titles ?? undefined) };
+  const contentPath = join(folder, "content.json");
+  const content = existsSync(contentPath)
+    ? parsed(contentForm, await readJson(contentPath), contentPath)
+    : undefined;
+  const items = new Vocabulary(ids, titles ?? undefined);
+  return { algorithm, config, tensors, items, ...(content && { content }) };
 }
 
 async function readJson(path: string): Promise<unknown> {

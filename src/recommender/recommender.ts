@@ -3,6 +3,7 @@
 import type { TopK } from "../compute/engine.js";
 import type { HostTensor, NamedTensors } from "../compute/tensor.js";
 import type { JsonObject } from "../core/json.js";
+import type { ContentForm } from "../data/content.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import type { CsrMatrix } from "../sparse/csr.js";
 
@@ -15,6 +16,8 @@ export interface ModelFiles {
   readonly config: JsonObject;
   readonly tensors: NamedTensors;
   readonly items: Vocabulary;
+  /** What the content of new items must look like, where the model can take any in. */
+  readonly content?: ContentForm;
 }
 
 /** The scores of every item for every history, not yet computed: nothing of size [users, items] exists until `read`. */

@@ -6,6 +6,7 @@ import { setImmediate } from "node:timers/promises";
 import { throwIfAborted } from "../core/errors.js";
 import type { JsonObject } from "../core/json.js";
 import { permutation, streamOf } from "../core/philox.js";
+import { formOf } from "../data/content.js";
 import type { Dataset } from "../data/dataset.js";
 import { evaluateSplit } from "../evaluation/evaluate.js";
 import type { Algorithm } from "../recommender/algorithm.js";
@@ -57,7 +58,11 @@ export async function fit<Options>(training: Training<Options>, run: RunContext)
   const { trainable } = training;
   try {
     const best = await train(training, run);
-    return await training.algorithm.restore({ ...best, items: training.dataset.items }, run);
+    const { items, content } = training.dataset;
+    return await training.algorithm.restore(
+      { ...best, items, ...(content && { content: formOf(content) }) },
+      run,
+    );
   } finally {
     // What was queued still uses the weights; a failure of it has been reported by whoever awaited it.
     await run.engine.finished().catch(() => {});

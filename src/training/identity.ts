@@ -19,6 +19,7 @@ export function fingerprint(dataset: Dataset): string {
   add(dataset.train);
   add(dataset.validation.foldIn);
   add(dataset.validation.heldOut);
+  if (dataset.content) hash.update(dataset.content.digest);
   return hash.digest("hex").slice(0, 16);
 }
 

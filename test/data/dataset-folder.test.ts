@@ -170,10 +170,10 @@ describe("a folder that is damaged is refused in one line that names the file", 
 
   it("a newer format", async () => {
     edit((json) => {
-      json.formatVersion = 2;
+      json.formatVersion = 3;
       json.tables = "elsewhere";
     });
-    await expectRefusal(/manifest\.json: the folder has format version 2 \(expected 1 at most\)/);
+    await expectRefusal(/manifest\.json: the folder has format version 3 \(expected 2 at most\)/);
   });
 
   it("a manifest without counts, one that is no JSON, and none", async () => {

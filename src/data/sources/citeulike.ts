@@ -64,6 +64,7 @@ function citeULike({ name, title, articles, users, pairs, splits }: Facts): Know
       parse: ([file], folder, options) => readPairs(file, folder, options),
     },
     items: { names: ["titles.txt"], parse: (file) => readArticles(file, articles) },
+    content: { names: ["mult.dat"] },
     protocols: [first, ...others, ...splits.map((split) => protocol(drawn(split.perUser), split))],
     download: {
       address: `https://raw.githubusercontent.com/js05212/${name}/master/`,

@@ -1,6 +1,7 @@
 // What is known about a public data set: its files, how they are read, the protocols it is published with, the counts that
 // come out of each, and where to get it. One file per source with little in it but facts.
 
+import type { ContentFile } from "../content/input.js";
 import type { Interaction } from "../interactions.js";
 import type { ItemFile, ItemRecord } from "../items.js";
 import type { DatasetCounts } from "../manifest.js";
@@ -37,6 +38,13 @@ export interface SourceItems {
   readonly parse?: (file: string | undefined) => Promise<readonly ItemRecord[]>;
 }
 
+/** Where the items' content is. Missing files are no error: the dataset then has none. */
+export interface SourceContent {
+  readonly names: FileNames;
+  /** How it is read. */
+  readonly input?: Omit<ContentFile, "file">;
+}
+
 /** Counts of a manifest; those that are published. */
 export type PublishedCounts = { readonly [K in keyof DatasetCounts]?: Partial<DatasetCounts[K]> };
 
@@ -60,6 +68,7 @@ export interface KnownSource {
   readonly licence: string;
   readonly interactions: SourceInteractions;
   readonly items?: SourceItems;
+  readonly content?: SourceContent;
   /** The first one whose files are there is the default of `foldin prepare`. */
   readonly protocols: readonly [PublishedProtocol, ...PublishedProtocol[]];
   /** Absent: there is no official address; `getting` says how to come by the files. */

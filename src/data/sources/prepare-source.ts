@@ -228,11 +228,12 @@ async function withBuild<T>(
   { out, progress = silent, signal }: PrepareSourceOptions,
   work: (build: BuildOptions) => Promise<T>,
 ): Promise<T> {
-  const { interactions, items } = source;
+  const { interactions, items, content } = source;
   const files = await findFiles(folder, interactions.names);
   if (files.length === 0)
     throw new UserError({ place: folder, problem: `there is no ${interactions.names.join(" or ")}` });
   const [itemFile] = items ? await findFiles(folder, items.names) : [];
+  const [contentFile] = content ? await findFiles(folder, content.names) : [];
   const description = {
     name: source.name,
     files:
@@ -244,6 +245,7 @@ async function withBuild<T>(
   const build = {
     columns: interactions.columns,
     items: items?.parse ? await items.parse(itemFile) : itemFile && { file: itemFile, ...items?.columns },
+    content: contentFile === undefined ? undefined : { file: contentFile, ...content?.input },
     source: description,
   };
   if (interactions.parse)

@@ -1,0 +1,153 @@
+// What is known of the items themselves: a bag of words, a vector, a picture or a sequence of tokens per item. It lets
+// models speak of items that nobody has touched. An item may have none; `known` says which do.
+// Counts and tokens are sparse and lie in memory; vectors and pictures are read a block of items at a time.
+
+import { z } from "zod";
+import type { CsrMatrix } from "../sparse/csr.js";
+import type { Vocabulary } from "./vocabulary.js";
+
+export const contentKinds = ["words", "sequences", "vectors", "images"] as const;
+export type ContentKind = (typeof contentKinds)[number];
+
+interface Known {
+  /** Number of items: the dataset's catalogue, in its order. */
+  readonly items: number;
+  /** [items], 1 where the item has content. Without it a row of a matrix is empty, one of a block all zeros. */
+  readonly known: Uint8Array;
+  /** A hash (hexadecimal) of all that is in it: equal for equal content. */
+  readonly digest: string;
+}
+
+/** A bag of words per item. */
+export interface WordContent extends Known {
+  readonly kind: "words";
+  /** [items, words], how often each word stands in the item's text; `scaledByMaximum` gives CVAE's input. */
+  readonly counts: CsrMatrix & { readonly values: Float32Array };
+  /** The words: column w of `counts` is `words.ids[w]`. */
+  readonly words: Vocabulary;
+  /** [words], each word's largest count over all items; 0 for a word that no item has. */
+  readonly maxima: Float32Array;
+  /** How text became words, where it did: text of new items must become words in the same way. */
+  readonly text: TextRule | undefined;
+}
+
+/** A sequence of tokens per item, of any length. */
+export interface SequenceContent extends Known {
+  readonly kind: "sequences";
+  /** [items, tokens]: row i holds the tokens of item i in their order; a token may come again. No values. */
+  readonly sequences: CsrMatrix;
+  readonly tokens: Vocabulary;
+  readonly text: TextRule | undefined;
+}
+
+/** Rows of numbers that are read from memory or disk when they are asked for. */
+export interface RowBlocks {
+  /** The rows of these items, one after the other: [chosen.length, size of a row], zeros where an item has none. Throws UserError where the file is damaged. */
+  read(chosen: ArrayLike<number>): Promise<Float32Array>;
+}
+
+/** A real vector per item. */
+export interface VectorContent extends Known, RowBlocks {
+  readonly kind: "vectors";
+  readonly dimensions: number;
+}
+
+/** A picture per item: a row is [channels, height, width], values in [0, 1]. */
+export interface ImageContent extends Known, RowBlocks {
+  readonly kind: "images";
+  /** 3 (red, green, blue) or 1 (grey). */
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+export type ItemContent = WordContent | SequenceContent | VectorContent | ImageContent;
+
+/** How text is cut into words; part of a model that reads text of new items. */
+export const textRule = z.strictObject({
+  split: z
+    .enum(["words", "spaces"])
+    .describe(
+      "words = runs of letters and digits, in lower case; spaces = what stands between blanks, as it is",
+    ),
+  stopWords: z
+    .string()
+    .nullable()
+    .describe("ISO 639-3 code of the language whose stop words are left out; null: none are"),
+});
+export type TextRule = z.output<typeof textRule>;
+
+/** What content of new items must look like to fit a model: JSON, kept beside the model's weights (content.json). */
+export const contentForm = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("words"),
+    words: z.array(z.string()),
+    /** Per word its largest count in training, by which counts are divided. */
+    maxima: z.array(z.number()),
+    text: textRule.optional(),
+  }),
+  z.strictObject({ kind: z.literal("sequences"), tokens: z.array(z.string()), text: textRule.optional() }),
+  z.strictObject({ kind: z.literal("vectors"), dimensions: z.int().min(1) }),
+  z.strictObject({
+    kind: z.literal("images"),
+    channels: z.union([z.literal(1), z.literal(3)]),
+    height: z.int().min(1),
+    width: z.int().min(1),
+  }),
+]);
+export type ContentForm = z.output<typeof contentForm>;
+
+/** The form of a dataset's content, for a model to keep. */
+export function formOf(content: ItemContent): ContentForm {
+  switch (content.kind) {
+    case "words": {
+      const { kind, words, maxima, text } = content;
+      return { kind, words: [...words.ids], maxima: [...maxima], ...(text && { text }) };
+    }
+    case "sequences":
+      return {
+        kind: content.kind,
+        tokens: [...content.tokens.ids],
+        ...(content.text && { text: content.text }),
+      };
+    case "vectors":
+      return { kind: content.kind, dimensions: content.dimensions };
+    case "images": {
+      const { kind, channels, height, width } = content;
+      return { kind, channels: channels === 1 ? 1 : 3, height, width };
+    }
+  }
+}
+
+/**
+ * Counts divided by each word's maximum: [items, words], values in [0, 1] (CVAE paper, section 3.1: "normalized over the
+ * maximum occurrences of each word in all articles"). Counts beyond the maximum, which only new items have, become 1.
+ */
+export function scaledByMaximum({ counts, maxima }: Pick<WordContent, "counts" | "maxima">): CsrMatrix & {
+  readonly values: Float32Array;
+} {
+  const values = counts.values.map((count, k) => {
+    const most = maxima[counts.indices[k]];
+    return most > 0 ? Math.min(1, count / most) : 0;
+  });
+  return { ...counts, values };
+}
+
+/** The number of items that have content. */
+export function knownItems({ known }: Pick<ItemContent, "known">): number {
+  return known.reduce((sum, one) => sum + one, 0);
+}
+
+/** The numbers in an item's row: the number of words or tokens, dimensions, or channels x height x width. */
+export function rowSize(content: ItemContent): number {
+  switch (content.kind) {
+    case "words":
+      return content.words.size;
+    case "sequences":
+      return content.tokens.size;
+    case "vectors":
+      return content.dimensions;
+    case "images":
+      return content.channels * content.height * content.width;
+  }
+}
