@@ -85,6 +85,60 @@ it("with beta 0 the prior learns nothing: the pseudo-inputs stay where they bega
   await engine.close();
 });
 
+describe("starts from EVCF's initial values", () => {
+  /** The weights as they are before the first update: one of no size at all. */
+  async function initialValues(name: string, given: Record<string, unknown>) {
+    const engine = await openEngine({ engine: "reference" });
+    const algorithm = await findAlgorithm(name);
+    const options = parseOptions(algorithm, { ...given, epochs: 1, learningRate: 1e-300 });
+    const model = await algorithm.fit(dataset, options, { engine, seed: 3 });
+    const { tensors } = await model.save();
+    await engine.close();
+    return tensors;
+  }
+  const deviation = (values: ArrayLike<number>) =>
+    Math.sqrt(
+      Array.from(values, (value) => value * value).reduce((sum, square) => sum + square) / values.length,
+    );
+
+  it("weights N(0, 2 / fan-in), biases uniform in 1 / sqrt(fan-in), also where [x | z2] enters as one", async () => {
+    const given = { ...evcf, hidden: 120, latent1: 30, latent2: 70, gated: true };
+    const tensors = await initialValues("h-vamp", given);
+    const fanIns = {
+      ...{
+        "encoder2.input": 50,
+        "encoder2.input.gate": 50,
+        "encoder1.joint": 120,
+        "encoder1.joint.gate": 120,
+      },
+      ...{ "prior1.0": 70, "prior1.logVariance": 120, "decoder.0": 100, "decoder.output": 120 },
+    };
+    for (const [layer, fanIn] of Object.entries(fanIns)) {
+      // Of n draws, the deviation is known to 1 / sqrt(2 n): 1.2 % of 3,500.
+      expect(deviation(tensors[`${layer}.weight`].data) / Math.sqrt(2 / fanIn), layer).toBeCloseTo(1, 1);
+      const bias = tensors[`${layer}.bias`].data;
+      const limit = 1 / Math.sqrt(fanIn);
+      expect(Math.max(...bias.map(Math.abs)), layer).toBeLessThanOrEqual(limit);
+      expect(Math.max(...bias.map(Math.abs)), layer).toBeGreaterThan(0.8 * limit);
+      expect(deviation(bias) / (limit / Math.sqrt(3)), layer).toBeGreaterThan(0.75);
+    }
+  });
+
+  it("pseudo-inputs from training rows: distinct histories, plus noise of .01", async () => {
+    const tensors = await initialValues("vamp", { ...evcf, pseudoInputs: 50, pseudoInit: "training-rows" });
+    const { data, shape } = tensors.pseudoInputs;
+    const [, items] = shape;
+    const rows = Array.from({ length: 50 }, (_, k) => data.subarray(k * items, (k + 1) * items));
+    const text = (items: Iterable<number>) => [...items].join(" ");
+    const histories = rows.map((row) => text([...row.keys()].filter((item) => row[item] > 0.5)));
+    const users = Array.from({ length: 50 }, (_, user) => text(rowIndices(dataset.train, user)));
+    expect(histories.toSorted()).toEqual(users.toSorted());
+    const noise = Array.from(data, (value) => value - Math.round(value));
+    expect(deviation(noise)).toBeGreaterThan(0.0095);
+    expect(deviation(noise)).toBeLessThan(0.0105);
+  });
+});
+
 it("stops after the patience, from the end of the warm-up on", async () => {
   const engine = await openEngine({ engine: engineName, threads: 2 });
   const algorithm = await findAlgorithm("vamp");
