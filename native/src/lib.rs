@@ -11,7 +11,7 @@ mod simd;
 mod sparse;
 
 use kernels::{
-    adam, bernoulli, composite_kl, density, elementwise, gates, gaussian, layer_norm, matmul, multinomial, reductions, sparse_row_sum, top_k,
+    adadelta, adam, bernoulli, composite_kl, density, elementwise, gates, gaussian, layer_norm, matmul, multinomial, reductions, sparse_row_sum, top_k,
 };
 use matrix::Matrix;
 use memory::Memory;
@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 /// Raised with every change of what JavaScript calls: native.ts refuses an addon of another number.
 #[napi]
-pub const CONTRACT: u32 = 5;
+pub const CONTRACT: u32 = 6;
 
 #[napi]
 pub fn instruction_set() -> &'static str {
@@ -347,6 +347,18 @@ impl NativeEngine {
     pub fn relu_gradient(&self, out: Tensor, y: Tensor, g: Tensor) -> Result<()> {
         let (out, y, g) = (self.matrix(out)?, self.matrix(y)?, self.matrix(g)?);
         self.kernel("reluGradient", move || elementwise::relu_gradient(out, y, g))
+    }
+
+    #[napi]
+    pub fn sigmoid(&self, out: Tensor, a: Tensor) -> Result<()> {
+        let (out, a) = (self.matrix(out)?, self.matrix(a)?);
+        self.kernel("sigmoid", move || elementwise::sigmoid(out, a))
+    }
+
+    #[napi]
+    pub fn sigmoid_gradient(&self, out: Tensor, y: Tensor, g: Tensor) -> Result<()> {
+        let (out, y, g) = (self.matrix(out)?, self.matrix(y)?, self.matrix(g)?);
+        self.kernel("sigmoidGradient", move || elementwise::sigmoid_gradient(out, y, g))
     }
 
     #[napi]
@@ -720,6 +732,24 @@ impl NativeEngine {
     }
 
     // Optimisers.
+
+    #[napi]
+    #[allow(clippy::too_many_arguments)]
+    pub fn adadelta(
+        &self,
+        value: Tensor,
+        squares: Tensor,
+        deltas: Tensor,
+        gradient: Tensor,
+        rho: f64,
+        epsilon: f64,
+        decay: f64,
+    ) -> Result<()> {
+        let (value, squares, deltas) = (self.matrix(value)?, self.matrix(squares)?, self.matrix(deltas)?);
+        let gradient = self.matrix(gradient)?;
+        let step = adadelta::Step { rho, epsilon, decay };
+        self.kernel("adadelta", move || adadelta::adadelta(value, squares, deltas, gradient, step))
+    }
 
     /// `touched`: the rows that the gradient has; none = it is dense. `squares`: the sum of its squares [1, 1], by which
     /// it is normalised.

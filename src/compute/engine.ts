@@ -56,6 +56,14 @@ export interface AdamStep {
   readonly weightDecay?: number;
 }
 
+/** One AdaDelta step (Zeiler 2012, algorithm 1), fused over a parameter. */
+export interface AdaDeltaStep {
+  readonly rho: number;
+  readonly epsilon: number;
+  /** L2 term inside the gradient: g += decay * value. */
+  readonly decay: number;
+}
+
 /** Divides a gradient by (||g||_2 + epsilon) before anything else is done with it. */
 export interface GradientNorm {
   /** [1, 1]: the sum of the gradient's squares, computed by then. */
@@ -135,6 +143,10 @@ export interface Engine {
   relu(out: Tensor, a: Tensor): void;
   /** out += g where y > 0, with y = relu(a) */
   reluGradient(out: Tensor, y: Tensor, g: Tensor): void;
+  /** out = 1 / (1 + e^-a); out may be a */
+  sigmoid(out: Tensor, a: Tensor): void;
+  /** out += g * y * (1 - y) with y = sigmoid(a) */
+  sigmoidGradient(out: Tensor, y: Tensor, g: Tensor): void;
   /** out = a * sigmoid(a); out may be a */
   swish(out: Tensor, a: Tensor): void;
   /** out += g * s * (1 + a * (1 - s)) with s = sigmoid(a) */
@@ -276,6 +288,8 @@ export interface Engine {
     step: AdamStep,
     norm?: GradientNorm,
   ): void;
+  /** squares = rho squares + (1 - rho) g^2, d = sqrt((deltas + epsilon) / (squares + epsilon)) g, deltas = rho deltas + (1 - rho) d^2, value -= d. */
+  adadelta(value: Tensor, squares: Tensor, deltas: Tensor, gradient: Tensor, step: AdaDeltaStep): void;
 
   // Ranking.
   /** Per row of scores [rows, items], the k best items not in `without`'s row. NaN counts, and comes back, as -Infinity. */

@@ -7,6 +7,7 @@ import { bernoulliOutputLoss } from "../../src/compute/ops/bernoulli-output.js";
 import { columns } from "../../src/compute/ops/columns.js";
 import { compositeKl } from "../../src/compute/ops/composite-kl.js";
 import { concatenate } from "../../src/compute/ops/concatenate.js";
+import { denseBernoulliLoss, halfSquaredDistance } from "../../src/compute/ops/dense-likelihood.js";
 import { gaussianLogDensity, mixtureLogDensity } from "../../src/compute/ops/density.js";
 import { dropout } from "../../src/compute/ops/dropout.js";
 import { clamp, gate } from "../../src/compute/ops/gate.js";
@@ -15,10 +16,12 @@ import { layerNorm } from "../../src/compute/ops/layer-norm.js";
 import { linear } from "../../src/compute/ops/linear.js";
 import { multinomialOutputLoss } from "../../src/compute/ops/multinomial-output.js";
 import { relu } from "../../src/compute/ops/relu.js";
+import { sigmoid } from "../../src/compute/ops/sigmoid.js";
 import { sparseDenseLinear } from "../../src/compute/ops/sparse-dense-linear.js";
 import { sparseLinear } from "../../src/compute/ops/sparse-linear.js";
 import { swish } from "../../src/compute/ops/swish.js";
 import { tanh } from "../../src/compute/ops/tanh.js";
+import { transposedLinear } from "../../src/compute/ops/transposed-linear.js";
 import { Parameter } from "../../src/compute/parameter.js";
 import { Tape, type Variable } from "../../src/compute/tape.js";
 import type { CsrMatrix } from "../../src/sparse/csr.js";
@@ -217,6 +220,39 @@ const cases: Record<string, (draw: Draw) => Case> = {
         ),
     };
   },
+  "sigmoid used twice": ({ bench, rows, wide }) => ({
+    inputs: [bench.matrix(rows, wide), bench.matrix(wide, 1)],
+    build: (tape, [x, w]) => weigh(tape, add(tape, sigmoid(tape, sigmoid(tape, x)), sigmoid(tape, x)), w),
+  }),
+  "a layer and its transpose, tied": ({ bench, rows, wide, narrow }) => ({
+    inputs: [bench.matrix(rows, wide), bench.matrix(wide, 1)],
+    parameters: [bench.matrix(wide, narrow), bench.matrix(1, narrow), bench.matrix(1, wide)],
+    build: (tape, [x, w], [weight, there, back]) => {
+      const h = sigmoid(tape, linear(tape, x, weight, there));
+      return weigh(tape, transposedLinear(tape, h, weight, back), w);
+    },
+  }),
+  "Bernoulli loss of a dense target": ({ bench, rows, wide }) => {
+    const target = bench.matrix(rows, wide);
+    const probabilities = { ...target, data: target.data.map((x) => 1 / (1 + Math.exp(-x))) };
+    return {
+      inputs: [bench.matrix(rows, wide), bench.matrix(1, 1)],
+      build: (tape, [logits, w]) =>
+        weigh(
+          tape,
+          scale(
+            tape,
+            denseBernoulliLoss(tape, logits, tape.engine.tensor(rows, wide, probabilities.data)),
+            0.1,
+          ),
+          w,
+        ),
+    };
+  },
+  "half the squared distance": ({ bench, rows, wide }) => ({
+    inputs: [bench.matrix(rows, wide), bench.matrix(rows, wide), bench.matrix(1, 1)],
+    build: (tape, [a, b, w]) => weigh(tape, scale(tape, halfSquaredDistance(tape, a, b), 0.1), w),
+  }),
   "swish used twice, and a product": ({ bench, rows, wide }) => ({
     inputs: [bench.matrix(rows, wide), bench.matrix(rows, wide), bench.matrix(wide, 1)],
     build: (tape, [x, y, w]) =>

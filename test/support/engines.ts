@@ -344,6 +344,35 @@ function adamCase(kind: "dense" | "rows"): KernelCase {
   };
 }
 
+const adadeltaCase: KernelCase = {
+  kernel: "adadelta",
+  async run(bench) {
+    const [rows, columns] = [bench.size(), bench.size()];
+    const [value, gradient] = [bench.matrix(rows, columns), bench.matrix(rows, columns)];
+    const positive = () => build(rows, columns, () => Math.fround(bench.random.uniform()));
+    const [squares, deltas] = [positive(), positive()];
+    const step = { rho: 0.99, epsilon: 1e-2, decay: bench.random.below(2) === 0 ? 0 : 0.05 };
+    const tensors = [bench.put(value), bench.put(squares), bench.put(deltas)] as const;
+    bench.engine.adadelta(...tensors, bench.put(gradient), step);
+    const g = build(rows, columns, (r, c) => at(gradient, r, c) + step.decay * at(value, r, c));
+    const second = build(rows, columns, (r, c) => 0.99 * at(squares, r, c) + 0.01 * at(g, r, c) ** 2);
+    // RMS[change before] / RMS[g] times g (Zeiler 2012, equation 14).
+    const rms = (x: number) => Math.sqrt(x + step.epsilon);
+    const change = build(
+      rows,
+      columns,
+      (r, c) => (rms(at(deltas, r, c)) / rms(at(second, r, c))) * at(g, r, c),
+    );
+    const first = build(rows, columns, (r, c) => 0.99 * at(deltas, r, c) + 0.01 * at(change, r, c) ** 2);
+    const moved = build(rows, columns, (r, c) => at(value, r, c) - at(change, r, c));
+    return [
+      { what: "value", actual: await bench.read(tensors[0]), expected: moved.data },
+      { what: "squares", actual: await bench.read(tensors[1]), expected: second.data },
+      { what: "deltas", actual: await bench.read(tensors[2]), expected: first.data },
+    ];
+  },
+};
+
 /** A case for a kernel that writes one tensor: inputs [rows, columns] named by the formula. */
 function elementwiseCase(
   kernel: string,
@@ -442,6 +471,27 @@ export const kernelCases: readonly KernelCase[] = [
     2,
     ({ engine }, out, [y, g]) => engine.reluGradient(out, y, g),
     (out, [y, g]) => out + (y > 0 ? g : 0),
+    true,
+  ),
+  elementwiseCase(
+    "sigmoid",
+    1,
+    ({ engine }, out, [a]) => engine.sigmoid(out, a),
+    (_, [a]) => Math.exp(a) / (1 + Math.exp(a)),
+    false,
+  ),
+  elementwiseCase(
+    "sigmoid in place",
+    0,
+    ({ engine }, out) => engine.sigmoid(out, out),
+    (out) => Math.exp(out) / (1 + Math.exp(out)),
+    true,
+  ),
+  elementwiseCase(
+    "sigmoidGradient",
+    2,
+    ({ engine }, out, [y, g]) => engine.sigmoidGradient(out, y, g),
+    (out, [y, g]) => out + g * (y - y * y),
     true,
   ),
   elementwiseCase(
@@ -1041,6 +1091,7 @@ export const kernelCases: readonly KernelCase[] = [
       ];
     },
   },
+  adadeltaCase,
   adamCase("dense"),
   adamCase("rows"),
 ];

@@ -127,6 +127,39 @@ pub fn relu_gradient(out: Matrix, y: Matrix, g: Matrix) {
     });
 }
 
+/// out = 1 / (1 + e^-a); out may be a
+pub fn sigmoid(out: Matrix, a: Matrix) {
+    let [out, a] = flatten([out, a]);
+    for_each_piece(out.rows, out.columns, |r, c, n| {
+        copy_piece(out, a, r, c, n);
+        let out = out.get_mut(r, c, n);
+        vectorised(
+            #[inline(always)]
+            || {
+                for o in out {
+                    *o = simd::sigmoid(*o);
+                }
+            },
+        )
+    });
+}
+
+/// out += g y (1 - y)
+pub fn sigmoid_gradient(out: Matrix, y: Matrix, g: Matrix) {
+    let [out, y, g] = flatten([out, y, g]);
+    for_each_piece(out.rows, out.columns, |r, c, n| {
+        let (out, y, g) = (out.get_mut(r, c, n), y.get(r, c, n), g.get(r, c, n));
+        vectorised(
+            #[inline(always)]
+            || {
+                for ((o, &y), &g) in out.iter_mut().zip(y).zip(g) {
+                    *o = (g * y).mul_add(1.0 - y, *o);
+                }
+            },
+        )
+    });
+}
+
 /// out = a sigmoid(a); out may be a
 pub fn swish(out: Matrix, a: Matrix) {
     let [out, a] = flatten([out, a]);

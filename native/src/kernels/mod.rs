@@ -1,6 +1,7 @@
 //! The kernels, one file per family; each is the twin of a kernel of src/compute/engines/reference. Shapes are checked
 //! before they are queued.
 
+pub mod adadelta;
 pub mod adam;
 pub mod bernoulli;
 pub mod composite_kl;

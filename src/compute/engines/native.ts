@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { UserError } from "../../core/errors.js";
 import type { CsrMatrix } from "../../sparse/csr.js";
 import type {
+  AdaDeltaStep,
   AdamStep,
   CompositeMixture,
   Dropout,
@@ -24,7 +25,7 @@ import { closedError, foreignError, releasedError, shapes } from "../shapes.js";
 import type { Precision, SparseTensor, Storage, Tensor } from "../tensor.js";
 
 /** The number of native/src/lib.rs's `CONTRACT` that this file speaks. */
-const CONTRACT = 5;
+const CONTRACT = 6;
 const MOST_THREADS = 1024;
 /** What stands for a block or batch that was released. */
 const RELEASED = -1;
@@ -62,6 +63,8 @@ interface Kernels {
   tanhGradient(out: View, y: View, g: View): void;
   relu(out: View, a: View): void;
   reluGradient(out: View, y: View, g: View): void;
+  sigmoid(out: View, a: View): void;
+  sigmoidGradient(out: View, y: View, g: View): void;
   swish(out: View, a: View): void;
   swishGradient(out: View, a: View, g: View): void;
   addProduct(out: View, a: View, b: View): void;
@@ -151,6 +154,15 @@ interface Kernels {
     step: AdamStep,
     squares: View | undefined,
     normEpsilon: number,
+  ): void;
+  adadelta(
+    value: View,
+    squares: View,
+    deltas: View,
+    gradient: View,
+    rho: number,
+    epsilon: number,
+    decay: number,
   ): void;
 }
 
@@ -352,6 +364,17 @@ export class NativeEngine implements Engine {
     shapes.same("reluGradient", { out, y, g });
     const kernel = "reluGradient";
     this.#kernels.reluGradient(this.#open(kernel, out), this.#open(kernel, y), this.#open(kernel, g));
+  }
+
+  sigmoid(out: Tensor, a: Tensor): void {
+    shapes.same("sigmoid", { out, a });
+    this.#kernels.sigmoid(this.#open("sigmoid", out), this.#open("sigmoid", a));
+  }
+
+  sigmoidGradient(out: Tensor, y: Tensor, g: Tensor): void {
+    shapes.same("sigmoidGradient", { out, y, g });
+    const kernel = "sigmoidGradient";
+    this.#kernels.sigmoidGradient(this.#open(kernel, out), this.#open(kernel, y), this.#open(kernel, g));
   }
 
   swish(out: Tensor, a: Tensor): void {
@@ -774,6 +797,19 @@ export class NativeEngine implements Engine {
       step,
       norm && this.#open("adam", norm.squares),
       norm?.epsilon ?? 0,
+    );
+  }
+
+  adadelta(value: Tensor, squares: Tensor, deltas: Tensor, gradient: Tensor, step: AdaDeltaStep): void {
+    shapes.same("adadelta", { value, squares, deltas, gradient });
+    this.#kernels.adadelta(
+      this.#open("adadelta", value),
+      this.#open("adadelta", squares),
+      this.#open("adadelta", deltas),
+      this.#open("adadelta", gradient),
+      step.rho,
+      step.epsilon,
+      step.decay,
     );
   }
 

@@ -5,6 +5,7 @@
 import type { RandomKey } from "../../core/philox.js";
 import type { CsrMatrix } from "../../sparse/csr.js";
 import type {
+  AdaDeltaStep,
   AdamStep,
   CompositeMixture,
   Dropout,
@@ -17,6 +18,7 @@ import type {
 } from "../engine.js";
 import { closedError, foreignError, releasedError, shapes, sizeClass } from "../shapes.js";
 import type { FloatArray, Precision, SparseTensor, Storage, Tensor } from "../tensor.js";
+import { adadelta } from "./reference/adadelta.js";
 import { adamDense, adamRows } from "./reference/adam.js";
 import { bernoulliLoss, bernoulliLossGradient } from "./reference/bernoulli.js";
 import * as composite from "./reference/composite-kl.js";
@@ -238,6 +240,20 @@ export class ReferenceEngine implements Engine {
       this.#open("reluGradient", out),
       this.#open("reluGradient", y),
       this.#open("reluGradient", g),
+    );
+  }
+
+  sigmoid(out: Tensor, a: Tensor): void {
+    shapes.same("sigmoid", { out, a });
+    elementwise.sigmoid(this.#open("sigmoid", out), this.#open("sigmoid", a));
+  }
+
+  sigmoidGradient(out: Tensor, y: Tensor, g: Tensor): void {
+    shapes.same("sigmoidGradient", { out, y, g });
+    elementwise.sigmoidGradient(
+      this.#open("sigmoidGradient", out),
+      this.#open("sigmoidGradient", y),
+      this.#open("sigmoidGradient", g),
     );
   }
 
@@ -642,6 +658,12 @@ export class ReferenceEngine implements Engine {
     const g = this.#open("adam", gradient.tensor);
     if (gradient.kind === "dense") adamDense(...state, g, scale, step);
     else adamRows(...state, g, gradient.touched, scale, step);
+  }
+
+  adadelta(value: Tensor, squares: Tensor, deltas: Tensor, gradient: Tensor, step: AdaDeltaStep): void {
+    shapes.same("adadelta", { value, squares, deltas, gradient });
+    const state = [value, squares, deltas].map((tensor) => this.#open("adadelta", tensor));
+    adadelta(state[0], state[1], state[2], this.#open("adadelta", gradient), step);
   }
 
   // Ranking.

@@ -121,7 +121,29 @@ export function reluGradient(out: Matrix, y: Matrix, g: Matrix): void {
   }
 }
 
-const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+const logistic = (x: number) => 1 / (1 + Math.exp(-x));
+
+export function sigmoid(out: Matrix, a: Matrix): void {
+  const { data, columns } = out;
+  for (let r = 0; r < out.rows; r++) {
+    const o = out.offset + r * out.rowStride;
+    const i = a.offset + r * a.rowStride;
+    for (let c = 0; c < columns; c++) data[o + c] = logistic(a.data[i + c]);
+  }
+}
+
+export function sigmoidGradient(out: Matrix, y: Matrix, g: Matrix): void {
+  const { data, columns } = out;
+  for (let r = 0; r < out.rows; r++) {
+    const o = out.offset + r * out.rowStride;
+    const i = y.offset + r * y.rowStride;
+    const j = g.offset + r * g.rowStride;
+    for (let c = 0; c < columns; c++) {
+      const value = y.data[i + c];
+      data[o + c] += g.data[j + c] * value * (1 - value);
+    }
+  }
+}
 
 export function swish(out: Matrix, a: Matrix): void {
   const { data, columns } = out;
@@ -130,7 +152,7 @@ export function swish(out: Matrix, a: Matrix): void {
     const i = a.offset + r * a.rowStride;
     for (let c = 0; c < columns; c++) {
       const x = a.data[i + c];
-      data[o + c] = x * sigmoid(x);
+      data[o + c] = x * logistic(x);
     }
   }
 }
@@ -143,7 +165,7 @@ export function swishGradient(out: Matrix, a: Matrix, g: Matrix): void {
     const j = g.offset + r * g.rowStride;
     for (let c = 0; c < columns; c++) {
       const x = a.data[i + c];
-      const s = sigmoid(x);
+      const s = logistic(x);
       data[o + c] += g.data[j + c] * s * (1 + x * (1 - s));
     }
   }

@@ -1,0 +1,24 @@
+// The dense layer that uses another layer's weights the other way round: how a decoder is tied to its encoder.
+
+import type { Differentiable, Parameter } from "../parameter.js";
+import type { Tape, Variable } from "../tape.js";
+
+/** x W^T + b: [rows, out] x [in, out]^T -> [rows, in]; the bias is [1, in]. */
+export function transposedLinear(
+  tape: Tape,
+  x: Differentiable,
+  weight: Differentiable,
+  bias: Parameter,
+): Variable {
+  const { engine } = tape;
+  const out = tape.empty(x.value.rows, weight.value.rows);
+  engine.matmul(out, x.value, weight.value, { transposeB: true });
+  engine.addRow(out, bias.value);
+  return tape.record(out, [x, weight, bias], (g) => {
+    if (bias.needsGradient) engine.sumRows(bias.gradient(), g);
+    if (weight.needsGradient)
+      weight.addGradient((to, accumulate) => engine.matmul(to, g, x.value, { transposeA: true, accumulate }));
+    if (x.needsGradient)
+      x.addGradient((to, accumulate) => engine.matmul(to, g, weight.value, { accumulate }));
+  });
+}
