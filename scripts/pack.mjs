@@ -61,7 +61,7 @@ try {
     optionalDependencies[template.name] = version;
   }
   const { scripts: _scripts, devDependencies: _devDependencies, ...shipped } = main;
-  const copies = ["dist", "README.md", "LICENSE"].map((name) => [name, name]);
+  const copies = ["dist", "recipes", "README.md", "LICENSE"].map((name) => [name, name]);
   pack({ ...shipped, optionalDependencies }, copies);
 } catch (error) {
   console.error(`foldin pack: ${error.message}`);

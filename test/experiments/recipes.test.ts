@@ -14,12 +14,16 @@ describe("recipes", () => {
   it("fit their models, and say what chose them and what measured them", async () => {
     const recipes = await allRecipes();
     expect(recipes.length).toBeGreaterThan(0);
-    for (const { dataset, model, options, search, validation } of recipes) {
+    for (const { dataset, model, options, searches, note, validation } of recipes) {
       const algorithm = await findAlgorithm(model);
       expect(parseOptions(algorithm, { ...options })).toMatchObject(options);
       expect(await findRecipe(dataset, model)).toMatchObject({ dataset, model });
       expect((await recipesOf(model)).map((recipe) => recipe.dataset)).toContain(dataset);
-      expect(search).not.toBe("");
+      if (searches.length === 0) expect(note).toMatch(/^No search yet: /);
+      for (const { command, best } of searches) {
+        expect(command).toContain(`foldin sweep data/${dataset} --model ${model} `);
+        expect(best.mean).toBeLessThanOrEqual(validation.mean);
+      }
       expect(validation.mean).toBeGreaterThan(0);
       expect(validation.mean).toBeLessThan(1);
       // The command is that of the recipe itself.

@@ -2,7 +2,7 @@
 
 import type { Command } from "commander";
 import type { CliContext } from "../context.js";
-import { table, wrap } from "../table.js";
+import { plural, table, wrap } from "../table.js";
 
 export function register(program: Command, context: CliContext): void {
   program
@@ -50,10 +50,11 @@ async function showModel(name: string, context: CliContext, json: boolean): Prom
       summary: algorithm.summary,
       source: algorithm.source,
       options: options.map((option) => ({ ...option, default: option.default ?? null })),
-      recipes: recipes.map(({ dataset, options, search, validation }) => ({
+      recipes: recipes.map(({ dataset, options, note, searches, validation }) => ({
         name: dataset,
         options,
-        search,
+        note,
+        searches,
         validation,
       })),
     });
@@ -84,13 +85,21 @@ async function showModel(name: string, context: CliContext, json: boolean): Prom
       dim,
     ),
   );
-  for (const { dataset, search, validation, options } of recipes) {
+  const lines = (text: string) => {
+    for (const line of wrap(text, (context.width ?? 120) - 2)) context.out(`  ${line}`);
+  };
+  for (const { dataset, note, searches, validation, options } of recipes) {
     const { metric, mean, standardError } = validation;
     const reached = `validation ${metric} ${mean.toFixed(4)} ± ${standardError.toFixed(4)}`;
-    const settings = Object.entries(options).map(([name, value]) => `${name}=${optionText(value)}`);
     context.out(`\n${bold(`recipe ${dataset}`)}  ${reached}`);
-    for (const text of [settings.join(" "), search])
-      for (const line of wrap(text, (context.width ?? 120) - 2)) context.out(`  ${line}`);
+    lines(
+      Object.entries(options)
+        .map(([name, value]) => `${name}=${optionText(value)}`)
+        .join(" "),
+    );
+    if (note) lines(note);
+    for (const { command, points, best } of searches)
+      context.out(dim(`  ${plural(points, "point")}, best ${best.mean.toFixed(4)}: ${command}`));
     context.out(dim(`  measured by: ${validation.command}`));
   }
   context.out(

@@ -1,25 +1,39 @@
-// The recipes by data set and model, each imported only when it is asked for.
+// The recipes that foldin ships: recipes/<data set>/<model>.json beside the program. A file put there is a recipe; none is
+// named anywhere else.
 
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { UserError } from "../../core/errors.js";
 import { suggestion } from "../../core/nearest.js";
-import type { Recipe } from "./recipe.js";
+import { type Recipe, readRecipe } from "./recipe.js";
 
-const recipes: Record<string, Record<string, () => Promise<Recipe>>> = {
-  "ml-1m": {
-    "mult-vae": async () => (await import("./ml-1m/mult-vae.js")).multVaeOnMl1m,
-  },
-};
+/** From src/ as from dist/. */
+const folder = fileURLToPath(new URL("../../../recipes", import.meta.url));
 
-/** The recipes of a model, in the order in which they are shown. */
+/** The recipes of a model, by data set. */
 export async function recipesOf(model: string): Promise<Recipe[]> {
-  const own = Object.values(recipes).filter((ofDataset) => Object.hasOwn(ofDataset, model));
-  return Promise.all(own.map((ofDataset) => ofDataset[model]()));
+  return (await allRecipes()).filter((recipe) => recipe.model === model);
 }
 
-/** A model's recipe. Throws UserError, saying which there are, where the model has none of this name. */
+/**
+ * A model's recipe by its data set's name, or from a file ("runs/sweep/recipe.json"). Throws UserError, saying which there
+ * are, where the model has none of this name, and where the file is another model's.
+ */
 export async function findRecipe(name: string, model: string): Promise<Recipe> {
-  if (Object.hasOwn(recipes, name) && Object.hasOwn(recipes[name], model)) return recipes[name][model]();
-  const names = (await recipesOf(model)).map(({ dataset }) => dataset);
+  if (name.endsWith(".json")) {
+    const recipe = await readRecipe(name);
+    if (recipe.model === model) return recipe;
+    throw new UserError({
+      place: name,
+      problem: `is a recipe for ${recipe.model}, not for ${model}`,
+      remedy: `Give --model ${recipe.model}, or another recipe`,
+    });
+  }
+  const own = await recipesOf(model);
+  const found = own.find(({ dataset }) => dataset === name);
+  if (found) return found;
+  const names = own.map(({ dataset }) => dataset);
   throw new UserError({
     place: "recipe",
     problem: `${model} has no recipe "${name}"`,
@@ -27,13 +41,12 @@ export async function findRecipe(name: string, model: string): Promise<Recipe> {
     remedy:
       names.length > 0
         ? suggestion(name, names)
-        : `There is none for ${model} yet: leave it out for the paper's options, or set some with --set`,
+        : `There is none for ${model} yet: leave it out for the paper's options, set some with --set, or search for one with foldin sweep`,
   });
 }
 
-/** Every recipe there is. */
+/** Every recipe that is shipped, by data set and model. */
 export async function allRecipes(): Promise<Recipe[]> {
-  return Promise.all(
-    Object.values(recipes).flatMap((ofDataset) => Object.values(ofDataset).map((load) => load())),
-  );
+  const files = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(".json")).sort();
+  return Promise.all(files.map((file) => readRecipe(join(folder, file))));
 }
