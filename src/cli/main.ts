@@ -9,6 +9,7 @@ import * as prepare from "./commands/prepare.js";
 import * as quickstart from "./commands/quickstart.js";
 import * as recommend from "./commands/recommend.js";
 import * as reproduce from "./commands/reproduce.js";
+import * as sweep from "./commands/sweep.js";
 import * as train from "./commands/train.js";
 import type { Register } from "./context.js";
 import { run } from "./run.js";
@@ -21,6 +22,7 @@ const commands: readonly Register[] = [
   train,
   evaluate,
   recommend,
+  sweep,
   reproduce,
   models,
   doctor,

@@ -56,7 +56,7 @@ export interface TrainOptions {
 }
 
 /** The seed of Liang et al.'s notebook. */
-const DEFAULT_SEED = 98765;
+export const DEFAULT_SEED = 98765;
 
 /**
  * Trains a model. Throws UserError for an unknown model or option, a run folder that is taken, and a resumed run that is

@@ -74,15 +74,23 @@ export function parseSettings(algorithm: Algorithm, settings: readonly string[])
         remedy: `Options of ${algorithm.name}: ${Object.keys(properties).join(", ") || "none"}`,
       });
     const name = setting.slice(0, at).trim();
-    const value = setting.slice(at + 1).trim();
-    const isList = properties[name] !== undefined && typeName(properties[name]).endsWith("[]");
-    if (isList && !value.startsWith("["))
-      return [name, value === "" ? [] : value.split(",").map((part) => fromText(part.trim()))];
-    return [name, fromText(value)];
+    return [name, valueFrom(properties[name], setting.slice(at + 1).trim())];
   });
   const options = Object.fromEntries(given);
   parseOptions(algorithm, options);
   return options;
+}
+
+/** One value of an option given as text, as in `--set name=text`; not checked. */
+export function parseSetting(algorithm: Algorithm, name: string, text: string): unknown {
+  return valueFrom(schemaOf(algorithm).properties?.[name], text);
+}
+
+function valueFrom(property: JsonSchema | undefined, text: string): unknown {
+  const isList = property !== undefined && typeName(property).endsWith("[]");
+  if (isList && !text.startsWith("["))
+    return text === "" ? [] : text.split(",").map((part) => fromText(part.trim()));
+  return fromText(text);
 }
 
 function fromText(text: string): unknown {

@@ -1,0 +1,33 @@
+// A sweep as one command that repeats it, for results and recipes: nothing of this machine's paths, processes or threads in it.
+
+import { optionText } from "../option-text.js";
+import type { JudgedOn } from "./point.js";
+import { type Dimension, spaceText } from "./space.js";
+
+export interface Search {
+  readonly model: string;
+  readonly space: readonly Dimension[];
+  readonly random?: number;
+  readonly recipe?: string;
+  readonly options?: Readonly<Record<string, unknown>>;
+  readonly seed?: number;
+  readonly metric?: string;
+  readonly chooseOn?: JudgedOn;
+}
+
+export function sweepCommand(
+  dataset: string,
+  { model, space, random, recipe, options = {}, seed, metric, chooseOn }: Search,
+): string {
+  const words = [
+    ...["foldin", "sweep", `data/${dataset}`, "--model", model],
+    ...(recipe === undefined ? [] : ["--recipe", recipe]),
+    ...Object.entries(options).flatMap(([name, value]) => ["--set", `${name}=${optionText(value)}`]),
+    ...(space.length > 0 ? ["--grid", ...space.map(spaceText)] : []),
+    ...(random === undefined ? [] : ["--random", String(random)]),
+    ...(seed === undefined ? [] : ["--seed", String(seed)]),
+    ...(metric === undefined || metric === "ndcg@100" ? [] : ["--metric", metric]),
+    ...(chooseOn === "test" ? ["--choose-on", "test"] : []),
+  ];
+  return words.map((word) => (/^[\w@%+=:,./-]*$/.test(word) ? word : `'${word}'`)).join(" ");
+}

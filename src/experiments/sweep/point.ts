@@ -1,0 +1,104 @@
+// One point of a sweep: an ordinary run folder with result.json beside its model. What is finished is not done again, what
+// was interrupted goes on from its checkpoint; a point without its model (only the best one keeps it) is finished all the same.
+
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import type { Engine } from "../../compute/engine.js";
+import { writeFileWhole } from "../../core/atomic-file.js";
+import type { ProgressListener } from "../../core/progress.js";
+import type { Dataset } from "../../data/dataset.js";
+import { evaluate } from "../../evaluation/evaluate.js";
+import { findRunFolder, modelFolderOf, readRunFolder } from "../run-folder.js";
+import { train } from "../train.js";
+
+export type JudgedOn = "validation" | "test";
+
+const value = z.object({ mean: z.number(), standardError: z.number().optional() });
+const resultSchema = z.object({
+  formatVersion: z.literal(1),
+  /** Users that were judged, and the metrics by name. */
+  validation: z.object({ users: z.int(), metrics: z.record(z.string(), value) }).optional(),
+  test: z.object({ users: z.int(), metrics: z.record(z.string(), value) }).optional(),
+  /** Finished epochs, and the one whose weights were judged; null for a model without epochs. */
+  epochs: z.int(),
+  chosenEpoch: z.int().nullable(),
+  /** Wall-clock seconds of training, beside whatever ran at the same time. */
+  seconds: z.number(),
+});
+
+/** What came of a point. */
+export type PointResult = z.infer<typeof resultSchema>;
+
+export interface PointJob {
+  /** The run folder, absolute. */
+  readonly folder: string;
+  readonly model: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly seed: number;
+  readonly metrics: readonly string[];
+  readonly on: JudgedOn;
+  readonly datasetPath: string;
+  readonly checkpointSeconds?: number;
+}
+
+/** The result of a point that is finished and was judged on these users by these metrics; undefined otherwise. */
+export async function readResult(
+  folder: string,
+  { on, metrics }: Pick<PointJob, "on" | "metrics">,
+): Promise<PointResult | undefined> {
+  const text = await readFile(join(folder, "result.json"), "utf8").catch(() => undefined);
+  if (text === undefined) return undefined;
+  const parsed = resultSchema.safeParse(JSON.parse(text));
+  const judged = parsed.data?.[on];
+  return judged && metrics.every((name) => judged.metrics[name]) ? parsed.data : undefined;
+}
+
+/** Trains the point, or goes on with it, judges it, and writes its result. Throws as `train` and `evaluate`. */
+export async function runPoint(
+  dataset: Dataset,
+  engine: Engine,
+  { folder, model, options, seed, metrics, on, datasetPath, checkpointSeconds }: PointJob,
+  { progress, signal }: { progress?: ProgressListener; signal?: AbortSignal } = {},
+): Promise<PointResult> {
+  const started = performance.now();
+  const before = await findRunFolder(folder);
+  const recommender = await train(dataset, {
+    model,
+    options,
+    seed,
+    engine,
+    out: folder,
+    resume: before !== undefined,
+    datasetPath,
+    checkpointSeconds,
+    progress,
+    signal,
+  });
+  try {
+    const trained = performance.now();
+    const { users, metrics: values } = await evaluate(recommender, dataset, { on, metrics, signal });
+    const { epochs } = await readRunFolder(folder);
+    const last = epochs.at(-1);
+    const result: PointResult = {
+      formatVersion: 1,
+      [on]: { users, metrics: values },
+      epochs: epochs.length,
+      chosenEpoch: last ? (last.kept ?? last.epoch) : null,
+      seconds: last
+        ? epochs.reduce((sum, epoch) => sum + epoch.seconds + epoch.validationSeconds, 0)
+        : (trained - started) / 1000,
+    };
+    await writeFileWhole(join(folder, "result.json"), (file) =>
+      file.writeFile(`${JSON.stringify(result, null, 2)}\n`),
+    );
+    return result;
+  } finally {
+    recommender.dispose();
+  }
+}
+
+/** Removes what is large of a finished point: its model. */
+export async function discardModel(folder: string): Promise<void> {
+  await rm(modelFolderOf(folder), { recursive: true, force: true });
+}

@@ -1,0 +1,156 @@
+// The space that a sweep searches: for each varied option its alternatives, or a range to draw from. A grid is every
+// combination, the last option varying fastest; random points are named by (seed, number), so that a longer random search begins
+// with the points of a shorter one.
+
+import { UserError } from "../../core/errors.js";
+import type { JsonValue } from "../../core/json.js";
+import { RandomSequence, streamOf } from "../../core/philox.js";
+import { describeOptions, parseOptions, parseSetting } from "../../models/options.js";
+import type { Algorithm } from "../../recommender/algorithm.js";
+
+/** Numbers from `low` to `high`; drawn evenly, or evenly in their logarithm. */
+export interface Range {
+  readonly low: number;
+  readonly high: number;
+  readonly scale: "linear" | "log";
+}
+
+/** One varied option. */
+export interface Dimension {
+  readonly name: string;
+  readonly alternatives: readonly JsonValue[] | Range;
+  /** Whether what is drawn from a range is rounded to a whole number. */
+  readonly whole?: boolean;
+  /** Whether the option is a list, of which a drawn number is the one element. */
+  readonly list?: boolean;
+}
+
+/** The values of the varied options at one point. */
+export type Setting = Readonly<Record<string, JsonValue>>;
+
+/** More than this is a mistake, not a grid. */
+const MOST_POINTS = 10_000;
+
+export function isRange(alternatives: Dimension["alternatives"]): alternatives is Range {
+  return !Array.isArray(alternatives);
+}
+
+/**
+ * Reads "dropout=0.3,0.5", "hidden=[600],[600,300]", "learningRate=1e-4..1e-2" (log where the ends are tenfold apart or
+ * more, unless ":linear" or ":log" follows). Throws UserError for an unknown option and for one that is given twice.
+ */
+export function parseSpace(algorithm: Algorithm, texts: readonly string[]): Dimension[] {
+  const types = new Map(describeOptions(algorithm).map(({ name, type }) => [name, type]));
+  const space = texts.map((text): Dimension => {
+    const at = text.indexOf("=");
+    const values = at < 1 ? [] : atCommas(text.slice(at + 1));
+    if (values.length === 0 || values.includes(""))
+      throw new UserError({
+        place: `--grid ${text}`,
+        problem: "is no list of values",
+        expected: "name=value,value,...",
+        remedy: `Options of ${algorithm.name}: ${[...types.keys()].join(", ") || "none"}`,
+      });
+    const name = text.slice(0, at).trim();
+    const type = types.get(name);
+    if (type === undefined) parseOptions(algorithm, { [name]: null });
+    const range = values.length === 1 ? parseRange(values[0], text) : undefined;
+    if (range)
+      return {
+        name,
+        alternatives: range,
+        whole: type?.includes("whole number"),
+        list: type?.endsWith("[]"),
+      };
+    const parsed = values.map((value) => parseSetting(algorithm, name, value) as JsonValue);
+    const distinct = new Map(parsed.map((value) => [JSON.stringify(value), value]));
+    return { name, alternatives: [...distinct.values()] };
+  });
+  const twice = space.find(({ name }, d) => space.findIndex((other) => other.name === name) < d);
+  if (twice)
+    throw new UserError({
+      place: `--grid ${twice.name}`,
+      problem: "is given twice",
+      remedy: "Give all its values at once, with commas between them",
+    });
+  return space;
+}
+
+/** The parts of a text between its commas, those within brackets apart. */
+function atCommas(text: string): string[] {
+  return text.split(/,(?![^[]*\])/).map((part) => part.trim());
+}
+
+function parseRange(text: string, whole: string): Range | undefined {
+  const match = /^(-?[\d.]+(?:e[+-]?\d+)?)\.\.(-?[\d.]+(?:e[+-]?\d+)?)(?::(log|linear))?$/i.exec(text);
+  if (!match) return undefined;
+  const [low, high] = [Number(match[1]), Number(match[2])];
+  const scale = (match[3] as Range["scale"]) ?? (low > 0 && high / low >= 10 ? "log" : "linear");
+  if (!(low < high) || (scale === "log" && low <= 0))
+    throw new UserError({
+      place: `--grid ${whole}`,
+      problem: "is no range",
+      expected:
+        scale === "log" ? "two numbers above 0, the lower one first" : "two numbers, the lower one first",
+      remedy: "Such as learningRate=1e-4..1e-2",
+    });
+  return { low, high, scale };
+}
+
+/** As it is written on the command line. */
+export function spaceText({ name, alternatives }: Dimension): string {
+  if (isRange(alternatives)) return `${name}=${alternatives.low}..${alternatives.high}:${alternatives.scale}`;
+  return `${name}=${alternatives.map((value) => (typeof value === "string" ? value : JSON.stringify(value))).join(",")}`;
+}
+
+/** Every combination. Throws UserError for a range, and for more points than anybody wants. */
+export function gridOf(space: readonly Dimension[]): Setting[] {
+  let settings: Setting[] = [{}];
+  for (const { name, alternatives } of space) {
+    if (isRange(alternatives))
+      throw new UserError({
+        place: `--grid ${name}`,
+        problem: "is a range, which has no end of values",
+        remedy: "Draw points from it with --random <n>, or list values: name=a,b,c",
+      });
+    if (settings.length * alternatives.length > MOST_POINTS)
+      throw new UserError({
+        place: "--grid",
+        problem: `has more than ${MOST_POINTS} points`,
+        remedy: "Draw some of them with --random <n>",
+      });
+    settings = settings.flatMap((setting) => alternatives.map((value) => ({ ...setting, [name]: value })));
+  }
+  return settings;
+}
+
+/** `count` different points, drawn; all there are where there are no more. */
+export function drawSettings(space: readonly Dimension[], count: number, seed: number): Setting[] {
+  const size = space.reduce(
+    (product, { alternatives }) => product * (isRange(alternatives) ? Infinity : alternatives.length),
+    1,
+  );
+  if (size <= count) return gridOf(space);
+  const drawn = new Map<string, Setting>();
+  // A range of few whole numbers may hold fewer points than are asked for.
+  for (let number = 0; drawn.size < count && number < 1000 * count; number++) {
+    const setting = Object.fromEntries(
+      space.map((dimension) => [dimension.name, draw(dimension, seed, number)]),
+    );
+    const key = JSON.stringify(setting);
+    if (!drawn.has(key)) drawn.set(key, setting);
+  }
+  return [...drawn.values()];
+}
+
+function draw({ name, alternatives, whole, list }: Dimension, seed: number, number: number): JsonValue {
+  const random = new RandomSequence({ seed, step: number, stream: streamOf(`sweep ${name}`) });
+  if (!isRange(alternatives)) return alternatives[random.below(alternatives.length)];
+  const { low, high, scale } = alternatives;
+  const share = random.uniform();
+  const exact = scale === "log" ? low * (high / low) ** share : low + (high - low) * share;
+  // Three digits are as many as anybody can tell apart, and short to write down.
+  const rounded = whole ? Math.round(exact) : Number(exact.toPrecision(3));
+  const value = Math.min(high, Math.max(low, rounded));
+  return list ? [value] : value;
+}

@@ -1,0 +1,101 @@
+// The process that trains points of a sweep, one after the other, as its parent sends them. It ends when the parent says
+// so or is gone. Ctrl-C reaches every process of a terminal: here it is left to the parent, which stops its workers itself.
+
+import type { Engine } from "../../compute/engine.js";
+import { type EngineChoice, openEngine } from "../../compute/open-engine.js";
+import { AbortedError, UserError } from "../../core/errors.js";
+import { type Dataset, loadDataset } from "../../data/dataset.js";
+import { type PointJob, type PointResult, runPoint } from "./point.js";
+
+export interface WorkerSetup {
+  readonly dataset: string;
+  readonly engine: EngineChoice;
+  readonly threads: number;
+}
+
+export type ToWorker = { setup: WorkerSetup } | { point: PointJob } | { stop: true };
+
+export type FromWorker =
+  | { ready: true }
+  /** It could not be set up at all: no point can be trained. */
+  | { unusable: string; mendable: boolean }
+  /** The share of the point's training that is done. */
+  | { share: number }
+  | { note: string }
+  | { result: PointResult }
+  | { failure: string }
+  | { stopped: true };
+
+const stop = new AbortController();
+let ready: Promise<{ engine: Engine; dataset: Dataset }> | undefined;
+let training: Promise<void> | undefined;
+
+const orphaned = () => process.exit(1);
+process.on("SIGINT", () => {});
+process.on("disconnect", orphaned);
+process.on("message", (message: ToWorker) => {
+  if ("setup" in message) {
+    ready = setUp(message.setup);
+    // Whoever waits for it hears of it too.
+    ready.catch(() => {});
+  } else if ("point" in message) training = train(message.point);
+  else {
+    stop.abort();
+    void end();
+  }
+});
+
+function send(message: FromWorker): void {
+  process.send?.(message);
+}
+
+async function setUp({
+  dataset,
+  engine,
+  threads,
+}: WorkerSetup): Promise<{ engine: Engine; dataset: Dataset }> {
+  try {
+    const opened = await openEngine({ engine, threads, onNote: (note) => send({ note }) });
+    const loaded = await loadDataset(dataset, { signal: stop.signal });
+    send({ ready: true });
+    return { engine: opened, dataset: loaded };
+  } catch (error) {
+    send({ unusable: messageOf(error), mendable: error instanceof UserError });
+    throw error;
+  }
+}
+
+async function train(point: PointJob): Promise<void> {
+  if (!ready) throw new Error("a point came before the setup");
+  const { engine, dataset } = await ready;
+  let told = 0;
+  let total = 0;
+  try {
+    const result = await runPoint(dataset, engine, point, {
+      signal: stop.signal,
+      progress: (event) => {
+        if (event.type === "note" || event.task !== "train") return;
+        if (event.type === "start") total = event.total ?? 0;
+        if (event.type !== "advance" || total === 0 || performance.now() - told < 200) return;
+        told = performance.now();
+        send({ share: Math.min(1, event.done / total) });
+      },
+    });
+    send({ result });
+  } catch (error) {
+    send(error instanceof AbortedError ? { stopped: true } : { failure: messageOf(error) });
+  }
+}
+
+/** What is being trained ends by the signal; then nothing keeps the process. */
+async function end(): Promise<void> {
+  const setup = await ready?.catch(() => undefined);
+  await training?.catch(() => {});
+  await setup?.engine.close();
+  process.off("disconnect", orphaned);
+  process.disconnect();
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,225 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { foldin, start } from "../support/foldin.js";
+
+const folder = mkdtempSync(join(tmpdir(), "foldin-sweep-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const small = ["--set", "hidden=16", "--set", "latent=8", "--set", "batchSize=50", "--engine", "reference"];
+const sweep = ["sweep", "dataset", "--model", "mult-dae", ...small];
+const grid = [...sweep, "--epochs", "3", "--grid", "dropout=0.2,0.6", "learningRate=1e-3,1e-2"];
+
+beforeAll(async () => {
+  const lines = ["user,item"];
+  for (let user = 0; user < 600; user++)
+    for (let i = 0; i < 12; i++) lines.push(`${user},${(user * 13 + i * i * 7) % 200}`);
+  writeFileSync(join(folder, "clicks.csv"), `${lines.join("\n")}\n`);
+  const { code, stderr } = await foldin(
+    ["prepare", "clicks.csv", "--out", "dataset", "--validation-users", "50", "--test-users", "50"],
+    { cwd: folder },
+  );
+  expect(code, stderr).toBe(0);
+});
+
+interface Result {
+  best: { key: string; setting: Record<string, unknown> };
+  points: {
+    key: string;
+    state: string;
+    message?: string;
+    metrics: Record<string, { mean: number; standardError: number }>;
+  }[];
+  test: Record<string, { mean: number }>;
+  run: string;
+  command: string;
+}
+
+async function swept(args: readonly string[]): Promise<{ result: Result; stderr: string }> {
+  const { code, stdout, stderr } = await foldin([...args, "--json"], { cwd: folder });
+  expect(code, stderr).toBe(0);
+  return { result: JSON.parse(stdout) as Result, stderr };
+}
+
+function config(out: string, key: string): string {
+  return readFileSync(join(folder, out, "points", key, "config.json"), "utf8");
+}
+
+describe("foldin sweep", () => {
+  let first: Result;
+  beforeAll(async () => {
+    first = (await swept([...grid, "--out", "first", "--jobs", "2"])).result;
+  });
+
+  it("chooses the best point on the validation users, as foldin train and evaluate find it", async () => {
+    const means = first.points.map(({ metrics }) => metrics["ndcg@100"].mean);
+    const best = first.points.find(({ key }) => key === first.best.key);
+    expect(best?.metrics["ndcg@100"].mean).toBe(Math.max(...means));
+    expect(new Set(means).size).toBeGreaterThan(1);
+
+    const { dropout, learningRate } = first.best.setting;
+    const options = ["--set", `dropout=${dropout}`, "--set", `learningRate=${learningRate}`];
+    const { code, stdout, stderr } = await foldin(
+      [
+        "train",
+        "dataset",
+        "--model",
+        "mult-dae",
+        ...small,
+        "--epochs",
+        "3",
+        ...options,
+        "--out",
+        "alone",
+        "--json",
+      ],
+      { cwd: folder },
+    );
+    expect(code, stderr).toBe(0);
+    const { metrics } = JSON.parse(stdout) as {
+      metrics: Record<string, { test: { mean: number }; validation: { mean: number } }>;
+    };
+    expect(metrics["ndcg@100"].validation.mean).toBe(Math.max(...means));
+    expect(metrics["ndcg@100"].test.mean).toBe(first.test["ndcg@100"].mean);
+  });
+
+  it("keeps the model of the best point alone, and computes test metrics for no other", () => {
+    const points = readdirSync(join(folder, "first", "points"));
+    expect(points).toHaveLength(4);
+    const kept = points.filter((key) => existsSync(join(folder, "first", "points", key, "model")));
+    expect(kept).toEqual([first.best.key]);
+    for (const key of points) {
+      const result = JSON.parse(readFileSync(join(folder, "first", "points", key, "result.json"), "utf8"));
+      expect(Object.keys(result)).not.toContain("test");
+    }
+    const [head, ...rows] = readFileSync(join(folder, "first", "results.csv"), "utf8")
+      .trimEnd()
+      .split("\n");
+    expect(head).toMatch(/^dropout,learningRate,validation ndcg@100,/);
+    expect(rows).toHaveLength(4);
+  });
+
+  it("does not train again what is finished, and finds the same on other numbers of processes", async () => {
+    const { result, stderr } = await swept([...grid, "--out", "first"]);
+    expect(stderr).not.toMatch(/ of 4:/);
+    expect(result.points).toEqual(first.points);
+    const alone = await swept([...grid, "--out", "alone-sweep", "--jobs", "1"]);
+    expect(alone.result.points.map(({ metrics }) => metrics)).toEqual(
+      first.points.map(({ metrics }) => metrics),
+    );
+  });
+
+  it("goes on when its grid has grown", async () => {
+    const wider = grid.map((word) => (word === "dropout=0.2,0.6" ? "dropout=0.2,0.4,0.6" : word));
+    const { result, stderr } = await swept([...wider, "--out", "first"]);
+    expect(result.points).toHaveLength(6);
+    expect(stderr.match(/ of 6:/g)).toHaveLength(2);
+  });
+
+  it("writes a recipe that train takes, and adds later searches to it", async () => {
+    await swept([...grid, "--out", "first", "--write-recipe", "chosen.json"]);
+    const read = () => JSON.parse(readFileSync(join(folder, "chosen.json"), "utf8"));
+    const recipe = read();
+    expect(recipe).toMatchObject({ dataset: "dataset", model: "mult-dae", options: first.best.setting });
+    expect(recipe.searches).toHaveLength(1);
+    expect(recipe.searches[0].command).toMatch(
+      /^foldin sweep data\/dataset --model mult-dae --set hidden=16 /,
+    );
+
+    const worse = [...sweep, "--epochs", "1", "--grid", "learningRate=1e-6", "--out", "worse"];
+    await swept([...worse, "--write-recipe", "chosen.json"]);
+    expect(read()).toMatchObject({ options: recipe.options, validation: recipe.validation });
+    expect(read().searches).toHaveLength(2);
+    // The same search again is not another one.
+    await swept([...worse, "--write-recipe", "chosen.json"]);
+    expect(read().searches).toHaveLength(2);
+
+    const { code, stderr } = await foldin(
+      [
+        "train",
+        "dataset",
+        "--model",
+        "mult-dae",
+        "--recipe",
+        "chosen.json",
+        "--engine",
+        "reference",
+        "--out",
+        "tuned",
+      ],
+      { cwd: folder },
+    );
+    expect(code, stderr).toBe(0);
+    const options = (path: string) => JSON.parse(path).options;
+    expect(options(readFileSync(join(folder, "tuned", "config.json"), "utf8"))).toEqual(
+      options(config("first", first.best.key)),
+    );
+  });
+
+  it("notes a point that fails, and trains the others", async () => {
+    const { result, stderr } = await swept([
+      ...sweep,
+      ...["--epochs", "2", "--grid", "learningRate=1e-3,1e30", "--out", "failing"],
+    ]);
+    expect(result.points.map(({ state }) => state)).toEqual(["done", "failed"]);
+    expect(result.points[1].message).toMatch(/the loss became|not finite/);
+    expect(stderr).toMatch(/learningRate=1e\+30: failed: /);
+  });
+
+  it("stopped by Ctrl-C ends its workers, and goes on to the same weights", async () => {
+    const long = [
+      ...sweep,
+      "--epochs",
+      "40",
+      "--grid",
+      "dropout=0.2,0.6",
+      "--checkpoint-seconds",
+      "0",
+      "--jobs",
+      "2",
+    ];
+    const whole = await swept([...long, "--out", "whole", "--keep-models"]);
+    const running = start([...long, "--out", "broken", "--keep-models"], { cwd: folder });
+    const begun = () =>
+      existsSync(join(folder, "broken", "points")) &&
+      readdirSync(join(folder, "broken", "points")).some((key) =>
+        existsSync(join(folder, "broken", "points", key, "checkpoint", "checkpoint.safetensors")),
+      );
+    while (running.process.exitCode === null && !begun()) await sleep(5);
+    running.process.kill("SIGINT");
+    const { code, stderr } = await running.outcome;
+    expect(code, stderr).toBe(130);
+    expect(existsSync(join(folder, "broken", "results.json"))).toBe(false);
+    const { result } = await swept([...long, "--out", "broken", "--keep-models"]);
+    expect(result.points.map(({ metrics }) => metrics)).toEqual(
+      whole.result.points.map(({ metrics }) => metrics),
+    );
+    for (const { key } of result.points) {
+      const weights = (out: string) =>
+        readFileSync(join(folder, out, "points", key, "model", "model.safetensors"));
+      expect(weights("broken").equals(weights("whole"))).toBe(true);
+    }
+  });
+
+  it.each([
+    [["--grid", "dropot=.5"], /dropot: .*no such option.*"dropout"/],
+    [["--grid", "dropout=.5,7", "batchSize=10,20"], /dropout: 7 does not fit/],
+    [["--grid", "dropout=.5", "--metric", "coverage@10"], /no mean over users/],
+    [["--grid", "dropout=.5", "--choose-on", "test", "--write-recipe", "x.json"], /never on test users/],
+    [["--grid", "dropout=0..0.5"], /--random/],
+    [[], /--grid/],
+  ])("refuses %j in one line, and leaves no folder", async (args, message) => {
+    const { code, stderr } = await foldin([...sweep, ...args, "--out", "bad"], { cwd: folder });
+    expect(code).toBe(2);
+    expect(stderr.trim().split("\n").at(-1)).toMatch(message);
+    expect(existsSync(join(folder, "bad"))).toBe(false);
+  });
+
+  it("refuses the folder of another model's sweep", async () => {
+    const other = ["sweep", "dataset", "--model", "mult-vae", "--grid", "dropout=0.5", "--out", "first"];
+    const { code, stderr } = await foldin(other, { cwd: folder });
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/holds a sweep of mult-dae/)]);
+  });
+});
