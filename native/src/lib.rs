@@ -11,7 +11,8 @@ mod simd;
 mod sparse;
 
 use kernels::{
-    adadelta, adam, bernoulli, composite_kl, density, elementwise, gates, gaussian, layer_norm, matmul, multinomial, reductions, sparse_row_sum, top_k,
+    adadelta, adam, als, bernoulli, composite_kl, density, elementwise, gates, gaussian, layer_norm, matmul, multinomial,
+    non_negative, reductions, sparse_row_sum, top_k,
 };
 use matrix::Matrix;
 use memory::Memory;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 
 /// Raised with every change of what JavaScript calls: native.ts refuses an addon of another number.
 #[napi]
-pub const CONTRACT: u32 = 6;
+pub const CONTRACT: u32 = 7;
 
 #[napi]
 pub fn instruction_set() -> &'static str {
@@ -132,6 +133,41 @@ impl From<CompositeMixture> for composite_kl::Mixture {
             broad_log_variance: mixture.broad_log_variance as f32,
         }
     }
+}
+
+#[napi(object, object_to_js = false)]
+pub struct EntryWeight {
+    pub constant: f64,
+    pub slope: f64,
+}
+
+impl From<EntryWeight> for als::EntryWeight {
+    fn from(weight: EntryWeight) -> Self {
+        Self { constant: weight.constant as f32, slope: weight.slope as f32 }
+    }
+}
+
+#[napi(object, object_to_js = false)]
+pub struct AlsHalfSweep {
+    pub fixed: Tensor,
+    pub gram: Tensor,
+    pub gram_weight: f64,
+    pub outer: EntryWeight,
+    pub target: EntryWeight,
+    pub prior: Option<Tensor>,
+    pub steps: Option<u32>,
+    pub objective: Option<Tensor>,
+}
+
+#[napi(object, object_to_js = false)]
+pub struct NonNegativeSweeps {
+    pub gram: Tensor,
+    pub products: Tensor,
+    pub l1: f64,
+    pub l2: f64,
+    pub sweeps: u32,
+    pub tolerance: f64,
+    pub violation: Option<Tensor>,
 }
 
 /// What `sparse` gives back: the number of the batch, and its touched columns.
@@ -780,6 +816,49 @@ impl NativeEngine {
                 Some(touched) => adam::adam_rows(value, m, v, gradient, &touched, step),
             }
         })
+    }
+
+    // Solvers.
+
+    /// `ridge`: one number, or one per row; `rows`: those to solve, none = all.
+    #[napi]
+    pub fn als_half_sweep(
+        &self,
+        factors: Tensor,
+        interactions: u32,
+        sweep: AlsHalfSweep,
+        ridge: &[f32],
+        rows: Option<&[u32]>,
+    ) -> Result<()> {
+        let (factors, interactions) = (self.matrix(factors)?, self.batch(interactions)?);
+        let sweep = als::Sweep {
+            fixed: self.matrix(sweep.fixed)?,
+            gram: self.matrix(sweep.gram)?,
+            gram_weight: sweep.gram_weight as f32,
+            outer: sweep.outer.into(),
+            target: sweep.target.into(),
+            ridge: ridge.to_vec(),
+            prior: sweep.prior.map(|tensor| self.matrix(tensor)).transpose()?,
+            rows: rows.map(<[u32]>::to_vec),
+            steps: sweep.steps,
+            objective: sweep.objective.map(|tensor| self.matrix(tensor)).transpose()?,
+        };
+        self.kernel("alsHalfSweep", move || als::half_sweep(factors, &interactions, &sweep))
+    }
+
+    #[napi]
+    pub fn non_negative_sweeps(&self, factors: Tensor, sweeps: NonNegativeSweeps) -> Result<()> {
+        let factors = self.matrix(factors)?;
+        let sweeps = non_negative::Sweeps {
+            gram: self.matrix(sweeps.gram)?,
+            products: self.matrix(sweeps.products)?,
+            l1: sweeps.l1 as f32,
+            l2: sweeps.l2 as f32,
+            sweeps: sweeps.sweeps,
+            tolerance: sweeps.tolerance as f32,
+            violation: sweeps.violation.map(|tensor| self.matrix(tensor)).transpose()?,
+        };
+        self.kernel("nonNegativeSweeps", move || non_negative::non_negative_sweeps(factors, &sweeps))
     }
 }
 

@@ -11,6 +11,7 @@
 
 import type { RandomKey } from "../core/philox.js";
 import type { CsrMatrix } from "../sparse/csr.js";
+import type { Solvers } from "./solvers/solvers.js";
 import type { FloatArray, Precision, SparseTensor, Tensor } from "./tensor.js";
 
 export type { RandomKey };
@@ -96,6 +97,8 @@ export interface Engine {
   readonly threads: number;
   /** One line for `foldin doctor`: what runs (instruction set, version). */
   readonly description: string;
+  /** Of engines on a CPU; `solversOf` (solvers/solvers-of.ts) insists on them. */
+  readonly solvers?: Solvers;
 
   // Memory.
   /** A tensor of zeros [rows, columns]. */

@@ -13,6 +13,7 @@ import type {
   MatmulOptions,
   SparseRowSumOptions,
 } from "./engine.js";
+import type { AlsHalfSweep, NonNegativeSweeps } from "./solvers/solvers.js";
 import type { SparseTensor, Tensor } from "./tensor.js";
 
 interface Shaped {
@@ -284,6 +285,35 @@ export const shapes = {
     if (!(Number.isInteger(step.update) && step.update >= 1))
       fail("adam", `update ${step.update} is not an integer from 1`);
     if (norm) is("adam", "the gradient's squares", norm.squares, 1, 1);
+  },
+  alsHalfSweep(factors: Tensor, interactions: SparseTensor, sweep: AlsHalfSweep): void {
+    const kernel = "alsHalfSweep";
+    const { rows, columns: k } = factors;
+    const { fixed, gram, gramWeight, outer, target, ridge, prior, steps, objective } = sweep;
+    is(kernel, "interactions", interactions, rows, fixed.rows);
+    is(kernel, "fixed", fixed, interactions.columns, k);
+    is(kernel, "gram", gram, k, k);
+    if (prior) is(kernel, "prior", prior, rows, k);
+    if (objective) is(kernel, "objective", objective, rows, 1);
+    if (sweep.rows) checkAscending(kernel, sweep.rows, rows);
+    if (typeof ridge !== "number" && ridge.length !== rows)
+      fail(kernel, `${ridge.length} ridges for ${rows} rows`);
+    if (!(typeof ridge === "number" ? ridge >= 0 : ridge.every((one) => one >= 0)))
+      fail(kernel, "a ridge is negative or no number");
+    if (![gramWeight, outer.constant, outer.slope, target.constant, target.slope].every(Number.isFinite))
+      fail(kernel, "a weight is no number");
+    if (steps !== undefined && !(Number.isInteger(steps) && steps >= 1))
+      fail(kernel, `${steps} is no number of steps`);
+  },
+  nonNegativeSweeps(factors: Tensor, sweep: NonNegativeSweeps): void {
+    const kernel = "nonNegativeSweeps";
+    const { gram, products, l1, l2, sweeps, tolerance, violation } = sweep;
+    is(kernel, "gram", gram, factors.columns, factors.columns);
+    is(kernel, "products", products, factors.rows, factors.columns);
+    if (violation) is(kernel, "violation", violation, factors.rows, 1);
+    if (![l1, l2, tolerance].every((number) => number >= 0))
+      fail(kernel, `one of l1 ${l1}, l2 ${l2} and tolerance ${tolerance} is negative or no number`);
+    if (!(Number.isInteger(sweeps) && sweeps >= 1)) fail(kernel, `${sweeps} is no number of sweeps`);
   },
   topK(scores: Tensor, k: number, without: SparseTensor | undefined): void {
     if (!(Number.isInteger(k) && k >= 0)) fail("topK", `k = ${k} is not a non-negative integer`);

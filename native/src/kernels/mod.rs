@@ -3,6 +3,7 @@
 
 pub mod adadelta;
 pub mod adam;
+pub mod als;
 pub mod bernoulli;
 pub mod composite_kl;
 pub mod density;
@@ -12,6 +13,7 @@ pub mod gaussian;
 pub mod layer_norm;
 pub mod matmul;
 pub mod multinomial;
+pub mod non_negative;
 pub mod reductions;
 pub mod sparse_row_sum;
 pub mod top_k;

@@ -22,10 +22,11 @@ import type {
   TopK,
 } from "../engine.js";
 import { closedError, foreignError, releasedError, shapes } from "../shapes.js";
+import type { EntryWeight, Solvers } from "../solvers/solvers.js";
 import type { Precision, SparseTensor, Storage, Tensor } from "../tensor.js";
 
 /** The number of native/src/lib.rs's `CONTRACT` that this file speaks. */
-const CONTRACT = 6;
+const CONTRACT = 7;
 const MOST_THREADS = 1024;
 /** What stands for a block or batch that was released. */
 const RELEASED = -1;
@@ -163,6 +164,34 @@ interface Kernels {
     rho: number,
     epsilon: number,
     decay: number,
+  ): void;
+  alsHalfSweep(
+    factors: View,
+    interactions: number,
+    sweep: {
+      fixed: View;
+      gram: View;
+      gramWeight: number;
+      outer: EntryWeight;
+      target: EntryWeight;
+      prior: View | undefined;
+      steps: number | undefined;
+      objective: View | undefined;
+    },
+    ridge: Float32Array,
+    rows: Uint32Array | undefined,
+  ): void;
+  nonNegativeSweeps(
+    factors: View,
+    sweeps: {
+      gram: View;
+      products: View;
+      l1: number;
+      l2: number;
+      sweeps: number;
+      tolerance: number;
+      violation: View | undefined;
+    },
   ): void;
 }
 
@@ -812,6 +841,42 @@ export class NativeEngine implements Engine {
       step.decay,
     );
   }
+
+  // Solvers.
+
+  readonly solvers: Solvers = {
+    alsHalfSweep: (factors, interactions, sweep) => {
+      const kernel = "alsHalfSweep";
+      shapes.alsHalfSweep(factors, interactions, sweep);
+      const { gramWeight, outer, target, ridge, rows, steps } = sweep;
+      this.#kernels.alsHalfSweep(
+        this.#open(kernel, factors),
+        this.#openSparse(kernel, interactions),
+        {
+          fixed: this.#open(kernel, sweep.fixed),
+          gram: this.#open(kernel, sweep.gram),
+          gramWeight,
+          outer,
+          target,
+          prior: sweep.prior && this.#open(kernel, sweep.prior),
+          steps,
+          objective: sweep.objective && this.#open(kernel, sweep.objective),
+        },
+        typeof ridge === "number" ? Float32Array.of(ridge) : ridge,
+        rows,
+      );
+    },
+    nonNegativeSweeps: (factors, sweeps) => {
+      const kernel = "nonNegativeSweeps";
+      shapes.nonNegativeSweeps(factors, sweeps);
+      this.#kernels.nonNegativeSweeps(this.#open(kernel, factors), {
+        ...sweeps,
+        gram: this.#open(kernel, sweeps.gram),
+        products: this.#open(kernel, sweeps.products),
+        violation: sweeps.violation && this.#open(kernel, sweeps.violation),
+      });
+    },
+  };
 
   // Ranking.
 

@@ -17,6 +17,9 @@ import type {
   TopK,
 } from "../engine.js";
 import { closedError, foreignError, releasedError, shapes, sizeClass } from "../shapes.js";
+import { alsHalfSweep } from "../solvers/als.js";
+import { nonNegativeSweeps } from "../solvers/non-negative.js";
+import type { Solvers } from "../solvers/solvers.js";
 import type { FloatArray, Precision, SparseTensor, Storage, Tensor } from "../tensor.js";
 import { adadelta } from "./reference/adadelta.js";
 import { adamDense, adamRows } from "./reference/adam.js";
@@ -665,6 +668,32 @@ export class ReferenceEngine implements Engine {
     const state = [value, squares, deltas].map((tensor) => this.#open("adadelta", tensor));
     adadelta(state[0], state[1], state[2], this.#open("adadelta", gradient), step);
   }
+
+  // Solvers.
+
+  readonly solvers: Solvers = {
+    alsHalfSweep: (factors, interactions, sweep) => {
+      const kernel = "alsHalfSweep";
+      shapes.alsHalfSweep(factors, interactions, sweep);
+      alsHalfSweep(this.#open(kernel, factors), this.#openSparse(kernel, interactions), {
+        ...sweep,
+        fixed: this.#open(kernel, sweep.fixed),
+        gram: this.#open(kernel, sweep.gram),
+        prior: sweep.prior && this.#open(kernel, sweep.prior),
+        objective: sweep.objective && this.#open(kernel, sweep.objective),
+      });
+    },
+    nonNegativeSweeps: (factors, sweeps) => {
+      const kernel = "nonNegativeSweeps";
+      shapes.nonNegativeSweeps(factors, sweeps);
+      nonNegativeSweeps(this.#open(kernel, factors), {
+        ...sweeps,
+        gram: this.#open(kernel, sweeps.gram),
+        products: this.#open(kernel, sweeps.products),
+        violation: sweeps.violation && this.#open(kernel, sweeps.violation),
+      });
+    },
+  };
 
   // Ranking.
 

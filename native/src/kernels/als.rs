@@ -1,0 +1,583 @@
+//! The half-sweep of alternating least squares: every row its own symmetric system, popular rows first. Exactly, by Cholesky: the
+//! rank-n update of a row's matrix and the factorisation are made of one small product in registers. Or by a few steps of
+//! conjugate gradients, eight rows at a time, so that the Gram matrix is read once for all of them.
+
+use crate::matrix::{Matrix, for_each_task};
+use crate::simd::{LANES, arch};
+use crate::sparse::Sparse;
+use pulp::{Simd, WithSimd};
+use std::sync::Mutex;
+
+/// Entries of a row that are packed and multiplied at a time: two panels of them stay in the first cache.
+const CHUNK: usize = 128;
+/// Rows that are factored before the rest of the matrix hears of them.
+const BLOCK: usize = 16;
+/// Rows that take their steps of conjugate gradients together.
+const GROUP: usize = 8;
+/// A pivot at most this share of its diagonal is rounding: nothing pins that coordinate down (als.ts has the same).
+const NEGLIGIBLE: f32 = 1.0 / 4_194_304.0;
+/// Conjugate gradients end where the square of the residual is below this (benfred/implicit).
+const SOLVED: f32 = 1e-20;
+
+/// What an entry of value r counts for: constant + slope r.
+#[derive(Clone, Copy)]
+pub struct EntryWeight {
+    pub constant: f32,
+    pub slope: f32,
+}
+
+/// See AlsHalfSweep in src/compute/solvers/solvers.ts. `ridge` has one number, or one per row.
+pub struct Sweep {
+    pub fixed: Matrix,
+    pub gram: Matrix,
+    pub gram_weight: f32,
+    pub outer: EntryWeight,
+    pub target: EntryWeight,
+    pub ridge: Vec<f32>,
+    pub prior: Option<Matrix>,
+    pub rows: Option<Vec<u32>>,
+    pub steps: Option<u32>,
+    pub objective: Option<Matrix>,
+}
+
+pub fn half_sweep(factors: Matrix, interactions: &Sparse, sweep: &Sweep) {
+    let k = factors.columns;
+    if k == 0 {
+        return;
+    }
+    let mut order = sweep.rows.clone().unwrap_or_else(|| (0..factors.rows as u32).collect());
+    order.sort_by_key(|&row| std::cmp::Reverse(interactions.entries(row as usize).len()));
+    let job = Job { factors, interactions, sweep, k, padded: k.next_multiple_of(LANES) };
+    let per_task = if sweep.steps.is_some() { GROUP } else { 1 };
+    let system = if sweep.steps.is_some() { job.packed_gram() } else { job.base() };
+    let scratch: Vec<Mutex<Vec<f32>>> = (0..rayon::current_num_threads()).map(|_| Mutex::default()).collect();
+    for_each_task(order.len().div_ceil(per_task), |task| {
+        let rows = &order[task * per_task..order.len().min((task + 1) * per_task)];
+        // A thread runs one task at a time: its scratch is free.
+        let mut scratch = scratch[rayon::current_thread_index().unwrap_or(0)].lock().unwrap();
+        arch().dispatch(Task { job: &job, system: &system, rows, scratch: &mut scratch });
+    });
+}
+
+struct Job<'a> {
+    factors: Matrix,
+    interactions: &'a Sparse,
+    sweep: &'a Sweep,
+    k: usize,
+    /// k, rounded up to whole panels of LANES columns.
+    padded: usize,
+}
+
+struct Task<'a> {
+    job: &'a Job<'a>,
+    system: &'a [f32],
+    rows: &'a [u32],
+    scratch: &'a mut Vec<f32>,
+}
+
+impl WithSimd for Task<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        match self.job.sweep.steps {
+            None => self.rows.iter().for_each(|&row| self.job.solve(simd, row as usize, self.system, self.scratch)),
+            Some(steps) => self.job.descend(self.rows, steps, simd, self.system, self.scratch),
+        }
+    }
+}
+
+/// Parts of the given lengths; their contents are whatever was there before.
+#[inline(always)]
+fn parts<const N: usize>(scratch: &mut Vec<f32>, lengths: [usize; N]) -> [&mut [f32]; N] {
+    let total = lengths.iter().sum();
+    if scratch.len() < total {
+        scratch.resize(total, 0.0);
+    }
+    let mut rest = &mut scratch[..total];
+    lengths.map(|length| {
+        let (part, after) = std::mem::take(&mut rest).split_at_mut(length);
+        rest = after;
+        part
+    })
+}
+
+impl Job<'_> {
+    fn ridge(&self, row: usize) -> f32 {
+        self.sweep.ridge[if self.sweep.ridge.len() == 1 { 0 } else { row }]
+    }
+
+    #[inline(always)]
+    fn weight(&self, weight: EntryWeight, entry: usize) -> f32 {
+        weight.slope.mul_add(self.interactions.value(entry), weight.constant)
+    }
+
+    /// y of an entry.
+    #[inline(always)]
+    fn fixed(&self, entry: usize) -> &[f32] {
+        self.sweep.fixed.row(self.interactions.indices[entry] as usize)
+    }
+
+    fn report(&self, row: usize, value: f64) {
+        if let Some(objective) = self.sweep.objective {
+            objective.row_mut(row)[0] = value as f32;
+        }
+    }
+
+    /// gramWeight G [padded, padded], with ones on the diagonal of what was added.
+    fn base(&self) -> Vec<f32> {
+        let mut base = vec![0.0; self.padded * self.padded];
+        for (p, row) in base.chunks_exact_mut(self.padded).enumerate() {
+            if p < self.k {
+                for (to, &from) in row.iter_mut().zip(self.sweep.gram.row(p)) {
+                    *to = self.sweep.gram_weight * from;
+                }
+            } else {
+                row[p] = 1.0;
+            }
+        }
+        base
+    }
+
+    /// gramWeight G in panels of LANES columns: [padded / LANES][padded][LANES].
+    fn packed_gram(&self) -> Vec<f32> {
+        let mut packed = vec![0.0; self.padded * self.padded];
+        for p in 0..self.k {
+            for (c, &from) in self.sweep.gram.row(p).iter().enumerate() {
+                packed[(c / LANES * self.padded + p) * LANES + c % LANES] = self.sweep.gram_weight * from;
+            }
+        }
+        packed
+    }
+
+    // Exactly.
+
+    #[inline(always)]
+    fn solve<S: Simd>(&self, simd: S, row: usize, base: &[f32], scratch: &mut Vec<f32>) {
+        let (k, n) = (self.k, self.padded);
+        let uniform = self.interactions.values.is_none() || self.sweep.outer.slope == 0.0;
+        let [a, b, x, diagonal, inverse, panels, weighted] =
+            parts(scratch, [n * n, n, n, n, n, n * CHUNK, if uniform { 0 } else { n * CHUNK }]);
+        for p in 0..n {
+            let from = p / LANES * LANES;
+            a[p * n + from..(p + 1) * n].copy_from_slice(&base[p * n + from..(p + 1) * n]);
+        }
+        let ridge = self.ridge(row);
+        (0..k).for_each(|p| a[p * n + p] += ridge);
+        b.fill(0.0);
+        let mut constant = 0.0f64;
+        if let Some(prior) = self.sweep.prior {
+            for (b, &mean) in b.iter_mut().zip(prior.row(row)) {
+                *b = ridge * mean;
+                constant += (ridge * mean * mean) as f64;
+            }
+        }
+
+        let entries = self.interactions.entries(row);
+        let scale = if uniform && !entries.is_empty() { self.weight(self.sweep.outer, entries.start) } else { 1.0 };
+        for first in entries.clone().step_by(CHUNK) {
+            let depth = CHUNK.min(entries.end - first);
+            for e in 0..depth {
+                let y = self.fixed(first + e);
+                add(&mut b[..k], y, self.weight(self.sweep.target, first + e));
+                pack(panels, y, e, 1.0);
+                if !uniform {
+                    pack(weighted, y, e, self.weight(self.sweep.outer, first + e));
+                }
+            }
+            let right = panels.as_ptr();
+            let left = if uniform { right } else { weighted.as_ptr() };
+            let column = |c: usize| c / LANES * (CHUNK * LANES) + c % LANES;
+            unsafe {
+                add_product(
+                    simd,
+                    (0, n),
+                    depth,
+                    LANES,
+                    |c| left.wrapping_add(column(c)),
+                    |c| right.wrapping_add(column(c)),
+                    a.as_mut_ptr(),
+                    scale,
+                );
+            }
+        }
+
+        factor(simd, a, n, diagonal, inverse);
+        x.copy_from_slice(b);
+        substitute(a, n, inverse, x);
+        self.factors.row_mut(row).copy_from_slice(&x[..k]);
+        // A x = b, so x'Ax - 2 b'x = -b'x.
+        self.report(row, constant - dot(b, x));
+    }
+
+    // By conjugate gradients.
+
+    #[inline(always)]
+    fn descend<S: Simd>(&self, rows: &[u32], steps: u32, simd: S, gram: &[f32], scratch: &mut Vec<f32>) {
+        let (k, n) = (self.k, self.padded);
+        let [x, residual, direction, image, turned] = parts(scratch, [GROUP * n; 5]);
+        let (mut squares, mut products) = ([0.0f32; GROUP], [0.0f64; GROUP]);
+        x.fill(0.0);
+        for (g, &row) in rows.iter().enumerate() {
+            x[g * n..g * n + k].copy_from_slice(self.factors.row(row as usize));
+        }
+
+        // residual = b - A x; products = b'x
+        self.times_gram(simd, gram, x, turned, image);
+        for (g, &row) in rows.iter().enumerate() {
+            let row = row as usize;
+            let own = g * n..(g + 1) * n;
+            let (x, residual) = (&x[own.clone()], &mut residual[own.clone()]);
+            let ridge = self.ridge(row);
+            for (r, (&i, &x)) in residual.iter_mut().zip(image[own.clone()].iter().zip(x)) {
+                *r = -ridge.mul_add(x, i);
+            }
+            if let Some(prior) = self.sweep.prior {
+                add(&mut residual[..k], prior.row(row), ridge);
+                products[g] = ridge as f64 * dot(prior.row(row), &x[..k]);
+            }
+            let target = |entry| self.weight(self.sweep.target, entry);
+            products[g] += self.pass(row, &x[..k], &mut residual[..k], |entry, y_x| {
+                target(entry) - self.weight(self.sweep.outer, entry) * y_x
+            });
+            squares[g] = dot(residual, residual) as f32;
+            direction[own].copy_from_slice(residual);
+        }
+        for g in rows.len()..GROUP {
+            direction[g * n..(g + 1) * n].fill(0.0);
+        }
+
+        for _ in 0..steps {
+            if squares.iter().all(|&square| square < SOLVED) {
+                break;
+            }
+            self.times_gram(simd, gram, direction, turned, image);
+            for (g, &row) in rows.iter().enumerate() {
+                if squares[g] < SOLVED {
+                    continue;
+                }
+                let row = row as usize;
+                let own = g * n..(g + 1) * n;
+                let (direction, image) = (&mut direction[own.clone()], &mut image[own.clone()]);
+                let ridge = self.ridge(row);
+                add(image, direction, ridge);
+                let mut b_direction = self.pass(row, &direction[..k], &mut image[..k], |entry, y_d| {
+                    self.weight(self.sweep.outer, entry) * y_d
+                });
+                if let Some(prior) = self.sweep.prior {
+                    b_direction += ridge as f64 * dot(prior.row(row), &direction[..k]);
+                }
+                let length = squares[g] / dot(direction, image) as f32;
+                products[g] += length as f64 * b_direction;
+                add(&mut x[own.clone()], direction, length);
+                add(&mut residual[own.clone()], image, -length);
+                let square = dot(&residual[own.clone()], &residual[own.clone()]) as f32;
+                let ratio = square / squares[g];
+                squares[g] = square;
+                for (d, &r) in direction.iter_mut().zip(&residual[own]) {
+                    *d = ratio.mul_add(*d, r);
+                }
+            }
+        }
+
+        for (g, &row) in rows.iter().enumerate() {
+            let row = row as usize;
+            let own = g * n..(g + 1) * n;
+            self.factors.row_mut(row).copy_from_slice(&x[g * n..g * n + k]);
+            // A x = b - residual, so x'Ax - 2 b'x = -(b + residual)'x.
+            let prior = self.sweep.prior.map_or(0.0, |prior| dot(prior.row(row), prior.row(row)));
+            let constant = self.ridge(row) as f64 * prior;
+            self.report(row, constant - products[g] - dot(&residual[own.clone()], &x[own]));
+        }
+    }
+
+    /// out = gramWeight a G for the group's rows a [GROUP, padded].
+    #[inline(always)]
+    fn times_gram<S: Simd>(&self, simd: S, gram: &[f32], a: &[f32], turned: &mut [f32], out: &mut [f32]) {
+        let n = self.padded;
+        for g in 0..GROUP {
+            for (c, &value) in a[g * n..(g + 1) * n].iter().enumerate() {
+                turned[c * GROUP + g] = value;
+            }
+        }
+        out.fill(0.0);
+        unsafe {
+            add_rows(
+                simd,
+                GROUP,
+                (0, n),
+                n,
+                (turned.as_ptr(), GROUP),
+                LANES,
+                |c| gram.as_ptr().wrapping_add(c / LANES * (n * LANES) + c % LANES),
+                out.as_mut_ptr(),
+                n,
+                1.0,
+            );
+        }
+    }
+
+    /// out += sum over the row's entries of coefficient(entry, y'p) y; the sum of target y'p.
+    #[inline(always)]
+    fn pass(&self, row: usize, p: &[f32], out: &mut [f32], coefficient: impl Fn(usize, f32) -> f32) -> f64 {
+        const AT_ONCE: usize = 4;
+        let mut total = 0.0f64;
+        let entries = self.interactions.entries(row);
+        let whole = entries.end - (entries.end - entries.start) % AT_ONCE;
+        for first in (entries.start..whole).step_by(AT_ONCE) {
+            let y: [&[f32]; AT_ONCE] = std::array::from_fn(|e| self.fixed(first + e));
+            let products = dots(y, p);
+            let factors: [f32; AT_ONCE] = std::array::from_fn(|e| coefficient(first + e, products[e]));
+            for e in 0..AT_ONCE {
+                total += (self.weight(self.sweep.target, first + e) * products[e]) as f64;
+            }
+            for c in 0..out.len() {
+                let mut sum = out[c];
+                for e in 0..AT_ONCE {
+                    sum = factors[e].mul_add(y[e][c], sum);
+                }
+                out[c] = sum;
+            }
+        }
+        for entry in whole..entries.end {
+            let y = self.fixed(entry);
+            let [product] = dots([y], p);
+            total += (self.weight(self.sweep.target, entry) * product) as f64;
+            add(out, y, coefficient(entry, product));
+        }
+        total
+    }
+}
+
+/// out += factor * a
+#[inline(always)]
+fn add(out: &mut [f32], a: &[f32], factor: f32) {
+    for (o, &a) in out.iter_mut().zip(a) {
+        *o = a.mul_add(factor, *o);
+    }
+}
+
+/// a'b in float64 from float32 lanes.
+#[inline(always)]
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    let [product] = lanes([a], b);
+    product.iter().map(|&lane| lane as f64).sum()
+}
+
+/// y'p of every y
+#[inline(always)]
+fn dots<const N: usize>(y: [&[f32]; N], p: &[f32]) -> [f32; N] {
+    lanes(y, p).map(|mut lanes| {
+        let mut width = LANES;
+        while width > 1 {
+            width /= 2;
+            for l in 0..width {
+                lanes[l] += lanes[l + width];
+            }
+        }
+        lanes[0]
+    })
+}
+
+#[inline(always)]
+fn lanes<const N: usize>(y: [&[f32]; N], p: &[f32]) -> [[f32; LANES]; N] {
+    let mut lanes = [[0.0f32; LANES]; N];
+    let y = y.map(|y| &y[..p.len()]);
+    let whole = p.len() / LANES * LANES;
+    for c in (0..whole).step_by(LANES) {
+        for e in 0..N {
+            for l in 0..LANES {
+                lanes[e][l] = y[e][c + l].mul_add(p[c + l], lanes[e][l]);
+            }
+        }
+    }
+    for c in whole..p.len() {
+        for e in 0..N {
+            lanes[e][c - whole] = y[e][c].mul_add(p[c], lanes[e][c - whole]);
+        }
+    }
+    lanes
+}
+
+/// Puts factor y into place `e` of panels [columns / LANES][CHUNK][LANES].
+#[inline(always)]
+fn pack(panels: &mut [f32], y: &[f32], e: usize, factor: f32) {
+    let (whole, rest) = y.as_chunks::<LANES>();
+    for (panel, from) in panels.chunks_exact_mut(CHUNK * LANES).zip(whole) {
+        let to = &mut panel[e * LANES..(e + 1) * LANES];
+        for (to, &from) in to.iter_mut().zip(from) {
+            *to = factor * from;
+        }
+    }
+    if !rest.is_empty() {
+        let at = whole.len() * CHUNK * LANES + e * LANES;
+        let to = &mut panels[at..at + LANES];
+        to.fill(0.0);
+        for (to, &from) in to.iter_mut().zip(rest) {
+            *to = factor * from;
+        }
+    }
+}
+
+/// a = R'R, R in the place of the upper triangle of a [n, n] but for the diagonal, whose inverses go into `inverse`: 0
+/// where nothing pins the coordinate down.
+#[inline(always)]
+fn factor<S: Simd>(simd: S, a: &mut [f32], n: usize, diagonal: &mut [f32], inverse: &mut [f32]) {
+    for p in 0..n {
+        diagonal[p] = a[p * n + p];
+    }
+    let at = a.as_mut_ptr();
+    for first in (0..n).step_by(BLOCK) {
+        for p in first..first + BLOCK {
+            // Row p hears of the rows above it in the block.
+            if p > first {
+                let above = unsafe { at.add(first * n) };
+                unsafe {
+                    add_rows(
+                        simd,
+                        1,
+                        (first, n),
+                        p - first,
+                        (above.add(p).cast_const(), n),
+                        n,
+                        |c| above.wrapping_add(c).cast_const(),
+                        at.add(p * n),
+                        n,
+                        -1.0,
+                    );
+                }
+            }
+            let row = unsafe { std::slice::from_raw_parts_mut(at.add(p * n), n) };
+            let pivot = row[p];
+            // A NaN is no such pivot: it shall come out as NaN.
+            inverse[p] = if pivot <= NEGLIGIBLE * diagonal[p] { 0.0 } else { 1.0 / pivot.sqrt() };
+            for value in &mut row[first..] {
+                *value *= inverse[p];
+            }
+        }
+        let block = unsafe { at.add(first * n).cast_const() };
+        let column = |c: usize| block.wrapping_add(c);
+        unsafe { add_product(simd, (first + BLOCK, n), BLOCK, n, column, column, at, -1.0) };
+    }
+}
+
+/// x = (R'R)^-1 x
+#[inline(always)]
+fn substitute(r: &[f32], n: usize, inverse: &[f32], x: &mut [f32]) {
+    for p in 0..n {
+        x[p] *= inverse[p];
+        let (head, tail) = x.split_at_mut(p + 1);
+        add(tail, &r[p * n + p + 1..(p + 1) * n], -head[p]);
+    }
+    for p in (0..n).rev() {
+        let [below] = dots([&r[p * n + p + 1..(p + 1) * n]], &x[p + 1..]);
+        x[p] = (x[p] - below) * inverse[p];
+    }
+}
+
+/// The upper triangle of rows and columns [from, to) of out [to, to] += scale * sum over e of left_e right_e'. `step` elements lie
+/// between left(c) of one e and of the next, where c's neighbours lie beside it; likewise right(c).
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+unsafe fn add_product<S: Simd>(
+    simd: S,
+    (from, to): (usize, usize),
+    depth: usize,
+    step: usize,
+    left: impl Fn(usize) -> *const f32,
+    right: impl Fn(usize) -> *const f32 + Copy,
+    out: *mut f32,
+    scale: f32,
+) {
+    let rows = GROUP;
+    for i in (from..to).step_by(rows) {
+        let columns = (i / S::F32_LANES * S::F32_LANES, to);
+        unsafe { add_rows(simd, rows, columns, depth, (left(i), step), step, right, out.add(i * to), to, scale) };
+    }
+}
+
+/// `rows` (8 or 1) rows of out, columns [from, to), += scale * left' right.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+unsafe fn add_rows<S: Simd>(
+    simd: S,
+    rows: usize,
+    (from, to): (usize, usize),
+    depth: usize,
+    left: (*const f32, usize),
+    step: usize,
+    right: impl Fn(usize) -> *const f32 + Copy,
+    out: *mut f32,
+    out_step: usize,
+    scale: f32,
+) {
+    let lanes = S::F32_LANES;
+    let mut c = from;
+    unsafe {
+        if rows == 1 {
+            while c + 4 * lanes <= to {
+                tile::<S, 1, 4>(simd, depth, left, step, right, c, out, out_step, scale);
+                c += 4 * lanes;
+            }
+            while c < to {
+                tile::<S, 1, 1>(simd, depth, left, step, right, c, out, out_step, scale);
+                c += lanes;
+            }
+        } else if lanes == 8 {
+            // 16 registers hold no more.
+            while c < to {
+                tile::<S, 8, 1>(simd, depth, left, step, right, c, out, out_step, scale);
+                c += lanes;
+            }
+        } else {
+            while c + 2 * lanes <= to {
+                tile::<S, 8, 2>(simd, depth, left, step, right, c, out, out_step, scale);
+                c += 2 * lanes;
+            }
+            while c < to {
+                tile::<S, 8, 1>(simd, depth, left, step, right, c, out, out_step, scale);
+                c += lanes;
+            }
+        }
+    }
+}
+
+/// ROWS rows and WIDE vectors of columns from `c` on, in registers along the whole depth.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+unsafe fn tile<S: Simd, const ROWS: usize, const WIDE: usize>(
+    simd: S,
+    depth: usize,
+    (mut left, left_step): (*const f32, usize),
+    right_step: usize,
+    right: impl Fn(usize) -> *const f32,
+    c: usize,
+    out: *mut f32,
+    out_step: usize,
+    scale: f32,
+) {
+    let mut sums = [[simd.splat_f32s(0.0); WIDE]; ROWS];
+    let mut at: [*const f32; WIDE] = std::array::from_fn(|w| right(c + w * S::F32_LANES));
+    for _ in 0..depth {
+        unsafe {
+            let y: [S::f32s; WIDE] = std::array::from_fn(|w| at[w].cast::<S::f32s>().read_unaligned());
+            for (i, sums) in sums.iter_mut().enumerate() {
+                let factor = simd.splat_f32s(*left.add(i));
+                for (sum, &y) in sums.iter_mut().zip(&y) {
+                    *sum = simd.mul_add_f32s(factor, y, *sum);
+                }
+            }
+        }
+        left = left.wrapping_add(left_step);
+        at = at.map(|at| at.wrapping_add(right_step));
+    }
+    let scale = simd.splat_f32s(scale);
+    for (i, sums) in sums.iter().enumerate() {
+        for (w, &sum) in sums.iter().enumerate() {
+            unsafe {
+                let to = out.add(i * out_step + c + w * S::F32_LANES).cast::<S::f32s>();
+                to.write_unaligned(simd.mul_add_f32s(scale, sum, to.read_unaligned()));
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Coordinate descent for non-negative least squares, the half-sweep of NMF: the rows are independent, so 32 of them lie side by
+//! side in vectors and take every coordinate's step together.
+
+use crate::matrix::{Matrix, for_each_task};
+use crate::simd::arch;
+use pulp::{Simd, WithSimd};
+
+/// Rows side by side.
+const SIDE: usize = 32;
+/// Sums that take turns, so that one addition need not wait for the last.
+const CHAINS: usize = 4;
+
+/// See NonNegativeSweeps in src/compute/solvers/solvers.ts.
+pub struct Sweeps {
+    pub gram: Matrix,
+    pub products: Matrix,
+    pub l1: f32,
+    pub l2: f32,
+    pub sweeps: u32,
+    pub tolerance: f32,
+    pub violation: Option<Matrix>,
+}
+
+pub fn non_negative_sweeps(factors: Matrix, job: &Sweeps) {
+    let k = factors.columns;
+    let mut gram = Vec::with_capacity(k * k);
+    for t in 0..k {
+        gram.extend_from_slice(job.gram.row(t));
+        gram[t * k + t] += job.l2;
+    }
+    for_each_task(factors.rows.div_ceil(SIDE), |task| {
+        let rows = (task * SIDE, SIDE.min(factors.rows - task * SIDE));
+        arch().dispatch(Task { factors, job, gram: &gram, rows });
+    });
+}
+
+struct Task<'a> {
+    factors: Matrix,
+    job: &'a Sweeps,
+    /// With l2 on the diagonal: [k, k].
+    gram: &'a [f32],
+    /// The first row, and how many.
+    rows: (usize, usize),
+}
+
+impl WithSimd for Task<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        match S::F32_LANES {
+            16 => self.run::<S, 2>(simd),
+            8 => self.run::<S, 4>(simd),
+            4 => self.run::<S, 8>(simd),
+            2 => self.run::<S, 16>(simd),
+            _ => self.run::<S, 32>(simd),
+        }
+    }
+}
+
+impl Task<'_> {
+    #[inline(always)]
+    fn run<S: Simd, const WIDE: usize>(self, simd: S) {
+        let Self { factors, job, gram, rows: (first, count) } = self;
+        let k = factors.columns;
+        // Column t of both: [k][SIDE]; missing rows are 0 and stay so.
+        let mut w = vec![0.0f32; k * SIDE];
+        let mut b = vec![0.0f32; k * SIDE];
+        for r in 0..count {
+            let (from, products) = (factors.row(first + r), job.products.row(first + r));
+            for t in 0..k {
+                w[t * SIDE + r] = from[t];
+                b[t * SIDE + r] = products[t] - job.l1;
+            }
+        }
+        let mut begun = [0.0f32; SIDE];
+        let mut last = [0.0f32; SIDE];
+        let mut done = [false; SIDE];
+        done[count..].fill(true);
+        for sweep in 0..job.sweeps {
+            let mut violation = [0.0f32; SIDE];
+            for t in 0..k {
+                let sums = products_of::<S, WIDE>(simd, &gram[t * k..(t + 1) * k], &w);
+                let curvature = gram[t * k + t];
+                let inverse = if curvature == 0.0 { 0.0 } else { 1.0 / curvature };
+                let (own, b) = (&mut w[t * SIDE..(t + 1) * SIDE], &b[t * SIDE..(t + 1) * SIDE]);
+                for r in 0..SIDE {
+                    let gradient = sums[r] - b[r];
+                    // Where the coordinate is 0, only a descent into what is allowed counts.
+                    let projected = if own[r] == 0.0 { gradient.min(0.0) } else { gradient };
+                    violation[r] += projected.abs();
+                    let moved = (own[r] - gradient * inverse).max(0.0);
+                    own[r] = if done[r] { own[r] } else { moved };
+                }
+            }
+            for r in 0..SIDE {
+                if done[r] {
+                    continue;
+                }
+                last[r] = violation[r];
+                if sweep == 0 {
+                    begun[r] = violation[r];
+                }
+                done[r] = violation[r] <= job.tolerance * begun[r];
+            }
+            if done.iter().all(|&done| done) {
+                break;
+            }
+        }
+        for r in 0..count {
+            for (t, to) in factors.row_mut(first + r).iter_mut().enumerate() {
+                *to = w[t * SIDE + r];
+            }
+            if let Some(violation) = job.violation {
+                violation.row_mut(first + r)[0] = last[r];
+            }
+        }
+    }
+}
+
+/// The sum over t of gram[t] w[t] [SIDE].
+#[inline(always)]
+fn products_of<S: Simd, const WIDE: usize>(simd: S, gram: &[f32], w: &[f32]) -> [f32; SIDE] {
+    let mut sums = [[simd.splat_f32s(0.0); WIDE]; CHAINS];
+    let (whole, rest) = gram.as_chunks::<CHAINS>();
+    let mut at = w.as_ptr();
+    let mut step = |factor: f32, sums: &mut [S::f32s; WIDE]| {
+        let factor = simd.splat_f32s(factor);
+        for (v, sum) in sums.iter_mut().enumerate() {
+            let w = unsafe { at.add(v * S::F32_LANES).cast::<S::f32s>().read_unaligned() };
+            *sum = simd.mul_add_f32s(factor, w, *sum);
+        }
+        at = at.wrapping_add(SIDE);
+    };
+    for factors in whole {
+        for (&factor, sums) in factors.iter().zip(&mut sums) {
+            step(factor, sums);
+        }
+    }
+    for (&factor, sums) in rest.iter().zip(&mut sums) {
+        step(factor, sums);
+    }
+    let mut total = [0.0f32; SIDE];
+    for v in 0..WIDE {
+        let pairs = (simd.add_f32s(sums[0][v], sums[1][v]), simd.add_f32s(sums[2][v], sums[3][v]));
+        let to = total[v * S::F32_LANES..].as_mut_ptr().cast::<S::f32s>();
+        unsafe { to.write_unaligned(simd.add_f32s(pairs.0, pairs.1)) };
+    }
+    total
+}

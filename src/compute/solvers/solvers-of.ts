@@ -1,0 +1,15 @@
+// An engine's solvers, for models that cannot do without.
+
+import { UserError } from "../../core/errors.js";
+import type { Engine } from "../engine.js";
+import type { Solvers } from "./solvers.js";
+
+/** The engine's solvers. Throws UserError where it has none. */
+export function solversOf(engine: Engine): Solvers {
+  if (engine.solvers) return engine.solvers;
+  throw new UserError({
+    place: "engine",
+    problem: `the ${engine.name} engine has no solvers for least squares`,
+    remedy: "Use --engine native or --engine reference",
+  });
+}

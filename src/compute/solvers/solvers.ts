@@ -1,0 +1,70 @@
+// What CPU engines have beside their kernels: the inner loops of models that are solved rather than trained by gradients.
+// A call is queued like a kernel's (engine.ts): it returns at once, checks its shapes there (RangeError), and its effect is
+// visible to what is called after it. Rows are solved independently of each other, so the number of threads changes no bit.
+
+import type { SparseTensor, Tensor } from "../tensor.js";
+
+/** What an entry of value r counts for (1 where the matrix has no values): constant + slope * r. */
+export interface EntryWeight {
+  readonly constant: number;
+  readonly slope: number;
+}
+
+/**
+ * One half of an alternating-least-squares sweep (Hu, Koren, Volinsky 2008, equation 4, and its relatives): for every row u, x_u
+ * becomes what minimises
+ *
+ *   gramWeight x'Gx + sum over u's entries i of outer_ui (y_i'x)^2 - 2 target_ui y_i'x + ridge_u ||x - prior_u||^2
+ *
+ * A cell of confidence c and preference p, where all others have confidence b and preference 0, has outer = c - b, target = c p
+ * and gramWeight = b. A direction that nothing pins down (ridge 0, too few entries) stays at 0.
+ */
+export interface AlsHalfSweep {
+  /** y [columns, k], held fixed. */
+  readonly fixed: Tensor;
+  /** G [k, k], symmetric: the sum of y_i y_i' over all columns, or over those that are to count. */
+  readonly gram: Tensor;
+  readonly gramWeight: number;
+  readonly outer: EntryWeight;
+  readonly target: EntryWeight;
+  /** At least 0, for every row or row by row: [rows]. */
+  readonly ridge: number | Float32Array;
+  /** [rows, k]: what the ridge draws towards. Absent = 0. */
+  readonly prior?: Tensor;
+  /** The rows to solve, ascending; the others stay as they are. Absent = all. */
+  readonly rows?: Uint32Array;
+  /** Steps of conjugate gradients from where a row stands (Takacs, Pilaszy, Tikk 2011). Absent = exact, by Cholesky. */
+  readonly steps?: number;
+  /** [rows, 1]: becomes the value of what was minimised, of every row that is solved. */
+  readonly objective?: Tensor;
+}
+
+/**
+ * Coordinate descent for non-negative least squares (Cichocki, Phan 2009; scikit-learn's `_update_cdnmf_fast`): sweep after sweep,
+ * every coordinate of every row w in turn becomes what minimises
+ *
+ *   1/2 w'(G + l2 I)w - (p - l1)'w,  w >= 0
+ *
+ * the row's others standing still. With G = HH' and p = Hx it is 1/2 ||x - H'w||^2 + l1 sum w + l2/2 ||w||^2.
+ */
+export interface NonNegativeSweeps {
+  /** G [k, k], symmetric. */
+  readonly gram: Tensor;
+  /** p [rows, k] */
+  readonly products: Tensor;
+  readonly l1: number;
+  readonly l2: number;
+  /** Most sweeps, at least 1. */
+  readonly sweeps: number;
+  /** A row ends once a sweep's violation is at most this share of its first one's. 0 = only where nothing is violated any more. */
+  readonly tolerance: number;
+  /** [rows, 1]: becomes the violation of the row's last sweep, the sum over its coordinates of the projected gradient's absolute value. */
+  readonly violation?: Tensor;
+}
+
+export interface Solvers {
+  /** Solves the rows of factors [rows, k] for `interactions` [rows, columns]. `factors` must not overlap what `sweep` reads. */
+  alsHalfSweep(factors: Tensor, interactions: SparseTensor, sweep: AlsHalfSweep): void;
+  /** Improves factors [rows, k], none of which is negative, from where they stand. They must not overlap what `sweeps` reads. */
+  nonNegativeSweeps(factors: Tensor, sweeps: NonNegativeSweeps): void;
+}

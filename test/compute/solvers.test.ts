@@ -1,0 +1,336 @@
+// The solvers of every engine against naive formulas in float64: dense systems, eliminated with pivots.
+
+import { afterAll, describe, expect, it } from "vitest";
+import type { Engine } from "../../src/compute/engine.js";
+import { loadNativeEngine } from "../../src/compute/engines/native.js";
+import { ReferenceEngine } from "../../src/compute/engines/reference.js";
+import type { AlsHalfSweep } from "../../src/compute/solvers/solvers.js";
+import { solversOf } from "../../src/compute/solvers/solvers-of.js";
+import { UserError } from "../../src/core/errors.js";
+import type { CsrMatrix } from "../../src/sparse/csr.js";
+import { fromRows } from "../../src/sparse/csr.js";
+import { type HostMatrix, Workbench } from "../support/engines.js";
+
+const engines: Engine[] = [new ReferenceEngine(), new ReferenceEngine({ precision: "float64" })];
+const native = (threads: number) => {
+  const search = loadNativeEngine({ threads });
+  if ("reason" in search) return [];
+  engines.push(search.engine);
+  return [search.engine];
+};
+const two = native(2);
+afterAll(() => Promise.all(engines.map((engine) => engine.close())));
+
+/** Solves a x = b [k] by Gaussian elimination with row pivots. */
+function eliminate(a: number[][], b: number[]): number[] {
+  const k = b.length;
+  const m = a.map((row, i) => [...row, b[i]]);
+  for (let p = 0; p < k; p++) {
+    let best = p;
+    for (let r = p + 1; r < k; r++) if (Math.abs(m[r][p]) > Math.abs(m[best][p])) best = r;
+    [m[p], m[best]] = [m[best], m[p]];
+    for (let r = 0; r < k; r++) {
+      if (r === p) continue;
+      const factor = m[r][p] / m[p][p];
+      for (let c = p; c <= k; c++) m[r][c] -= factor * m[p][c];
+    }
+  }
+  return m.map((row, p) => row[k] / row[p]);
+}
+
+interface Problem {
+  interactions: CsrMatrix;
+  factors: HostMatrix;
+  fixed: HostMatrix;
+  gram: HostMatrix;
+  prior: HostMatrix | undefined;
+  ridges: Float32Array | number;
+  rows: Uint32Array | undefined;
+  weights: Pick<AlsHalfSweep, "gramWeight" | "outer" | "target">;
+}
+
+function problem(bench: Workbench, ridge = 0.5): Problem {
+  const { random } = bench;
+  const large = random.below(12) === 0;
+  const [rows, columns] = [bench.size(1, 40), large ? bench.size(300, 420) : bench.size(1, 60)];
+  const k = bench.size(1, large ? 50 : 40);
+  const fixed = bench.matrix(columns, k);
+  const gram = { rows: k, columns: k, data: new Float64Array(k * k) };
+  for (let c = 0; c < columns; c++)
+    for (let i = 0; i < k; i++)
+      for (let j = 0; j < k; j++) gram.data[i * k + j] += fixed.data[c * k + i] * fixed.data[c * k + j];
+  gram.data = gram.data.map(Math.fround);
+  return {
+    interactions: bench.sparseMatrix(rows, columns),
+    factors: bench.matrix(rows, k),
+    fixed,
+    gram,
+    prior: random.below(2) ? bench.matrix(rows, k) : undefined,
+    ridges: random.below(2) ? ridge : Float32Array.from({ length: rows }, () => ridge + random.below(4)),
+    rows: random.below(2)
+      ? undefined
+      : Uint32Array.from(Array(rows).keys()).filter(() => random.below(2) === 0),
+    weights: {
+      gramWeight: [0, 0.25, 1][random.below(3)],
+      outer: { constant: random.below(3) / 2, slope: random.below(3) },
+      target: { constant: random.below(2), slope: 1 },
+    },
+  };
+}
+
+/** What a row's new factors should minimise: x'ax - 2 b'x + constant. */
+function system({ interactions, fixed, gram, prior, ridges, weights }: Problem, row: number) {
+  const k = fixed.columns;
+  const ridge = typeof ridges === "number" ? ridges : ridges[row];
+  const a = Array.from({ length: k }, (_, i) =>
+    Array.from({ length: k }, (_, j) => weights.gramWeight * gram.data[i * k + j] + (i === j ? ridge : 0)),
+  );
+  const b = Array.from({ length: k }, (_, i) => (prior ? ridge * prior.data[row * k + i] : 0));
+  const constant = b.reduce((sum, value) => sum + (ridge > 0 ? value ** 2 / ridge : 0), 0);
+  for (let e = interactions.offsets[row]; e < interactions.offsets[row + 1]; e++) {
+    const y = [...fixed.data.subarray(interactions.indices[e] * k, (interactions.indices[e] + 1) * k)];
+    const value = interactions.values?.[e] ?? 1;
+    const [outer, target] = [weights.outer, weights.target].map(
+      (weight) => weight.constant + weight.slope * value,
+    );
+    for (let i = 0; i < k; i++) {
+      b[i] += target * y[i];
+      for (let j = 0; j < k; j++) a[i][j] += outer * y[i] * y[j];
+    }
+  }
+  return { a, b, constant };
+}
+
+const times = (a: number[][], x: number[]) =>
+  a.map((row) => row.reduce((sum, value, c) => sum + value * x[c], 0));
+const dot = (a: number[], b: number[]) => a.reduce((sum, value, c) => sum + value * b[c], 0);
+const value = ({ a, b, constant }: ReturnType<typeof system>, x: number[]) =>
+  dot(x, times(a, x)) - 2 * dot(b, x) + constant;
+
+/** Runs the half-sweep: the factors afterwards, and the objective per row. */
+async function solve(bench: Workbench, given: Problem, steps?: number) {
+  const { engine } = bench;
+  const factors = bench.put(given.factors);
+  const objective = bench.rubbish(given.factors.rows, 1);
+  solversOf(engine).alsHalfSweep(factors, bench.sparse(given.interactions), {
+    fixed: bench.put(given.fixed),
+    gram: bench.put(given.gram),
+    ...given.weights,
+    ridge: given.ridges,
+    prior: given.prior && bench.put(given.prior),
+    rows: given.rows,
+    steps,
+    objective,
+  });
+  return { factors: await bench.read(factors), objective: await bench.read(objective) };
+}
+
+describe.each([
+  ["reference", engines[0], 1e-5],
+  ["reference in float64", engines[1], 1e-9],
+  ...two.map((engine) => ["native", engine, 2e-4] as const),
+] as const)("the %s engine's solvers", (_, engine, tolerance) => {
+  const eachProblem = async (seeds: number, body: (bench: Workbench) => Promise<void>) => {
+    for (let seed = 1; seed <= seeds; seed++) {
+      const bench = new Workbench(engine, seed);
+      await body(bench);
+      await bench.close();
+    }
+  };
+  const expectClose = (actual: ArrayLike<number>, expected: number[], what: string) => {
+    const size = Math.max(1, ...expected.map(Math.abs));
+    for (let c = 0; c < expected.length; c++)
+      expect(
+        Math.abs(actual[c] - expected[c]) / size,
+        `${what}, ${actual[c]} is not ${expected[c]}`,
+      ).toBeLessThan(tolerance);
+  };
+
+  it("solve each row's least squares exactly by Cholesky, and leave other rows alone", async () => {
+    await eachProblem(80, async (bench) => {
+      const given = problem(bench);
+      const k = given.fixed.columns;
+      const { factors, objective } = await solve(bench, given);
+      for (let row = 0; row < given.factors.rows; row++) {
+        const own = factors.subarray(row * k, (row + 1) * k);
+        if (given.rows && !given.rows.includes(row)) {
+          expect([...own]).toEqual([...given.factors.data.subarray(row * k, (row + 1) * k)]);
+          expect(objective[row]).toBeNaN();
+          continue;
+        }
+        const equations = system(given, row);
+        const expected = eliminate(equations.a, equations.b);
+        expectClose(own, expected, `row ${row}`);
+        expectClose([objective[row]], [value(equations, expected)], `objective of row ${row}`);
+      }
+    });
+  });
+
+  it("take the steps of conjugate gradients from where a row stands", async () => {
+    await eachProblem(80, async (bench) => {
+      const given = problem(bench, 5);
+      const steps = 1 + bench.random.below(3);
+      const k = given.fixed.columns;
+      const { factors, objective } = await solve(bench, given, steps);
+      for (const row of given.rows ?? Array(given.factors.rows).keys()) {
+        const equations = system(given, row);
+        const { a, b } = equations;
+        let x = [...given.factors.data.subarray(row * k, (row + 1) * k)];
+        // By the definition: the minimum over x0 + the span of r, Ar, AAr, ..., in an orthonormal basis of it.
+        const basis: number[][] = [];
+        let next = times(a, x).map((image, c) => b[c] - image);
+        for (let step = 0; step < steps; step++) {
+          for (const old of [...basis, ...basis]) {
+            const along = dot(old, next);
+            next = next.map((n, c) => n - along * old[c]);
+          }
+          const norm = Math.sqrt(dot(next, next));
+          if (norm < 1e-10) break;
+          basis.push(next.map((n) => n / norm));
+          next = times(a, basis[basis.length - 1]);
+        }
+        const residual = times(a, x).map((image, c) => b[c] - image);
+        const inner = basis.map((left) => basis.map((right) => dot(left, times(a, right))));
+        const shares = eliminate(
+          inner,
+          basis.map((one) => dot(one, residual)),
+        );
+        x = x.map(
+          (start, c) =>
+            start +
+            dot(
+              shares,
+              basis.map((one) => one[c]),
+            ),
+        );
+        expectClose(factors.subarray(row * k, (row + 1) * k), x, `row ${row}`);
+        expectClose([objective[row]], [value(equations, x)], `objective of row ${row}`);
+      }
+    });
+  });
+
+  it("leave at 0 what nothing pins down", async () => {
+    const bench = new Workbench(engine, 1);
+    // Two items alike and no ridge: every split between the two factors is as good.
+    const fixed = bench.put({ rows: 2, columns: 2, data: Float64Array.of(1, 1, 1, 1) });
+    const gram = bench.put({ rows: 2, columns: 2, data: new Float64Array(4) });
+    const factors = bench.rubbish(2, 2);
+    solversOf(engine).alsHalfSweep(factors, bench.sparse(fromRows(2, [[0, 1], []])), {
+      ...{ fixed, gram, gramWeight: 1, ridge: 0 },
+      outer: { constant: 1, slope: 0 },
+      target: { constant: 1, slope: 0 },
+    });
+    const [together, ...others] = await bench.read(factors);
+    expect(together).toBeCloseTo(1, 6);
+    expect(others).toEqual([0, 0, 0]);
+    await bench.close();
+  });
+
+  it("say what does not fit", async () => {
+    const bench = new Workbench(engine, 1);
+    const given = { ...problem(bench), prior: undefined };
+    await expect(solve(bench, { ...given, gram: bench.matrix(1, 99) })).rejects.toThrow(/alsHalfSweep: gram/);
+    await expect(solve(bench, { ...given, ridges: -1 })).rejects.toThrow("alsHalfSweep: a ridge is negative");
+    await expect(solve(bench, given, 0)).rejects.toThrow("alsHalfSweep: 0 is no number of steps");
+    await expect(solve(bench, { ...given, rows: Uint32Array.of(1, 0) })).rejects.toThrow("must ascend");
+  });
+
+  it("find the least squares without negative numbers: the conditions of Karush, Kuhn and Tucker hold", async () => {
+    await eachProblem(60, async (bench) => {
+      const [rows, k] = [bench.size(1, 70), bench.size(1, 40)];
+      const points = bench.matrix(k + 5, k);
+      const gram = Array.from({ length: k }, (_, i) =>
+        Array.from({ length: k }, (_, j) => {
+          let sum = 0;
+          for (let p = 0; p < k + 5; p++) sum += points.data[p * k + i] * points.data[p * k + j];
+          return Math.fround(sum);
+        }),
+      );
+      const products = bench.matrix(rows, k, 10);
+      const [l1, l2] = [bench.random.below(2) / 2, 0.5 + bench.random.below(2)];
+      const factors = bench.put({ ...products, data: products.data.map(Math.abs) });
+      const violation = bench.rubbish(rows, 1);
+      solversOf(engine).nonNegativeSweeps(factors, {
+        gram: bench.put({ rows: k, columns: k, data: Float64Array.from(gram.flat()) }),
+        products: bench.put(products),
+        ...{ l1, l2, sweeps: 5000, tolerance: tolerance / 10, violation },
+      });
+      const w = await bench.read(factors);
+      for (let r = 0; r < rows; r++) {
+        const own = [...w.subarray(r * k, (r + 1) * k)];
+        const gradient = times(gram, own).map(
+          (image, t) => image + l2 * own[t] + l1 - products.data[r * k + t],
+        );
+        const size = Math.max(1, ...products.data.subarray(r * k, (r + 1) * k).map(Math.abs)) * k;
+        for (let t = 0; t < k; t++) {
+          expect(own[t]).toBeGreaterThanOrEqual(0);
+          if (own[t] > 0) expect(Math.abs(gradient[t]) / size).toBeLessThan(tolerance);
+          else expect(gradient[t] / size).toBeGreaterThan(-tolerance);
+        }
+      }
+    });
+  });
+
+  it("take one sweep over the coordinates by hand", async () => {
+    const bench = new Workbench(engine, 3);
+    const factors = bench.put({ rows: 1, columns: 2, data: Float64Array.of(1, 0) });
+    const violation = bench.rubbish(1, 1);
+    const sweep = {
+      gram: bench.put({ rows: 2, columns: 2, data: Float64Array.of(2, 1, 1, 3) }),
+      products: bench.put({ rows: 1, columns: 2, data: Float64Array.of(5, 4) }),
+      ...{ l1: 1, l2: 2, sweeps: 1, tolerance: 0, violation },
+    };
+    // Gradients (2 + 2) 1 - (5 - 1) = 0, then 1 - (4 - 1) = -2: w2 = 2 / 5. Next (4 + .4) - 4 = .4: w1 = .9; then 0.9 + 2 - 3 = -.1.
+    solversOf(engine).nonNegativeSweeps(factors, sweep);
+    expectClose(await bench.read(factors), [1, 0.4], "w");
+    expectClose(await bench.read(violation), [2], "violation");
+    solversOf(engine).nonNegativeSweeps(factors, sweep);
+    expectClose(await bench.read(factors), [0.9, 0.42], "w");
+    expectClose(await bench.read(violation), [0.5], "violation");
+    await bench.close();
+  });
+});
+
+describe("the solvers", () => {
+  it("are asked for by name where an engine has none", () => {
+    const without = Object.create(engines[0], { solvers: { value: undefined } }) as Engine;
+    expect(() => solversOf(without)).toThrow(UserError);
+  });
+
+  it.skipIf(two.length === 0)("give the same bits for any number of threads", async () => {
+    const everything = async (engine: Engine) => {
+      const bench = new Workbench(engine, 5);
+      const [rows, columns, k] = [301, 257, 83];
+      const fixed = bench.put(bench.matrix(columns, k));
+      const gram = engine.empty(k, k);
+      engine.matmul(gram, fixed, fixed, { transposeA: true });
+      const interactions = bench.sparse(bench.sparseMatrix(rows, columns, true));
+      const start = bench.matrix(rows, k);
+      const weights = { outer: { constant: 0.5, slope: 1 }, target: { constant: 1, slope: 1 } };
+      const results: number[][] = [];
+      for (const steps of [undefined, 3]) {
+        const factors = bench.put(start);
+        solversOf(engine).alsHalfSweep(factors, interactions, {
+          ...{ fixed, gram, gramWeight: 0.1, ...weights, ridge: 0.1, steps },
+        });
+        results.push([...(await bench.read(factors))]);
+      }
+      const factors = bench.put({ ...start, data: start.data.map(Math.abs) });
+      solversOf(engine).nonNegativeSweeps(factors, {
+        ...{
+          gram,
+          products: bench.put(bench.matrix(rows, k, 20)),
+          l1: 0.1,
+          l2: 0.1,
+          sweeps: 30,
+          tolerance: 1e-3,
+        },
+      });
+      results.push([...(await bench.read(factors))]);
+      await bench.close();
+      return results;
+    };
+    const alone = await everything(native(1)[0]);
+    for (const threads of [2, 3]) expect(await everything(native(threads)[0])).toEqual(alone);
+  });
+});
