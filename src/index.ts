@@ -4,7 +4,7 @@ export { type EngineChoice, type EngineOptions, openEngine } from "./compute/ope
 export * from "./core/errors.js";
 export type * from "./core/progress.js";
 export * from "./data/content/in-memory.js";
-export type { ContentFile, ContentInput } from "./data/content/input.js";
+export type { ContentFile, ContentInput, ContentOptions, ContentRecord } from "./data/content/input.js";
 export * from "./data/content.js";
 export {
   type Dataset,

@@ -138,16 +138,21 @@ export function knownItems({ known }: Pick<ItemContent, "known">): number {
   return known.reduce((sum, one) => sum + one, 0);
 }
 
-/** The numbers in an item's row: the number of words or tokens, dimensions, or channels x height x width. */
-export function rowSize(content: ItemContent): number {
+/** The shape of an item's row: [words], [tokens], [dimensions] or [channels, height, width]. */
+export function shapeOf(content: ItemContent): number[] {
   switch (content.kind) {
     case "words":
-      return content.words.size;
+      return [content.words.size];
     case "sequences":
-      return content.tokens.size;
+      return [content.tokens.size];
     case "vectors":
-      return content.dimensions;
+      return [content.dimensions];
     case "images":
-      return content.channels * content.height * content.width;
+      return [content.channels, content.height, content.width];
   }
+}
+
+/** The numbers in an item's row. */
+export function rowSize(content: ItemContent): number {
+  return shapeOf(content).reduce((product, length) => product * length, 1);
 }

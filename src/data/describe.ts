@@ -1,6 +1,7 @@
 // What a dataset looks like: its counts, its density, how long histories are, and how unevenly items are liked.
 
 import { entryCount } from "../sparse/csr.js";
+import { type ContentKind, type ItemContent, knownItems, shapeOf } from "./content.js";
 import { type Dataset, type HeldOutSplit, loadDataset } from "./dataset.js";
 import type { DatasetCounts, DatasetSource } from "./manifest.js";
 import type { ProtocolOptions } from "./protocol.js";
@@ -22,6 +23,16 @@ export interface HeldOutDescription {
   readonly foldIn: number;
   /** Interactions held out. */
   readonly heldOut: number;
+}
+
+export interface ContentDescription {
+  readonly kind: ContentKind;
+  /** Numbers of an item: [words], [tokens], [dimensions] or [channels, height, width]. */
+  readonly shape: readonly number[];
+  /** Items that have content. */
+  readonly items: number;
+  /** Items that have content and no training interaction. */
+  readonly coldItems: number;
 }
 
 /** One point of the popularity curve. */
@@ -50,6 +61,8 @@ export interface DatasetDescription {
   /** Items that have a title. */
   readonly titledItems: number;
   readonly popularity: readonly PopularityPoint[];
+  /** What is known of the items themselves; absent where nothing is. */
+  readonly content?: ContentDescription;
   readonly validation: HeldOutDescription;
   readonly test: HeldOutDescription;
   /** As the manifest has them; absent for a dataset that a program put together. */
@@ -74,6 +87,7 @@ export async function describeDataset(
   const lengths = Uint32Array.from({ length: train.rows }, (_, u) => train.offsets[u + 1] - train.offsets[u]);
   const perItem = new Uint32Array(items.size);
   for (let k = 0; k < interactions; k++) perItem[train.indices[k]]++;
+  const content = dataset.content && describeContent(dataset.content, perItem);
   perItem.sort().reverse();
   return {
     name: dataset.name,
@@ -85,6 +99,7 @@ export async function describeDataset(
     itemCounts: lengthsOf(perItem),
     titledItems: items.titles?.filter((title) => title !== null).length ?? 0,
     popularity: curve.map((itemShare) => popularityAt(itemShare, perItem, interactions)),
+    ...(content && { content }),
     validation: describeHeldOut(dataset.validation),
     test: describeHeldOut(dataset.test),
     source: manifest?.source,
@@ -107,6 +122,12 @@ function popularityAt(itemShare: number, descending: Uint32Array, interactions: 
   const items = Math.ceil(itemShare * descending.length);
   const theirs = descending.subarray(0, items).reduce((sum, count) => sum + count, 0);
   return { itemShare, items, interactionShare: theirs / Math.max(1, interactions) };
+}
+
+function describeContent(content: ItemContent, interactions: Uint32Array): ContentDescription {
+  const { kind, known } = content;
+  const coldItems = known.reduce((sum, one, item) => sum + (one && interactions[item] === 0 ? 1 : 0), 0);
+  return { kind, shape: shapeOf(content), items: knownItems(content), coldItems };
 }
 
 function describeHeldOut({ users, foldIn, heldOut }: HeldOutSplit): HeldOutDescription {

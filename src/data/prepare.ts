@@ -7,6 +7,7 @@ import { throwIfAborted, UserError } from "../core/errors.js";
 import { type ProgressListener, silent } from "../core/progress.js";
 import { version } from "../core/version.js";
 import { fromPairs } from "../sparse/csr.js";
+import { WantedItems } from "./content/draft.js";
 import { type ContentInput, readContent } from "./content/read-content.js";
 import { keepContent } from "./content/store.js";
 import { type Coordinates, type Dataset, type LoadDatasetOptions, makeHeldOutSplit } from "./dataset.js";
@@ -157,7 +158,7 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
   const content =
     options.content === undefined
       ? undefined
-      : await readContent(options.content, items, { progress, signal });
+      : await readContent(options.content, new WantedItems({ catalogue: items }), { progress, signal });
   const name = options.name ?? (files ? basename(files[0]).replace(/\..*$/, "") : "dataset");
   return {
     interactions,

@@ -2,8 +2,9 @@
 
 import type { Command } from "commander";
 import type { DatasetDescription, HeldOutDescription, Lengths } from "../../data/describe.js";
+import { describeShape } from "../content-options.js";
 import type { CliContext } from "../context.js";
-import { count, number, table, wrap } from "../table.js";
+import { count, number, plural, table, wrap } from "../table.js";
 
 export function register(program: Command, context: CliContext): void {
   program
@@ -24,7 +25,8 @@ export function register(program: Command, context: CliContext): void {
 
 function print(description: DatasetDescription, context: CliContext): void {
   const { bold, dim } = context.style;
-  const { name, users, items, interactions, density, source, protocol, filtered, sourceRows } = description;
+  const { name, users, items, interactions, density, source, protocol, filtered, sourceRows, content } =
+    description;
   context.out(bold(name));
   if (source?.description)
     for (const line of wrap(source.description, context.width ?? 100)) context.out(line);
@@ -63,6 +65,11 @@ function print(description: DatasetDescription, context: CliContext): void {
   );
   context.out();
   context.out(`${count(items)} items, ${count(description.titledItems)} with a title`);
+  if (content)
+    context.out(
+      `${count(content.items)} of them with content: ${describeShape(content.kind, content.shape)}; ` +
+        `${plural(content.coldItems, "item")} nobody trains on`,
+    );
   context.out(`${number(100 * density)} % of users x items are filled`);
   context.out(`interactions per user: ${lengths(description.historyLengths)}`);
   context.out(`interactions per item: ${lengths(description.itemCounts)}`);

@@ -9,11 +9,18 @@ import type { ItemFile } from "../../data/items.js";
 import type { Manifest } from "../../data/manifest.js";
 import type { ReadOptions } from "../../data/read.js";
 import type { ComparedCount } from "../../data/sources/prepare-source.js";
+import {
+  addContentOptions,
+  type ContentFlags,
+  contentInput,
+  describeShape,
+  skippedLines,
+} from "../content-options.js";
 import { type CliContext, required } from "../context.js";
 import { count, plural, table } from "../table.js";
 
-/** What commander hands over: text, or true and false for options without a value. */
-type Given = Record<string, string | boolean | undefined>;
+/** What commander hands over: text, or true and false for options without a value; content's options are parsed. */
+type Given = Record<string, string | boolean | undefined> & Omit<ContentFlags, never>;
 
 /** The options that belong to filter and protocol, and whether they are numbers; names as in `protocolOptions`. */
 const protocolFlags: readonly [flag: string, kind: "number" | "text" | "date", meaning: string][] = [
@@ -84,6 +91,7 @@ export function register(program: Command, context: CliContext): void {
     .option("--no-header", "the first line is a row already")
     .option("--encoding <name>", "utf-8 or latin-1")
     .option("--format <name>", "text, parquet or json-lines");
+  addContentOptions(command);
   for (const [flag, , meaning] of protocolFlags) command.option(flag, meaning);
   command
     .option("--json", "print the manifest as one JSON object")
@@ -96,6 +104,7 @@ export function register(program: Command, context: CliContext): void {
         "  foldin prepare demo --out data/demo\n" +
         "  foldin prepare ml-1m --download --out data/ml-1m\n" +
         "  foldin prepare ratings.csv --min-rating 4 --items movies.csv --out data/mine\n" +
+        "  foldin prepare ratings.csv --items movies.csv --content plots.csv --catalogue catalogue --out data/mine\n" +
         "  foldin prepare clicks-*.jsonl.gz --protocol leave-last-out --out data/clicks",
     )
     .action((files: string[], given: Given) => prepare(files, given, context));
@@ -115,6 +124,7 @@ async function prepare(files: string[], given: Given, context: CliContext): Prom
         input: files,
         columns: readOptions(given),
         items: itemFile(given),
+        content: contentInput(given),
         options: protocolInput(given),
         out,
         force: given.force === true,
@@ -185,6 +195,7 @@ async function fromSource(source: string, out: string, given: Given, context: Cl
     from: text(given.from) ?? (download && source !== "demo" ? join("downloads", source) : undefined),
     download,
     mirror: text(given.mirror),
+    content: contentInput(given),
     options: protocolInput(given),
     out,
     force: given.force === true,
@@ -278,7 +289,12 @@ function inFlags(error: unknown): unknown {
   return new UserError({ place, problem, expected: error.expected && flag(error.expected), remedy, cause });
 }
 
-function print({ name, counts, columns }: Manifest, out: string, seconds: number, context: CliContext): void {
+function print(
+  { name, counts, columns, content }: Manifest,
+  out: string,
+  seconds: number,
+  context: CliContext,
+): void {
   const { bold, dim } = context.style;
   const { filtered, validation, test } = counts;
   context.out(`${bold(name)}: ${count(counts.sourceRows)} rows read, ${count(filtered.interactions)} kept`);
@@ -306,6 +322,12 @@ function print({ name, counts, columns }: Manifest, out: string, seconds: number
       dim,
     ),
   );
+  if (content) {
+    const { kind, shape, items, missing, skipped, examples } = content;
+    const without = missing === 0 ? "" : `, ${count(missing)} ${missing === 1 ? "has" : "have"} none`;
+    context.out(`content: ${describeShape(kind, shape)} of ${plural(items, "item")}${without}`);
+    for (const line of skippedLines(skipped, examples)) context.out(dim(`  ${line}`));
+  }
   if (validation.judgedUsers === 0 || test.judgedUsers === 0)
     context.say("warning: nobody can be judged in one of the splits; hold out more users or a larger share");
   if (!columns.value) context.say(dim("the source has no ratings: every row counts as an interaction"));

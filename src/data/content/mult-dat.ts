@@ -14,13 +14,13 @@ export interface Bag {
   readonly counts: readonly number[];
 }
 
-/** A vocabulary file, one word a line. Throws UserError where it cannot be read or a word stands in it twice. */
-export async function readWordList(file: string): Promise<Vocabulary> {
+/** A file of words (or ids), one a line. Throws UserError where it cannot be read or a word stands in it twice. */
+export async function readWordList(file: string, what: "word" | "id" = "word"): Promise<Vocabulary> {
   const text = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
     throw new UserError({
       place: file,
       problem: cause.code === "ENOENT" ? "there is no such file" : `the file cannot be read (${cause.code})`,
-      expected: "a list of words, one a line",
+      expected: `a list of ${what}s, one a line`,
       cause,
     });
   });
@@ -33,7 +33,7 @@ export async function readWordList(file: string): Promise<Vocabulary> {
       throw new UserError({
         place: `${file}:${k + 1}`,
         problem: word === "" ? "the line is empty" : `"${word}" stands in line ${(before ?? 0) + 1} already`,
-        expected: "one word a line, each once",
+        expected: `one ${what} a line, each once`,
       });
     lineOf.set(word, k);
   }

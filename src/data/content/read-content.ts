@@ -1,74 +1,402 @@
-// From files, or from a program's records, to content of the items of a catalogue: found out by its looks, then read by
-// the reader of its format.
+// From files, or from a program's records, to content: its format is found out by its looks, then a reader of the format
+// takes what is of wanted items. Content for a trained model's new items is read in the form that it was trained on.
 
 import { existsSync } from "node:fs";
+import { open, readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { UserError } from "../../core/errors.js";
-import type { ProgressListener } from "../../core/progress.js";
-import type { Vocabulary } from "../vocabulary.js";
-import { type ContentDraft, Skipped } from "./draft.js";
+import { throwIfAborted, UserError } from "../../core/errors.js";
+import { type ProgressListener, silent } from "../../core/progress.js";
+import type { ContentForm, ContentKind } from "../content.js";
+import { withDatabase } from "../database.js";
+import { Vocabulary } from "../vocabulary.js";
+import type { ContentDraft, ItemRow, RowDraft, WantedItems } from "./draft.js";
+import { defaultImageShape, findImages, type ImageShape, readImages } from "./images.js";
 import { wordContent } from "./in-memory.js";
-import type { ContentFile, ContentInput } from "./input.js";
+import {
+  type ContentFile,
+  type ContentInput,
+  type ContentOptions,
+  type ContentRecord,
+  defaultWords,
+  textRuleOf,
+} from "./input.js";
 import { type Bag, bagMatrix, readBags, readWordList } from "./mult-dat.js";
+import { npyBlocks, openNpy } from "./npy.js";
+import { openContentTable, openVectors, textsOf } from "./table.js";
+import { TextCollector } from "./text.js";
 
-export type { ContentFile, ContentInput } from "./input.js";
+export type { ContentFile, ContentInput, ContentOptions, ContentRecord } from "./input.js";
 
 export interface ReadContentOptions {
+  /** Read it as a trained model needs it. */
+  form?: ContentForm;
   progress?: ProgressListener;
   signal?: AbortSignal;
 }
 
+/** What all readers get. */
+interface Reading {
+  readonly given: ContentOptions;
+  readonly wanted: WantedItems;
+  readonly form: ContentForm | undefined;
+  readonly progress: ProgressListener;
+  readonly signal: AbortSignal | undefined;
+}
+
 /**
- * Reads the content of a catalogue's items. Content of other items is left out and counted. Throws UserError, with file
- * and line, for what cannot be read, and where no item has content.
+ * Reads the content of wanted items; of others it is left out and counted. Throws UserError, with file and line, for what
+ * cannot be read, for content that is not of the form asked for, and where no wanted item has any.
  */
 export async function readContent(
   input: string | ContentInput,
-  items: Vocabulary,
-  _options: ReadContentOptions = {},
+  wanted: WantedItems,
+  { form, progress = silent, signal }: ReadContentOptions = {},
 ): Promise<ContentDraft> {
-  const given: ContentFile = typeof input === "string" ? { file: input } : input;
-  return readBagContent(given, items);
+  const given: ContentInput = typeof input === "string" ? { file: input } : input;
+  const reading: Reading = { given, wanted, form, progress, signal };
+  if ("records" in given) return readRecords(given.records, reading);
+  const { file } = given;
+  const task = `reading ${file}`;
+  progress({ type: "start", task });
+  try {
+    switch (await formatOf(file)) {
+      case "folder":
+        return await imageDraft(file, reading);
+      case "bags":
+        return await bagDraft(given, reading);
+      case "array":
+        return await arrayDraft(given, reading);
+      case "lines":
+        return await lineDraft(given, reading);
+      case "table":
+        return await tableDraft(given, reading);
+    }
+  } finally {
+    progress({ type: "end", task });
+  }
 }
 
-async function readBagContent(
-  { file, vocabulary, ids }: ContentFile,
-  items: Vocabulary,
-): Promise<ContentDraft> {
-  const wordFile = vocabulary ?? join(dirname(file), "vocabulary.dat");
-  if (vocabulary === undefined && !existsSync(wordFile))
+type Format = "folder" | "bags" | "array" | "lines" | "table";
+
+async function formatOf(file: string): Promise<Format> {
+  const status = await stat(file).catch((cause: NodeJS.ErrnoException) => {
+    const problem =
+      cause.code === "ENOENT" ? "there is no such file or folder" : `it cannot be read (${cause.code})`;
+    throw new UserError({ place: file, problem, cause });
+  });
+  if (status.isDirectory()) return "folder";
+  const handle = await open(file, "r");
+  const head = Buffer.alloc(4096);
+  const { bytesRead } = await handle.read(head, 0, head.length, 0).finally(() => handle.close());
+  if (bytesRead === 0) throw new UserError({ place: file, problem: "the file is empty" });
+  const text = head.subarray(0, bytesRead).toString("latin1");
+  if (text.startsWith("\x93NUMPY") || /\.npy$/i.test(file)) return "array";
+  if (/\.(csv|tsv|jsonl|ndjson|json|parquet|pq)(\.gz)?$/i.test(file)) return "table";
+  if (/^\d+(\s+\d+:\d+(\.\d+)?)+\s*$/m.test(text.split("\n")[0]) || /\.dat$/i.test(file)) return "bags";
+  return /\.txt$/i.test(file) && !text.includes("\t") ? "lines" : "table";
+}
+
+/** Throws UserError where content of a kind is neither what was asked for nor what the model knows its items by. */
+function requireKind(kind: ContentKind, what: string, place: string, { given, form }: Reading): void {
+  const expected = form?.kind ?? given.kind;
+  if (expected === undefined || expected === kind) return;
+  throw new UserError({
+    place,
+    problem: `${what} give ${kind}`,
+    expected: form
+      ? `${form.kind}, by which the model knows its items`
+      : `${expected}, as --content-kind says`,
+  });
+}
+
+function requireSome<Draft extends ContentDraft>(draft: Draft, place: string, wanted: WantedItems): Draft {
+  if (wanted.taken > 0) return draft;
+  const [example] = wanted.skipped.examples;
+  const { unknown, present } = wanted.skipped.counts;
+  throw new UserError({
+    place,
+    problem:
+      example === undefined
+        ? "there is nothing in it"
+        : present > unknown
+          ? `the model knows all of its items already (item ${example.id}, ...)`
+          : `none of it is content of an item of the catalogue (item ${example.id}: ${example.why})`,
+    expected: wanted.size > 0 ? `ids such as ${wanted.ids.slice(0, 3).join(", ")}` : undefined,
+  });
+}
+
+async function imageDraft(folder: string, reading: Reading): Promise<ContentDraft> {
+  const { given, form, wanted, progress, signal } = reading;
+  requireKind("images", "pictures in a folder", folder, reading);
+  const [height, width] = given.size ?? [defaultImageShape.height, defaultImageShape.width];
+  const asked: ImageShape = { channels: given.channels ?? defaultImageShape.channels, height, width };
+  const shape = form?.kind === "images" ? form : asked;
+  const images = await findImages(folder);
+  if (!images.some(({ id }) => wanted.wants(id))) {
+    for (const { id } of images) wanted.take(id);
+    requireSome({} as ContentDraft, folder, wanted);
+  }
+  return {
+    content: {
+      kind: "images",
+      shape: [shape.channels, shape.height, shape.width],
+      rows: () => readImages(folder, wanted, shape, { progress, signal }),
+    },
+    files: [`${basename(folder)}/ (${images.length} pictures)`],
+    skipped: wanted.skipped,
+  };
+}
+
+async function bagDraft(given: ContentFile, reading: Reading): Promise<ContentDraft> {
+  const { wanted, form, signal } = reading;
+  const { file } = given;
+  requireKind("words", "bags of words", file, reading);
+  const wordFile = given.vocabulary ?? join(dirname(file), "vocabulary.dat");
+  if (given.vocabulary === undefined && !existsSync(wordFile))
     throw new UserError({
       place: file,
       problem: "its words are only numbers, and there is no vocabulary.dat beside it",
       remedy: "Name a file with one word a line with --content-vocabulary",
     });
-  const words = await readWordList(wordFile);
-  const itemOf = ids === undefined ? undefined : (await readWordList(ids)).ids;
-  const skipped = new Skipped();
-  const bags: (Bag | undefined)[] = new Array(items.size).fill(undefined);
+  const own = await readWordList(wordFile);
+  const trained = form?.kind === "words" ? form : undefined;
+  const words = trained ? new Vocabulary(trained.words) : own;
+  const idOf = await rowIds(given, "line");
+  const bags: (Bag | undefined)[] = [];
   let line = 0;
-  for await (const bag of readBags(file, words.size)) {
-    const id = itemOf === undefined ? String(line) : itemOf[line];
-    if (id === undefined)
-      throw new UserError({
-        place: `${file}:${line + 1}`,
-        problem: `there are more lines than the ${itemOf?.length} ids of ${ids}`,
-      });
-    line++;
-    const item = items.indexOf(id);
-    if (item === undefined) skipped.add(id, "unknown");
-    else if (bag.words.length === 0) skipped.add(id, "empty");
-    else bags[item] = bag;
+  for await (const bag of readBags(file, own.size)) {
+    if (line % 4096 === 0) throwIfAborted(signal);
+    const translated = trained ? translate(bag, own, words) : bag;
+    const item = wanted.take(idOf(line++), translated.words.length === 0);
+    if (item !== undefined) bags[item] = translated;
   }
-  if (itemOf !== undefined && line < itemOf.length)
+  idOf.requireAll(line);
+  const rows = Array.from({ length: wanted.size }, (_, item) => bags[item]);
+  const draft = {
+    content: wordContent(bagMatrix(rows, words.size), words, {
+      maxima: trained?.maxima,
+      text: trained?.text,
+    }),
+    files: [basename(file), basename(wordFile)],
+    skipped: wanted.skipped,
+  };
+  return requireSome(draft, file, wanted);
+}
+
+/** A bag in the numbers of other words; words that are not among them are dropped. */
+function translate({ words, counts }: Bag, from: Vocabulary, to: Vocabulary): Bag {
+  const kept = words.flatMap((word, k) => {
+    const number = to.indexOf(from.ids[word]);
+    return number === undefined ? [] : [{ number, count: counts[k] }];
+  });
+  return { words: kept.map(({ number }) => number), counts: kept.map(({ count }) => count) };
+}
+
+/** The id of each row of a file that has no ids of its own: those in `ids`, else the row's number. */
+async function rowIds({ file, ids }: ContentFile, unit: string) {
+  const listed = ids === undefined ? undefined : (await readWordList(ids, "id")).ids;
+  const idOf = (row: number): string => {
+    const id = listed === undefined ? String(row) : listed[row];
+    if (id !== undefined) return id;
+    throw new UserError({
+      place: `${file}:${row + 1}`,
+      problem: `there are more ${unit}s than ids in ${ids}`,
+      expected: `${listed?.length}`,
+    });
+  };
+  const requireAll = (rows: number) => {
+    if (listed === undefined || listed.length === rows) return;
     throw new UserError({
       place: file,
-      problem: `there are ${line} lines`,
-      expected: `${itemOf.length}, one for each id of ${ids}`,
+      problem: `there are ${rows} ${unit}s`,
+      expected: `${listed.length}, one for each id in ${ids}`,
     });
-  return {
-    content: wordContent(bagMatrix(bags, words.size), words),
-    files: [basename(file), basename(wordFile)],
-    skipped,
   };
+  return Object.assign(idOf, { requireAll });
+}
+
+async function arrayDraft(given: ContentFile, reading: Reading): Promise<ContentDraft> {
+  const { form, wanted } = reading;
+  const { file } = given;
+  requireKind("vectors", "arrays", file, reading);
+  const npy = await openNpy(file);
+  const [rows, dimensions] = npy.shape;
+  const expected = form?.kind === "vectors" ? form.dimensions : undefined;
+  if (npy.shape.length !== 2 || dimensions === 0 || (expected !== undefined && dimensions !== expected))
+    throw new UserError({
+      place: file,
+      problem: `the array has the shape (${npy.shape.join(", ")})`,
+      expected: `(items, ${expected === undefined ? "dimensions" : `${expected}), as the model was trained with`}${expected === undefined ? ")" : ""}`,
+    });
+  const idOf = await rowIds(given, "row");
+  idOf.requireAll(rows);
+  const items = Array.from({ length: rows }, (_, row) => wanted.take(idOf(row)));
+  const draft: ContentDraft & { content: RowDraft } = {
+    content: {
+      kind: "vectors",
+      shape: [dimensions],
+      rows: async function* () {
+        for await (const { from, rows, numbers } of npyBlocks(npy))
+          for (let k = 0; k < rows; k++) {
+            const item = items[from + k];
+            if (item === undefined) continue;
+            const row = numbers.subarray(k * dimensions, (k + 1) * dimensions);
+            const wrong = row.findIndex((number) => !Number.isFinite(number));
+            if (wrong >= 0)
+              throw new UserError({
+                place: `${file}, row ${from + k}`,
+                problem: `number ${wrong} of item ${idOf(from + k)} is ${row[wrong]}`,
+                expected: "finite numbers",
+              });
+            yield { item, row };
+          }
+      },
+    },
+    files: [basename(file)],
+    skipped: wanted.skipped,
+  };
+  return watched(requireSome(draft, file, wanted), reading);
+}
+
+async function lineDraft(given: ContentFile, reading: Reading): Promise<ContentDraft> {
+  const { file } = given;
+  const text = await readFile(file, given.encoding === "latin-1" ? "latin1" : "utf8");
+  const lines = text.replace(/^\ufeff/, "").split(/\r?\n/);
+  if (lines.at(-1) === "") lines.pop();
+  const idOf = await rowIds(given, "line");
+  idOf.requireAll(lines.length);
+  const collector = await textCollector(given.vocabulary, file, reading);
+  for (const [row, line] of lines.entries()) collector.add(idOf(row), line);
+  return finish(collector, given, reading);
+}
+
+async function textCollector(
+  vocabulary: string | undefined,
+  place: string,
+  reading: Reading,
+): Promise<TextCollector> {
+  const { given, form, wanted } = reading;
+  const kind = form?.kind ?? given.kind ?? "words";
+  if (kind !== "words" && kind !== "sequences") requireKind("words", "texts", place, reading);
+  const trained = form?.kind === "words" ? form.words : form?.kind === "sequences" ? form.tokens : undefined;
+  const known =
+    trained !== undefined
+      ? new Vocabulary(trained)
+      : vocabulary === undefined
+        ? undefined
+        : await readWordList(vocabulary);
+  return TextCollector.create(
+    {
+      kind: kind === "sequences" ? kind : "words",
+      rule: textRuleOf(kind === "sequences" ? kind : "words", given, form),
+      size: given.words ?? defaultWords,
+      vocabulary: known,
+      maxima: form?.kind === "words" ? form.maxima : undefined,
+    },
+    wanted,
+  );
+}
+
+function finish(
+  collector: TextCollector,
+  { file, vocabulary }: ContentFile,
+  { wanted, form }: Reading,
+): ContentDraft {
+  const files = [file, ...(vocabulary !== undefined && !form ? [vocabulary] : [])].map((path) =>
+    basename(path),
+  );
+  return requireSome({ content: collector.finish(), files, skipped: wanted.skipped }, file, wanted);
+}
+
+async function tableDraft(given: ContentFile, reading: Reading): Promise<ContentDraft> {
+  const { form, wanted, signal } = reading;
+  const { file } = given;
+  const asked = { ...given, kind: form?.kind ?? given.kind };
+  return withDatabase(
+    async (database) => {
+      const table = await openContentTable(asked, database, signal);
+      if (table.looks === "text") {
+        const collector = await textCollector(given.vocabulary, file, reading);
+        for await (const { id, text } of textsOf(table, database)) collector.add(id, text);
+        return finish(collector, given, reading);
+      }
+      requireKind("vectors", "columns of numbers", file, reading);
+      const dimensions = form?.kind === "vectors" ? form.dimensions : undefined;
+      const vectors = await openVectors(
+        table,
+        database,
+        (id, isEmpty) => wanted.take(id, isEmpty),
+        dimensions,
+      );
+      const draft = {
+        content: { kind: "vectors" as const, shape: [vectors.dimensions], rows: vectors.rows },
+        files: [basename(file)],
+        skipped: wanted.skipped,
+      };
+      return watched(requireSome(draft, file, wanted), reading);
+    },
+    { signal },
+  );
+}
+
+/** The same rows, whose passing is told and can be stopped. */
+function watched(
+  draft: ContentDraft & { content: RowDraft },
+  { wanted, progress, signal }: Reading,
+): ContentDraft {
+  const { content } = draft;
+  const rows: RowDraft["rows"] = async function* (database): AsyncGenerator<ItemRow> {
+    const task = "reading vectors";
+    progress({ type: "start", task, total: wanted.taken, unit: "items" });
+    let done = 0;
+    for await (const row of content.rows(database)) {
+      if (++done % 4096 === 0) {
+        throwIfAborted(signal);
+        progress({ type: "advance", task, done });
+      }
+      yield row;
+    }
+    progress({ type: "end", task });
+  };
+  return { ...draft, content: { ...content, rows } };
+}
+
+async function readRecords(records: Iterable<ContentRecord>, reading: Reading): Promise<ContentDraft> {
+  const { wanted, form, given } = reading;
+  const all = [...records];
+  const place = "content";
+  const first = all.find(({ text, tokens, vector }) => text ?? tokens ?? vector);
+  if (first?.vector === undefined) {
+    const isTokens = first?.tokens !== undefined;
+    const asked = isTokens
+      ? { kind: "sequences" as const, split: "spaces" as const, stopWords: null, ...given }
+      : given;
+    const collector = await textCollector(undefined, place, { ...reading, given: asked });
+    for (const { id, text, tokens } of all) collector.add(String(id), text ?? tokens?.join(" ") ?? "");
+    return requireSome({ content: collector.finish(), files: [], skipped: wanted.skipped }, place, wanted);
+  }
+  requireKind("vectors", "vectors", place, reading);
+  const dimensions = form?.kind === "vectors" ? form.dimensions : first.vector.length;
+  const rows: ItemRow[] = [];
+  for (const { id, vector } of all) {
+    const isEmpty = vector === undefined || vector.length === 0;
+    if (!isEmpty && vector.length !== dimensions)
+      throw new UserError({
+        place,
+        problem: `the vector of item ${id} has ${vector.length} numbers`,
+        expected: `${dimensions}${form ? ", as the model was trained with" : `, as that of item ${first.id}`}`,
+      });
+    if (!isEmpty && !Array.from(vector).every(Number.isFinite))
+      throw new UserError({ place, problem: `the vector of item ${id} holds what is no finite number` });
+    const item = wanted.take(String(id), isEmpty);
+    if (item !== undefined && vector) rows.push({ item, row: Float32Array.from(vector) });
+  }
+  const content: RowDraft = {
+    kind: "vectors",
+    shape: [dimensions],
+    rows: async function* () {
+      yield* rows;
+    },
+  };
+  return requireSome({ content, files: [], skipped: wanted.skipped }, place, wanted);
 }

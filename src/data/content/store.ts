@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { UserError } from "../../core/errors.js";
 import { fromPairs } from "../../sparse/csr.js";
 import { type ItemContent, knownItems, type SequenceContent, type WordContent } from "../content.js";
-import { type ColumnType, type Database, identifier, literal } from "../database.js";
+import { type ColumnType, type Database, identifier, literal, withDatabase } from "../database.js";
 import type { ContentManifest } from "../manifest.js";
 import { Vocabulary } from "../vocabulary.js";
 import type { ContentDraft, RowDraft } from "./draft.js";
@@ -26,6 +26,7 @@ export async function writeContent(
     content.kind === "words" || content.kind === "sequences"
       ? await writeSparse(folder, database, content)
       : await writeRows(folder, database, content);
+  const { unknown, empty, duplicate, damaged } = skipped.counts;
   return {
     kind: content.kind,
     shape: written.shape,
@@ -33,8 +34,8 @@ export async function writeContent(
     files: [...files],
     items: written.known,
     missing: items - written.known,
-    skipped: skipped.counts,
-    examples: skipped.examples,
+    skipped: { unknown, empty, duplicate, damaged },
+    examples: [...skipped.examples],
     rows: written.rows,
   };
 }
@@ -85,7 +86,7 @@ async function writeSparse(folder: string, database: Database, content: WordCont
 async function writeRows(folder: string, database: Database, { kind, shape, rows }: RowDraft) {
   const items: number[] = [];
   async function* numbers() {
-    for await (const { item, row } of rows) {
+    for await (const { item, row } of rows(database)) {
       items.push(item);
       yield row;
     }
@@ -212,10 +213,15 @@ export async function keepContent({ content }: ContentDraft, items: number): Pro
   const size = shape.reduce((product, length) => product * length, 1);
   const known = new Uint8Array(items);
   const numbers = new Float32Array(items * size);
-  for await (const { item, row } of content.rows) {
-    known[item] = 1;
-    numbers.set(row instanceof Uint8Array ? Float32Array.from(row, (byte) => byte / 255) : row, item * size);
-  }
+  await withDatabase(async (database) => {
+    for await (const { item, row } of content.rows(database)) {
+      known[item] = 1;
+      numbers.set(
+        row instanceof Uint8Array ? Float32Array.from(row, (byte) => byte / 255) : row,
+        item * size,
+      );
+    }
+  });
   if (kind === "vectors") return vectorContent(numbers, size, known);
   const [channels, height, width] = shape;
   return imageContent(numbers, [channels, height, width], known);

@@ -64,7 +64,8 @@ function citeULike({ name, title, articles, users, pairs, splits }: Facts): Know
       parse: ([file], folder, options) => readPairs(file, folder, options),
     },
     items: { names: ["titles.txt"], parse: (file) => readArticles(file, articles) },
-    content: { names: ["mult.dat"] },
+    // Titles are all that there is of citeulike-a's texts where its mult.dat is missing; their words are the published ones.
+    content: { names: ["mult.dat", "titles.txt"], input: { vocabulary: "vocabulary.dat" } },
     protocols: [first, ...others, ...splits.map((split) => protocol(drawn(split.perUser), split))],
     download: {
       address: `https://raw.githubusercontent.com/js05212/${name}/master/`,

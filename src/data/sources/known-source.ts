@@ -41,7 +41,7 @@ export interface SourceItems {
 /** Where the items' content is. Missing files are no error: the dataset then has none. */
 export interface SourceContent {
   readonly names: FileNames;
-  /** How it is read. */
+  /** How it is read; a vocabulary is looked for in the same folder, and chosen where it is missing. */
   readonly input?: Omit<ContentFile, "file">;
 }
 

@@ -9,12 +9,13 @@ import { isDeepStrictEqual } from "node:util";
 import { refuseToOverwrite } from "../../core/atomic-folder.js";
 import { throwIfAborted, UserError } from "../../core/errors.js";
 import { type ProgressListener, silent } from "../../core/progress.js";
+import type { ContentFile } from "../content/input.js";
 import { type DatasetCounts, type Manifest, manifestFile } from "../manifest.js";
 import { type BuildOptions, prepareDataset } from "../prepare.js";
 import { type ProtocolInput, type ProtocolOptions, parseProtocol } from "../protocol.js";
 import { demoCatalogue } from "./demo.js";
 import { downloadSource } from "./download.js";
-import type { FileNames, KnownSource, PublishedCounts } from "./known-source.js";
+import type { FileNames, KnownSource, PublishedCounts, SourceContent } from "./known-source.js";
 import { demoName, findSource } from "./registry.js";
 
 export interface PrepareSourceOptions {
@@ -30,6 +31,8 @@ export interface PrepareSourceOptions {
   out: string;
   /** Replace a dataset folder that stands there. */
   force?: boolean;
+  /** What is known of the items themselves; default: the source's own content, where it has any. */
+  content?: BuildOptions["content"];
   /** A short name; default: the source's. */
   name?: string;
   /**
@@ -73,7 +76,12 @@ export async function prepareSource(options: PrepareSourceOptions): Promise<Prep
         remedy: "Leave the option out",
       });
     const build = demoBuild(options.options ?? {});
-    const manifest = await prepareDataset({ ...common, ...build, name: options.name ?? demoName });
+    const manifest = await prepareDataset({
+      ...common,
+      ...build,
+      content: options.content,
+      name: options.name ?? demoName,
+    });
     return { manifest, compared: [] };
   }
   const source = findSource(options.source);
@@ -225,7 +233,7 @@ async function withBuild<T>(
   source: KnownSource,
   folder: string,
   chosen: Record<string, unknown>,
-  { out, progress = silent, signal }: PrepareSourceOptions,
+  { out, content: givenContent, progress = silent, signal }: PrepareSourceOptions,
   work: (build: BuildOptions) => Promise<T>,
 ): Promise<T> {
   const { interactions, items, content } = source;
@@ -245,7 +253,9 @@ async function withBuild<T>(
   const build = {
     columns: interactions.columns,
     items: items?.parse ? await items.parse(itemFile) : itemFile && { file: itemFile, ...items?.columns },
-    content: contentFile === undefined ? undefined : { file: contentFile, ...content?.input },
+    content:
+      givenContent ??
+      (contentFile === undefined ? undefined : contentOf(contentFile, content?.input, folder)),
     source: description,
   };
   if (interactions.parse)
@@ -275,6 +285,11 @@ async function withBuild<T>(
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
+}
+
+function contentOf(file: string, input: SourceContent["input"], folder: string): ContentFile {
+  const vocabulary = input?.vocabulary && join(folder, input.vocabulary);
+  return { file, ...input, vocabulary: vocabulary && existsSync(vocabulary) ? vocabulary : undefined };
 }
 
 /** The expected counts that hold for these options: all of a protocol's, or those before the split, or the rows alone. */
