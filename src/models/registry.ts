@@ -15,6 +15,7 @@ const algorithms: Record<string, () => Promise<Algorithm>> = {
   "mult-dae": async () => (await import("./mult-dae.js")).multDae,
   vamp: async () => (await import("./vamp.js")).vamp,
   "h-vamp": async () => (await import("./h-vamp.js")).hVamp,
+  wmf: async () => (await import("./wmf.js")).wmf,
   cdae: async () => (await import("./cdae.js")).cdae,
   "rec-vae": async () => (await import("./rec-vae.js")).recVae,
 };
