@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 /// Raised with every change of what JavaScript calls: native.ts refuses an addon of another number.
 #[napi]
-pub const CONTRACT: u32 = 7;
+pub const CONTRACT: u32 = 8;
 
 #[napi]
 pub fn instruction_set() -> &'static str {
@@ -170,13 +170,6 @@ pub struct NonNegativeSweeps {
     pub violation: Option<Tensor>,
 }
 
-/// What `sparse` gives back: the number of the batch, and its touched columns.
-#[napi(object, object_from_js = false)]
-pub struct SparseBatch {
-    pub number: u32,
-    pub touched: Uint32Array,
-}
-
 #[napi(object, object_from_js = false)]
 pub struct TopK {
     pub rows: u32,
@@ -246,16 +239,21 @@ impl NativeEngine {
         offsets: &[u32],
         indices: &[u32],
         values: Option<&[f32]>,
-    ) -> Result<SparseBatch> {
+    ) -> Result<u32> {
         let values = values.map(<[f32]>::to_vec);
         let batch = Sparse::new(rows as usize, columns as usize, offsets.to_vec(), indices.to_vec(), values)
             .map_err(Error::from_reason)?;
         let number = self.next_sparse;
         self.next_sparse += 1;
         self.sparse_bytes += batch.bytes();
-        let touched = Uint32Array::new(batch.touched.clone());
         self.sparse.insert(number, Arc::new(batch));
-        Ok(SparseBatch { number, touched })
+        Ok(number)
+    }
+
+    /// The columns of a batch with an entry, ascending.
+    #[napi]
+    pub fn touched(&self, number: u32) -> Result<Uint32Array> {
+        Ok(Uint32Array::new(self.batch(number)?.touched().to_vec()))
     }
 
     #[napi]
@@ -368,9 +366,9 @@ impl NativeEngine {
     }
 
     #[napi]
-    pub fn tanh_gradient(&self, out: Tensor, y: Tensor, g: Tensor) -> Result<()> {
+    pub fn tanh_gradient(&self, out: Tensor, y: Tensor, g: Tensor, accumulate: bool) -> Result<()> {
         let (out, y, g) = (self.matrix(out)?, self.matrix(y)?, self.matrix(g)?);
-        self.kernel("tanhGradient", move || elementwise::tanh_gradient(out, y, g))
+        self.kernel("tanhGradient", move || elementwise::tanh_gradient(out, y, g, accumulate))
     }
 
     #[napi]
@@ -559,15 +557,13 @@ impl NativeEngine {
         &self,
         mean_gradient: Tensor,
         log_variance_gradient: Tensor,
-        log_variance: Tensor,
+        mean: Tensor,
+        sample: Tensor,
         g: Tensor,
-        key: RandomKey,
     ) -> Result<()> {
         let (dm, dl) = (self.matrix(mean_gradient)?, self.matrix(log_variance_gradient)?);
-        let (log_variance, g) = (self.matrix(log_variance)?, self.matrix(g)?);
-        self.kernel("gaussianSampleGradient", move || {
-            gaussian::gaussian_sample_gradient(dm, dl, log_variance, g, key.into());
-        })
+        let (mean, sample, g) = (self.matrix(mean)?, self.matrix(sample)?, self.matrix(g)?);
+        self.kernel("gaussianSampleGradient", move || gaussian::gaussian_sample_gradient(dm, dl, mean, sample, g))
     }
 
     #[napi]

@@ -8,7 +8,7 @@ const BLOCKS: usize = 16;
 pub const BATCH: usize = 4 * BLOCKS;
 
 /// key = the seed's halves, counter = (element / 4, 0, step, stream).
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 pub struct Key {
     pub seed: u64,
     pub step: u32,
@@ -16,7 +16,7 @@ pub struct Key {
 }
 
 /// Which entries dropout keeps, and what it multiplies them by.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 pub struct Dropout {
     /// Keep where the word is at least this.
     pub threshold: u32,

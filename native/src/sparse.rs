@@ -1,6 +1,7 @@
-//! A sparse batch (CSR) in the engine's memory. Its transpose is made when the first gradient asks for it.
+//! A sparse batch (CSR) in the engine's memory. What only some kernels need of it is made when the first one asks.
 
-use std::sync::OnceLock;
+use crate::kernels::sparse_row_sum::Kept;
+use std::sync::{Arc, Mutex, OnceLock};
 
 pub struct Sparse {
     pub rows: usize,
@@ -11,19 +12,9 @@ pub struct Sparse {
     pub indices: Vec<u32>,
     /// [entries]; none = all ones
     pub values: Option<Vec<f32>>,
-    /// The distinct columns with an entry, ascending.
-    pub touched: Vec<u32>,
-    transposed: OnceLock<Transposed>,
-}
-
-/// The entries by touched column, within a column by ascending row.
-pub struct Transposed {
-    /// [touched + 1]
-    pub offsets: Vec<u32>,
-    /// [entries]: the row of each.
-    pub rows: Vec<u32>,
-    /// [entries]: where each stands in the CSR arrays.
-    pub positions: Vec<u32>,
+    touched: OnceLock<Vec<u32>>,
+    /// What the first layer made of the batch last.
+    pub kept: Mutex<Option<Arc<Kept>>>,
 }
 
 impl Sparse {
@@ -42,12 +33,19 @@ impl Sparse {
         if values.as_ref().is_some_and(|values| values.len() != indices.len()) {
             return Err("sparse: the values do not fit".into());
         }
-        let mut seen = vec![false; columns];
-        for &index in &indices {
-            *seen.get_mut(index as usize).ok_or("sparse: a column is out of range")? = true;
+        if indices.iter().fold(0, |largest, &index| index.max(largest)) as usize >= columns && !indices.is_empty() {
+            return Err("sparse: a column is out of range".into());
         }
-        let touched = (0..columns as u32).filter(|&column| seen[column as usize]).collect();
-        Ok(Self { rows, columns, offsets, indices, values, touched, transposed: OnceLock::new() })
+        Ok(Self { rows, columns, offsets, indices, values, touched: OnceLock::new(), kept: Mutex::default() })
+    }
+
+    /// The distinct columns with an entry, ascending.
+    pub fn touched(&self) -> &[u32] {
+        self.touched.get_or_init(|| {
+            let mut seen = vec![false; self.columns];
+            self.indices.iter().for_each(|&index| seen[index as usize] = true);
+            (0..self.columns as u32).filter(|&column| seen[column as usize]).collect()
+        })
     }
 
     /// The positions of a row's entries.
@@ -61,38 +59,11 @@ impl Sparse {
         self.values.as_ref().map_or(1.0, |values| values[entry])
     }
 
-    /// Bytes, the transpose included whether it is made yet or not.
+    /// Bytes, with what kernels may make of it later.
     pub fn bytes(&self) -> usize {
         let entries = self.indices.len();
         let values = if self.values.is_some() { entries } else { 0 };
-        4 * (self.offsets.len() + entries + values + 2 * self.touched.len() + 1 + 2 * entries)
-    }
-
-    pub fn transposed(&self) -> &Transposed {
-        self.transposed.get_or_init(|| {
-            let mut slot_of = vec![0u32; self.columns];
-            for (slot, &column) in self.touched.iter().enumerate() {
-                slot_of[column as usize] = slot as u32;
-            }
-            let mut offsets = vec![0u32; self.touched.len() + 1];
-            for &index in &self.indices {
-                offsets[slot_of[index as usize] as usize + 1] += 1;
-            }
-            for slot in 1..offsets.len() {
-                offsets[slot] += offsets[slot - 1];
-            }
-            let mut cursor = offsets.clone();
-            let mut rows = vec![0u32; self.indices.len()];
-            let mut positions = vec![0u32; self.indices.len()];
-            for row in 0..self.rows {
-                for entry in self.entries(row) {
-                    let next = &mut cursor[slot_of[self.indices[entry] as usize] as usize];
-                    rows[*next as usize] = row as u32;
-                    positions[*next as usize] = entry as u32;
-                    *next += 1;
-                }
-            }
-            Transposed { offsets, rows, positions }
-        })
+        let touched = entries.min(self.columns);
+        4 * (self.offsets.len() + entries + values + 2 * touched + 1) + Kept::BYTES * entries
     }
 }

@@ -141,7 +141,7 @@ export interface Engine {
   /** out = tanh(a); out may be a */
   tanh(out: Tensor, a: Tensor): void;
   /** out += g * (1 - y^2) with y = tanh(a) */
-  tanhGradient(out: Tensor, y: Tensor, g: Tensor): void;
+  tanhGradient(out: Tensor, y: Tensor, g: Tensor, accumulate: boolean): void;
   /** out = max(a, 0); out may be a */
   relu(out: Tensor, a: Tensor): void;
   /** out += g where y > 0, with y = relu(a) */
@@ -195,13 +195,13 @@ export interface Engine {
   // The Gaussian posterior. mean and logVariance [rows, l] may be views of one tensor.
   /** out = mean + exp(logVariance / 2) * noise; noise by Box-Muller from pairs of words of a block: radius sqrt(-2 ln u(w0)), angle 2 pi u(w1), element 0 = cos, 1 = sin, likewise w2, w3; u(w) = ((w >>> 9) + 0.5) * 2^-23. */
   gaussianSample(out: Tensor, mean: Tensor, logVariance: Tensor, key: RandomKey): void;
-  /** meanGradient += g; logVarianceGradient += g * noise * exp(logVariance / 2) / 2 */
+  /** meanGradient += g; logVarianceGradient += g * (sample - mean) / 2, sample being what gaussianSample made: mean + exp(logVariance / 2) * noise */
   gaussianSampleGradient(
     meanGradient: Tensor,
     logVarianceGradient: Tensor,
-    logVariance: Tensor,
+    mean: Tensor,
+    sample: Tensor,
     g: Tensor,
-    key: RandomKey,
   ): void;
   /** out[r, 0] = 1/2 sum over l of (exp(logVariance) + mean^2 - 1 - logVariance): KL(N(mean, exp(logVariance)) || N(0, I)) */
   gaussianKl(out: Tensor, mean: Tensor, logVariance: Tensor): void;

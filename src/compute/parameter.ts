@@ -4,7 +4,14 @@
 
 import { UserError } from "../core/errors.js";
 import type { Engine, GradientTensor } from "./engine.js";
-import { type FloatArray, type HostTensor, type NamedTensors, type Tensor, viewRows } from "./tensor.js";
+import {
+  type FloatArray,
+  type HostTensor,
+  type NamedTensors,
+  type Tensor,
+  viewColumns,
+  viewRows,
+} from "./tensor.js";
 
 /** What a gradient can flow into: a parameter, or a variable of a tape. */
 export interface Differentiable {
@@ -136,6 +143,40 @@ export class Parameter implements Differentiable {
     this.engine.fill(whole, 0);
     this.engine.addRows(whole, rows, touched);
     this.engine.release(rows);
+  }
+}
+
+/** The values that parameters had at a moment, kept in the engine's memory until they are asked for. */
+export class KeptParameters {
+  readonly #engine: Engine;
+  readonly #kept: readonly (readonly [string, Tensor])[];
+  /** Whether a look at the values found nothing but finite numbers; false is a reason to look at them one by one. */
+  readonly finite: Promise<boolean>;
+
+  constructor(engine: Engine, parameters: readonly Parameter[]) {
+    this.#engine = engine;
+    const squares = engine.zeros(1, parameters.length);
+    this.#kept = parameters.map(({ name, value }, p) => {
+      const copy = engine.empty(value.rows, value.columns);
+      engine.copy(copy, value);
+      engine.sumOfSquares(viewColumns(squares, p, p + 1), value, 1);
+      return [name, copy] as const;
+    });
+    this.finite = engine.read(squares).then((sums) => sums.every(Number.isFinite));
+    engine.release(squares);
+  }
+
+  /** By name, on the host. */
+  async read(): Promise<NamedTensors> {
+    const read = this.#kept.map(
+      async ([name, tensor]) => [name, await saveTensor(this.#engine, tensor)] as const,
+    );
+    return Object.fromEntries(await Promise.all(read));
+  }
+
+  /** Gives its memory back to the engine. */
+  release(): void {
+    for (const [, tensor] of this.#kept) this.#engine.release(tensor);
   }
 }
 

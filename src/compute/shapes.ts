@@ -131,12 +131,11 @@ export const shapes = {
   gaussianSampleGradient(
     meanGradient: Tensor,
     logVarianceGradient: Tensor,
-    logVariance: Tensor,
+    mean: Tensor,
+    sample: Tensor,
     g: Tensor,
-    key: RandomKey,
   ): void {
-    same("gaussianSampleGradient", { g, meanGradient, logVarianceGradient, logVariance });
-    checkRandomKey(key);
+    same("gaussianSampleGradient", { g, meanGradient, logVarianceGradient, mean, sample });
   },
   gaussianKl(out: Tensor, mean: Tensor, logVariance: Tensor): void {
     same("gaussianKl", { mean, logVariance });

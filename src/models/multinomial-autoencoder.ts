@@ -6,7 +6,7 @@ import { z } from "zod";
 import type { Engine } from "../compute/engine.js";
 import type { Objective } from "../compute/objective.js";
 import { Adam, type AdamOptions } from "../compute/optimizers.js";
-import { loadParameters, type Parameter, saveParameters } from "../compute/parameter.js";
+import { KeptParameters, loadParameters, type Parameter, saveParameters } from "../compute/parameter.js";
 import { Tape, type Variable } from "../compute/tape.js";
 import type { SparseTensor, Tensor } from "../compute/tensor.js";
 import { UserError } from "../core/errors.js";
@@ -18,7 +18,7 @@ import { blockwiseScores } from "../recommender/scores.js";
 import type { CsrMatrix } from "../sparse/csr.js";
 import type { Minimisation } from "../training/minimise.js";
 import type { Plateau } from "../training/plateau.js";
-import type { Trainable } from "../training/trainable.js";
+import type { KeptModel, Trainable } from "../training/trainable.js";
 
 /** A number of units, users, epochs. */
 export const size = z.int().min(1);
@@ -102,6 +102,20 @@ export function networkRecommender(
       }),
     save: async () => ({ algorithm, config, tensors: await saveParameters(network.parameters), items }),
     dispose: () => releaseAll(network),
+  };
+}
+
+/** The parameters' values as a model, kept on the engine while training goes on. */
+export function keptModel(
+  engine: Engine,
+  parameters: readonly Parameter[],
+  { algorithm, config }: Pick<ModelFiles, "algorithm" | "config">,
+): KeptModel {
+  const kept = new KeptParameters(engine, parameters);
+  return {
+    finite: kept.finite,
+    files: async () => ({ algorithm, config, tensors: await kept.read() }),
+    dispose: () => kept.release(),
   };
 }
 
@@ -232,6 +246,7 @@ export function trainNetwork(training: NetworkTraining): Trainable {
       return { updates, values: { ...means, ...report(updates), ...rate } };
     },
     recommender: () => networkRecommender(engine, network, training),
+    keep: () => keptModel(engine, network.parameters, training),
     dispose: () => releaseAll(network),
   };
 }

@@ -15,7 +15,7 @@ import type { EpochRecord, RunContext } from "../recommender/run-context.js";
 import { DivergedError, requireFinite } from "./divergence.js";
 import { type Progress, shouldStop, withEpoch } from "./early-stopping.js";
 import { identityOf, requireSameRun } from "./identity.js";
-import type { Trainable } from "./trainable.js";
+import type { KeptModel, Trainable } from "./trainable.js";
 
 /** The metric that selects the epoch, in every paper of this family. */
 export const SELECTION_METRIC = "ndcg@100";
@@ -49,6 +49,11 @@ interface LoopState extends Progress {
   updates: number;
 }
 
+/** The model of the best epoch so far. */
+interface Keeper {
+  best?: KeptModel;
+}
+
 /**
  * Trains to the end and returns the model of the best epoch (of the last one where there is nothing to validate on).
  * Progress is the task "train" in epochs; `done` has a fraction within an epoch. Throws DivergedError where the loss or a
@@ -56,8 +61,9 @@ interface LoopState extends Progress {
  */
 export async function fit<Options>(training: Training<Options>, run: RunContext): Promise<Recommender> {
   const { trainable } = training;
+  const keeper: Keeper = {};
   try {
-    const best = await train(training, run);
+    const best = await train(training, run, keeper);
     const { items, content } = training.dataset;
     return await training.algorithm.restore(
       { ...best, items, ...(content && { content: formOf(content) }) },
@@ -66,6 +72,7 @@ export async function fit<Options>(training: Training<Options>, run: RunContext)
   } finally {
     // What was queued still uses the weights; a failure of it has been reported by whoever awaited it.
     await run.engine.finished().catch(() => {});
+    keeper.best?.dispose();
     trainable.dispose();
   }
 }
@@ -73,6 +80,7 @@ export async function fit<Options>(training: Training<Options>, run: RunContext)
 async function train<Options>(
   training: Training<Options>,
   run: RunContext,
+  keeper: Keeper,
 ): Promise<Omit<ModelFiles, "items">> {
   const { algorithm, options, dataset, trainable, epochs, patience, validate } = training;
   const stops = (progress: Progress, epoch: number) =>
@@ -83,12 +91,11 @@ async function train<Options>(
   const validates = dataset.validation.heldOut.indices.length > 0;
 
   let loop: LoopState = { epoch: 0, updates: 0, bestEpoch: 0 };
-  let best: Omit<ModelFiles, "items"> | undefined;
   const resumed = await checkpoints?.load();
   if (resumed) {
     requireSameRun(resumed.loop.identity as JsonObject, identity);
     loop = resumed.loop.state as unknown as LoopState;
-    best = resumed.best;
+    keeper.best = resumed.best && onHost(resumed.best);
     trainable.loadState(resumed.state);
     progress?.({ type: "note", text: `resuming after epoch ${loop.epoch} of ${epochs}` });
   }
@@ -135,9 +142,9 @@ async function train<Options>(
     }
     const last = number === epochs || stops(judged, number);
     if (restoreBest && validates ? judged.bestEpoch === number : last) {
-      const { items: _, ...files } = await trainable.recommender().save();
-      requireFinite(files.tensors, `after epoch ${number}`);
-      best = files;
+      const former = keeper.best;
+      keeper.best = await kept(trainable, `after epoch ${number}`);
+      former?.dispose();
     }
     loop = { ...judged, epoch: number, updates };
 
@@ -157,6 +164,7 @@ async function train<Options>(
     if (checkpoints && (finished - lastSaved) / 1000 >= checkpoints.everySeconds) {
       const state = await trainable.saveState();
       requireFinite(state, `after epoch ${number}`);
+      const best = await keeper.best?.files();
       await checkpoints.save({ epoch: number, loop: { identity, state: { ...loop } }, state, best });
       lastSaved = performance.now();
     }
@@ -167,9 +175,24 @@ async function train<Options>(
       text: `stopped after epoch ${loop.epoch}: no better validation ${monitor.value} since epoch ${loop.bestEpoch}`,
     });
   progress?.({ type: "end", task });
-  if (!best) {
-    const { items: _, ...files } = await trainable.recommender().save();
-    return files;
-  }
-  return best;
+  keeper.best ??= await kept(trainable, "at the end");
+  return keeper.best.files();
+}
+
+/** The model as it stands. Throws DivergedError where a weight is infinite or NaN. */
+async function kept(trainable: Trainable, when: string): Promise<KeptModel> {
+  const model = trainable.keep?.();
+  if (model && (await model.finite)) return model;
+  const files = model ? await model.files() : withoutItems(await trainable.recommender().save());
+  model?.dispose();
+  requireFinite(files.tensors, when);
+  return onHost(files);
+}
+
+function withoutItems({ items: _, ...files }: ModelFiles): Omit<ModelFiles, "items"> {
+  return files;
+}
+
+function onHost(files: Omit<ModelFiles, "items">): KeptModel {
+  return { finite: Promise.resolve(true), files: async () => files, dispose() {} };
 }

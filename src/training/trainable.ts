@@ -1,6 +1,6 @@
 // What the training loop drives. The model owns what one epoch does; the loop (fit.ts) owns everything around it.
 
-import type { NamedTensors, Recommender } from "../recommender/recommender.js";
+import type { ModelFiles, NamedTensors, Recommender } from "../recommender/recommender.js";
 
 /** One pass over the training users. */
 export interface Epoch {
@@ -22,6 +22,15 @@ export interface EpochReport {
   readonly values: Record<string, number>;
 }
 
+/** A model as it was at a moment, while training goes on. */
+export interface KeptModel {
+  /** Whether a look at the weights found nothing but finite numbers; false is a reason to look at them one by one. */
+  readonly finite: Promise<boolean>;
+  files(): Promise<Omit<ModelFiles, "items">>;
+  /** Gives its memory back to the engine. */
+  dispose(): void;
+}
+
 export interface Trainable {
   /** Everything that changes while training, copied to the host: what a checkpoint must hold, and nothing else. */
   saveState(): Promise<NamedTensors>;
@@ -32,6 +41,8 @@ export interface Trainable {
   validated?(validation: Readonly<Record<string, number>>): void;
   /** The model as it stands, sharing the trainable's memory: valid until the next epoch, not to be disposed. */
   recommender(): Recommender;
+  /** The model as it stands, kept aside: for those that can do it faster than by `recommender().save()`. */
+  keep?(): KeptModel;
   /** Gives its memory back to the engine. */
   dispose(): void;
 }

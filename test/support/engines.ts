@@ -448,9 +448,16 @@ export const kernelCases: readonly KernelCase[] = [
   elementwiseCase(
     "tanhGradient",
     2,
-    ({ engine }, out, [y, g]) => engine.tanhGradient(out, y, g),
+    ({ engine }, out, [y, g]) => engine.tanhGradient(out, y, g, true),
     (out, [y, g]) => out + g * (1 - y * y),
     true,
+  ),
+  elementwiseCase(
+    "tanhGradient of the first contribution",
+    2,
+    ({ engine }, out, [y, g]) => engine.tanhGradient(out, y, g, false),
+    (_, [y, g]) => g * (1 - y * y),
+    false,
   ),
   elementwiseCase(
     "relu",
@@ -684,23 +691,21 @@ export const kernelCases: readonly KernelCase[] = [
     kernel: "gaussianSampleGradient",
     async run(bench) {
       const [rows, columns] = [bench.size(0), bench.size()];
-      const key = bench.key();
-      const logVariance = bench.matrix(rows, columns);
-      const g = bench.matrix(rows, columns);
+      const [mean, sample, g] = Array.from({ length: 3 }, () => bench.matrix(rows, columns));
       const before = [bench.matrix(rows, columns), bench.matrix(rows, columns)];
-      const [mean, spread] = before.map((host) => bench.put(host));
-      bench.engine.gaussianSampleGradient(mean, spread, bench.put(logVariance), bench.put(g), key);
+      const [toMean, toSpread] = before.map((host) => bench.put(host));
+      bench.engine.gaussianSampleGradient(toMean, toSpread, bench.put(mean), bench.put(sample), bench.put(g));
       return [
         {
           what: "mean",
-          actual: await bench.read(mean),
+          actual: await bench.read(toMean),
           expected: before[0].data.map((value, i) => value + g.data[i]),
         },
         {
           what: "logVariance",
-          actual: await bench.read(spread),
+          actual: await bench.read(toSpread),
           expected: before[1].data.map(
-            (value, i) => value + 0.5 * g.data[i] * normalOf(key, i) * Math.exp(logVariance.data[i] / 2),
+            (value, i) => value + 0.5 * g.data[i] * (sample.data[i] - mean.data[i]),
           ),
         },
       ];

@@ -78,8 +78,8 @@ pub fn tanh(out: Matrix, a: Matrix) {
     });
 }
 
-/// out += g (1 - y^2)
-pub fn tanh_gradient(out: Matrix, y: Matrix, g: Matrix) {
+/// out = g (1 - y^2), or += with `accumulate`
+pub fn tanh_gradient(out: Matrix, y: Matrix, g: Matrix, accumulate: bool) {
     let [out, y, g] = flatten([out, y, g]);
     for_each_piece(out.rows, out.columns, |r, c, n| {
         let (out, y, g) = (out.get_mut(r, c, n), y.get(r, c, n), g.get(r, c, n));
@@ -87,7 +87,8 @@ pub fn tanh_gradient(out: Matrix, y: Matrix, g: Matrix) {
             #[inline(always)]
             || {
                 for ((o, &y), &g) in out.iter_mut().zip(y).zip(g) {
-                    *o = g.mul_add(1.0 - y * y, *o);
+                    let former = if accumulate { *o } else { 0.0 };
+                    *o = g.mul_add(1.0 - y * y, former);
                 }
             },
         )

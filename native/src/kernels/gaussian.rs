@@ -35,24 +35,23 @@ pub fn gaussian_sample(out: Matrix, mean: Matrix, log_variance: Matrix, key: Key
     });
 }
 
-/// mean_gradient += g; log_variance_gradient += g noise exp(log_variance / 2) / 2
+/// mean_gradient += g; log_variance_gradient += g (sample - mean) / 2
 pub fn gaussian_sample_gradient(
     mean_gradient: Matrix,
     log_variance_gradient: Matrix,
-    log_variance: Matrix,
+    mean: Matrix,
+    sample: Matrix,
     g: Matrix,
-    key: Key,
 ) {
-    for_each_noise(g.rows, g.columns, key, |r, c, noise| {
-        let n = noise.len();
+    for_each_piece(g.rows, g.columns, |r, c, n| {
         let (dm, dl) = (mean_gradient.get_mut(r, c, n), log_variance_gradient.get_mut(r, c, n));
-        let (log_variance, g) = (log_variance.get(r, c, n), g.get(r, c, n));
+        let (mean, sample, g) = (mean.get(r, c, n), sample.get(r, c, n), g.get(r, c, n));
         vectorised(
             #[inline(always)]
             || {
                 for i in 0..n {
                     dm[i] += g[i];
-                    dl[i] = (0.5 * g[i] * noise[i]).mul_add(exp(0.5 * log_variance[i]), dl[i]);
+                    dl[i] = (0.5 * g[i]).mul_add(sample[i] - mean[i], dl[i]);
                 }
             },
         )

@@ -1,16 +1,15 @@
-//! The k best columns per row without sorting the row: a heap of k whose top is the worst kept. Columns come in
-//! ascending order, so a newcomer that only equals the worst loses, as ties by ascending index demand.
+//! The k best columns per row without sorting the row: candidates above a bound are collected, and whenever twice k have
+//! come together the k best of them stay and the worst of those is the new bound. Columns come in ascending order, so a
+//! newcomer that only equals the bound loses, as ties by ascending index demand.
 
 use crate::matrix::{Matrix, for_each_task};
 use crate::simd::vectorised;
 use crate::sparse::Sparse;
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
 
 /// Fills the ranks for which a row has no candidate left.
 const NO_ITEM: u32 = u32::MAX;
 const ROWS_PER_TASK: usize = 8;
-/// Columns that are compared with the worst kept at once.
+/// Columns that are compared with the bound at once.
 const BLOCK: usize = 64;
 
 pub struct TopK {
@@ -20,33 +19,29 @@ pub struct TopK {
     pub scores: Vec<f32>,
 }
 
-/// Greater = ranks lower, so that the heap's top is the worst.
-struct Candidate {
-    score: f32,
-    item: u32,
-}
+/// Score and item as one number: the greater ranks higher.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Candidate(u64);
 
-impl Ord for Candidate {
-    fn cmp(&self, other: &Self) -> Ordering {
-        // Scores are never NaN here, and 0 equals -0.
-        let by_score = other.score.partial_cmp(&self.score).unwrap_or(Ordering::Equal);
-        by_score.then(self.item.cmp(&other.item))
+impl Candidate {
+    /// -0 counts as 0, and a NaN as minus infinity.
+    #[inline(always)]
+    fn new(score: f32, item: u32) -> Self {
+        let score = if score.is_nan() { f32::NEG_INFINITY } else { score + 0.0 };
+        let bits = score.to_bits();
+        let ascending = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
+        Self((ascending as u64) << 32 | !item as u64)
+    }
+
+    fn item(self) -> u32 {
+        !(self.0 as u32)
+    }
+
+    fn score(self) -> f32 {
+        let ascending = (self.0 >> 32) as u32;
+        f32::from_bits(if ascending >> 31 == 1 { ascending & !(1 << 31) } else { !ascending })
     }
 }
-
-impl PartialOrd for Candidate {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Candidate {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Candidate {}
 
 struct Output(*mut u32, *mut f32);
 unsafe impl Sync for Output {}
@@ -71,46 +66,52 @@ pub fn top_k(scores: Matrix, wanted: usize, without: Option<&Sparse>) -> TopK {
     let output = Output(result.items.as_mut_ptr(), result.scores.as_mut_ptr());
     for_each_task(rows.div_ceil(ROWS_PER_TASK), |task| {
         let mut excluded = vec![false; scores.columns];
-        let mut heap = BinaryHeap::with_capacity(k);
+        let mut best = Vec::with_capacity((2 * k).min(scores.columns));
         let first = task * ROWS_PER_TASK;
         for row in first..rows.min(first + ROWS_PER_TASK) {
             let known = without.map_or(&[][..], |without| &without.indices[without.entries(row)]);
             known.iter().for_each(|&item| excluded[item as usize] = true);
-            select(&mut heap, scores.row(row), &excluded, k);
+            select(&mut best, scores.row(row), &excluded, k);
             known.iter().for_each(|&item| excluded[item as usize] = false);
-            let (items, best) = output.row(row, k);
-            for rank in (0..heap.len()).rev() {
-                let candidate = heap.pop().expect("as many as its length");
-                items[rank] = candidate.item;
-                best[rank] = candidate.score;
+            let (items, scores) = output.row(row, k);
+            for ((item, score), candidate) in items.iter_mut().zip(scores).zip(best.drain(..)) {
+                *item = candidate.item();
+                *score = candidate.score();
             }
         }
     });
     result
 }
 
-/// Leaves the k best of a row in the heap, which is empty.
-fn select(heap: &mut BinaryHeap<Candidate>, row: &[f32], excluded: &[bool], k: usize) {
+/// Leaves the k best of a row in `best`, which is empty, in their order.
+fn select(best: &mut Vec<Candidate>, row: &[f32], excluded: &[bool], k: usize) {
+    let mut bound = None;
     for (block, scores) in row.chunks(BLOCK).enumerate() {
-        let worst = if heap.len() < k { f32::NEG_INFINITY } else { heap.peek().map_or(f32::INFINITY, |c| c.score) };
-        if heap.len() == k && !any_above(scores, worst) {
+        if bound.is_some_and(|bound| !any_above(scores, bound)) {
             continue;
         }
         for (i, &score) in scores.iter().enumerate() {
             let item = block * BLOCK + i;
-            if excluded[item] {
-                continue;
-            }
-            let candidate = Candidate { score: if score.is_nan() { f32::NEG_INFINITY } else { score }, item: item as u32 };
-            if heap.len() < k {
-                heap.push(candidate);
-            } else if let Some(mut worst) = heap.peek_mut()
-                && candidate < *worst
-            {
-                *worst = candidate;
+            // Not (score > bound) instead would let a NaN in.
+            if bound.is_none_or(|bound| score > bound) && !excluded[item] {
+                best.push(Candidate::new(score, item as u32));
+                if best.len() == 2 * k {
+                    bound = Some(keep(best, k).score());
+                }
             }
         }
     }
+    if best.len() > k {
+        keep(best, k);
+    }
+    best.sort_unstable_by(|a, b| b.cmp(a));
+}
+
+/// Keeps the k best of more than k; the worst of them.
+fn keep(best: &mut Vec<Candidate>, k: usize) -> Candidate {
+    let (_, &mut worst, _) = best.select_nth_unstable_by(k - 1, |a, b| b.cmp(a));
+    best.truncate(k);
+    worst
 }
 
 fn any_above(scores: &[f32], bound: f32) -> bool {

@@ -26,7 +26,7 @@ import type { EntryWeight, Solvers } from "../solvers/solvers.js";
 import type { Precision, SparseTensor, Storage, Tensor } from "../tensor.js";
 
 /** The number of native/src/lib.rs's `CONTRACT` that this file speaks. */
-const CONTRACT = 7;
+const CONTRACT = 8;
 const MOST_THREADS = 1024;
 /** What stands for a block or batch that was released. */
 const RELEASED = -1;
@@ -46,7 +46,8 @@ interface Kernels {
     offsets: Uint32Array,
     indices: Uint32Array,
     values: Float32Array | undefined,
-  ): { number: number; touched: Uint32Array };
+  ): number;
+  touched(batch: number): Uint32Array;
   releaseSparse(batch: number): void;
   read(tensor: View): Promise<Float32Array>;
   topK(scores: View, k: number, without: number | undefined): Promise<TopK>;
@@ -61,7 +62,7 @@ interface Kernels {
   sum(out: View, a: View, factor: number): void;
   sumOfSquares(out: View, a: View, factor: number): void;
   tanh(out: View, a: View): void;
-  tanhGradient(out: View, y: View, g: View): void;
+  tanhGradient(out: View, y: View, g: View, accumulate: boolean): void;
   relu(out: View, a: View): void;
   reluGradient(out: View, y: View, g: View): void;
   sigmoid(out: View, a: View): void;
@@ -88,9 +89,9 @@ interface Kernels {
   gaussianSampleGradient(
     meanGradient: View,
     logVarianceGradient: View,
-    logVariance: View,
+    mean: View,
+    sample: View,
     g: View,
-    key: RandomKey,
   ): void;
   gaussianKl(out: View, mean: View, logVariance: View): void;
   gaussianKlGradient(
@@ -217,16 +218,29 @@ class Batch implements SparseTensor {
   readonly rows: number;
   readonly columns: number;
   readonly entries: number;
-  readonly touched: Uint32Array;
   readonly owner: NativeEngine;
   number: number;
-  constructor(owner: NativeEngine, matrix: CsrMatrix, touched: Uint32Array, number: number) {
+  readonly #touchedOf: (batch: Batch) => Uint32Array;
+  #touched: Uint32Array | undefined;
+
+  constructor(
+    owner: NativeEngine,
+    matrix: CsrMatrix,
+    number: number,
+    touchedOf: (batch: Batch) => Uint32Array,
+  ) {
     this.owner = owner;
     this.rows = matrix.rows;
     this.columns = matrix.columns;
     this.entries = matrix.indices.length;
-    this.touched = touched;
     this.number = number;
+    this.#touchedOf = touchedOf;
+  }
+
+  /** Asked for by gradients only: a batch that is scored or masked does without. */
+  get touched(): Uint32Array {
+    this.#touched ??= this.#touchedOf(this);
+    return this.#touched;
   }
 }
 
@@ -287,8 +301,10 @@ export class NativeEngine implements Engine {
     if (this.#closed) throw closedError();
     shapes.sparse(matrix);
     const { rows, columns, offsets, indices, values } = matrix;
-    const { number, touched } = this.#kernels.sparse(rows, columns, offsets, indices, values);
-    return new Batch(this, matrix, touched, number);
+    const number = this.#kernels.sparse(rows, columns, offsets, indices, values);
+    return new Batch(this, matrix, number, (batch) =>
+      this.#kernels.touched(this.#openSparse("touched", batch)),
+    );
   }
 
   releaseSparse(tensor: SparseTensor): void {
@@ -378,10 +394,15 @@ export class NativeEngine implements Engine {
     this.#kernels.tanh(this.#open("tanh", out), this.#open("tanh", a));
   }
 
-  tanhGradient(out: Tensor, y: Tensor, g: Tensor): void {
+  tanhGradient(out: Tensor, y: Tensor, g: Tensor, accumulate: boolean): void {
     shapes.same("tanhGradient", { out, y, g });
     const kernel = "tanhGradient";
-    this.#kernels.tanhGradient(this.#open(kernel, out), this.#open(kernel, y), this.#open(kernel, g));
+    this.#kernels.tanhGradient(
+      this.#open(kernel, out),
+      this.#open(kernel, y),
+      this.#open(kernel, g),
+      accumulate,
+    );
   }
 
   relu(out: Tensor, a: Tensor): void {
@@ -572,18 +593,18 @@ export class NativeEngine implements Engine {
   gaussianSampleGradient(
     meanGradient: Tensor,
     logVarianceGradient: Tensor,
-    logVariance: Tensor,
+    mean: Tensor,
+    sample: Tensor,
     g: Tensor,
-    key: RandomKey,
   ): void {
-    shapes.gaussianSampleGradient(meanGradient, logVarianceGradient, logVariance, g, key);
+    shapes.gaussianSampleGradient(meanGradient, logVarianceGradient, mean, sample, g);
     const kernel = "gaussianSampleGradient";
     this.#kernels.gaussianSampleGradient(
       this.#open(kernel, meanGradient),
       this.#open(kernel, logVarianceGradient),
-      this.#open(kernel, logVariance),
+      this.#open(kernel, mean),
+      this.#open(kernel, sample),
       this.#open(kernel, g),
-      key,
     );
   }
 

@@ -223,12 +223,13 @@ export class ReferenceEngine implements Engine {
     elementwise.tanh(this.#open("tanh", out), this.#open("tanh", a));
   }
 
-  tanhGradient(out: Tensor, y: Tensor, g: Tensor): void {
+  tanhGradient(out: Tensor, y: Tensor, g: Tensor, accumulate: boolean): void {
     shapes.same("tanhGradient", { out, y, g });
     elementwise.tanhGradient(
       this.#open("tanhGradient", out),
       this.#open("tanhGradient", y),
       this.#open("tanhGradient", g),
+      accumulate,
     );
   }
 
@@ -419,17 +420,17 @@ export class ReferenceEngine implements Engine {
   gaussianSampleGradient(
     meanGradient: Tensor,
     logVarianceGradient: Tensor,
-    logVariance: Tensor,
+    mean: Tensor,
+    sample: Tensor,
     g: Tensor,
-    key: RandomKey,
   ): void {
-    shapes.gaussianSampleGradient(meanGradient, logVarianceGradient, logVariance, g, key);
+    shapes.gaussianSampleGradient(meanGradient, logVarianceGradient, mean, sample, g);
     gaussian.gaussianSampleGradient(
       this.#open("gaussianSampleGradient", meanGradient),
       this.#open("gaussianSampleGradient", logVarianceGradient),
-      this.#open("gaussianSampleGradient", logVariance),
+      this.#open("gaussianSampleGradient", mean),
+      this.#open("gaussianSampleGradient", sample),
       this.#open("gaussianSampleGradient", g),
-      key,
     );
   }
 

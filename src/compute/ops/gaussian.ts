@@ -15,7 +15,7 @@ export function gaussianSample(
   const out = tape.empty(mean.value.rows, mean.value.columns);
   engine.gaussianSample(out, mean.value, logVariance.value, key);
   return tape.record(out, [mean, logVariance], (g) => {
-    engine.gaussianSampleGradient(mean.gradient(), logVariance.gradient(), logVariance.value, g, key);
+    engine.gaussianSampleGradient(mean.gradient(), logVariance.gradient(), mean.value, out, g);
   });
 }
 

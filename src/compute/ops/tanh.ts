@@ -6,5 +6,7 @@ export function tanh(tape: Tape, x: Differentiable): Variable {
   const { engine } = tape;
   const out = tape.empty(x.value.rows, x.value.columns);
   engine.tanh(out, x.value);
-  return tape.record(out, [x], (g) => engine.tanhGradient(x.gradient(), out, g));
+  return tape.record(out, [x], (g) =>
+    x.addGradient((to, accumulate) => engine.tanhGradient(to, out, g, accumulate)),
+  );
 }

@@ -104,7 +104,7 @@ async function everything(engine: Engine): Promise<Float32Array[]> {
       viewColumns(wideGradient, 0, half),
       viewColumns(wideGradient, half, 2 * half),
     ] as const;
-    engine.gaussianSampleGradient(...gradients, logVariance, sample, key);
+    engine.gaussianSampleGradient(...gradients, mean, sample, sample);
     engine.gaussianKlGradient(...gradients, mean, logVariance, kl);
     const mixture = { standard: 0.15, former: 0.75, broad: 0.1, broadLogVariance: 10 };
     const [former, formerSpread] = [tensor(rows, half), tensor(rows, half)];
@@ -142,7 +142,7 @@ async function everything(engine: Engine): Promise<Float32Array[]> {
     const touched = engine.empty(batch.touched.length, hidden);
     engine.sparseRowSumGradient(touched, batch, rowSum, options);
     engine.tanh(rowSum, rowSum);
-    engine.tanhGradient(rowSum, rowSum, h);
+    engine.tanhGradient(rowSum, rowSum, h, true);
     const dropped = engine.empty(rows, hidden);
     engine.dropout(dropped, rowSum, { rate: 0.3, key });
     engine.addScaled(dropped, h, 0.01);

@@ -89,7 +89,7 @@ export function tanh(out: Matrix, a: Matrix): void {
   }
 }
 
-export function tanhGradient(out: Matrix, y: Matrix, g: Matrix): void {
+export function tanhGradient(out: Matrix, y: Matrix, g: Matrix, accumulate: boolean): void {
   const { data, columns } = out;
   for (let r = 0; r < out.rows; r++) {
     const o = out.offset + r * out.rowStride;
@@ -97,7 +97,7 @@ export function tanhGradient(out: Matrix, y: Matrix, g: Matrix): void {
     const j = g.offset + r * g.rowStride;
     for (let c = 0; c < columns; c++) {
       const value = y.data[i + c];
-      data[o + c] += g.data[j + c] * (1 - value * value);
+      data[o + c] = (accumulate ? data[o + c] : 0) + g.data[j + c] * (1 - value * value);
     }
   }
 }

@@ -24,22 +24,21 @@ export function gaussianSample(out: Matrix, mean: Matrix, logVariance: Matrix, k
 export function gaussianSampleGradient(
   meanGradient: Matrix,
   logVarianceGradient: Matrix,
-  logVariance: Matrix,
+  mean: Matrix,
+  sample: Matrix,
   g: Matrix,
-  key: RandomKey,
 ): void {
   const { rows, columns } = g;
-  const normals = noise(rows, columns, key);
-  for (let r = 0, k = 0; r < rows; r++) {
+  for (let r = 0; r < rows; r++) {
     const m = meanGradient.offset + r * meanGradient.rowStride;
     const l = logVarianceGradient.offset + r * logVarianceGradient.rowStride;
-    const j = logVariance.offset + r * logVariance.rowStride;
+    const j = mean.offset + r * mean.rowStride;
+    const k = sample.offset + r * sample.rowStride;
     const i = g.offset + r * g.rowStride;
-    for (let c = 0; c < columns; c++, k++) {
+    for (let c = 0; c < columns; c++) {
       const upstream = g.data[i + c];
       meanGradient.data[m + c] += upstream;
-      logVarianceGradient.data[l + c] +=
-        0.5 * upstream * normals[k] * Math.exp(0.5 * logVariance.data[j + c]);
+      logVarianceGradient.data[l + c] += 0.5 * upstream * (sample.data[k + c] - mean.data[j + c]);
     }
   }
 }
