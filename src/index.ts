@@ -41,6 +41,7 @@ export {
 } from "./data/sources/prepare-source.js";
 export { sourceNames } from "./data/sources/registry.js";
 export * from "./data/vocabulary.js";
+export { coldItems, type ItemSelection } from "./evaluation/cold-items.js";
 export * from "./evaluation/evaluate.js";
 export { defaultMetrics, metricNames } from "./evaluation/metrics.js";
 export { type RunConfig, type RunFolder, readRunFolder } from "./experiments/run-folder.js";

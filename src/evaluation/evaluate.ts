@@ -7,6 +7,7 @@ import type { ProgressListener } from "../core/progress.js";
 import type { Dataset, HeldOutSplit } from "../data/dataset.js";
 import type { Recommender } from "../recommender/recommender.js";
 import { rowIndices, takeRows } from "../sparse/csr.js";
+import { type ItemSelection, topKOf } from "./cold-items.js";
 import { defaultMetrics, type Metric, parseMetric } from "./metrics.js";
 
 /** The mean over users; coverage is no mean and has no standard error. */
@@ -37,12 +38,16 @@ export interface EvaluateOptions {
   truth?: "held-out" | "complete";
   /** Whether fold-in items leave the ranking. Default true; false with complete rows is the notebook's reading. */
   maskKnown?: boolean;
+  /** Judge these items only; `coldItems` gives those that nobody trained on. Default: all. */
+  only?: ItemSelection;
   signal?: AbortSignal;
   progress?: ProgressListener;
 }
 
 /** Users whose lists are made at one time. */
 const USERS_PER_BATCH = 2000;
+/** Scores of selected items that exist at one time. */
+const SCORES_PER_BATCH = 1 << 24;
 
 /**
  * Judges a recommender on the test users of a dataset (or on the validation users: `on`). Throws UserError for an
@@ -64,8 +69,10 @@ export async function evaluate(
   if (evaluation.users === 0)
     throw new UserError({
       place: dataset.name,
-      problem: `none of its ${evaluation.skipped} ${on} users has a held-out item, so there is nothing to judge`,
-      remedy: "Prepare the dataset with more held-out users",
+      problem: `none of its ${evaluation.skipped} ${on} users has a held-out item${options.only ? ` among the ${options.only.items.length} that are judged` : ""}, so there is nothing to judge`,
+      remedy: options.only
+        ? "Prepare the dataset with --catalogue catalogue or all, which keeps items that nobody trains on"
+        : "Prepare the dataset with more held-out users",
     });
   return evaluation;
 }
@@ -78,6 +85,7 @@ export async function evaluateSplit(
     metrics: names = defaultMetrics,
     truth = "held-out",
     maskKnown = true,
+    only,
     signal,
     progress,
   }: EvaluateOptions = {},
@@ -86,11 +94,17 @@ export async function evaluateSplit(
   const depth = Math.max(1, ...metrics.map((metric) => metric.k));
   const { foldIn, heldOut } = split;
   const catalogue = recommender.items.size;
-  /** The two are disjoint. */
-  const truthOf = (row: number) =>
-    truth === "held-out"
-      ? rowIndices(heldOut, row)
-      : Uint32Array.of(...rowIndices(foldIn, row), ...rowIndices(heldOut, row));
+  const isJudged = only && new Uint8Array(catalogue);
+  for (const item of only?.items ?? []) if (isJudged) isJudged[item] = 1;
+  const ranked = only?.among === "themselves" ? only.items : undefined;
+  const truthOf = (row: number) => {
+    // The two are disjoint.
+    const whole =
+      truth === "held-out"
+        ? rowIndices(heldOut, row)
+        : Uint32Array.of(...rowIndices(foldIn, row), ...rowIndices(heldOut, row));
+    return isJudged ? whole.filter((item) => isJudged[item] === 1) : whole;
+  };
   const rows = Uint32Array.from({ length: heldOut.rows }, (_, row) => row).filter(
     (row) => truthOf(row).length > 0,
   );
@@ -99,15 +113,20 @@ export async function evaluateSplit(
   /** Per item, the best rank (from 0) at which any user saw it. */
   const bestRank = new Uint32Array(catalogue).fill(NO_ITEM);
   const isHeldOut = new Uint8Array(catalogue);
-  const hits = new Uint8Array(Math.min(depth, catalogue));
+  const hits = new Uint8Array(Math.min(depth, ranked?.length ?? catalogue));
+  const usersAtOnce = ranked
+    ? Math.max(1, Math.min(USERS_PER_BATCH, Math.floor(SCORES_PER_BATCH / ranked.length)))
+    : USERS_PER_BATCH;
 
   const task = "evaluate";
   progress?.({ type: "start", task, total: rows.length, unit: "users" });
-  for (let first = 0; first < rows.length; first += USERS_PER_BATCH) {
+  for (let first = 0; first < rows.length; first += usersAtOnce) {
     throwIfAborted(signal);
-    const batch = rows.subarray(first, first + USERS_PER_BATCH);
+    const batch = rows.subarray(first, first + usersAtOnce);
     const histories = takeRows(foldIn, batch);
-    const best = await recommender.score(histories).topK(depth, maskKnown ? histories : undefined);
+    const scores = recommender.score(histories);
+    const known = maskKnown ? histories : undefined;
+    const best = await (ranked ? topKOf(scores, ranked, depth, known) : scores.topK(depth, known));
     for (let b = 0; b < batch.length; b++) {
       const relevant = truthOf(batch[b]);
       for (const item of relevant) isHeldOut[item] = 1;
@@ -124,7 +143,9 @@ export async function evaluateSplit(
   progress?.({ type: "end", task });
 
   const summary = ({ name, k, ofUser }: Metric): MetricValue =>
-    ofUser ? meanOf(perUser[name]) : { mean: bestRank.filter((rank) => rank < k).length / catalogue };
+    ofUser
+      ? meanOf(perUser[name])
+      : { mean: bestRank.filter((rank) => rank < k).length / (ranked?.length ?? catalogue) };
   return {
     algorithm: recommender.algorithm,
     users: rows.length,

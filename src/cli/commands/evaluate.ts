@@ -11,6 +11,8 @@ interface Flags extends EngineFlags {
   on: "test" | "validation";
   dataset?: string;
   metrics?: string[];
+  coldItems?: true | "alone" | "among-all";
+  evaluator: "foldin" | "cvae-paper";
   json?: boolean;
 }
 
@@ -30,6 +32,20 @@ export function register(program: Command, context: CliContext): void {
       .option(
         "--metrics <names...>",
         "such as ndcg@100 recall@20 recall-plain@20 precision@10 map@10 mrr@10 hit-rate@10 coverage@100",
+      )
+      .addOption(
+        new Option(
+          "--cold-items [lists]",
+          "judge only items that nobody trained on, in lists of their own (alone) or beside all others (among-all)",
+        ).choices(["alone", "among-all"]),
+      )
+      .addOption(
+        new Option(
+          "--evaluator <name>",
+          "cvae-paper: as in the CVAE paper's figures, nothing masked and training items counted as hits",
+        )
+          .choices(["foldin", "cvae-paper"])
+          .default("foldin"),
       ),
   )
     .option("--json", "print one JSON object")
@@ -37,13 +53,19 @@ export function register(program: Command, context: CliContext): void {
 }
 
 async function evaluateRun(run: string, flags: Flags, context: CliContext): Promise<void> {
-  const [{ loadRecommender }, { evaluate }, { loadDataset }, { readRunFolder, requireComplete }] =
-    await Promise.all([
-      import("../../serving/load.js"),
-      import("../../evaluation/evaluate.js"),
-      import("../../data/dataset.js"),
-      import("../../experiments/run-folder.js"),
-    ]);
+  const [
+    { loadRecommender },
+    { evaluate },
+    { coldItems },
+    { loadDataset },
+    { readRunFolder, requireComplete },
+  ] = await Promise.all([
+    import("../../serving/load.js"),
+    import("../../evaluation/evaluate.js"),
+    import("../../evaluation/cold-items.js"),
+    import("../../data/dataset.js"),
+    import("../../experiments/run-folder.js"),
+  ]);
   const { config } = requireComplete(await readRunFolder(run));
   const folder = flags.dataset ?? config.dataset.path;
   if (folder === null || (flags.dataset === undefined && !existsSync(folder)))
@@ -56,22 +78,48 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
       remedy: "Say where one is with --dataset <folder>",
     });
   const dataset = await loadDataset(folder, { signal: context.signal });
+  const paper = flags.evaluator === "cvae-paper";
+  const cold = flags.coldItems === undefined ? undefined : coldItems(dataset.train);
+  if (cold?.length === 0)
+    throw new UserError({
+      place: "--cold-items",
+      problem: `there are none: somebody trains on each of the ${count(dataset.items.size)} items of ${dataset.name}`,
+      remedy:
+        "Prepare the dataset with --catalogue catalogue or all, which keeps items that nobody trains on",
+    });
   const recommender = await loadRecommender(run, { engine: flags.engine, threads: flags.threads });
   try {
     const { algorithm, users, skipped, metrics } = await evaluate(recommender, dataset, {
       on: flags.on,
       // "--metrics ndcg@100,recall@20" as well as one by one.
-      metrics: flags.metrics?.flatMap((names) => names.split(",")).filter((name) => name !== ""),
+      metrics:
+        flags.metrics?.flatMap((names) => names.split(",")).filter((name) => name !== "") ??
+        (paper ? [50, 100, 150, 200, 250, 300].map((m) => `recall-plain@${m}`) : undefined),
+      ...(paper && { truth: "complete", maskKnown: false }),
+      ...(cold && { only: { items: cold, among: flags.coldItems === "among-all" ? "all" : "themselves" } }),
       signal: context.signal,
       progress: context.progress,
     });
     if (flags.json) {
-      context.json({ algorithm, dataset: dataset.name, split: flags.on, users, metrics });
+      const coldItems = cold && {
+        items: cold.length,
+        lists: flags.coldItems === "among-all" ? "among-all" : "alone",
+      };
+      const evaluator = paper ? { evaluator: flags.evaluator } : {};
+      context.json({
+        ...{ algorithm, dataset: dataset.name, split: flags.on, ...evaluator, ...(cold && { coldItems }) },
+        ...{ users, metrics },
+      });
       return;
     }
     context.out(
       `${context.style.bold(algorithm)} on ${dataset.name}, ${count(users)} ${flags.on} users${skipped > 0 ? ` (${count(skipped)} without held-out items left out)` : ""}`,
     );
+    if (paper) context.out("the CVAE paper's evaluator: nothing is masked, and training items count as hits");
+    if (cold)
+      context.out(
+        `judged on the ${count(cold.length)} items that nobody trained on, ${flags.coldItems === "among-all" ? "in lists of all items" : "in lists of their own"}`,
+      );
     context.out(
       table(
         [
