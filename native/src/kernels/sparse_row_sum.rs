@@ -6,12 +6,15 @@ use crate::matrix::{Matrix, for_each_task};
 use crate::philox::{Dropout, for_words};
 use crate::simd::vectorised;
 use crate::sparse::Sparse;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 /// Columns of a stripe: six vectors of AVX-512.
 const STRIPE: usize = 96;
 /// Rows that one task sums up.
 const ROWS_PER_TASK: usize = 16;
+/// Rows whose entries one task looks at.
+const ROWS_PER_COUNT: usize = 64;
 /// So few products are done sooner than a second thread wakes.
 const ALONE: usize = 1 << 15;
 
@@ -34,11 +37,19 @@ impl Kept {
     pub const BYTES: usize = 16;
 }
 
-/// Runs of (index, factor).
+/// Runs of (index, factor), each from where its row starts.
 struct Entries {
-    offsets: Vec<u32>,
+    runs: Vec<(u32, u32)>,
     indices: Vec<u32>,
     factors: Vec<f32>,
+}
+
+impl Entries {
+    fn run(&self, row: usize) -> (&[u32], &[f32]) {
+        let (from, to) = self.runs[row];
+        let run = from as usize..to as usize;
+        (&self.indices[run.clone()], &self.factors[run])
+    }
 }
 
 /// The entries as `options` have them, from the batch's memory where they were the last asked for.
@@ -54,10 +65,10 @@ fn kept(input: &Sparse, options: Options) -> Arc<Kept> {
     }
 }
 
-/// What each entry counts for; 0 where it is dropped.
-fn factors(input: &Sparse, options: Options) -> Vec<f32> {
-    let mut factors = vec![0.0f32; input.indices.len()];
-    for row in 0..input.rows {
+/// What the entries of some rows count for; 0 where they are dropped.
+fn factors(input: &Sparse, options: Options, rows: Range<usize>, factors: &mut [f32]) {
+    let first = input.offsets[rows.start] as usize;
+    for row in rows {
         let entries = input.entries(row);
         let scale = if options.unit_rows {
             let squares: f64 = match &input.values {
@@ -69,7 +80,7 @@ fn factors(input: &Sparse, options: Options) -> Vec<f32> {
             1.0
         };
         for entry in entries {
-            factors[entry] = (input.value(entry) as f64 * scale) as f32;
+            factors[entry - first] = (input.value(entry) as f64 * scale) as f32;
         }
     }
     if let Some(dropout) = options.dropout {
@@ -79,7 +90,7 @@ fn factors(input: &Sparse, options: Options) -> Vec<f32> {
             || {
                 for_words(
                     dropout.key,
-                    0,
+                    first,
                     factors.len(),
                     #[inline(always)]
                     |from, words| {
@@ -91,30 +102,50 @@ fn factors(input: &Sparse, options: Options) -> Vec<f32> {
             },
         )
     }
-    factors
 }
 
 fn by_row(input: &Sparse, options: Options) -> Entries {
-    let factors = factors(input, options);
-    let mut kept = Entries {
-        offsets: Vec::with_capacity(input.rows + 1),
-        indices: vec![0; factors.len()],
-        factors: vec![0.0; factors.len()],
-    };
-    kept.offsets.push(0);
-    let mut count = 0;
-    for row in 0..input.rows {
-        for entry in input.entries(row) {
-            // Written whether it counts or not: half of them do not, and a branch would be guessed wrong as often.
-            kept.indices[count] = input.indices[entry];
-            kept.factors[count] = factors[entry];
-            count += (factors[entry] != 0.0) as usize;
+    let entries = input.indices.len();
+    let mut kept =
+        Entries { runs: vec![(0, 0); input.rows], indices: vec![0; entries], factors: vec![0.0; entries] };
+    let to = Parts(kept.runs.as_mut_ptr(), kept.indices.as_mut_ptr(), kept.factors.as_mut_ptr());
+    for_each_task(input.rows.div_ceil(ROWS_PER_COUNT), |task| {
+        let rows = task * ROWS_PER_COUNT..input.rows.min((task + 1) * ROWS_PER_COUNT);
+        let first = input.offsets[rows.start] as usize;
+        let (runs, indices, factors) = to.of(rows.clone(), first..input.offsets[rows.end] as usize);
+        self::factors(input, options, rows.clone(), factors);
+        for (row, run) in rows.zip(runs) {
+            let from = input.offsets[row];
+            let mut count = from as usize - first;
+            for entry in input.entries(row) {
+                // Written whether it counts or not: half of them do not, and a branch would be guessed wrong as often.
+                let factor = factors[entry - first];
+                indices[count] = input.indices[entry];
+                factors[count] = factor;
+                count += (factor != 0.0) as usize;
+            }
+            *run = (from, (first + count) as u32);
         }
-        kept.offsets.push(count as u32);
-    }
-    kept.indices.truncate(count);
-    kept.factors.truncate(count);
+    });
     kept
+}
+
+/// Where the tasks of `by_row` write: each its own rows and entries.
+struct Parts(*mut (u32, u32), *mut u32, *mut f32);
+unsafe impl Sync for Parts {}
+
+impl Parts {
+    /// No two tasks ask for the same.
+    #[allow(clippy::mut_from_ref)]
+    fn of(&self, rows: Range<usize>, entries: Range<usize>) -> (&mut [(u32, u32)], &mut [u32], &mut [f32]) {
+        unsafe {
+            (
+                std::slice::from_raw_parts_mut(self.0.add(rows.start), rows.len()),
+                std::slice::from_raw_parts_mut(self.1.add(entries.start), entries.len()),
+                std::slice::from_raw_parts_mut(self.2.add(entries.start), entries.len()),
+            )
+        }
+    }
 }
 
 /// The same by touched column, within a column by ascending row.
@@ -124,30 +155,33 @@ fn by_touched_column(input: &Sparse, rows: &Entries) -> Entries {
     for (slot, &column) in touched.iter().enumerate() {
         slot_of[column as usize] = slot as u32;
     }
-    let mut offsets = vec![0u32; touched.len() + 1];
-    for &index in &rows.indices {
-        offsets[slot_of[index as usize] as usize + 1] += 1;
+    let mut ends = vec![0u32; touched.len() + 1];
+    for row in 0..input.rows {
+        for &index in rows.run(row).0 {
+            ends[slot_of[index as usize] as usize + 1] += 1;
+        }
     }
-    for slot in 1..offsets.len() {
-        offsets[slot] += offsets[slot - 1];
+    for slot in 1..ends.len() {
+        ends[slot] += ends[slot - 1];
     }
-    let mut cursor = offsets.clone();
-    let mut indices = vec![0u32; rows.indices.len()];
-    let mut factors = vec![0.0f32; rows.indices.len()];
-    for (row, run) in rows.offsets.windows(2).enumerate() {
-        for entry in run[0] as usize..run[1] as usize {
-            let next = &mut cursor[slot_of[rows.indices[entry] as usize] as usize];
+    let entries = ends[touched.len()] as usize;
+    let mut runs: Vec<_> = ends[..touched.len()].iter().map(|&start| (start, start)).collect();
+    let (mut indices, mut factors) = (vec![0u32; entries], vec![0.0f32; entries]);
+    for row in 0..input.rows {
+        let (columns, counts) = rows.run(row);
+        for (&column, &factor) in columns.iter().zip(counts) {
+            let (_, next) = &mut runs[slot_of[column as usize] as usize];
             indices[*next as usize] = row as u32;
-            factors[*next as usize] = rows.factors[entry];
+            factors[*next as usize] = factor;
             *next += 1;
         }
     }
-    Entries { offsets, indices, factors }
+    Entries { runs, indices, factors }
 }
 
 /// out[r] = sum over run r of factor * a[index]
 fn sum_runs(out: Matrix, runs: &Entries, a: Matrix) {
-    let rows = runs.offsets.len() - 1;
+    let rows = runs.runs.len();
     let groups = rows.div_ceil(ROWS_PER_TASK);
     let stripes = out.columns.div_ceil(STRIPE);
     // Tasks go through the groups of one stripe before the next: what they read of `a` stays in the cache.
@@ -156,8 +190,7 @@ fn sum_runs(out: Matrix, runs: &Entries, a: Matrix) {
         let width = STRIPE.min(out.columns - first);
         let from = task % groups * ROWS_PER_TASK;
         for row in from..rows.min(from + ROWS_PER_TASK) {
-            let run = runs.offsets[row] as usize..runs.offsets[row + 1] as usize;
-            let (indices, factors) = (&runs.indices[run.clone()], &runs.factors[run]);
+            let (indices, factors) = runs.run(row);
             let out = out.get_mut(row, first, width);
             vectorised(
                 #[inline(always)]
@@ -192,11 +225,21 @@ fn sum_runs(out: Matrix, runs: &Entries, a: Matrix) {
 
 /// out[r] = sum over the entries of row r of factor * weights[column]
 pub fn sparse_row_sum(out: Matrix, input: &Sparse, weights: Matrix, options: Options) {
-    sum_runs(out, &kept(input, options).by_row, weights);
+    let kept = kept(input, options);
+    if options.dropout.is_some() {
+        // A gradient will follow: what it needs is made by whichever thread has nothing else to do.
+        rayon::join(|| sum_runs(out, &kept.by_row, weights), || by_touched(input, &kept));
+    } else {
+        sum_runs(out, &kept.by_row, weights);
+    }
 }
 
 /// out[t] = sum over the entries of touched column t of factor * g[row], in ascending order of the rows
 pub fn sparse_row_sum_gradient(out: Matrix, input: &Sparse, g: Matrix, options: Options) {
     let kept = kept(input, options);
-    sum_runs(out, kept.by_touched_column.get_or_init(|| by_touched_column(input, &kept.by_row)), g);
+    sum_runs(out, by_touched(input, &kept), g);
+}
+
+fn by_touched<'a>(input: &Sparse, kept: &'a Kept) -> &'a Entries {
+    kept.by_touched_column.get_or_init(|| by_touched_column(input, &kept.by_row))
 }
