@@ -8,6 +8,7 @@ mod memory;
 mod philox;
 mod queue;
 mod simd;
+mod solvers;
 mod sparse;
 
 use kernels::{
@@ -25,7 +26,7 @@ use std::sync::Arc;
 
 /// Raised with every change of what JavaScript calls: native.ts refuses an addon of another number.
 #[napi]
-pub const CONTRACT: u32 = 8;
+pub const CONTRACT: u32 = 9;
 
 #[napi]
 pub fn instruction_set() -> &'static str {

@@ -13,8 +13,32 @@ pub struct Sparse {
     /// [entries]; none = all ones
     pub values: Option<Vec<f32>>,
     touched: OnceLock<Vec<u32>>,
+    by_column: OnceLock<Columns>,
     /// What the first layer made of the batch last.
     pub kept: Mutex<Option<Arc<Kept>>>,
+}
+
+/// The entries by column, within a column by ascending row.
+pub struct Columns {
+    /// [columns + 1]
+    pub offsets: Vec<u32>,
+    /// [entries]
+    pub rows: Vec<u32>,
+    /// [entries]; none = all ones
+    pub values: Option<Vec<f32>>,
+}
+
+impl Columns {
+    /// The positions of a column's entries.
+    #[inline(always)]
+    pub fn entries(&self, column: usize) -> std::ops::Range<usize> {
+        self.offsets[column] as usize..self.offsets[column + 1] as usize
+    }
+
+    #[inline(always)]
+    pub fn value(&self, entry: usize) -> f32 {
+        self.values.as_ref().map_or(1.0, |values| values[entry])
+    }
 }
 
 impl Sparse {
@@ -36,7 +60,30 @@ impl Sparse {
         if indices.iter().fold(0, |largest, &index| index.max(largest)) as usize >= columns && !indices.is_empty() {
             return Err("sparse: a column is out of range".into());
         }
-        Ok(Self { rows, columns, offsets, indices, values, touched: OnceLock::new(), kept: Mutex::default() })
+        let (touched, by_column) = (OnceLock::new(), OnceLock::new());
+        Ok(Self { rows, columns, offsets, indices, values, touched, by_column, kept: Mutex::default() })
+    }
+
+    pub fn by_column(&self) -> &Columns {
+        self.by_column.get_or_init(|| {
+            let mut offsets = vec![0u32; self.columns + 1];
+            self.indices.iter().for_each(|&column| offsets[column as usize + 1] += 1);
+            (0..self.columns).for_each(|column| offsets[column + 1] += offsets[column]);
+            let mut next = offsets.clone();
+            let mut rows = vec![0u32; self.indices.len()];
+            let mut values = self.values.as_ref().map(|values| vec![0.0f32; values.len()]);
+            for row in 0..self.rows {
+                for entry in self.entries(row) {
+                    let place = &mut next[self.indices[entry] as usize];
+                    rows[*place as usize] = row as u32;
+                    if let Some(values) = &mut values {
+                        values[*place as usize] = self.value(entry);
+                    }
+                    *place += 1;
+                }
+            }
+            Columns { offsets, rows, values }
+        })
     }
 
     /// The distinct columns with an entry, ascending.
@@ -64,6 +111,7 @@ impl Sparse {
         let entries = self.indices.len();
         let values = if self.values.is_some() { entries } else { 0 };
         let touched = entries.min(self.columns);
-        4 * (self.offsets.len() + entries + values + 2 * touched + 1) + Kept::BYTES * entries
+        let by_column = self.columns + 1 + entries + values;
+        4 * (self.offsets.len() + entries + values + 2 * touched + 1 + by_column) + Kept::BYTES * entries
     }
 }

@@ -13,7 +13,7 @@ import type {
   MatmulOptions,
   SparseRowSumOptions,
 } from "./engine.js";
-import type { AlsHalfSweep, NonNegativeSweeps } from "./solvers/solvers.js";
+import type { AlsHalfSweep, NonNegativeSweeps, TangentNetwork } from "./solvers/solvers.js";
 import type { SparseTensor, Tensor } from "./tensor.js";
 
 interface Shaped {
@@ -317,6 +317,32 @@ export const shapes = {
   topK(scores: Tensor, k: number, without: SparseTensor | undefined): void {
     if (!(Number.isInteger(k) && k >= 0)) fail("topK", `k = ${k} is not a non-negative integer`);
     if (without) is("topK", "without", without, scores.rows, scores.columns);
+  },
+  gram(out: Tensor, x: SparseTensor, weights: Tensor | undefined): void {
+    is("gram", "out", out, x.columns, x.columns);
+    if (weights) is("gram", "weights", weights, 1, x.rows);
+  },
+  sparseProduct(out: Tensor, a: SparseTensor, b: SparseTensor): void {
+    if (a.columns !== b.columns) fail("sparseProduct", `a has ${a.columns} columns, b has ${b.columns}`);
+    is("sparseProduct", "out", out, a.rows, b.rows);
+  },
+  sweep(a: Tensor, first: number, count: number): void {
+    is("sweep", "a", a, a.rows, a.rows);
+    if (!(Number.isInteger(first) && Number.isInteger(count) && first >= 0 && count >= 1))
+      fail("sweep", `${first} .. ${first} + ${count} are no pivots`);
+    if (first + count > a.rows)
+      fail("sweep", `pivots up to ${first + count} of a matrix with ${a.rows} rows`);
+  },
+  expandLower(a: Tensor, rows: Tensor, columns: Tensor): void {
+    is("expandLower", "a", a, a.rows, a.rows);
+    is("expandLower", "rows", rows, 1, a.rows);
+    is("expandLower", "columns", columns, 1, a.rows);
+  },
+  tangentKernel(a: Tensor, rows: Tensor, columns: Tensor, { depth }: TangentNetwork): void {
+    is("tangentKernel", "rows", rows, 1, a.rows);
+    is("tangentKernel", "columns", columns, 1, a.columns);
+    if (!(Number.isInteger(depth) && depth >= 0))
+      fail("tangentKernel", `depth ${depth} is not a number of layers`);
   },
   /** Only a tensor that the engine handed out may be released, never a view of one. */
   release(tensor: Tensor): void {

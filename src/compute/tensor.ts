@@ -51,3 +51,10 @@ export function viewRows(tensor: Tensor, from: number, to: number): Tensor {
     throw new RangeError(`viewRows: [${from}, ${to}) is outside [0, ${tensor.rows})`);
   return { ...tensor, offset: tensor.offset + from * tensor.rowStride, rows: to - from };
 }
+
+/** The diagonal of a square tensor [n, n] as a column [n, 1]: a view, no copy. Throws RangeError where it is not square. */
+export function viewDiagonal(tensor: Tensor): Tensor {
+  if (tensor.rows !== tensor.columns)
+    throw new RangeError(`viewDiagonal: [${tensor.rows}, ${tensor.columns}] is not square`);
+  return { ...tensor, columns: Math.min(1, tensor.columns), rowStride: tensor.rowStride + 1 };
+}

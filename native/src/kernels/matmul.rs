@@ -31,40 +31,53 @@ pub fn matmul(out: Matrix, a: Matrix, b: Matrix, transpose_a: bool, transpose_b:
     if m == 1 && transpose_b && !transpose_a {
         return row_times_rows(out, a, b, accumulate);
     }
-    let (out, a, b) = (&out, &a, &b);
-    let (a_row, a_inner) = if transpose_a { (1, a.stride) } else { (a.stride, 1) };
-    let (b_column, b_inner) = if transpose_b { (b.stride, 1) } else { (1, b.stride) };
     let (rows, columns) = panel(m, n, inner);
     let down = m.div_ceil(rows);
     for_each_task(down * n.div_ceil(columns), |task| {
         let r = task % down * rows;
         let c = task / down * columns;
-        // The microkernels prefer a column-major output: ours is row-major, so it is the transposed product that they
-        // compute. All strides are in elements; the panels of `out` do not overlap.
-        unsafe {
-            get_gemm_fn()(
-                columns.min(n - c),
-                rows.min(m - r),
-                inner,
-                out.at(r, c),
-                out.stride as isize,
-                1,
-                accumulate,
-                b.data.wrapping_add(c * b_column),
-                b_inner as isize,
-                b_column as isize,
-                a.data.wrapping_add(r * a_row),
-                a_row as isize,
-                a_inner as isize,
-                1.0,
-                1.0,
-                false,
-                false,
-                false,
-                Parallelism::None,
-            );
-        }
+        let out = part(out, r, c, rows.min(m - r), columns.min(n - c));
+        let a = if transpose_a { part(a, 0, r, inner, out.rows) } else { part(a, r, 0, out.rows, inner) };
+        let b = if transpose_b { part(b, c, 0, out.columns, inner) } else { part(b, 0, c, inner, out.columns) };
+        product(out, a, b, transpose_a, transpose_b, accumulate);
     });
+}
+
+/// A part of a matrix; nothing of it is touched where it is empty.
+fn part(of: Matrix, row: usize, column: usize, rows: usize, columns: usize) -> Matrix {
+    Matrix { data: of.data.wrapping_add(row * of.stride + column), rows, columns, stride: of.stride }
+}
+
+/// The same by one thread, in one piece.
+pub fn product(out: Matrix, a: Matrix, b: Matrix, transpose_a: bool, transpose_b: bool, accumulate: bool) {
+    let inner = if transpose_a { a.rows } else { a.columns };
+    let (a_row, a_inner) = if transpose_a { (1, a.stride) } else { (a.stride, 1) };
+    let (b_column, b_inner) = if transpose_b { (b.stride, 1) } else { (1, b.stride) };
+    // The microkernels prefer a column-major output: ours is row-major, so it is the transposed product that they
+    // compute. All strides are in elements.
+    unsafe {
+        get_gemm_fn()(
+            out.columns,
+            out.rows,
+            inner,
+            out.data,
+            out.stride as isize,
+            1,
+            accumulate,
+            b.data,
+            b_inner as isize,
+            b_column as isize,
+            a.data,
+            a_row as isize,
+            a_inner as isize,
+            1.0,
+            1.0,
+            false,
+            false,
+            false,
+            Parallelism::None,
+        );
+    }
 }
 
 /// Columns of `row_times_rows` that a thread takes at a time.

@@ -22,11 +22,11 @@ import type {
   TopK,
 } from "../engine.js";
 import { closedError, foreignError, releasedError, shapes } from "../shapes.js";
-import type { EntryWeight, Solvers } from "../solvers/solvers.js";
+import type { EntryWeight, Solvers, TangentNetwork } from "../solvers/solvers.js";
 import type { Precision, SparseTensor, Storage, Tensor } from "../tensor.js";
 
 /** The number of native/src/lib.rs's `CONTRACT` that this file speaks. */
-const CONTRACT = 8;
+const CONTRACT = 9;
 const MOST_THREADS = 1024;
 /** What stands for a block or batch that was released. */
 const RELEASED = -1;
@@ -194,6 +194,11 @@ interface Kernels {
       violation: View | undefined;
     },
   ): void;
+  gram(out: View, x: number, weights: View | undefined): void;
+  sparseProduct(out: View, a: number, b: number): void;
+  sweep(a: View, first: number, count: number): Promise<number>;
+  expandLower(a: View, rows: View, columns: View): void;
+  tangentKernel(a: View, rows: View, columns: View, network: TangentNetwork): void;
 }
 
 interface Addon {
@@ -896,6 +901,36 @@ export class NativeEngine implements Engine {
         products: this.#open(kernel, sweeps.products),
         violation: sweeps.violation && this.#open(kernel, sweeps.violation),
       });
+    },
+    pivots: 256,
+    gram: (out, x, weights) => {
+      shapes.gram(out, x, weights);
+      const diagonal = weights && this.#open("gram", weights);
+      this.#kernels.gram(this.#open("gram", out), this.#openSparse("gram", x), diagonal);
+    },
+    sparseProduct: (out, a, b) => {
+      shapes.sparseProduct(out, a, b);
+      const kernel = "sparseProduct";
+      this.#kernels.sparseProduct(
+        this.#open(kernel, out),
+        this.#openSparse(kernel, a),
+        this.#openSparse(kernel, b),
+      );
+    },
+    sweep: async (a, first, count) => {
+      shapes.sweep(a, first, count);
+      return await this.#kernels.sweep(this.#open("sweep", a), first, count);
+    },
+    expandLower: (a, rows, columns) => {
+      shapes.expandLower(a, rows, columns);
+      const kernel = "expandLower";
+      this.#kernels.expandLower(this.#open(kernel, a), this.#open(kernel, rows), this.#open(kernel, columns));
+    },
+    tangentKernel: (a, rows, columns, network) => {
+      shapes.tangentKernel(a, rows, columns, network);
+      const kernel = "tangentKernel";
+      const squares = [this.#open(kernel, rows), this.#open(kernel, columns)] as const;
+      this.#kernels.tangentKernel(this.#open(kernel, a), ...squares, network);
     },
   };
 

@@ -18,6 +18,7 @@ import type {
 } from "../engine.js";
 import { closedError, foreignError, releasedError, shapes, sizeClass } from "../shapes.js";
 import { alsHalfSweep } from "../solvers/als.js";
+import * as dense from "../solvers/dense.js";
 import { nonNegativeSweeps } from "../solvers/non-negative.js";
 import type { Solvers } from "../solvers/solvers.js";
 import type { FloatArray, Precision, SparseTensor, Storage, Tensor } from "../tensor.js";
@@ -693,6 +694,32 @@ export class ReferenceEngine implements Engine {
         products: this.#open(kernel, sweeps.products),
         violation: sweeps.violation && this.#open(kernel, sweeps.violation),
       });
+    },
+    pivots: 8,
+    gram: (out, x, weights) => {
+      shapes.gram(out, x, weights);
+      const diagonal = weights && this.#open("gram", weights);
+      dense.gram(this.#open("gram", out), this.#openSparse("gram", x), diagonal);
+    },
+    sparseProduct: (out, a, b) => {
+      shapes.sparseProduct(out, a, b);
+      const kernel = "sparseProduct";
+      dense.sparseProduct(this.#open(kernel, out), this.#openSparse(kernel, a), this.#openSparse(kernel, b));
+    },
+    sweep: async (a, first, count) => {
+      shapes.sweep(a, first, count);
+      return dense.sweep(this.#open("sweep", a), first, count);
+    },
+    expandLower: (a, rows, columns) => {
+      shapes.expandLower(a, rows, columns);
+      const kernel = "expandLower";
+      dense.expandLower(this.#open(kernel, a), this.#open(kernel, rows), this.#open(kernel, columns));
+    },
+    tangentKernel: (a, rows, columns, network) => {
+      shapes.tangentKernel(a, rows, columns, network);
+      const kernel = "tangentKernel";
+      const squares = [this.#open(kernel, rows), this.#open(kernel, columns)] as const;
+      dense.tangentKernel(this.#open(kernel, a), ...squares, network);
     },
   };
 

@@ -9,7 +9,7 @@ export function solversOf(engine: Engine): Solvers {
   if (engine.solvers) return engine.solvers;
   throw new UserError({
     place: "engine",
-    problem: `the ${engine.name} engine has no solvers for least squares`,
+    problem: `the ${engine.name} engine has no solvers`,
     remedy: "Use --engine native or --engine reference",
   });
 }

@@ -1,0 +1,169 @@
+import { afterAll, describe, expect, it } from "vitest";
+import type { Engine } from "../../src/compute/engine.js";
+import { loadNativeEngine } from "../../src/compute/engines/native.js";
+import { ReferenceEngine } from "../../src/compute/engines/reference.js";
+import { NotPositiveDefiniteError, sweepAll } from "../../src/compute/solvers/inverse.js";
+import type { Solvers } from "../../src/compute/solvers/solvers.js";
+import { viewDiagonal } from "../../src/compute/tensor.js";
+import { AbortedError } from "../../src/core/errors.js";
+import { RandomSequence, randomNormals } from "../../src/core/philox.js";
+import { type CsrMatrix, fromRows } from "../../src/sparse/csr.js";
+import { solverCases } from "../support/dense-solvers.js";
+import { relativeDifference, runCase } from "../support/engines.js";
+
+const search = loadNativeEngine({ threads: 2 });
+const missing = "reason" in search ? search.reason : undefined;
+if (missing) console.log(`skipped: ${missing}`);
+const opened: Engine[] = "engine" in search ? [search.engine] : [];
+afterAll(() => Promise.all(opened.map((engine) => engine.close())));
+
+type Solving = Engine & { solvers: Solvers };
+function open(threads: number): Solving {
+  const result = loadNativeEngine({ threads });
+  if ("reason" in result) throw new Error(result.reason);
+  opened.push(result.engine);
+  return result.engine as Solving;
+}
+
+// A condition number of about 10 costs the inverse in float32 some ten roundings.
+const engines: [string, () => Engine, number][] = [
+  ["reference engine in float32", () => new ReferenceEngine(), 2e-5],
+  ["reference engine in float64", () => new ReferenceEngine({ precision: "float64" }), 1e-11],
+  ...(missing ? [] : [["native engine", () => open(3), 2e-5] as [string, () => Engine, number]]),
+];
+
+describe.each(engines)("the solvers of the %s", (_, openOne, tolerance) => {
+  it.each(solverCases.map((solverCase) => [solverCase.kernel, solverCase] as const))(
+    "compute %s as the naive formula does",
+    async (_, solverCase) => {
+      await runCase(solverCase, openOne(), 60, (outcome, seed) => {
+        // Where two inputs coincide, the angle is the square root of a rounding.
+        const least = solverCase.kernel === "tangentKernel" ? 1e-8 : 0;
+        expect(relativeDifference(outcome), `${outcome.what}, seed ${seed}`).toBeLessThan(
+          Math.max(least, tolerance),
+        );
+      });
+    },
+  );
+
+  it("say at which row a matrix is not positive definite", async () => {
+    const engine = openOne() as Solving;
+    // The third row is the sum of the first two.
+    const a = engine.tensor(4, 4, [2, 0, 2, 0, 0, 1, 1, 0, 2, 1, 3, 0, 0, 0, 0, 1]);
+    await expect(sweepAll({ ...engine.solvers, pivots: 2 }, a)).rejects.toThrow(
+      expect.objectContaining({ name: "NotPositiveDefiniteError", pivot: 2 }),
+    );
+    const notANumber = engine.tensor(1, 1, [Number.NaN]);
+    await expect(sweepAll(engine.solvers, notANumber)).rejects.toThrow(NotPositiveDefiniteError);
+  });
+
+  it("can be watched, and stopped between two blocks of pivots", async () => {
+    const engine = openOne() as Solving;
+    const a = engine.zeros(100, 100);
+    engine.addScaled(viewDiagonal(a), engine.tensor(100, 1, new Array(100).fill(4)), 1);
+    const abort = new AbortController();
+    const heard: number[] = [];
+    const onPivots = (done: number) => {
+      heard.push(done);
+      if (done === 60) abort.abort();
+    };
+    const solvers = { ...engine.solvers, pivots: 30 };
+    await expect(sweepAll(solvers, a, { signal: abort.signal, onPivots })).rejects.toThrow(AbortedError);
+    expect(heard).toEqual([30, 60]);
+    const diagonal = await engine.read(viewDiagonal(a));
+    expect([...diagonal.subarray(59, 61)]).toEqual([-0.25, 4]);
+  });
+
+  it("refuse shapes that do not fit, and what is released", async () => {
+    const engine = openOne() as Solving;
+    const { solvers } = engine;
+    const x = engine.sparse(fromRows(3, [[0], [1, 2]]));
+    const [square, wide] = [engine.zeros(3, 3), engine.zeros(2, 3)];
+    expect(() => solvers.gram(wide, x)).toThrow("gram: out is [2, 3] where [3, 3] is needed");
+    expect(() => solvers.gram(square, x, square)).toThrow("weights is [3, 3] where [1, 2]");
+    expect(() => solvers.sparseProduct(square, x, engine.sparse(fromRows(2, [[0]])))).toThrow(
+      "a has 3 columns, b has 2",
+    );
+    await expect(solvers.sweep(wide, 0, 1)).rejects.toThrow("a is [2, 3]");
+    await expect(solvers.sweep(square, 2, 2)).rejects.toThrow("pivots up to 4");
+    expect(() => solvers.expandLower(square, wide, wide)).toThrow("rows is [2, 3]");
+    expect(() => solvers.tangentKernel(square, wide, wide, { scale: 1, bias: 0, depth: 1 })).toThrow("rows");
+    engine.release(square);
+    expect(() => solvers.gram(square, x)).toThrow("released");
+  });
+});
+
+/** Histories with a popular head. */
+function histories(rows: number, columns: number): CsrMatrix {
+  const random = new RandomSequence({ seed: 3, step: 0, stream: 0 });
+  const lists = Array.from({ length: rows }, () => {
+    const count = 1 + random.below(60);
+    return [...new Set(Array.from({ length: count }, () => Math.floor(columns * random.uniform() ** 3)))];
+  });
+  return fromRows(columns, lists);
+}
+
+describe.skipIf(missing)("threads", () => {
+  it("change no bit of a solver, at sizes that are cut into many tiles", async () => {
+    const all = async (engine: Solving) => {
+      const { solvers } = engine;
+      const x = histories(700, 1203);
+      const [rows, batch] = [x.rows, engine.sparse(x)];
+      const weights = new Float32Array(rows);
+      randomNormals({ seed: 7, step: 0, stream: 0 }, weights);
+      const gram = engine.empty(x.columns, x.columns);
+      solvers.gram(
+        gram,
+        batch,
+        engine.tensor(
+          1,
+          rows,
+          weights.map((w) => w * w),
+        ),
+      );
+      engine.addScaled(
+        viewDiagonal(gram),
+        engine.tensor(x.columns, 1, new Float32Array(x.columns).fill(3)),
+        1,
+      );
+      await sweepAll(solvers, gram);
+      const ones = engine.tensor(1, x.columns, new Float32Array(x.columns).fill(1));
+      solvers.expandLower(gram, ones, ones);
+      const kernel = engine.empty(rows, rows);
+      solvers.sparseProduct(kernel, batch, batch);
+      const squares = engine.tensor(1, rows, await engine.read(viewDiagonal(kernel)));
+      solvers.tangentKernel(kernel, squares, squares, { scale: 2 / x.columns, bias: 0.01, depth: 2 });
+      return (await Promise.all([engine.read(gram), engine.read(kernel)])) as Float32Array[];
+    };
+    const alone = await all(open(1));
+    for (const array of alone) expect(array.every(Number.isFinite)).toBe(true);
+    for (const threads of [2, 3, 5])
+      for (const [i, array] of (await all(open(threads))).entries())
+        expect(Buffer.from(array.buffer).equals(Buffer.from(alone[i].buffer)), `${i}, ${threads}`).toBe(true);
+  });
+
+  it("an inverse of many blocks times its matrix is the identity", async () => {
+    const engine = open(2);
+    const x = histories(900, 1100);
+    const gram = engine.empty(1100, 1100);
+    engine.solvers.gram(gram, engine.sparse(x));
+    engine.addScaled(viewDiagonal(gram), engine.tensor(1100, 1, new Float32Array(1100).fill(20)), 1);
+    const before = engine.empty(1100, 1100);
+    engine.copy(before, gram);
+    await sweepAll(engine.solvers, gram);
+    const ones = new Float32Array(1100).fill(1);
+    const negative = engine.tensor(
+      1,
+      1100,
+      ones.map((one) => -one),
+    );
+    engine.solvers.expandLower(gram, engine.tensor(1, 1100, ones), negative);
+    const product = engine.empty(1100, 1100);
+    engine.matmul(product, gram, before);
+    const data = await engine.read(product);
+    let worst = 0;
+    for (let i = 0; i < data.length; i++)
+      worst = Math.max(worst, Math.abs(data[i] - (i % 1101 === 0 ? 1 : 0)));
+    expect(worst).toBeLessThan(2e-4);
+  });
+});
