@@ -8,6 +8,7 @@ import type { Dataset, HeldOutSplit } from "../data/dataset.js";
 import type { Recommender } from "../recommender/recommender.js";
 import { rowIndices, takeRows } from "../sparse/csr.js";
 import { type ItemSelection, topKOf } from "./cold-items.js";
+import { meanOf } from "./mean.js";
 import { defaultMetrics, type Metric, parseMetric } from "./metrics.js";
 
 /** The mean over users; coverage is no mean and has no standard error. */
@@ -154,11 +155,4 @@ export async function evaluateSplit(
     rows,
     perUser,
   };
-}
-
-/** Mean and standard error (ddof 0). NaN of nothing. */
-function meanOf(values: Float64Array): MetricValue {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
-  return { mean, standardError: Math.sqrt(variance / values.length) };
 }

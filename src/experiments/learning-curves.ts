@@ -1,8 +1,8 @@
-// Learning curves as SVG for the report: one small chart per quantity, the chosen epoch marked. Vega draws them without
-// a browser; colours are CSS variables of the page around, so that light, dark and print need no second drawing.
+// Learning curves as SVG for the report: one small chart per quantity, the chosen epoch marked.
 
 import type { EpochRecord } from "../recommender/run-context.js";
-import { Html } from "./html.js";
+import { type ChartSpec, drawChart } from "./chart.js";
+import type { Html } from "./html.js";
 
 /** One quantity over the epochs. */
 export interface Curve {
@@ -20,8 +20,6 @@ export async function drawCurves(
   curves: readonly Curve[],
   chosen: number | undefined,
 ): Promise<Html[]> {
-  // Lazily: loading Vega takes a moment, and only a report needs it.
-  const [{ compile }, { parse, View }] = await Promise.all([import("vega-lite"), import("vega")]);
   return Promise.all(
     curves.map(async ({ value, title }) => {
       const points = records
@@ -44,11 +42,9 @@ export async function drawCurves(
         axis: { title: null, tickCount: 4, format: ".4~r", minExtent: 38, maxExtent: 38 },
       } as const;
       const onlyChosen = { filter: "datum.chosen" };
-      const { spec } = compile({
+      const spec = {
         width: WIDTH,
         height: HEIGHT,
-        padding: 2,
-        background: "transparent",
         data: { values: points },
         encoding: {
           x: {
@@ -83,29 +79,8 @@ export async function drawCurves(
             },
           },
         ],
-        config: {
-          view: { stroke: null },
-          font: "inherit",
-          axis: {
-            labelColor: "var(--muted)",
-            labelFontSize: 11,
-            gridColor: "var(--rule)",
-            domain: false,
-            ticks: false,
-            labelPadding: 6,
-          },
-        },
-      });
-      const svg = await new View(parse(spec), { renderer: "none" }).toSVG();
-      return new Html(accessible(svg, `${title} by epoch`));
+      } satisfies ChartSpec;
+      return drawChart(spec, `${title} by epoch`);
     }),
-  );
-}
-
-/** The drawing as one labelled image that grows with the page; the title is ours, so it needs no escaping. */
-function accessible(svg: string, label: string): string {
-  return svg.replace(
-    /^<svg [^>]*viewBox="([^"]*)"[^>]*>/,
-    `<svg viewBox="$1" role="img" aria-label="${label}">`,
   );
 }

@@ -13,6 +13,7 @@ interface Flags extends EngineFlags {
   metrics?: string[];
   coldItems?: true | "alone" | "among-all";
   evaluator: "foldin" | "cvae-paper";
+  perUser?: string;
   json?: boolean;
 }
 
@@ -48,6 +49,7 @@ export function register(program: Command, context: CliContext): void {
           .default("foldin"),
       ),
   )
+    .option("--per-user <file>", "write the values of every user as CSV, such as foldin compare takes")
     .option("--json", "print one JSON object")
     .action((run: string, flags: Flags) => evaluateRun(run, flags, context));
 }
@@ -89,7 +91,7 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
     });
   const recommender = await loadRecommender(run, { engine: flags.engine, threads: flags.threads });
   try {
-    const { algorithm, users, skipped, metrics } = await evaluate(recommender, dataset, {
+    const { algorithm, users, skipped, metrics, rows, perUser } = await evaluate(recommender, dataset, {
       on: flags.on,
       // "--metrics ndcg@100,recall@20" as well as one by one.
       metrics:
@@ -100,6 +102,11 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
       signal: context.signal,
       progress: context.progress,
     });
+    if (flags.perUser !== undefined) {
+      const { writePerUser } = await import("../../experiments/compare/per-user.js");
+      const { ids } = dataset[flags.on].users;
+      await writePerUser(flags.perUser, { users: Array.from(rows, (row) => ids[row]), values: perUser });
+    }
     if (flags.json) {
       const coldItems = cold && {
         items: cold.length,

@@ -1,0 +1,141 @@
+// foldin compare <runs...>: trained models side by side on the same held-out users, and which differences are more than chance.
+
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { UserError } from "../../core/errors.js";
+import type { Against } from "../../experiments/compare/compare.js";
+import type { CliContext } from "../context.js";
+import { addEngineOptions, type EngineFlags, wholeNumber } from "../engine-options.js";
+import { table } from "../table.js";
+
+interface Flags extends EngineFlags {
+  on: "test" | "validation";
+  dataset?: string;
+  metrics?: string[];
+  against: Against;
+  rounds: number;
+  seed: number;
+  csv?: string;
+  html?: string;
+  json?: boolean;
+}
+
+export function register(program: Command, context: CliContext): void {
+  addEngineOptions(
+    program
+      .command("compare")
+      .summary("set trained models side by side, with tests of significance")
+      .description(
+        "Judges several runs on the same held-out users and tests each pair: randomisation test and paired t test on the users' values, Holm-corrected.",
+      )
+      .argument(
+        "<runs...>",
+        "run folders; or tables of per-user values, as foldin evaluate --per-user writes them",
+      )
+      .addOption(
+        new Option("--on <split>", "the users to judge on").choices(["test", "validation"]).default("test"),
+      )
+      .option("--dataset <folder>", "the dataset (default: where it was when the first run was trained)")
+      .option("--metrics <names...>", "such as ndcg@100 recall@20; the first one ranks", namesOf)
+      .addOption(
+        new Option("--against <which>", "what is tested: all pairs, or each with the best or the first run")
+          .choices(["all", "best", "first"])
+          .default("all"),
+      )
+      .option("--rounds <n>", "rounds of the randomisation test", wholeNumber(100), 10_000)
+      .option("--seed <n>", "the seed of the randomisation test", wholeNumber(0), 98765),
+  )
+    .option("--csv <file>", "write every test as CSV")
+    .option("--html <file>", "write a page")
+    .option("--json", "print one JSON object")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  foldin compare runs/mult-vae runs/mult-dae runs/popularity
+  foldin compare runs/baseline runs/new-* --against first --html compared.html
+  foldin compare runs/mult-vae peer.csv`,
+    )
+    .action((runs: string[], flags: Flags) => compareRuns(runs, flags, context));
+}
+
+/** "--metrics ndcg@100,recall@20" as well as one by one. */
+function namesOf(value: string, before: string[] | undefined): string[] {
+  const names = value.split(",").filter((name) => name !== "");
+  if (names.length === 0) throw new InvalidArgumentError("Expected names of metrics.");
+  return [...(before ?? []), ...names];
+}
+
+async function compareRuns(runs: string[], flags: Flags, context: CliContext): Promise<void> {
+  for (const path of [flags.csv, flags.html])
+    if (path !== undefined && runs.includes(path))
+      throw new UserError({ place: path, problem: "is to be compared, and would be written over" });
+  const [{ compare }, report, { estimateText }] = await Promise.all([
+    import("../../experiments/compare/compare.js"),
+    import("../../experiments/compare/report.js"),
+    import("../../experiments/reproduction-report.js"),
+  ]);
+  const comparison = await compare(runs, { ...flags, progress: context.progress, signal: context.signal });
+  if (flags.csv !== undefined) await report.writeComparisonCsv(flags.csv, comparison);
+  if (flags.html !== undefined) await report.writeComparisonPage(flags.html, comparison);
+  if (flags.json) {
+    context.json(comparison);
+    return;
+  }
+
+  const { systems, metrics, against, pairs } = comparison;
+  const { bold, dim } = context.style;
+  const [metric] = metrics;
+  context.out(
+    `${bold(`${systems.length} models`)}${comparison.dataset === null ? "" : ` on ${comparison.dataset}`}, best first by ${metric}`,
+  );
+  context.out(
+    table(
+      [
+        { heading: "" },
+        { heading: "run" },
+        { heading: "model" },
+        ...metrics.map((name) => ({ heading: name, align: "right" as const })),
+      ],
+      systems.map((system, s) => [
+        String(s + 1),
+        system.name,
+        system.model ?? "table",
+        ...metrics.map((name) => estimateText(system.metrics[name])),
+      ]),
+      dim,
+    ),
+  );
+  const tested = pairs.filter((pair) => pair.metric === metric);
+  context.out(`\n${bold(metric)}`);
+  context.out(
+    table(
+      [
+        { heading: "pair" },
+        { heading: "difference", align: "right" },
+        { heading: "p", align: "right" },
+        { heading: "p of t", align: "right" },
+        { heading: "" },
+      ],
+      tested
+        .slice(0, PAIRS)
+        .map((pair) => [
+          `${pair.a} – ${pair.b}`,
+          `${report.differenceText(pair.difference)} ± ${pair.standardError.toFixed(4)}`,
+          report.pText(pair.randomisationHolm),
+          report.pText(pair.tHolm),
+          pair.randomisationHolm < report.LEVEL ? "differ" : "may be chance",
+        ]),
+      dim,
+    ),
+  );
+  if (tested.length > PAIRS)
+    context.out(dim(`and ${tested.length - PAIRS} pairs more: in --csv, --html and --json`));
+  context.out(dim(`\n${report.methodText(comparison)}`));
+  if (metrics.length > 1) context.out(dim("the other metrics' tests: --csv, --html or --json"));
+  if (against === "best")
+    context.out(dim("the best was found by the same users: to be safe, test all pairs"));
+  for (const path of [flags.csv, flags.html]) if (path !== undefined) context.out(`written: ${path}`);
+}
+
+/** Pairs on the terminal. */
+const PAIRS = 15;

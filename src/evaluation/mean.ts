@@ -1,0 +1,8 @@
+// The mean of the users' values with its standard error.
+
+/** Mean and standard error (ddof 0). NaN of nothing. */
+export function meanOf(values: Float64Array): { mean: number; standardError: number } {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+  return { mean, standardError: Math.sqrt(variance / values.length) };
+}

@@ -1,0 +1,281 @@
+// Sets trained models side by side on the same held-out users: means with standard errors, and for each pair whether the
+// difference could be chance. Takes run folders, and tables of per-user values (per-user.ts).
+
+import { existsSync } from "node:fs";
+import { basename, resolve } from "node:path";
+import { type EngineChoice, openEngine } from "../../compute/open-engine.js";
+import { throwIfAborted, UserError } from "../../core/errors.js";
+import type { ProgressListener } from "../../core/progress.js";
+import { type Dataset, loadDataset } from "../../data/dataset.js";
+import { evaluate, type MetricValue } from "../../evaluation/evaluate.js";
+import { meanOf } from "../../evaluation/mean.js";
+import { defaultMetrics, parseMetric } from "../../evaluation/metrics.js";
+import { holm, type PairedTest, pairedTests } from "../../evaluation/significance.js";
+import { restoreModel } from "../../models/registry.js";
+import { readModelFiles } from "../../recommender/model-files.js";
+import { fingerprint } from "../../training/identity.js";
+import { modelFolderOf, type RunFolder, readRunFolder, requireComplete } from "../run-folder.js";
+import { type PerUser, readPerUser } from "./per-user.js";
+
+/** Which pairs are tested: every one, or each with the best, or each with the first. Holm's correction counts those. */
+export type Against = "all" | "best" | "first";
+
+export interface CompareOptions {
+  /** Default ndcg@100, recall@20, recall@50; the first one ranks. */
+  metrics?: readonly string[];
+  /** Default "test". */
+  on?: "test" | "validation";
+  /** Default "all". */
+  against?: Against;
+  /** Rounds of the randomisation test. Default 10,000. */
+  rounds?: number;
+  /** Of the randomisation test. Default 98765. */
+  seed?: number;
+  /** The dataset's folder. Default: where it was when the first run was trained. */
+  dataset?: string;
+  engine?: EngineChoice;
+  threads?: number;
+  progress?: ProgressListener;
+  signal?: AbortSignal;
+}
+
+/** One run, or one table. */
+export interface ComparedSystem {
+  /** The folder's or file's name; the whole path where two share it. */
+  name: string;
+  path: string;
+  /** Of a run. */
+  model?: string;
+  seed?: number;
+  metrics: Record<string, MetricValue>;
+}
+
+export interface ComparedPair extends PairedTest {
+  metric: string;
+  /** Names of systems; the difference is a's mean less b's. */
+  a: string;
+  b: string;
+  /** Both p's, Holm-corrected over all pairs of this metric. */
+  randomisationHolm: number;
+  tHolm: number;
+}
+
+export interface Comparison {
+  /** Null where there were tables alone. */
+  dataset: string | null;
+  on: "test" | "validation";
+  users: number;
+  metrics: string[];
+  against: Against;
+  rounds: number;
+  seed: number;
+  /** Best first, by the first metric. */
+  systems: ComparedSystem[];
+  /** By metric, then as the systems are ranked. */
+  pairs: ComparedPair[];
+}
+
+/**
+ * Judges the runs on one dataset and tests their differences. Throws UserError for fewer than two, for runs of different
+ * data, tables of other users or without a metric, and as `evaluate`.
+ */
+export async function compare(paths: readonly string[], options: CompareOptions = {}): Promise<Comparison> {
+  const { on = "test", against = "all", rounds = 10_000, seed = 98765 } = options;
+  const metrics = [...new Set((options.metrics ?? defaultMetrics).map(userMetric))];
+  const distinct = [...new Set(paths.map((path) => resolve(path)))];
+  if (distinct.length < 2 || distinct.length < paths.length)
+    throw new UserError({
+      place: "compare",
+      problem:
+        distinct.length < paths.length ? "the same run is given twice" : "there is nothing to compare with",
+      expected: "at least two runs, each once",
+    });
+  const judged = await perUserOf(paths, metrics, { ...options, on });
+  const names = paths.map((path) => nameOf(path));
+  const systems = paths.map((path, p): ComparedSystem & { values: Record<string, Float64Array> } => ({
+    name: names.filter((name) => name === names[p]).length > 1 ? path : names[p],
+    path,
+    ...judged.systems[p].head,
+    metrics: Object.fromEntries(metrics.map((name) => [name, meanOf(judged.systems[p].values[name])])),
+    values: judged.systems[p].values,
+  }));
+  const first = systems[0];
+  const ranked = [...systems].sort((a, b) => b.metrics[metrics[0]].mean - a.metrics[metrics[0]].mean);
+  const pairs = metrics.flatMap((metric) => {
+    const best = systems.reduce((a, b) => (b.metrics[metric].mean > a.metrics[metric].mean ? b : a));
+    const reference = against === "first" ? first : best;
+    const tested =
+      against === "all"
+        ? ranked.flatMap((a, i) => ranked.slice(i + 1).map((b) => ({ a, b })))
+        : ranked.filter((system) => system !== reference).map((b) => ({ a: reference, b }));
+    const tests = pairedTests(
+      tested.map(({ a, b }) => a.values[metric].map((value, u) => value - b.values[metric][u])),
+      { rounds, seed },
+    );
+    const randomisationHolm = holm(tests.map(({ randomisation }) => randomisation));
+    const tHolm = holm(tests.map(({ t }) => t));
+    return tested.map(
+      ({ a, b }, p): ComparedPair => ({
+        metric,
+        a: a.name,
+        b: b.name,
+        ...tests[p],
+        randomisationHolm: randomisationHolm[p],
+        tHolm: tHolm[p],
+      }),
+    );
+  });
+  return {
+    dataset: judged.dataset,
+    on,
+    users: judged.users,
+    metrics,
+    against,
+    rounds,
+    seed,
+    systems: ranked.map(({ values: _, ...system }) => system),
+    pairs,
+  };
+}
+
+function userMetric(text: string): string {
+  const { name, ofUser } = parseMetric(text);
+  if (!ofUser)
+    throw new UserError({
+      place: "metric",
+      problem: `${name} has no value per user, so it cannot be tested`,
+      expected: "a metric of users, such as ndcg@100",
+    });
+  return name;
+}
+
+function nameOf(path: string): string {
+  return basename(resolve(path)).replace(/\.csv$/i, "");
+}
+
+interface Judged {
+  dataset: string | null;
+  users: number;
+  /** In the order given, the users of all in the same order. */
+  systems: { head: { model?: string; seed?: number }; values: Record<string, Float64Array> }[];
+}
+
+async function perUserOf(
+  paths: readonly string[],
+  metrics: readonly string[],
+  options: CompareOptions & { on: "test" | "validation" },
+): Promise<Judged> {
+  const isTable = (path: string) => /\.csv$/i.test(path);
+  const runs = new Map<string, RunFolder>();
+  for (const path of paths) if (!isTable(path)) runs.set(path, requireComplete(await readRunFolder(path)));
+  const dataset = await commonDataset([...runs.values()], options);
+  const tables = new Map<string, PerUser>();
+  for (const path of paths)
+    if (isTable(path)) {
+      const table = await readPerUser(path);
+      const missing = metrics.find((name) => !table.values[name]);
+      if (missing)
+        throw new UserError({
+          place: path,
+          problem: `has no column ${missing}`,
+          expected: metrics.join(", "),
+          remedy: `Give --metrics ${Object.keys(table.values).join(" ")}, or make the table with them`,
+        });
+      tables.set(path, table);
+    }
+
+  /** The users, in the order in which all values come: the judged ones of the split, or the first table's. */
+  let users: readonly string[] | undefined;
+  const systems: Judged["systems"] = [];
+  const engine = dataset
+    ? await openEngine({
+        engine: options.engine ?? "auto",
+        threads: options.threads,
+        onNote: (text) => options.progress?.({ type: "note", text }),
+      })
+    : undefined;
+  try {
+    const judged = new Map<string, Record<string, Float64Array>>();
+    for (const path of runs.keys()) {
+      throwIfAborted(options.signal);
+      if (!dataset || !engine) throw new Error("there are runs, but no dataset");
+      const recommender = await restoreModel(await readModelFiles(modelFolderOf(path)), { engine });
+      try {
+        const { on, signal, progress } = options;
+        const { perUser, rows } = await evaluate(recommender, dataset, { on, metrics, signal, progress });
+        judged.set(path, perUser);
+        users ??= Array.from(rows, (row) => dataset[on].users.ids[row]);
+      } finally {
+        recommender.dispose();
+      }
+    }
+    for (const path of paths) {
+      const table = tables.get(path);
+      const config = runs.get(path)?.config;
+      users ??= table?.users;
+      systems.push(
+        table
+          ? { head: {}, values: inOrder(table, users ?? [], path) }
+          : { head: { model: config?.model, seed: config?.seed }, values: judged.get(path) ?? {} },
+      );
+    }
+  } finally {
+    await engine?.close();
+  }
+  return { dataset: dataset?.name ?? null, users: users?.length ?? 0, systems };
+}
+
+/** The table's values for these users. Throws UserError where its users are others. */
+function inOrder(table: PerUser, users: readonly string[], path: string): Record<string, Float64Array> {
+  const rowOf = new Map(table.users.map((user, row) => [user, row]));
+  const missing = users.find((user) => !rowOf.has(user));
+  if (missing !== undefined || rowOf.size !== users.length)
+    throw new UserError({
+      place: path,
+      problem: `has ${rowOf.size} users, the others have ${users.length}${missing === undefined ? "" : `; user ${missing} is not in it`}`,
+      expected: "the same held-out users for all",
+    });
+  return Object.fromEntries(
+    Object.entries(table.values).map(([name, values]) => [
+      name,
+      Float64Array.from(users, (user) => values[rowOf.get(user) ?? 0]),
+    ]),
+  );
+}
+
+/** The dataset that all runs were trained on; undefined where there are no runs. */
+async function commonDataset(
+  runs: readonly RunFolder[],
+  { dataset: given, signal }: CompareOptions,
+): Promise<Dataset | undefined> {
+  const [first, ...others] = runs;
+  if (!first) return undefined;
+  for (const other of others)
+    if (other.config.dataset.fingerprint !== first.config.dataset.fingerprint)
+      throw new UserError({
+        place: other.path,
+        problem: `was trained on other data (${describe(other)}) than ${first.path} (${describe(first)})`,
+        expected: "runs of the same dataset, split in the same way",
+        remedy: "Train them on one dataset folder",
+      });
+  const folder = given ?? first.config.dataset.path;
+  if (folder === null || !existsSync(folder))
+    throw new UserError({
+      place: folder ?? first.path,
+      problem: folder === null ? "was trained on a dataset that is not on disk" : "is no longer there",
+      expected: "the dataset that the runs were trained on",
+      remedy: "Say where it is with --dataset <folder>",
+    });
+  const dataset = await loadDataset(folder, { signal });
+  if (fingerprint(dataset) !== first.config.dataset.fingerprint)
+    throw new UserError({
+      place: folder,
+      problem: `is not the data that ${first.path} was trained on: it was prepared again, or differently`,
+      remedy: "Say where that is with --dataset <folder>",
+    });
+  return dataset;
+}
+
+function describe({ config }: RunFolder): string {
+  return `${config.dataset.name}, fingerprint ${config.dataset.fingerprint}`;
+}

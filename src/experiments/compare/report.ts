@@ -1,0 +1,203 @@
+// A comparison as a page and as CSV. No script, no network.
+
+import { writeFileWhole } from "../../core/atomic-file.js";
+import { version } from "../../core/version.js";
+import { drawChart } from "../chart.js";
+import { Html, html } from "../html.js";
+import { count, metricLabel, STYLE } from "../report.js";
+import { estimateText } from "../reproduction-report.js";
+import type { ComparedPair, ComparedSystem, Comparison } from "./compare.js";
+
+/** Below this, after correction, a difference is called one. */
+export const LEVEL = 0.05;
+
+/** "0.0123", "< 0.0001" */
+export function pText(p: number): string {
+  return p < 0.0001 ? "< 0.0001" : p.toFixed(4);
+}
+
+/** The pair of two systems by a metric, in either order. */
+export function pairOf(
+  { pairs }: Pick<Comparison, "pairs">,
+  metric: string,
+  one: string,
+  other: string,
+): ComparedPair | undefined {
+  return pairs.find(
+    (pair) =>
+      pair.metric === metric &&
+      ((pair.a === one && pair.b === other) || (pair.a === other && pair.b === one)),
+  );
+}
+
+/** What was tested and how, in a sentence. */
+export function methodText({ against, rounds, systems, users, on }: Comparison): string {
+  const family = {
+    all: `all ${(systems.length * (systems.length - 1)) / 2} pairs`,
+    best: `${systems.length - 1} comparisons with the best`,
+    first: `${systems.length - 1} comparisons with the first`,
+  }[against];
+  return `${count(users)} ${on} users, paired; randomisation test (${count(rounds)} rounds) and t test, two-sided, Holm-corrected over ${family} of each metric`;
+}
+
+export async function writeComparisonCsv(path: string, comparison: Comparison): Promise<void> {
+  const mean = (name: string, metric: string) =>
+    comparison.systems.find((system) => system.name === name)?.metrics[metric].mean;
+  const head =
+    "metric,a,b,mean a,mean b,difference,standard error,p randomisation,p randomisation Holm,p t,p t Holm";
+  const rows = comparison.pairs.map((pair) => {
+    const { metric, a, b, difference, standardError, randomisation, randomisationHolm, t, tHolm } = pair;
+    const names = [metric, a, b].map((text) =>
+      /[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text,
+    );
+    const means = [mean(a, metric), mean(b, metric)];
+    return [...names, ...means, difference, standardError, randomisation, randomisationHolm, t, tHolm].join(
+      ",",
+    );
+  });
+  await writeFileWhole(path, (file) => file.writeFile(`${[head, ...rows].join("\n")}\n`));
+}
+
+export async function writeComparisonPage(
+  path: string,
+  comparison: Comparison,
+  finished = new Date(),
+): Promise<void> {
+  const { systems, metrics, dataset, users, on } = comparison;
+  const title = `${systems.length} models${dataset === null ? "" : ` on ${dataset}`}`;
+  const charts = await Promise.all(metrics.map((metric) => drawMeans(systems, metric)));
+  const page = html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${title}</title>
+<style>${new Html(STYLE + COMPARISON_STYLE)}</style>
+</head>
+<body>
+<header>
+<h1>${title}</h1>
+<p class="lead">The same ${count(users)} ${on} users for all; which differences are more than chance.</p>
+</header>
+<main>
+${tableOf(comparison)}
+<section>
+<h2>How far apart</h2>
+<div class="curves">
+${charts.map((chart, c) => html`<figure><figcaption>${metricLabel(metrics[c])}</figcaption>${chart}</figure>`)}</div>
+<p class="note">Mean over users ± its standard error. The users are the same, so two models may differ for certain where their bars overlap.</p>
+</section>
+${testsOf(comparison)}
+</main>
+<footer>Made by foldin ${version}, ${finished.toISOString().slice(0, 16).replace("T", " ")} UTC.</footer>
+</body>
+</html>
+`.text;
+  await writeFileWhole(path, (file) => file.writeFile(page));
+}
+
+/** Systems by rank with their means. */
+export function tableOf({ systems, metrics }: Comparison): Html {
+  return html`<section>
+<h2>How well they rank</h2>
+<div class="wide"><table>
+<thead><tr><th scope="col">Run</th><th scope="col">Model</th>${metrics.map((name) => html`<th scope="col">${metricLabel(name)}</th>`)}</tr></thead>
+<tbody>
+${systems.map(
+  (
+    system,
+  ) => html`<tr><th scope="row">${system.name}</th><td>${system.model ?? "table"}</td>${metrics.map((name) => html`<td${isBest(system, name) && html` class="best"`}>${estimateText(system.metrics[name])}</td>`)}</tr>
+`,
+)}</tbody>
+</table></div>
+</section>`;
+
+  function isBest(system: ComparedSystem, name: string): boolean {
+    return systems.every(({ metrics }) => metrics[name].mean <= system.metrics[name].mean);
+  }
+}
+
+/** For each metric, every tested pair: the difference, and whether it is one. */
+export function testsOf(comparison: Comparison): Html {
+  const { systems, metrics, against, pairs } = comparison;
+  const rows = systems.map(({ name }) => name);
+  const tested = (name: string, side: "a" | "b") =>
+    pairs.some((pair) => pair[side] === name || (against === "all" && (pair.a === name || pair.b === name)));
+  return html`<section>
+<h2>What is more than chance</h2>
+<p class="note">${methodText(comparison)}. A cell has the row's mean less the column's, and p of the randomisation test beneath; marked where p is below ${LEVEL}. Both p's of every pair stand in the CSV and JSON.</p>
+${metrics.map((metric) => {
+  const columns = rows.filter((name) => against === "all" || tested(name, "a"));
+  return html`<h3>${metricLabel(metric)}</h3>
+<div class="wide"><table class="pairs">
+<thead><tr><th></th>${columns.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
+<tbody>
+${rows.map(
+  (row) => html`<tr><th scope="row">${row}</th>${columns.map((column) => cell(metric, row, column))}</tr>
+`,
+)}</tbody>
+</table></div>`;
+})}
+</section>`;
+
+  function cell(metric: string, row: string, column: string): Html {
+    const pair = row === column ? undefined : pairOf(comparison, metric, row, column);
+    if (!pair) return html`<td></td>`;
+    const difference = pair.a === row ? pair.difference : -pair.difference;
+    const text = html`${differenceText(difference)}`;
+    return html`<td>${pair.randomisationHolm < LEVEL ? html`<mark>${text}</mark>` : text}<span class="default">p ${pText(pair.randomisationHolm)}</span></td>`;
+  }
+}
+
+/** "+0.0123" */
+export function differenceText(difference: number): string {
+  return `${difference < 0 ? "−" : "+"}${Math.abs(difference).toFixed(4)}`;
+}
+
+async function drawMeans(systems: readonly ComparedSystem[], metric: string): Promise<Html> {
+  const values = systems.map(({ name, metrics }) => {
+    const { mean, standardError = 0 } = metrics[metric];
+    return { name, mean, low: mean - standardError, high: mean + standardError };
+  });
+  const x = {
+    type: "quantitative",
+    axis: { title: null, tickCount: 4, format: ".4~f" },
+    scale: { zero: false, nice: true },
+  } as const;
+  return drawChart(
+    {
+      width: 200,
+      height: 22 * systems.length,
+      data: { values },
+      encoding: {
+        y: {
+          field: "name",
+          type: "ordinal",
+          sort: systems.map(({ name }) => name),
+          axis: { title: null, labelLimit: 130 },
+        },
+      },
+      layer: [
+        {
+          mark: { type: "rule", color: "var(--accent)", strokeWidth: 2, opacity: 0.45 },
+          encoding: { x: { ...x, field: "low" }, x2: { field: "high" } },
+        },
+        {
+          mark: { type: "point", color: "var(--accent)", filled: true, size: 45, opacity: 1 },
+          encoding: { x: { ...x, field: "mean" } },
+        },
+      ],
+    },
+    `${metricLabel(metric)} of each model`,
+  );
+}
+
+export const COMPARISON_STYLE = `
+.wide { overflow-x: auto; }
+.best { font-weight: 650; }
+.pairs { width: auto; font-size: 0.92rem; }
+.pairs td, .pairs th { padding-right: 1.6rem; white-space: nowrap; }
+.pairs + h3, .wide + h3 { margin-top: 1.6rem; }
+.pairs mark { margin-left: -0.35em; }
+`;
