@@ -39,7 +39,7 @@ export function register(program: Command, context: CliContext): void {
       .option("--model <name>", "the model (see foldin models)")
       .option(
         "--grid <name=values...>",
-        "values to try, name=a,b,c; a range to draw from, name=low..high (logarithmic where the ends are tenfold apart, else even; :log or :linear after it decides); a list as hidden=[600],[600,300]",
+        "values to try, name=a,b,c; a range to draw from, name=low..high (logarithmic where the ends are tenfold apart, else even; :log or :linear after it decides); a list as hidden=[600],[600,300]; unset leaves an option out",
       )
       .option("--random <n>", "draw so many points of the grid instead of trying all", wholeNumber(1))
       .option(
@@ -99,8 +99,9 @@ async function runSweep(dataset: string, flags: Flags, context: CliContext): Pro
       import("../../models/options.js"),
       import("../../data/dataset.js"),
     ]);
-  const [{ optionText }, { parseMetric }] = await Promise.all([
+  const [{ optionText }, { edgesOf }, { parseMetric }] = await Promise.all([
     import("../../experiments/option-text.js"),
+    import("../../experiments/sweep/edges.js"),
     import("../../evaluation/metrics.js"),
   ]);
   const algorithm = await findAlgorithm(
@@ -177,7 +178,11 @@ async function runSweep(dataset: string, flags: Flags, context: CliContext): Pro
   );
   if (points.length - failed.length > ROWS)
     context.out(dim(`and ${points.length - failed.length - ROWS} more in results.csv`));
-  for (const point of failed) context.out(`failed: ${settingText(point)}: ${point.message}`);
+  for (const message of new Set(failed.map((point) => point.message))) {
+    const [first, ...more] = failed.filter((point) => point.message === message);
+    const others = more.length > 0 ? ` and ${plural(more.length, "point")} more` : "";
+    context.out(`failed: ${settingText(first)}${others}: ${message}`);
+  }
   context.out(`\n${bold("best")}: ${settingText(best)}`);
   context.out(
     table(
@@ -190,9 +195,11 @@ async function runSweep(dataset: string, flags: Flags, context: CliContext): Pro
       dim,
     ),
   );
+  for (const text of edgesOf(result)) context.out(text);
   const [recipe, ...more] = result.recipes;
   context.out(`run: ${result.run}`);
   context.out(`results: ${join(out, "results.csv")}, ${join(out, "results.json")}`);
+  context.out(`report: ${join(out, "report.html")}`);
   if (recipe) context.out(`recipe: ${[...more, recipe].join(", ")}`);
 }
 

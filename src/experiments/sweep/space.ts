@@ -25,8 +25,19 @@ export interface Dimension {
   readonly list?: boolean;
 }
 
-/** The values of the varied options at one point. */
+/** The values of the varied options at one point; null = left to the model's default. */
 export type Setting = Readonly<Record<string, JsonValue>>;
+
+/** Among the values: the option is left out. */
+const UNSET = "unset";
+
+/** A point's options: the varied ones over those that are the same for all. */
+export function optionsAt(
+  fixed: Readonly<Record<string, unknown>>,
+  setting: Setting,
+): Record<string, unknown> {
+  return Object.fromEntries(Object.entries({ ...fixed, ...setting }).filter(([, value]) => value !== null));
+}
 
 /** More than this is a mistake, not a grid. */
 const MOST_POINTS = 10_000;
@@ -62,7 +73,9 @@ export function parseSpace(algorithm: Algorithm, texts: readonly string[]): Dime
         whole: type?.includes("whole number"),
         list: type?.endsWith("[]"),
       };
-    const parsed = values.map((value) => parseSetting(algorithm, name, value) as JsonValue);
+    const parsed = values.map((value) =>
+      value === UNSET ? null : (parseSetting(algorithm, name, value) as JsonValue),
+    );
     const distinct = new Map(parsed.map((value) => [JSON.stringify(value), value]));
     return { name, alternatives: [...distinct.values()] };
   });
@@ -100,7 +113,10 @@ function parseRange(text: string, whole: string): Range | undefined {
 /** As it is written on the command line. */
 export function spaceText({ name, alternatives }: Dimension): string {
   if (isRange(alternatives)) return `${name}=${alternatives.low}..${alternatives.high}:${alternatives.scale}`;
-  return `${name}=${alternatives.map((value) => (typeof value === "string" ? value : JSON.stringify(value))).join(",")}`;
+  const texts = alternatives.map((value) =>
+    value === null ? UNSET : typeof value === "string" ? value : JSON.stringify(value),
+  );
+  return `${name}=${texts.join(",")}`;
 }
 
 /** Every combination. Throws UserError for a range, and for more points than anybody wants. */

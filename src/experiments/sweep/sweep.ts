@@ -2,7 +2,7 @@
 // best on the validation users is the choice. Everything lies beneath one folder:
 //   sweep.json     what is searched, for whom to go on
 //   points/<key>/  a run folder each, with result.json; only the best keeps its model
-//   results.json, results.csv, recipe.json
+//   results.json, results.csv, report.html, recipe.json
 // Started again with the same folder it goes on: finished points are kept, also where the space has grown.
 
 import { createHash } from "node:crypto";
@@ -31,9 +31,10 @@ import { DEFAULT_SEED, train } from "../train.js";
 import { sweepCommand } from "./command.js";
 import { discardModel, type JudgedOn, type PointJob, type PointResult, readResult } from "./point.js";
 import { type PointOutcome, runPoints } from "./pool.js";
+import { reportOnSweep } from "./report.js";
 import type { Sweep, SweepPoint } from "./result.js";
 import { resultsCsv } from "./results-csv.js";
-import { type Dimension, drawSettings, gridOf, type Setting } from "./space.js";
+import { type Dimension, drawSettings, gridOf, optionsAt, type Setting } from "./space.js";
 
 export interface SweepOptions {
   /** A registered name. */
@@ -120,7 +121,7 @@ export async function sweep(dataset: string, given: SweepOptions): Promise<Sweep
   const data = hashOf(manifest);
   const metrics = [...new Set([metric.name, ...defaultMetrics])];
   const points = settings.map((setting): Point => {
-    const options = { ...fixed, ...setting };
+    const options = optionsAt(fixed, setting);
     const key = keyOf(setting, { model: algorithm.name, options, seed, data });
     const job: PointJob = {
       folder: resolve(out, "points", key),
@@ -134,7 +135,7 @@ export async function sweep(dataset: string, given: SweepOptions): Promise<Sweep
     };
     return { key, setting, job, misfit: misfitOf(algorithm, options) };
   });
-  refuseHopeless(algorithm, fixed, given.space, points);
+  refuseHopeless(algorithm, fixed, points);
   if (given.writeRecipe !== undefined) await existing(given.writeRecipe, algorithm.name);
   await claimFolder(out, { dataset: manifest.name, data, model: algorithm.name });
 
@@ -261,7 +262,7 @@ export async function sweep(dataset: string, given: SweepOptions): Promise<Sweep
           points: points.length,
           failed: all.filter(({ state }) => state === "failed").length,
           best: score,
-          chosen: best.setting as JsonObject,
+          chosen: best.setting,
           foldin: version,
         },
       ],
@@ -280,6 +281,7 @@ export async function sweep(dataset: string, given: SweepOptions): Promise<Sweep
     file.writeFile(`${JSON.stringify(result, null, 2)}\n`),
   );
   await writeFileWhole(join(out, "results.csv"), (file) => file.writeFile(resultsCsv(result)));
+  await reportOnSweep(out, result);
   return result;
 
   function outcomeOf(point: Point): { result: PointResult } {
@@ -368,7 +370,6 @@ function misfitOf(algorithm: Algorithm, options: Record<string, unknown>): strin
 function refuseHopeless(
   algorithm: Algorithm,
   fixed: Record<string, unknown>,
-  space: readonly Dimension[],
   points: readonly Point[],
 ): void {
   const values = new Map<string, { name: string; value: JsonValue; fits: boolean }>();
@@ -380,11 +381,10 @@ function refuseHopeless(
     }
   for (const { name, value, fits } of values.values())
     if (!fits) {
-      const others = space.filter((dimension) => dimension.name !== name);
       const first = points.find(({ setting }) => JSON.stringify(setting[name]) === JSON.stringify(value));
-      const beside = Object.fromEntries(others.map((other) => [other.name, first?.setting[other.name]]));
-      parseOptions(algorithm, { ...fixed, [name]: value });
-      parseOptions(algorithm, { ...fixed, ...beside, [name]: value });
+      parseOptions(algorithm, optionsAt(fixed, { [name]: value }));
+      // It fits alone, but with nothing that is tried beside it.
+      parseOptions(algorithm, optionsAt(fixed, first?.setting ?? {}));
     }
 }
 

@@ -1,0 +1,149 @@
+// What a sweep found, drawn: a heat map for two options, and for one option every point by its value.
+
+import { type ChartSpec, drawChart } from "../chart.js";
+import type { Html } from "../html.js";
+import { optionText } from "../option-text.js";
+import { metricLabel } from "../report.js";
+import type { Sweep, SweepPoint } from "./result.js";
+import { type Dimension, isRange } from "./space.js";
+
+type Found = Pick<Sweep, "points" | "best" | "metric" | "chosenOn">;
+
+interface Finished {
+  readonly point: SweepPoint;
+  readonly mean: number;
+  readonly standardError: number;
+}
+
+function finished({ points, metric }: Found): Finished[] {
+  return points.flatMap((point) => {
+    const value = point.metrics?.[metric];
+    return value ? [{ point, mean: value.mean, standardError: value.standardError ?? 0 }] : [];
+  });
+}
+
+/** The distinct values of an option, in the order in which they were given; numbers ascending where all are. */
+function valuesOf(found: readonly Finished[], name: string): string[] {
+  const values = found.map(({ point }) => point.setting[name]);
+  if (values.every((value) => typeof value === "number")) values.sort((a, b) => Number(a) - Number(b));
+  return [...new Set(values.map(optionText))];
+}
+
+/** As many values of an option as a heat map has room for. */
+const MOST_CELLS = 12;
+
+/** The pairs of options worth a heat map: those with a few values each, the longest first. */
+export function heatMapPairs(found: Found, space: readonly Dimension[]): [string, string][] {
+  const all = finished(found);
+  const few = space
+    .filter(({ alternatives }) => !isRange(alternatives))
+    .map(({ name }) => ({ name, size: valuesOf(all, name).length }))
+    .filter(({ size }) => size > 1 && size <= MOST_CELLS)
+    .sort((a, b) => b.size - a.size);
+  return few.flatMap((x, i) => few.slice(i + 1).map((y): [string, string] => [x.name, y.name])).slice(0, 3);
+}
+
+/** One cell for each pair of values: the best point that has them; the darker the better. */
+export async function drawHeatMap(found: Found, [x, y]: [string, string]): Promise<Html> {
+  const all = finished(found);
+  const cells = new Map<string, { x: string; y: string; mean: number; best: boolean }>();
+  for (const { point, mean } of all) {
+    const [at, up] = [optionText(point.setting[x]), optionText(point.setting[y])];
+    const key = JSON.stringify([at, up]);
+    if (mean > (cells.get(key)?.mean ?? -Infinity))
+      cells.set(key, { x: at, y: up, mean, best: point.key === found.best.key });
+  }
+  const means = [...cells.values()].map(({ mean }) => mean);
+  const [low, high] = [Math.min(...means), Math.max(...means)];
+  const values = [...cells.values()].map((cell) => ({
+    ...cell,
+    text: cell.mean.toFixed(4),
+    shade: high > low ? 0.06 + (0.94 * (cell.mean - low)) / (high - low) : 0.5,
+  }));
+  const columns = valuesOf(all, x);
+  const rows = valuesOf(all, y);
+  return drawChart(
+    {
+      width: Math.max(220, 68 * columns.length),
+      height: 34 * rows.length,
+      data: { values },
+      encoding: {
+        x: { field: "x", type: "ordinal", sort: columns, axis: { title: x, labelAngle: 0 } },
+        y: { field: "y", type: "ordinal", sort: rows, axis: { title: y } },
+      },
+      layer: [
+        {
+          mark: { type: "rect", color: "var(--accent)", stroke: "var(--paper)", strokeWidth: 2 },
+          encoding: { fillOpacity: { field: "shade", type: "quantitative", scale: null } },
+        },
+        {
+          mark: { type: "text", fontSize: 11 },
+          encoding: {
+            text: { field: "text" },
+            color: { condition: { test: "datum.shade > 0.55", value: "var(--paper)" }, value: "var(--ink)" },
+            opacity: { value: 1 },
+          },
+        },
+        {
+          transform: [{ filter: "datum.best" }],
+          mark: { type: "rect", fill: null, stroke: "var(--ink)", strokeWidth: 2 },
+        },
+      ],
+    },
+    `${metricLabel(found.metric)} by ${x} and ${y}`,
+  );
+}
+
+const WIDTH = 288;
+const HEIGHT = 170;
+
+/** Every point by the value of one option, with its standard error; the best one filled. */
+export async function drawOption(found: Found, { name, alternatives }: Dimension): Promise<Html> {
+  const all = finished(found);
+  const numbers = all.every(({ point }) => typeof point.setting[name] === "number");
+  const values = all.map(({ point, mean, standardError }) => ({
+    value: numbers ? point.setting[name] : optionText(point.setting[name]),
+    mean,
+    low: mean - standardError,
+    high: mean + standardError,
+    best: point.key === found.best.key,
+  }));
+  const settings = values.map(({ value }) => Number(value));
+  const own = [...new Set(settings)];
+  const [low, high] = [Math.min(...settings), Math.max(...settings)];
+  const log = isRange(alternatives) ? alternatives.scale === "log" : low > 0 && high / low >= 10;
+  const axis = { title: null, labelAngle: 0, grid: false } as const;
+  const x = numbers
+    ? ({
+        field: "value",
+        type: "quantitative",
+        scale: { ...(log ? ({ type: "log" } as const) : { zero: false }), nice: false, padding: 12 },
+        // A grid's own values are the ticks worth having.
+        axis: { ...axis, format: "~r", ...(own.length <= 6 ? { values: own } : { tickCount: 4 }) },
+      } as const)
+    : ({ field: "value", type: "ordinal", sort: valuesOf(all, name), axis } as const);
+  const scale = { zero: false, nice: true } as const;
+  const y = { type: "quantitative", axis: { title: null, tickCount: 4, format: ".4~f" }, scale } as const;
+  const spec: ChartSpec = {
+    width: WIDTH,
+    height: HEIGHT,
+    data: { values },
+    encoding: { x },
+    layer: [
+      {
+        mark: { type: "rule", color: "var(--accent)", opacity: 0.35 },
+        encoding: { y: { ...y, field: "low" }, y2: { field: "high" } },
+      },
+      {
+        mark: { type: "point", color: "var(--accent)", fill: "var(--paper)", size: 36, opacity: 1 },
+        encoding: { y: { ...y, field: "mean" } },
+      },
+      {
+        transform: [{ filter: "datum.best" }],
+        mark: { type: "point", color: "var(--accent)", filled: true, size: 70, opacity: 1 },
+        encoding: { y: { ...y, field: "mean" } },
+      },
+    ],
+  };
+  return drawChart(spec, `${metricLabel(found.metric)} by ${name}`);
+}

@@ -1,0 +1,84 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { edgesOf } from "../../src/experiments/sweep/edges.js";
+import { reportOnSweep } from "../../src/experiments/sweep/report.js";
+import type { Sweep, SweepPoint } from "../../src/experiments/sweep/result.js";
+import { gridOf, parseSpace } from "../../src/experiments/sweep/space.js";
+import { findAlgorithm } from "../../src/models/registry.js";
+
+const space = parseSpace(await findAlgorithm("mult-dae"), [
+  "dropout=0.2,0.5,0.8",
+  "learningRate=1e-4,1e-3,1e-2",
+]);
+const score = ({ setting: { dropout, learningRate } }: Pick<SweepPoint, "setting">) =>
+  0.4 - Math.abs(Number(dropout) - 0.5) / 10 - (dropout === 0.5 && learningRate === 0.01 ? 0 : 0.01);
+const points = gridOf(space).map(
+  (setting, p): SweepPoint =>
+    p === 1
+      ? { key: "p1", setting, state: "failed", message: "it <broke>" }
+      : {
+          key: `p${p}`,
+          setting,
+          state: "done",
+          metrics: { "ndcg@100": { mean: score({ setting }), standardError: 0.007 } },
+          epochs: 10,
+          chosenEpoch: 7,
+          seconds: 2,
+        },
+);
+const best = points[5];
+const sweep: Sweep = {
+  dataset: "tiny",
+  model: "mult-dae",
+  options: { epochs: 10 },
+  seed: 1,
+  metric: "ndcg@100",
+  chosenOn: "validation",
+  command: "foldin sweep data/tiny --model mult-dae",
+  space,
+  points,
+  best,
+  run: "p5",
+  test: { "ndcg@100": { mean: 0.3877, standardError: 0.007 } },
+  recipes: [],
+};
+
+async function page(given: Sweep): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "foldin-sweep-report-"));
+  try {
+    return await readFile(await reportOnSweep(folder, given), "utf8");
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+describe("a sweep's page", () => {
+  it("shows the choice, every point, and a heat map with one cell per pair of values", async () => {
+    const text = await page(sweep);
+    expect(text).toContain("dropout 0.5, learningRate 0.01");
+    expect(text).toContain("0.3877");
+    expect(text).toContain("failed: it &lt;broke&gt;");
+    const [map] = /<svg[^>]*aria-label="NDCG@100 by dropout and learningRate".*?<\/svg>/s.exec(text) ?? [""];
+    // The failed point has no cell.
+    expect(map.match(/>0\.[34]\d{3}</g)).toHaveLength(8);
+    expect(text).not.toMatch(/<script|https?:\/\/(?!www\.w3\.org)/);
+    expect(text).not.toContain('warning">');
+  });
+
+  it("says loudly when the test users chose", async () => {
+    const metrics = best.metrics;
+    expect(await page({ ...sweep, chosenOn: "test", best: { ...best, metrics } })).toContain(
+      'class="warning">The test users chose',
+    );
+  });
+
+  it("says where a wider search may find better", () => {
+    expect(edgesOf(sweep)).toEqual([expect.stringMatching(/^learningRate 0.01 is among the highest/)]);
+    expect(edgesOf({ ...sweep, best: { ...best, chosenEpoch: 10 } })).toContainEqual(
+      expect.stringMatching(/more epochs/),
+    );
+    expect(edgesOf({ ...sweep, best: points[4] })).toEqual([]);
+  });
+});
