@@ -15,6 +15,8 @@ const algorithms: Record<string, () => Promise<Algorithm>> = {
   "mult-dae": async () => (await import("./mult-dae.js")).multDae,
   vamp: async () => (await import("./vamp.js")).vamp,
   "h-vamp": async () => (await import("./h-vamp.js")).hVamp,
+  ease: async () => (await import("./ease.js")).ease,
+  "infinite-ae": async () => (await import("./infinite-ae.js")).infiniteAe,
   wmf: async () => (await import("./wmf.js")).wmf,
   cdae: async () => (await import("./cdae.js")).cdae,
   "rec-vae": async () => (await import("./rec-vae.js")).recVae,
