@@ -13,7 +13,7 @@ mod sparse;
 
 use kernels::{
     adadelta, adam, als, bernoulli, composite_kl, density, elementwise, gates, gaussian, layer_norm, matmul, multinomial,
-    non_negative, reductions, sparse_row_sum, top_k,
+    non_negative, reductions, sparse_row_sum, sparse_sum, top_k,
 };
 use matrix::Matrix;
 use memory::Memory;
@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 /// Raised with every change of what JavaScript calls: native.ts refuses an addon of another number.
 #[napi]
-pub const CONTRACT: u32 = 9;
+pub const CONTRACT: u32 = 10;
 
 #[napi]
 pub fn instruction_set() -> &'static str {
@@ -503,6 +503,12 @@ impl NativeEngine {
         self.kernel("sparseRowSumGradient", move || {
             sparse_row_sum::sparse_row_sum_gradient(out, &input, g, options.into());
         })
+    }
+
+    #[napi]
+    pub fn sum_sparse_rows(&self, out: Tensor, input: u32, rows: u32) -> Result<()> {
+        let (out, input, rows) = (self.matrix(out)?, self.batch(input)?, self.batch(rows)?);
+        self.kernel("sumSparseRows", move || sparse_sum::sum_sparse_rows(out, &input, &rows))
     }
 
     // Layer normalisation.

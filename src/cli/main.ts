@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The `foldin` program: the list of commands, and what belongs to the process: signals, pipes, exit code.
 
+import * as blend from "./commands/blend.js";
 import * as compare from "./commands/compare.js";
 import * as describe from "./commands/describe.js";
 import * as doctor from "./commands/doctor.js";
@@ -21,6 +22,7 @@ const commands: readonly Register[] = [
   prepare,
   describe,
   train,
+  blend,
   evaluate,
   compare,
   recommend,

@@ -183,6 +183,8 @@ export interface Engine {
   sparseRowSum(out: Tensor, input: SparseTensor, weights: Tensor, options: SparseRowSumOptions): void;
   /** The gradient with respect to the touched rows of the weights: out [touched.length, h] = ..., from g [rows, h]; same options as forward. */
   sparseRowSumGradient(out: Tensor, input: SparseTensor, g: Tensor, options: SparseRowSumOptions): void;
+  /** out[r] = sum over the entries (r, i) of value_ri * rows[i], sparse rows; out [input.rows, rows.columns], input [.., rows.rows]. */
+  sumSparseRows(out: Tensor, input: SparseTensor, rows: SparseTensor): void;
 
   // Layer normalisation (Ba, Kiros and Hinton 2016), row by row.
   /** out[r] = weight * (a[r] - mean_r) / sqrt(variance_r + epsilon) + bias, the variance biased; statistics [rows, 2] become [mean, 1 / sqrt(variance + epsilon)]. weight, bias [1, columns]. */

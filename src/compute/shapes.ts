@@ -13,7 +13,13 @@ import type {
   MatmulOptions,
   SparseRowSumOptions,
 } from "./engine.js";
-import type { AlsHalfSweep, NonNegativeSweeps, TangentNetwork } from "./solvers/solvers.js";
+import type {
+  AlsHalfSweep,
+  ElasticNet,
+  NonNegativeSweeps,
+  Similarity,
+  TangentNetwork,
+} from "./solvers/solvers.js";
 import type { SparseTensor, Tensor } from "./tensor.js";
 
 interface Shaped {
@@ -56,6 +62,16 @@ function checkAscending(kernel: string, rows: Uint32Array, bound: number): void 
   for (let r = 0; r < rows.length; r++)
     if (rows[r] >= bound || (r > 0 && rows[r] <= rows[r - 1]))
       fail(kernel, `touched rows must ascend within [0, ${bound})`);
+}
+
+function range(kernel: string, from: number, to: number, bound: number): void {
+  if (!(Number.isInteger(from) && Number.isInteger(to) && 0 <= from && from <= to && to <= bound))
+    fail(kernel, `[${from}, ${to}) is no part of [0, ${bound})`);
+}
+
+function positive(kernel: string, name: string, count: number): void {
+  if (!(Number.isInteger(count) && count >= 1 && count < 2 ** 32))
+    fail(kernel, `${count} is no number of ${name}`);
 }
 
 export const shapes = {
@@ -123,6 +139,11 @@ export const shapes = {
     is("sparseRowSumGradient", "g", g, input.rows, g.columns);
     is("sparseRowSumGradient", "out", out, input.touched.length, g.columns);
     checkDropout("sparseRowSumGradient", options.dropout);
+  },
+  sumSparseRows(out: Tensor, input: SparseTensor, rows: SparseTensor): void {
+    if (input.columns !== rows.rows)
+      fail("sumSparseRows", `input is ${shape(input)} but rows is ${shape(rows)}`);
+    is("sumSparseRows", "out", out, input.rows, rows.columns);
   },
   gaussianSample(out: Tensor, mean: Tensor, logVariance: Tensor, key: RandomKey): void {
     same("gaussianSample", { out, mean, logVariance });
@@ -313,6 +334,24 @@ export const shapes = {
     if (![l1, l2, tolerance].every((number) => number >= 0))
       fail(kernel, `one of l1 ${l1}, l2 ${l2} and tolerance ${tolerance} is negative or no number`);
     if (!(Number.isInteger(sweeps) && sweeps >= 1)) fail(kernel, `${sweeps} is no number of sweeps`);
+  },
+  neighbours(x: SparseTensor, similarity: Similarity, from: number, to: number): void {
+    const kernel = "neighbours";
+    range(kernel, from, to, x.columns);
+    for (const side of ["left", "right"] as const)
+      if (similarity[side].length !== x.columns)
+        fail(kernel, `${side} has ${similarity[side].length} numbers for ${x.columns} columns`);
+    if (!(similarity.shrink >= 0)) fail(kernel, `shrink ${similarity.shrink} is negative or no number`);
+    positive(kernel, "neighbours", similarity.k);
+  },
+  elasticNet(gram: Tensor, net: ElasticNet, from: number, to: number): void {
+    const kernel = "elasticNet";
+    is(kernel, "gram", gram, gram.columns, gram.columns);
+    range(kernel, from, to, gram.columns);
+    for (const name of ["l1", "l2", "tolerance"] as const)
+      if (!(net[name] >= 0)) fail(kernel, `${name} ${net[name]} is negative or no number`);
+    positive(kernel, "sweeps", net.maxSweeps);
+    positive(kernel, "weights", net.k);
   },
   topK(scores: Tensor, k: number, without: SparseTensor | undefined): void {
     if (!(Number.isInteger(k) && k >= 0)) fail("topK", `k = ${k} is not a non-negative integer`);

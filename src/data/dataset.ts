@@ -38,6 +38,8 @@ export interface Dataset {
   readonly users: Vocabulary;
   /** [users, items]. */
   readonly train: CsrMatrix;
+  /** When the training interactions happened, in the order of `train.indices`: seconds since 1970 (or the source's own unit), NaN = missing. Absent where the source has no times; read when asked for. */
+  readonly trainTimes?: () => Promise<Float64Array>;
   readonly validation: HeldOutSplit;
   readonly test: HeldOutSplit;
   /** What is known of the items themselves, where anything is; its items are `items`, in their order. */
@@ -83,11 +85,13 @@ export async function loadDataset(
           (user) => splits[user] === which,
           items.size,
         );
+      const matrix = fromPairs(trained, items.size, train.users, train.items, train.values);
       return {
         name: manifest.name,
         items,
         users: new Vocabulary(users.slice(0, trained)),
-        train: fromPairs(trained, items.size, train.users, train.items, train.values),
+        train: matrix,
+        ...(manifest.columns.time && { trainTimes: () => loadTrainTimes(folder, matrix) }),
         validation: await heldOut("validation"),
         test: await heldOut("test"),
         ...(described && { content: await loadContent(folder, database, described, items.size) }),
@@ -96,6 +100,39 @@ export async function loadDataset(
     },
     { signal },
   );
+}
+
+/** The times of a folder's training interactions, in the order of the matrix's entries. */
+async function loadTrainTimes(folder: string, train: CsrMatrix): Promise<Float64Array> {
+  return withDatabase(async (database) => {
+    const users = new Uint32Array(train.indices.length);
+    const times = new Float64Array(train.indices.length);
+    const file = literal(join(folder, "train.parquet"));
+    let place = 0;
+    for await (const chunk of database.chunks(
+      `SELECT ${identifier("user")}, CAST("time" AS DOUBLE) FROM read_parquet(${file})`,
+    )) {
+      const user = chunk.numbers(0);
+      const time = chunk.numbers(1);
+      for (let row = 0; row < chunk.rows; row++) {
+        users[place] = user.getItem(row) as number;
+        times[place++] = time.getItem(row) ?? Number.NaN;
+      }
+    }
+    return inEntryOrder(train, users, times);
+  });
+}
+
+/** Numbers of a matrix's entries, given in the order in which `fromPairs` took the entries, in the order in which they stand there. */
+export function inEntryOrder(
+  { offsets, rows }: CsrMatrix,
+  rowOf: ArrayLike<number>,
+  numbers: ArrayLike<number>,
+): Float64Array {
+  const cursor = offsets.slice(0, rows);
+  const ordered = new Float64Array(numbers.length);
+  for (let k = 0; k < numbers.length; k++) ordered[cursor[rowOf[k]]++] = numbers[k];
+  return ordered;
 }
 
 /** Reads and checks a folder's manifest. Throws UserError as `loadDataset`. */

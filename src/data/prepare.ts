@@ -10,7 +10,13 @@ import { fromPairs } from "../sparse/csr.js";
 import { WantedItems } from "./content/draft.js";
 import { type ContentInput, readContent } from "./content/read-content.js";
 import { keepContent } from "./content/store.js";
-import { type Coordinates, type Dataset, type LoadDatasetOptions, makeHeldOutSplit } from "./dataset.js";
+import {
+  type Coordinates,
+  type Dataset,
+  inEntryOrder,
+  type LoadDatasetOptions,
+  makeHeldOutSplit,
+} from "./dataset.js";
 import { dropDuplicates, keepFrequent } from "./filter.js";
 import {
   countRows,
@@ -105,11 +111,21 @@ export async function buildDataset(
     itemTable?.columns[0] === "title"
       ? items.ids.map((id) => itemTable.byId.get(id)?.[0] ?? null)
       : undefined;
+  const matrix = fromPairs(trained, items.size, train.users, train.items, train.values);
+  const { timeOf } = interactions;
+  const trainTimes =
+    timeOf &&
+    inEntryOrder(
+      matrix,
+      train.users,
+      Float64Array.from(tables.train().source, (row) => timeOf[row]),
+    );
   return {
     name: manifest.name,
     items: new Vocabulary(items.ids, titles),
     users: new Vocabulary(users.ids.slice(0, trained)),
-    train: fromPairs(trained, items.size, train.users, train.items, train.values),
+    train: matrix,
+    ...(trainTimes && { trainTimes: async () => trainTimes }),
     validation: heldOut("validation"),
     test: heldOut("test"),
     ...(content && { content: await keepContent(content, items.size) }),

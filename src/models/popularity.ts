@@ -1,17 +1,60 @@
-// The baseline that every model must beat: items by the number of training users who touched them, the same for everybody.
+// The baseline that every model must beat: items by the training users who touched them, the same for everybody. Where the
+// interactions have times, those of late can count for more (Ji, Sun, Zhang, Li 2020: a re-visit of the popularity baseline).
 
 import { z } from "zod";
 import type { Engine } from "../compute/engine.js";
 import { UserError } from "../core/errors.js";
+import type { Dataset } from "../data/dataset.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import type { Algorithm } from "../recommender/algorithm.js";
 import type { Recommender } from "../recommender/recommender.js";
 import { blockwiseScores } from "../recommender/scores.js";
 
-const options = z.strictObject({});
-type Options = z.infer<typeof options>;
+const days = z.number().positive().optional();
+const options = z.strictObject({
+  window: days.describe(
+    "days before the last training interaction within which one counts; unset = all count (needs times, in seconds since 1970)",
+  ),
+  halfLife: days.describe(
+    "days after which an interaction counts for half: 2^(-age / halfLife); unset = age does not matter (needs times, in seconds since 1970)",
+  ),
+});
+export type PopularityOptions = z.infer<typeof options>;
 
-function popularityRecommender(engine: Engine, counts: Uint32Array, items: Vocabulary): Recommender {
+const SECONDS_A_DAY = 86_400;
+
+/** What an item is worth: how many users touched it, or the sum of what those count for. */
+type Counts = Uint32Array | Float32Array;
+
+async function countsOf(dataset: Dataset, { window, halfLife }: PopularityOptions): Promise<Counts> {
+  const { indices } = dataset.train;
+  if (window === undefined && halfLife === undefined) {
+    const counts = new Uint32Array(dataset.items.size);
+    for (const item of indices) counts[item]++;
+    return counts;
+  }
+  const times = await dataset.trainTimes?.();
+  const dated = times?.filter((time) => !Number.isNaN(time)) ?? [];
+  if (times === undefined || dated.length === 0)
+    throw new UserError({
+      place: window === undefined ? "halfLife" : "window",
+      problem: `the interactions of ${dataset.name} have no times`,
+      expected: "a dataset prepared from a file with a column of times",
+      remedy: "Leave it out, or prepare the dataset with --time <column>",
+    });
+  let last = -Infinity;
+  for (const time of dated) last = Math.max(last, time);
+  const sums = new Float64Array(dataset.items.size);
+  for (const [entry, item] of indices.entries()) {
+    const age = (last - times[entry]) / SECONDS_A_DAY;
+    // An interaction without a time is nobody's latest.
+    if (!(age <= (window ?? Infinity))) continue;
+    sums[item] += halfLife === undefined ? 1 : 2 ** (-age / halfLife);
+  }
+  return Float32Array.from(sums);
+}
+
+function popularityRecommender(engine: Engine, counts: Counts, items: Vocabulary): Recommender {
   const row = engine.tensor(1, items.size, counts);
   return {
     algorithm: popularity.name,
@@ -32,25 +75,24 @@ function popularityRecommender(engine: Engine, counts: Uint32Array, items: Vocab
   };
 }
 
-export const popularity: Algorithm<Options> = {
+export const popularity: Algorithm<PopularityOptions> = {
   name: "popularity",
-  summary: "Items by how many training users touched them; the baseline that every model must beat.",
+  summary:
+    "Items by how many training users touched them, ever or of late; the baseline that every model must beat.",
   source: "No paper",
   options,
 
-  async fit(dataset, _options, run) {
-    const counts = new Uint32Array(dataset.items.size);
-    for (const item of dataset.train.indices) counts[item]++;
-    return popularityRecommender(run.engine, counts, dataset.items);
+  async fit(dataset, options, { engine }) {
+    return popularityRecommender(engine, await countsOf(dataset, options), dataset.items);
   },
 
-  async restore({ tensors, items }, run) {
+  async restore({ tensors, items }, { engine }) {
     const counts = tensors.counts?.data;
-    if (!(counts instanceof Uint32Array) || counts.length !== items.size)
+    if (!(counts instanceof Uint32Array || counts instanceof Float32Array) || counts.length !== items.size)
       throw new UserError({
         place: "popularity",
         problem: `the model's counts do not fit its ${items.size} items`,
       });
-    return popularityRecommender(run.engine, counts, items);
+    return popularityRecommender(engine, counts, items);
   },
 };

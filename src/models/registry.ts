@@ -10,6 +10,8 @@ import type { RunContext } from "../recommender/run-context.js";
 // An algorithm's options have passed `parseOptions` before they reach `fit`, so one list holds all kinds of algorithms.
 const algorithms: Record<string, () => Promise<Algorithm>> = {
   popularity: async () => (await import("./popularity.js")).popularity,
+  "item-knn": async () => (await import("./item-knn.js")).itemKnn,
+  slim: async () => (await import("./slim.js")).slim,
   vae: async () => (await import("./vae.js")).vae,
   "mult-vae": async () => (await import("./mult-vae.js")).multVae,
   "mult-dae": async () => (await import("./mult-dae.js")).multDae,
@@ -20,6 +22,7 @@ const algorithms: Record<string, () => Promise<Algorithm>> = {
   wmf: async () => (await import("./wmf.js")).wmf,
   cdae: async () => (await import("./cdae.js")).cdae,
   "rec-vae": async () => (await import("./rec-vae.js")).recVae,
+  blend: async () => (await import("./blend.js")).blendOf(findAlgorithm),
 };
 
 /** The registered names, in the order in which they are shown. */

@@ -5,7 +5,7 @@
 //   items.json         the items' ids and titles, in the order of the model's columns
 
 import { existsSync } from "node:fs";
-import { open, readFile, writeFile } from "node:fs/promises";
+import { open, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../core/errors.js";
@@ -45,6 +45,20 @@ export async function writeModelFiles(folder: string, files: ModelFiles): Promis
   if (content) await writeFile(join(folder, "content.json"), `${JSON.stringify(content)}\n`);
   const head: z.input<typeof configSchema> = { formatVersion: MODEL_FORMAT_VERSION, algorithm, config };
   await writeFile(join(folder, "config.json"), `${JSON.stringify(head, null, 2)}\n`);
+}
+
+/** The model folder meant by a path: a run folder's `model/`, or the path itself. Throws UserError for a run that is not finished. */
+export async function findModelFolder(path: string): Promise<string> {
+  const has = async (...name: string[]) =>
+    (await stat(join(path, ...name)).catch(() => undefined)) !== undefined;
+  if (await has("model", "config.json")) return join(path, "model");
+  if ((await has("config.json")) && !(await has("model.safetensors")))
+    throw new UserError({
+      place: path,
+      problem: "holds a run that has no model yet",
+      remedy: "Finish it with foldin train ... --resume",
+    });
+  return path;
 }
 
 /** Reads a model folder. Throws UserError, naming the file, where one is missing, damaged, or of a newer format. */

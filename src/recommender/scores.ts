@@ -24,7 +24,7 @@ export function blockwiseScores(
   engine: Engine,
   histories: CsrMatrix,
   items: number,
-  scoreBlock: (block: CsrMatrix) => Tensor,
+  scoreBlock: (block: CsrMatrix) => Tensor | Promise<Tensor>,
 ): Scores {
   if (histories.columns !== items)
     throw new RangeError(
@@ -39,7 +39,7 @@ export function blockwiseScores(
     let failure: { cause: unknown } | undefined;
     const work = async (first: number, last: number) => {
       try {
-        const scores = scoreBlock(sliceRows(histories, first, last));
+        const scores = await scoreBlock(sliceRows(histories, first, last));
         try {
           await use(scores, first, last - first);
         } finally {

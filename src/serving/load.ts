@@ -1,13 +1,10 @@
 // A trained model back from its folder: no training code, no DuckDB.
 
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
 import type { Engine } from "../compute/engine.js";
 import { type EngineChoice, openEngine } from "../compute/open-engine.js";
-import { UserError } from "../core/errors.js";
 import { restoreModel } from "../models/registry.js";
 import { closingWith } from "../recommender/closing-with.js";
-import { readModelFiles } from "../recommender/model-files.js";
+import { findModelFolder, readModelFiles } from "../recommender/model-files.js";
 import type { Recommender } from "../recommender/recommender.js";
 
 export interface LoadOptions {
@@ -25,7 +22,7 @@ export async function loadRecommender(
   folder: string,
   { engine = "auto", threads }: LoadOptions = {},
 ): Promise<Recommender> {
-  const files = await readModelFiles(await modelFolder(folder));
+  const files = await readModelFiles(await findModelFolder(folder));
   if (typeof engine !== "string") return restoreModel(files, { engine });
   const opened = await openEngine({ engine, threads });
   try {
@@ -34,17 +31,4 @@ export async function loadRecommender(
     await opened.close();
     throw error;
   }
-}
-
-async function modelFolder(folder: string): Promise<string> {
-  const has = async (...path: string[]) =>
-    (await stat(join(folder, ...path)).catch(() => undefined)) !== undefined;
-  if (await has("model", "config.json")) return join(folder, "model");
-  if ((await has("config.json")) && !(await has("model.safetensors")))
-    throw new UserError({
-      place: folder,
-      problem: "holds a run that has no model yet",
-      remedy: "Finish it with foldin train ... --resume",
-    });
-  return folder;
 }

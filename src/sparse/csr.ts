@@ -120,3 +120,23 @@ export function sliceRows(matrix: CsrMatrix, from: number, to: number): CsrMatri
     values: matrix.values?.subarray(start, end),
   };
 }
+
+/** The rows of all parts, one part after the other: [rows of all, columns]. Throws RangeError where a part has other columns. */
+export function stackRows(columns: number, parts: readonly CsrMatrix[]): CsrMatrix {
+  for (const part of parts)
+    if (part.columns !== columns)
+      throw new RangeError(`stackRows: a part has ${part.columns} columns, not ${columns}`);
+  const rows = parts.reduce((sum, part) => sum + part.rows, 0);
+  const entries = parts.reduce((sum, part) => sum + entryCount(part), 0);
+  const offsets = new Uint32Array(rows + 1);
+  const indices = new Uint32Array(entries);
+  const values = parts.some((part) => part.values) ? new Float32Array(entries).fill(1) : undefined;
+  let row = 0;
+  for (const part of parts) {
+    const start = offsets[row];
+    indices.set(part.indices, start);
+    if (part.values) values?.set(part.values, start);
+    for (let r = 0; r < part.rows; r++) offsets[++row] = start + part.offsets[r + 1];
+  }
+  return { rows, columns, offsets, indices, values };
+}

@@ -16,9 +16,14 @@ import type { Recommender } from "../../src/recommender/recommender.js";
 import { emptyMatrix, fromRows, rowIndices, sliceRows } from "../../src/sparse/csr.js";
 import { checkerboard } from "../support/datasets.js";
 import { engineNames } from "../support/engine-names.js";
+import { trainedRuns } from "../support/parts.js";
+
+const dataset = checkerboard();
 
 /** Options for a matrix of 50 x 50, where the paper's are for thousands; most models need none. */
 const small: Record<string, Record<string, unknown>> = {
+  "item-knn": { neighbours: 50 },
+  blend: { runs: await trainedRuns(dataset, { popularity: {}, "item-knn": { neighbours: 50 }, slim: {} }) },
   vae: { hidden: [32], latent: 16, batchSize: 10, epochs: 60, learningRate: 0.01 },
   "mult-vae": { hidden: [32], latent: 16, batchSize: 10, epochs: 60, learningRate: 0.01 },
   cdae: { latent: 16, epochs: 60 },
@@ -34,10 +39,12 @@ const small: Record<string, Record<string, unknown>> = {
   },
   "mult-dae": { latent: 16, batchSize: 10, epochs: 60, learningRate: 0.01 },
 };
+/** The same options with fewer epochs, where there are epochs. */
+const shorter = (name: string, epochs: number) =>
+  small[name] && { ...small[name], ...("epochs" in small[name] ? { epochs } : {}) };
 /** Models that cannot tell colours apart, and need not: the same list for everybody. */
 const unpersonalised = new Set(["popularity"]);
 
-const dataset = checkerboard();
 const { items } = dataset;
 const histories = dataset.test.foldIn;
 
@@ -161,7 +168,7 @@ describe.each(engineNames)("on the %s engine", (engineName) => {
     });
 
     it("the same seed gives the same model, byte for byte, whatever the number of threads", async () => {
-      const options = parseOptions(algorithm, small[name] && { ...small[name], epochs: 2 });
+      const options = parseOptions(algorithm, shorter(name, 2));
       const tensors = async (on: Engine) => {
         const trained = await algorithm.fit(dataset, options, { engine: on, seed: 3 });
         const files = await trained.save();
@@ -179,7 +186,7 @@ describe.each(engineNames)("on the %s engine", (engineName) => {
 
     it.each(["trained", "loaded"])("gives its memory back, %s", async (how) => {
       const files = await model.save();
-      const options = parseOptions(algorithm, small[name] && { ...small[name], epochs: 1 });
+      const options = parseOptions(algorithm, shorter(name, 1));
       const round = async () => {
         const loaded =
           how === "loaded"

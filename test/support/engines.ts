@@ -262,6 +262,23 @@ function sparseRowSumCase(gradient: boolean): KernelCase {
   };
 }
 
+const sumSparseRowsCase: KernelCase = {
+  kernel: "sumSparseRows",
+  async run(bench) {
+    const [rows, inner, columns] = [bench.size(0), bench.size(), bench.size()];
+    const [input, terms] = [bench.sparseMatrix(rows, inner), bench.sparseMatrix(inner, columns)];
+    const out = bench.rubbish(rows, columns);
+    bench.engine.sumSparseRows(out, bench.sparse(input), bench.sparse(terms));
+    const [a, b] = [densify(input), densify(terms)];
+    const expected = build(rows, columns, (r, c) => {
+      let sum = 0;
+      for (let k = 0; k < inner; k++) sum += at(a, r, k) * at(b, k, c);
+      return sum;
+    });
+    return [{ what: "out", actual: await bench.read(out), expected: expected.data }];
+  },
+};
+
 function matmulCase(transposeA: boolean, transposeB: boolean): KernelCase {
   return {
     kernel: `matmul ${transposeA ? "A^T" : "A"} ${transposeB ? "B^T" : "B"}`,
@@ -1017,6 +1034,7 @@ export const kernelCases: readonly KernelCase[] = [
   matmulCase(true, true),
   sparseRowSumCase(false),
   sparseRowSumCase(true),
+  sumSparseRowsCase,
   {
     kernel: "multinomialLoss and its gradient",
     async run(bench) {

@@ -1,9 +1,9 @@
 // foldin evaluate <run>: ranking metrics of a trained model on the held-out users of its dataset.
 
-import { existsSync } from "node:fs";
 import { type Command, Option } from "commander";
 import { UserError } from "../../core/errors.js";
 import type { CliContext } from "../context.js";
+import { datasetOfRun } from "../dataset-of-run.js";
 import { addEngineOptions, type EngineFlags } from "../engine-options.js";
 import { count, table } from "../table.js";
 
@@ -69,16 +69,7 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
     import("../../experiments/run-folder.js"),
   ]);
   const { config } = requireComplete(await readRunFolder(run));
-  const folder = flags.dataset ?? config.dataset.path;
-  if (folder === null || (flags.dataset === undefined && !existsSync(folder)))
-    throw new UserError({
-      place: run,
-      problem:
-        folder === null
-          ? "was trained on a dataset that is not on disk"
-          : `its dataset is no longer in ${folder}`,
-      remedy: "Say where one is with --dataset <folder>",
-    });
+  const folder = datasetOfRun(run, config, flags.dataset);
   const dataset = await loadDataset(folder, { signal: context.signal });
   const paper = flags.evaluator === "cvae-paper";
   const cold = flags.coldItems === undefined ? undefined : coldItems(dataset.train);

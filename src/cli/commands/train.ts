@@ -1,13 +1,12 @@
 // foldin train <dataset>: trains a model into a run folder, judges it on the held-out users, and writes the report.
 
 import { existsSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, collected, type EngineFlags, wholeNumber } from "../engine-options.js";
-import { count, duration, plural, table } from "../table.js";
+import { printTrained, removeRun } from "../trained.js";
 
 interface Flags extends EngineFlags {
   model?: string;
@@ -67,7 +66,7 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
     throw new UserError({ place: "--force", problem: "cannot go with --resume", remedy: "Give one of them" });
   const [
     { train },
-    { findRunFolder, readRunFolder },
+    { findRunFolder },
     { loadDataset },
     { findAlgorithm },
     { parseOptions, parseSettings },
@@ -112,55 +111,8 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
   });
   const seconds = (performance.now() - started) / 1000;
   try {
-    const { reportOnRun } = await import("../../experiments/run-report.js");
-    const report = await reportOnRun(out, recommender, dataset, { seconds, signal: context.signal });
-    if (flags.json) {
-      context.json({
-        run: out,
-        algorithm: recommender.algorithm,
-        dataset: dataset.name,
-        seconds,
-        epochs: report.epochs.length,
-        chosenEpoch: report.chosenEpoch ?? null,
-        metrics: Object.fromEntries(
-          report.metrics.map(({ name, test, validation }) => [name, { test, validation }]),
-        ),
-      });
-      return;
-    }
-    const kept = report.chosenEpoch === undefined ? "" : `, epoch ${count(report.chosenEpoch)} kept`;
-    const epochs = report.epochs.length > 0 ? ` (${plural(report.epochs.length, "epoch")}${kept})` : "";
-    context.out(
-      `${context.style.bold(recommender.algorithm)} trained on ${dataset.name} in ${duration(report.seconds)}${epochs}`,
-    );
-    context.out(
-      table(
-        [
-          { heading: "metric" },
-          { heading: "test", align: "right" },
-          { heading: "validation", align: "right" },
-        ],
-        report.metrics
-          .slice(0, 3)
-          .map(({ name, test, validation }) => [name, estimate(test), estimate(validation)]),
-        context.style.dim,
-      ),
-    );
-    context.out(`run: ${out}\nreport: ${join(out, "report.html")}`);
+    await printTrained(out, recommender, dataset, { seconds, json: flags.json }, context);
   } finally {
     recommender.dispose();
   }
-
-  async function removeRun(path: string): Promise<void> {
-    // Only what is a run is removed; anything else in the way is refused by `train`.
-    const run = await readRunFolder(path).catch(() => undefined);
-    if (run) await rm(path, { recursive: true });
-  }
-}
-
-function estimate(value: { mean: number; standardError?: number } | undefined): string {
-  if (!value) return "–";
-  return value.standardError === undefined
-    ? value.mean.toFixed(4)
-    : `${value.mean.toFixed(4)} ± ${value.standardError.toFixed(4)}`;
 }

@@ -22,11 +22,11 @@ import type {
   TopK,
 } from "../engine.js";
 import { closedError, foreignError, releasedError, shapes } from "../shapes.js";
-import type { EntryWeight, Solvers, TangentNetwork } from "../solvers/solvers.js";
+import type { ElasticNet, EntryWeight, Solvers, TangentNetwork } from "../solvers/solvers.js";
 import type { Precision, SparseTensor, Storage, Tensor } from "../tensor.js";
 
 /** The number of native/src/lib.rs's `CONTRACT` that this file speaks. */
-const CONTRACT = 9;
+const CONTRACT = 10;
 const MOST_THREADS = 1024;
 /** What stands for a block or batch that was released. */
 const RELEASED = -1;
@@ -82,6 +82,7 @@ interface Kernels {
   matmul(out: View, a: View, b: View, options: MatmulOptions): void;
   sparseRowSum(out: View, input: number, weights: View, options: SparseRowSumOptions): void;
   sparseRowSumGradient(out: View, input: number, g: View, options: SparseRowSumOptions): void;
+  sumSparseRows(out: View, input: number, rows: number): void;
   layerNorm(out: View, a: View, weight: View, bias: View, statistics: View, epsilon: number): void;
   layerNormGradient(out: View, a: View, weight: View, statistics: View, g: View): void;
   layerNormWeightGradient(out: View, a: View, statistics: View, g: View): void;
@@ -199,6 +200,23 @@ interface Kernels {
   sweep(a: View, first: number, count: number): Promise<number>;
   expandLower(a: View, rows: View, columns: View): void;
   tangentKernel(a: View, rows: View, columns: View, network: TangentNetwork): void;
+  neighbours(
+    x: number,
+    left: Float32Array,
+    right: Float32Array,
+    similarity: { union: boolean; shrink: number; k: number },
+    from: number,
+    to: number,
+  ): Promise<SparseRows>;
+  elasticNet(gram: View, net: ElasticNet, from: number, to: number): Promise<SparseRows>;
+}
+
+/** Rows of a sparse matrix, `unfinished` of which are not within their solver's tolerance. */
+interface SparseRows {
+  readonly offsets: Uint32Array;
+  readonly indices: Uint32Array;
+  readonly values: Float32Array;
+  readonly unfinished: number;
 }
 
 interface Addon {
@@ -541,6 +559,16 @@ export class NativeEngine implements Engine {
       this.#openSparse(kernel, input),
       this.#open(kernel, g),
       options,
+    );
+  }
+
+  sumSparseRows(out: Tensor, input: SparseTensor, rows: SparseTensor): void {
+    shapes.sumSparseRows(out, input, rows);
+    const kernel = "sumSparseRows";
+    this.#kernels.sumSparseRows(
+      this.#open(kernel, out),
+      this.#openSparse(kernel, input),
+      this.#openSparse(kernel, rows),
     );
   }
 
@@ -932,6 +960,25 @@ export class NativeEngine implements Engine {
       const squares = [this.#open(kernel, rows), this.#open(kernel, columns)] as const;
       this.#kernels.tangentKernel(this.#open(kernel, a), ...squares, network);
     },
+    neighbours: async (x, similarity, from, to) => {
+      shapes.neighbours(x, similarity, from, to);
+      const { left, right, size, shrink, k } = similarity;
+      const options = { union: size === "union", shrink, k };
+      const found = await this.#kernels.neighbours(
+        this.#openSparse("neighbours", x),
+        left,
+        right,
+        options,
+        from,
+        to,
+      );
+      return csr(found, x.columns);
+    },
+    elasticNet: async (gram, net, from, to) => {
+      shapes.elasticNet(gram, net, from, to);
+      const found = await this.#kernels.elasticNet(this.#open("elasticNet", gram), net, from, to);
+      return { weights: csr(found, gram.columns), unfinished: found.unfinished };
+    },
   };
 
   // Ranking.
@@ -941,6 +988,10 @@ export class NativeEngine implements Engine {
     const excluded = without && this.#openSparse("topK", without);
     return await this.#kernels.topK(this.#open("topK", scores), Math.min(k, scores.columns), excluded);
   }
+}
+
+function csr({ offsets, indices, values }: SparseRows, columns: number): CsrMatrix {
+  return { rows: offsets.length - 1, columns, offsets, indices, values };
 }
 
 function float32(data: ArrayLike<number>): Float32Array {

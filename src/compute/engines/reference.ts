@@ -19,6 +19,8 @@ import type {
 import { closedError, foreignError, releasedError, shapes, sizeClass } from "../shapes.js";
 import { alsHalfSweep } from "../solvers/als.js";
 import * as dense from "../solvers/dense.js";
+import { elasticNet } from "../solvers/elastic-net.js";
+import { neighbours } from "../solvers/neighbours.js";
 import { nonNegativeSweeps } from "../solvers/non-negative.js";
 import type { Solvers } from "../solvers/solvers.js";
 import type { FloatArray, Precision, SparseTensor, Storage, Tensor } from "../tensor.js";
@@ -36,6 +38,7 @@ import type { Matrix, SparseMatrix } from "./reference/matrix.js";
 import * as multinomial from "./reference/multinomial.js";
 import { sparseMatrix } from "./reference/sparse-matrix.js";
 import { sparseRowSum, sparseRowSumGradient } from "./reference/sparse-row-sum.js";
+import { sumSparseRows } from "./reference/sparse-sum.js";
 import { topK } from "./reference/top-k.js";
 
 /** Freed blocks are kept for reuse up to this many bytes, or as many as are in use. */
@@ -369,6 +372,12 @@ export class ReferenceEngine implements Engine {
       this.#open("sparseRowSumGradient", g),
       options,
     );
+  }
+
+  sumSparseRows(out: Tensor, input: SparseTensor, rows: SparseTensor): void {
+    shapes.sumSparseRows(out, input, rows);
+    const kernel = "sumSparseRows";
+    sumSparseRows(this.#open(kernel, out), this.#openSparse(kernel, input), this.#openSparse(kernel, rows));
   }
 
   // Layer normalisation.
@@ -720,6 +729,14 @@ export class ReferenceEngine implements Engine {
       const kernel = "tangentKernel";
       const squares = [this.#open(kernel, rows), this.#open(kernel, columns)] as const;
       dense.tangentKernel(this.#open(kernel, a), ...squares, network);
+    },
+    neighbours: async (x, similarity, from, to) => {
+      shapes.neighbours(x, similarity, from, to);
+      return neighbours(this.#openSparse("neighbours", x), similarity, from, to);
+    },
+    elasticNet: async (gram, net, from, to) => {
+      shapes.elasticNet(gram, net, from, to);
+      return elasticNet(this.#open("elasticNet", gram), net, from, to);
     },
   };
 

@@ -2,6 +2,7 @@
 // A call is queued like a kernel's (engine.ts): it returns at once, checks its shapes there (RangeError), and its effect is
 // visible to what is called after it. Sums run in fixed order, so the number of threads changes no bit.
 
+import type { CsrMatrix } from "../../sparse/csr.js";
 import type { SparseTensor, Tensor } from "../tensor.js";
 
 /** What an entry of value r counts for (1 where the matrix has no values): constant + slope * r. */
@@ -69,6 +70,36 @@ export interface TangentNetwork {
   readonly depth: number;
 }
 
+/** Which columns are alike, from the product d = x_i . x_j of two of them: similarity(i, j) = d / (size + shrink). */
+export interface Similarity {
+  /** "product": size = left_i right_j (cosine: both the norms). "union": left_i + right_j - d (Jaccard: both the squared norms). */
+  readonly size: "product" | "union";
+  /** [columns] */
+  readonly left: Float32Array;
+  /** [columns] */
+  readonly right: Float32Array;
+  /** At least 0: draws the similarity of columns that have little in common to 0. */
+  readonly shrink: number;
+  /** How many neighbours are kept. */
+  readonly k: number;
+}
+
+/**
+ * The elastic net of a column y of X on all other columns: the w >= 0, w_y = 0, that minimises
+ *
+ *   1/2 ||y - X w||^2 + l1 ||w||_1 + l2 / 2 ||w||^2
+ */
+export interface ElasticNet {
+  readonly l1: number;
+  readonly l2: number;
+  /** Solved once the duality gap is at most this share of ||y||^2, and no weight changes by more than this share of the largest. */
+  readonly tolerance: number;
+  /** Sweeps over the coordinates at most. */
+  readonly maxSweeps: number;
+  /** How many weights are kept, the largest. */
+  readonly k: number;
+}
+
 export interface Solvers {
   /** Solves the rows of factors [rows, k] for `interactions` [rows, columns]. `factors` must not overlap what `sweep` reads. */
   alsHalfSweep(factors: Tensor, interactions: SparseTensor, sweep: AlsHalfSweep): void;
@@ -95,4 +126,14 @@ export interface Solvers {
    * S <- sqrt(S(x, x) S(y, y)) (sin t + (pi - t) cos t) / pi + bias, K <- S + K (pi - t) / pi.
    */
   tangentKernel(a: Tensor, rows: Tensor, columns: Tensor, network: TangentNetwork): void;
+
+  /** For each of the columns [from, to) of x, the k other columns of the largest positive similarity (ties: the lower index): a row each, [to - from, columns], columns ascending. */
+  neighbours(x: SparseTensor, similarity: Similarity, from: number, to: number): Promise<CsrMatrix>;
+  /** The elastic nets of the columns [from, to) of X, whose numbers are not negative, from X's Gram matrix: a row of weights each, [to - from, columns]; `unfinished` of them are not within the tolerance. */
+  elasticNet(
+    gram: Tensor,
+    net: ElasticNet,
+    from: number,
+    to: number,
+  ): Promise<{ weights: CsrMatrix; unfinished: number }>;
 }

@@ -1,0 +1,26 @@
+//! Sums of sparse rows: a sparse item-item matrix applied to histories, at the cost of the rows that they name.
+
+use crate::matrix::{Matrix, for_each_row};
+use crate::sparse::Sparse;
+
+const ROWS_PER_TASK: usize = 4;
+
+/// out[r] = sum over the entries (r, i) of input of input_ri * rows[i], in their order
+pub fn sum_sparse_rows(out: Matrix, input: &Sparse, rows: &Sparse) {
+    for_each_row(input.rows, ROWS_PER_TASK, |row| {
+        let sums = out.row_mut(row);
+        sums.fill(0.0);
+        for entry in input.entries(row) {
+            let factor = input.value(entry);
+            let terms = rows.entries(input.indices[entry] as usize);
+            match &rows.values {
+                None => rows.indices[terms].iter().for_each(|&column| sums[column as usize] += factor),
+                Some(values) => {
+                    for (&column, &value) in rows.indices[terms.clone()].iter().zip(&values[terms]) {
+                        sums[column as usize] += factor * value;
+                    }
+                }
+            }
+        }
+    });
+}

@@ -1,0 +1,118 @@
+// foldin blend <run> <run> ...: weighs trained runs' scores on the validation users into one model, and writes its run folder.
+
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Command, InvalidArgumentError } from "commander";
+import { UserError } from "../../core/errors.js";
+import { type CliContext, required } from "../context.js";
+import { datasetOfRun } from "../dataset-of-run.js";
+import { addEngineOptions, type EngineFlags } from "../engine-options.js";
+import { table } from "../table.js";
+import { printTrained, removeRun } from "../trained.js";
+
+interface Flags extends EngineFlags {
+  out?: string;
+  weights?: number[];
+  step?: number;
+  metric?: string;
+  dataset?: string;
+  force?: boolean;
+  json?: boolean;
+}
+
+export function register(program: Command, context: CliContext): void {
+  addEngineOptions(
+    program
+      .command("blend")
+      .summary("blend trained runs into one model")
+      .description(
+        "Blends trained runs: the weighted sum of their scores, standardised for each user. The weights are those that rank best on the validation users. The run that comes out holds all of its parts, and is judged, served and blended like any other.",
+      )
+      .argument("<run...>", "two or more run folders, trained on one dataset")
+      .option("--out <run>", "the run folder to write")
+      .option("--weights <list>", "a weight for each run, as in 1,4; default: chosen on validation", numbers)
+      .option("--step <n>", "the weights tried are multiples of this (default: 0.1)", number)
+      .option("--metric <name>", "what the weights are chosen on (default: ndcg@100)")
+      .option("--dataset <folder>", "the dataset (default: where it was when the first run was trained)"),
+  )
+    .option("--force", "replace the run in --out")
+    .option("--json", "print one JSON object")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  foldin blend runs/rec-vae runs/infinite-ae --out runs/blend
+  foldin blend runs/rec-vae runs/infinite-ae runs/dan --step 0.05 --out runs/blend
+  foldin blend runs/rec-vae runs/infinite-ae --weights 4,1 --out runs/blend`,
+    )
+    .action((runs: string[], flags: Flags) => blendRuns(runs, flags, context));
+}
+
+async function blendRuns(runs: string[], flags: Flags, context: CliContext): Promise<void> {
+  const out = required(flags.out, "--out <run>", "a folder for the blend, such as --out runs/blend");
+  if (runs.length < 2)
+    throw new UserError({
+      place: runs[0],
+      problem: "one run alone is no blend",
+      expected: "two or more",
+    });
+  const [{ train }, { readRunFolder, requireComplete }, { loadDataset }] = await Promise.all([
+    import("../../experiments/train.js"),
+    import("../../experiments/run-folder.js"),
+    import("../../data/dataset.js"),
+  ]);
+  const configs = [];
+  for (const run of runs) configs.push(requireComplete(await readRunFolder(run)).config);
+  const datasetPath = datasetOfRun(runs[0], configs[0], flags.dataset);
+  const dataset = await loadDataset(datasetPath, { signal: context.signal });
+  if (flags.force) await removeRun(out);
+
+  const started = performance.now();
+  const { weights, step, metric } = flags;
+  const recommender = await train(dataset, {
+    model: "blend",
+    options: {
+      runs,
+      ...(weights && { weights }),
+      ...(step !== undefined && { step }),
+      ...(metric !== undefined && { metric }),
+    },
+    engine: flags.engine,
+    threads: flags.threads,
+    out,
+    datasetPath,
+    progress: context.progress,
+    signal: context.signal,
+  });
+  const seconds = (performance.now() - started) / 1000;
+  try {
+    const { config } = JSON.parse(await readFile(join(out, "model", "config.json"), "utf8")) as {
+      config: { parts: { name: string; algorithm: string; weight: number }[] };
+    };
+    const parts = config.parts.map(({ name, algorithm, weight }) => ({ name, algorithm, weight }));
+    if (!flags.json)
+      context.out(
+        table(
+          [{ heading: "part" }, { heading: "model" }, { heading: "weight", align: "right" }],
+          parts.map(({ name, algorithm, weight }) => [name, algorithm, String(Number(weight.toFixed(4)))]),
+          context.style.dim,
+        ),
+      );
+    await printTrained(out, recommender, dataset, { seconds, json: flags.json, more: { parts } }, context);
+  } finally {
+    recommender.dispose();
+  }
+}
+
+function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("Expected a number.");
+  return value;
+}
+
+function numbers(text: string): number[] {
+  const values = text.split(",").map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
+  if (!values.every((value) => Number.isFinite(value) && value >= 0))
+    throw new InvalidArgumentError("Expected numbers from 0 with commas, as in 1,4.");
+  return values;
+}

@@ -1,0 +1,72 @@
+// What a command prints of a run that it has just trained: the report is written, the metrics are shown.
+
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Dataset } from "../data/dataset.js";
+import type { Recommender } from "../recommender/recommender.js";
+import type { CliContext } from "./context.js";
+import { count, duration, plural, table } from "./table.js";
+
+export interface PrintOptions {
+  /** Wall-clock seconds of a model without epochs. */
+  seconds: number;
+  json?: boolean;
+  /** More fields for the JSON object. */
+  more?: Record<string, unknown>;
+}
+
+/** Judges a finished run, writes its report, and prints the metrics. */
+export async function printTrained(
+  out: string,
+  recommender: Recommender,
+  dataset: Dataset,
+  { seconds, json = false, more = {} }: PrintOptions,
+  context: CliContext,
+): Promise<void> {
+  const { reportOnRun } = await import("../experiments/run-report.js");
+  const report = await reportOnRun(out, recommender, dataset, { seconds, signal: context.signal });
+  if (json) {
+    context.json({
+      run: out,
+      algorithm: recommender.algorithm,
+      dataset: dataset.name,
+      seconds,
+      epochs: report.epochs.length,
+      chosenEpoch: report.chosenEpoch ?? null,
+      metrics: Object.fromEntries(
+        report.metrics.map(({ name, test, validation }) => [name, { test, validation }]),
+      ),
+      ...more,
+    });
+    return;
+  }
+  const kept = report.chosenEpoch === undefined ? "" : `, epoch ${count(report.chosenEpoch)} kept`;
+  const epochs = report.epochs.length > 0 ? ` (${plural(report.epochs.length, "epoch")}${kept})` : "";
+  context.out(
+    `${context.style.bold(recommender.algorithm)} trained on ${dataset.name} in ${duration(report.seconds)}${epochs}`,
+  );
+  context.out(
+    table(
+      [{ heading: "metric" }, { heading: "test", align: "right" }, { heading: "validation", align: "right" }],
+      report.metrics
+        .slice(0, 3)
+        .map(({ name, test, validation }) => [name, estimate(test), estimate(validation)]),
+      context.style.dim,
+    ),
+  );
+  context.out(`run: ${out}\nreport: ${join(out, "report.html")}`);
+}
+
+/** Removes a run; anything else in the way stays, for `train` to refuse. */
+export async function removeRun(path: string): Promise<void> {
+  const { readRunFolder } = await import("../experiments/run-folder.js");
+  const run = await readRunFolder(path).catch(() => undefined);
+  if (run) await rm(path, { recursive: true });
+}
+
+function estimate(value: { mean: number; standardError?: number } | undefined): string {
+  if (!value) return "–";
+  return value.standardError === undefined
+    ? value.mean.toFixed(4)
+    : `${value.mean.toFixed(4)} ± ${value.standardError.toFixed(4)}`;
+}

@@ -1,0 +1,17 @@
+// Sums of sparse rows: a sparse item-item matrix applied to histories, at the cost of the rows that they name.
+
+import type { Matrix, SparseMatrix } from "./matrix.js";
+
+export function sumSparseRows(out: Matrix, input: SparseMatrix, rows: SparseMatrix): void {
+  const sums = new Float64Array(rows.columns);
+  for (let r = 0; r < input.rows; r++) {
+    sums.fill(0);
+    for (let k = input.offsets[r]; k < input.offsets[r + 1]; k++) {
+      const factor = input.values?.[k] ?? 1;
+      const row = input.indices[k];
+      for (let e = rows.offsets[row]; e < rows.offsets[row + 1]; e++)
+        sums[rows.indices[e]] += factor * (rows.values?.[e] ?? 1);
+    }
+    out.data.set(sums, out.offset + r * out.rowStride);
+  }
+}

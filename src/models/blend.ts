@@ -1,0 +1,378 @@
+// A blend: the weighted sum of trained models' scores, each standardised per user, so that a logit and a count weigh alike:
+//
+//   score(x)_i = sum over the parts m of w_m (s_mi - mean_m) / deviation_m,   w >= 0, sum w = 1
+//
+// with mean and (population) standard deviation of the part's scores over the items that are not in the history x. The
+// weights are those of the best metric on the validation users, of all multiples of a step. A saved blend holds its parts.
+
+import { readFile } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { z } from "zod";
+import { type Engine, NO_ITEM } from "../compute/engine.js";
+import type { Tensor } from "../compute/tensor.js";
+import { throwIfAborted, UserError } from "../core/errors.js";
+import type { JsonObject } from "../core/json.js";
+import type { Dataset } from "../data/dataset.js";
+import type { Vocabulary } from "../data/vocabulary.js";
+import { type Metric, parseMetric } from "../evaluation/metrics.js";
+import type { Algorithm } from "../recommender/algorithm.js";
+import { findModelFolder, readModelFiles } from "../recommender/model-files.js";
+import type { ModelFiles, NamedTensors, Recommender } from "../recommender/recommender.js";
+import type { RunContext } from "../recommender/run-context.js";
+import { blockwiseScores, rowsPerBlock } from "../recommender/scores.js";
+import { type CsrMatrix, rowIndices, takeRows } from "../sparse/csr.js";
+
+const options = z.strictObject({
+  runs: z
+    .array(z.string().min(1))
+    .min(2)
+    .describe("the trained runs (or model folders) to blend, two or more, all trained on this dataset"),
+  weights: z
+    .array(z.number().min(0))
+    .optional()
+    .describe("a weight for each run, as they stand; unset = chosen on the validation users"),
+  step: z
+    .number()
+    .min(0.01)
+    .max(0.5)
+    .default(0.1)
+    .describe("the weights that are tried are the multiples of this that add up to 1 (issue 6's blends: .1)"),
+  metric: z
+    .string()
+    .default("ndcg@100")
+    .describe("what is best on the validation users chooses the weights (NDCG@100 as everywhere here)"),
+});
+export type BlendOptions = z.infer<typeof options>;
+
+/** More weights than this are too many to try. */
+const MOST_CANDIDATES = 5000;
+
+interface Part {
+  /** The run's name, for people. */
+  readonly name: string;
+  readonly weight: number;
+  readonly recommender: Recommender;
+}
+
+/** What a saved blend says of each part; its tensors are those that begin with "<its place>.". */
+const savedPart = z.object({
+  name: z.string(),
+  weight: z.number().min(0),
+  algorithm: z.string(),
+  config: z.record(z.string(), z.json()) as z.ZodType<JsonObject>,
+});
+const saved = z.object({ parts: z.array(savedPart).min(1), chosen: z.json().optional() });
+
+/** Standardises scores [rows, items] in place, row by row, over the items that are not in the row's history. A row whose scores are all alike becomes 0. */
+export function standardise(scores: Float32Array, histories: CsrMatrix): void {
+  const items = histories.columns;
+  const known = new Uint8Array(items);
+  for (let row = 0; row < histories.rows; row++) {
+    const line = scores.subarray(row * items, (row + 1) * items);
+    const history = rowIndices(histories, row);
+    for (const item of history) known[item] = 1;
+    let count = 0;
+    let sum = 0;
+    for (let i = 0; i < items; i++)
+      if (known[i] === 0) {
+        count++;
+        sum += line[i];
+      }
+    const mean = sum / count;
+    let squares = 0;
+    for (let i = 0; i < items; i++) if (known[i] === 0) squares += (line[i] - mean) ** 2;
+    const deviation = Math.sqrt(squares / count);
+    // What rounding leaves of equal scores is no deviation.
+    const scale = deviation > 1e-6 * Math.abs(mean) ? 1 / deviation : 0;
+    if (scale === 0) line.fill(0);
+    else for (let i = 0; i < items; i++) line[i] = (line[i] - mean) * scale;
+    for (const item of history) known[item] = 0;
+  }
+}
+
+function blendRecommender(
+  engine: Engine,
+  parts: readonly Part[],
+  items: Vocabulary,
+  chosen: JsonObject | undefined,
+): Recommender {
+  return {
+    algorithm: "blend",
+    items,
+    score: (histories) =>
+      blockwiseScores(engine, histories, items.size, async (block) => {
+        const sum = new Float32Array(block.rows * items.size);
+        for (const { weight, recommender } of parts) {
+          const scores = await recommender.score(block).read();
+          standardise(scores, block);
+          for (let i = 0; i < sum.length; i++) sum[i] += weight * scores[i];
+        }
+        return engine.tensor(block.rows, items.size, sum);
+      }),
+    async save() {
+      const files = await Promise.all(parts.map(({ recommender }) => recommender.save()));
+      const tensors: [string, NamedTensors[string]][] = files.flatMap((part, place) =>
+        Object.entries(part.tensors).map(
+          ([name, tensor]) => [`${place}.${name}`, tensor] as [string, typeof tensor],
+        ),
+      );
+      const described = files.map(({ algorithm, config }, place) => {
+        const { name, weight } = parts[place];
+        return { name, weight, algorithm, config };
+      });
+      return {
+        algorithm: "blend",
+        config: { parts: described, ...(chosen && { chosen }) },
+        tensors: Object.fromEntries(tensors),
+        items,
+      };
+    },
+    dispose() {
+      for (const { recommender } of parts) recommender.dispose();
+    },
+  };
+}
+
+/** All weights of `parts` parts that are multiples of 1 / units and add up to 1. */
+export function simplex(parts: number, units: number): number[][] {
+  const points: number[][] = [];
+  const extend = (point: number[], left: number) => {
+    if (point.length === parts - 1) {
+      points.push([...point, left].map((unit) => unit / units));
+      return;
+    }
+    for (let unit = 0; unit <= left; unit++) extend([...point, unit], left - unit);
+  };
+  extend([], units);
+  return points;
+}
+
+/** The mean metric over the validation users for each of the candidates, every part being asked for its scores once. */
+async function judgeAll(
+  dataset: Dataset,
+  parts: readonly Recommender[],
+  candidates: readonly (readonly number[])[],
+  metric: Metric & { ofUser: NonNullable<Metric["ofUser"]> },
+  { engine, signal, progress }: RunContext,
+): Promise<Float64Array> {
+  const { foldIn, heldOut } = dataset.validation;
+  const items = dataset.items.size;
+  const rows = [...Array(heldOut.rows).keys()].filter((row) => rowIndices(heldOut, row).length > 0);
+  if (rows.length === 0)
+    throw new UserError({
+      place: "weights",
+      problem: `${dataset.name} has no validation users to choose the weights on`,
+      remedy: "Give the weights, or prepare the dataset with validation users",
+    });
+  const sums = new Float64Array(candidates.length);
+  const isHeldOut = new Uint8Array(items);
+  const hits = new Uint8Array(Math.min(metric.k, items));
+  const task = "choose the weights";
+  progress?.({ type: "start", task, total: rows.length, unit: "users" });
+  for (let first = 0; first < rows.length; first += rowsPerBlock(items)) {
+    const block = rows.slice(first, first + rowsPerBlock(items));
+    const histories = takeRows(foldIn, block);
+    const held: Tensor[] = [];
+    const without = engine.sparse(histories);
+    const sum = engine.empty(block.length, items);
+    try {
+      for (const part of parts) {
+        throwIfAborted(signal);
+        const scores = await part.score(histories).read();
+        standardise(scores, histories);
+        held.push(engine.tensor(block.length, items, scores));
+      }
+      for (const [candidate, weights] of candidates.entries()) {
+        throwIfAborted(signal);
+        engine.fill(sum, 0);
+        for (const [p, weight] of weights.entries()) if (weight > 0) engine.addScaled(sum, held[p], weight);
+        const best = await engine.topK(sum, metric.k, without);
+        for (const [b, row] of block.entries()) {
+          const relevant = rowIndices(heldOut, row);
+          for (const item of relevant) isHeldOut[item] = 1;
+          for (let rank = 0; rank < best.k; rank++) {
+            const item = best.items[b * best.k + rank];
+            hits[rank] = item === NO_ITEM ? 0 : isHeldOut[item];
+          }
+          sums[candidate] += metric.ofUser(hits, relevant.length);
+          for (const item of relevant) isHeldOut[item] = 0;
+        }
+      }
+    } finally {
+      for (const tensor of [...held, sum]) engine.release(tensor);
+      engine.releaseSparse(without);
+    }
+    progress?.({ type: "advance", task, done: first + block.length });
+  }
+  progress?.({ type: "end", task });
+  return sums.map((sum) => sum / rows.length);
+}
+
+/** A trained part, and the data that it was trained on where its run says so. */
+async function readPart(
+  path: string,
+  restore: (files: ModelFiles) => Promise<Recommender>,
+): Promise<{ recommender: Recommender; data: string | undefined }> {
+  const folder = await findModelFolder(path);
+  const recommender = await restore(await readModelFiles(folder));
+  const run = folder === path ? undefined : await readFile(join(path, "config.json"), "utf8");
+  const config = z
+    .object({ dataset: z.object({ fingerprint: z.string() }) })
+    .safeParse(run === undefined ? undefined : JSON.parse(run));
+  return { recommender, data: config.data?.dataset.fingerprint };
+}
+
+/** Throws UserError unless the part was trained on this dataset. */
+async function requireSameData(
+  run: string,
+  part: { recommender: Recommender; data?: string },
+  dataset: Dataset,
+): Promise<void> {
+  const { fingerprint } = await import("../training/identity.js");
+  const { ids } = part.recommender.items;
+  const sameItems =
+    ids.length === dataset.items.size && ids.every((id, index) => id === dataset.items.ids[index]);
+  if (sameItems && (part.data === undefined || part.data === fingerprint(dataset))) return;
+  throw new UserError({
+    place: run,
+    problem: `was not trained on this ${dataset.name}: ${sameItems ? "its users or interactions are others, and may be among those held out here" : `its ${ids.length} items are others`}`,
+    expected: "runs that were trained on one dataset",
+    remedy: "Train it on this dataset, or leave it out",
+  });
+}
+
+/** Names for the runs: their folders', made different where they are not. */
+function namesOf(runs: readonly string[]): string[] {
+  const short = runs.map((run) => basename(resolve(run)));
+  return new Set(short).size === short.length ? short : [...runs];
+}
+
+function checkWeights(weights: readonly number[], runs: readonly string[]): readonly number[] {
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  if (weights.length !== runs.length || sum <= 0)
+    throw new UserError({
+      place: "weights",
+      problem:
+        weights.length === runs.length
+          ? "they are all 0"
+          : `${weights.length} for ${runs.length} runs: ${weights.join(", ")}`,
+      expected: `${runs.length} numbers from 0, in the order of the runs`,
+    });
+  return weights.map((weight) => weight / sum);
+}
+
+function candidatesOf(runs: readonly string[], step: number): number[][] {
+  const units = Math.round(1 / step);
+  if (Math.abs(units * step - 1) > 1e-6)
+    throw new UserError({
+      place: "step",
+      problem: `${step} does not divide 1`,
+      expected: "one that does, such as 0.1, 0.05 or 0.25",
+    });
+  const candidates = countOf(runs.length, units) <= MOST_CANDIDATES ? simplex(runs.length, units) : undefined;
+  if (candidates) return candidates;
+  throw new UserError({
+    place: "step",
+    problem: `steps of ${step} make ${countOf(runs.length, units)} mixtures of ${runs.length} runs`,
+    expected: `at most ${MOST_CANDIDATES}`,
+    remedy: "Take a larger step or fewer runs, or blend a blend with the rest",
+  });
+}
+
+/** (units + parts - 1) choose (parts - 1) */
+function countOf(parts: number, units: number): number {
+  let count = 1;
+  for (let k = 1; k < parts; k++) count = (count * (units + k)) / k;
+  return Math.round(count);
+}
+
+/** The algorithm, for models that `find` knows by their names: the registry hands itself in, which names the blend too. */
+export function blendOf(find: (name: string) => Promise<Algorithm>): Algorithm<BlendOptions> {
+  return {
+    name: "blend",
+    summary: "A weighted sum of trained models' scores, standardised per user; weights chosen on validation.",
+    source: "No paper; standard scores are averaged as in stacking (Jahrer, Toescher, Legenstein, KDD 2010)",
+    options,
+
+    async fit(dataset, { runs, weights: given, step, metric: metricName }, run) {
+      const { engine, progress } = run;
+      const metric = parseMetric(metricName);
+      const { ofUser } = metric;
+      if (ofUser === undefined)
+        throw new UserError({
+          place: "metric",
+          problem: `${metric.name} has no value for each user, so weights cannot be chosen on it`,
+          remedy: "Take another one, such as ndcg@100",
+        });
+      const fixed = given && checkWeights(given, runs);
+      const candidates = fixed ? [fixed] : candidatesOf(runs, step);
+      const names = namesOf(runs);
+      const parts: Recommender[] = [];
+      try {
+        for (const path of runs) {
+          const part = await readPart(path, async (files) =>
+            (await find(files.algorithm)).restore(files, { engine }),
+          );
+          parts.push(part.recommender);
+          await requireSameData(path, part, dataset);
+        }
+        let weights = candidates[0];
+        let chosen: JsonObject | undefined;
+        if (!fixed) {
+          const means = await judgeAll(dataset, parts, candidates, { ...metric, ofUser }, run);
+          // Of equals the first: what is named last counts for more.
+          const best = means.reduce((at, mean, candidate) => (mean > means[at] ? candidate : at), 0);
+          weights = candidates[best];
+          chosen = { metric: metric.name, validation: means[best], candidates: candidates.length };
+          const alone = names.map((name, p) => {
+            const place = candidates.findIndex((candidate) => candidate[p] === 1);
+            return `${name} alone ${means[place].toFixed(4)}`;
+          });
+          progress?.({
+            type: "note",
+            text: `validation ${metric.name} ${means[best].toFixed(4)}, the best of ${candidates.length} mixtures; ${alone.join(", ")}`,
+          });
+        }
+        const used = names
+          .map((name, p) => ({ name, weight: weights[p], recommender: parts[p] }))
+          .filter(({ weight, recommender }) => {
+            if (weight === 0) recommender.dispose();
+            return weight > 0;
+          });
+        return blendRecommender(engine, used, dataset.items, chosen);
+      } catch (error) {
+        for (const part of parts) part.dispose();
+        throw error;
+      }
+    },
+
+    async restore({ config, tensors, items }, { engine }) {
+      const unsound = (problem: string) =>
+        new UserError({
+          place: "blend",
+          problem: `the saved model is not sound: ${problem}`,
+          remedy: "Copy or blend it again",
+        });
+      const parsed = saved.safeParse(config);
+      if (!parsed.success) throw unsound(z.prettifyError(parsed.error));
+      const parts: Part[] = [];
+      try {
+        for (const [place, { name, weight, algorithm, config }] of parsed.data.parts.entries()) {
+          const prefix = `${place}.`;
+          const own = Object.entries(tensors).filter(([tensor]) => tensor.startsWith(prefix));
+          const files = {
+            algorithm,
+            config,
+            items,
+            tensors: Object.fromEntries(own.map(([tensor, data]) => [tensor.slice(prefix.length), data])),
+          };
+          parts.push({ name, weight, recommender: await (await find(algorithm)).restore(files, { engine }) });
+        }
+      } catch (error) {
+        for (const { recommender } of parts) recommender.dispose();
+        throw error;
+      }
+      return blendRecommender(engine, parts, items, parsed.data.chosen as JsonObject | undefined);
+    },
+  };
+}
