@@ -28,8 +28,9 @@ pub fn matmul(out: Matrix, a: Matrix, b: Matrix, transpose_a: bool, transpose_b:
     if m == 0 || n == 0 {
         return;
     }
-    if m == 1 && transpose_b && !transpose_a {
-        return row_times_rows(out, a, b, accumulate);
+    if m == 1 && !transpose_a {
+        // One history: nothing is worth packing.
+        return if transpose_b { row_times_rows(out, a, b, accumulate) } else { row_times_matrix(out, a, b, accumulate) };
     }
     let (rows, columns) = panel(m, n, inner);
     let down = m.div_ceil(rows);
@@ -104,6 +105,50 @@ fn row_times_rows(out: Matrix, a: Matrix, b: Matrix, accumulate: bool) {
             },
         );
     });
+}
+
+/// Columns whose sums stay in registers.
+const STRIPE: usize = 96;
+/// So few products are done sooner than a second thread wakes.
+const ALONE: usize = 1 << 16;
+
+/// out [1, n] = a [1, k] b, b [k, n]: every element summed in the order of k.
+fn row_times_matrix(out: Matrix, a: Matrix, b: Matrix, accumulate: bool) {
+    let n = out.columns;
+    let row = a.row(0);
+    let stripe = |task: usize| {
+        let first = task * STRIPE;
+        let width = STRIPE.min(n - first);
+        let out = out.get_mut(0, first, width);
+        vectorised(
+            #[inline(always)]
+            || {
+                let mut sums = [0.0f32; STRIPE];
+                if width == STRIPE {
+                    for (r, &factor) in row.iter().enumerate() {
+                        let b: &[f32; STRIPE] = b.get(r, first, STRIPE).try_into().expect("a stripe");
+                        for l in 0..STRIPE {
+                            sums[l] = b[l].mul_add(factor, sums[l]);
+                        }
+                    }
+                } else {
+                    for (r, &factor) in row.iter().enumerate() {
+                        for (sum, &b) in sums.iter_mut().zip(b.get(r, first, width)) {
+                            *sum = b.mul_add(factor, *sum);
+                        }
+                    }
+                }
+                for (o, &sum) in out.iter_mut().zip(&sums) {
+                    *o = if accumulate { *o + sum } else { sum };
+                }
+            },
+        )
+    };
+    if row.len() * n <= ALONE {
+        (0..n.div_ceil(STRIPE)).for_each(stripe);
+    } else {
+        for_each_task(n.div_ceil(STRIPE), stripe);
+    }
 }
 
 #[inline(always)]
