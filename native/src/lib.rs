@@ -461,6 +461,40 @@ impl NativeEngine {
     }
 
     #[napi]
+    pub fn drop_clamped(&self, out: Tensor, a: Tensor, dropout: Dropout) -> Result<()> {
+        let (out, a) = (self.matrix(out)?, self.matrix(a)?);
+        self.kernel("dropClamped", move || gates::drop_clamped(out, a, dropout.into()))
+    }
+
+    #[napi]
+    pub fn drop_clamped_gradient(
+        &self,
+        out: Tensor,
+        a: Tensor,
+        y: Tensor,
+        g: Tensor,
+        rate: f64,
+        accumulate: bool,
+    ) -> Result<()> {
+        let (out, a) = (self.matrix(out)?, self.matrix(a)?);
+        let (y, g) = (self.matrix(y)?, self.matrix(g)?);
+        let scale = (1.0 / (1.0 - rate)) as f32;
+        self.kernel("dropClampedGradient", move || gates::drop_clamped_gradient(out, a, y, g, scale, accumulate))
+    }
+
+    #[napi]
+    pub fn unit_rows(&self, out: Tensor, a: Tensor) -> Result<()> {
+        let (out, a) = (self.matrix(out)?, self.matrix(a)?);
+        self.kernel("unitRows", move || gates::unit_rows(out, a))
+    }
+
+    #[napi]
+    pub fn unit_rows_gradient(&self, out: Tensor, a: Tensor, g: Tensor) -> Result<()> {
+        let (out, a, g) = (self.matrix(out)?, self.matrix(a)?, self.matrix(g)?);
+        self.kernel("unitRowsGradient", move || gates::unit_rows_gradient(out, a, g))
+    }
+
+    #[napi]
     pub fn add_rows(&self, out: Tensor, a: Tensor, rows: &[u32]) -> Result<()> {
         let (out, a) = (self.matrix(out)?, self.matrix(a)?);
         let rows = rows.to_vec();

@@ -171,6 +171,20 @@ export interface Engine {
   clamp(out: Tensor, a: Tensor, low: number, high: number): void;
   /** out += g where low < a < high */
   clampGradient(out: Tensor, a: Tensor, g: Tensor, low: number, high: number): void;
+  /** out = min(max(a, 0), 1) with entries dropped, a NaN stays one; in one pass, and `out` tells its gradient what was dropped */
+  dropClamped(out: Tensor, a: Tensor, dropout: Dropout): void;
+  /** out = or += g / (1 - rate) where a < 1 and y > 0, with y = dropClamped(a): where it was kept and within (0, 1) */
+  dropClampedGradient(
+    out: Tensor,
+    a: Tensor,
+    y: Tensor,
+    g: Tensor,
+    options: { readonly rate: number; readonly accumulate: boolean },
+  ): void;
+  /** out[r] = a[r] / max(its L2 norm, 1e-12) */
+  unitRows(out: Tensor, a: Tensor): void;
+  /** out[r] += the gradient with respect to a[r], from g = that of unitRows(a): (g - y (y . g)) / norm, and g 1e12 where the norm is below 1e-12 */
+  unitRowsGradient(out: Tensor, a: Tensor, g: Tensor): void;
   /** out[rows[r], c] += a[r, c]; the rows are distinct and ascend */
   addRows(out: Tensor, a: Tensor, rows: Uint32Array): void;
   /** out[r, c] = factor[r, 0] * a[r, c]; out may be a */
@@ -268,7 +282,7 @@ export interface Engine {
   densityPowers(out: Tensor, x: Tensor): void;
   /** out += 2 x g_1 + g_2, g [rows, 2 l + 1] = [g_1 | g_2 | anything] */
   densityPowersGradient(out: Tensor, x: Tensor, g: Tensor): void;
-  /** out[r, 0] = ln(mean over c of exp(a[r, c])), max-subtracted; a is overwritten by softmax(a[r]), which is its gradient. */
+  /** out[r, 0] = ln(mean over c of exp(a[r, c])), max-subtracted; a is overwritten by softmax(a[r]), which is its gradient, in float32 shares below 2^-40 being 0: a thousand of them are less than float32's rounding, and subnormal numbers, which they would lead to, are slow to compute with. */
   logMeanExp(out: Tensor, a: Tensor): void;
 
   // The multinomial output. logits [rows, items] are overwritten with whatever the engine's gradient kernel wants to find there.

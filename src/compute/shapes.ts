@@ -48,8 +48,7 @@ function is(kernel: string, name: string, tensor: Shaped, rows: number, columns:
 
 function checkDropout(kernel: string, dropout: Dropout | undefined): void {
   if (dropout === undefined) return;
-  if (!(dropout.rate >= 0 && dropout.rate < 1))
-    fail(kernel, `dropout rate ${dropout.rate} is outside [0, 1)`);
+  shapes.rate(kernel, dropout.rate);
   checkRandomKey(dropout.key);
 }
 
@@ -75,6 +74,10 @@ function positive(kernel: string, name: string, count: number): void {
 }
 
 export const shapes = {
+  /** A rate of dropout. */
+  rate(kernel: string, rate: number): void {
+    if (!(rate >= 0 && rate < 1)) fail(kernel, `dropout rate ${rate} is outside [0, 1)`);
+  },
   /** A size for zeros, empty and tensor. */
   size(kernel: string, rows: number, columns: number): void {
     for (const n of [rows, columns])

@@ -5,7 +5,6 @@
 import { z } from "zod";
 import type { Engine } from "../compute/engine.js";
 import type { Objective } from "../compute/objective.js";
-import { dropout } from "../compute/ops/dropout.js";
 import type { Parameter } from "../compute/parameter.js";
 import type { Tape, Variable } from "../compute/tape.js";
 import type { SparseTensor } from "../compute/tensor.js";
@@ -18,12 +17,20 @@ import { bernoulli, type Likelihood, multinomial } from "../nn/likelihoods.js";
 import { Linear } from "../nn/linear.js";
 import { Mlp } from "../nn/mlp.js";
 import { DiagonalNormal } from "../nn/normal.js";
-import { PseudoInputs } from "../nn/vamp-prior.js";
+import { PseudoInputs, type PseudoInputsOptions } from "../nn/vamp-prior.js";
 import type { Algorithm } from "../recommender/algorithm.js";
 import type { Recommender } from "../recommender/recommender.js";
 import type { RunContext } from "../recommender/run-context.js";
 import { type CsrMatrix, rowIndices } from "../sparse/csr.js";
-import { type BatchLoss, type Network, savedConfig, size, trainNetwork } from "./multinomial-autoencoder.js";
+import {
+  type BatchLoss,
+  type Network,
+  networkRecommender,
+  restoreNetwork,
+  savedConfig,
+  size,
+  trainNetwork,
+} from "./multinomial-autoencoder.js";
 
 /** The log-variance is held to this interval (EVCF's Hardtanh; the original VampPrior has [-6, 2]). */
 export const LOG_VARIANCE: readonly [number, number] = [-12, 4];
@@ -50,6 +57,12 @@ export const evcfOptions = {
     .default("noise")
     .describe(
       "pseudo-inputs start as noise N(.05, .01^2), or as K training histories plus N(0, .01^2) (EVCF's use_training_data_init)",
+    ),
+  l2NormalisePseudoInputs: z
+    .boolean()
+    .optional()
+    .describe(
+      "divide pseudo-inputs by their L2 norm before dropout, as histories are; unset = false (EVCF's program, where their norm is many times a history's)",
     ),
   dropout: z
     .number()
@@ -93,14 +106,14 @@ export interface Initial {
   readonly layer: { readonly seed: number; readonly weight: Initializer; readonly bias: Initializer };
   /** Of the output layer, whose weights are item-major. */
   readonly output: Initial["layer"];
-  readonly pseudoInputs: { readonly seed: number; readonly initial: Initializer };
+  readonly pseudoInputs: Omit<PseudoInputsOptions, "count" | "items">;
 }
 
 /** Loaded networks start from zeros. */
 const NOTHING: Initial = {
   layer: { seed: 0, weight: zeros, bias: zeros },
   output: { seed: 0, weight: zeros, bias: zeros },
-  pseudoInputs: { seed: 0, initial: zeros },
+  pseudoInputs: { seed: 0, initial: zeros, l2Normalise: false },
 };
 
 /** Initial values of a new network (`start`), or of one that will be loaded. */
@@ -108,15 +121,17 @@ export function initialValues(start?: {
   seed: number;
   histories: CsrMatrix;
   pseudoInit: EvcfOptions["pseudoInit"];
+  l2NormalisePseudoInputs?: boolean;
 }): Initial {
   if (!start) return NOTHING;
-  const { seed, histories, pseudoInit } = start;
+  const { seed, histories, pseudoInit, l2NormalisePseudoInputs: l2Normalise = false } = start;
   return {
     layer: { seed, weight: heNormal("rows"), bias: pytorchBias },
     output: { seed, weight: heNormal("columns"), bias: pytorchBias },
     pseudoInputs: {
       seed,
       initial: pseudoInit === "noise" ? normal(0.01, 0.05) : noisyRows(histories, seed),
+      l2Normalise,
     },
   };
 }
@@ -206,9 +221,9 @@ export class HistoryEncoder {
     return this.#heads.forward(tape, this.#inner.forward(tape, h));
   }
 
-  /** Of pseudo-inputs u [K, items], which enter after the normalisation, and are dropped out as histories are. */
-  forwardPseudoInputs(tape: Tape, u: Variable, dropped?: Dropped): DiagonalNormal {
-    const h = this.#input.forwardDense(tape, dropped ? dropout(tape, u, dropped) : u);
+  /** Of pseudo-inputs u [K, items], which enter after the normalisation and after dropout. */
+  forwardPseudoInputs(tape: Tape, u: Variable): DiagonalNormal {
+    const h = this.#input.forwardDense(tape, u);
     return this.#heads.forward(tape, this.#inner.forward(tape, h));
   }
 }
@@ -263,10 +278,10 @@ export function droppedAt(rate: number, key: RandomKey): Dropped | undefined {
   return rate > 0 ? { rate, key } : undefined;
 }
 
-/** Trains a network of the family: minimises -log p(x | z) + beta KL, beta warmed up by epochs, gradients normalised. */
-export async function fitEvcf<Options extends EvcfOptions>(
+/** Minimises -log p(x | z) + beta KL, beta warmed up by epochs, gradients normalised. */
+async function fitEvcf<Options extends EvcfOptions>(
   algorithm: Algorithm<Options>,
-  shape: z.ZodType<Record<string, unknown>>,
+  shape: z.ZodType<EvcfShape>,
   dataset: Dataset,
   options: Options,
   run: RunContext,
@@ -279,10 +294,10 @@ export async function fitEvcf<Options extends EvcfOptions>(
   ]);
   requireEnoughUsers(options, dataset);
   const { engine, seed } = run;
-  const { batchSize, learningRate, epochs, patience, warmup, dropout: rate, pseudoInit } = options;
+  const { batchSize, learningRate, epochs, patience, warmup, dropout: rate } = options;
   const updatesPerEpoch = updatesPerPass(dataset.train.rows, batchSize);
   const beta = warmedUpBeta({ cap: options.beta, warmup, updatesPerEpoch });
-  const network = make(initialValues({ seed, histories: dataset.train, pseudoInit }));
+  const network = make(initialValues({ ...options, seed, histories: dataset.train }));
   const trainable = trainNetwork({
     engine,
     network,
@@ -305,4 +320,48 @@ export async function fitEvcf<Options extends EvcfOptions>(
   // EVCF sets its counter of epochs to 0 as long as epoch < warmup.
   const patienceHeldUntil = Math.max(0, warmup - 1);
   return fit({ algorithm, options, dataset, trainable, epochs, patience, patienceHeldUntil }, run);
+}
+
+/** What tells the models of the family apart. */
+export interface EvcfModel<Options, Shape> {
+  readonly name: string;
+  readonly summary: string;
+  readonly options: z.ZodType<Options>;
+  /** Those options that shape the network. */
+  readonly shape: z.ZodType<Shape>;
+  /** [inputs, outputs] of every layer, pseudo-inputs included. */
+  readonly layersOf: (items: number, given: Shape) => [number, number][];
+  readonly Network: new (
+    engine: Engine,
+    items: number,
+    given: Shape,
+    initial: Initial,
+    likelihood?: EvcfOptions["likelihood"],
+  ) => EvcfNetwork;
+}
+
+/** A saved model holds all weights, the prior's too, which scoring does not need: training may start from them. */
+export function evcfAlgorithm<Shape extends EvcfShape, Options extends EvcfOptions & Shape>(
+  model: EvcfModel<Options, Shape>,
+): Algorithm<Options> {
+  const { name, summary, options, shape, layersOf, Network } = model;
+  const algorithm: Algorithm<Options> = {
+    name,
+    summary,
+    source:
+      "Kim, Suh: Enhancing VAEs for collaborative filtering: flexible priors & gating mechanisms, RecSys 2019",
+    options,
+
+    fit(dataset, options, run) {
+      const make = (initial: Initial) =>
+        new Network(run.engine, dataset.items.size, options, initial, options.likelihood);
+      return fitEvcf(algorithm, shape, dataset, options, run, make);
+    },
+
+    async restore(files, { engine }) {
+      const make = (given: Shape) => new Network(engine, files.items.size, given, initialValues());
+      return networkRecommender(engine, restoreNetwork(shape, files, layersOf, make), files);
+    },
+  };
+  return algorithm;
 }

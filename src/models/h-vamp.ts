@@ -29,20 +29,19 @@ import {
   droppedAt,
   type EvcfNetwork,
   encoderLayers,
+  evcfAlgorithm,
   evcfOptions,
   evcfShape,
-  fitEvcf,
   GaussianHeads,
   HistoryEncoder,
   hiddenLayers,
   type Initial,
-  initialValues,
   likelihoods,
   makePseudoInputs,
   pseudoInputLayer,
   type Terms,
 } from "./evcf.js";
-import { networkRecommender, pairs, restoreNetwork, size } from "./multinomial-autoencoder.js";
+import { pairs, size } from "./multinomial-autoencoder.js";
 
 const { hidden, ...others } = evcfOptions;
 const options = z.strictObject({
@@ -235,11 +234,8 @@ class HVampNetwork implements EvcfNetwork {
     const z1 = posterior1.sample(tape, key("noise of z1"));
     const prior1 = this.#priorHeads1.forward(tape, this.#prior1.forward(tape, z2));
     const hidden = this.#decoder.forward(tape, z1, z2);
-    const components = this.#encoder2.forwardPseudoInputs(
-      tape,
-      this.#pseudoInputs.forward(tape),
-      droppedAt(rate, key("dropout of pseudo-inputs")),
-    );
+    const u = this.#pseudoInputs.forward(tape, droppedAt(rate, key("dropout of pseudo-inputs")));
+    const components = this.#encoder2.forwardPseudoInputs(tape, u);
     const logQ = sum(posterior1.logDensity(tape, z1)).plus(sum(posterior2.logDensity(tape, z2)));
     const logP = sum(prior1.logDensity(tape, z1)).plus(sum(vampLogDensity(tape, z2, components)));
     return {
@@ -249,27 +245,12 @@ class HVampNetwork implements EvcfNetwork {
   }
 }
 
-export const hVamp: Algorithm<HVampOptions> = {
+export const hVamp: Algorithm<HVampOptions> = evcfAlgorithm({
   name: "h-vamp",
   summary:
     "Variational autoencoder with two layers of latent variables under a mixture of learned pseudo-inputs.",
-  source:
-    "Kim, Suh: Enhancing VAEs for collaborative filtering: flexible priors & gating mechanisms, RecSys 2019",
   options,
-
-  fit(dataset, options, run) {
-    const make = (initial: Initial) =>
-      new HVampNetwork(run.engine, dataset.items.size, options, initial, options.likelihood);
-    return fitEvcf(hVamp, shape, dataset, options, run, make);
-  },
-
-  async restore(files, { engine }) {
-    const network = restoreNetwork(
-      shape,
-      files,
-      layersOf,
-      (given) => new HVampNetwork(engine, files.items.size, given, initialValues()),
-    );
-    return networkRecommender(engine, network, files);
-  },
-};
+  shape,
+  layersOf,
+  Network: HVampNetwork,
+});

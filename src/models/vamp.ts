@@ -22,19 +22,18 @@ import {
   droppedAt,
   type EvcfNetwork,
   encoderLayers,
+  evcfAlgorithm,
   evcfOptions,
   evcfShape,
-  fitEvcf,
   HistoryEncoder,
   hiddenLayers,
   type Initial,
-  initialValues,
   likelihoods,
   makePseudoInputs,
   pseudoInputLayer,
   type Terms,
 } from "./evcf.js";
-import { networkRecommender, pairs, restoreNetwork, size } from "./multinomial-autoencoder.js";
+import { pairs, size } from "./multinomial-autoencoder.js";
 
 const { hidden, ...others } = evcfOptions;
 const options = z.strictObject({
@@ -100,11 +99,8 @@ class VampNetwork implements EvcfNetwork {
     const posterior = this.#encoder.forward(tape, x, droppedAt(rate, key("dropout")));
     const z = posterior.sample(tape, key("noise"));
     const hidden = this.#decoder.forward(tape, z);
-    const components = this.#encoder.forwardPseudoInputs(
-      tape,
-      this.#pseudoInputs.forward(tape),
-      droppedAt(rate, key("dropout of pseudo-inputs")),
-    );
+    const u = this.#pseudoInputs.forward(tape, droppedAt(rate, key("dropout of pseudo-inputs")));
+    const components = this.#encoder.forwardPseudoInputs(tape, u);
     const logQ = posterior.logDensity(tape, z);
     const logP = vampLogDensity(tape, z, components);
     return {
@@ -114,26 +110,11 @@ class VampNetwork implements EvcfNetwork {
   }
 }
 
-export const vamp: Algorithm<VampOptions> = {
+export const vamp: Algorithm<VampOptions> = evcfAlgorithm({
   name: "vamp",
   summary: "Variational autoencoder whose prior is a mixture of the posteriors of learned pseudo-inputs.",
-  source:
-    "Kim, Suh: Enhancing VAEs for collaborative filtering: flexible priors & gating mechanisms, RecSys 2019",
   options,
-
-  fit(dataset, options, run) {
-    const make = (initial: Initial) =>
-      new VampNetwork(run.engine, dataset.items.size, options, initial, options.likelihood);
-    return fitEvcf(vamp, shape, dataset, options, run, make);
-  },
-
-  async restore(files, { engine }) {
-    const network = restoreNetwork(
-      shape,
-      files,
-      layersOf,
-      (given) => new VampNetwork(engine, files.items.size, given, initialValues()),
-    );
-    return networkRecommender(engine, network, files);
-  },
-};
+  shape,
+  layersOf,
+  Network: VampNetwork,
+});

@@ -1,9 +1,12 @@
 // The VampPrior (Tomczak and Welling 2018): p(z) = 1/K sum over k of q(z | u_k), the mean of the posteriors of K
 // pseudo-inputs u_k in [0, 1]^items, which are learned with everything else.
 
-import type { Engine } from "../compute/engine.js";
+import type { Dropout, Engine } from "../compute/engine.js";
 import { mixtureLogDensity } from "../compute/ops/density.js";
+import { dropClamped } from "../compute/ops/drop-clamped.js";
+import { dropout } from "../compute/ops/dropout.js";
 import { clamp } from "../compute/ops/gate.js";
+import { unitRows } from "../compute/ops/unit-rows.js";
 import type { Differentiable, Parameter } from "../compute/parameter.js";
 import type { Tape, Variable } from "../compute/tape.js";
 import type { Initializer } from "./initializers.js";
@@ -15,13 +18,17 @@ export interface PseudoInputsOptions {
   readonly items: number;
   readonly seed: number;
   readonly initial: Initializer;
+  /** Whether they are divided by their L2 norm, as histories are. */
+  readonly l2Normalise: boolean;
 }
 
 /** The matrix "pseudoInputs" [K, items]; its elements may leave [0, 1], and get no gradient while they are outside. */
 export class PseudoInputs {
   readonly parameter: Parameter;
+  readonly #l2Normalise: boolean;
 
-  constructor(engine: Engine, { count, items, seed, initial }: PseudoInputsOptions) {
+  constructor(engine: Engine, { count, items, seed, initial, l2Normalise }: PseudoInputsOptions) {
+    this.#l2Normalise = l2Normalise;
     this.parameter = makeParameter(engine, "pseudoInputs", count, items, seed, initial);
   }
 
@@ -29,9 +36,12 @@ export class PseudoInputs {
     return [this.parameter];
   }
 
-  /** u [K, items], clamped to [0, 1] (Hardtanh). */
-  forward(tape: Tape): Variable {
-    return clamp(tape, this.parameter, 0, 1);
+  /** u [K, items], clamped to [0, 1] (Hardtanh), and dropped out. */
+  forward(tape: Tape, dropped?: Dropout): Variable {
+    if (dropped && !this.#l2Normalise) return dropClamped(tape, this.parameter, dropped);
+    const u = clamp(tape, this.parameter, 0, 1);
+    const scaled = this.#l2Normalise ? unitRows(tape, u) : u;
+    return dropped ? dropout(tape, scaled, dropped) : scaled;
   }
 }
 

@@ -9,6 +9,7 @@ import { compositeKl } from "../../src/compute/ops/composite-kl.js";
 import { concatenate } from "../../src/compute/ops/concatenate.js";
 import { denseBernoulliLoss, halfSquaredDistance } from "../../src/compute/ops/dense-likelihood.js";
 import { gaussianLogDensity, mixtureLogDensity } from "../../src/compute/ops/density.js";
+import { dropClamped } from "../../src/compute/ops/drop-clamped.js";
 import { dropout } from "../../src/compute/ops/dropout.js";
 import { clamp, gate } from "../../src/compute/ops/gate.js";
 import { gaussianKl, gaussianSample } from "../../src/compute/ops/gaussian.js";
@@ -22,6 +23,7 @@ import { sparseLinear } from "../../src/compute/ops/sparse-linear.js";
 import { swish } from "../../src/compute/ops/swish.js";
 import { tanh } from "../../src/compute/ops/tanh.js";
 import { transposedLinear } from "../../src/compute/ops/transposed-linear.js";
+import { unitRows } from "../../src/compute/ops/unit-rows.js";
 import { Parameter } from "../../src/compute/parameter.js";
 import { Tape, type Variable } from "../../src/compute/tape.js";
 import type { CsrMatrix } from "../../src/sparse/csr.js";
@@ -126,6 +128,18 @@ const cases: Record<string, (draw: Draw) => Case> = {
   "clamp, inside and outside": ({ bench, rows, wide }) => ({
     inputs: [bench.matrix(rows, wide), bench.matrix(wide, 1)],
     build: (tape, [x, w]) => weigh(tape, clamp(tape, x, -0.7, 0.6), w),
+  }),
+  "dropout of what is clamped to [0, 1], also accumulated": ({ bench, rows, wide }) => {
+    const [options, other] = [0.4, 0.1].map((rate) => ({ rate, key: bench.key() }));
+    return {
+      inputs: [bench.matrix(rows, wide), bench.matrix(wide, 1)],
+      build: (tape, [x, w]) =>
+        weigh(tape, addScaled(tape, dropClamped(tape, x, options), dropClamped(tape, x, other), -2), w),
+    };
+  },
+  "rows of length 1": ({ bench, rows, wide }) => ({
+    inputs: [bench.matrix(rows, wide), bench.matrix(wide, 1)],
+    build: (tape, [x, w]) => weigh(tape, unitRows(tape, x), w),
   }),
   "concatenation, of one part twice": ({ bench, rows, wide, narrow }) => ({
     inputs: [bench.matrix(rows, wide), bench.matrix(rows, narrow), bench.matrix(2 * wide + narrow, 1)],

@@ -779,6 +779,75 @@ export const kernelCases: readonly KernelCase[] = [
     true,
   ),
   {
+    kernel: "dropClamped and its gradient",
+    async run(bench) {
+      const [rows, columns] = [bench.size(0), bench.size()];
+      const key = bench.key();
+      const [a, g, before] = Array.from({ length: 3 }, () => bench.matrix(rows, columns));
+      // The ends of the interval too.
+      for (let i = 0; i < a.data.length; i += 3) a.data[i] = Math.min(1, Math.max(0, a.data[i]));
+      const [of, from] = [bench.put(a), bench.put(g)];
+      const [out, set, added] = [
+        bench.rubbish(rows, columns),
+        bench.rubbish(rows, columns),
+        bench.put(before),
+      ];
+      bench.engine.dropClamped(out, of, { rate: 0.3, key });
+      bench.engine.dropClampedGradient(set, of, out, from, { rate: 0.3, accumulate: false });
+      bench.engine.dropClampedGradient(added, of, out, from, { rate: 0.3, accumulate: true });
+      const gradient = a.data.map((x, i) => (x > 0 && x < 1 ? g.data[i] * keepFactor(key, 0.3, i) : 0));
+      return [
+        {
+          what: "value",
+          actual: await bench.read(out),
+          expected: a.data.map((x, i) => Math.min(1, Math.max(0, x)) * keepFactor(key, 0.3, i)),
+        },
+        { what: "gradient", actual: await bench.read(set), expected: gradient },
+        {
+          what: "gradient, added",
+          actual: await bench.read(added),
+          expected: before.data.map((x, i) => x + gradient[i]),
+        },
+      ];
+    },
+  },
+  {
+    kernel: "unitRows and its gradient",
+    async run(bench) {
+      const [rows, columns] = [bench.size(0), bench.size(1, 700)];
+      const [a, g, before] = Array.from({ length: 3 }, () => bench.matrix(rows, columns));
+      // No short rows: 1 / norm would enlarge float32's rounding of a difference.
+      for (let r = 0; r < rows; r++) a.data[r * columns] = Math.fround(1 + Math.abs(a.data[r * columns]));
+      // An empty row, whose gradient is too large to compare.
+      if (rows > 1) for (const { data } of [a, g]) data.fill(0, 0, columns);
+      const [out, added] = [bench.rubbish(rows, columns), bench.put(before)];
+      bench.engine.unitRows(out, bench.put(a));
+      bench.engine.unitRowsGradient(added, bench.put(a), bench.put(g));
+      const inner = (x: HostMatrix, y: HostMatrix, r: number) =>
+        x.data
+          .subarray(r * columns, (r + 1) * columns)
+          .reduce((sum, value, c) => sum + value * at(y, r, c), 0);
+      const norms = Array.from({ length: rows }, (_, r) => Math.max(1e-12, Math.sqrt(inner(a, a, r))));
+      return [
+        {
+          what: "value",
+          actual: await bench.read(out),
+          expected: build(rows, columns, (r, c) => at(a, r, c) / norms[r]).data,
+        },
+        {
+          what: "gradient",
+          actual: await bench.read(added),
+          expected: build(
+            rows,
+            columns,
+            (r, c) =>
+              at(before, r, c) + (at(g, r, c) - (at(a, r, c) * inner(a, g, r)) / norms[r] ** 2) / norms[r],
+          ).data,
+        },
+      ];
+    },
+  },
+  {
     kernel: "addRows and scaleRows",
     async run(bench) {
       const [rows, columns] = [bench.size(), bench.size()];
@@ -908,9 +977,19 @@ export const kernelCases: readonly KernelCase[] = [
         return largest + Math.log(row.reduce((sum, x) => sum + Math.exp(x - largest), 0) / columns);
       });
       const shares = build(rows, columns, (r, c) => Math.exp(at(a, r, c) - values[r]) / columns);
+      const found = await bench.read(tensor);
       return [
         { what: "value", actual: await bench.read(out), expected: values },
-        { what: "softmax", actual: await bench.read(tensor), expected: shares.data },
+        { what: "softmax", actual: found, expected: shares.data },
+        {
+          what: "shares too small to count",
+          // In float64 they are what they are.
+          actual: [
+            found.filter((share) => share !== 0 && share < 2 ** -40).length *
+              (found instanceof Float32Array ? 1 : 0),
+          ],
+          expected: [0],
+        },
       ];
     },
   },

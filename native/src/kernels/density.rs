@@ -138,7 +138,13 @@ pub fn density_powers_gradient(out: Matrix, x: Matrix, g: Matrix) {
     });
 }
 
-/// out[r, 0] = log of the mean of exp(a[r]), max-subtracted; a = softmax(a[r]), which is its gradient
+/// What is less than this share of a mixture counts as nothing: a thousand of them are less than float32's rounding of
+/// their sum. Most shares of a mixture of many components are so small that their products with other small numbers
+/// would be subnormal, and processors compute with those many times slower.
+const LEAST_SHARE: f32 = 1.0 / (1u64 << 40) as f32;
+
+/// out[r, 0] = log of the mean of exp(a[r]), max-subtracted; a = softmax(a[r]), which is its gradient, shares below
+/// 2^-40 being 0
 pub fn log_mean_exp(out: Matrix, a: Matrix) {
     for_each_row(a.rows, ROWS_PER_TASK, |r| {
         let row = a.row_mut(r);
@@ -161,7 +167,8 @@ pub fn log_mean_exp(out: Matrix, a: Matrix) {
                 }
                 let share = (1.0 / sum) as f32;
                 for x in row.iter_mut() {
-                    *x *= share;
+                    let of_all = *x * share;
+                    *x = if of_all < LEAST_SHARE { 0.0 } else { of_all };
                 }
                 (largest, sum)
             },

@@ -1,7 +1,8 @@
 //! Gates, clamps, and rows that are added or scaled: what gated layers, pseudo-inputs and mixtures need.
 
-use crate::matrix::{Matrix, flatten, for_each_piece};
-use crate::simd::{sigmoid, vectorised};
+use crate::matrix::{Matrix, flatten, for_each_piece, for_each_row};
+use crate::philox::{Dropout, for_words};
+use crate::simd::{SUM_BLOCK, sigmoid, sum_block, vectorised};
 
 /// out = a sigmoid(b)
 pub fn gate(out: Matrix, a: Matrix, b: Matrix) {
@@ -71,6 +72,104 @@ pub fn clamp_gradient(out: Matrix, a: Matrix, g: Matrix, low: f32, high: f32) {
                 }
             },
         )
+    });
+}
+
+/// out = min(max(a, 0), 1) with entries dropped, a NaN let through. The element of (r, c) is r * columns + c.
+pub fn drop_clamped(out: Matrix, a: Matrix, dropout: Dropout) {
+    let [out, a] = flatten([out, a]);
+    let scale = dropout.scale as f32;
+    for_each_piece(out.rows, out.columns, |r, c, n| {
+        let first = r * out.columns + c;
+        let (out, a) = (out.get_mut(r, c, n), a.get(r, c, n));
+        vectorised(
+            #[inline(always)]
+            || {
+                for_words(
+                    dropout.key,
+                    first,
+                    n,
+                    #[inline(always)]
+                    |from, words| {
+                        let to = from + words.len();
+                        for ((o, &x), &word) in out[from..to].iter_mut().zip(&a[from..to]).zip(words) {
+                            let x = if x < 0.0 { 0.0 } else { x };
+                            let x = if x > 1.0 { 1.0 } else { x };
+                            *o = if word >= dropout.threshold { x * scale } else { 0.0 };
+                        }
+                    },
+                )
+            },
+        )
+    });
+}
+
+/// out = or += scale g where a < 1 and y > 0, y being what `drop_clamped` made of a
+pub fn drop_clamped_gradient(out: Matrix, a: Matrix, y: Matrix, g: Matrix, scale: f32, accumulate: bool) {
+    let [out, a, y, g] = flatten([out, a, y, g]);
+    for_each_piece(out.rows, out.columns, |r, c, n| {
+        let (out, a) = (out.get_mut(r, c, n), a.get(r, c, n));
+        let (y, g) = (y.get(r, c, n), g.get(r, c, n));
+        vectorised(
+            #[inline(always)]
+            || {
+                for (((o, &a), &y), &g) in out.iter_mut().zip(a).zip(y).zip(g) {
+                    let gradient = if a < 1.0 && y > 0.0 { scale * g } else { 0.0 };
+                    *o = if accumulate { *o + gradient } else { gradient };
+                }
+            },
+        )
+    });
+}
+
+const LEAST_NORM: f64 = 1e-12;
+
+/// The sum of the products of two rows, in blocks.
+#[inline(always)]
+fn inner_product(a: &[f32], b: &[f32]) -> f64 {
+    let mut sum = 0.0;
+    let mut products = [0.0f32; SUM_BLOCK];
+    for (a, b) in a.chunks(SUM_BLOCK).zip(b.chunks(SUM_BLOCK)) {
+        for ((product, &a), &b) in products.iter_mut().zip(a).zip(b) {
+            *product = a * b;
+        }
+        sum += sum_block(&products[..a.len()]);
+    }
+    sum
+}
+
+/// out[r] = a[r] / max(its norm, 1e-12)
+pub fn unit_rows(out: Matrix, a: Matrix) {
+    for_each_row(a.rows, 1, |r| {
+        let (out, a) = (out.row_mut(r), a.row(r));
+        vectorised(
+            #[inline(always)]
+            || {
+                let factor = (1.0 / inner_product(a, a).sqrt().max(LEAST_NORM)) as f32;
+                for (o, &a) in out.iter_mut().zip(a) {
+                    *o = factor * a;
+                }
+            },
+        );
+    });
+}
+
+/// out[r] += (g - y (y . g)) / norm with y = a / norm; out += g / 1e-12 where the norm is below that
+pub fn unit_rows_gradient(out: Matrix, a: Matrix, g: Matrix) {
+    for_each_row(a.rows, 1, |r| {
+        let (out, a, g) = (out.row_mut(r), a.row(r), g.row(r));
+        vectorised(
+            #[inline(always)]
+            || {
+                let norm = inner_product(a, a).sqrt();
+                let factor = 1.0 / norm.max(LEAST_NORM);
+                let along = if norm < LEAST_NORM { 0.0 } else { inner_product(a, g) * factor.powi(3) };
+                let (factor, along) = (factor as f32, along as f32);
+                for ((o, &a), &g) in out.iter_mut().zip(a).zip(g) {
+                    *o += (-along).mul_add(a, factor * g);
+                }
+            },
+        );
     });
 }
 

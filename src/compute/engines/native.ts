@@ -77,6 +77,10 @@ interface Kernels {
   gateGradient(aGradient: View, bGradient: View, a: View, b: View, g: View): void;
   clamp(out: View, a: View, low: number, high: number): void;
   clampGradient(out: View, a: View, g: View, low: number, high: number): void;
+  dropClamped(out: View, a: View, dropout: Dropout): void;
+  dropClampedGradient(out: View, a: View, y: View, g: View, rate: number, accumulate: boolean): void;
+  unitRows(out: View, a: View): void;
+  unitRowsGradient(out: View, a: View, g: View): void;
   addRows(out: View, a: View, rows: Uint32Array): void;
   scaleRows(out: View, a: View, factor: View): void;
   matmul(out: View, a: View, b: View, options: MatmulOptions): void;
@@ -518,6 +522,44 @@ export class NativeEngine implements Engine {
       low,
       high,
     );
+  }
+
+  dropClamped(out: Tensor, a: Tensor, dropout: Dropout): void {
+    const kernel = "dropClamped";
+    shapes.same(kernel, { out, a });
+    shapes.rate(kernel, dropout.rate);
+    this.#kernels.dropClamped(this.#open(kernel, out), this.#open(kernel, a), dropout);
+  }
+
+  dropClampedGradient(
+    out: Tensor,
+    a: Tensor,
+    y: Tensor,
+    g: Tensor,
+    { rate, accumulate }: { rate: number; accumulate: boolean },
+  ): void {
+    const kernel = "dropClampedGradient";
+    shapes.same(kernel, { out, a, y, g });
+    shapes.rate(kernel, rate);
+    this.#kernels.dropClampedGradient(
+      this.#open(kernel, out),
+      this.#open(kernel, a),
+      this.#open(kernel, y),
+      this.#open(kernel, g),
+      rate,
+      accumulate,
+    );
+  }
+
+  unitRows(out: Tensor, a: Tensor): void {
+    shapes.same("unitRows", { out, a });
+    this.#kernels.unitRows(this.#open("unitRows", out), this.#open("unitRows", a));
+  }
+
+  unitRowsGradient(out: Tensor, a: Tensor, g: Tensor): void {
+    const kernel = "unitRowsGradient";
+    shapes.same(kernel, { out, a, g });
+    this.#kernels.unitRowsGradient(this.#open(kernel, out), this.#open(kernel, a), this.#open(kernel, g));
   }
 
   addRows(out: Tensor, a: Tensor, rows: Uint32Array): void {

@@ -335,6 +335,43 @@ export class ReferenceEngine implements Engine {
     gates.clampGradient(this.#open(kernel, out), this.#open(kernel, a), this.#open(kernel, g), low, high);
   }
 
+  dropClamped(out: Tensor, a: Tensor, dropout: Dropout): void {
+    const kernel = "dropClamped";
+    shapes.same(kernel, { out, a });
+    shapes.rate(kernel, dropout.rate);
+    gates.dropClamped(this.#open(kernel, out), this.#open(kernel, a), dropout);
+  }
+
+  dropClampedGradient(
+    out: Tensor,
+    a: Tensor,
+    y: Tensor,
+    g: Tensor,
+    options: { rate: number; accumulate: boolean },
+  ): void {
+    const kernel = "dropClampedGradient";
+    shapes.same(kernel, { out, a, y, g });
+    shapes.rate(kernel, options.rate);
+    gates.dropClampedGradient(
+      this.#open(kernel, out),
+      this.#open(kernel, a),
+      this.#open(kernel, y),
+      this.#open(kernel, g),
+      options,
+    );
+  }
+
+  unitRows(out: Tensor, a: Tensor): void {
+    shapes.same("unitRows", { out, a });
+    gates.unitRows(this.#open("unitRows", out), this.#open("unitRows", a));
+  }
+
+  unitRowsGradient(out: Tensor, a: Tensor, g: Tensor): void {
+    const kernel = "unitRowsGradient";
+    shapes.same(kernel, { out, a, g });
+    gates.unitRowsGradient(this.#open(kernel, out), this.#open(kernel, a), this.#open(kernel, g));
+  }
+
   addRows(out: Tensor, a: Tensor, rows: Uint32Array): void {
     shapes.addRows(out, a, rows);
     const kernel = "addRows";

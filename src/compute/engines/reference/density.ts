@@ -115,8 +115,12 @@ export function densityPowersGradient(out: Matrix, x: Matrix, g: Matrix): void {
   }
 }
 
+/** What is less than this share of a mixture counts as nothing in float32. */
+const LEAST_SHARE = 2 ** -40;
+
 export function logMeanExp(out: Matrix, a: Matrix): void {
   const { data, columns } = a;
+  const least = data instanceof Float32Array ? LEAST_SHARE : 0;
   for (let r = 0; r < a.rows; r++) {
     const i = a.offset + r * a.rowStride;
     let largest = Number.NEGATIVE_INFINITY;
@@ -127,7 +131,10 @@ export function logMeanExp(out: Matrix, a: Matrix): void {
       data[i + c] = share;
       sum += share;
     }
-    for (let c = 0; c < columns; c++) data[i + c] /= sum;
+    for (let c = 0; c < columns; c++) {
+      const share = data[i + c] / sum;
+      data[i + c] = share < least ? 0 : share;
+    }
     out.data[out.offset + r * out.rowStride] = largest + Math.log(sum / columns);
   }
 }

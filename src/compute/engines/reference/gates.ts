@@ -1,5 +1,7 @@
 // Gates, clamps, and rows that are added or scaled: what gated layers, pseudo-inputs and mixtures need.
 
+import { randomWords } from "../../../core/philox.js";
+import type { Dropout } from "../../engine.js";
 import type { Matrix } from "./matrix.js";
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
@@ -44,6 +46,61 @@ export function clampGradient(out: Matrix, a: Matrix, g: Matrix, low: number, hi
   forEachRow([out, a, g], ([o, i, j]) => {
     for (let c = 0; c < out.columns; c++)
       if (a.data[i + c] > low && a.data[i + c] < high) out.data[o + c] += g.data[j + c];
+  });
+}
+
+export function dropClamped(out: Matrix, a: Matrix, { rate, key }: Dropout): void {
+  const threshold = Math.floor(rate * 2 ** 32);
+  const scale = 1 / (1 - rate);
+  const words = new Uint32Array(out.rows * out.columns);
+  randomWords(key, 0, words);
+  forEachRow([out, a], ([o, i], r) => {
+    for (let c = 0; c < out.columns; c++) {
+      const kept = words[r * out.columns + c] >= threshold;
+      out.data[o + c] = kept ? scale * Math.min(1, Math.max(0, a.data[i + c])) : 0;
+    }
+  });
+}
+
+export function dropClampedGradient(
+  out: Matrix,
+  a: Matrix,
+  y: Matrix,
+  g: Matrix,
+  { rate, accumulate }: { readonly rate: number; readonly accumulate: boolean },
+): void {
+  const scale = 1 / (1 - rate);
+  forEachRow([out, a, y, g], ([o, i, j, k]) => {
+    for (let c = 0; c < out.columns; c++) {
+      const gradient = a.data[i + c] < 1 && y.data[j + c] > 0 ? scale * g.data[k + c] : 0;
+      out.data[o + c] = accumulate ? out.data[o + c] + gradient : gradient;
+    }
+  });
+}
+
+const LEAST_NORM = 1e-12;
+
+function norm(a: Matrix, start: number): number {
+  let squares = 0;
+  for (let c = 0; c < a.columns; c++) squares += a.data[start + c] ** 2;
+  return Math.sqrt(squares);
+}
+
+export function unitRows(out: Matrix, a: Matrix): void {
+  forEachRow([out, a], ([o, i]) => {
+    const divisor = Math.max(norm(a, i), LEAST_NORM);
+    for (let c = 0; c < out.columns; c++) out.data[o + c] = a.data[i + c] / divisor;
+  });
+}
+
+export function unitRowsGradient(out: Matrix, a: Matrix, g: Matrix): void {
+  forEachRow([out, a, g], ([o, i, k]) => {
+    const length = norm(a, i);
+    const divisor = Math.max(length, LEAST_NORM);
+    let along = 0;
+    if (length >= LEAST_NORM) for (let c = 0; c < a.columns; c++) along += a.data[i + c] * g.data[k + c];
+    for (let c = 0; c < a.columns; c++)
+      out.data[o + c] += (g.data[k + c] - (a.data[i + c] * along) / divisor ** 2) / divisor;
   });
 }
 

@@ -1,0 +1,17 @@
+import type { Dropout } from "../engine.js";
+import type { Differentiable } from "../parameter.js";
+import type { Tape, Variable } from "../tape.js";
+
+/**
+ * Inverted dropout of min(max(x, 0), 1), in one pass each way: for matrices as large as pseudo-inputs. Outside [0, 1], its
+ * ends included, nothing flows back.
+ */
+export function dropClamped(tape: Tape, x: Differentiable, options: Dropout): Variable {
+  const { engine } = tape;
+  const { rate } = options;
+  const out = tape.empty(x.value.rows, x.value.columns);
+  engine.dropClamped(out, x.value, options);
+  return tape.record(out, [x], (g) => {
+    x.addGradient((to, accumulate) => engine.dropClampedGradient(to, x.value, out, g, { rate, accumulate }));
+  });
+}
