@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 /// Raised with every change of what JavaScript calls: native.ts refuses an addon of another number.
 #[napi]
-pub const CONTRACT: u32 = 10;
+pub const CONTRACT: u32 = 11;
 
 #[napi]
 pub fn instruction_set() -> &'static str {

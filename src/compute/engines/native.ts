@@ -26,7 +26,7 @@ import type { ElasticNet, EntryWeight, Solvers, TangentNetwork } from "../solver
 import type { Precision, SparseTensor, Storage, Tensor } from "../tensor.js";
 
 /** The number of native/src/lib.rs's `CONTRACT` that this file speaks. */
-const CONTRACT = 10;
+const CONTRACT = 11;
 const MOST_THREADS = 1024;
 /** What stands for a block or batch that was released. */
 const RELEASED = -1;
