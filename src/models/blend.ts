@@ -14,7 +14,7 @@ import { throwIfAborted, UserError } from "../core/errors.js";
 import type { JsonObject } from "../core/json.js";
 import type { Dataset } from "../data/dataset.js";
 import type { Vocabulary } from "../data/vocabulary.js";
-import { type Metric, parseMetric } from "../evaluation/metrics.js";
+import type { Metric } from "../evaluation/metrics.js";
 import type { Algorithm } from "../recommender/algorithm.js";
 import { findModelFolder, readModelFiles } from "../recommender/model-files.js";
 import type { ModelFiles, NamedTensors, Recommender } from "../recommender/recommender.js";
@@ -25,7 +25,7 @@ import { type CsrMatrix, rowIndices, takeRows } from "../sparse/csr.js";
 const options = z.strictObject({
   runs: z
     .array(z.string().min(1))
-    .min(2)
+    .default([])
     .describe("the trained runs (or model folders) to blend, two or more, all trained on this dataset"),
   weights: z
     .array(z.number().min(0))
@@ -296,6 +296,7 @@ export function blendOf(find: (name: string) => Promise<Algorithm>): Algorithm<B
 
     async fit(dataset, { runs, weights: given, step, metric: metricName }, run) {
       const { engine, progress } = run;
+      const { parseMetric } = await import("../evaluation/metrics.js");
       const metric = parseMetric(metricName);
       const { ofUser } = metric;
       if (ofUser === undefined)
@@ -303,6 +304,13 @@ export function blendOf(find: (name: string) => Promise<Algorithm>): Algorithm<B
           place: "metric",
           problem: `${metric.name} has no value for each user, so weights cannot be chosen on it`,
           remedy: "Take another one, such as ndcg@100",
+        });
+      if (runs.length < 2)
+        throw new UserError({
+          place: "runs",
+          problem: runs.length === 0 ? "none are given" : "one run alone is no blend",
+          expected: "two or more trained runs",
+          remedy: "Name them: foldin blend <run> <run> --out <run>",
         });
       const fixed = given && checkWeights(given, runs);
       const candidates = fixed ? [fixed] : candidatesOf(runs, step);

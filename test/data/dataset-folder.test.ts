@@ -35,7 +35,10 @@ describe("a dataset folder", () => {
   it("loads as what the same interactions give in memory", async () => {
     const loaded = await loadDataset(whole);
     const built = await buildDataset({ input: interactions, items: titles });
-    expect({ ...loaded, name: "", manifest: 0 }).toEqual({ ...built, name: "", manifest: 0 });
+    const times = [await loaded.trainTimes?.(), await built.trainTimes?.()];
+    expect({ ...loaded, name: "", manifest: 0, trainTimes: times[0] }).toEqual({
+      ...{ ...built, name: "", manifest: 0, trainTimes: times[1] },
+    });
     expect(loaded.manifest?.counts).toEqual(built.manifest?.counts);
     expect(loaded.users.size).toBe(32);
     expect(loaded.train.values).toBeUndefined();
@@ -52,6 +55,18 @@ describe("a dataset folder", () => {
       for (let row = 0; row < matrix.rows; row++)
         for (let k = matrix.offsets[row]; k < matrix.offsets[row + 1]; k++)
           expect(matrix.values?.[k]).toBe(ratingOf.get(`${ids[row]} ${items.ids[matrix.indices[k]]}`));
+  });
+
+  it("hands out the times of the training interactions, entry by entry", async () => {
+    const { train, trainTimes, users, items } = await loadDataset(whole);
+    const timeOf = new Map(interactions.map(({ user, item, time }) => [`${user} ${item}`, time]));
+    const times = await trainTimes?.();
+    expect(times).toHaveLength(train.indices.length);
+    for (let row = 0; row < train.rows; row++)
+      for (let k = train.offsets[row]; k < train.offsets[row + 1]; k++)
+        expect(times?.[k]).toBe(timeOf.get(`${users.ids[row]} ${items.ids[train.indices[k]]}`));
+    const untimed = await buildDataset({ input: interactions.map(({ user, item }) => ({ user, item })) });
+    expect(untimed.trainTimes).toBeUndefined();
   });
 
   it("is open to anyone: the tables as documented", async () => {

@@ -157,6 +157,7 @@ describe("a blend", () => {
 
   it("refuses what cannot be blended", async () => {
     await expect(blending({ runs: [runs[0], join(runs[0], "..", "nowhere")] })).rejects.toThrow(/nowhere/);
+    await expect(blending({ runs: [] })).rejects.toThrow(/runs: none are given.*foldin blend/);
     await expect(blending({ weights: [1, 2] })).rejects.toThrow(/weights: 2 for 3 runs/);
     await expect(blending({ weights: [0, 0, 0] })).rejects.toThrow(/weights: they are all 0/);
     await expect(blending({ step: 0.3 })).rejects.toThrow(/step: 0.3 does not divide 1/);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 import { UserError } from "../../src/core/errors.js";
 import { hVamp } from "../../src/models/h-vamp.js";
 import { multDae } from "../../src/models/mult-dae.js";
@@ -41,7 +42,8 @@ describe("options", () => {
       /latnet: mult-vae has no such option.*"latent"/,
     );
     expect(() => parseOptions(multVae, { epoch: 3 })).toThrow(/Did you mean "epochs"/);
-    expect(() => parseOptions(popularity, { epochs: 3 })).toThrow(/no options at all/);
+    const bare = { ...popularity, options: z.strictObject({}) };
+    expect(() => parseOptions(bare, { epochs: 3 })).toThrow(/no options at all/);
     expect(() => parseOptions(multVae, { dropout: 1 })).toThrow(
       /dropout: 1 does not fit.*share of a history/,
     );
