@@ -2,12 +2,15 @@
 
 import { join } from "node:path";
 import type { Command } from "commander";
+import { UserError } from "../../core/errors.js";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, type EngineFlags, wholeNumber } from "../engine-options.js";
 import { count, duration, plural, table, wrap } from "../table.js";
 
 interface Flags extends EngineFlags {
   data?: string;
+  models?: string[];
+  jobs?: number;
   out?: string;
   seed?: number;
   epochs?: number;
@@ -25,13 +28,19 @@ export function register(program: Command, context: CliContext): void {
       .argument("[preset]", "a preset, such as keras-notebook-v2")
       .option(
         "--data <folder>",
-        "the folder with the raw files (ratings.dat), or with one folder per source (ml-1m/)",
+        "the folder with the raw files (ratings.dat), or with one folder per source (ml-1m/); for baselines a dataset folder",
       )
       .option("--out <folder>", "where everything goes (default: runs/<preset>)")
       .option("--seed <n>", "the seed that everything random follows from (default: 98765)", wholeNumber(0))
       .option(
         "--epochs <n>",
         "at most this many epochs per run: for a look, not for the numbers",
+        wholeNumber(1),
+      )
+      .option("--models <names...>", "of baselines: these models alone")
+      .option(
+        "--jobs <n>",
+        "of baselines: trainings at a time (default: one per core, at most 4)",
         wholeNumber(1),
       ),
   )
@@ -41,7 +50,8 @@ export function register(program: Command, context: CliContext): void {
       `
 Examples:
   foldin reproduce
-  foldin reproduce keras-notebook-v2 --data downloads/ml-1m`,
+  foldin reproduce keras-notebook-v2 --data downloads/ml-1m
+  foldin reproduce baselines --data data/mine --out runs/baselines`,
     )
     .action((name: string | undefined, flags: Flags) =>
       name === undefined ? listPresets(context, flags.json ?? false) : run(name, flags, context),
@@ -51,12 +61,13 @@ Examples:
 async function listPresets(context: CliContext, json: boolean): Promise<void> {
   const { presetNames, findPreset } = await import("../../experiments/presets/registry.js");
   const presets = await Promise.all(presetNames.map(findPreset));
+  const all = [...presets, BASELINES];
   if (json) {
-    context.json({ presets: presets.map(({ name, summary, source }) => ({ name, summary, source })) });
+    context.json({ presets: all.map(({ name, summary, source }) => ({ name, summary, source })) });
     return;
   }
-  const width = Math.max(...presetNames.map((name) => name.length));
-  for (const { name, summary, source } of presets) {
+  const width = Math.max(...all.map(({ name }) => name.length));
+  for (const { name, summary, source } of all) {
     const [first, ...rest] = wrap(summary, (context.width ?? 100) - width - 2);
     context.out(`${context.style.bold(name)}${" ".repeat(width - name.length)}  ${first}`);
     for (const line of rest) context.out(" ".repeat(width + 2) + line);
@@ -65,7 +76,87 @@ async function listPresets(context: CliContext, json: boolean): Promise<void> {
   context.out(`\nRun one with: foldin reproduce ${presetNames[0]} --data <folder>`);
 }
 
+/** The preset that reproduces nothing: it runs on any dataset. */
+const BASELINES = {
+  name: "baselines",
+  summary:
+    "Every model on one dataset, with its recipe or the best of a small sweep: one table, one page. --data is the dataset folder.",
+  source: "No paper",
+};
+
+async function runBaselines(flags: Flags, context: CliContext): Promise<void> {
+  const data = required(flags.data, "--data <folder>", "a dataset folder, such as --data data/mine");
+  const [{ runBaselines }, { optionsText, timesText }, { pairOf, pText, methodText }, { estimateText }] =
+    await Promise.all([
+      import("../../experiments/baselines/run.js"),
+      import("../../experiments/baselines/report.js"),
+      import("../../experiments/compare/report.js"),
+      import("../../experiments/reproduction-report.js"),
+    ]);
+  const { basename, resolve } = await import("node:path");
+  const out = flags.out ?? join("runs", `baselines-${basename(resolve(data))}`);
+  const result = await runBaselines(data, {
+    ...flags,
+    models: flags.models?.flatMap((names) => names.split(",")),
+    out,
+    progress: context.progress,
+    signal: context.signal,
+    onModel: (model, how, number, models) => context.say(`${number} of ${models}: ${model}, ${how}`),
+    onRow: ({ model, validation, failure }) =>
+      context.say(
+        failure === undefined
+          ? `${model}: validation ndcg@100 ${validation ? estimateText(validation) : "–"}`
+          : `${model}: not trained: ${failure}`,
+      ),
+  }).catch((error: unknown) => {
+    if (context.signal.aborted)
+      context.say(`to go on: foldin reproduce baselines --data ${data} --out ${out}`);
+    throw error;
+  });
+  if (flags.json) {
+    context.json({ ...result, folder: out });
+    return;
+  }
+  const { comparison, rows, metric } = result;
+  const { bold, dim } = context.style;
+  context.out(`${bold(`${comparison.systems.length} models`)} on ${result.dataset}, best first`);
+  context.out(
+    table(
+      [
+        { heading: "model" },
+        ...comparison.metrics.map((heading) => ({ heading, align: "right" as const })),
+        { heading: "p against best", align: "right" },
+        { heading: "training", align: "right" },
+        { heading: "options" },
+      ],
+      comparison.systems.map((system) => {
+        const row = rows.find(({ model }) => model === system.name);
+        const pair = pairOf(comparison, metric, comparison.systems[0].name, system.name);
+        return [
+          system.name,
+          ...comparison.metrics.map((name) => estimateText(system.metrics[name])),
+          pair ? pText(pair.randomisationHolm) : "",
+          row ? timesText(row) : "",
+          row ? optionsText(row) : "",
+        ];
+      }),
+      dim,
+    ),
+  );
+  for (const { model, failure } of rows)
+    if (failure !== undefined) context.out(`${model} was not trained: ${failure}`);
+  context.out(dim(methodText(comparison)));
+  if (result.shortenedTo !== undefined)
+    context.out(`cut short at ${plural(result.shortenedTo, "epoch")}: these numbers are for a look`);
+  context.out(`results: ${join(out, "results.json")}, ${join(out, "results.csv")}`);
+  context.out(`report: ${join(out, "report.html")}`);
+}
+
 async function run(name: string, flags: Flags, context: CliContext): Promise<void> {
+  if (name === BASELINES.name) return runBaselines(flags, context);
+  for (const flag of ["models", "jobs"] as const)
+    if (flags[flag] !== undefined)
+      throw new UserError({ place: `--${flag}`, problem: `belongs to ${BASELINES.name}, not to ${name}` });
   const { findPreset } = await import("../../experiments/presets/registry.js");
   const preset = await findPreset(name);
   const data = required(

@@ -39,6 +39,9 @@ export interface CompareOptions {
   signal?: AbortSignal;
 }
 
+/** A run's folder or a table's file, with a name of its own if it is to have one. */
+export type Compared = string | { readonly path: string; readonly name: string };
+
 /** One run, or one table. */
 export interface ComparedSystem {
   /** The folder's or file's name; the whole path where two share it. */
@@ -79,7 +82,8 @@ export interface Comparison {
  * Judges the runs on one dataset and tests their differences. Throws UserError for fewer than two, for runs of different
  * data, tables of other users or without a metric, and as `evaluate`.
  */
-export async function compare(paths: readonly string[], options: CompareOptions = {}): Promise<Comparison> {
+export async function compare(given: readonly Compared[], options: CompareOptions = {}): Promise<Comparison> {
+  const paths = given.map((one) => (typeof one === "string" ? one : one.path));
   const { on = "test", against = "all", rounds = 10_000, seed = 98765 } = options;
   const metrics = [...new Set((options.metrics ?? defaultMetrics).map(userMetric))];
   const distinct = [...new Set(paths.map((path) => resolve(path)))];
@@ -91,7 +95,7 @@ export async function compare(paths: readonly string[], options: CompareOptions 
       expected: "at least two runs, each once",
     });
   const judged = await perUserOf(paths, metrics, { ...options, on });
-  const names = paths.map((path) => nameOf(path));
+  const names = given.map((one) => (typeof one === "string" ? nameOf(one) : one.name));
   const systems = paths.map((path, p): ComparedSystem & { values: Record<string, Float64Array> } => ({
     name: names.filter((name) => name === names[p]).length > 1 ? path : names[p],
     path,

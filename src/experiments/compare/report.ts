@@ -155,7 +155,7 @@ export function differenceText(difference: number): string {
   return `${difference < 0 ? "−" : "+"}${Math.abs(difference).toFixed(4)}`;
 }
 
-async function drawMeans(systems: readonly ComparedSystem[], metric: string): Promise<Html> {
+export async function drawMeans(systems: readonly ComparedSystem[], metric: string): Promise<Html> {
   const values = systems.map(({ name, metrics }) => {
     const { mean, standardError = 0 } = metrics[metric];
     return { name, mean, low: mean - standardError, high: mean + standardError };

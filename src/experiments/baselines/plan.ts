@@ -1,0 +1,28 @@
+// What the preset `baselines` trains where a data set has no recipe: every model of the program, each with its defaults and
+// a small grid over what matters most, wide rather than fine. Nothing here computes.
+
+export interface Baseline {
+  /** A registered model. */
+  readonly model: string;
+  /** What is the same at every point. */
+  readonly options?: Readonly<Record<string, unknown>>;
+  /** As foldin sweep takes it. */
+  readonly grid?: readonly string[];
+}
+
+/** In the order in which they are trained: the fast ones first. */
+export const baselines: readonly Baseline[] = [
+  { model: "popularity" },
+  {
+    model: "wmf",
+    options: { weighting: "unobserved" },
+    grid: ["factors=64,200", "unobservedWeight=0.03,0.1,0.3"],
+  },
+  { model: "mult-dae", options: { patience: 20 } },
+  { model: "mult-vae", options: { patience: 20 } },
+  { model: "vae", options: { patience: 20 } },
+  { model: "cdae", options: { patience: 20 } },
+  { model: "rec-vae", options: { patience: 20 } },
+  { model: "vamp", options: { patience: 20 } },
+  { model: "h-vamp", options: { patience: 20 } },
+];

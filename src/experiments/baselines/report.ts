@@ -1,0 +1,91 @@
+// The page of the preset `baselines`: every model in one table, best first, and which differences are more than chance.
+
+import { writeFileWhole } from "../../core/atomic-file.js";
+import { version } from "../../core/version.js";
+import { COMPARISON_STYLE, drawMeans, LEVEL, pairOf, testsOf } from "../compare/report.js";
+import { Html, html } from "../html.js";
+import { optionText } from "../option-text.js";
+import { count, duration, metricLabel, STYLE } from "../report.js";
+import { estimateText } from "../reproduction-report.js";
+import type { BaselineRow, Baselines } from "./result.js";
+
+export async function reportOnBaselines(
+  path: string,
+  result: Baselines,
+  finished = new Date(),
+): Promise<void> {
+  const { dataset, comparison, rows, shortenedTo } = result;
+  const failed = rows.filter(({ failure }) => failure !== undefined);
+  const page = html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Baselines on ${dataset}</title>
+<style>${new Html(STYLE + COMPARISON_STYLE + OWN_STYLE)}</style>
+</head>
+<body>
+<header>
+<h1>Baselines <span class="on">on</span> ${dataset}</h1>
+<p class="lead">${count(comparison.systems.length)} models, each with options chosen on the validation users, judged once on the same ${count(comparison.users)} test users.</p>
+</header>
+<main>
+${shortenedTo !== undefined && html`<p class="note">Cut short: at most ${shortenedTo} epochs per training. These numbers are for a look.</p>`}
+${table(result)}
+${failed.length > 0 && html`<section><h2>Not trained</h2>${failed.map(({ model, failure }) => html`<p class="note"><b>${model}</b>: ${failure}</p>`)}</section>`}
+<section>
+<h2>How far apart</h2>
+<figure class="means">${await drawMeans(comparison.systems, result.metric)}</figure>
+<p class="note">${metricLabel(result.metric)}: mean over users ± its standard error.</p>
+</section>
+${testsOf({ ...comparison, metrics: [result.metric] })}
+</main>
+<footer>Made by foldin ${version}, ${finished.toISOString().slice(0, 16).replace("T", " ")} UTC.</footer>
+</body>
+</html>
+`.text;
+  await writeFileWhole(path, (file) => file.writeFile(page));
+}
+
+function table({ comparison, rows, metric }: Baselines): Html {
+  const { systems, metrics } = comparison;
+  const [best] = systems;
+  return html`<section>
+<h2>How well they rank</h2>
+<div class="wide"><table class="points">
+<thead><tr><th scope="col">Model</th>${metrics.map((name) => html`<th scope="col">${metricLabel(name)}</th>`)}<th scope="col">p against the best</th><th scope="col">Validation ${metricLabel(metric)}</th><th scope="col">Training</th><th scope="col">Options</th></tr></thead>
+<tbody>
+${systems.map((system) => {
+  const row = rows.find(({ model }) => model === system.name);
+  const pair = pairOf(comparison, metric, best.name, system.name);
+  const p = pair && (pair.randomisationHolm < 0.0001 ? "< 0.0001" : pair.randomisationHolm.toFixed(4));
+  const same = pair === undefined || pair.randomisationHolm >= LEVEL;
+  return html`<tr${same && html` class="changed"`}><th scope="row">${system.name}</th>${metrics.map((name) => html`<td>${estimateText(system.metrics[name])}</td>`)}<td>${p ?? ""}</td><td>${row?.validation?.mean.toFixed(4)}</td><td>${row && timesText(row)}</td><td class="options-of">${row && optionsText(row)}</td></tr>
+`;
+})}</tbody>
+</table></div>
+<p class="note">Mean over the test users ± its standard error, best first. In bold: the best, and what may be as good (p of the randomisation test at least ${LEVEL}, Holm-corrected over all pairs).</p>
+</section>`;
+}
+
+/** "12 s", or with the search: "12 s (2 min 3 s in all)" */
+export function timesText({ seconds = 0, searchSeconds = 0 }: BaselineRow): string {
+  return searchSeconds > 1.01 * seconds
+    ? `${duration(seconds)} (${duration(searchSeconds)} in all)`
+    : duration(seconds);
+}
+
+/** "the best of 6 points: lambda=500" */
+export function optionsText({ how, chosen }: BaselineRow): string {
+  const settings = Object.entries(chosen).map(([name, value]) => `${name}=${optionText(value)}`);
+  return settings.length > 0 ? `${how}: ${settings.join(" ")}` : how;
+}
+
+const OWN_STYLE = `
+.points { font-size: 0.92rem; }
+.points td { white-space: nowrap; }
+.points td.options-of { white-space: normal; min-width: 12rem; color: var(--muted); font-weight: 400; }
+.changed th, .changed td { font-weight: 650; }
+.means svg { display: block; max-width: 100%; height: auto; font-family: inherit; }
+`;

@@ -1,0 +1,110 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { baselines } from "../../src/experiments/baselines/plan.js";
+import { gridOf, optionsAt, parseSpace } from "../../src/experiments/sweep/space.js";
+import { parseOptions } from "../../src/models/options.js";
+import { algorithmNames, findAlgorithm } from "../../src/models/registry.js";
+import { foldin } from "../support/foldin.js";
+
+/** Made of the others, or of what not every dataset has. */
+const apart = ["blend", "cvae", "cdl", "ctr", "content-knn"];
+
+describe("the plan of the baselines", () => {
+  it("has every model once", () => {
+    const planned = baselines.map(({ model }) => model);
+    expect(new Set(planned).size).toBe(planned.length);
+    expect([...planned, ...apart.filter((name) => algorithmNames.includes(name))].sort()).toEqual(
+      [...algorithmNames].sort(),
+    );
+  });
+
+  it("has options that fit at every point", async () => {
+    for (const { model, options = {}, grid = [] } of baselines) {
+      const algorithm = await findAlgorithm(model);
+      const settings = gridOf(parseSpace(algorithm, grid));
+      expect(settings.length).toBeLessThanOrEqual(12);
+      for (const setting of settings) parseOptions(algorithm, optionsAt(options, setting));
+    }
+  });
+});
+
+describe("foldin reproduce baselines", () => {
+  const folder = mkdtempSync(join(tmpdir(), "foldin-baselines-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  beforeAll(async () => {
+    const lines = ["user,item"];
+    for (let user = 0; user < 300; user++)
+      for (let i = 0; i < 12; i++) lines.push(`${user},${(user * 13 + i * i * 7) % 80}`);
+    writeFileSync(join(folder, "clicks.csv"), `${lines.join("\n")}\n`);
+    const { code, stderr } = await foldin(
+      ["prepare", "clicks.csv", "--out", "dataset", "--validation-users", "40", "--test-users", "40"],
+      { cwd: folder },
+    );
+    expect(code, stderr).toBe(0);
+  });
+
+  const call = [
+    "reproduce",
+    "baselines",
+    "--data",
+    "dataset",
+    "--epochs",
+    "1",
+    "--out",
+    "out",
+    "--jobs",
+    "2",
+  ];
+
+  it("trains the models asked for, and sets them in one table and one page", async () => {
+    const { code, stdout, stderr } = await foldin([...call, "--models", "popularity,mult-dae", "--json"], {
+      cwd: folder,
+    });
+    expect(code, stderr).toBe(0);
+    const { rows, comparison, shortenedTo } = JSON.parse(stdout);
+    expect(rows.map(({ model, how }: { model: string; how: string }) => [model, how])).toEqual([
+      ["popularity", "defaults"],
+      ["mult-dae", "defaults"],
+    ]);
+    expect(comparison).toMatchObject({ users: 40, on: "test" });
+    expect(comparison.systems.map(({ name }: { name: string }) => name).sort()).toEqual([
+      "mult-dae",
+      "popularity",
+    ]);
+    expect(shortenedTo).toBe(1);
+    const page = readFileSync(join(folder, "out", "report.html"), "utf8");
+    for (const text of ["popularity", "mult-dae", "Cut short: at most 1 epochs"])
+      expect(page).toContain(text);
+    expect(page).not.toMatch(/<script|https?:\/\/(?!www\.w3\.org)/);
+    expect(existsSync(join(folder, "out", "results.csv"))).toBe(true);
+  });
+
+  it("trains nothing again, and takes the best of a small sweep", async () => {
+    const { code, stdout, stderr } = await foldin([...call, "--models", "popularity", "mult-dae", "wmf"], {
+      cwd: folder,
+    });
+    expect(code, stderr).toBe(0);
+    expect(stdout).toMatch(/^3 models on dataset|^4 models on dataset/m);
+    expect(stdout).toMatch(/wmf .*the best of 6 points: factors=\d+ unobservedWeight=/);
+    expect(stdout).toMatch(/cut short at 1 epoch/);
+  });
+
+  it.each([
+    [["--models", "popularty"], /"popularty" is not among the baselines. Did you mean "popularity"/],
+    [["--models", "popularity"], /1 of 1 models could be trained, too few to compare/],
+    [["--data", "missing"], /missing.*there is no such file/],
+  ])("refuses %j", async (args, message) => {
+    const { code, stderr } = await foldin([...call, ...args], { cwd: folder });
+    expect([code, stderr]).toEqual([2, expect.stringMatching(message)]);
+  });
+
+  it("says which flags belong to it alone", async () => {
+    const { code, stderr } = await foldin(["reproduce", "keras-notebook-v2", "--data", ".", "--jobs", "2"], {
+      cwd: folder,
+    });
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/--jobs: belongs to baselines/)]);
+  });
+});
