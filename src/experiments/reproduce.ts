@@ -68,6 +68,7 @@ export interface ReproducedStudy {
   maskKnown: boolean;
   curve: string;
   note?: string;
+  grid?: Study["grid"];
   runs: ReproducedRun[];
 }
 
@@ -158,6 +159,7 @@ export async function reproduce(preset: Preset, given: ReproduceOptions): Promis
         maskKnown: study.maskKnown ?? true,
         curve: study.curve,
         note: study.note,
+        grid: study.grid,
         runs: study.runs.flatMap((run) => results.get(run) ?? []),
       })),
       skipped,

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { writeFileWhole } from "../core/atomic-file.js";
 import { version } from "../core/version.js";
 import type { MetricValue } from "../evaluation/evaluate.js";
+import { drawHeatMap, HEAT_MAP_STYLE } from "./heat-map.js";
 import { Html, html } from "./html.js";
 import { drawCurves } from "./learning-curves.js";
 import { drawNetwork, type Network, summarise } from "./network-diagram.js";
@@ -44,7 +45,7 @@ export async function reportOnReproduction(
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>${result.preset}</title>
-<style>${new Html(STYLE)}</style>
+<style>${new Html(STYLE + HEAT_MAP_STYLE)}</style>
 </head>
 <body>
 <header>
@@ -67,9 +68,11 @@ ${network && networkSection(network)}
 
 async function studySection(study: ReproducedStudy): Promise<Html> {
   const curves = await Promise.all(study.runs.map((run) => runCurves(study, run)));
+  const maps = study.grid ? await gridMaps(study, study.grid) : undefined;
   return html`<section>
 <h2>${study.title}</h2>
 <p class="note">${count(study.trainUsers)} training users, ${count(study.items)} items, ${count(study.testUsers)} test users. ${study.note}</p>
+${maps}
 <table class="ranking" style="max-width:none">
 <thead><tr><th scope="col">Model</th><th scope="col">Metric</th><th scope="col">Ours</th><th scope="col">Published</th><th scope="col">Difference</th></tr></thead>
 <tbody>
@@ -82,8 +85,34 @@ ${study.runs.map((run) =>
 )}</tbody>
 </table>
 <p class="note">Mean over test users ± its standard error; the difference in standard errors (se). ${study.truth === "complete" ? "Judged against complete rows, as published." : ""} ${!study.maskKnown && "Known items are not masked, as published."}</p>
-${curves}
+${study.grid ? html`<details><summary>Every training</summary>${curves}</details>` : curves}
 </section>`;
+}
+
+/** Ours and the published numbers of a grid, side by side; the best of each framed. */
+async function gridMaps(
+  { runs }: ReproducedStudy,
+  { x, y, metric }: NonNullable<ReproducedStudy["grid"]>,
+): Promise<Html> {
+  const valuesOf = (name: string) => [...new Set(runs.map(({ options }) => optionText(options[name])))];
+  const axes = { x, y, columns: valuesOf(x), rows: valuesOf(y) };
+  const cellsOf = (values: readonly (number | undefined)[]) => {
+    const best = Math.max(...values.filter((value) => value !== undefined));
+    return runs.flatMap(({ options }, r) => {
+      const value = values[r];
+      const at = { x: optionText(options[x]), y: optionText(options[y]) };
+      return value === undefined ? [] : [{ ...at, value, best: value === best }];
+    });
+  };
+  const drawings = [
+    { who: "ours", cells: cellsOf(runs.map(({ metrics }) => metrics[metric]?.ours.mean)) },
+    { who: "published", cells: cellsOf(runs.map(({ metrics }) => metrics[metric]?.published?.mean)) },
+  ].filter(({ cells }) => cells.length > 0);
+  const label = metricLabel(metric);
+  const maps = await Promise.all(
+    drawings.map(({ who, cells }) => drawHeatMap(cells, axes, `${label} by ${x} and ${y}, ${who}`)),
+  );
+  return html`<div class="maps">${maps.map((map, m) => html`<figure><figcaption>${label}, ${drawings[m].who}</figcaption>${map}</figure>`)}</div>`;
 }
 
 async function runCurves({ curve }: ReproducedStudy, run: ReproducedRun): Promise<Html> {

@@ -13,6 +13,9 @@ export interface Baseline {
 /** In the order in which they are trained: the fast ones first. */
 export const baselines: readonly Baseline[] = [
   { model: "popularity" },
+  // EASE itself (alpha and beta 0) is among them.
+  { model: "ease", grid: ["lambda=100,300,1000", "alpha=0,0.1", "beta=0,0.3"] },
+  { model: "infinite-ae", grid: ["lambda=1,3,10,30"] },
   {
     model: "wmf",
     options: { weighting: "unobserved" },

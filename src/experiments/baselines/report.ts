@@ -40,6 +40,7 @@ ${failed.length > 0 && html`<section><h2>Not trained</h2>${failed.map(({ model, 
 <p class="note">${metricLabel(result.metric)}: mean over users ± its standard error.</p>
 </section>
 ${testsOf({ ...comparison, metrics: [result.metric] })}
+${choices(result)}
 </main>
 <footer>Made by foldin ${version}, ${finished.toISOString().slice(0, 16).replace("T", " ")} UTC.</footer>
 </body>
@@ -48,24 +49,41 @@ ${testsOf({ ...comparison, metrics: [result.metric] })}
   await writeFileWhole(path, (file) => file.writeFile(page));
 }
 
-function table({ comparison, rows, metric }: Baselines): Html {
+function table({ comparison, metric }: Baselines): Html {
   const { systems, metrics } = comparison;
   const [best] = systems;
   return html`<section>
 <h2>How well they rank</h2>
 <div class="wide"><table class="points">
-<thead><tr><th scope="col">Model</th>${metrics.map((name) => html`<th scope="col">${metricLabel(name)}</th>`)}<th scope="col">p against the best</th><th scope="col">Validation ${metricLabel(metric)}</th><th scope="col">Training</th><th scope="col">Options</th></tr></thead>
+<thead><tr><th scope="col">Model</th>${metrics.map((name) => html`<th scope="col">${metricLabel(name)}</th>`)}<th scope="col">p against the best</th></tr></thead>
 <tbody>
 ${systems.map((system) => {
-  const row = rows.find(({ model }) => model === system.name);
   const pair = pairOf(comparison, metric, best.name, system.name);
   const p = pair && (pair.randomisationHolm < 0.0001 ? "< 0.0001" : pair.randomisationHolm.toFixed(4));
   const same = pair === undefined || pair.randomisationHolm >= LEVEL;
-  return html`<tr${same && html` class="changed"`}><th scope="row">${system.name}</th>${metrics.map((name) => html`<td>${estimateText(system.metrics[name])}</td>`)}<td>${p ?? ""}</td><td>${row?.validation?.mean.toFixed(4)}</td><td>${row && timesText(row)}</td><td class="options-of">${row && optionsText(row)}</td></tr>
+  return html`<tr${same && html` class="changed"`}><th scope="row">${system.name}</th>${metrics.map((name) => html`<td>${estimateText(system.metrics[name])}</td>`)}<td>${p ?? ""}</td></tr>
 `;
 })}</tbody>
 </table></div>
 <p class="note">Mean over the test users ± its standard error, best first. In bold: the best, and what may be as good (p of the randomisation test at least ${LEVEL}, Holm-corrected over all pairs).</p>
+</section>`;
+}
+
+function choices({ rows, metric }: Baselines): Html {
+  return html`<section>
+<h2>What was chosen</h2>
+<div class="wide"><table class="points">
+<thead><tr><th scope="col">Model</th><th scope="col">Validation ${metricLabel(metric)}</th><th scope="col">Training</th><th scope="col">Options</th></tr></thead>
+<tbody>
+${rows
+  .filter(({ failure }) => failure === undefined)
+  .map(
+    (
+      row,
+    ) => html`<tr><th scope="row">${row.model}</th><td>${row.validation && estimateText(row.validation)}</td><td>${timesText(row)}</td><td class="options-of">${optionsText(row)}</td></tr>
+`,
+  )}</tbody>
+</table></div>
 </section>`;
 }
 

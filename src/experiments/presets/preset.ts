@@ -45,6 +45,8 @@ export interface Study {
   readonly runs: readonly PresetRun[];
   /** What to know about this table: how it differs from what was published. */
   readonly note?: string;
+  /** The runs are a grid of these two options; the page draws this metric, ours and published, as heat maps. */
+  readonly grid?: { readonly x: string; readonly y: string; readonly metric: string };
 }
 
 export interface Preset {

@@ -1,6 +1,7 @@
 // What a sweep found, drawn: a heat map for two options, and for one option every point by its value.
 
 import { type ChartSpec, drawChart } from "../chart.js";
+import { drawHeatMap, type HeatMapCell } from "../heat-map.js";
 import type { Html } from "../html.js";
 import { optionText } from "../option-text.js";
 import { metricLabel } from "../report.js";
@@ -43,55 +44,18 @@ export function heatMapPairs(found: Found, space: readonly Dimension[]): [string
   return few.flatMap((x, i) => few.slice(i + 1).map((y): [string, string] => [x.name, y.name])).slice(0, 3);
 }
 
-/** One cell for each pair of values: the best point that has them; the darker the better. */
-export async function drawHeatMap(found: Found, [x, y]: [string, string]): Promise<Html> {
+/** One cell for each pair of values: the best point that has them. */
+export async function drawPair(found: Found, [x, y]: [string, string]): Promise<Html> {
   const all = finished(found);
-  const cells = new Map<string, { x: string; y: string; mean: number; best: boolean }>();
+  const cells = new Map<string, HeatMapCell>();
   for (const { point, mean } of all) {
     const [at, up] = [optionText(point.setting[x]), optionText(point.setting[y])];
     const key = JSON.stringify([at, up]);
-    if (mean > (cells.get(key)?.mean ?? -Infinity))
-      cells.set(key, { x: at, y: up, mean, best: point.key === found.best.key });
+    if (mean > (cells.get(key)?.value ?? -Infinity))
+      cells.set(key, { x: at, y: up, value: mean, best: point.key === found.best.key });
   }
-  const means = [...cells.values()].map(({ mean }) => mean);
-  const [low, high] = [Math.min(...means), Math.max(...means)];
-  const values = [...cells.values()].map((cell) => ({
-    ...cell,
-    text: cell.mean.toFixed(4),
-    shade: high > low ? 0.06 + (0.94 * (cell.mean - low)) / (high - low) : 0.5,
-  }));
-  const columns = valuesOf(all, x);
-  const rows = valuesOf(all, y);
-  return drawChart(
-    {
-      width: Math.max(220, 68 * columns.length),
-      height: 34 * rows.length,
-      data: { values },
-      encoding: {
-        x: { field: "x", type: "ordinal", sort: columns, axis: { title: x, labelAngle: 0 } },
-        y: { field: "y", type: "ordinal", sort: rows, axis: { title: y } },
-      },
-      layer: [
-        {
-          mark: { type: "rect", color: "var(--accent)", stroke: "var(--paper)", strokeWidth: 2 },
-          encoding: { fillOpacity: { field: "shade", type: "quantitative", scale: null } },
-        },
-        {
-          mark: { type: "text", fontSize: 11 },
-          encoding: {
-            text: { field: "text" },
-            color: { condition: { test: "datum.shade > 0.55", value: "var(--paper)" }, value: "var(--ink)" },
-            opacity: { value: 1 },
-          },
-        },
-        {
-          transform: [{ filter: "datum.best" }],
-          mark: { type: "rect", fill: null, stroke: "var(--ink)", strokeWidth: 2 },
-        },
-      ],
-    },
-    `${metricLabel(found.metric)} by ${x} and ${y}`,
-  );
+  const axes = { x, y, columns: valuesOf(all, x), rows: valuesOf(all, y) };
+  return drawHeatMap([...cells.values()], axes, `${metricLabel(found.metric)} by ${x} and ${y}`);
 }
 
 const WIDTH = 288;

@@ -3,11 +3,12 @@
 import { join } from "node:path";
 import { writeFileWhole } from "../../core/atomic-file.js";
 import { version } from "../../core/version.js";
+import { HEAT_MAP_STYLE } from "../heat-map.js";
 import { Html, html } from "../html.js";
 import { optionText } from "../option-text.js";
 import { count, duration, metricLabel, STYLE } from "../report.js";
 import { estimateText } from "../reproduction-report.js";
-import { drawHeatMap, drawOption, heatMapPairs } from "./charts.js";
+import { drawOption, drawPair, heatMapPairs } from "./charts.js";
 import { edgesOf } from "./edges.js";
 import type { Sweep, SweepPoint } from "./result.js";
 import { spaceText } from "./space.js";
@@ -23,7 +24,7 @@ export async function reportOnSweep(folder: string, sweep: Sweep, finished = new
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>Search: ${title}</title>
-<style>${new Html(STYLE + OWN_STYLE)}</style>
+<style>${new Html(STYLE + HEAT_MAP_STYLE + OWN_STYLE)}</style>
 </head>
 <body>
 <header>
@@ -103,7 +104,7 @@ async function found(sweep: Sweep): Promise<Html> {
     ({ name }) => new Set(sweep.points.map(({ setting }) => JSON.stringify(setting[name]))).size > 1,
   );
   if (varied.length === 0) return html``;
-  const maps = await Promise.all(pairs.map((pair) => drawHeatMap(sweep, pair)));
+  const maps = await Promise.all(pairs.map((pair) => drawPair(sweep, pair)));
   const charts = await Promise.all(varied.map((dimension) => drawOption(sweep, dimension)));
   const metric = metricLabel(sweep.metric);
   return html`<section>
@@ -145,8 +146,6 @@ ${ranked.map(
 const OWN_STYLE = `
 code { font: 0.9em ui-monospace, SFMono-Regular, Menlo, monospace; overflow-wrap: anywhere; }
 .warning { margin: 1.5rem 0 0; padding: 0.7rem 1rem; border-left: 4px solid #c2410c; background: var(--soft); font-weight: 650; }
-.maps { display: flex; flex-wrap: wrap; gap: 1.5rem 2.5rem; margin-bottom: 1.5rem; }
-.maps svg { display: block; max-width: 100%; height: auto; font-family: inherit; }
 .points { font-size: 0.92rem; }
 .points td { white-space: nowrap; }
 .points .changed td { font-weight: 650; }
