@@ -44,7 +44,19 @@ export * from "./data/vocabulary.js";
 export { coldItems, type ItemSelection } from "./evaluation/cold-items.js";
 export * from "./evaluation/evaluate.js";
 export { defaultMetrics, metricNames } from "./evaluation/metrics.js";
+export * from "./evaluation/significance.js";
+export {
+  type Compared,
+  type ComparedPair,
+  type ComparedSystem,
+  type CompareOptions,
+  type Comparison,
+  compare,
+} from "./experiments/compare/compare.js";
 export { type RunConfig, type RunFolder, readRunFolder } from "./experiments/run-folder.js";
+export type { Sweep, SweepPoint } from "./experiments/sweep/result.js";
+export { type Dimension, parseSpace, type Range, type Setting } from "./experiments/sweep/space.js";
+export { type SweepOptions, sweep } from "./experiments/sweep/sweep.js";
 export { type TrainOptions, train } from "./experiments/train.js";
 export { describeOptions, type OptionDescription } from "./models/options.js";
 export { algorithmNames, findAlgorithm } from "./models/registry.js";

@@ -45,17 +45,29 @@ function meanOf(list: Float64Array): { difference: number; standardError: number
   return { difference, standardError: Math.sqrt(variance / n) };
 }
 
+/** Tables of partial sums that are held at a time, in bytes. */
+const TABLES = 64 * 2 ** 20;
+
+function randomisationTests(differences: readonly Float64Array[], options: RandomisationOptions): number[] {
+  const n = differences[0]?.length ?? 0;
+  if (differences.some((list) => list.length !== n))
+    throw new RangeError("pairedTests: the lists of differences have different lengths");
+  const atATime = Math.max(1, Math.floor(TABLES / (256 * 8 * Math.ceil(n / 8))));
+  const ps: number[] = [];
+  for (let first = 0; first < differences.length; first += atATime)
+    ps.push(...randomisationTest(differences.slice(first, first + atATime), n, options));
+  return ps;
+}
+
 /**
  * If the two systems were the same, each user's difference could as well have the other sign: p is the share of random
  * signs whose sum is as far from zero as the one observed, which is counted among them: (1 + hits) / (1 + rounds).
  */
-function randomisationTests(
+function randomisationTest(
   differences: readonly Float64Array[],
+  n: number,
   { rounds = 10_000, seed = 98765 }: RandomisationOptions,
 ): number[] {
-  const n = differences[0]?.length ?? 0;
-  if (differences.some((list) => list.length !== n))
-    throw new RangeError("pairedTests: the lists of differences have different lengths");
   const bytes = Math.ceil(n / 8);
   const exact = n <= 30 && 2 ** n <= rounds;
   const sums = differences.map(partialSums);

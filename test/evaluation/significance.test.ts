@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { RandomSequence } from "../../src/core/philox.js";
 import { holm, pairedTests, tTail } from "../../src/evaluation/significance.js";
 
 interface Fixture {
@@ -58,6 +59,16 @@ describe("paired tests", () => {
     expect(pairedTests([second])[0]).toEqual(together[1]);
     expect(together[1].randomisation).toBe(together[0].randomisation);
     expect(pairedTests([first], { seed: 1 })[0].randomisation).not.toBe(together[0].randomisation);
+  });
+
+  it("give the same for many users, for whom not all tables are held at a time", () => {
+    const random = new RandomSequence({ seed: 3, step: 0, stream: 0 });
+    const lists = Array.from({ length: 9 }, () =>
+      Float64Array.from({ length: 40_000 }, () => random.normal()),
+    );
+    const together = pairedTests(lists, { rounds: 50 }).map(({ randomisation }) => randomisation);
+    expect(together).toEqual(lists.map((list) => pairedTests([list], { rounds: 50 })[0].randomisation));
+    expect(new Set(together).size).toBeGreaterThan(3);
   });
 
   it("find nothing where there is no difference, and the least p where all users agree", () => {

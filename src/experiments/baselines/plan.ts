@@ -1,5 +1,7 @@
 // What the preset `baselines` trains where a data set has no recipe: every model of the program, each with its defaults and
-// a small grid over what matters most, wide rather than fine. Nothing here computes.
+// a small grid over what matters most, wide rather than fine. A model that is not listed is trained with its defaults.
+
+import { algorithmNames } from "../../models/registry.js";
 
 export interface Baseline {
   /** A registered model. */
@@ -10,12 +12,13 @@ export interface Baseline {
   readonly grid?: readonly string[];
 }
 
-/** In the order in which they are trained: the fast ones first. */
-export const baselines: readonly Baseline[] = [
+const listed: readonly Baseline[] = [
   { model: "popularity" },
+  { model: "item-knn", grid: ["neighbours=50,200", "shrink=0,50", "weighting=none,tf-idf"] },
   // EASE itself (alpha and beta 0) is among them.
   { model: "ease", grid: ["lambda=100,300,1000", "alpha=0,0.1", "beta=0,0.3"] },
   { model: "infinite-ae", grid: ["lambda=1,3,10,30"] },
+  { model: "slim", grid: ["alpha=0.003,0.01,0.03", "l1Ratio=0.02,0.1"] },
   {
     model: "wmf",
     options: { weighting: "unobserved" },
@@ -28,4 +31,15 @@ export const baselines: readonly Baseline[] = [
   { model: "rec-vae", options: { patience: 20 } },
   { model: "vamp", options: { patience: 20 } },
   { model: "h-vamp", options: { patience: 20 } },
+];
+
+/** Made of the others, when they are there. */
+const LAST = "blend";
+
+/** In the order in which they are trained: the fast ones first, then what is not listed. */
+export const baselines: readonly Baseline[] = [
+  ...listed,
+  ...algorithmNames
+    .filter((name) => name !== LAST && listed.every(({ model }) => model !== name))
+    .map((model) => ({ model })),
 ];

@@ -8,7 +8,7 @@ export interface Search {
   readonly model: string;
   readonly space: readonly Dimension[];
   readonly random?: number;
-  readonly recipe?: string;
+  /** Those of a recipe that it started from among them: a recipe may change, the command shall not. */
   readonly options?: Readonly<Record<string, unknown>>;
   readonly seed?: number;
   readonly metric?: string;
@@ -17,12 +17,13 @@ export interface Search {
 
 export function sweepCommand(
   dataset: string,
-  { model, space, random, recipe, options = {}, seed, metric, chooseOn }: Search,
+  { model, space, random, options = {}, seed, metric, chooseOn }: Search,
 ): string {
+  const varied = new Set(space.map(({ name }) => name));
+  const fixed = Object.entries(options).filter(([name]) => !varied.has(name));
   const words = [
     ...["foldin", "sweep", `data/${dataset}`, "--model", model],
-    ...(recipe === undefined ? [] : ["--recipe", recipe]),
-    ...Object.entries(options).flatMap(([name, value]) => ["--set", `${name}=${optionText(value)}`]),
+    ...fixed.flatMap(([name, value]) => ["--set", `${name}=${optionText(value)}`]),
     ...(space.length > 0 ? ["--grid", ...space.map(spaceText)] : []),
     ...(random === undefined ? [] : ["--random", String(random)]),
     ...(seed === undefined ? [] : ["--seed", String(seed)]),

@@ -222,7 +222,10 @@ export async function sweep(dataset: string, given: SweepOptions): Promise<Sweep
   await discard();
 
   const report = await reportOnBest(best.job, given);
-  const command = sweepCommand(manifest.name, { ...given, model: algorithm.name, metric: metric.name, seed });
+  const command = sweepCommand(manifest.name, {
+    ...{ model: algorithm.name, space: given.space, random: given.random, options: fixed },
+    ...{ seed, metric: metric.name, chooseOn },
+  });
   const all = points.map(pointOf);
   const value = outcomeOf(best).result[chooseOn]?.metrics[metric.name];
   const score = {
