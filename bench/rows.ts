@@ -47,6 +47,34 @@ function steps(
   };
 }
 
+/** A closed form against NumPy as it is published, and against the best that LAPACK offers. */
+function solved(
+  input: () => Promise<string>,
+  model: "ease" | "infinite-ae",
+  lambda: number,
+  operations: number,
+  users?: number,
+): Row["prepare"] {
+  return async (peer) => {
+    const folder = await input();
+    const some = users === undefined ? [] : ["--users", String(users)];
+    const python = (variant: string) =>
+      peer(
+        variant,
+        "closed_forms",
+        ...["--input", folder, "--model", model, "--variant", variant, "--lambda", String(lambda), ...some],
+      );
+    return {
+      ours: ours(
+        "solve",
+        ...["--input", folder, "--model", model, "--options", JSON.stringify({ lambda }), ...some],
+      ),
+      peers: [python("numpy"), python("lapack")],
+      limit: operations / FLOPS,
+    };
+  };
+}
+
 export const rows: Row[] = [
   {
     name: "mult-vae-step",
@@ -187,5 +215,33 @@ export const rows: Row[] = [
         peers: [peer("pandas", "prepare", "--input", `${folder}/ratings.csv`)],
       };
     },
+  },
+  {
+    name: "ease-ml-1m",
+    what: "EASE on ML-1M: 4,834 users, 3,497 items, float32 (real data: ../shared/data or $FOLDIN_DATA)",
+    measures: "median",
+    rounds: 5,
+    prepare: solved(ml1m, "ease", 500, 3497 ** 3),
+  },
+  {
+    name: "ease",
+    what: "EASE on the ML-20M shape: 116,677 users, 20,108 items, float32",
+    measures: "median",
+    rounds: 1,
+    prepare: solved(() => shapeInput("ml-20m-shape", ml20m), "ease", 500, ml20m.items ** 3),
+  },
+  {
+    name: "infinite-ae-ml-1m",
+    what: "infinite-AE on ML-1M: 4,834 users, 3,497 items, float32 (real data: ../shared/data or $FOLDIN_DATA)",
+    measures: "median",
+    rounds: 5,
+    prepare: solved(ml1m, "infinite-ae", 4, 4834 ** 3),
+  },
+  {
+    name: "infinite-ae",
+    what: "infinite-AE on 10,000 users of the ML-20M shape, 20,108 items, float32",
+    measures: "median",
+    rounds: 2,
+    prepare: solved(() => shapeInput("ml-20m-shape", ml20m), "infinite-ae", 4, 10_000 ** 3, 10_000),
   },
 ];

@@ -36,20 +36,20 @@ const options = z.strictObject({
     .number()
     .min(0)
     .default(500)
-    .describe("lambda: weight of the L2 term (Steck 2019, ML-20M; 1000 on Netflix, 200 on MSD)"),
+    .describe("weight of the L2 term (Steck 2019, ML-20M; 1000 on Netflix, 200 on MSD)"),
   p: z
     .number()
     .min(0)
     .lt(1)
     .default(0)
-    .describe("p: probability of dropout of EDLAE (Steck 2020); 0 = none, as in EASE"),
+    .describe("probability of dropout of EDLAE (Steck 2020); 0 = none, as in EASE"),
   xi: z
     .number()
     .min(0)
     .lt(1)
     .optional()
     .describe(
-      "xi: the diagonal is only held below this, as in RLAE and RDLAE (Moon et al. 2023); unset = it is held at 0, as in EASE",
+      "the diagonal is only held below this, as in RLAE and RDLAE (Moon et al. 2023); unset = it is held at 0, as in EASE",
     ),
   alpha: z
     .number()
@@ -57,14 +57,14 @@ const options = z.strictObject({
     .max(1)
     .default(0)
     .describe(
-      "alpha: exponent of the items' counts in DAN (Park et al. 2025: .2 on Gowalla, .3 on Yelp); 0 = none, as in EASE",
+      "exponent of the items' counts in DAN (Park et al. 2025: .2 on Gowalla, .3 on Yelp); 0 = none, as in EASE",
     ),
   beta: z
     .number()
     .min(0)
     .max(1)
     .default(0)
-    .describe("beta: exponent of the users' counts in DAN (Park et al. 2025: .3); 0 = none, as in EASE"),
+    .describe("exponent of the users' counts in DAN (Park et al. 2025: .3); 0 = none, as in EASE"),
 });
 export type EaseOptions = z.infer<typeof options>;
 
@@ -101,7 +101,7 @@ function requireRoom(items: number, { precision }: Engine): void {
     bytes: 2 * items ** 2 * bytes,
     what: `a matrix of ${items.toLocaleString("en")} x ${items.toLocaleString("en")} items, and its copy while the model is saved,`,
     alternatives:
-      "Leave out rare items (foldin prepare --min-item), close other programs, or take a model that grows with the items alone: mult-dae, wmf",
+      "Leave out rare items (foldin prepare --min-item), close other programs, or take a model that grows with the items alone: item-knn, slim, wmf, mult-dae",
   });
 }
 

@@ -33,7 +33,7 @@ const options = z.strictObject({
     .min(0)
     .default(5)
     .describe(
-      "lambda: ridge as a share of the kernel's mean diagonal (of the authors' grid 0, 1, 5, 20, 50, 100, which was tried with every user in training)",
+      "the ridge as a share of the kernel's mean diagonal (of the authors' grid 0, 1, 5, 20, 50, 100, which was tried with every user in training)",
     ),
   depth: z.int().min(1).default(1).describe("hidden layers (Sachdeva et al. 2022: 1 is as good as more)"),
   users: z

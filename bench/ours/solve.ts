@@ -1,0 +1,47 @@
+// A model that is solved rather than trained by gradients, from the histories to what it scores with: seconds of a whole fit.
+
+import { parseArgs } from "node:util";
+import { type Dataset, emptyMatrix, openEngine, takeRows, train, Vocabulary } from "foldin";
+import { serve } from "../contest.js";
+import { readMatrix } from "../input.js";
+
+const { values } = parseArgs({
+  options: {
+    input: { type: "string", default: "" },
+    model: { type: "string", default: "ease" },
+    options: { type: "string", default: "{}" },
+    threads: { type: "string", default: "2" },
+    users: { type: "string" },
+  },
+});
+const all = readMatrix(values.input, "train");
+const count = Math.min(all.rows, Number(values.users ?? all.rows));
+const matrix = takeRows(
+  all,
+  Uint32Array.from({ length: count }, (_, u) => u),
+);
+const names = (size: number) => new Vocabulary(Array.from({ length: size }, (_, k) => String(k)));
+const none = { users: names(0), foldIn: emptyMatrix(0, all.columns), heldOut: emptyMatrix(0, all.columns) };
+const dataset: Dataset = {
+  name: "generated",
+  items: names(all.columns),
+  users: names(count),
+  train: matrix,
+  validation: none,
+  test: none,
+};
+const engine = await openEngine({ engine: "native", threads: Number(values.threads) });
+
+await serve(`foldin, ${engine.description}`, async () => {
+  const started = performance.now();
+  const recommender = await train(dataset, {
+    model: values.model,
+    engine,
+    options: JSON.parse(values.options),
+  });
+  await engine.finished();
+  const seconds = (performance.now() - started) / 1000;
+  recommender.dispose();
+  return [seconds];
+});
+await engine.close();
