@@ -101,7 +101,7 @@ function requireRoom(items: number, { precision }: Engine): void {
     bytes: 2 * items ** 2 * bytes,
     what: `a matrix of ${items.toLocaleString("en")} x ${items.toLocaleString("en")} items, and its copy while the model is saved,`,
     alternatives:
-      "Leave out rare items (foldin prepare --min-item), close other programs, or take a model that grows with the items alone: item-knn, slim, wmf, mult-dae",
+      "Leave out rare items (foldin prepare --min-item), close other programs, or take a model that grows with the items alone: item-knn, wmf, mult-dae",
   });
 }
 
