@@ -66,6 +66,14 @@ export class Parameter implements Differentiable {
     return this.#moments;
   }
 
+  /** Moments start again from zero: for an optimiser that begins. */
+  forgetMoments(): void {
+    if (!this.#moments) return;
+    this.engine.release(this.#moments.m);
+    this.engine.release(this.#moments.v);
+    this.#moments = undefined;
+  }
+
   gradient(): Tensor {
     this.addGradient((out, accumulate) => {
       if (!accumulate) this.engine.fill(out, 0);

@@ -17,6 +17,7 @@ import type { Recommender } from "../recommender/recommender.js";
 import type { EpochRecord } from "../recommender/run-context.js";
 import { fileCheckpoints } from "../training/checkpoint.js";
 import { fingerprint, requireSameRun } from "../training/identity.js";
+import { fileCache } from "../training/tensor-cache.js";
 import { findRecipe } from "./recipes/registry.js";
 import {
   checkpointFolderOf,
@@ -50,6 +51,8 @@ export interface TrainOptions {
   datasetPath?: string;
   /** Least seconds between checkpoints. Default 10; see `fileCheckpoints`. */
   checkpointSeconds?: number;
+  /** A folder in which pretraining is kept for other runs with the same content and options. Default: none, each run does its own. */
+  cache?: string;
   progress?: ProgressListener;
   signal?: AbortSignal;
   onEpoch?: (record: EpochRecord) => void;
@@ -115,6 +118,7 @@ export async function train(dataset: Dataset, given: TrainOptions = {}): Promise
     precision: engine.precision,
     threads: engine.threads,
   };
+  const cache = given.cache === undefined ? undefined : fileCache(given.cache);
   const own = (recommender: Recommender) =>
     choice === engine ? recommender : closingWith(recommender, engine);
   try {
@@ -126,7 +130,14 @@ export async function train(dataset: Dataset, given: TrainOptions = {}): Promise
     }
     if (out === undefined)
       return own(
-        await algorithm.fit(dataset, options, { engine, seed, progress, signal, onEpoch: given.onEpoch }),
+        await algorithm.fit(dataset, options, {
+          engine,
+          seed,
+          progress,
+          signal,
+          cache,
+          onEpoch: given.onEpoch,
+        }),
       );
 
     if (!before) await createRunFolder(out, config);
@@ -143,6 +154,7 @@ export async function train(dataset: Dataset, given: TrainOptions = {}): Promise
         progress,
         signal,
         checkpoints,
+        cache,
         onEpoch,
       });
       const files = await recommender.save();

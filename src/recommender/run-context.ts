@@ -42,6 +42,16 @@ export interface CheckpointStore {
   readonly everySeconds: number;
 }
 
+/** Results worth keeping from one run to the next, by name. */
+export interface TensorCache {
+  /** Where it is, for people. */
+  readonly place: string;
+  /** What was saved under the name, or undefined; what cannot be read counts as not there. */
+  load(name: string): Promise<NamedTensors | undefined>;
+  /** Whole or not at all. */
+  save(name: string, tensors: NamedTensors): Promise<void>;
+}
+
 export interface RunContext {
   readonly engine: Engine;
   /** A non-negative integer below 2^53. */
@@ -49,6 +59,8 @@ export interface RunContext {
   readonly progress?: ProgressListener;
   readonly signal?: AbortSignal;
   readonly checkpoints?: CheckpointStore;
+  /** For pretraining, which several runs may share; without one each does its own. */
+  readonly cache?: TensorCache;
   /** Hears of every finished epoch, in order (also while resuming, only of new ones). */
   readonly onEpoch?: (record: EpochRecord) => void;
 }

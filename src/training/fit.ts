@@ -15,6 +15,8 @@ import type { EpochRecord, RunContext } from "../recommender/run-context.js";
 import { DivergedError, requireFinite } from "./divergence.js";
 import { type Progress, shouldStop, withEpoch } from "./early-stopping.js";
 import { identityOf, requireSameRun } from "./identity.js";
+import { type PretrainingState, pretrain } from "./pretraining.js";
+import { cachedAs } from "./tensor-cache.js";
 import type { KeptModel, Trainable } from "./trainable.js";
 
 /** The metric that selects the epoch, in every paper of this family. */
@@ -45,6 +47,8 @@ export interface Training<Options> {
 
 /** What the loop remembers from one epoch to the next. */
 interface LoopState extends Progress {
+  /** Where pretraining stands; absent once it is done, and where there is none. */
+  pretraining?: PretrainingState;
   epoch: number;
   updates: number;
 }
@@ -97,11 +101,59 @@ async function train<Options>(
     loop = resumed.loop.state as unknown as LoopState;
     keeper.best = resumed.best && onHost(resumed.best);
     trainable.loadState(resumed.state);
-    progress?.({ type: "note", text: `resuming after epoch ${loop.epoch} of ${epochs}` });
+    const { pretraining } = loop;
+    const text = pretraining
+      ? `resuming in pretraining, phase ${pretraining.phase + 1}, after epoch ${pretraining.epoch}`
+      : `resuming after epoch ${loop.epoch} of ${epochs}`;
+    progress?.({ type: "note", text });
   }
 
   // The first epoch is saved whatever the time, a resumed run has just been.
   let lastSaved = resumed ? performance.now() : Number.NEGATIVE_INFINITY;
+  async function saveWhenDue(): Promise<void> {
+    if (!checkpoints || (performance.now() - lastSaved) / 1000 < checkpoints.everySeconds) return;
+    const state = await trainable.saveState();
+    const { pretraining, epoch } = loop;
+    requireFinite(state, pretraining ? "in pretraining" : `after epoch ${epoch}`);
+    const best = await keeper.best?.files();
+    await checkpoints.save({
+      epoch,
+      loop: { identity, state: { ...loop } as unknown as JsonObject },
+      state,
+      best,
+    });
+    lastSaved = performance.now();
+  }
+
+  const { pretraining } = trainable;
+  if (pretraining && (!resumed || loop.pretraining)) {
+    const cache = run.cache;
+    const name = cachedAs(algorithm.name, pretraining.key, run);
+    const outcome = resumed ? undefined : await cache?.load(name);
+    if (outcome) {
+      pretraining.load(outcome);
+      progress?.({ type: "note", text: `pretraining: taken from ${cache?.place}` });
+    } else {
+      await pretrain(
+        pretraining,
+        loop.pretraining ?? { phase: 0, epoch: 0, updates: 0 },
+        run,
+        async (state) => {
+          loop = { ...loop, pretraining: state };
+          await saveWhenDue();
+        },
+      );
+      if (cache && pretraining.phases.length > 0) {
+        const outcome = await pretraining.save();
+        requireFinite(outcome, "after pretraining");
+        await cache.save(name, outcome);
+      }
+    }
+    await pretraining.end();
+    const { pretraining: _, ...rest } = loop;
+    loop = rest;
+  }
+
   const task = "train";
   progress?.({ type: "start", task, total: epochs, unit: "epochs" });
   while (loop.epoch < epochs && !stops(loop, loop.epoch)) {
@@ -161,13 +213,7 @@ async function train<Options>(
     progress?.({ type: "advance", task, done: number, values: shown });
     // A turn for timers and signals, also where an epoch is short.
     await setImmediate();
-    if (checkpoints && (finished - lastSaved) / 1000 >= checkpoints.everySeconds) {
-      const state = await trainable.saveState();
-      requireFinite(state, `after epoch ${number}`);
-      const best = await keeper.best?.files();
-      await checkpoints.save({ epoch: number, loop: { identity, state: { ...loop } }, state, best });
-      lastSaved = performance.now();
-    }
+    await saveWhenDue();
   }
   if (stops(loop, loop.epoch))
     progress?.({

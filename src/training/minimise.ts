@@ -1,4 +1,4 @@
-// One pass of optimiser steps over batches of users: what most models' epoch is. The engine is a queue, so the next batch
+// One pass of optimiser steps over batches of rows: what most models' epoch is. The engine is a queue, so the next batch
 // is assembled while it works on the last; reading the running totals two steps late keeps the queue short, notices a
 // loss that is no longer finite, and never makes the engine wait.
 
@@ -22,6 +22,17 @@ export interface Minimisation {
   readonly step: (batch: SparseTensor, update: number, totals: readonly Tensor[]) => void;
 }
 
+/** A pass over batches of any kind: the rows of each are known beforehand, what they hold is fetched when it is needed. */
+export interface BatchPass<Batch> extends Pick<Minimisation, "engine" | "reports"> {
+  readonly epoch: Pick<Epoch, "number" | "updates" | "signal" | "onProgress">;
+  /** The rows of each update. */
+  readonly batches: readonly Uint32Array[];
+  readonly take: (rows: Uint32Array) => Batch | Promise<Batch>;
+  /** Gives back what `take` made, after the step is queued. */
+  readonly release: (batch: Batch) => void;
+  readonly step: (batch: Batch, update: number, totals: readonly Tensor[], rows: Uint32Array) => void;
+}
+
 /** How many updates may be queued and unfinished. */
 const QUEUED_UPDATES = 2;
 /** Milliseconds after which timers and signals get a turn, and after which progress is told. */
@@ -43,19 +54,38 @@ export function updatesPerPass(users: number, batchSize: number): number {
 /** Updates once per batch, in the epoch's order (the last batch may be smaller). Throws DivergedError, AbortedError. */
 export async function minimise(pass: Minimisation): Promise<PassReport> {
   const { engine, histories, batchSize, epoch, reports, step } = pass;
-  const { order, signal } = epoch;
+  const { order } = epoch;
+  const batches = Array.from({ length: updatesPerPass(order.length, batchSize) }, (_, b) =>
+    order.subarray(b * batchSize, (b + 1) * batchSize),
+  );
+  return minimiseBatches({
+    engine,
+    epoch,
+    reports,
+    step,
+    batches,
+    take: (users) => engine.sparse(takeRows(histories, users)),
+    release: (batch) => engine.releaseSparse(batch),
+  });
+}
+
+/** Updates once per batch. Throws DivergedError, AbortedError. */
+export async function minimiseBatches<Batch>(pass: BatchPass<Batch>): Promise<PassReport> {
+  const { engine, batches, epoch, reports, step } = pass;
+  const { signal } = epoch;
+  const all = batches.reduce((sum, rows) => sum + rows.length, 0);
   const totals = engine.zeros(1, reports.length);
   const columns = reports.map((_, column) => viewColumns(totals, column, column + 1));
-  const queued: { users: number; update: number; totals: Promise<ArrayLike<number>> }[] = [];
+  const queued: { rows: number; update: number; totals: Promise<ArrayLike<number>> }[] = [];
   let means: Record<string, number> = {};
   let lastTurn = performance.now();
   let lastTold = lastTurn;
 
   async function finishOldest(): Promise<void> {
-    const { users, update, totals } = queued[0];
+    const { rows, update, totals } = queued[0];
     const sums = await totals;
     queued.shift();
-    means = Object.fromEntries(reports.map((name, column) => [name, sums[column] / users]));
+    means = Object.fromEntries(reports.map((name, column) => [name, sums[column] / rows]));
     if (!Number.isFinite(sums[0]))
       throw new DivergedError(
         `the ${reports[0]} became ${sums[0]} in epoch ${epoch.number}, update ${update}`,
@@ -63,17 +93,18 @@ export async function minimise(pass: Minimisation): Promise<PassReport> {
   }
 
   let { updates } = epoch;
+  let done = 0;
   try {
-    for (let first = 0; first < order.length; first += batchSize) {
+    for (const rows of batches) {
       throwIfAborted(signal);
-      const users = order.subarray(first, first + batchSize);
-      const batch = engine.sparse(takeRows(histories, users));
+      const batch = await pass.take(rows);
       try {
-        step(batch, ++updates, columns);
+        step(batch, ++updates, columns, rows);
       } finally {
-        engine.releaseSparse(batch);
+        pass.release(batch);
       }
-      queued.push({ users: first + users.length, update: updates, totals: engine.read(totals) });
+      done += rows.length;
+      queued.push({ rows: done, update: updates, totals: engine.read(totals) });
       if (queued.length > QUEUED_UPDATES) await finishOldest();
       const now = performance.now();
       if (now - lastTurn > TURN) {
@@ -81,7 +112,7 @@ export async function minimise(pass: Minimisation): Promise<PassReport> {
         lastTurn = performance.now();
       }
       if (now - lastTold > TELL) {
-        epoch.onProgress?.((first + users.length) / order.length, means);
+        epoch.onProgress?.(done / all, means);
         lastTold = now;
       }
     }

@@ -1,5 +1,6 @@
 // What the training loop drives. The model owns what one epoch does; the loop (fit.ts) owns everything around it.
 
+import type { JsonObject } from "../core/json.js";
 import type { ModelFiles, NamedTensors, Recommender } from "../recommender/recommender.js";
 
 /** One pass over the training users. */
@@ -22,6 +23,28 @@ export interface EpochReport {
   readonly values: Record<string, number>;
 }
 
+export type PhaseEpoch = Omit<Epoch, "order">;
+
+export interface PretrainingPhase {
+  /** For people: "layer 1". */
+  readonly name: string;
+  readonly epochs: number;
+  /** Called before its first epoch, also after `loadState` where that stopped between phases; not where it stopped within. */
+  begin(): void;
+  epoch(epoch: PhaseEpoch): Promise<EpochReport>;
+}
+
+export interface Pretraining {
+  readonly phases: readonly PretrainingPhase[];
+  /** All that the outcome depends on but the seed and the engine: the content's digest, options. */
+  readonly key: JsonObject;
+  /** The outcome, and nothing else. */
+  save(): Promise<NamedTensors>;
+  load(outcome: NamedTensors): void;
+  /** Called once when all phases are done, or their outcome was loaded: optimisers start afresh. */
+  end(): Promise<void>;
+}
+
 /** A model as it was at a moment, while training goes on. */
 export interface KeptModel {
   /** Whether a look at the weights found nothing but finite numbers; false is a reason to look at them one by one. */
@@ -32,6 +55,8 @@ export interface KeptModel {
 }
 
 export interface Trainable {
+  /** What is trained before the first epoch; `saveState` and `loadState` must do in the middle of it too. */
+  readonly pretraining?: Pretraining;
   /** Everything that changes while training, copied to the host: what a checkpoint must hold, and nothing else. */
   saveState(): Promise<NamedTensors>;
   /** Takes over what `saveState` gave. Throws RangeError where it does not fit. */

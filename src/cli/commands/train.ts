@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
+import { cacheFolder } from "../cache-folder.js";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, collected, type EngineFlags, wholeNumber } from "../engine-options.js";
 import { printTrained, removeRun } from "../trained.js";
@@ -102,6 +103,7 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
     resume: flags.resume,
     datasetPath,
     checkpointSeconds: flags.checkpointSeconds,
+    cache: cacheFolder(process.env),
     progress: context.progress,
     signal: context.signal,
   }).catch((error: unknown) => {
