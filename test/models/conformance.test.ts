@@ -14,11 +14,11 @@ import { readModelFiles, writeModelFiles } from "../../src/recommender/model-fil
 import { recommend } from "../../src/recommender/recommend.js";
 import type { Recommender } from "../../src/recommender/recommender.js";
 import { emptyMatrix, fromRows, rowIndices, sliceRows } from "../../src/sparse/csr.js";
-import { checkerboard } from "../support/datasets.js";
+import { checkerboard, withWords } from "../support/datasets.js";
 import { engineNames } from "../support/engine-names.js";
 import { trainedRuns } from "../support/parts.js";
 
-const dataset = checkerboard();
+const dataset = withWords(checkerboard());
 
 /** Options for a matrix of 50 x 50, where the paper's are for thousands; most models need none. */
 const small: Record<string, Record<string, unknown>> = {
@@ -36,6 +36,10 @@ const small: Record<string, Record<string, unknown>> = {
   "h-vamp": {
     ...{ hidden: 32, latent1: 16, latent2: 16, layers: 2, pseudoInputs: 20, gated: true },
     ...{ batchSize: 10, epochs: 60, learningRate: 0.01, beta: 0.2, warmup: 30 },
+  },
+  cvae: {
+    ...{ hidden: [16, 8], latent: 8, batchSize: 10, learningRate: 0.01, lambdaV: 1, epochs: 10 },
+    ...{ layerEpochs: 2, latentEpochs: 2, wholeEpochs: 4 },
   },
   "mult-dae": { latent: 16, batchSize: 10, epochs: 60, learningRate: 0.01 },
 };

@@ -1,6 +1,7 @@
 // Small datasets for tests, made in memory.
 
 import { RandomSequence } from "../../src/core/philox.js";
+import { wordContent } from "../../src/data/content/in-memory.js";
 import type { Dataset, HeldOutSplit } from "../../src/data/dataset.js";
 import { Vocabulary } from "../../src/data/vocabulary.js";
 import { type CsrMatrix, fromRows } from "../../src/sparse/csr.js";
@@ -40,6 +41,25 @@ export function checkerboard(users = 50, items = 50): Dataset {
     validation: split(train, heldOut, "user"),
     test: split(train, heldOut, "user"),
   };
+}
+
+/**
+ * The dataset with a bag of words per item: eight words of twelve, four of which only items of the same parity have; item 7
+ * has none. A word may come several times.
+ */
+export function withWords(dataset: Dataset): Dataset {
+  const random = new RandomSequence({ seed: 1, step: 0, stream: 0 });
+  const words = 12;
+  const lists = dataset.items.ids.map((_, item) =>
+    item === 7
+      ? []
+      : [...Array(4).keys()]
+          .map((w) => 4 * (item % 2) + w)
+          .concat([8, 9, 10, 11].filter(() => random.below(2) === 0)),
+  );
+  const counts = fromRows(words, lists);
+  const values = Float32Array.from(counts.indices, () => 1 + random.below(3));
+  return { ...dataset, content: wordContent({ ...counts, values }, vocabulary("word", words)) };
 }
 
 /** Users with one of a few tastes each, and held-out users of the same tastes: small, learnable, and different for every seed. */

@@ -1,0 +1,195 @@
+// The network of CVAE (Li and She 2017, sections 2.1 and 3.3) and, by its layers, of CDL: sigmoid layers whose weights the
+// decoder uses the other way round.
+//
+//   inference   h_1 = s(x W_1 + b_1), ..., h_L = s(h_(L-1) W_L + b_L);   mu = h_L M + m,   log sigma^2 = h_L S + t
+//   generation  g_L = s(z G + g), g_(L-1) = s(g_L W_L' + b_(L-1)), ..., g_1 = s(g_2 W_2' + b_1);   x ~ p(g_1 W_1' + c)
+//
+// As the authors' program (eelxpeng/CollaborativeVAE, lib/cvae.py) has it, the decoder shares not only the weights but also the
+// biases b_1 ... b_(L-1); M, S, G and the biases beside them are its own. p is Bernoulli(sigmoid(.)) or N(., 1 / lambda_x).
+
+import type { Engine } from "../../compute/engine.js";
+import { add, product, scale } from "../../compute/ops/arithmetic.js";
+import { bernoulliOutputLoss } from "../../compute/ops/bernoulli-output.js";
+import { denseBernoulliLoss, halfSquaredDistance } from "../../compute/ops/dense-likelihood.js";
+import { linear } from "../../compute/ops/linear.js";
+import { sigmoid } from "../../compute/ops/sigmoid.js";
+import { sparseLinear } from "../../compute/ops/sparse-linear.js";
+import { transposedLinear } from "../../compute/ops/transposed-linear.js";
+import type { Parameter } from "../../compute/parameter.js";
+import type { Tape, Variable } from "../../compute/tape.js";
+import { type RandomKey, RandomSequence } from "../../core/philox.js";
+import { glorotUniform, type Initializer, zeros } from "../../nn/initializers.js";
+import { Linear, makeParameter } from "../../nn/linear.js";
+import { DiagonalNormal } from "../../nn/normal.js";
+import { type ContentBatch, maskRows } from "./batches.js";
+import type { ContentNetwork, LayerPhase } from "./network.js";
+
+export type ContentLikelihood = "bernoulli" | "gaussian";
+
+export interface TiedLayersOptions {
+  /** Numbers of an item's row: words, dimensions. */
+  readonly inputs: number;
+  /** Units of W_1, ..., W_L. */
+  readonly hidden: readonly number[];
+  readonly likelihood: ContentLikelihood;
+  /** lambda_x: precision of a Gaussian likelihood. */
+  readonly precision: number;
+  /** Share of a layer's input that is masked while it is trained alone. */
+  readonly corruption: number;
+  /** Initial values depend on the seed; without one all are zero, to be loaded. */
+  readonly seed?: number;
+  readonly weight?: Initializer;
+}
+
+/** W_1, b_1, ..., W_L, b_L, used both ways, and the layer-wise denoising autoencoders that they start as. */
+export class TiedLayers {
+  readonly weights: readonly Parameter[];
+  readonly biases: readonly Parameter[];
+  /** c: what the generation network adds last. */
+  readonly outputBias: Parameter;
+  /** The biases of what each layer's autoencoder reconstructs; used in its phase alone. */
+  readonly visibleBiases: readonly Parameter[];
+  readonly #options: TiedLayersOptions;
+
+  constructor(engine: Engine, options: TiedLayersOptions) {
+    const { inputs, hidden, seed = 0, weight = glorotUniform } = options;
+    const initial = options.seed === undefined ? zeros : weight;
+    const sizes = [inputs, ...hidden];
+    const parameter = (name: string, rows: number, columns: number, init: Initializer) =>
+      makeParameter(engine, name, rows, columns, seed, init);
+    this.#options = options;
+    this.weights = hidden.map((units, l) => parameter(`layer.${l + 1}.weight`, sizes[l], units, initial));
+    this.biases = hidden.map((units, l) => parameter(`layer.${l + 1}.bias`, 1, units, zeros));
+    this.outputBias = parameter("output.bias", 1, inputs, zeros);
+    this.visibleBiases = hidden.map((_, l) => parameter(`layer.${l + 1}.visible`, 1, sizes[l], zeros));
+  }
+
+  get parameters(): readonly Parameter[] {
+    return [...this.weights, ...this.biases, this.outputBias];
+  }
+
+  /** h_depth: [rows, inputs] -> [rows, hidden[depth - 1]]; depth from 1, by default all layers. */
+  encode(tape: Tape, x: ContentBatch, depth = this.weights.length): Variable {
+    let h = sigmoid(tape, this.#first(tape, x));
+    for (let l = 1; l < depth; l++) h = sigmoid(tape, linear(tape, h, this.weights[l], this.biases[l]));
+    return h;
+  }
+
+  /** -log p(x | g_L) per row. */
+  reconstruction(tape: Tape, top: Variable, x: ContentBatch): Variable {
+    let g = top;
+    for (let l = this.weights.length - 1; l >= 1; l--)
+      g = sigmoid(tape, transposedLinear(tape, g, this.weights[l], this.biases[l - 1]));
+    return this.#likelihood(tape, g, x, this.outputBias);
+  }
+
+  /** Each layer as a denoising autoencoder of its own, on the clean output of the layers below (Vincent et al. 2010). */
+  get phases(): readonly LayerPhase[] {
+    return this.weights.map((weight, l) => ({
+      name: `layer ${l + 1}`,
+      kind: "layer",
+      parameters: [weight, this.biases[l], this.visibleBiases[l]],
+      noisyInput: l === 0,
+      loss: (tape, clean, noisy, key) =>
+        l === 0
+          ? this.#likelihood(tape, this.encode(tape, noisy, 1), clean, this.visibleBiases[0])
+          : this.#denoiseCode(tape, l, this.encode(tape, clean, l), key("corruption")),
+    }));
+  }
+
+  #first(tape: Tape, x: ContentBatch): Variable {
+    const [weight, bias] = [this.weights[0], this.biases[0]];
+    if (x.kind === "sparse") return sparseLinear(tape, x.sparse, weight, bias);
+    return linear(tape, tape.constant(x.dense), weight, bias);
+  }
+
+  #likelihood(tape: Tape, g: Variable, x: ContentBatch, bias: Parameter): Variable {
+    const { likelihood, precision } = this.#options;
+    const [weight] = this.weights;
+    if (x.kind === "sparse") {
+      if (likelihood !== "bernoulli") throw new RangeError("a bag of words has a Bernoulli likelihood");
+      return bernoulliOutputLoss(tape, g, weight, bias, x.sparse);
+    }
+    const output = transposedLinear(tape, g, weight, bias);
+    if (likelihood === "bernoulli") return denseBernoulliLoss(tape, output, x.dense);
+    return scale(tape, halfSquaredDistance(tape, output, tape.constant(x.dense)), precision);
+  }
+
+  #denoiseCode(tape: Tape, l: number, code: Variable, key: RandomKey): Variable {
+    const { rows, columns } = code.value;
+    const mask = maskRows(new RandomSequence(key), rows, columns, this.#options.corruption);
+    const ones = tape.empty(rows, columns);
+    tape.engine.write(ones, mask);
+    const noisy = product(tape, code, tape.constant(ones));
+    const h = sigmoid(tape, linear(tape, noisy, this.weights[l], this.biases[l]));
+    const logits = transposedLinear(tape, h, this.weights[l], this.visibleBiases[l]);
+    return denseBernoulliLoss(tape, logits, code.value);
+  }
+}
+
+export interface TiedMlpOptions extends TiedLayersOptions {
+  readonly latent: number;
+}
+
+export class TiedMlp implements ContentNetwork {
+  readonly layers: TiedLayers;
+  readonly #mean: Linear;
+  readonly #logVariance: Linear;
+  readonly #top: Linear;
+
+  constructor(engine: Engine, options: TiedMlpOptions) {
+    const { hidden, latent, seed, weight = glorotUniform } = options;
+    const init = { seed: seed ?? 0, weight: seed === undefined ? zeros : weight, bias: zeros };
+    const width = hidden[hidden.length - 1];
+    this.layers = new TiedLayers(engine, options);
+    this.#mean = new Linear(engine, { ...init, name: "mean", inputs: width, outputs: latent });
+    this.#logVariance = new Linear(engine, { ...init, name: "logVariance", inputs: width, outputs: latent });
+    this.#top = new Linear(engine, { ...init, name: "decoder", inputs: latent, outputs: width });
+  }
+
+  get #heads(): readonly Parameter[] {
+    return [this.#mean, this.#logVariance, this.#top].flatMap(({ parameters }) => parameters);
+  }
+
+  get parameters(): readonly Parameter[] {
+    return [...this.layers.parameters, ...this.#heads];
+  }
+
+  get scaffolding(): readonly Parameter[] {
+    return this.layers.visibleBiases;
+  }
+
+  get weights(): readonly Parameter[] {
+    return this.layers.weights;
+  }
+
+  get layerPhases(): readonly LayerPhase[] {
+    return [
+      ...this.layers.phases,
+      {
+        name: "latent",
+        kind: "latent",
+        parameters: this.#heads,
+        noisyInput: false,
+        loss: (tape, clean, _noisy, key) => {
+          const code = this.layers.encode(tape, clean);
+          const posterior = this.#posteriorOf(tape, code);
+          const logits = this.#top.forward(tape, posterior.sample(tape, key("noise")));
+          return add(tape, denseBernoulliLoss(tape, logits, code.value), posterior.kl(tape));
+        },
+      },
+    ];
+  }
+
+  posterior(tape: Tape, x: ContentBatch): DiagonalNormal {
+    return this.#posteriorOf(tape, this.layers.encode(tape, x));
+  }
+
+  #posteriorOf(tape: Tape, code: Variable): DiagonalNormal {
+    return new DiagonalNormal(this.#mean.forward(tape, code), this.#logVariance.forward(tape, code));
+  }
+
+  reconstruction(tape: Tape, z: Variable, x: ContentBatch): Variable {
+    return this.layers.reconstruction(tape, sigmoid(tape, this.#top.forward(tape, z)), x);
+  }
+}
