@@ -75,6 +75,13 @@ function solved(
   };
 }
 
+function slim(peer: Peer, input: string, ...options: string[]) {
+  return {
+    ours: ours("slim", "--input", input, ...options),
+    peers: [peer("scikit-learn", "slim", "--input", input, ...options)],
+  };
+}
+
 export const rows: Row[] = [
   {
     name: "mult-vae-step",
@@ -243,5 +250,25 @@ export const rows: Row[] = [
     measures: "median",
     rounds: 2,
     prepare: solved(() => shapeInput("ml-20m-shape", ml20m), "infinite-ae", 4, 10_000 ** 3, 10_000),
+  },
+  {
+    name: "slim",
+    what: "SLIM's weights of every second item of ML-1M (real data: ../shared/data or $FOLDIN_DATA), alpha .01, l1 ratio .1",
+    measures: "median",
+    rounds: 1,
+    prepare: async (peer) =>
+      slim(peer, await ml1m(), ...["--alpha", "0.01", "--l1-ratio", "0.1", "--blocks", "8", "--size", "218"]),
+  },
+  {
+    name: "slim-ml-20m",
+    what: "SLIM's weights of 16 items of the ML-20M shape, alpha .001, l1 ratio .0067 (tuned for ML-20M in the RecSys2019 study)",
+    measures: "median",
+    rounds: 1,
+    prepare: async (peer) =>
+      slim(
+        peer,
+        await shapeInput("ml-20m-shape", ml20m),
+        ...["--alpha", "0.001", "--l1-ratio", "0.0067", "--size", "2"],
+      ),
   },
 ];
