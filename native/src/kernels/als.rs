@@ -14,6 +14,8 @@ const CHUNK: usize = 128;
 const BLOCK: usize = 16;
 /// Rows that take their steps of conjugate gradients together.
 const GROUP: usize = 8;
+/// How many entries before it is used a row of the fixed side is asked for.
+const AHEAD: usize = 8;
 /// A pivot at most this share of its diagonal is rounding: nothing pins that coordinate down (als.ts has the same).
 const NEGLIGIBLE: f32 = 1.0 / 4_194_304.0;
 /// Conjugate gradients end where the square of the residual is below this (benfred/implicit).
@@ -80,9 +82,15 @@ impl WithSimd for Task<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        match self.job.sweep.steps {
-            None => self.rows.iter().for_each(|&row| self.job.solve(simd, row as usize, self.system, self.scratch)),
-            Some(steps) => self.job.descend(self.rows, steps, simd, self.system, self.scratch),
+        let Self { job, system, rows, scratch } = self;
+        match job.sweep.steps {
+            // A closure here would not be compiled for these vectors.
+            None => {
+                for &row in rows {
+                    job.solve(simd, row as usize, system, scratch);
+                }
+            }
+            Some(steps) => job.descend(rows, steps, simd, system, scratch),
         }
     }
 }
@@ -103,6 +111,7 @@ fn parts<const N: usize>(scratch: &mut Vec<f32>, lengths: [usize; N]) -> [&mut [
 }
 
 impl Job<'_> {
+    #[inline(always)]
     fn ridge(&self, row: usize) -> f32 {
         self.sweep.ridge[if self.sweep.ridge.len() == 1 { 0 } else { row }]
     }
@@ -118,6 +127,7 @@ impl Job<'_> {
         self.sweep.fixed.row(self.interactions.indices[entry] as usize)
     }
 
+    #[inline(always)]
     fn report(&self, row: usize, value: f64) {
         if let Some(objective) = self.sweep.objective {
             objective.row_mut(row)[0] = value as f32;
@@ -144,7 +154,7 @@ impl Job<'_> {
         let mut packed = vec![0.0; self.padded * self.padded];
         for p in 0..self.k {
             for (c, &from) in self.sweep.gram.row(p).iter().enumerate() {
-                packed[(c / LANES * self.padded + p) * LANES + c % LANES] = self.sweep.gram_weight * from;
+                packed[place(c, self.padded) + p * LANES] = self.sweep.gram_weight * from;
             }
         }
         packed
@@ -163,7 +173,9 @@ impl Job<'_> {
             a[p * n + from..(p + 1) * n].copy_from_slice(&base[p * n + from..(p + 1) * n]);
         }
         let ridge = self.ridge(row);
-        (0..k).for_each(|p| a[p * n + p] += ridge);
+        for p in 0..k {
+            a[p * n + p] += ridge;
+        }
         b.fill(0.0);
         let mut constant = 0.0f64;
         if let Some(prior) = self.sweep.prior {
@@ -178,6 +190,9 @@ impl Job<'_> {
         for first in entries.clone().step_by(CHUNK) {
             let depth = CHUNK.min(entries.end - first);
             for e in 0..depth {
+                if first + e + AHEAD < entries.end {
+                    prefetch(self.fixed(first + e + AHEAD));
+                }
                 let y = self.fixed(first + e);
                 add(&mut b[..k], y, self.weight(self.sweep.target, first + e));
                 pack(panels, y, e, 1.0);
@@ -187,15 +202,16 @@ impl Job<'_> {
             }
             let right = panels.as_ptr();
             let left = if uniform { right } else { weighted.as_ptr() };
-            let column = |c: usize| c / LANES * (CHUNK * LANES) + c % LANES;
             unsafe {
                 add_product(
                     simd,
                     (0, n),
                     depth,
                     LANES,
-                    |c| left.wrapping_add(column(c)),
-                    |c| right.wrapping_add(column(c)),
+                    #[inline(always)]
+                    |c| left.wrapping_add(place(c, CHUNK)),
+                    #[inline(always)]
+                    |c| right.wrapping_add(place(c, CHUNK)),
                     a.as_mut_ptr(),
                     scale,
                 );
@@ -204,10 +220,10 @@ impl Job<'_> {
 
         factor(simd, a, n, diagonal, inverse);
         x.copy_from_slice(b);
-        substitute(a, n, inverse, x);
+        substitute(simd, a, n, inverse, x);
         self.factors.row_mut(row).copy_from_slice(&x[..k]);
         // A x = b, so x'Ax - 2 b'x = -b'x.
-        self.report(row, constant - dot(b, x));
+        self.report(row, constant - dot(simd, b, x) as f64);
     }
 
     // By conjugate gradients.
@@ -234,13 +250,17 @@ impl Job<'_> {
             }
             if let Some(prior) = self.sweep.prior {
                 add(&mut residual[..k], prior.row(row), ridge);
-                products[g] = ridge as f64 * dot(prior.row(row), &x[..k]);
+                products[g] = (ridge * dot(simd, prior.row(row), &x[..k])) as f64;
             }
-            let target = |entry| self.weight(self.sweep.target, entry);
-            products[g] += self.pass(row, &x[..k], &mut residual[..k], |entry, y_x| {
-                target(entry) - self.weight(self.sweep.outer, entry) * y_x
-            });
-            squares[g] = dot(residual, residual) as f32;
+            products[g] += self.pass(
+                simd,
+                row,
+                &x[..k],
+                &mut residual[..k],
+                #[inline(always)]
+                |entry, y_x| self.weight(self.sweep.target, entry) - self.weight(self.sweep.outer, entry) * y_x,
+            );
+            squares[g] = dot(simd, residual, residual);
             direction[own].copy_from_slice(residual);
         }
         for g in rows.len()..GROUP {
@@ -261,17 +281,22 @@ impl Job<'_> {
                 let (direction, image) = (&mut direction[own.clone()], &mut image[own.clone()]);
                 let ridge = self.ridge(row);
                 add(image, direction, ridge);
-                let mut b_direction = self.pass(row, &direction[..k], &mut image[..k], |entry, y_d| {
-                    self.weight(self.sweep.outer, entry) * y_d
-                });
+                let mut b_direction = self.pass(
+                    simd,
+                    row,
+                    &direction[..k],
+                    &mut image[..k],
+                    #[inline(always)]
+                    |entry, y_d| self.weight(self.sweep.outer, entry) * y_d,
+                );
                 if let Some(prior) = self.sweep.prior {
-                    b_direction += ridge as f64 * dot(prior.row(row), &direction[..k]);
+                    b_direction += (ridge * dot(simd, prior.row(row), &direction[..k])) as f64;
                 }
-                let length = squares[g] / dot(direction, image) as f32;
+                let length = squares[g] / dot(simd, direction, image);
                 products[g] += length as f64 * b_direction;
                 add(&mut x[own.clone()], direction, length);
                 add(&mut residual[own.clone()], image, -length);
-                let square = dot(&residual[own.clone()], &residual[own.clone()]) as f32;
+                let square = dot(simd, &residual[own.clone()], &residual[own.clone()]);
                 let ratio = square / squares[g];
                 squares[g] = square;
                 for (d, &r) in direction.iter_mut().zip(&residual[own]) {
@@ -285,9 +310,9 @@ impl Job<'_> {
             let own = g * n..(g + 1) * n;
             self.factors.row_mut(row).copy_from_slice(&x[g * n..g * n + k]);
             // A x = b - residual, so x'Ax - 2 b'x = -(b + residual)'x.
-            let prior = self.sweep.prior.map_or(0.0, |prior| dot(prior.row(row), prior.row(row)));
-            let constant = self.ridge(row) as f64 * prior;
-            self.report(row, constant - products[g] - dot(&residual[own.clone()], &x[own]));
+            let prior = self.sweep.prior.map_or(0.0, |prior| dot(simd, prior.row(row), prior.row(row)));
+            let constant = (self.ridge(row) * prior) as f64;
+            self.report(row, constant - products[g] - dot(simd, &residual[own.clone()], &x[own]) as f64);
         }
     }
 
@@ -309,7 +334,8 @@ impl Job<'_> {
                 n,
                 (turned.as_ptr(), GROUP),
                 LANES,
-                |c| gram.as_ptr().wrapping_add(c / LANES * (n * LANES) + c % LANES),
+                #[inline(always)]
+                |c| gram.as_ptr().wrapping_add(place(c, n)),
                 out.as_mut_ptr(),
                 n,
                 1.0,
@@ -319,29 +345,37 @@ impl Job<'_> {
 
     /// out += sum over the row's entries of coefficient(entry, y'p) y; the sum of target y'p.
     #[inline(always)]
-    fn pass(&self, row: usize, p: &[f32], out: &mut [f32], coefficient: impl Fn(usize, f32) -> f32) -> f64 {
+    fn pass<S: Simd>(
+        &self,
+        simd: S,
+        row: usize,
+        p: &[f32],
+        out: &mut [f32],
+        coefficient: impl Fn(usize, f32) -> f32,
+    ) -> f64 {
         const AT_ONCE: usize = 4;
         let mut total = 0.0f64;
         let entries = self.interactions.entries(row);
         let whole = entries.end - (entries.end - entries.start) % AT_ONCE;
         for first in (entries.start..whole).step_by(AT_ONCE) {
-            let y: [&[f32]; AT_ONCE] = std::array::from_fn(|e| self.fixed(first + e));
-            let products = dots(y, p);
-            let factors: [f32; AT_ONCE] = std::array::from_fn(|e| coefficient(first + e, products[e]));
-            for e in 0..AT_ONCE {
-                total += (self.weight(self.sweep.target, first + e) * products[e]) as f64;
-            }
-            for c in 0..out.len() {
-                let mut sum = out[c];
-                for e in 0..AT_ONCE {
-                    sum = factors[e].mul_add(y[e][c], sum);
+            let mut y: [&[f32]; AT_ONCE] = [&[]; AT_ONCE];
+            for (e, y) in y.iter_mut().enumerate() {
+                if first + e + AHEAD < entries.end {
+                    prefetch(self.fixed(first + e + AHEAD));
                 }
-                out[c] = sum;
+                *y = self.fixed(first + e);
             }
+            let products = dots(simd, y, p);
+            let mut factors = [0.0; AT_ONCE];
+            for (e, factor) in factors.iter_mut().enumerate() {
+                total += (self.weight(self.sweep.target, first + e) * products[e]) as f64;
+                *factor = coefficient(first + e, products[e]);
+            }
+            add_all(simd, out, y, factors);
         }
         for entry in whole..entries.end {
             let y = self.fixed(entry);
-            let [product] = dots([y], p);
+            let [product] = dots(simd, [y], p);
             total += (self.weight(self.sweep.target, entry) * product) as f64;
             add(out, y, coefficient(entry, product));
         }
@@ -357,46 +391,72 @@ fn add(out: &mut [f32], a: &[f32], factor: f32) {
     }
 }
 
-/// a'b in float64 from float32 lanes.
 #[inline(always)]
-fn dot(a: &[f32], b: &[f32]) -> f64 {
-    let [product] = lanes([a], b);
-    product.iter().map(|&lane| lane as f64).sum()
+fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
+    dots(simd, [a], b)[0]
 }
 
-/// y'p of every y
+/// y'p of every y, which is at least as long as p. Left to itself, the compiler takes these loops apart number by number.
 #[inline(always)]
-fn dots<const N: usize>(y: [&[f32]; N], p: &[f32]) -> [f32; N] {
-    lanes(y, p).map(|mut lanes| {
-        let mut width = LANES;
-        while width > 1 {
-            width /= 2;
-            for l in 0..width {
-                lanes[l] += lanes[l + width];
-            }
+fn dots<S: Simd, const N: usize>(simd: S, y: [&[f32]; N], p: &[f32]) -> [f32; N] {
+    let mut sums = [simd.splat_f32s(0.0); N];
+    let (whole, rest) = S::as_simd_f32s(p);
+    for (c, &p) in whole.iter().enumerate() {
+        for (sum, y) in sums.iter_mut().zip(&y) {
+            *sum = simd.mul_add_f32s(S::as_simd_f32s(y).0[c], p, *sum);
         }
-        lanes[0]
-    })
+    }
+    if !rest.is_empty() {
+        let first = whole.len() * S::F32_LANES;
+        let p = simd.partial_load_f32s(rest);
+        for (sum, y) in sums.iter_mut().zip(&y) {
+            *sum = simd.mul_add_f32s(simd.partial_load_f32s(&y[first..first + rest.len()]), p, *sum);
+        }
+    }
+    let mut products = [0.0; N];
+    for (product, sum) in products.iter_mut().zip(sums) {
+        *product = simd.reduce_sum_f32s(sum);
+    }
+    products
 }
 
+/// out += the sum of factors y
 #[inline(always)]
-fn lanes<const N: usize>(y: [&[f32]; N], p: &[f32]) -> [[f32; LANES]; N] {
-    let mut lanes = [[0.0f32; LANES]; N];
-    let y = y.map(|y| &y[..p.len()]);
-    let whole = p.len() / LANES * LANES;
-    for c in (0..whole).step_by(LANES) {
-        for e in 0..N {
-            for l in 0..LANES {
-                lanes[e][l] = y[e][c + l].mul_add(p[c + l], lanes[e][l]);
-            }
-        }
+fn add_all<S: Simd, const N: usize>(simd: S, out: &mut [f32], y: [&[f32]; N], factors: [f32; N]) {
+    let (whole, rest) = S::as_mut_simd_f32s(out);
+    let mut all = [simd.splat_f32s(0.0); N];
+    for (all, factor) in all.iter_mut().zip(factors) {
+        *all = simd.splat_f32s(factor);
     }
-    for c in whole..p.len() {
-        for e in 0..N {
-            lanes[e][c - whole] = y[e][c].mul_add(p[c], lanes[e][c - whole]);
+    for (c, out) in whole.iter_mut().enumerate() {
+        let mut sum = *out;
+        for (y, &factor) in y.iter().zip(&all) {
+            sum = simd.mul_add_f32s(factor, S::as_simd_f32s(y).0[c], sum);
         }
+        *out = sum;
     }
-    lanes
+    let first = whole.len() * S::F32_LANES;
+    for (y, factor) in y.iter().zip(factors) {
+        add(rest, &y[first..], factor);
+    }
+}
+
+/// Asks for a row that will be needed soon.
+#[inline(always)]
+fn prefetch(row: &[f32]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in row.chunks(16) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = row;
+}
+
+/// Where column c begins in panels of LANES columns, `depth` deep: [columns / LANES][depth][LANES].
+#[inline(always)]
+fn place(c: usize, depth: usize) -> usize {
+    c / LANES * (depth * LANES) + c % LANES
 }
 
 /// Puts factor y into place `e` of panels [columns / LANES][CHUNK][LANES].
@@ -440,6 +500,7 @@ fn factor<S: Simd>(simd: S, a: &mut [f32], n: usize, diagonal: &mut [f32], inver
                         p - first,
                         (above.add(p).cast_const(), n),
                         n,
+                        #[inline(always)]
                         |c| above.wrapping_add(c).cast_const(),
                         at.add(p * n),
                         n,
@@ -456,21 +517,33 @@ fn factor<S: Simd>(simd: S, a: &mut [f32], n: usize, diagonal: &mut [f32], inver
             }
         }
         let block = unsafe { at.add(first * n).cast_const() };
-        let column = |c: usize| block.wrapping_add(c);
-        unsafe { add_product(simd, (first + BLOCK, n), BLOCK, n, column, column, at, -1.0) };
+        unsafe {
+            add_product(
+                simd,
+                (first + BLOCK, n),
+                BLOCK,
+                n,
+                #[inline(always)]
+                |c| block.wrapping_add(c),
+                #[inline(always)]
+                |c| block.wrapping_add(c),
+                at,
+                -1.0,
+            );
+        }
     }
 }
 
 /// x = (R'R)^-1 x
 #[inline(always)]
-fn substitute(r: &[f32], n: usize, inverse: &[f32], x: &mut [f32]) {
+fn substitute<S: Simd>(simd: S, r: &[f32], n: usize, inverse: &[f32], x: &mut [f32]) {
     for p in 0..n {
         x[p] *= inverse[p];
         let (head, tail) = x.split_at_mut(p + 1);
         add(tail, &r[p * n + p + 1..(p + 1) * n], -head[p]);
     }
     for p in (0..n).rev() {
-        let [below] = dots([&r[p * n + p + 1..(p + 1) * n]], &x[p + 1..]);
+        let below = dot(simd, &r[p * n + p + 1..(p + 1) * n], &x[p + 1..]);
         x[p] = (x[p] - below) * inverse[p];
     }
 }
@@ -557,10 +630,16 @@ unsafe fn tile<S: Simd, const ROWS: usize, const WIDE: usize>(
     scale: f32,
 ) {
     let mut sums = [[simd.splat_f32s(0.0); WIDE]; ROWS];
-    let mut at: [*const f32; WIDE] = std::array::from_fn(|w| right(c + w * S::F32_LANES));
+    let mut at = [std::ptr::null::<f32>(); WIDE];
+    for (w, at) in at.iter_mut().enumerate() {
+        *at = right(c + w * S::F32_LANES);
+    }
     for _ in 0..depth {
         unsafe {
-            let y: [S::f32s; WIDE] = std::array::from_fn(|w| at[w].cast::<S::f32s>().read_unaligned());
+            let mut y = [simd.splat_f32s(0.0); WIDE];
+            for (y, at) in y.iter_mut().zip(&at) {
+                *y = at.cast::<S::f32s>().read_unaligned();
+            }
             for (i, sums) in sums.iter_mut().enumerate() {
                 let factor = simd.splat_f32s(*left.add(i));
                 for (sum, &y) in sums.iter_mut().zip(&y) {
@@ -569,7 +648,9 @@ unsafe fn tile<S: Simd, const ROWS: usize, const WIDE: usize>(
             }
         }
         left = left.wrapping_add(left_step);
-        at = at.map(|at| at.wrapping_add(right_step));
+        for at in &mut at {
+            *at = at.wrapping_add(right_step);
+        }
     }
     let scale = simd.splat_f32s(scale);
     for (i, sums) in sums.iter().enumerate() {

@@ -123,22 +123,13 @@ impl Task<'_> {
 fn products_of<S: Simd, const WIDE: usize>(simd: S, gram: &[f32], w: &[f32]) -> [f32; SIDE] {
     let mut sums = [[simd.splat_f32s(0.0); WIDE]; CHAINS];
     let (whole, rest) = gram.as_chunks::<CHAINS>();
-    let mut at = w.as_ptr();
-    let mut step = |factor: f32, sums: &mut [S::f32s; WIDE]| {
-        let factor = simd.splat_f32s(factor);
-        for (v, sum) in sums.iter_mut().enumerate() {
-            let w = unsafe { at.add(v * S::F32_LANES).cast::<S::f32s>().read_unaligned() };
-            *sum = simd.mul_add_f32s(factor, w, *sum);
-        }
-        at = at.wrapping_add(SIDE);
-    };
-    for factors in whole {
-        for (&factor, sums) in factors.iter().zip(&mut sums) {
-            step(factor, sums);
+    for (factors, w) in whole.iter().zip(w.chunks_exact(CHAINS * SIDE)) {
+        for ((&factor, sums), w) in factors.iter().zip(&mut sums).zip(w.chunks_exact(SIDE)) {
+            add(simd, factor, w, sums);
         }
     }
-    for (&factor, sums) in rest.iter().zip(&mut sums) {
-        step(factor, sums);
+    for ((&factor, sums), w) in rest.iter().zip(&mut sums).zip(w[whole.len() * CHAINS * SIDE..].chunks_exact(SIDE)) {
+        add(simd, factor, w, sums);
     }
     let mut total = [0.0f32; SIDE];
     for v in 0..WIDE {
@@ -147,4 +138,14 @@ fn products_of<S: Simd, const WIDE: usize>(simd: S, gram: &[f32], w: &[f32]) -> 
         unsafe { to.write_unaligned(simd.add_f32s(pairs.0, pairs.1)) };
     }
     total
+}
+
+/// sums += factor * w
+#[inline(always)]
+fn add<S: Simd, const WIDE: usize>(simd: S, factor: f32, w: &[f32], sums: &mut [S::f32s; WIDE]) {
+    let factor = simd.splat_f32s(factor);
+    for (v, sum) in sums.iter_mut().enumerate() {
+        let w = unsafe { w.as_ptr().add(v * S::F32_LANES).cast::<S::f32s>().read_unaligned() };
+        *sum = simd.mul_add_f32s(factor, w, *sum);
+    }
 }
