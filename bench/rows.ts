@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { type Contestant, ours, type Summary } from "./contest.js";
-import { ml1m, ml20m, ratingsFile, shapeInput } from "./input.js";
+import { ml1m, ml20m, ratingsFile, readMatrix, shapeInput } from "./input.js";
 import { fitScaling } from "./scaling.js";
 
 type Peer = (name: string, script: string, ...args: string[]) => Contestant;
@@ -82,7 +82,79 @@ function slim(peer: Peer, input: string, ...options: string[]) {
   };
 }
 
+/** A sweep over all users and all items, beside implicit by the same method. */
+function als(data: "1m" | "20m", factors: number, exact: boolean): Row {
+  const shape = data === "1m" ? "ML-1M" : "the ML-20M shape";
+  return {
+    name: `als-${data}-${factors}${exact ? "" : "-cg"}`,
+    what: `one sweep of WMF, ${factors} factors, ${exact ? "exact" : "3 steps of conjugate gradients"}, ${shape}, float32`,
+    measures: "median",
+    rounds: data === "1m" ? 3 : 1,
+    prepare: async (peer) => {
+      const input = data === "1m" ? await ml1m() : await shapeInput("ml-20m-shape", ml20m);
+      const iterations = data === "1m" ? "4" : "2";
+      const options = { factors, weighting: "two-level", a: 5, b: 1 };
+      const solver = exact ? "cholesky" : "conjugate-gradient";
+      const { rows: users, columns: items, indices } = readMatrix(input, "train");
+      // Per entry and half-sweep its share of a symmetric matrix, per row the factorisation; or four products each.
+      const flops = exact
+        ? 2 * indices.length * factors ** 2 + ((users + items) * factors ** 3) / 3
+        : 4 * (2 * indices.length * 4 * factors + (users + items) * 2 * factors ** 2);
+      return {
+        ours: ours(
+          "iterations",
+          ...["--input", input, "--iterations", iterations],
+          ...["--options", JSON.stringify({ ...options, solver })],
+        ),
+        peers: [
+          peer(
+            exact ? "implicit-exact" : "implicit",
+            "als",
+            ...["--input", input, "--factors", `${factors}`, "--iterations", iterations],
+            ...(exact ? ["--exact"] : []),
+          ),
+        ],
+        limit: flops / FLOPS,
+      };
+    },
+  };
+}
+
+/** A pass over all users and all items, beside scikit-learn. */
+function nmf(data: "1m" | "20m", factors: number): Row {
+  return {
+    name: `nmf-${data}-${factors}`,
+    what: `one iteration of NMF, ${factors} factors, ${data === "1m" ? "ML-1M" : "the ML-20M shape"}, float32`,
+    measures: "median",
+    rounds: data === "1m" ? 3 : 1,
+    prepare: async (peer) => {
+      const input = data === "1m" ? await ml1m() : await shapeInput("ml-20m-shape", ml20m);
+      const iterations = data === "1m" ? "10" : "2";
+      const { rows: users, columns: items, indices } = readMatrix(input, "train");
+      return {
+        ours: ours(
+          "iterations",
+          ...["--input", input, "--model", "nmf", "--iterations", iterations],
+          ...["--options", JSON.stringify({ factors, tolerance: 0 })],
+        ),
+        peers: [
+          peer(
+            "scikit-learn",
+            "nmf",
+            ...["--input", input, "--factors", `${factors}`, "--iterations", iterations],
+          ),
+        ],
+        limit: (2 * 2 * indices.length * factors + 4 * (users + items) * factors ** 2) / FLOPS,
+      };
+    },
+  };
+}
+
 export const rows: Row[] = [
+  ...(["1m", "20m"] as const).flatMap((data) =>
+    [64, 256].flatMap((factors) => [als(data, factors, true), als(data, factors, false)]),
+  ),
+  ...(["1m", "20m"] as const).map((data) => nmf(data, 100)),
   {
     name: "mult-vae-step",
     what: "one training step of Mult-VAE, ML-20M shape, batch 500, float32",

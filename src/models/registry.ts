@@ -20,6 +20,7 @@ const algorithms: Record<string, () => Promise<Algorithm>> = {
   ease: async () => (await import("./ease.js")).ease,
   "infinite-ae": async () => (await import("./infinite-ae.js")).infiniteAe,
   wmf: async () => (await import("./wmf.js")).wmf,
+  nmf: async () => (await import("./nmf.js")).nmf,
   cvae: async () => (await import("./cvae.js")).cvae,
   cdae: async () => (await import("./cdae.js")).cdae,
   "rec-vae": async () => (await import("./rec-vae.js")).recVae,

@@ -51,6 +51,8 @@ interface LoopState extends Progress {
   pretraining?: PretrainingState;
   epoch: number;
   updates: number;
+  /** Whether the model has nothing left to learn. */
+  converged?: boolean;
 }
 
 /** The model of the best epoch so far. */
@@ -156,11 +158,11 @@ async function train<Options>(
 
   const task = "train";
   progress?.({ type: "start", task, total: epochs, unit: "epochs" });
-  while (loop.epoch < epochs && !stops(loop, loop.epoch)) {
+  while (loop.epoch < epochs && !loop.converged && !stops(loop, loop.epoch)) {
     throwIfAborted(signal);
     const number = loop.epoch + 1;
     const started = performance.now();
-    const { updates, values } = await trainable.epoch({
+    const { updates, values, converged } = await trainable.epoch({
       number,
       order: permutation(seed, number, streamOf("order of users"), dataset.train.rows),
       updates: loop.updates,
@@ -192,13 +194,13 @@ async function train<Options>(
       shown = { ...values };
       for (const [name, value] of Object.entries(validation)) shown[`validation ${name}`] = value;
     }
-    const last = number === epochs || stops(judged, number);
+    const last = number === epochs || converged === true || stops(judged, number);
     if (restoreBest && validates ? judged.bestEpoch === number : last) {
       const former = keeper.best;
       keeper.best = await kept(trainable, `after epoch ${number}`);
       former?.dispose();
     }
-    loop = { ...judged, epoch: number, updates };
+    loop = { ...judged, epoch: number, updates, ...(converged && { converged }) };
 
     const finished = performance.now();
     const record: EpochRecord = {
@@ -215,7 +217,9 @@ async function train<Options>(
     await setImmediate();
     await saveWhenDue();
   }
-  if (stops(loop, loop.epoch))
+  if (loop.converged)
+    progress?.({ type: "note", text: `converged: nothing is left to learn after epoch ${loop.epoch}` });
+  else if (stops(loop, loop.epoch))
     progress?.({
       type: "note",
       text: `stopped after epoch ${loop.epoch}: no better validation ${monitor.value} since epoch ${loop.bestEpoch}`,

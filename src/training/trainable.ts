@@ -21,6 +21,8 @@ export interface EpochReport {
   readonly updates: number;
   /** Numbers worth recording; `loss` must be among them: a loss that is not finite stops the run. */
   readonly values: Record<string, number>;
+  /** Whether there is nothing left to learn: training ends with this epoch. Default false. */
+  readonly converged?: boolean;
 }
 
 export type PhaseEpoch = Omit<Epoch, "order">;

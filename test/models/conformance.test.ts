@@ -28,6 +28,7 @@ const small: Record<string, Record<string, unknown>> = {
   "mult-vae": { hidden: [32], latent: 16, batchSize: 10, epochs: 60, learningRate: 0.01 },
   cdae: { latent: 16, epochs: 60 },
   wmf: { factors: 8, epochs: 10 },
+  nmf: { factors: 4 },
   "rec-vae": { hidden: 32, layers: 2, latent: 16, batchSize: 10, epochs: 20, learningRate: 0.01 },
   vamp: {
     ...{ hidden: 32, latent: 16, pseudoInputs: 20, gated: true, pseudoInit: "training-rows" },

@@ -1,0 +1,149 @@
+// Where NMF may start from: NNDSVDa (Boutsidis, Gallopoulos: "SVD based initialization", Pattern Recognition 2008), on the
+// randomised truncated SVD that scikit-learn takes for it (Halko, Martinsson, Tropp 2011): the same random numbers, the same number
+// of power iterations, so the same subspace. On the host, in float64, once per run.
+
+import { NumpyRandom } from "../../core/numpy-random.js";
+import { type CsrMatrix, entryCount, transpose } from "../../sparse/csr.js";
+
+/** Random directions beyond those wanted (scikit-learn's n_oversamples). */
+const OVERSAMPLES = 10;
+/** Numbers smaller than this become 0, and then the mean (scikit-learn's eps). */
+const SMALLEST = 1e-6;
+
+/** A tall matrix [rows, columns] as its columns. */
+type Columns = Float64Array<ArrayBuffer>[];
+
+/** W [users, k] and H' [items, k], row-major, of X [users, items] with k at most the smaller of both. */
+export function nndsvda(matrix: CsrMatrix, k: number, randomState: number) {
+  const { u, s, v } = randomisedSvd(matrix, k, randomState);
+  const { rows, columns, values } = matrix;
+  const mean = (values?.reduce((sum, value) => sum + value, 0) ?? entryCount(matrix)) / rows / columns;
+  const users = new Float64Array(rows * k);
+  const items = new Float64Array(columns * k);
+  for (let t = 0; t < k; t++) {
+    // Of a singular pair the positive parts, or the negative ones, whichever weigh more; the first has one sign throughout.
+    const side = (sign: 1 | -1) => {
+      const take = (column: Float64Array) =>
+        column.map((value) => (t === 0 ? Math.abs(value) : Math.max(0, sign * value)));
+      const [left, right] = [take(u[t]), take(v[t])];
+      const norms = [norm(left), norm(right)];
+      return { left, right, norms, weight: norms[0] * norms[1] };
+    };
+    const [positive, negative] = [side(1), side(-1)];
+    const { left, right, norms, weight } = positive.weight > negative.weight ? positive : negative;
+    const scale = Math.sqrt(s[t] * weight);
+    const put = (out: Float64Array, column: Float64Array, length: number) => {
+      for (let r = 0; r < column.length; r++) {
+        const value = length > 0 ? (scale * column[r]) / length : 0;
+        out[r * k + t] = value < SMALLEST ? mean : value;
+      }
+    };
+    put(users, left, norms[0]);
+    put(items, right, norms[1]);
+  }
+  return { users, items };
+}
+
+/** The k largest singular values of a matrix, with their left vectors u [k][rows] and right ones v [k][columns], approximately. */
+export function randomisedSvd(matrix: CsrMatrix, k: number, randomState: number) {
+  const wide = matrix.rows < matrix.columns;
+  const tall = wide ? transpose(matrix) : matrix;
+  const across = transpose(tall);
+  const iterations = k < 0.1 * Math.min(matrix.rows, matrix.columns) ? 7 : 4;
+  const random = new NumpyRandom(randomState);
+  const size = k + OVERSAMPLES;
+  const start = Array.from({ length: size }, () => new Float64Array(tall.columns));
+  for (let r = 0; r < tall.columns; r++) for (let c = 0; c < size; c++) start[c][r] = random.normal();
+  // However the bases in between are chosen (scikit-learn has LU), they span the same.
+  let basis = start;
+  for (let iteration = 0; iteration < iterations; iteration++)
+    basis = orthonormal(product(across, orthonormal(product(tall, basis))));
+  const range = orthonormal(product(tall, basis));
+  // B = range' tall = right' [size, columns]; B B' = rotation diag(s^2) rotation'.
+  const right = product(across, range);
+  const { values, vectors } = symmetricEigen(right.map((a) => right.map((b) => dot(a, b))));
+  const order = values.map((_, index) => index).sort((a, b) => values[b] - values[a]);
+  const chosen = order.slice(0, k);
+  const s = chosen.map((index) => Math.sqrt(Math.max(0, values[index])));
+  const combine = (columns: Columns, index: number, scale: number) => {
+    const out = new Float64Array(columns[0].length);
+    columns.forEach((column, c) => {
+      const factor = vectors[c][index] * scale;
+      for (let r = 0; r < out.length; r++) out[r] += factor * column[r];
+    });
+    return out;
+  };
+  const left = chosen.map((index) => combine(range, index, 1));
+  const others = chosen.map((index, n) => combine(right, index, s[n] > 0 ? 1 / s[n] : 0));
+  return wide ? { u: others, s, v: left } : { u: left, s, v: others };
+}
+
+/** matrix * columns */
+function product(matrix: CsrMatrix, columns: Columns): Columns {
+  const { rows, offsets, indices, values } = matrix;
+  return columns.map((column) => {
+    const out = new Float64Array(rows);
+    for (let r = 0; r < rows; r++) {
+      let sum = 0;
+      for (let e = offsets[r]; e < offsets[r + 1]; e++) sum += (values ? values[e] : 1) * column[indices[e]];
+      out[r] = sum;
+    }
+    return out;
+  });
+}
+
+/** Columns that span the same, by Gram and Schmidt, every one twice; what is left of a dependent one is 0. */
+function orthonormal(columns: Columns): Columns {
+  const basis: Columns = [];
+  for (const column of columns) {
+    const before = norm(column);
+    for (let pass = 0; pass < 2; pass++)
+      for (const other of basis) {
+        const along = dot(other, column);
+        for (let r = 0; r < column.length; r++) column[r] -= along * other[r];
+      }
+    const length = norm(column);
+    const scale = length > 1e-12 * before ? 1 / length : 0;
+    for (let r = 0; r < column.length; r++) column[r] *= scale;
+    basis.push(column);
+  }
+  return basis;
+}
+
+function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let r = 0; r < a.length; r++) sum += a[r] * b[r];
+  return sum;
+}
+
+const norm = (a: Float64Array) => Math.sqrt(dot(a, a));
+
+/** Eigenvalues and, in columns, eigenvectors of a symmetric matrix, by Jacobi's rotations (Golub, Van Loan, section 8.5). */
+function symmetricEigen(a: number[][]): { values: number[]; vectors: number[][] } {
+  const n = a.length;
+  const vectors: number[][] = a.map((_, i) => a.map((_, j) => (i === j ? 1 : 0)));
+  const size = Math.sqrt(a.flat().reduce((sum, value) => sum + value * value, 0));
+  for (let sweep = 0; sweep < 50; sweep++) {
+    let outside = 0;
+    for (let p = 0; p < n; p++) for (let q = p + 1; q < n; q++) outside += a[p][q] ** 2;
+    if (Math.sqrt(outside) <= 1e-15 * size) break;
+    for (let p = 0; p < n; p++)
+      for (let q = p + 1; q < n; q++) {
+        if (a[p][q] === 0) continue;
+        const theta = (a[q][q] - a[p][p]) / (2 * a[p][q]);
+        const t = (theta < 0 ? -1 : 1) / (Math.abs(theta) + Math.sqrt(theta * theta + 1));
+        const c = 1 / Math.sqrt(t * t + 1);
+        const s = t * c;
+        for (let i = 0; i < n; i++) {
+          [a[i][p], a[i][q]] = [c * a[i][p] - s * a[i][q], s * a[i][p] + c * a[i][q]];
+          [vectors[i][p], vectors[i][q]] = [
+            c * vectors[i][p] - s * vectors[i][q],
+            s * vectors[i][p] + c * vectors[i][q],
+          ];
+        }
+        for (let i = 0; i < n; i++)
+          [a[p][i], a[q][i]] = [c * a[p][i] - s * a[q][i], s * a[p][i] + c * a[q][i]];
+      }
+  }
+  return { values: a.map((row, i) => row[i]), vectors };
+}
