@@ -11,6 +11,12 @@ export interface AdamOptions extends Partial<Omit<AdamStep, "update" | "decay">>
    * jmtomczak/vae_vampprior and psywaves/EVCF (utils/optimizer.py). Default false.
    */
   readonly normaliseGradients?: boolean;
+  /**
+   * Epsilon is added to the root of the second moment before its bias is corrected, as in Keras and TensorFlow (Kingma and Ba
+   * 2015, section 2, epsilon hat): as if it were epsilon / sqrt(1 - beta2^t). Early steps are the shorter for it where gradients
+   * are as small as epsilon. Default false.
+   */
+  readonly epsilonHat?: boolean;
 }
 
 /** The defaults of Kingma and Ba (2015), algorithm 1. */
@@ -26,17 +32,19 @@ export class Adam {
   readonly #parameters: readonly Parameter[];
   #options: typeof ADAM;
   readonly #normalises: boolean;
+  readonly #epsilonHat: boolean;
   #updates = 0;
 
   constructor(
     engine: Engine,
     parameters: readonly Parameter[],
-    { normaliseGradients = false, ...options }: AdamOptions = {},
+    { normaliseGradients = false, epsilonHat = false, ...options }: AdamOptions = {},
   ) {
     this.#engine = engine;
     this.#parameters = parameters;
     this.#options = { ...ADAM, ...options };
     this.#normalises = normaliseGradients;
+    this.#epsilonHat = epsilonHat;
   }
 
   /** The step size of the updates to come; not part of what `save` gives. */
@@ -56,12 +64,14 @@ export class Adam {
   /** One update of every parameter that has a gradient, which is used up. */
   step(): void {
     this.#updates++;
+    const { beta2 } = this.#options;
+    const epsilon = this.#options.epsilon / (this.#epsilonHat ? Math.sqrt(1 - beta2 ** this.#updates) : 1);
     for (const parameter of this.#parameters) {
       const { decay } = parameter;
       const gradient = parameter.currentGradient;
       if (gradient === undefined && decay === 0) continue;
       const { m, v } = parameter.moments;
-      const step = { ...this.#options, update: this.#updates, decay };
+      const step = { ...this.#options, epsilon, update: this.#updates, decay };
       if (gradient && this.#normalises) {
         // The norm stays in the engine: nothing waits for it.
         const squares = this.#engine.zeros(1, 1);

@@ -344,7 +344,8 @@ export const vae: Algorithm<VaeOptions> = {
       histories: dataset.train,
       batchSize,
       learningRate,
-      adam: { epsilon: 1e-7 },
+      // Keras' Adam. A mean over thousands of items has gradients as small as this epsilon.
+      adam: { epsilon: 1e-7, epsilonHat: true },
       parts: ["kl"],
       loss(tape, batch, update): BatchLoss {
         const key = (name: string) => ({ seed, step: update, stream: streamOf(name) });

@@ -50,6 +50,21 @@ describe("Adam", () => {
     expect(third).toBe(1);
   });
 
+  it("adds epsilon before the correction where asked to, as Keras does, by hand", async () => {
+    const engine = new ReferenceEngine({ precision: "float64" });
+    const parameter = new Parameter(engine, "w", 1, 1, [1]);
+    const adam = new Adam(engine, [parameter], { learningRate: 0.1, epsilon: 2e-4, epsilonHat: true });
+    parameter.addGradient((out) => engine.write(out, [0.01]));
+    adam.step();
+    // m = .001, v = 1e-7: 1 - .1 sqrt(.001) / .1 * .001 / (sqrt(1e-7) + .0002); then m = .0019, v = 1.999e-7.
+    const first = 1 - (Math.sqrt(0.001) * 0.001) / (Math.sqrt(1e-7) + 2e-4);
+    expect((await engine.read(parameter.value))[0]).toBeCloseTo(first, 12);
+    parameter.addGradient((out) => engine.write(out, [0.01]));
+    adam.step();
+    const second = first - ((0.1 * Math.sqrt(0.001999)) / 0.19) * (0.0019 / (Math.sqrt(1.999e-7) + 2e-4));
+    expect((await engine.read(parameter.value))[0]).toBeCloseTo(second, 12);
+  });
+
   it("divides each gradient by its norm + 1e-7 where asked to, the L2 term apart", async () => {
     const engine = new ReferenceEngine({ precision: "float64" });
     const dense = new Parameter(engine, "dense", 1, 2, [1, 1]);
