@@ -20,6 +20,7 @@ import { OutputLayer } from "../nn/output-layer.js";
 import type { Algorithm } from "../recommender/algorithm.js";
 import {
   type BatchLoss,
+  checkScheduler,
   type Network,
   networkRecommender,
   pairs,
@@ -31,7 +32,7 @@ import {
   trainNetwork,
 } from "./multinomial-autoencoder.js";
 
-const options = z.strictObject({
+const settings = z.strictObject({
   hidden: z
     .array(size)
     .default([])
@@ -53,10 +54,11 @@ const options = z.strictObject({
   patience: published.patience,
   ...recoTour,
 });
+const options = settings.superRefine(checkScheduler);
 export type MultDaeOptions = z.infer<typeof options>;
 
 /** What of the options shapes the network. */
-const shape = z.object({ hidden: options.shape.hidden, latent: options.shape.latent });
+const shape = z.object({ hidden: settings.shape.hidden, latent: settings.shape.latent });
 
 /** [inputs, outputs] of every layer, from a history to the logits. */
 function layersOf(items: number, { hidden, latent }: z.infer<typeof shape>): [number, number][] {

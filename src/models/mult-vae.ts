@@ -28,6 +28,7 @@ import type { Algorithm } from "../recommender/algorithm.js";
 import { hiddenLayers, LOG_VARIANCE } from "./evcf.js";
 import {
   type BatchLoss,
+  checkScheduler,
   type Network,
   networkRecommender,
   pairs,
@@ -105,7 +106,8 @@ const options = settings
   .refine(({ warmup, annealSteps }) => warmup === undefined || annealSteps === undefined, {
     path: ["warmup"],
     message: "beta grows by epochs (warmup) or by updates (annealSteps), not by both",
-  });
+  })
+  .superRefine(checkScheduler);
 export type MultVaeOptions = z.infer<typeof options>;
 
 /** What of the options shapes the network. */

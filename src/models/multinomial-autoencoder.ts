@@ -64,6 +64,16 @@ export const recoTour = {
     ),
 };
 
+const recoTourSchema = z.object(recoTour);
+
+/** Refuses the settings of a scheduler that is not asked for. */
+export function checkScheduler(given: z.infer<typeof recoTourSchema>, context: z.RefinementCtx): void {
+  if (given.scheduler !== undefined) return;
+  for (const name of ["plateauFactor", "plateauPatience", "plateauMode"] as const)
+    if (given[name] !== undefined)
+      context.addIssue({ code: "custom", path: [name], message: "it needs scheduler=plateau" });
+}
+
 /** What a batch costs: each objective is a sum over the batch's users. */
 export interface BatchLoss {
   /** To be minimised, as the sum over the batch's users. */

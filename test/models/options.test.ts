@@ -7,7 +7,9 @@ import { multVae } from "../../src/models/mult-vae.js";
 import { describeOptions, parseOptions, parseSettings } from "../../src/models/options.js";
 import { popularity } from "../../src/models/popularity.js";
 import { algorithmNames, findAlgorithm } from "../../src/models/registry.js";
+import { vae } from "../../src/models/vae.js";
 import { vamp } from "../../src/models/vamp.js";
+import type { Algorithm } from "../../src/recommender/algorithm.js";
 
 describe("options", () => {
   it("have the paper's values as defaults", () => {
@@ -61,11 +63,36 @@ describe("options", () => {
     );
     expect(() => parseOptions(multVae, { hidden: [600, 200], layers: 2 })).toThrow(/layers.*exactly one/);
     expect(() => parseOptions(multVae, { warmup: 5, annealSteps: 100 })).toThrow(/warmup.*not by both/);
+    expect(() => parseOptions(vamp, { layers: 1.5 })).toThrow(/layers: 1.5 does not fit/);
+    expect(() => parseOptions(vamp, { warmup: -1 })).toThrow(/warmup: -1 does not fit/);
+    expect(() => parseOptions(hVamp, { latent: 200 })).toThrow(
+      /latent: h-vamp has no such option.*"latent1"/,
+    );
+    expect(() => parseOptions(vamp, { pseudoInit: "rows" })).toThrow(/pseudoInit: "rows" does not fit/);
+    expect(() => parseOptions(vamp, { l2NormalisePseudoInputs: 1 })).toThrow(
+      /l2NormalisePseudoInputs: 1 does not fit/,
+    );
     expect(parseOptions(vamp)).toMatchObject({
       // psywaves/EVCF, experiment.py.
       ...{ hidden: 600, latent: 200, layers: 1, gated: false, pseudoInputs: 1000, pseudoInit: "noise" },
       ...{ dropout: 0.5, beta: 1, warmup: 100, learningRate: 5e-4, batchSize: 200, epochs: 400 },
     });
+  });
+
+  it("of RecoTour and of the notebooks refuse what cannot be", () => {
+    const scheduled: Algorithm[] = [multVae, multDae];
+    for (const algorithm of scheduled) {
+      expect(() => parseOptions(algorithm, { plateauFactor: 0.4 })).toThrow(
+        /plateauFactor: 0.4 does not fit: it needs scheduler=plateau/,
+      );
+      expect(() => parseOptions(algorithm, { scheduler: "plateau", plateauFactor: 1 })).toThrow(
+        /plateauFactor: 1 does not fit/,
+      );
+      expect(() => parseOptions(algorithm, { weightDecay: -1 })).toThrow(/weightDecay: -1 does not fit/);
+    }
+    expect(() => parseOptions(vae, { hidden: [] })).toThrow(/hidden: \[\] does not fit/);
+    expect(() => parseOptions(vae, { annealMultiplier: 0 })).toThrow(/annealMultiplier: 0 does not fit/);
+    expect(() => parseOptions(vae, { monitor: "val_loss" })).toThrow(/monitor: "val_loss" does not fit/);
   });
 
   it("are read from text", () => {
