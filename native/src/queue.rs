@@ -3,7 +3,8 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::time::{Duration, Instant};
 
 /// The first failure, if any.
 type Failure = Option<String>;
@@ -74,10 +75,27 @@ impl Queue {
     }
 }
 
+/// How long the queue's thread looks for the next command before it sleeps: JavaScript takes some microseconds from one
+/// kernel of a history's scores to the next, and waking a thread takes longer than that.
+const WAKEFUL: Duration = Duration::from_micros(50);
+
 fn run(commands: Receiver<Command>) {
     let mut failure = None;
-    for command in commands {
+    while let Some(command) = next(&commands) {
         command(&mut failure);
+    }
+}
+
+/// None once there is nobody to send one.
+fn next(commands: &Receiver<Command>) -> Option<Command> {
+    let since = Instant::now();
+    loop {
+        match commands.try_recv() {
+            Ok(command) => return Some(command),
+            Err(TryRecvError::Disconnected) => return None,
+            Err(TryRecvError::Empty) if since.elapsed() < WAKEFUL => std::hint::spin_loop(),
+            Err(TryRecvError::Empty) => return commands.recv().ok(),
+        }
     }
 }
 
