@@ -44,7 +44,9 @@ export * from "./data/vocabulary.js";
 export { coldItems, type ItemSelection } from "./evaluation/cold-items.js";
 export * from "./evaluation/evaluate.js";
 export { defaultMetrics, metricNames } from "./evaluation/metrics.js";
+
 export * from "./evaluation/significance.js";
+export { type AddedItems, type AddItemsOptions, addItems } from "./experiments/add-items.js";
 export {
   type Compared,
   type ComparedPair,
@@ -53,6 +55,7 @@ export {
   type Comparison,
   compare,
 } from "./experiments/compare/compare.js";
+
 export { type RunConfig, type RunFolder, readRunFolder } from "./experiments/run-folder.js";
 export type { Sweep, SweepPoint } from "./experiments/sweep/result.js";
 export { type Dimension, parseSpace, type Range, type Setting } from "./experiments/sweep/space.js";

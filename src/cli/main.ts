@@ -1,6 +1,8 @@
 #!/usr/bin/env node
+
 // The `foldin` program: the list of commands, and what belongs to the process: signals, pipes, exit code.
 
+import * as addItems from "./commands/add-items.js";
 import * as blend from "./commands/blend.js";
 import * as compare from "./commands/compare.js";
 import * as describe from "./commands/describe.js";
@@ -26,6 +28,7 @@ const commands: readonly Register[] = [
   evaluate,
   compare,
   recommend,
+  addItems,
   sweep,
   reproduce,
   models,

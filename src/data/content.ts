@@ -3,6 +3,7 @@
 // Counts and tokens are sparse and lie in memory; vectors and pictures are read a block of items at a time.
 
 import { z } from "zod";
+import { UserError } from "../core/errors.js";
 import type { CsrMatrix } from "../sparse/csr.js";
 import type { Vocabulary } from "./vocabulary.js";
 
@@ -131,6 +132,45 @@ export function scaledByMaximum({ counts, maxima }: Pick<WordContent, "counts" |
     return most > 0 ? Math.min(1, count / most) : 0;
   });
   return { ...counts, values };
+}
+
+/** The numbers in a row of content of a form. */
+export function sizeOfForm(form: ContentForm): number {
+  switch (form.kind) {
+    case "words":
+      return form.words.length;
+    case "sequences":
+      return form.tokens.length;
+    case "vectors":
+      return form.dimensions;
+    case "images":
+      return form.channels * form.height * form.width;
+  }
+}
+
+/** Throws UserError where content is not of the form that a model knows its items by. */
+export function requireForm(model: string, form: ContentForm, content: ItemContent): void {
+  // Maxima and rules of text may differ: they have done their work by now.
+  const named = (of: ContentForm) => {
+    switch (of.kind) {
+      case "words":
+        return [of.kind, ...of.words];
+      case "sequences":
+        return [of.kind, ...of.tokens];
+      case "vectors":
+        return [of.kind, of.dimensions];
+      case "images":
+        return [of.kind, of.channels, of.height, of.width];
+    }
+  };
+  const [expected, given] = [named(form), named(formOf(content))];
+  if (expected.length === given.length && expected.every((part, k) => part === given[k])) return;
+  throw new UserError({
+    place: model,
+    problem: `the new items' ${content.kind} are not of the form that the model was trained on`,
+    expected: `${form.kind} as its content.json says`,
+    remedy: "Read the new items' content with the model's form, as add-items does",
+  });
 }
 
 /** The number of items that have content. */

@@ -128,7 +128,7 @@ export async function buildDataset(
     ...(trainTimes && { trainTimes: async () => trainTimes }),
     validation: heldOut("validation"),
     test: heldOut("test"),
-    ...(content && { content: await keepContent(content, items.size) }),
+    ...(content && { content: await keepContent(content, items) }),
     manifest,
   };
 }

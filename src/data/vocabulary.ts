@@ -37,6 +37,14 @@ export class Vocabulary {
   }
 }
 
+/** The items of one vocabulary, then those of another, which has none of them. */
+export function joined(one: Vocabulary, other: Vocabulary): Vocabulary {
+  const ids = [...one.ids, ...other.ids];
+  if (!one.titles && !other.titles) return new Vocabulary(ids);
+  const titlesOf = ({ titles, ids }: Vocabulary) => titles ?? ids.map(() => null);
+  return new Vocabulary(ids, [...titlesOf(one), ...titlesOf(other)]);
+}
+
 /**
  * The order of ids in every protocol: as numbers where all of them are plain integers, otherwise as text by code point
  * (as pandas, NumPy and DuckDB order text).

@@ -3,6 +3,7 @@
 
 import type { TopK } from "../compute/engine.js";
 import { NO_ITEM } from "../compute/engine.js";
+import { largest } from "../core/largest.js";
 import type { Scores } from "../recommender/recommender.js";
 import { type CsrMatrix, rowIndices } from "../sparse/csr.js";
 
@@ -46,43 +47,11 @@ export async function topKOf(
         places[candidates++] = place;
         if (Number.isNaN(of[place])) of[place] = Number.NEGATIVE_INFINITY;
       }
-    const ordered = largest(of, places.subarray(0, candidates), width);
+    const ordered = largest(of, width, places.subarray(0, candidates));
     for (const [rank, place] of ordered.entries()) {
       best.items[row * width + rank] = items[place];
       best.scores[row * width + rank] = of[place];
     }
   }
   return best;
-}
-
-/** The k places of the largest numbers, best first; equal ones by their place. A heap whose root is the worst that is kept. */
-function largest(numbers: Float32Array, places: Uint32Array, k: number): number[] {
-  const heap: number[] = [];
-  const isWorse = (a: number, b: number) => numbers[a] < numbers[b] || (numbers[a] === numbers[b] && a > b);
-  const sink = () => {
-    let at = 0;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= heap.length) return;
-      if (child + 1 < heap.length && isWorse(heap[child + 1], heap[child])) child++;
-      if (!isWorse(heap[child], heap[at])) return;
-      [heap[at], heap[child]] = [heap[child], heap[at]];
-      at = child;
-    }
-  };
-  for (const place of places) {
-    if (heap.length < k) {
-      heap.push(place);
-      for (let at = heap.length - 1; at > 0; ) {
-        const parent = (at - 1) >> 1;
-        if (!isWorse(heap[at], heap[parent])) break;
-        [heap[at], heap[parent]] = [heap[parent], heap[at]];
-        at = parent;
-      }
-    } else if (k > 0 && isWorse(heap[0], place)) {
-      heap[0] = place;
-      sink();
-    }
-  }
-  return heap.sort((a, b) => numbers[b] - numbers[a] || a - b);
 }

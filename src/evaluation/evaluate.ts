@@ -64,7 +64,9 @@ export async function evaluate(
     throw new UserError({
       place: dataset.name,
       problem: `its ${dataset.items.size} items are not the ${ids.length} items that the model was trained on`,
-      remedy: "Judge a model on the dataset it was trained on",
+      remedy: dataset.items.ids.every((id, index) => id === ids[index])
+        ? "Items were added to the model: judge the run that they were added to"
+        : "Judge a model on the dataset it was trained on",
     });
   const evaluation = await evaluateSplit(recommender, dataset[on], options);
   if (evaluation.users === 0)

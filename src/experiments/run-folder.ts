@@ -36,6 +36,10 @@ const configSchema = z.object({
   engine: z.string(),
   precision: z.string(),
   threads: z.int().min(1),
+  /** What `add-items` added since, in order; absent where nothing was. */
+  addedItems: z
+    .array(z.object({ items: z.int(), content: z.string().nullable(), rule: z.string() }))
+    .optional(),
 });
 
 /** config.json of a run folder. */

@@ -25,6 +25,7 @@ const algorithms: Record<string, () => Promise<Algorithm>> = {
   cdae: async () => (await import("./cdae.js")).cdae,
   "rec-vae": async () => (await import("./rec-vae.js")).recVae,
   blend: async () => (await import("./blend.js")).blendOf(findAlgorithm),
+  "content-knn": async () => (await import("./content-knn.js")).contentKnn,
 };
 
 /** The registered names, in the order in which they are shown. */

@@ -24,6 +24,7 @@ const dataset = withWords(checkerboard());
 const small: Record<string, Record<string, unknown>> = {
   "item-knn": { neighbours: 50 },
   blend: { runs: await trainedRuns(dataset, { popularity: {}, "item-knn": { neighbours: 50 }, slim: {} }) },
+  "content-knn": { clicks: true },
   vae: { hidden: [32], latent: 16, batchSize: 10, epochs: 60, learningRate: 0.01 },
   "mult-vae": { hidden: [32], latent: 16, batchSize: 10, epochs: 60, learningRate: 0.01 },
   cdae: { latent: 16, epochs: 60 },

@@ -20,7 +20,7 @@ import { type CliContext, required } from "../context.js";
 import { count, plural, table } from "../table.js";
 
 /** What commander hands over: text, or true and false for options without a value; content's options are parsed. */
-type Given = Record<string, string | boolean | undefined> & Omit<ContentFlags, never>;
+type Given = Record<string, string | boolean | undefined> & ContentFlags;
 
 /** The options that belong to filter and protocol, and whether they are numbers; names as in `protocolOptions`. */
 const protocolFlags: readonly [flag: string, kind: "number" | "text" | "date", meaning: string][] = [

@@ -111,17 +111,19 @@ function requireKind(kind: ContentKind, what: string, place: string, { given, fo
 
 function requireSome<Draft extends ContentDraft>(draft: Draft, place: string, wanted: WantedItems): Draft {
   if (wanted.taken > 0) return draft;
-  const [example] = wanted.skipped.examples;
-  const { unknown, present } = wanted.skipped.counts;
+  const { counts, examples } = wanted.skipped;
+  const [most] = (["present", "unknown", "empty"] as const).toSorted((a, b) => counts[b] - counts[a]);
+  const [first] = examples.filter(({ why }) => why === most);
+  const problems = {
+    present: `the model knows all of its items already (${first?.id}, ...)`,
+    unknown: `none of it is content of an item of the catalogue (${first?.id}, ...)`,
+    empty: `nothing in it can be used: what it has is empty, or no word of it counts (item ${first?.id}, ...)`,
+  };
   throw new UserError({
     place,
-    problem:
-      example === undefined
-        ? "there is nothing in it"
-        : present > unknown
-          ? `the model knows all of its items already (item ${example.id}, ...)`
-          : `none of it is content of an item of the catalogue (item ${example.id}: ${example.why})`,
-    expected: wanted.size > 0 ? `ids such as ${wanted.ids.slice(0, 3).join(", ")}` : undefined,
+    problem: first === undefined ? "there is nothing in it" : problems[most],
+    expected:
+      most === "unknown" && wanted.size > 0 ? `ids such as ${wanted.ids.slice(0, 3).join(", ")}` : undefined,
   });
 }
 

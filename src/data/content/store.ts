@@ -11,7 +11,7 @@ import { type ItemContent, knownItems, type SequenceContent, type WordContent } 
 import { type ColumnType, type Database, identifier, literal, withDatabase } from "../database.js";
 import type { ContentManifest } from "../manifest.js";
 import { Vocabulary } from "../vocabulary.js";
-import type { ContentDraft, RowDraft } from "./draft.js";
+import type { ContentDraft, ItemRow, RowDraft } from "./draft.js";
 import { digestOf, imageContent, sequenceContent, vectorContent, wordContent } from "./in-memory.js";
 import { openNpy, readNpyRows, writeNpy } from "./npy.js";
 
@@ -206,22 +206,25 @@ async function rowContent(
   return { kind, channels, height, width, ...common };
 }
 
-/** Content in memory, for a dataset without a folder. */
-export async function keepContent({ content }: ContentDraft, items: number): Promise<ItemContent> {
+/** Content in memory, for a dataset without a folder; of as many items as the wanted ones turn out to be. */
+export async function keepContent(
+  { content }: ContentDraft,
+  wanted: { readonly size: number },
+): Promise<ItemContent> {
   if (content.kind === "words" || content.kind === "sequences") return content;
   const { kind, shape } = content;
   const size = shape.reduce((product, length) => product * length, 1);
-  const known = new Uint8Array(items);
-  const numbers = new Float32Array(items * size);
+  const rows: ItemRow[] = [];
   await withDatabase(async (database) => {
-    for await (const { item, row } of content.rows(database)) {
-      known[item] = 1;
-      numbers.set(
-        row instanceof Uint8Array ? Float32Array.from(row, (byte) => byte / 255) : row,
-        item * size,
-      );
-    }
+    for await (const { item, row } of content.rows(database))
+      rows.push({ item, row: row instanceof Uint8Array ? row : row.slice() });
   });
+  const known = new Uint8Array(wanted.size);
+  const numbers = new Float32Array(wanted.size * size);
+  for (const { item, row } of rows) {
+    known[item] = 1;
+    numbers.set(row instanceof Uint8Array ? Float32Array.from(row, (byte) => byte / 255) : row, item * size);
+  }
   if (kind === "vectors") return vectorContent(numbers, size, known);
   const [channels, height, width] = shape;
   return imageContent(numbers, [channels, height, width], known);

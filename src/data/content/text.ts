@@ -3,9 +3,10 @@
 
 import { UserError } from "../../core/errors.js";
 import { suggestion } from "../../core/nearest.js";
-import { type CsrMatrix, fromRows } from "../../sparse/csr.js";
+import { fromRows } from "../../sparse/csr.js";
 import type { SequenceContent, TextRule, WordContent } from "../content.js";
 import { Vocabulary } from "../vocabulary.js";
+import { countRows } from "./count-rows.js";
 import type { WantedItems } from "./draft.js";
 import { sequenceContent, wordContent } from "./in-memory.js";
 
@@ -140,31 +141,4 @@ export function chooseWords(
   const order = Array.from(words.keys()).filter((code) => documents[code] > 0);
   order.sort((a, b) => weight[b] - weight[a] || (words[a] < words[b] ? -1 : 1));
   return order.slice(0, size);
-}
-
-/** How often each token stands in each row: [rows, tokens], in the order of their first appearance. */
-export function countRows({
-  rows,
-  columns,
-  offsets,
-  indices,
-}: CsrMatrix): CsrMatrix & { readonly values: Float32Array } {
-  const place = new Int32Array(columns).fill(-1);
-  const counted = { rows, columns, offsets: new Uint32Array(rows + 1) };
-  const found = new Uint32Array(indices.length);
-  const counts = new Float32Array(indices.length);
-  let end = 0;
-  for (let row = 0; row < rows; row++) {
-    const start = end;
-    for (let k = offsets[row]; k < offsets[row + 1]; k++) {
-      const token = indices[k];
-      if (place[token] < start) {
-        place[token] = end;
-        found[end++] = token;
-      }
-      counts[place[token]]++;
-    }
-    counted.offsets[row + 1] = end;
-  }
-  return { ...counted, indices: found.slice(0, end), values: counts.slice(0, end) };
 }
