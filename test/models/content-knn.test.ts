@@ -69,7 +69,7 @@ describe.each(engineNames)("content-knn on the %s engine", (engineName) => {
   });
   afterAll(() => engine.close());
 
-  async function fit(dataset: Dataset, options: Record<string, unknown> = {}): Promise<ContentAware> {
+  async function trained(dataset: Dataset, options: Record<string, unknown> = {}): Promise<ContentAware> {
     const model = await contentKnn.fit(dataset, parseOptions(contentKnn, options), { engine, seed: 1 });
     if (!isContentAware(model)) throw new Error("content-knn knows content");
     return model;
@@ -81,13 +81,13 @@ describe.each(engineNames)("content-knn on the %s engine", (engineName) => {
   };
 
   it.each(fixture.cases)("has NumPy's weights: $options", async ({ options, weights }) => {
-    const model = await fit(datasetOf(bags(fixture.counts)), options);
+    const model = await trained(datasetOf(bags(fixture.counts)), options);
     expectClose(await scoresOf(model), weights, 4);
     model.dispose();
   });
 
   it.each(fixture.dense)("has NumPy's weights of vectors: $options", async ({ options, weights }) => {
-    const model = await fit(datasetOf(vectors(fixture.vectors)), options);
+    const model = await trained(datasetOf(vectors(fixture.vectors)), options);
     expectClose(await scoresOf(model), weights, 5);
     model.dispose();
   });
@@ -96,8 +96,8 @@ describe.each(engineNames)("content-knn on the %s engine", (engineName) => {
     const lists = fixture.counts.map((row) =>
       row.flatMap((count, token) => new Array<number>(count).fill(token)),
     );
-    const one = await fit(datasetOf(sequenceContent(fromRows(words.size, lists), words)));
-    const other = await fit(datasetOf(bags(fixture.counts)));
+    const one = await trained(datasetOf(sequenceContent(fromRows(words.size, lists), words)));
+    const other = await trained(datasetOf(bags(fixture.counts)));
     expect(await scoresOf(one)).toEqual(await scoresOf(other));
     for (const model of [one, other]) model.dispose();
   });
@@ -112,8 +112,8 @@ describe.each(engineNames)("content-knn on the %s engine", (engineName) => {
     ["vectors", {}, (from, to) => vectors(fixture.vectors.slice(from, to))],
   ])("takes in new items as if they had been there without clicks: %s", async (_, options, content) => {
     // Nobody has the items 7 and 8; with room for every neighbour nothing is displaced.
-    const whole = await fit(datasetOf(content(0, 9)), options);
-    const first = await fit(datasetOf(content(0, 7), 7), options);
+    const whole = await trained(datasetOf(content(0, 9)), options);
+    const first = await trained(datasetOf(content(0, 7), 7), options);
     const before = await scoresOf(first);
     const second = await first.withItems(
       { items: new Vocabulary(["i7"]), content: content(7, 8) },
@@ -137,7 +137,7 @@ describe.each(engineNames)("content-knn on the %s engine", (engineName) => {
 
   it("weights words of new items as those of training", async () => {
     // Nothing but the new item's own neighbours may depend on it: those of BM25 come out as NumPy has them.
-    const model = await fit(datasetOf(bags(fixture.counts)));
+    const model = await trained(datasetOf(bags(fixture.counts)));
     const copy = { items: new Vocabulary(["copy"]), content: bags([fixture.counts[2]]) };
     const extended = await model.withItems(copy, "neighbours");
     const votes = [...(await extended.score(fromRows(10, [[2], [9]])).read())];
@@ -176,7 +176,7 @@ describe.each(engineNames)("content-knn on the %s engine", (engineName) => {
     const content = wordContent(sparse(counts), vocabulary("word", 60));
     const names = { items: vocabulary("i", items), users: vocabulary("u", users) };
     const dataset: Dataset = { name: "topics", ...names, train, validation: test, test, content };
-    const model = await fit(dataset, { neighbours: 30 });
+    const model = await trained(dataset, { neighbours: 30 });
     const only = { items: coldItems(train), among: "themselves" } as const;
     expect(only.items).toHaveLength(40);
     const { metrics } = await evaluate(model, dataset, { metrics: ["recall-plain@7"], only });
@@ -186,13 +186,13 @@ describe.each(engineNames)("content-knn on the %s engine", (engineName) => {
   });
 
   it("refuses what it cannot do in one line", async () => {
-    await expect(fit(datasetOf(undefined))).rejects.toThrow(
+    await expect(trained(datasetOf(undefined))).rejects.toThrow(
       /^set: nothing is known of its items but who touched them \(expected a dataset with content\)\. Prepare it with --content/,
     );
-    await expect(fit(datasetOf(vectors(fixture.vectors)), { clicks: true })).rejects.toThrow(
+    await expect(trained(datasetOf(vectors(fixture.vectors)), { clicks: true })).rejects.toThrow(
       /^clicks: clicks cannot stand beside vectors in one row/,
     );
-    const model = await fit(datasetOf(vectors(fixture.vectors)));
+    const model = await trained(datasetOf(vectors(fixture.vectors)));
     const longer = vectorContent(new Float32Array(6), 6);
     const adding = model.withItems({ items: new Vocabulary(["new"]), content: longer }, "neighbours");
     await expect(adding).rejects.toThrow(UserError);
