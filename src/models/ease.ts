@@ -22,7 +22,7 @@ import { NotPositiveDefiniteError, sweepAll } from "../compute/solvers/inverse.j
 import { solversOf } from "../compute/solvers/solvers-of.js";
 import { type FloatArray, type Tensor, viewDiagonal } from "../compute/tensor.js";
 import { UserError } from "../core/errors.js";
-import { requireMemory } from "../core/memory.js";
+import { bytesText, requireMemory } from "../core/memory.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import type { Algorithm } from "../recommender/algorithm.js";
 import type { Recommender } from "../recommender/recommender.js";
@@ -68,6 +68,8 @@ const options = z.strictObject({
 });
 export type EaseOptions = z.infer<typeof options>;
 
+/** Bytes of a matrix that people are told of before it is made. */
+const WORTH_A_WORD = 2 ** 29;
 /** P_jj is at most 1 / L_j; float32 may round it this far beyond, relatively. */
 const ROUNDING = 1e-2;
 
@@ -93,16 +95,22 @@ function easeRecommender(engine: Engine, weights: Tensor, items: Vocabulary): Re
   };
 }
 
-/** Throws UserError where this machine cannot hold the matrix, and the copy of it that saving makes. */
-function requireRoom(items: number, { precision }: Engine): void {
-  const bytes = precision === "float32" ? 4 : 8;
+/** Says what a large matrix takes. Throws UserError where this machine cannot hold it, and the copy of it that saving makes. */
+function requireRoom(items: number, { engine, progress }: RunContext): void {
+  const bytes = items ** 2 * (engine.precision === "float32" ? 4 : 8);
+  const matrix = `a matrix of ${items.toLocaleString("en")} x ${items.toLocaleString("en")} items`;
   requireMemory({
     place: "ease",
-    bytes: 2 * items ** 2 * bytes,
-    what: `a matrix of ${items.toLocaleString("en")} x ${items.toLocaleString("en")} items, and its copy while the model is saved,`,
+    bytes: 2 * bytes,
+    what: `${matrix}, and its copy while the model is saved,`,
     alternatives:
       "Leave out rare items (foldin prepare --min-item), close other programs, or take a model that grows with the items alone: item-knn, wmf, mult-dae",
   });
+  if (bytes >= WORTH_A_WORD)
+    progress?.({
+      type: "note",
+      text: `ease: ${matrix} takes ${bytesText(bytes)} of memory, and as much again while the model is saved`,
+    });
 }
 
 /** The column of a solved weight: s_j, such that B_ij = -P_ij s_j. */
@@ -195,7 +203,7 @@ export const ease: Algorithm<EaseOptions> = {
 
   async fit({ train, items }, options, run) {
     const { engine } = run;
-    requireRoom(items.size, engine);
+    requireRoom(items.size, run);
     const weights = engine.empty(items.size, items.size);
     try {
       await solve(weights, train, options, run);

@@ -224,13 +224,16 @@ export const infiniteAe: Algorithm<InfiniteAeOptions> = {
     const { engine } = run;
     const users = trainingUsers(train, options, run);
     const inverse = await inverseKernel(users, options, run);
-    const dual = engine.empty(items.size, users.rows);
-    const columns = engine.sparse(transpose(users));
-    engine.sparseRowSum(dual, columns, inverse, {});
-    engine.releaseSparse(columns);
-    engine.release(inverse);
-    await engine.finished();
-    return new InfiniteAeRecommender(engine, items, users, dual, options.depth);
+    try {
+      const dual = engine.empty(items.size, users.rows);
+      const columns = engine.sparse(transpose(users));
+      engine.sparseRowSum(dual, columns, inverse, {});
+      engine.releaseSparse(columns);
+      await engine.finished();
+      return new InfiniteAeRecommender(engine, items, users, dual, options.depth);
+    } finally {
+      engine.release(inverse);
+    }
   },
 
   async restore({ config, tensors, items }, { engine }) {
