@@ -49,7 +49,7 @@ describe("recipes", () => {
     await expect(findRecipe("ml-1n", "mult-vae")).rejects.toThrow(
       /mult-vae has no recipe "ml-1n" \(expected ml-1m\).*Did you mean "ml-1m"/,
     );
-    await expect(findRecipe("ml-1m", "cvae")).rejects.toThrow(/There is none for popularity/);
+    await expect(findRecipe("ml-1m", "cvae")).rejects.toThrow(/There is none for cvae/);
     await expect(findRecipe("constructor", "mult-vae")).rejects.toThrow(UserError);
   });
 });
