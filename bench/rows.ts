@@ -92,7 +92,7 @@ function als(data: "1m" | "20m", factors: number, exact: boolean): Row {
     rounds: data === "1m" ? 3 : 1,
     prepare: async (peer) => {
       const input = data === "1m" ? await ml1m() : await shapeInput("ml-20m-shape", ml20m);
-      const iterations = data === "1m" ? "4" : "2";
+      const iterations = data === "1m" ? "4" : "1";
       const options = { factors, weighting: "two-level", a: 5, b: 1 };
       const solver = exact ? "cholesky" : "conjugate-gradient";
       const { rows: users, columns: items, indices } = readMatrix(input, "train");
