@@ -286,6 +286,28 @@ function countOf(parts: number, units: number): number {
   return Math.round(count);
 }
 
+/** What is to be tried, and judged by what. Throws UserError for options that fit no blend; reads nothing. */
+export async function planBlend({ runs, weights, step, metric: name }: BlendOptions) {
+  const { parseMetric } = await import("../evaluation/metrics.js");
+  if (runs.length < 2)
+    throw new UserError({
+      place: "runs",
+      problem: runs.length === 0 ? "none are given" : "one run alone is no blend",
+      expected: "two or more trained runs",
+      remedy: "Name them: foldin blend <run> <run> --out <run>",
+    });
+  const metric = parseMetric(name);
+  const { ofUser } = metric;
+  if (ofUser === undefined)
+    throw new UserError({
+      place: "metric",
+      problem: `${metric.name} has no value for each user, so weights cannot be chosen on it`,
+      remedy: "Take another one, such as ndcg@100",
+    });
+  const candidates = weights ? [checkWeights(weights, runs)] : candidatesOf(runs, step);
+  return { metric: { ...metric, ofUser }, candidates };
+}
+
 /** The algorithm, for models that `find` knows by their names: the registry hands itself in, which names the blend too. */
 export function blendOf(find: (name: string) => Promise<Algorithm>): Algorithm<BlendOptions> {
   return {
@@ -296,24 +318,7 @@ export function blendOf(find: (name: string) => Promise<Algorithm>): Algorithm<B
 
     async fit(dataset, { runs, weights: given, step, metric: metricName }, run) {
       const { engine, progress } = run;
-      const { parseMetric } = await import("../evaluation/metrics.js");
-      const metric = parseMetric(metricName);
-      const { ofUser } = metric;
-      if (ofUser === undefined)
-        throw new UserError({
-          place: "metric",
-          problem: `${metric.name} has no value for each user, so weights cannot be chosen on it`,
-          remedy: "Take another one, such as ndcg@100",
-        });
-      if (runs.length < 2)
-        throw new UserError({
-          place: "runs",
-          problem: runs.length === 0 ? "none are given" : "one run alone is no blend",
-          expected: "two or more trained runs",
-          remedy: "Name them: foldin blend <run> <run> --out <run>",
-        });
-      const fixed = given && checkWeights(given, runs);
-      const candidates = fixed ? [fixed] : candidatesOf(runs, step);
+      const { metric, candidates } = await planBlend({ runs, weights: given, step, metric: metricName });
       const names = namesOf(runs);
       const parts: Recommender[] = [];
       try {
@@ -326,8 +331,8 @@ export function blendOf(find: (name: string) => Promise<Algorithm>): Algorithm<B
         }
         let weights = candidates[0];
         let chosen: JsonObject | undefined;
-        if (!fixed) {
-          const means = await judgeAll(dataset, parts, candidates, { ...metric, ofUser }, run);
+        if (!given) {
+          const means = await judgeAll(dataset, parts, candidates, metric, run);
           // Of equals the first: what is named last counts for more.
           const best = means.reduce((at, mean, candidate) => (mean > means[at] ? candidate : at), 0);
           weights = candidates[best];

@@ -1,7 +1,7 @@
 // foldin blend <run> <run> ...: weighs trained runs' scores on the validation users into one model, and writes its run folder.
 
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { UserError } from "../../core/errors.js";
 import { type CliContext, required } from "../context.js";
@@ -50,17 +50,36 @@ Examples:
 
 async function blendRuns(runs: string[], flags: Flags, context: CliContext): Promise<void> {
   const out = required(flags.out, "--out <run>", "a folder for the blend, such as --out runs/blend");
-  if (runs.length < 2)
-    throw new UserError({
-      place: runs[0],
-      problem: "one run alone is no blend",
-      expected: "two or more",
-    });
-  const [{ train }, { readRunFolder, requireComplete }, { loadDataset }] = await Promise.all([
+  const [
+    { train },
+    { readRunFolder, requireComplete },
+    { loadDataset },
+    { blendOf, planBlend },
+    { parseOptions },
+    { findAlgorithm },
+  ] = await Promise.all([
     import("../../experiments/train.js"),
     import("../../experiments/run-folder.js"),
     import("../../data/dataset.js"),
+    import("../../models/blend.js"),
+    import("../../models/options.js"),
+    import("../../models/registry.js"),
   ]);
+  // What can be wrong on the command line is looked at before anything is read or removed.
+  const { weights, step, metric } = flags;
+  const options = {
+    runs,
+    ...(weights && { weights }),
+    ...(step !== undefined && { step }),
+    ...(metric !== undefined && { metric }),
+  };
+  await planBlend(parseOptions(blendOf(findAlgorithm), options));
+  if (runs.some((run) => resolve(run) === resolve(out)))
+    throw new UserError({
+      place: "--out",
+      problem: `${out} is one of the runs to blend`,
+      expected: "a folder of its own for the blend",
+    });
   const configs = [];
   for (const run of runs) configs.push(requireComplete(await readRunFolder(run)).config);
   const datasetPath = datasetOfRun(runs[0], configs[0], flags.dataset);
@@ -68,15 +87,9 @@ async function blendRuns(runs: string[], flags: Flags, context: CliContext): Pro
   if (flags.force) await removeRun(out);
 
   const started = performance.now();
-  const { weights, step, metric } = flags;
   const recommender = await train(dataset, {
     model: "blend",
-    options: {
-      runs,
-      ...(weights && { weights }),
-      ...(step !== undefined && { step }),
-      ...(metric !== undefined && { metric }),
-    },
+    options,
     engine: flags.engine,
     threads: flags.threads,
     out,
