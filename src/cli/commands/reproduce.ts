@@ -182,7 +182,8 @@ async function run(name: string, flags: Flags, context: CliContext): Promise<voi
     signal: context.signal,
     onEstimate: (seconds, runs) =>
       context.say(
-        `${plural(runs, "training")} ahead, about ${duration(seconds)} at most on this machine as it is now`,
+        // Only what learns by batches can be timed beforehand.
+        `${plural(runs, "training")} ahead${seconds > 0 ? `, about ${duration(seconds)} at most on this machine as it is now` : ""}`,
       ),
     onRun: (title, number, runs) => context.say(`${number} of ${runs}: ${title}`),
   }).catch((error: unknown) => {

@@ -24,6 +24,7 @@ const listed: readonly Baseline[] = [
     options: { weighting: "unobserved" },
     grid: ["factors=64,200", "unobservedWeight=0.03,0.1,0.3"],
   },
+  { model: "nmf", options: { keep: "best", patience: 20 }, grid: ["factors=25,50,100", "alpha=0.2,2"] },
   { model: "mult-dae", options: { patience: 20 } },
   { model: "mult-vae", options: { patience: 20 } },
   { model: "vae", options: { patience: 20 } },

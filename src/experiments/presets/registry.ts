@@ -7,6 +7,7 @@ import type { Preset } from "./preset.js";
 const presets: Record<string, () => Promise<Preset>> = {
   "keras-notebook-v2": async () => (await import("./keras-notebook-v2.js")).kerasNotebookV2,
   "keras-notebook-v1": async () => (await import("./keras-notebook-v1.js")).kerasNotebookV1,
+  "keras-notebook-nmf": async () => (await import("./keras-notebook-nmf.js")).kerasNotebookNmf,
   "mult-vae-2018": async () => (await import("./mult-vae-2018.js")).multVae2018,
   "evcf-table-1": async () => (await import("./evcf-table-1.js")).evcfTable1,
   "evcf-table-2": async () => (await import("./evcf-table-2.js")).evcfTable2,
