@@ -318,12 +318,15 @@ th:last-child, td:last-child { padding-right: 0; }
 thead th { color: var(--muted); font-size: 0.85rem; }
 tbody th { white-space: nowrap; }
 .ranking { max-width: 40rem; }
+.wide { overflow-x: auto; }
+.estimate { white-space: nowrap; }
 .options { font-size: 0.92rem; }
 .options td:nth-child(2) { min-width: 7rem; overflow-wrap: anywhere; }
 .options td:nth-child(3) { color: var(--muted); }
 .changed th, .changed td:nth-child(2) { font-weight: 650; }
 .default { display: block; font-size: 0.85em; font-weight: 400; }
 .curves { display: grid; grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); gap: 1.5rem 2rem; }
+.note + .curves { margin-top: 1.25rem; }
 .curves svg { display: block; width: 100%; height: auto; max-width: 30rem; font-family: inherit; }
 figure { margin: 0; }
 figcaption { margin-bottom: 0.5rem; font-size: 0.9rem; font-weight: 500; }

@@ -68,23 +68,26 @@ ${network && networkSection(network)}
 
 async function studySection(study: ReproducedStudy): Promise<Html> {
   const curves = await Promise.all(study.runs.map((run) => runCurves(study, run)));
+  const compared = study.runs.some(({ metrics }) =>
+    Object.values(metrics).some(({ published }) => published !== undefined),
+  );
   const maps = study.grid ? await gridMaps(study, study.grid) : undefined;
   return html`<section>
 <h2>${study.title}</h2>
 <p class="note">${count(study.trainUsers)} training users, ${count(study.items)} items, ${count(study.testUsers)} test users. ${study.note}</p>
 ${maps}
-<table class="ranking" style="max-width:none">
-<thead><tr><th scope="col">Model</th><th scope="col">Metric</th><th scope="col">Ours</th><th scope="col">Published</th><th scope="col">Difference</th></tr></thead>
+<div class="wide"><table class="ranking" style="max-width:none">
+<thead><tr><th scope="col">Model</th><th scope="col">Metric</th><th scope="col">Ours</th>${compared && html`<th scope="col">Published</th><th scope="col">Difference</th>`}</tr></thead>
 <tbody>
 ${study.runs.map((run) =>
   Object.entries(run.metrics).map(
     ([name, { ours, published }], m) =>
-      html`<tr><th scope="row">${m === 0 && run.title}</th><td>${metricLabel(name)}</td><td>${estimateText(ours)}</td><td>${published ? estimateText(published) : "–"}</td><td>${apartText(standardErrorsApart(ours, published))}</td></tr>
+      html`<tr><th scope="row">${m === 0 && run.title}</th><td>${metricLabel(name)}</td><td class="estimate">${estimateText(ours)}</td>${compared && html`<td class="estimate">${published ? estimateText(published) : "–"}</td><td>${apartText(standardErrorsApart(ours, published))}</td>`}</tr>
 `,
   ),
 )}</tbody>
-</table>
-<p class="note">Mean over test users ± its standard error; the difference in standard errors (se). ${study.truth === "complete" ? "Judged against complete rows, as published." : ""} ${!study.maskKnown && "Known items are not masked, as published."}</p>
+</table></div>
+<p class="note">Mean over test users ± its standard error${compared && "; the difference in standard errors (se)"}. ${study.truth === "complete" ? "Judged against complete rows, as published." : ""} ${!study.maskKnown && "Known items are not masked, as published."}</p>
 ${study.grid ? html`<details><summary>Every training</summary>${curves}</details>` : curves}
 </section>`;
 }
