@@ -1,8 +1,9 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { UserError } from "../../src/core/errors.js";
+import { readRecipe, writeRecipe } from "../../src/experiments/recipes/recipe.js";
 import { allRecipes, findRecipe, recipesOf } from "../../src/experiments/recipes/registry.js";
 import { readRunFolder } from "../../src/experiments/run-folder.js";
 import { train } from "../../src/experiments/train.js";
@@ -28,6 +29,21 @@ describe("recipes", () => {
       expect(validation.mean).toBeLessThan(1);
       // The command is that of the recipe itself.
       expect(validation.command).toContain(`--model ${model} --recipe ${dataset}`);
+    }
+  });
+
+  it("are written as they ship", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "foldin-recipes-"));
+    try {
+      const shipped = resolve(import.meta.dirname, "../../recipes");
+      const files = (await readdir(shipped, { recursive: true })).filter((name) => name.endsWith(".json"));
+      const copy = join(folder, "copy.json");
+      for (const file of files) {
+        await writeRecipe(copy, await readRecipe(join(shipped, file)));
+        expect(await readFile(copy, "utf8")).toBe(await readFile(join(shipped, file), "utf8"));
+      }
+    } finally {
+      await rm(folder, { recursive: true });
     }
   });
 

@@ -88,7 +88,12 @@ export async function readRecipe(path: string): Promise<Recipe> {
 
 /** Writes a recipe; the file appears whole or not at all. */
 export async function writeRecipe(path: string, recipe: Recipe): Promise<void> {
-  await writeFileWhole(path, (file) => file.writeFile(`${JSON.stringify(recipe, null, 2)}\n`));
+  // Lists of numbers on one line each, as the project's formatter has them: what is written is what ships.
+  const text = JSON.stringify(recipe, null, 2).replace(
+    /\[\s+([^[\]{}]*?)\s+\]/g,
+    (_, list: string) => `[${list.replace(/,\s+/g, ", ")}]`,
+  );
+  await writeFileWhole(path, (file) => file.writeFile(`${text}\n`));
 }
 
 /**
