@@ -8,6 +8,7 @@ import type { Dataset, HeldOutSplit } from "../data/dataset.js";
 import type { Recommender } from "../recommender/recommender.js";
 import { rowIndices, takeRows } from "../sparse/csr.js";
 import { type ItemSelection, topKOf } from "./cold-items.js";
+import { everyone } from "./everyone.js";
 import { meanOf } from "./mean.js";
 import { defaultMetrics, type Metric, parseMetric } from "./metrics.js";
 
@@ -50,14 +51,17 @@ const USERS_PER_BATCH = 2000;
 /** Scores of selected items that exist at one time. */
 const SCORES_PER_BATCH = 1 << 24;
 
+/** The evaluator of the CVAE paper's figures (lib/evaluatePaper.m of its program): every user is judged, nothing is masked, and training items count as hits. */
+export const cvaePaper = { on: "everyone", truth: "complete", maskKnown: false } as const;
+
 /**
- * Judges a recommender on the test users of a dataset (or on the validation users: `on`). Throws UserError for an
+ * Judges a recommender on the test users of a dataset (or on the validation users, or on everyone: `on`). Throws UserError for an
  * unknown metric, where the model's catalogue is not the dataset's, and where no user has held-out items.
  */
 export async function evaluate(
   recommender: Recommender,
   dataset: Dataset,
-  { on = "test", ...options }: EvaluateOptions & { on?: "test" | "validation" } = {},
+  { on = "test", ...options }: EvaluateOptions & { on?: "test" | "validation" | "everyone" } = {},
 ): Promise<Evaluation> {
   const { ids } = recommender.items;
   if (ids.length !== dataset.items.size || !ids.every((id, index) => id === dataset.items.ids[index]))
@@ -68,11 +72,15 @@ export async function evaluate(
         ? "Items were added to the model: judge the run that they were added to"
         : "Judge a model on the dataset it was trained on",
     });
-  const evaluation = await evaluateSplit(recommender, dataset[on], options);
+  const evaluation = await evaluateSplit(
+    recommender,
+    on === "everyone" ? everyone(dataset) : dataset[on],
+    options,
+  );
   if (evaluation.users === 0)
     throw new UserError({
       place: dataset.name,
-      problem: `none of its ${evaluation.skipped} ${on} users has a held-out item${options.only ? ` among the ${options.only.items.length} that are judged` : ""}, so there is nothing to judge`,
+      problem: `none of its ${evaluation.skipped} ${on === "everyone" ? "" : `${on} `}users has a held-out item${options.only ? ` among the ${options.only.items.length} that are judged` : ""}, so there is nothing to judge`,
       remedy: options.only
         ? "Prepare the dataset with --catalogue catalogue or all, which keeps items that nobody trains on"
         : "Prepare the dataset with more held-out users",

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { AbortedError } from "../../src/core/errors.js";
-import { evaluate, evaluateSplit } from "../../src/evaluation/evaluate.js";
+import { Vocabulary } from "../../src/data/vocabulary.js";
+import { cvaePaper, evaluate, evaluateSplit } from "../../src/evaluation/evaluate.js";
 import { emptyMatrix, fromRows } from "../../src/sparse/csr.js";
 import { checkerboard, split, vocabulary } from "../support/datasets.js";
 import { scoring } from "../support/fixed-scores.js";
@@ -65,6 +66,32 @@ describe("evaluate", () => {
     expect([...complete.rows]).toEqual([0, 1]);
     expect([...complete.perUser["recall@1"]]).toEqual([1, 0]);
     expect([...complete.perUser["recall@2"]]).toEqual([0.5, 0]);
+  });
+
+  it("the CVAE paper's evaluator takes the mean over every user, also those of whom nothing was held out", async () => {
+    // lib/evaluatePaper.m: relevant = training and test items, nothing masked, sum over all users / their number.
+    const recommender = scoring(4, ([item]) => (item === 0 ? [4, 3, 2, 1] : [1, 4, 3, 2]));
+    const dataset = {
+      name: "three users",
+      items: vocabulary("item", 4),
+      users: vocabulary("user", 2),
+      train: fromRows(4, [[3], [0, 1]]),
+      validation: split(emptyMatrix(0, 4), emptyMatrix(0, 4), "validation user"),
+      // user0 was trained on and has item 1 held out; user1 was trained on alone; the other one was not.
+      test: {
+        ...split(fromRows(4, [[3], [2]]), fromRows(4, [[1], [0]]), ""),
+        users: new Vocabulary(["user0", "new"]),
+      },
+    };
+    const metrics = ["recall-plain@1", "recall-plain@2"];
+    const { users, rows, perUser } = await evaluate(recommender, dataset, { ...cvaePaper, metrics });
+    // user0 {1, 3} of the list 1 2 3 0, user1 {0, 1} of 0 1 2 3, the new one {0, 2} of 1 2 3 0.
+    expect([users, ...rows]).toEqual([3, 0, 1, 2]);
+    expect([...perUser["recall-plain@1"]]).toEqual([0.5, 0.5, 0]);
+    expect([...perUser["recall-plain@2"]]).toEqual([0.5, 1, 0.5]);
+    // The correct one: user0 finds 1 first; the new one, item 2 masked, finds 0 third.
+    const correct = await evaluate(recommender, dataset, { metrics });
+    expect([...correct.perUser["recall-plain@2"]]).toEqual([1, 0]);
   });
 
   it("a depth beyond the catalogue and users who have seen everything are no trouble", async () => {

@@ -43,7 +43,7 @@ export function register(program: Command, context: CliContext): void {
       .addOption(
         new Option(
           "--evaluator <name>",
-          "cvae-paper: as in the CVAE paper's figures, nothing masked and training items counted as hits",
+          "cvae-paper: as in the CVAE paper's figures, every user judged, nothing masked and training items counted as hits",
         )
           .choices(["foldin", "cvae-paper"])
           .default("foldin"),
@@ -57,21 +57,29 @@ export function register(program: Command, context: CliContext): void {
 async function evaluateRun(run: string, flags: Flags, context: CliContext): Promise<void> {
   const [
     { loadRecommender },
-    { evaluate },
+    { cvaePaper, evaluate },
+    { everyone },
     { coldItems },
     { loadDataset },
     { readRunFolder, requireComplete },
   ] = await Promise.all([
     import("../../serving/load.js"),
     import("../../evaluation/evaluate.js"),
+    import("../../evaluation/everyone.js"),
     import("../../evaluation/cold-items.js"),
     import("../../data/dataset.js"),
     import("../../experiments/run-folder.js"),
   ]);
+  const paper = flags.evaluator === "cvae-paper";
+  if (paper && flags.on === "validation")
+    throw new UserError({
+      place: "--on",
+      problem: "the CVAE paper's evaluator judges every user, with what was held out for the test",
+      remedy: "Leave --on or --evaluator away",
+    });
   const { config } = requireComplete(await readRunFolder(run));
   const folder = datasetOfRun(run, config, flags.dataset);
   const dataset = await loadDataset(folder, { signal: context.signal });
-  const paper = flags.evaluator === "cvae-paper";
   const cold = flags.coldItems === undefined ? undefined : coldItems(dataset.train);
   if (cold?.length === 0)
     throw new UserError({
@@ -88,14 +96,14 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
       metrics:
         flags.metrics?.flatMap((names) => names.split(",")).filter((name) => name !== "") ??
         (paper ? [50, 100, 150, 200, 250, 300].map((m) => `recall-plain@${m}`) : undefined),
-      ...(paper && { truth: "complete", maskKnown: false }),
+      ...(paper && cvaePaper),
       ...(cold && { only: { items: cold, among: flags.coldItems === "among-all" ? "all" : "themselves" } }),
       signal: context.signal,
       progress: context.progress,
     });
     if (flags.perUser !== undefined) {
       const { writePerUser } = await import("../../experiments/compare/per-user.js");
-      const { ids } = dataset[flags.on].users;
+      const { ids } = (paper ? everyone(dataset) : dataset[flags.on]).users;
       await writePerUser(flags.perUser, { users: Array.from(rows, (row) => ids[row]), values: perUser });
     }
     if (flags.json) {
@@ -105,15 +113,24 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
       };
       const evaluator = paper ? { evaluator: flags.evaluator } : {};
       context.json({
-        ...{ algorithm, dataset: dataset.name, split: flags.on, ...evaluator, ...(cold && { coldItems }) },
+        ...{
+          algorithm,
+          dataset: dataset.name,
+          split: paper ? cvaePaper.on : flags.on,
+          ...evaluator,
+          ...(cold && { coldItems }),
+        },
         ...{ users, metrics },
       });
       return;
     }
     context.out(
-      `${context.style.bold(algorithm)} on ${dataset.name}, ${count(users)} ${flags.on} users${skipped > 0 ? ` (${count(skipped)} without held-out items left out)` : ""}`,
+      `${context.style.bold(algorithm)} on ${dataset.name}, ${count(users)} ${paper ? "" : `${flags.on} `}users${skipped > 0 ? ` (${count(skipped)} without held-out items left out)` : ""}`,
     );
-    if (paper) context.out("the CVAE paper's evaluator: nothing is masked, and training items count as hits");
+    if (paper)
+      context.out(
+        "the CVAE paper's evaluator: every user is judged, nothing is masked, and training items count as hits",
+      );
     if (cold)
       context.out(
         `judged on the ${count(cold.length)} items that nobody trained on, ${flags.coldItems === "among-all" ? "in lists of all items" : "in lists of their own"}`,
