@@ -2,9 +2,10 @@
 // others are measured (seconds each, with everything that an epoch does but validation).
 
 import { parseArgs } from "node:util";
-import { type Dataset, emptyMatrix, openEngine, train, Vocabulary } from "foldin";
+import { openEngine, train } from "foldin";
 import { serve } from "../contest.js";
 import { readMatrix } from "../input.js";
+import { trainingOnly } from "./generated.js";
 
 const { values } = parseArgs({
   options: {
@@ -16,20 +17,7 @@ const { values } = parseArgs({
   },
 });
 const matrix = readMatrix(values.input, "train");
-const names = (size: number) => new Vocabulary(Array.from({ length: size }, (_, k) => String(k)));
-const none = {
-  users: names(0),
-  foldIn: emptyMatrix(0, matrix.columns),
-  heldOut: emptyMatrix(0, matrix.columns),
-};
-const dataset: Dataset = {
-  name: "generated",
-  items: names(matrix.columns),
-  users: names(matrix.rows),
-  train: matrix,
-  validation: none,
-  test: none,
-};
+const dataset = trainingOnly(matrix);
 const engine = await openEngine({ engine: "native", threads: Number(values.threads) });
 
 await serve(`foldin, ${engine.description}`, async () => {

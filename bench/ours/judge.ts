@@ -2,18 +2,10 @@
 // model of the ML-20M shape. Its weights are those after a single batch: what they are does not matter to the clock.
 
 import { parseArgs } from "node:util";
-import {
-  type Dataset,
-  evaluate,
-  openEngine,
-  recommend,
-  rowIndices,
-  sliceRows,
-  train,
-  Vocabulary,
-} from "foldin";
+import { evaluate, openEngine, recommend, rowIndices, sliceRows, train } from "foldin";
 import { median, serve } from "../contest.js";
 import { readMatrix } from "../input.js";
+import { names, trainingOnly } from "./generated.js";
 
 const { values } = parseArgs({
   options: {
@@ -26,17 +18,7 @@ const { values } = parseArgs({
 const matrix = sliceRows(readMatrix(values.input, "train"), 0, 500);
 const foldIn = readMatrix(values.input, "test-fold-in");
 const heldOut = readMatrix(values.input, "test-held-out");
-const names = (size: number) => new Vocabulary(Array.from({ length: size }, (_, k) => String(k)));
-const users = names(foldIn.rows);
-const none = { users: names(0), foldIn: sliceRows(foldIn, 0, 0), heldOut: sliceRows(heldOut, 0, 0) };
-const dataset: Dataset = {
-  name: "generated",
-  items: names(matrix.columns),
-  users: names(matrix.rows),
-  train: matrix,
-  validation: none,
-  test: { users, foldIn, heldOut },
-};
+const dataset = trainingOnly(matrix, { users: names(foldIn.rows), foldIn, heldOut });
 const engine = await openEngine({ engine: "native", threads: Number(values.threads) });
 // Judging: one hidden layer of 600, as the peer's. Recommending: Mult-VAE as published.
 const judged = { model: "mult-dae", options: { epochs: 1, hidden: [600] } };

@@ -1,19 +1,15 @@
 // Seconds of one epoch of Mult-VAE as users grow at fixed items, and as items grow at fixed users; in the order of `sizes`.
 
 import { parseArgs } from "node:util";
-import { type Dataset, emptyMatrix, openEngine, train, Vocabulary } from "foldin";
+import { openEngine, train } from "foldin";
 import { serve } from "../contest.js";
 import { generate, ml20m } from "../input.js";
 import { sizes } from "../scaling.js";
+import { trainingOnly } from "./generated.js";
 
 const { values } = parseArgs({ options: { threads: { type: "string", default: "2" } } });
 const engine = await openEngine({ engine: "native", threads: Number(values.threads) });
-const names = (size: number) => new Vocabulary(Array.from({ length: size }, (_, k) => String(k)));
-const datasets: Dataset[] = sizes.map(({ users, items }) => {
-  const none = { users: names(0), foldIn: emptyMatrix(0, items), heldOut: emptyMatrix(0, items) };
-  const train = generate({ ...ml20m, users, items }, 1);
-  return { name: "generated", items: names(items), users: names(users), train, validation: none, test: none };
-});
+const datasets = sizes.map(({ users, items }) => trainingOnly(generate({ ...ml20m, users, items }, 1)));
 
 await serve(`foldin, ${engine.description}`, async () => {
   const seconds: number[] = [];

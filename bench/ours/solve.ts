@@ -1,9 +1,10 @@
 // A model that is solved rather than trained by gradients, from the histories to what it scores with: seconds of a whole fit.
 
 import { parseArgs } from "node:util";
-import { type Dataset, emptyMatrix, openEngine, takeRows, train, Vocabulary } from "foldin";
+import { openEngine, takeRows, train } from "foldin";
 import { serve } from "../contest.js";
 import { readMatrix } from "../input.js";
+import { trainingOnly } from "./generated.js";
 
 const { values } = parseArgs({
   options: {
@@ -20,16 +21,7 @@ const matrix = takeRows(
   all,
   Uint32Array.from({ length: count }, (_, u) => u),
 );
-const names = (size: number) => new Vocabulary(Array.from({ length: size }, (_, k) => String(k)));
-const none = { users: names(0), foldIn: emptyMatrix(0, all.columns), heldOut: emptyMatrix(0, all.columns) };
-const dataset: Dataset = {
-  name: "generated",
-  items: names(all.columns),
-  users: names(count),
-  train: matrix,
-  validation: none,
-  test: none,
-};
+const dataset = trainingOnly(matrix);
 const engine = await openEngine({ engine: "native", threads: Number(values.threads) });
 
 await serve(`foldin, ${engine.description}`, async () => {

@@ -2,9 +2,10 @@
 // epoch warms up, the others are measured (seconds per step, with everything that an epoch does).
 
 import { parseArgs } from "node:util";
-import { type Dataset, emptyMatrix, openEngine, takeRows, train, Vocabulary } from "foldin";
+import { openEngine, takeRows, train } from "foldin";
 import { serve } from "../contest.js";
 import { readMatrix } from "../input.js";
+import { trainingOnly } from "./generated.js";
 
 const { values } = parseArgs({
   options: {
@@ -23,16 +24,7 @@ const all = readMatrix(values.input, "train");
 const count = values.users === undefined ? Math.min(all.rows, steps * batch) : Number(values.users);
 const users = Uint32Array.from({ length: count }, (_, k) => (k * 7919) % all.rows);
 const matrix = takeRows(all, users);
-const names = (size: number) => new Vocabulary(Array.from({ length: size }, (_, k) => String(k)));
-const none = { users: names(0), foldIn: emptyMatrix(0, all.columns), heldOut: emptyMatrix(0, all.columns) };
-const dataset: Dataset = {
-  name: "generated",
-  items: names(all.columns),
-  users: names(count),
-  train: matrix,
-  validation: none,
-  test: none,
-};
+const dataset = trainingOnly(matrix);
 const engine = await openEngine({ engine: "native", threads: Number(values.threads) });
 
 await serve(`foldin, ${engine.description}`, async () => {

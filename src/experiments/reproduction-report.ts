@@ -1,16 +1,15 @@
 // The page of a reproduced preset: our numbers beside the published ones, the network, and how each run learned.
 
 import { join } from "node:path";
-import { writeFileWhole } from "../core/atomic-file.js";
-import { version } from "../core/version.js";
 import type { MetricValue } from "../evaluation/evaluate.js";
 import { drawHeatMap, HEAT_MAP_STYLE } from "./heat-map.js";
-import { Html, html } from "./html.js";
+import { type Html, html } from "./html.js";
 import { drawCurves } from "./learning-curves.js";
 import { drawNetwork, type Network, summarise } from "./network-diagram.js";
 import { optionText } from "./option-text.js";
+import { writePage } from "./page.js";
 import type { Published } from "./presets/preset.js";
-import { count, duration, metricLabel, STYLE } from "./report.js";
+import { count, duration, metricLabel } from "./report.js";
 import type { ReproducedRun, ReproducedStudy, Reproduction } from "./reproduce.js";
 
 /** How far apart, in standard errors of the difference; undefined where either is unknown. */
@@ -38,31 +37,17 @@ export async function reportOnReproduction(
 ): Promise<string> {
   const path = join(folder, "report.html");
   const studies = await Promise.all(result.studies.map(studySection));
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${result.preset}</title>
-<style>${new Html(STYLE + HEAT_MAP_STYLE)}</style>
-</head>
-<body>
-<header>
-<h1>${result.preset}</h1>
-<p class="lead">${result.summary}</p>
-</header>
-<main>
-${result.shortenedTo !== undefined && html`<p class="note">Cut short: at most ${result.shortenedTo} epochs per run. These numbers are no reproduction.</p>`}
+  await writePage(path, {
+    title: result.preset,
+    lead: result.summary,
+    style: HEAT_MAP_STYLE,
+    finished,
+    source: `Published: ${result.source}`,
+    body: html`${result.shortenedTo !== undefined && html`<p class="note">Cut short: at most ${result.shortenedTo} epochs per run. These numbers are no reproduction.</p>`}
 ${studies}
 ${result.skipped.length > 0 && html`<section><h2>Left out</h2>${result.skipped.map(({ title, why }) => html`<p class="note">${title}: ${why}.</p>`)}</section>`}
-${network && networkSection(network)}
-</main>
-<footer>Made by foldin ${version}, ${finished.toISOString().slice(0, 16).replace("T", " ")} UTC. Published: ${result.source}</footer>
-</body>
-</html>
-`.text;
-  await writeFileWhole(path, (file) => file.writeFile(page));
+${network && networkSection(network)}`,
+  });
   return path;
 }
 

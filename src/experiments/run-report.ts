@@ -3,7 +3,6 @@
 import { join } from "node:path";
 import { writeFileWhole } from "../core/atomic-file.js";
 import type { ProgressListener } from "../core/progress.js";
-import { version } from "../core/version.js";
 import type { Dataset, HeldOutSplit } from "../data/dataset.js";
 import { protocols } from "../data/protocol.js";
 import { evaluate } from "../evaluation/evaluate.js";
@@ -79,7 +78,6 @@ export async function reportOnRun(
     metrics: METRICS.map((name) => ({ name, test: test[name], validation: validation[name] })),
     examples: await examplesOf(recommender, dataset.test),
     finished: new Date(),
-    version,
   };
   const page = await renderReport(report);
   await writeFileWhole(join(path, "report.html"), (file) => file.writeFile(page));

@@ -77,6 +77,5 @@ export function inventedReport(): Report {
       },
     ],
     finished: new Date("2026-11-21T20:00:00Z"),
-    version: "0.1.0",
   };
 }

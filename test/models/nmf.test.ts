@@ -2,14 +2,13 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { type EngineOptions, openEngine } from "../../src/compute/open-engine.js";
 import { UserError } from "../../src/core/errors.js";
-import type { Dataset } from "../../src/data/dataset.js";
 import { randomisedSvd } from "../../src/models/nmf/nndsvd.js";
 import { nmf, nmfTrainable } from "../../src/models/nmf.js";
 import { parseOptions } from "../../src/models/options.js";
 import type { EpochRecord } from "../../src/recommender/run-context.js";
 import { type CsrMatrix, emptyMatrix, fromRows } from "../../src/sparse/csr.js";
 import { MemoryCheckpoints } from "../support/checkpoints.js";
-import { split, tastes, vocabulary } from "../support/datasets.js";
+import { split, tastes, trainingOnly } from "../support/datasets.js";
 import { engineNames } from "../support/engine-names.js";
 
 interface Case {
@@ -38,18 +37,6 @@ const ones = fromRows(
 const ratings: CsrMatrix = { ...ones, values: Float32Array.from(ones.indices, (i) => 0.5 + (i % 4)) };
 const histories = fromRows(ITEMS, [[3, 7, 21], [11]]);
 
-function datasetOf(matrix: CsrMatrix): Dataset {
-  const nobody = split(emptyMatrix(0, matrix.columns), emptyMatrix(0, matrix.columns), "v");
-  return {
-    name: "made up",
-    items: vocabulary("item", matrix.columns),
-    users: vocabulary("user", matrix.rows),
-    train: matrix,
-    validation: nobody,
-    test: nobody,
-  };
-}
-
 /** scikit-learn's names in ours. */
 const names: Record<string, string> = {
   ...{ random_state: "randomState", alpha_W: "alphaW", alpha_H: "alphaH", l1_ratio: "l1Ratio" },
@@ -74,7 +61,7 @@ describe.each(engines)("nmf on the %s", (_, engineOptions, tolerance) => {
     async (_, { matrix, options: given, start, error, iterations, items, known, scores }) => {
       const engine = await openEngine(engineOptions);
       const exact = engine.precision === "float64";
-      const dataset = datasetOf(matrix === "ones" ? ones : ratings);
+      const dataset = trainingOnly(matrix === "ones" ? ones : ratings);
       const options = optionsOf(given);
       const begun = nmfTrainable(dataset, options, { engine, seed: 1 });
       const { users, items: first } = await begun.saveState();
@@ -113,7 +100,7 @@ describe.each(engines)("nmf on the %s", (_, engineOptions, tolerance) => {
           [38, 39].map((u) => [...row(ones, u)]),
         );
         const test = split(guests, emptyMatrix(2, ITEMS), "t");
-        const whole = { ...datasetOf(rest), test };
+        const whole = { ...trainingOnly(rest), test };
         const among = await nmf.fit(whole, { ...options, transductive: "test" }, { engine, seed: 1 });
         const files = await among.save();
         expectClose(files.tensors.items.data, items, 1e-5);
@@ -163,12 +150,12 @@ describe.each(engines)("nmf on the %s", (_, engineOptions, tolerance) => {
 
   it("refuses what scikit-learn has no answer to, by the option's name", async () => {
     const engine = await openEngine(engineOptions);
-    const trained = (given: Record<string, unknown>, dataset = datasetOf(ones)) =>
+    const trained = (given: Record<string, unknown>, dataset = trainingOnly(ones)) =>
       nmf.fit(dataset, parseOptions(nmf, given), { engine, seed: 1 });
     await expect(trained({ alpha: 0.1, alphaW: 0.1 })).rejects.toThrow(/^alpha: is the old penalty/);
     await expect(trained({ init: "nndsvda", factors: 31 })).rejects.toThrow(/^factors: 31 are more/);
     const negative = { ...ones, values: new Float32Array(ones.indices.length).fill(-1) };
-    await expect(trained({}, datasetOf(negative))).rejects.toThrow(UserError);
+    await expect(trained({}, trainingOnly(negative))).rejects.toThrow(UserError);
     await engine.close();
   });
 });

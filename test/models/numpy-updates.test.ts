@@ -1,17 +1,13 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import type { Engine } from "../../src/compute/engine.js";
-import { ReferenceEngine } from "../../src/compute/engines/reference.js";
-import { openEngine } from "../../src/compute/open-engine.js";
-import type { Dataset } from "../../src/data/dataset.js";
 import { multDae } from "../../src/models/mult-dae.js";
 import { multVae } from "../../src/models/mult-vae.js";
 import { parseOptions } from "../../src/models/options.js";
 import type { Algorithm } from "../../src/recommender/algorithm.js";
 import type { EpochRecord } from "../../src/recommender/run-context.js";
-import { emptyMatrix, fromRows } from "../../src/sparse/csr.js";
-import { split, vocabulary } from "../support/datasets.js";
-import { engineNames } from "../support/engine-names.js";
+import { fromRows } from "../../src/sparse/csr.js";
+import { trainingOnly } from "../support/datasets.js";
+import { precisions } from "../support/engine-names.js";
 
 interface Trained {
   options: Record<string, unknown>;
@@ -33,15 +29,7 @@ const fixture = JSON.parse(
 };
 
 const { seed, items, rows, probe } = fixture;
-const nobody = split(emptyMatrix(0, items), emptyMatrix(0, items), "v");
-const dataset: Dataset = {
-  name: "numpy",
-  items: vocabulary("i", items),
-  users: vocabulary("u", rows.length),
-  train: fromRows(items, rows),
-  validation: nobody,
-  test: nobody,
-};
+const dataset = trainingOnly(fromRows(items, rows));
 
 const cases: [Algorithm, Trained][] = [
   [multVae, fixture.vae],
@@ -49,14 +37,7 @@ const cases: [Algorithm, Trained][] = [
 ];
 
 /** In float64 the same numbers; in float32 what six updates of single precision leave of them. */
-const engines: [string, number, () => Promise<Engine>][] = [
-  ["reference, float64", 1e-10, async () => new ReferenceEngine({ precision: "float64" })],
-  ...engineNames.map((name): (typeof engines)[number] => [
-    `${name}, float32`,
-    1e-4,
-    () => openEngine({ engine: name, threads: 2 }),
-  ]),
-];
+const engines = precisions(1e-10, 1e-4);
 
 describe.each(engines)("six updates on the %s engine end with NumPy's", (_, tolerance, open) => {
   it.each(cases)("weights, losses and scores: case %#", async (algorithm, expected) => {

@@ -1,16 +1,13 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import type { Engine } from "../../src/compute/engine.js";
 import { ReferenceEngine } from "../../src/compute/engines/reference.js";
-import { openEngine } from "../../src/compute/open-engine.js";
-import type { Dataset } from "../../src/data/dataset.js";
 import { parseOptions } from "../../src/models/options.js";
 import { recVae } from "../../src/models/rec-vae.js";
 import type { EpochRecord } from "../../src/recommender/run-context.js";
-import { emptyMatrix, fromRows } from "../../src/sparse/csr.js";
+import { fromRows } from "../../src/sparse/csr.js";
 import { MemoryCheckpoints } from "../support/checkpoints.js";
-import { split, vocabulary } from "../support/datasets.js";
-import { engineNames } from "../support/engine-names.js";
+import { trainingOnly } from "../support/datasets.js";
+import { precisions } from "../support/engine-names.js";
 
 const fixture = JSON.parse(
   readFileSync(new URL("./fixtures/torch-rec-vae.json", import.meta.url), "utf8"),
@@ -27,25 +24,10 @@ const fixture = JSON.parse(
   scores: number[];
 };
 const { seed, items, rows, probe } = fixture;
-const nobody = split(emptyMatrix(0, items), emptyMatrix(0, items), "v");
-const dataset: Dataset = {
-  name: "torch",
-  items: vocabulary("i", items),
-  users: vocabulary("u", rows.length),
-  train: fromRows(items, rows),
-  validation: nobody,
-  test: nobody,
-};
+const dataset = trainingOnly(fromRows(items, rows));
 
 /** In float64 the same numbers; in float32 what 18 updates of single precision leave of them. */
-const engines: [string, number, () => Promise<Engine>][] = [
-  ["reference, float64", 1e-10, async () => new ReferenceEngine({ precision: "float64" })],
-  ...engineNames.map((name): (typeof engines)[number] => [
-    `${name}, float32`,
-    1e-4,
-    () => openEngine({ engine: name, threads: 2 }),
-  ]),
-];
+const engines = precisions(1e-10, 1e-4);
 
 describe("rec-vae", () => {
   it.each(engines)("ends 18 updates on the %s engine with PyTorch's numbers", async (_, tolerance, open) => {

@@ -5,12 +5,11 @@ import { describe, expect, it } from "vitest";
 import type { Engine } from "../../src/compute/engine.js";
 import { ReferenceEngine } from "../../src/compute/engines/reference.js";
 import { openEngine } from "../../src/compute/open-engine.js";
-import type { Dataset } from "../../src/data/dataset.js";
 import { parseOptions } from "../../src/models/options.js";
 import { findAlgorithm } from "../../src/models/registry.js";
 import type { EpochRecord } from "../../src/recommender/run-context.js";
-import { emptyMatrix, fromRows } from "../../src/sparse/csr.js";
-import { split, vocabulary } from "../support/datasets.js";
+import { fromRows } from "../../src/sparse/csr.js";
+import { trainingOnly } from "../support/datasets.js";
 import { engineNames } from "../support/engine-names.js";
 
 interface Trained {
@@ -32,15 +31,7 @@ const fixture = JSON.parse(readFileSync(new URL("./fixtures/torch-evcf.json", im
 };
 
 const { seed, items, rows, probe } = fixture;
-const nobody = split(emptyMatrix(0, items), emptyMatrix(0, items), "v");
-const dataset: Dataset = {
-  name: "torch",
-  items: vocabulary("i", items),
-  users: vocabulary("u", rows.length),
-  train: fromRows(items, rows),
-  validation: nobody,
-  test: nobody,
-};
+const dataset = trainingOnly(fromRows(items, rows));
 const gentle = fixture.cases.filter(({ clamped }) => clamped === undefined);
 const clamping = fixture.cases.filter(({ clamped }) => clamped !== undefined);
 

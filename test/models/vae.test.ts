@@ -1,15 +1,13 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import type { Engine } from "../../src/compute/engine.js";
 import { ReferenceEngine } from "../../src/compute/engines/reference.js";
-import { openEngine } from "../../src/compute/open-engine.js";
 import type { Dataset } from "../../src/data/dataset.js";
 import { parseOptions } from "../../src/models/options.js";
 import { betaAt, vae, vaeSummary } from "../../src/models/vae.js";
 import type { EpochRecord } from "../../src/recommender/run-context.js";
 import { emptyMatrix, fromRows, sliceRows } from "../../src/sparse/csr.js";
 import { split, vocabulary } from "../support/datasets.js";
-import { engineNames } from "../support/engine-names.js";
+import { precisions } from "../support/engine-names.js";
 
 interface Trained {
   options: Record<string, unknown>;
@@ -39,14 +37,7 @@ const dataset: Dataset = {
 };
 
 /** In float64 the same numbers; in float32 what a few updates of single precision leave of them. */
-const engines: [string, number, () => Promise<Engine>][] = [
-  ["reference, float64", 1e-9, async () => new ReferenceEngine({ precision: "float64" })],
-  ...engineNames.map((name): (typeof engines)[number] => [
-    `${name}, float32`,
-    2e-4,
-    () => openEngine({ engine: name, threads: 2 }),
-  ]),
-];
+const engines = precisions(1e-9, 2e-4);
 
 describe.each(engines)("the updates on the %s engine end with NumPy's", (_, tolerance, open) => {
   it.each(["v1", "v2", "corrected"] as const)("weights, losses, betas and scores: %s", async (name) => {

@@ -2,13 +2,12 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { openEngine } from "../../src/compute/open-engine.js";
 import type { NamedTensors } from "../../src/compute/tensor.js";
-import type { Dataset } from "../../src/data/dataset.js";
 import { parseOptions } from "../../src/models/options.js";
 import { wmf, wmfTrainable } from "../../src/models/wmf.js";
 import type { EpochRecord } from "../../src/recommender/run-context.js";
-import { type CsrMatrix, emptyMatrix, fromRows } from "../../src/sparse/csr.js";
+import { fromRows } from "../../src/sparse/csr.js";
 import { MemoryCheckpoints } from "../support/checkpoints.js";
-import { split, tastes, vocabulary } from "../support/datasets.js";
+import { tastes, trainingOnly } from "../support/datasets.js";
 import { engineNames } from "../support/engine-names.js";
 
 interface Case {
@@ -40,18 +39,6 @@ const start = (rows: number, phase: number) => ({
   }),
 });
 
-function datasetOf(matrix: CsrMatrix): Dataset {
-  const nobody = split(emptyMatrix(0, matrix.columns), emptyMatrix(0, matrix.columns), "v");
-  return {
-    name: "made up",
-    items: vocabulary("item", matrix.columns),
-    users: vocabulary("user", matrix.rows),
-    train: matrix,
-    validation: nobody,
-    test: nobody,
-  };
-}
-
 const epoch = (number: number) => ({ number, order: new Uint32Array(0), updates: number - 1 });
 
 describe.each(engineNames)("wmf on the %s engine", (engineName) => {
@@ -62,7 +49,7 @@ describe.each(engineNames)("wmf on the %s engine", (engineName) => {
       const options = parseOptions(wmf, {
         ...{ factors: FACTORS, regularization: 0.3, weighting: "two-level", a: 5, b: 1, solver },
       });
-      const trainable = wmfTrainable(datasetOf(train), options, { engine, seed: 1 });
+      const trainable = wmfTrainable(trainingOnly(train), options, { engine, seed: 1 });
       trainable.loadState({ users: start(USERS, 0), items: start(ITEMS, 1) });
       for (const [n, loss] of losses.entries()) {
         const { values } = await trainable.epoch(epoch(n + 1));
@@ -91,7 +78,10 @@ describe.each(engineNames)("wmf on the %s engine", (engineName) => {
     ]) {
       const { values: ratings, ...others } = given;
       const options = parseOptions(wmf, { factors: 4, regularization: 0.2, ...others });
-      const trainable = wmfTrainable(datasetOf({ ...train, values: ratings }), options, { engine, seed: 5 });
+      const trainable = wmfTrainable(trainingOnly({ ...train, values: ratings }), options, {
+        engine,
+        seed: 5,
+      });
       const before = (await trainable.epoch(epoch(1))).values.loss;
       const { values: reported } = await trainable.epoch(epoch(2));
       expect(reported.loss).toBeLessThan(before);

@@ -4,7 +4,7 @@ import { RandomSequence } from "../../src/core/philox.js";
 import { wordContent } from "../../src/data/content/in-memory.js";
 import type { Dataset, HeldOutSplit } from "../../src/data/dataset.js";
 import { Vocabulary } from "../../src/data/vocabulary.js";
-import { type CsrMatrix, fromRows } from "../../src/sparse/csr.js";
+import { type CsrMatrix, emptyMatrix, fromRows } from "../../src/sparse/csr.js";
 
 export function vocabulary(prefix: string, size: number): Vocabulary {
   const ids = Array.from({ length: size }, (_, index) => `${prefix}${index}`);
@@ -16,6 +16,19 @@ export function vocabulary(prefix: string, size: number): Vocabulary {
 
 export function split(foldIn: CsrMatrix, heldOut: CsrMatrix, prefix: string): HeldOutSplit {
   return { users: vocabulary(prefix, foldIn.rows), foldIn, heldOut };
+}
+
+/** A dataset with nobody to validate on and nobody to judge. */
+export function trainingOnly(train: CsrMatrix, name = "made up"): Dataset {
+  const nobody = split(emptyMatrix(0, train.columns), emptyMatrix(0, train.columns), "v");
+  return {
+    name,
+    items: vocabulary("i", train.columns),
+    users: vocabulary("u", train.rows),
+    train,
+    validation: nobody,
+    test: nobody,
+  };
 }
 
 /**

@@ -1,11 +1,10 @@
 // The page of the preset `baselines`: every model in one table, best first, and which differences are more than chance.
 
-import { writeFileWhole } from "../../core/atomic-file.js";
-import { version } from "../../core/version.js";
 import { COMPARISON_STYLE, drawMeans, LEVEL, pairOf, testsOf } from "../compare/report.js";
-import { Html, html } from "../html.js";
+import { type Html, html } from "../html.js";
 import { optionText } from "../option-text.js";
-import { count, duration, metricLabel, STYLE } from "../report.js";
+import { writePage } from "../page.js";
+import { count, duration, metricLabel } from "../report.js";
 import { estimateText } from "../reproduction-report.js";
 import type { BaselineRow, Baselines } from "./result.js";
 
@@ -16,22 +15,13 @@ export async function reportOnBaselines(
 ): Promise<void> {
   const { dataset, comparison, rows, shortenedTo } = result;
   const failed = rows.filter(({ failure }) => failure !== undefined);
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Baselines on ${dataset}</title>
-<style>${new Html(STYLE + COMPARISON_STYLE + OWN_STYLE)}</style>
-</head>
-<body>
-<header>
-<h1>Baselines <span class="on">on</span> ${dataset}</h1>
-<p class="lead">${count(comparison.systems.length)} models, each with options chosen on the validation users, judged once on the same ${count(comparison.users)} test users.</p>
-</header>
-<main>
-${shortenedTo !== undefined && html`<p class="note">Cut short: at most ${shortenedTo} epochs per training. These numbers are for a look.</p>`}
+  await writePage(path, {
+    title: `Baselines on ${dataset}`,
+    heading: html`Baselines <span class="on">on</span> ${dataset}`,
+    lead: `${count(comparison.systems.length)} models, each with options chosen on the validation users, judged once on the same ${count(comparison.users)} test users.`,
+    style: COMPARISON_STYLE + OWN_STYLE,
+    finished,
+    body: html`${shortenedTo !== undefined && html`<p class="note">Cut short: at most ${shortenedTo} epochs per training. These numbers are for a look.</p>`}
 ${table(result)}
 ${failed.length > 0 && html`<section><h2>Not trained</h2>${failed.map(({ model, failure }) => html`<p class="note"><b>${model}</b>: ${failure}</p>`)}</section>`}
 <section>
@@ -40,13 +30,8 @@ ${failed.length > 0 && html`<section><h2>Not trained</h2>${failed.map(({ model, 
 <p class="note">${metricLabel(result.metric)}: mean over users ± its standard error.</p>
 </section>
 ${testsOf({ ...comparison, metrics: [result.metric] })}
-${choices(result)}
-</main>
-<footer>Made by foldin ${version}, ${finished.toISOString().slice(0, 16).replace("T", " ")} UTC.</footer>
-</body>
-</html>
-`.text;
-  await writeFileWhole(path, (file) => file.writeFile(page));
+${choices(result)}`,
+  });
 }
 
 function table({ comparison, metric }: Baselines): Html {

@@ -1,10 +1,10 @@
 // A comparison as a page and as CSV. No script, no network.
 
 import { writeFileWhole } from "../../core/atomic-file.js";
-import { version } from "../../core/version.js";
 import { drawChart } from "../chart.js";
-import { Html, html } from "../html.js";
-import { count, metricLabel, STYLE } from "../report.js";
+import { type Html, html } from "../html.js";
+import { writePage } from "../page.js";
+import { count, metricLabel } from "../report.js";
 import { estimateText } from "../reproduction-report.js";
 import type { ComparedPair, ComparedSystem, Comparison } from "./compare.js";
 
@@ -64,37 +64,21 @@ export async function writeComparisonPage(
   finished = new Date(),
 ): Promise<void> {
   const { systems, metrics, dataset, users, on } = comparison;
-  const title = `${systems.length} models${dataset === null ? "" : ` on ${dataset}`}`;
   const charts = await Promise.all(metrics.map((metric) => drawMeans(systems, metric)));
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${title}</title>
-<style>${new Html(STYLE + COMPARISON_STYLE)}</style>
-</head>
-<body>
-<header>
-<h1>${title}</h1>
-<p class="lead">The same ${count(users)} ${on} users for all; which differences are more than chance.</p>
-</header>
-<main>
-${tableOf(comparison)}
+  await writePage(path, {
+    title: `${systems.length} models${dataset === null ? "" : ` on ${dataset}`}`,
+    lead: `The same ${count(users)} ${on} users for all; which differences are more than chance.`,
+    style: COMPARISON_STYLE,
+    finished,
+    body: html`${tableOf(comparison)}
 <section>
 <h2>How far apart</h2>
 <div class="curves">
 ${charts.map((chart, c) => html`<figure><figcaption>${metricLabel(metrics[c])}</figcaption>${chart}</figure>`)}</div>
 <p class="note">Mean over users ± its standard error. The users are the same, so two models may differ for certain where their bars overlap.</p>
 </section>
-${testsOf(comparison)}
-</main>
-<footer>Made by foldin ${version}, ${finished.toISOString().slice(0, 16).replace("T", " ")} UTC.</footer>
-</body>
-</html>
-`.text;
-  await writeFileWhole(path, (file) => file.writeFile(page));
+${testsOf(comparison)}`,
+  });
 }
 
 /** Systems by rank with their means. */

@@ -1,6 +1,7 @@
 // The Keras notebook, first version (papers/keras-vae-notebook-v1): beta restarts with every epoch's batches, and recall is
 // computed against complete rows with nothing masked. Beside it the same network under the canonical protocol.
 
+import { canonicalStudy } from "./keras-notebook.js";
 import { means, type Preset } from "./preset.js";
 
 const network = { hidden: [120], latent: 40, dropout: 0.5 };
@@ -49,24 +50,6 @@ export const kerasNotebookV1: Preset = {
         },
       ],
     },
-    {
-      key: "canonical",
-      title: "MovieLens 1M, canonical protocol: 20 % of each held-out user's own items, known items masked",
-      source: "ml-1m",
-      protocol: {},
-      metrics: ["ndcg@100", "recall@20", "recall@50"],
-      curve: "validation ndcg@100",
-      note: "Not published: the same network where every held-out user has items of their own to find.",
-      runs: [
-        { key: "as-written", title: "VAE, as written", model: "vae", options: asWritten },
-        {
-          key: "corrected",
-          title: "VAE, slips corrected",
-          model: "vae",
-          options: { ...training, inputNorm: "l2", patience: 15 },
-          note: "reconstruction summed, input normalised, beta by update, scores from z's mean, best epoch by validation NDCG@100",
-        },
-      ],
-    },
+    canonicalStudy(training, asWritten),
   ],
 };

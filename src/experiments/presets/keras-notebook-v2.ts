@@ -1,6 +1,7 @@
 // The Keras notebook, second version (papers/keras-vae-notebook-v2): its split, its schedule and its slips, each of which is
 // a named option of the model `vae` or of the judge. Beside it the same network under the canonical protocol.
 
+import { canonicalStudy } from "./keras-notebook.js";
 import { means, type Preset } from "./preset.js";
 
 const network = { hidden: [100], latent: 25, dropout: 0.5 };
@@ -56,24 +57,6 @@ export const kerasNotebookV2: Preset = {
         },
       ],
     },
-    {
-      key: "canonical",
-      title: "MovieLens 1M, canonical protocol: 20 % of each held-out user's own items",
-      source: "ml-1m",
-      protocol: {},
-      metrics: ["ndcg@100", "recall@20", "recall@50"],
-      curve: "validation ndcg@100",
-      note: "Not published: the same network where every held-out user has items of their own to find.",
-      runs: [
-        { key: "as-written", title: "VAE, as written", model: "vae", options: asWritten },
-        {
-          key: "corrected",
-          title: "VAE, slips corrected",
-          model: "vae",
-          options: { ...training, inputNorm: "l2", patience: 15 },
-          note: "reconstruction summed, input normalised, beta by update, scores from z's mean, best epoch by validation NDCG@100",
-        },
-      ],
-    },
+    canonicalStudy(training, asWritten),
   ],
 };

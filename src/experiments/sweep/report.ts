@@ -1,12 +1,11 @@
 // The page of a sweep: what was searched, what came out by option, every point, and the choice. No script, no network.
 
 import { join } from "node:path";
-import { writeFileWhole } from "../../core/atomic-file.js";
-import { version } from "../../core/version.js";
 import { HEAT_MAP_STYLE } from "../heat-map.js";
-import { Html, html } from "../html.js";
+import { type Html, html } from "../html.js";
 import { optionText } from "../option-text.js";
-import { count, duration, metricLabel, STYLE } from "../report.js";
+import { writePage } from "../page.js";
+import { count, duration, metricLabel } from "../report.js";
 import { estimateText } from "../reproduction-report.js";
 import { drawOption, drawPair, heatMapPairs } from "./charts.js";
 import { edgesOf } from "./edges.js";
@@ -16,33 +15,18 @@ import { spaceText } from "./space.js";
 /** Writes report.html into the sweep's folder; returns its path. */
 export async function reportOnSweep(folder: string, sweep: Sweep, finished = new Date()): Promise<string> {
   const path = join(folder, "report.html");
-  const title = `${sweep.model} on ${sweep.dataset}`;
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Search: ${title}</title>
-<style>${new Html(STYLE + HEAT_MAP_STYLE + OWN_STYLE)}</style>
-</head>
-<body>
-<header>
-<h1>${sweep.model} <span class="on">on</span> ${sweep.dataset}</h1>
-<p class="lead">${count(sweep.points.length)} ways to train it; the best by ${metricLabel(sweep.metric)} on the ${sweep.chosenOn} users is the choice.</p>
-</header>
-<main>
-${sweep.chosenOn === "test" && html`<p class="warning">The test users chose. The best number below is the luckiest of ${count(sweep.points.length)}, not what to expect of new users.</p>`}
+  await writePage(path, {
+    title: `Search: ${sweep.model} on ${sweep.dataset}`,
+    heading: html`${sweep.model} <span class="on">on</span> ${sweep.dataset}`,
+    lead: `${count(sweep.points.length)} ways to train it; the best by ${metricLabel(sweep.metric)} on the ${sweep.chosenOn} users is the choice.`,
+    style: HEAT_MAP_STYLE + OWN_STYLE,
+    finished,
+    body: html`${sweep.chosenOn === "test" && html`<p class="warning">The test users chose. The best number below is the luckiest of ${count(sweep.points.length)}, not what to expect of new users.</p>`}
 ${headline(sweep)}
 ${what(sweep)}
 ${await found(sweep)}
-${points(sweep)}
-</main>
-<footer>Made by foldin ${version}, ${finished.toISOString().slice(0, 16).replace("T", " ")} UTC.</footer>
-</body>
-</html>
-`.text;
-  await writeFileWhole(path, (file) => file.writeFile(page));
+${points(sweep)}`,
+  });
   return path;
 }
 

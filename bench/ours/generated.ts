@@ -1,0 +1,21 @@
+// A dataset that only trains, from generated histories.
+
+import { type CsrMatrix, type Dataset, emptyMatrix, Vocabulary } from "foldin";
+
+/** Ids "0", "1", ... */
+export const names = (size: number): Vocabulary =>
+  new Vocabulary(Array.from({ length: size }, (_, k) => String(k)));
+
+/** Nobody to validate on, and nobody to judge unless `test` is given. */
+export function trainingOnly(train: CsrMatrix, test?: Dataset["test"]): Dataset {
+  const none = emptyMatrix(0, train.columns);
+  const nobody = { users: names(0), foldIn: none, heldOut: none };
+  return {
+    name: "generated",
+    items: names(train.columns),
+    users: names(train.rows),
+    train,
+    validation: nobody,
+    test: test ?? nobody,
+  };
+}
