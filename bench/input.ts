@@ -7,7 +7,14 @@ import { createWriteStream, existsSync, mkdirSync, readFileSync, renameSync, wri
 import { dirname, join } from "node:path";
 import { finished } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
-import { type CsrMatrix, fromRows, loadDataset, prepareDataset } from "foldin";
+import {
+  type CsrMatrix,
+  fromRows,
+  loadDataset,
+  prepareDataset,
+  prepareSource,
+  scaledByMaximum,
+} from "foldin";
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 export const cache = join(root, "bench", ".cache");
@@ -188,5 +195,26 @@ export function ml1m(): Promise<string> {
     writeMatrix(folder, "train", train);
     writeMatrix(folder, "validation-fold-in", validation.foldIn);
     writeMatrix(folder, "validation-held-out", validation.heldOut);
+  });
+}
+
+/** citeulike-t, the released split with ten articles per user, as a dataset folder and as raw arrays. Throws where it is absent. */
+export function citeulikeT(): Promise<string> {
+  const data = process.env.FOLDIN_DATA ?? join(root, "..", "shared", "data");
+  return cached("citeulike-t", async (folder) => {
+    const out = join(folder, "dataset");
+    await prepareSource({
+      source: "citeulike-t",
+      from: join(data, "citeulike-t"),
+      out,
+      options: { trainItems: 10 },
+    });
+    const { train, content } = await loadDataset(out);
+    if (content?.kind !== "words") throw new Error("citeulike-t has no bags of words");
+    const words = scaledByMaximum(content);
+    writeMatrix(folder, "train", train);
+    writeMatrix(folder, "words", words);
+    const { buffer, byteOffset, byteLength } = words.values;
+    writeFileSync(join(folder, "words.values.f32"), new Uint8Array(buffer, byteOffset, byteLength));
   });
 }

@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { type Contestant, ours, type Summary } from "./contest.js";
-import { ml1m, ml20m, ratingsFile, readMatrix, shapeInput } from "./input.js";
+import { citeulikeT, ml1m, ml20m, ratingsFile, readMatrix, shapeInput } from "./input.js";
 import { fitScaling } from "./scaling.js";
 
 type Peer = (name: string, script: string, ...args: string[]) => Contestant;
@@ -213,6 +213,29 @@ export const rows: Row[] = [
             "5",
           ),
         ),
+      };
+    },
+  },
+  {
+    name: "cvae-epoch",
+    what: "one epoch of CVAE on citeulike-t, P = 10: a network pass and a sweep of least squares (real data: ../shared/data or $FOLDIN_DATA)",
+    measures: "median",
+    rounds: 2,
+    prepare: async (peer) => {
+      const input = await citeulikeT();
+      const options = { layerEpochs: 0, latentEpochs: 0, wholeEpochs: 0 };
+      const steps = Math.floor(25_975 / 128);
+      return {
+        ours: ours(
+          "epochs",
+          ...["--dataset", join(input, "dataset"), "--model", "cvae", "--epochs", "2"],
+          ...["--options", JSON.stringify(options)],
+        ),
+        peers: ["pytorch", "pytorch-best"].map((variant) =>
+          peer(variant, "cvae", "--input", input, "--variant", variant),
+        ),
+        // Per step three products of the output layer, and Adam over its weights; the inner layers and the sweep are small.
+        limit: steps * ((3 * 2 * 128 * 200 * 20_000) / FLOPS + (200 * 20_000 * 4 * 7) / BYTES),
       };
     },
   },

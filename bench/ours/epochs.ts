@@ -1,4 +1,4 @@
-// Epochs of Mult-VAE on a dataset folder, each with its validation (NDCG@100 of all validation users).
+// Epochs of a model on a dataset folder, each with its validation (NDCG@100 of all validation users) where there are such.
 
 import { parseArgs } from "node:util";
 import { loadDataset, openEngine, train } from "foldin";
@@ -7,6 +7,9 @@ import { serve } from "../contest.js";
 const { values } = parseArgs({
   options: {
     dataset: { type: "string", default: "" },
+    model: { type: "string", default: "mult-vae" },
+    /** JSON. */
+    options: { type: "string", default: "{}" },
     epochs: { type: "string", default: "5" },
     threads: { type: "string", default: "2" },
   },
@@ -17,9 +20,9 @@ const engine = await openEngine({ engine: "native", threads: Number(values.threa
 await serve(`foldin, ${engine.description}`, async () => {
   const seconds: number[] = [];
   const recommender = await train(dataset, {
-    model: "mult-vae",
+    model: values.model,
     engine,
-    options: { epochs: Number(values.epochs) + 1 },
+    options: { ...JSON.parse(values.options), epochs: Number(values.epochs) + 1 },
     onEpoch: (epoch) => seconds.push(epoch.seconds + epoch.validationSeconds),
   });
   recommender.dispose();
