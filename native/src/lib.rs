@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 /// Raised with every change of what JavaScript calls: native.ts refuses an addon of another number.
 #[napi]
-pub const CONTRACT: u32 = 11;
+pub const CONTRACT: u32 = 12;
 
 #[napi]
 pub fn instruction_set() -> &'static str {
@@ -158,6 +158,8 @@ pub struct AlsHalfSweep {
     pub prior: Option<Tensor>,
     pub steps: Option<u32>,
     pub objective: Option<Tensor>,
+    pub covariances: Option<Tensor>,
+    pub posterior: Option<Tensor>,
 }
 
 #[napi(object, object_to_js = false)]
@@ -879,6 +881,8 @@ impl NativeEngine {
             rows: rows.map(<[u32]>::to_vec),
             steps: sweep.steps,
             objective: sweep.objective.map(|tensor| self.matrix(tensor)).transpose()?,
+            covariances: sweep.covariances.map(|tensor| self.matrix(tensor)).transpose()?,
+            posterior: sweep.posterior.map(|tensor| self.matrix(tensor)).transpose()?,
         };
         self.kernel("alsHalfSweep", move || als::half_sweep(factors, &interactions, &sweep))
     }

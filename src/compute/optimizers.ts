@@ -5,6 +5,16 @@ import type { AdamStep, Engine } from "./engine.js";
 import { loadTensor, type Parameter, saveTensor } from "./parameter.js";
 import type { NamedTensors } from "./tensor.js";
 
+/** What a training step does with the gradients, and goes on with after an interruption. */
+export interface Optimizer {
+  /** One update of every parameter that has a gradient, which is used up. */
+  step(): void;
+  /** All that it remembers. */
+  save(): Promise<NamedTensors>;
+  /** Goes on where `save` left off. Throws UserError where a tensor is missing or has another shape. */
+  load(saved: NamedTensors): void;
+}
+
 export interface AdamOptions extends Partial<Omit<AdamStep, "update" | "decay">> {
   /**
    * Every parameter's gradient (without its L2 term) is divided by its norm + 1e-7 before the step: AdamNormGrad of
@@ -27,7 +37,7 @@ const NORM_EPSILON = 1e-7;
  * Adam (Kingma and Ba 2015), dense: rows of a first layer that a batch did not touch still move by their momentum, as
  * in the published programs. A parameter to which the step's objective contributed nothing stays as it is.
  */
-export class Adam {
+export class Adam implements Optimizer {
   readonly #engine: Engine;
   readonly #parameters: readonly Parameter[];
   #options: typeof ADAM;
@@ -116,5 +126,62 @@ export class Adam {
       loadTensor(this.#engine, parameter.moments.v, `${parameter.name}.v`, saved);
     }
     this.#updates = updates.data[0];
+  }
+}
+
+export interface AdaDeltaOptions {
+  /** Decay of the running squares. Default 0.95. */
+  readonly rho?: number;
+  /** Default 1e-6. */
+  readonly epsilon?: number;
+}
+
+/** AdaDelta (Zeiler 2012, algorithm 1; its defaults): no step size; the squares of gradients and of changes decay by rho. */
+export class AdaDelta implements Optimizer {
+  readonly #engine: Engine;
+  readonly #parameters: readonly Parameter[];
+  readonly #rho: number;
+  readonly #epsilon: number;
+
+  constructor(
+    engine: Engine,
+    parameters: readonly Parameter[],
+    { rho = 0.95, epsilon = 1e-6 }: AdaDeltaOptions = {},
+  ) {
+    this.#engine = engine;
+    this.#parameters = parameters;
+    this.#rho = rho;
+    this.#epsilon = epsilon;
+  }
+
+  step(): void {
+    for (const parameter of this.#parameters) {
+      const { decay } = parameter;
+      if (parameter.currentGradient === undefined && decay === 0) continue;
+      const { m: squares, v: deltas } = parameter.moments;
+      const step = { rho: this.#rho, epsilon: this.#epsilon, decay };
+      this.#engine.adadelta(parameter.value, squares, deltas, parameter.gradient(), step);
+      parameter.clearGradient();
+    }
+  }
+
+  /** "<parameter>.squares" and "<parameter>.deltas". */
+  async save(): Promise<NamedTensors> {
+    const saved = this.#parameters.flatMap((parameter) => [
+      [`${parameter.name}.squares`, parameter.moments.m] as const,
+      [`${parameter.name}.deltas`, parameter.moments.v] as const,
+    ]);
+    return Object.fromEntries(
+      await Promise.all(
+        saved.map(async ([name, tensor]) => [name, await saveTensor(this.#engine, tensor)] as const),
+      ),
+    );
+  }
+
+  load(saved: NamedTensors): void {
+    for (const parameter of this.#parameters) {
+      loadTensor(this.#engine, parameter.moments.m, `${parameter.name}.squares`, saved);
+      loadTensor(this.#engine, parameter.moments.v, `${parameter.name}.deltas`, saved);
+    }
   }
 }

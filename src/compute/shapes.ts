@@ -313,11 +313,16 @@ export const shapes = {
     const kernel = "alsHalfSweep";
     const { rows, columns: k } = factors;
     const { fixed, gram, gramWeight, outer, target, ridge, prior, steps, objective } = sweep;
+    const { covariances, posterior } = sweep;
     is(kernel, "interactions", interactions, rows, fixed.rows);
     is(kernel, "fixed", fixed, interactions.columns, k);
     is(kernel, "gram", gram, k, k);
     if (prior) is(kernel, "prior", prior, rows, k);
     if (objective) is(kernel, "objective", objective, rows, 1);
+    if (covariances) is(kernel, "covariances", covariances, interactions.columns, (k * (k + 1)) / 2);
+    if (posterior) is(kernel, "posterior", posterior, rows, (k * (k + 1)) / 2);
+    if (steps !== undefined && (covariances || posterior))
+      fail(kernel, "covariances need exact solutions, not steps");
     if (sweep.rows) checkAscending(kernel, sweep.rows, rows);
     if (typeof ridge !== "number" && ridge.length !== rows)
       fail(kernel, `${ridge.length} ridges for ${rows} rows`);

@@ -6,6 +6,7 @@ import { nearestName } from "../core/nearest.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import { fromRows } from "../sparse/csr.js";
 import type { Recommender } from "./recommender.js";
+import { isUncertain } from "./uncertain.js";
 
 export interface RecommendOptions {
   /** How many items; fewer come back where the catalogue has no more. Default 10. */
@@ -30,6 +31,8 @@ export interface RecommendedItem extends NamedItem {
   rank: number;
   /** The model's score: only the order within one history means something. */
   score: number;
+  /** The standard deviation of the score, where the model knows how sure it is (uncertain.ts). */
+  deviation?: number;
 }
 
 export interface Recommendations {
@@ -79,12 +82,18 @@ export async function recommend(
     const index = items.indexOf(String(id));
     if (index !== undefined) without.add(index);
   }
+  const histories = fromRows(items.size, [known]);
   const best = await recommender
-    .score(fromRows(items.size, [known]))
+    .score(histories)
     .topK(k, without.size > 0 ? fromRows(items.size, [[...without].sort((a, b) => a - b)]) : undefined);
   const recommended: RecommendedItem[] = [];
   for (let rank = 0; rank < best.k && best.items[rank] !== NO_ITEM; rank++)
     recommended.push({ rank: rank + 1, ...named(best.items[rank], items), score: best.scores[rank] });
+  if (isUncertain(recommender)) {
+    const listed = Uint32Array.from(recommended, ({ index }) => index);
+    const { deviations } = await recommender.scoreWithUncertainty(histories, listed);
+    for (const [place, item] of recommended.entries()) item.deviation = deviations[place];
+  }
   return { history: known.map((index) => named(index, items)), unknown, items: recommended };
 }
 

@@ -166,6 +166,55 @@ describe.each([
     });
   });
 
+  it("take covariances into the system, and give its inverse", async () => {
+    await eachProblem(8, async (bench) => {
+      const given = problem(bench);
+      const [k, columns] = [given.fixed.columns, given.fixed.rows];
+      const packed = (k * (k + 1)) / 2;
+      // L L' of small random triangles: symmetric, positive.
+      const S = Array.from({ length: columns }, () => {
+        const root = Array.from({ length: k }, () =>
+          Array.from({ length: k }, () => bench.random.normal() / k),
+        );
+        return root.map((left) => root.map((right) => Math.fround(dot(left, right))));
+      });
+      const upper = (of: number[][]) => of.flatMap((row, i) => row.slice(i));
+      const factors = bench.put(given.factors);
+      const posterior = bench.rubbish(given.factors.rows, packed);
+      solversOf(engine).alsHalfSweep(factors, bench.sparse(given.interactions), {
+        ...given.weights,
+        fixed: bench.put(given.fixed),
+        gram: bench.put(given.gram),
+        ridge: given.ridges,
+        prior: given.prior && bench.put(given.prior),
+        rows: given.rows,
+        covariances: bench.put({ rows: columns, columns: packed, data: Float64Array.from(S.flatMap(upper)) }),
+        posterior,
+      });
+      const [means, inverses] = await Promise.all([factors, posterior].map((tensor) => bench.read(tensor)));
+      for (const row of given.rows ?? Array(given.factors.rows).keys()) {
+        const { a, b } = system(given, row);
+        const { offsets, indices, values } = given.interactions;
+        for (let e = offsets[row]; e < offsets[row + 1]; e++) {
+          const weight = given.weights.outer.constant + given.weights.outer.slope * (values?.[e] ?? 1);
+          for (let i = 0; i < k; i++) for (let j = 0; j < k; j++) a[i][j] += weight * S[indices[e]][i][j];
+        }
+        expectClose(means.subarray(row * k, (row + 1) * k), eliminate(a, b), `row ${row}`);
+        const columnsOfInverse = b.map((_, p) =>
+          eliminate(
+            a,
+            b.map((_, i) => (i === p ? 1 : 0)),
+          ),
+        );
+        expectClose(
+          inverses.subarray(row * packed, (row + 1) * packed),
+          upper(columnsOfInverse),
+          `inverse of row ${row}`,
+        );
+      }
+    });
+  });
+
   it("take the steps of conjugate gradients from where a row stands", async () => {
     await eachProblem(80, async (bench) => {
       const given = problem(bench, 5);

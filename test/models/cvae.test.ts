@@ -16,7 +16,9 @@ import type { Dataset } from "../../src/data/dataset.js";
 import { cvae } from "../../src/models/cvae.js";
 import { parseOptions } from "../../src/models/options.js";
 import { type ContentAware, isContentAware } from "../../src/recommender/content-aware.js";
+import { recommend } from "../../src/recommender/recommend.js";
 import type { EpochRecord, RunContext } from "../../src/recommender/run-context.js";
+import { isUncertain } from "../../src/recommender/uncertain.js";
 import { emptyMatrix, fromRows } from "../../src/sparse/csr.js";
 import { MemoryCheckpoints } from "../support/checkpoints.js";
 import { split, vocabulary } from "../support/datasets.js";
@@ -29,7 +31,9 @@ interface Trained {
   reports: Record<string, number[]>;
   weights: Record<string, number[]>;
   items: number[];
+  itemCovariances: number[];
   scores: number[];
+  deviations: number[];
   newItem: { content: number[]; posterior: number[] };
 }
 const fixture = JSON.parse(readFileSync(new URL("./fixtures/torch-cvae.json", import.meta.url), "utf8")) as {
@@ -43,7 +47,7 @@ const fixture = JSON.parse(readFileSync(new URL("./fixtures/torch-cvae.json", im
   newVectors: number[][];
   trained: Record<Kind, Trained>;
 };
-type Kind = "words" | "vectors";
+type Kind = "words" | "vectors" | "bayes";
 const { seed, items, rows, probe } = fixture;
 const WIDTH = 7;
 const nobody = split(emptyMatrix(0, items), emptyMatrix(0, items), "v");
@@ -58,14 +62,17 @@ function bags(counts: Counts, maxima?: ArrayLike<number>): ItemContent {
 }
 const contents: Record<Kind, ItemContent> = {
   words: bags(fixture.words),
+  bayes: bags(fixture.words),
   vectors: vectorContent(
     Float32Array.from(fixture.vectors.flat()),
     WIDTH,
     Uint8Array.from(fixture.words, (row) => (row.length > 0 ? 1 : 0)),
   ),
 };
+const newBags = bags(fixture.newWords, contents.words.kind === "words" ? contents.words.maxima : []);
 const added: Record<Kind, ItemContent> = {
-  words: bags(fixture.newWords, contents.words.kind === "words" ? contents.words.maxima : []),
+  words: newBags,
+  bayes: newBags,
   vectors: vectorContent(Float32Array.from(fixture.newVectors.flat()), WIDTH),
 };
 const datasetWith = (content?: ItemContent): Dataset => ({
@@ -87,7 +94,7 @@ const engines: [string, number, () => Promise<Engine>][] = [
     () => openEngine({ engine: name, threads: 2 }),
   ]),
 ];
-const kinds: Kind[] = ["words", "vectors"];
+const kinds: Kind[] = ["words", "vectors", "bayes"];
 
 async function trained(
   kind: Kind,
@@ -120,7 +127,7 @@ describe("cvae", () => {
         };
         const wanted = fixture.trained[kind];
         const model = await trained(kind, { engine, progress, onEpoch: (record) => records.push(record) });
-        const pretraining = ["layer 1", "layer 2", "latent", "whole network"].map(
+        const pretraining = ["layer 1", "layer 2", "latent", "whole"].map(
           (name) => last.get(`pretraining, ${name}`) ?? [],
         );
         for (const [phase, losses] of wanted.pretraining.entries())
@@ -140,6 +147,22 @@ describe("cvae", () => {
         // Scores come back in float32.
         const scores = await model.score(fromRows(items, probe)).read();
         expect(error(scores, wanted.scores)).toBeLessThan(Math.max(tolerance, 1e-6));
+
+        expect(isUncertain(model)).toBe(kind === "bayes");
+        if (isUncertain(model)) {
+          expect(error(tensors.itemCovariances.data, wanted.itemCovariances)).toBeLessThan(tolerance);
+          const every = Uint32Array.from({ length: items }, (_, item) => item);
+          const { means, deviations } = await model.scoreWithUncertainty(fromRows(items, probe), every);
+          expect(error(means, wanted.scores)).toBeLessThan(Math.max(tolerance, 1e-6));
+          expect(error(deviations, wanted.deviations)).toBeLessThan(Math.max(tolerance, 1e-6));
+          const listed = await recommend(model, Uint32Array.from(probe[0]), { k: 2 });
+          expect(listed.items.map(({ deviation }) => deviation)).toEqual(
+            listed.items.map(({ index }) => deviations[index]),
+          );
+          await expect(
+            model.scoreWithUncertainty(fromRows(items, probe), Uint32Array.of(items)),
+          ).rejects.toThrow(RangeError);
+        }
 
         for (const rule of ["content", "posterior"] as const) {
           const grown = await model.withItems({ items: vocabulary("new", 2), content: added[kind] }, rule);
@@ -199,7 +222,15 @@ describe("cvae", () => {
   it("has the authors' options as defaults", () => {
     expect(parseOptions(cvae)).toEqual({
       ...{ hidden: [200, 100], latent: 50, lambdaX: 1, lambdaU: 0.1, lambdaV: 10, lambdaR: 1, a: 1, b: 0.01 },
-      ...{ coupling: "program", l2: 2e-4, learningRate: 1e-3, batchSize: 128, epochs: 100, sweeps: 1 },
+      ...{
+        coupling: "program",
+        inference: "map",
+        l2: 2e-4,
+        learningRate: 1e-3,
+        batchSize: 128,
+        epochs: 100,
+        sweeps: 1,
+      },
       ...{ layerEpochs: 50, latentEpochs: 50, wholeEpochs: 100, pretrainingRate: 0.01, corruption: 0.3 },
       pretrainingShare: 0.8,
     });

@@ -40,6 +40,8 @@ pub struct Sweep {
     pub rows: Option<Vec<u32>>,
     pub steps: Option<u32>,
     pub objective: Option<Matrix>,
+    pub covariances: Option<Matrix>,
+    pub posterior: Option<Matrix>,
 }
 
 pub fn half_sweep(factors: Matrix, interactions: &Sparse, sweep: &Sweep) {
@@ -196,6 +198,10 @@ impl Job<'_> {
                 let y = self.fixed(first + e);
                 add(&mut b[..k], y, self.weight(self.sweep.target, first + e));
                 pack(panels, y, e, 1.0);
+                if let Some(covariances) = self.sweep.covariances {
+                    let covariance = covariances.row(self.interactions.indices[first + e] as usize);
+                    add_packed(a, n, k, covariance, self.weight(self.sweep.outer, first + e));
+                }
                 if !uniform {
                     pack(weighted, y, e, self.weight(self.sweep.outer, first + e));
                 }
@@ -224,6 +230,18 @@ impl Job<'_> {
         self.factors.row_mut(row).copy_from_slice(&x[..k]);
         // A x = b, so x'Ax - 2 b'x = -b'x.
         self.report(row, constant - dot(simd, b, x) as f64);
+        if let Some(posterior) = self.sweep.posterior {
+            // Row p of A^-1 is the solution for the p-th unit vector.
+            let mut rest = posterior.row_mut(row);
+            for p in 0..k {
+                x.fill(0.0);
+                x[p] = 1.0;
+                substitute(simd, a, n, inverse, x);
+                let (own, after) = rest.split_at_mut(k - p);
+                own.copy_from_slice(&x[p..k]);
+                rest = after;
+            }
+        }
     }
 
     // By conjugate gradients.
@@ -380,6 +398,17 @@ impl Job<'_> {
             add(out, y, coefficient(entry, product));
         }
         total
+    }
+}
+
+/// a [n, n] += factor * a symmetric matrix [k, k], of which the upper triangle is packed row by row.
+#[inline(always)]
+fn add_packed(a: &mut [f32], n: usize, k: usize, packed: &[f32], factor: f32) {
+    let mut rest = packed;
+    for p in 0..k {
+        let (own, after) = rest.split_at(k - p);
+        add(&mut a[p * n + p..p * n + k], own, factor);
+        rest = after;
     }
 }
 

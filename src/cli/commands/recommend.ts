@@ -63,7 +63,13 @@ async function recommendItems(run: string, flags: Flags, context: CliContext): P
       context.json({
         algorithm: recommender.algorithm,
         history: found.history.map(({ id, title }) => ({ id, title })),
-        recommendations: found.items.map(({ rank, id, title, score }) => ({ rank, id, title, score })),
+        recommendations: found.items.map(({ rank, id, title, score, deviation }) => ({
+          rank,
+          id,
+          title,
+          score,
+          deviation,
+        })),
       });
       return;
     }
@@ -81,11 +87,11 @@ async function recommendItems(run: string, flags: Flags, context: CliContext): P
           { heading: "id" },
           { heading: "score", align: "right" },
         ],
-        found.items.map(({ rank, id, title, score }) => [
+        found.items.map(({ rank, id, title, score, deviation }) => [
           String(rank),
           ...(titled ? [bold(clip(title, titleWidth))] : []),
           id,
-          score.toFixed(3),
+          deviation === undefined ? score.toFixed(3) : `${score.toFixed(3)} ± ${deviation.toFixed(3)}`,
         ]),
         dim,
       ),

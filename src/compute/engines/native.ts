@@ -26,7 +26,7 @@ import type { ElasticNet, EntryWeight, Solvers, TangentNetwork } from "../solver
 import type { Precision, SparseTensor, Storage, Tensor } from "../tensor.js";
 
 /** The number of native/src/lib.rs's `CONTRACT` that this file speaks. */
-const CONTRACT = 11;
+const CONTRACT = 12;
 const MOST_THREADS = 1024;
 /** What stands for a block or batch that was released. */
 const RELEASED = -1;
@@ -183,6 +183,8 @@ interface Kernels {
       prior: View | undefined;
       steps: number | undefined;
       objective: View | undefined;
+      covariances: View | undefined;
+      posterior: View | undefined;
     },
     ridge: Float32Array,
     rows: Uint32Array | undefined,
@@ -957,6 +959,8 @@ export class NativeEngine implements Engine {
           prior: sweep.prior && this.#open(kernel, sweep.prior),
           steps,
           objective: sweep.objective && this.#open(kernel, sweep.objective),
+          covariances: sweep.covariances && this.#open(kernel, sweep.covariances),
+          posterior: sweep.posterior && this.#open(kernel, sweep.posterior),
         },
         typeof ridge === "number" ? Float32Array.of(ridge) : ridge,
         rows,

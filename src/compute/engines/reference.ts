@@ -729,6 +729,8 @@ export class ReferenceEngine implements Engine {
         gram: this.#open(kernel, sweep.gram),
         prior: sweep.prior && this.#open(kernel, sweep.prior),
         objective: sweep.objective && this.#open(kernel, sweep.objective),
+        covariances: sweep.covariances && this.#open(kernel, sweep.covariances),
+        posterior: sweep.posterior && this.#open(kernel, sweep.posterior),
       });
     },
     nonNegativeSweeps: (factors, sweeps) => {

@@ -4,11 +4,16 @@ import type { Matrix, SparseMatrix } from "../engines/reference/matrix.js";
 import type { AlsHalfSweep, EntryWeight } from "./solvers.js";
 
 /** The half-sweep with its tensors opened. */
-export type OpenAlsHalfSweep = Omit<AlsHalfSweep, "fixed" | "gram" | "prior" | "objective"> & {
+export type OpenAlsHalfSweep = Omit<
+  AlsHalfSweep,
+  "fixed" | "gram" | "prior" | "objective" | "covariances" | "posterior"
+> & {
   readonly fixed: Matrix;
   readonly gram: Matrix;
   readonly prior?: Matrix;
   readonly objective?: Matrix;
+  readonly covariances?: Matrix;
+  readonly posterior?: Matrix;
 };
 
 /** A pivot at most this share of its diagonal is rounding: nothing pins that coordinate down (native/src/kernels/als.rs has the same). */
@@ -25,6 +30,7 @@ export function alsHalfSweep(factors: Matrix, interactions: SparseMatrix, sweep:
     x.set(factors.data.subarray(at, at + x.length));
     const value = sweep.steps === undefined ? row.solve(x) : row.descend(x, sweep.steps);
     factors.data.set(x, at);
+    if (sweep.posterior) row.invert(sweep.posterior, r);
     if (sweep.objective) sweep.objective.data[sweep.objective.offset + r * sweep.objective.rowStride] = value;
   }
 }
@@ -75,8 +81,30 @@ class Row {
 
   /** x = A^-1 b; what was minimised. */
   solve(x: Float64Array): number {
+    x.set(this.#b);
+    solveSymmetric(this.#system(), x);
+    // A x = b, so x'Ax - 2 b'x = -b'x.
+    return this.#constant - dot(this.#b, x);
+  }
+
+  /** Row `row` of out = A^-1, packed: row p of it is the solution for the p-th unit vector. */
+  invert(out: Matrix, row: number): void {
     const k = this.#k;
-    const { gram, gramWeight, outer } = this.#sweep;
+    const system = this.#system();
+    let at = out.offset + row * out.rowStride;
+    for (let p = 0; p < k; p++) {
+      const x = new Float64Array(k);
+      x[p] = 1;
+      solveSymmetric(system.slice(), x);
+      for (let j = p; j < k; j++) out.data[at++] = x[j];
+    }
+  }
+
+  /** A [k, k], of which only the upper triangle is written. */
+  #system(): Float64Array {
+    const k = this.#k;
+    const { gram, gramWeight, outer, covariances } = this.#sweep;
+    const { offsets, indices } = this.#interactions;
     const a = new Float64Array(k * k);
     for (let i = 0; i < k; i++) {
       for (let j = i; j < k; j++) a[i * k + j] = gramWeight * gram.data[gram.offset + i * gram.rowStride + j];
@@ -86,10 +114,12 @@ class Row {
       for (let i = 0; i < k; i++)
         for (let j = i; j < k; j++) a[i * k + j] += weight * data[at + i] * data[at + j];
     });
-    x.set(this.#b);
-    solveSymmetric(a, x);
-    // A x = b, so x'Ax - 2 b'x = -b'x.
-    return this.#constant - dot(this.#b, x);
+    for (let e = offsets[this.#row]; covariances && e < offsets[this.#row + 1]; e++) {
+      const weight = outer.constant + outer.slope * (this.#interactions.values?.[e] ?? 1);
+      let at = covariances.offset + indices[e] * covariances.rowStride;
+      for (let i = 0; i < k; i++) for (let j = i; j < k; j++) a[i * k + j] += weight * covariances.data[at++];
+    }
+    return a;
   }
 
   /** Steps of conjugate gradients on A x = b from x on; what was minimised, as it stands then. */

@@ -38,6 +38,13 @@ export interface AlsHalfSweep {
   readonly steps?: number;
   /** [rows, 1]: becomes the value of what was minimised, of every row that is solved. */
   readonly objective?: Tensor;
+  /**
+   * [columns, k (k + 1) / 2], upper triangles packed row by row: S_i, where y_i is a distribution and (y_i'x)^2 becomes its
+   * expectation, (y_i'x)^2 + x'S_i x; `gram` is then the sum of y_i y_i' + S_i. Exact solutions only.
+   */
+  readonly covariances?: Tensor;
+  /** [rows, k (k + 1) / 2]: becomes the inverse of every solved row's system, packed likewise. Exact solutions only. */
+  readonly posterior?: Tensor;
 }
 
 /**

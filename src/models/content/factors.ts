@@ -5,7 +5,8 @@
 //   v_j <- (b sum_i u_i u_i' + (a - b) sum_(i in R_j) u_i u_i' + lambda_v I)^-1 (a sum_(i in R_j) u_i + lambda_v theta_j)
 //
 // where, as in all the authors' programs, the sums weighted by b go only over items that somebody has, and over users who
-// have something.
+// have something. With Bayesian inference (Li and She 2017, section 2.3) these are the means of q(u_i) and q(v_j), the inverses
+// are their covariances, and v_j v_j' becomes its expectation v_j v_j' + cov(v_j), likewise u_i u_i'.
 
 import type { Engine } from "../../compute/engine.js";
 import { solversOf } from "../../compute/solvers/solvers-of.js";
@@ -18,43 +19,61 @@ export interface Confidence {
   readonly b: number;
 }
 
+/** Numbers of a symmetric matrix [k, k], its upper triangle packed row by row. */
+export function packedSize(k: number): number {
+  return (k * (k + 1)) / 2;
+}
+
+/** The matrix [k, k], row-major, of a packed upper triangle. */
+export function unpacked(packed: ArrayLike<number>, k: number): Float64Array {
+  const full = new Float64Array(k * k);
+  for (let i = 0, at = 0; i < k; i++)
+    for (let j = i; j < k; j++, at++) {
+      full[i * k + j] = packed[at];
+      full[j * k + i] = packed[at];
+    }
+  return full;
+}
+
+/** The packed identity times `scale`. */
+export function packedIdentity(k: number, scale: number): Float64Array {
+  const packed = new Float64Array(packedSize(k));
+  for (let i = 0, at = 0; i < k; at += k - i, i++) packed[at] = scale;
+  return packed;
+}
+
 /** Rows that have at least one entry, ascending. */
 export function filledRows({ rows, offsets }: CsrMatrix): Uint32Array {
   return Uint32Array.from({ length: rows }, (_, r) => r).filter((r) => offsets[r + 1] > offsets[r]);
 }
 
-/** out [k, k] = sum over the given rows of x x'. */
-export function gramOf(engine: Engine, out: Tensor, factors: Tensor, rows: Uint32Array): void {
-  const some = engine.empty(rows.length, factors.columns);
-  engine.takeRows(some, factors, rows);
-  engine.matmul(out, some, some, { transposeA: true });
-  engine.release(some);
-}
-
 export interface RowsOfFactors extends Confidence {
   /** [columns, k], held fixed. */
   readonly fixed: Tensor;
-  /** [k, k]: `gramOf` of the fixed rows that have an entry. */
+  /** [k, k]: the sum of x x' (its expectation) over the fixed rows that have an entry. */
   readonly gram: Tensor;
+  /** [columns, k (k + 1) / 2]: covariances of the fixed rows, packed; absent = they are points. */
+  readonly covariances?: Tensor;
   readonly ridge: number;
   /** [rows, k]: what the ridge draws towards; absent = 0. */
   readonly prior?: Tensor;
   /** The rows to solve; absent = all. */
   readonly rows?: Uint32Array;
+  /** [rows, k (k + 1) / 2]: becomes the covariances of the rows, packed. */
+  readonly posterior?: Tensor;
+  /** [rows, 1]: becomes what was minimised, of the rows that are solved. */
+  readonly objective?: Tensor;
 }
 
 /** One half of a sweep: the rows of `out` [rows, k] for clicks [rows, columns]. */
 export function solveRows(engine: Engine, out: Tensor, clicks: SparseTensor, half: RowsOfFactors): void {
-  const { a, b, fixed, gram, ridge, prior, rows } = half;
+  const { a, b, gram, ...rest } = half;
   solversOf(engine).alsHalfSweep(out, clicks, {
-    fixed,
+    ...rest,
     gram,
     gramWeight: b,
     outer: { constant: a - b, slope: 0 },
     target: { constant: a, slope: 0 },
-    ridge,
-    ...(prior && { prior }),
-    ...(rows && { rows }),
   });
 }
 
@@ -63,59 +82,162 @@ export interface FactorOptions extends Confidence {
   readonly lambdaV: number;
 }
 
-/** Users' and items' factors in training. */
-export class Factors {
-  readonly users: Tensor;
-  readonly items: Tensor;
-  /** [k, k] each: of the users who have something, of the items that somebody has. */
-  readonly userGram: Tensor;
-  readonly itemGram: Tensor;
-  readonly activeUsers: Uint32Array;
-  readonly clickedItems: Uint32Array;
+/** One side: factors [n, k], and the sum over those that count of x x', or of its expectation. */
+class Side {
+  readonly factors: Tensor;
+  readonly gram: Tensor;
+  /** [n, k (k + 1) / 2], packed; undefined where factors are points. */
+  readonly covariances: Tensor | undefined;
+  /** Those that have an entry. */
+  readonly counted: Uint32Array;
   readonly #engine: Engine;
-  readonly #options: FactorOptions;
-  readonly #byUser: SparseTensor;
-  readonly #byItem: SparseTensor;
+  /** [1, n]: 1 where it counts. */
+  readonly #mask: Tensor | undefined;
 
-  /** `users` [users, k] are initial values; the items' are zeros until they are set. */
-  constructor(engine: Engine, clicks: CsrMatrix, users: Float32Array, k: number, options: FactorOptions) {
-    const ones: CsrMatrix = { ...clicks, values: undefined };
-    const byItem = transpose(ones);
+  constructor(engine: Engine, initial: Float32Array, k: number, counted: Uint32Array, variance?: number) {
+    const rows = initial.length / k;
     this.#engine = engine;
-    this.#options = options;
-    this.activeUsers = filledRows(ones);
-    this.clickedItems = filledRows(byItem);
-    this.users = engine.tensor(clicks.rows, k, users);
-    this.items = engine.zeros(clicks.columns, k);
-    this.userGram = engine.zeros(k, k);
-    this.itemGram = engine.zeros(k, k);
-    this.#byUser = engine.sparse(ones);
-    this.#byItem = engine.sparse(byItem);
+    this.counted = counted;
+    this.factors = engine.tensor(rows, k, initial);
+    this.gram = engine.zeros(k, k);
+    if (variance === undefined) return;
+    const mask = new Float32Array(rows);
+    for (const row of counted) mask[row] = 1;
+    this.#mask = engine.tensor(1, rows, mask);
+    this.covariances = engine.zeros(rows, packedSize(k));
+    const each = engine.tensor(1, packedSize(k), packedIdentity(k, variance));
+    engine.addRow(this.covariances, each);
+    engine.release(each);
   }
 
-  /** All users who have something, then all items, or those in `items`; `theta` [items, k] is what an item is drawn towards. */
-  sweep(theta: Tensor, items?: Uint32Array): void {
+  /** After the factors changed. */
+  async renewGram(): Promise<void> {
+    const engine = this.#engine;
+    const k = this.factors.columns;
+    const some = engine.empty(this.counted.length, k);
+    engine.takeRows(some, this.factors, this.counted);
+    engine.matmul(this.gram, some, some, { transposeA: true });
+    engine.release(some);
+    if (!this.covariances || !this.#mask) return;
+    const sum = engine.empty(1, packedSize(k));
+    engine.matmul(sum, this.#mask, this.covariances);
+    const full = engine.tensor(k, k, unpacked(await engine.read(sum), k));
+    engine.addScaled(this.gram, full, 1);
+    engine.release(sum);
+    engine.release(full);
+  }
+
+  get tensors(): readonly Tensor[] {
+    return [this.factors, this.gram, this.covariances, this.#mask].filter((tensor) => tensor !== undefined);
+  }
+}
+
+/** Users' and items' factors in training. */
+export class Factors {
+  readonly #engine: Engine;
+  readonly #options: FactorOptions;
+  readonly #users: Side;
+  readonly #items: Side;
+  readonly #byUser: SparseTensor;
+  readonly #byItem: SparseTensor;
+  readonly #objectives: Tensor;
+
+  /** `users` [users, k] are initial values; the items' are zeros until they are set. Bayesian: covariances start as the priors'. */
+  constructor(
+    engine: Engine,
+    clicks: CsrMatrix,
+    users: Float32Array,
+    k: number,
+    options: FactorOptions & { readonly bayesian?: boolean },
+  ) {
+    const ones: CsrMatrix = { ...clicks, values: undefined };
+    const byItem = transpose(ones);
+    const { lambdaU, lambdaV, bayesian = false } = options;
+    this.#engine = engine;
+    this.#options = options;
+    this.#users = new Side(engine, users, k, filledRows(ones), bayesian ? 1 / lambdaU : undefined);
+    const none = new Float32Array(clicks.columns * k);
+    this.#items = new Side(engine, none, k, filledRows(byItem), bayesian ? 1 / lambdaV : undefined);
+    this.#byUser = engine.sparse(ones);
+    this.#byItem = engine.sparse(byItem);
+    this.#objectives = engine.zeros(clicks.columns, 1);
+  }
+
+  get users(): Tensor {
+    return this.#users.factors;
+  }
+
+  get items(): Tensor {
+    return this.#items.factors;
+  }
+
+  /** [k, k]: of the users who have something; of the items that somebody has. */
+  get userGram(): Tensor {
+    return this.#users.gram;
+  }
+
+  get itemGram(): Tensor {
+    return this.#items.gram;
+  }
+
+  /** [items, k (k + 1) / 2], packed; undefined without Bayesian inference. */
+  get itemCovariances(): Tensor | undefined {
+    return this.#items.covariances;
+  }
+
+  get clickedItems(): Uint32Array {
+    return this.#items.counted;
+  }
+
+  /** All that a checkpoint must hold, by name. */
+  get state(): Record<string, Tensor> {
+    const { users, items, userGram, itemGram } = this;
+    const covariances = { userCovariances: this.#users.covariances, itemCovariances: this.itemCovariances };
+    const given = Object.entries(covariances).flatMap(([name, tensor]) => (tensor ? [[name, tensor]] : []));
+    return { users, items, userGram, itemGram, ...Object.fromEntries(given) };
+  }
+
+  /**
+   * All users who have something, then all items, or those in `items`; `theta` [items, k] is what an item is drawn towards.
+   * Returns sum of C (R - u'v)^2 over the items that were solved, with the items' ridges, less a constant.
+   */
+  async sweep(theta: Tensor, items?: Uint32Array): Promise<number> {
+    const engine = this.#engine;
     const { a, b, lambdaU, lambdaV } = this.#options;
-    this.renewItemGram();
-    solveRows(this.#engine, this.users, this.#byUser, {
-      ...{ a, b, fixed: this.items, gram: this.itemGram, ridge: lambdaU },
-      rows: this.activeUsers,
+    const half = (side: Side, other: Side) => ({
+      ...{ a, b, fixed: other.factors, gram: other.gram },
+      ...(other.covariances && { covariances: other.covariances }),
+      ...(side.covariances && { posterior: side.covariances }),
     });
-    gramOf(this.#engine, this.userGram, this.users, this.activeUsers);
-    solveRows(this.#engine, this.items, this.#byItem, {
-      ...{ a, b, fixed: this.users, gram: this.userGram, ridge: lambdaV, prior: theta },
+    await this.renewItemGram();
+    solveRows(engine, this.users, this.#byUser, {
+      ...half(this.#users, this.#items),
+      ridge: lambdaU,
+      rows: this.#users.counted,
+    });
+    await this.#users.renewGram();
+    engine.fill(this.#objectives, 0);
+    solveRows(engine, this.items, this.#byItem, {
+      ...half(this.#items, this.#users),
+      ...{ ridge: lambdaV, prior: theta, objective: this.#objectives },
       ...(items && { rows: items }),
     });
-    this.renewItemGram();
+    await this.renewItemGram();
+    const total = engine.zeros(1, 1);
+    engine.sum(total, this.#objectives, 1);
+    const [value] = await engine.read(total);
+    engine.release(total);
+    return value;
   }
 
   /** After `items` were set from outside. */
-  renewItemGram(): void {
-    gramOf(this.#engine, this.itemGram, this.items, this.clickedItems);
+  renewItemGram(): Promise<void> {
+    return this.#items.renewGram();
   }
 
   release(): void {
-    for (const tensor of [this.users, this.items, this.userGram, this.itemGram]) this.#engine.release(tensor);
+    for (const tensor of [...this.#users.tensors, ...this.#items.tensors, this.#objectives])
+      this.#engine.release(tensor);
     this.#engine.releaseSparse(this.#byUser);
     this.#engine.releaseSparse(this.#byItem);
   }

@@ -1,35 +1,64 @@
-// What CVAE and its relatives ask of a network over the content of items: an inference network q(z | x), a generation
-// network p(x | z), and the phases in which it is trained on content alone before the clicks come in.
+// What a model of content and factors is made of: how it is pretrained, what an epoch's updates minimise, and what it says of
+// an item. training.ts drives it.
 
+import type { Objective } from "../../compute/objective.js";
+import type { Optimizer } from "../../compute/optimizers.js";
 import type { Parameter } from "../../compute/parameter.js";
 import type { Tape, Variable } from "../../compute/tape.js";
+import type { Tensor } from "../../compute/tensor.js";
 import type { RandomKey } from "../../core/philox.js";
-import type { DiagonalNormal } from "../../nn/normal.js";
 import type { ContentBatch } from "./batches.js";
 
-export interface ContentNetwork {
-  /** All that is trained once the clicks come in; unique names. A saved model has them all. */
-  readonly parameters: readonly Parameter[];
-  /** What only pretraining needs. */
-  readonly scaffolding: readonly Parameter[];
-  /** The matrices that the L2 term of training is over. */
-  readonly weights: readonly Parameter[];
-  /** Before the whole network is trained: phases of its parts, in order; none where the network has no such. */
-  readonly layerPhases: readonly LayerPhase[];
-  /** q(z | x) */
-  posterior(tape: Tape, x: ContentBatch): DiagonalNormal;
-  /** -log p(x | z) per row: [rows, 1], in nats; constants left out. */
-  reconstruction(tape: Tape, z: Variable, x: ContentBatch): Variable;
+/** Names the random bits of one update: `key("noise")`. */
+export type UpdateKey = (name: string) => RandomKey;
+
+export interface TrainingBatch {
+  readonly clean: ContentBatch;
+  /** With masking noise where the pass has it, else the clean one. */
+  readonly noisy: ContentBatch;
 }
 
-/** One part of the network, trained on content alone. */
-export interface LayerPhase {
+/** A part of the network that is trained on content alone. */
+export interface NetworkPart {
   /** For people: "layer 1". */
   readonly name: string;
-  readonly kind: "layer" | "latent";
   readonly parameters: readonly Parameter[];
-  /** Whether the batch comes with masking noise, the clean one beside it. */
+  /** Whether the batch comes with masking noise. */
   readonly noisyInput: boolean;
   /** What is minimised, per row: [rows, 1]. */
-  loss(tape: Tape, clean: ContentBatch, noisy: ContentBatch, key: (name: string) => RandomKey): Variable;
+  loss(tape: Tape, batch: TrainingBatch, key: UpdateKey): Variable;
+}
+
+export interface Phase extends NetworkPart {
+  readonly epochs: number;
+  /** Added to the mean over a batch. */
+  readonly penalty?: Objective;
+}
+
+export interface JointLoss {
+  /** Sums over the batch's items, by name; together what is minimised. */
+  readonly parts: Readonly<Record<string, Objective>>;
+  /** Added to the mean over the batch. */
+  readonly penalty?: Objective;
+}
+
+/** What reads content once a model is trained. */
+export interface ContentReading {
+  /** All that a saved model has of it; unique names. */
+  readonly parameters: readonly Parameter[];
+  /** theta: what the content of items says, [rows, k]. */
+  code(tape: Tape, x: ContentBatch): Variable;
+}
+
+export interface ContentModel extends ContentReading {
+  /** What only pretraining needs. */
+  readonly scaffolding: readonly Parameter[];
+  readonly phases: readonly Phase[];
+  /** A fresh optimiser. */
+  optimizer(parameters: readonly Parameter[], stage: "pretraining" | "epochs"): Optimizer;
+  /** The names of the parts of `loss`. */
+  readonly reports: readonly string[];
+  readonly noisyInput: boolean;
+  /** One update of an epoch, for items whose factors are v [rows, k]. */
+  loss(tape: Tape, batch: TrainingBatch, v: Tensor, key: UpdateKey): JointLoss;
 }

@@ -2,31 +2,47 @@
 // items' factors held fixed, and an item that nobody has touched gets its factor from its content.
 
 import type { Engine } from "../../compute/engine.js";
-import { loadTensor, type Parameter, saveParameters, saveTensor } from "../../compute/parameter.js";
-import type { NamedTensors, Tensor } from "../../compute/tensor.js";
+import { saveTensor } from "../../compute/parameter.js";
+import type { HostTensor, NamedTensors, Tensor } from "../../compute/tensor.js";
 import { UserError } from "../../core/errors.js";
 import type { JsonObject } from "../../core/json.js";
-import { type ContentForm, formOf, type ItemContent } from "../../data/content.js";
-import { Vocabulary } from "../../data/vocabulary.js";
+import { type ContentForm, type ItemContent, requireForm } from "../../data/content.js";
+import { joined, type Vocabulary } from "../../data/vocabulary.js";
 import type { ContentAware, NewItems } from "../../recommender/content-aware.js";
 import type { ModelFiles } from "../../recommender/recommender.js";
-import { blockwiseScores } from "../../recommender/scores.js";
-import { type CsrMatrix, emptyMatrix } from "../../sparse/csr.js";
-import { type FactorOptions, solveRows } from "./factors.js";
+import { blockwiseScores, rowsPerBlock } from "../../recommender/scores.js";
+import type { Uncertain, UncertainScores } from "../../recommender/uncertain.js";
+import { type CsrMatrix, emptyMatrix, sliceRows } from "../../sparse/csr.js";
+import { type FactorOptions, packedSize, type RowsOfFactors, solveRows, unpacked } from "./factors.js";
 
-/** What is trained, as it stands. */
-export interface FactorModel {
-  readonly options: FactorOptions;
+/** The factors of a trained model. */
+export interface SavedFactors {
   /** V [items, k] */
   readonly items: Tensor;
-  /** [k, k]: of the items that somebody has, of the users who have something. */
+  /** [k, k]: the sum of v v', or of its expectation, over the items that somebody has. */
   readonly itemGram: Tensor;
+  /** [k, k]: likewise of the users who have something. */
   readonly userGram: Tensor;
-  /** The network that reads content. */
-  readonly parameters: readonly Parameter[];
+  /** [items, k (k + 1) / 2], packed: where the factors are distributions. */
+  readonly itemCovariances?: Tensor;
+  /** [items, k]: what a user's factor is multiplied by, where that is not V. */
+  readonly scored?: Tensor;
+}
+
+/** What is trained, as it stands. */
+export interface FactorModel extends SavedFactors {
+  readonly options: FactorOptions;
+  /** What reads content, as a saved model has it. */
+  readonly saveReader: () => Promise<NamedTensors>;
+  readonly releaseReader: () => void;
   /** E[z] of each item, zeros where it has no content: [content.items, k], as a tensor that the caller releases. */
   readonly encode: (content: ItemContent) => Promise<Tensor>;
+  /** Where a new item's factor may come from, best first. */
+  readonly itemRules: readonly ItemRule[];
 }
+
+/** posterior = (b U'U + lambda_v I)^-1 lambda_v E[z], what a sweep gives an item that nobody has; content = E[z] as it is. */
+export type ItemRule = "posterior" | "content";
 
 export interface FactorModelFiles {
   readonly algorithm: string;
@@ -37,64 +53,79 @@ export interface FactorModelFiles {
   readonly restore: (files: ModelFiles) => Promise<ContentAware>;
 }
 
-/** Where a new item's factor comes from, best first. */
-export const itemRules = ["posterior", "content"] as const;
-
-/** The sizes that a saved model's tensors need: names, and [rows, columns]. */
-export function factorShapes(items: number, k: number): Record<string, [number, number]> {
-  return { items: [items, k], itemGram: [k, k], userGram: [k, k] };
+/** Which optional factors a model has. */
+export interface FactorKinds {
+  readonly bayesian?: boolean;
+  readonly scored?: boolean;
 }
 
-/** Tensors of a saved model. Throws UserError where one is missing or has another shape; then nothing is kept. */
-export function loadFactors(
-  engine: Engine,
-  saved: NamedTensors,
+/** [rows, columns] of a saved model's factors, by name. */
+export function factorShapes(
   items: number,
   k: number,
-): Pick<FactorModel, "items" | "itemGram" | "userGram"> {
-  const made: Tensor[] = [];
-  try {
-    const [V, itemGram, userGram] = Object.entries(factorShapes(items, k)).map(([name, [rows, columns]]) => {
-      const tensor = engine.empty(rows, columns);
-      made.push(tensor);
-      loadTensor(engine, tensor, name, saved);
-      return tensor;
-    });
-    return { items: V, itemGram, userGram };
-  } catch (error) {
-    for (const tensor of made) engine.release(tensor);
-    throw error;
-  }
+  { bayesian, scored }: FactorKinds = {},
+): Record<string, [number, number]> {
+  return {
+    items: [items, k],
+    itemGram: [k, k],
+    userGram: [k, k],
+    ...(bayesian && { itemCovariances: [items, packedSize(k)] as [number, number] }),
+    ...(scored && { scored: [items, k] as [number, number] }),
+  };
 }
 
 /** The recommender over a model, whose memory it gives back when it is disposed of. */
-export function factorRecommender(engine: Engine, model: FactorModel, files: FactorModelFiles): ContentAware {
-  const { options, items: V, itemGram, userGram } = model;
+export function factorRecommender(
+  engine: Engine,
+  model: FactorModel,
+  files: FactorModelFiles,
+): ContentAware | (ContentAware & Uncertain) {
+  const { options, items: V, itemGram, userGram, itemCovariances, scored = V, itemRules } = model;
   const { algorithm, config, items, content } = files;
   const k = V.columns;
   const { a, b, lambdaU, lambdaV } = options;
+  const tensors: Record<string, Tensor> = {
+    ...{ items: V, itemGram, userGram },
+    ...(itemCovariances && { itemCovariances }),
+    ...(model.scored && { scored: model.scored }),
+  };
 
   async function save(): Promise<ModelFiles> {
-    const [savedItems, savedItemGram, savedUserGram] = await Promise.all(
-      [V, itemGram, userGram].map((tensor) => saveTensor(engine, tensor)),
+    const factors = await Promise.all(
+      Object.entries(tensors).map(
+        async ([name, tensor]) => [name, await saveTensor(engine, tensor)] as const,
+      ),
     );
-    const network = await saveParameters(model.parameters);
-    const tensors = { ...network, items: savedItems, itemGram: savedItemGram, userGram: savedUserGram };
-    return { algorithm, config, tensors, items, content };
+    const saved = { ...(await model.saveReader()), ...Object.fromEntries(factors) };
+    return { algorithm, config, tensors: saved, items, content };
   }
 
-  /** (b U'U + lambda_v I)^-1 lambda_v E[z]: what the sweep gives an item that nobody has. */
-  function withoutClicks(theta: Tensor): Tensor {
+  /** Users' factors [histories.rows, k] with the items' held fixed, as a tensor that the caller releases. */
+  function foldIn(histories: CsrMatrix, posterior?: Tensor): Tensor {
+    const users = engine.zeros(histories.rows, k);
+    const clicks = engine.sparse({ ...histories, values: undefined });
+    solveRows(engine, users, clicks, {
+      ...{ a, b, fixed: V, gram: itemGram, ridge: lambdaU },
+      ...(itemCovariances && { covariances: itemCovariances }),
+      ...(posterior && { posterior }),
+    });
+    engine.releaseSparse(clicks);
+    return users;
+  }
+
+  /** What a sweep gives items that nobody has: their factors, and where a tensor is given their covariances. */
+  function withoutClicks(theta: Tensor, posterior?: Tensor): Tensor {
     const out = engine.zeros(theta.rows, k);
     const nothing = engine.sparse(emptyMatrix(theta.rows, 1));
     const fixed = engine.zeros(1, k);
-    solveRows(engine, out, nothing, { a, b, fixed, gram: userGram, ridge: lambdaV, prior: theta });
+    const half: RowsOfFactors = { a, b, fixed, gram: userGram, ridge: lambdaV, prior: theta };
+    solveRows(engine, out, nothing, { ...half, ...(posterior && { posterior }) });
     engine.releaseSparse(nothing);
     engine.release(fixed);
     return out;
   }
 
-  return {
+  const recommender: ContentAware = {
     algorithm,
     items,
     content,
@@ -102,9 +133,9 @@ export function factorRecommender(engine: Engine, model: FactorModel, files: Fac
 
     score: (histories) =>
       blockwiseScores(engine, histories, items.size, (block) => {
-        const users = foldIn(engine, block, { a, b, fixed: V, gram: itemGram, ridge: lambdaU });
+        const users = foldIn(block);
         const scores = engine.empty(block.rows, items.size);
-        engine.matmul(scores, users, V, { transposeB: true });
+        engine.matmul(scores, users, scored, { transposeB: true });
         engine.release(users);
         return scores;
       }),
@@ -120,68 +151,95 @@ export function factorRecommender(engine: Engine, model: FactorModel, files: Fac
           expected: itemRules.join(", "),
         });
       const theta = await model.encode(added.content);
-      const places = rule === "posterior" ? withoutClicks(theta) : theta;
-      const fresh = await engine.read(places);
-      for (const tensor of new Set([theta, places])) engine.release(tensor);
+      const covariances = itemCovariances && engine.zeros(theta.rows, packedSize(k));
+      const posterior = withoutClicks(theta, covariances);
+      const fresh: Record<string, Tensor> = {
+        items: rule === "posterior" ? posterior : theta,
+        scored: theta,
+        ...(covariances && { itemCovariances: covariances }),
+      };
       const before = await save();
-      const old = before.tensors.items.data;
-      const numbers = old instanceof Float64Array ? Float64Array : Float32Array;
-      const data = new numbers(old.length + fresh.length);
-      data.set(old);
-      data.set(fresh, old.length);
-      const size = items.size + added.items.size;
+      const grown: Record<string, HostTensor> = {};
+      for (const name of Object.keys(fresh))
+        if (name in tensors)
+          grown[name] = stacked(before.tensors[name], await saveTensor(engine, fresh[name]));
+      for (const tensor of [theta, posterior, ...(covariances ? [covariances] : [])]) engine.release(tensor);
       return files.restore({
         ...before,
-        tensors: { ...before.tensors, items: { shape: [size, k], data } },
+        tensors: { ...before.tensors, ...grown },
         items: joined(items, added.items),
       });
     },
 
     dispose() {
-      for (const tensor of [V, itemGram, userGram]) engine.release(tensor);
-      for (const parameter of model.parameters) parameter.release();
+      for (const tensor of Object.values(tensors)) engine.release(tensor);
+      model.releaseReader();
     },
   };
+  if (!itemCovariances) return recommender;
+
+  /** u'v has mean mu_u'mu_v and variance mu_u'S_v mu_u + mu_v'S_u mu_v + tr(S_u S_v), u and v being independent under q. */
+  async function scoreWithUncertainty(histories: CsrMatrix, wanted: Uint32Array): Promise<UncertainScores> {
+    if (histories.columns !== items.size)
+      throw new RangeError(
+        `score: histories have ${histories.columns} columns, the catalogue has ${items.size} items`,
+      );
+    for (const item of wanted)
+      if (item >= items.size) throw new RangeError(`score: item ${item} is outside [0, ${items.size})`);
+    const [v, itemS] = await Promise.all(
+      [V, itemCovariances as Tensor].map(async (tensor) => {
+        const rows = engine.empty(wanted.length, tensor.columns);
+        engine.takeRows(rows, tensor, wanted);
+        const data = await engine.read(rows);
+        engine.release(rows);
+        return data;
+      }),
+    );
+    const p = packedSize(k);
+    const covariancesOfItems = Array.from({ length: wanted.length }, (_, j) =>
+      unpacked(itemS.subarray(j * p, (j + 1) * p), k),
+    );
+    const means = new Float32Array(histories.rows * wanted.length);
+    const deviations = new Float32Array(means.length);
+    const step = rowsPerBlock(items.size);
+    for (let first = 0; first < histories.rows; first += step) {
+      const block = sliceRows(histories, first, Math.min(histories.rows, first + step));
+      const posterior = engine.zeros(block.rows, p);
+      const users = foldIn(block, posterior);
+      const [u, userS] = await Promise.all([users, posterior].map((tensor) => engine.read(tensor)));
+      engine.release(users);
+      engine.release(posterior);
+      for (let r = 0; r < block.rows; r++) {
+        const mu = u.subarray(r * k, (r + 1) * k);
+        const S = unpacked(userS.subarray(r * p, (r + 1) * p), k);
+        for (let j = 0; j < wanted.length; j++) {
+          const nu = v.subarray(j * k, (j + 1) * k);
+          const T = covariancesOfItems[j];
+          let mean = 0;
+          let variance = 0;
+          for (let x = 0; x < k; x++) {
+            mean += mu[x] * nu[x];
+            for (let y = 0; y < k; y++) {
+              const at = x * k + y;
+              variance += mu[x] * T[at] * mu[y] + nu[x] * S[at] * nu[y] + S[at] * T[at];
+            }
+          }
+          const to = (first + r) * wanted.length + j;
+          means[to] = mean;
+          deviations[to] = Math.sqrt(variance);
+        }
+      }
+    }
+    return { means, deviations };
+  }
+  return { ...recommender, scoreWithUncertainty };
 }
 
-/** Users' factors [histories.rows, k] with the items' held fixed, as a tensor that the caller releases. */
-export function foldIn(
-  engine: Engine,
-  histories: CsrMatrix,
-  half: Omit<Parameters<typeof solveRows>[3], "rows" | "prior">,
-): Tensor {
-  const users = engine.zeros(histories.rows, half.fixed.columns);
-  const clicks = engine.sparse({ ...histories, values: undefined });
-  solveRows(engine, users, clicks, half);
-  engine.releaseSparse(clicks);
-  return users;
-}
-
-function joined(one: Vocabulary, other: Vocabulary): Vocabulary {
-  const ids = [...one.ids, ...other.ids];
-  if (!one.titles && !other.titles) return new Vocabulary(ids);
-  const titlesOf = ({ titles, ids }: Vocabulary) => titles ?? ids.map(() => null);
-  return new Vocabulary(ids, [...titlesOf(one), ...titlesOf(other)]);
-}
-
-/** Throws UserError where content is not of the form that a model was trained on. */
-function requireForm(algorithm: string, form: ContentForm, content: ItemContent): void {
-  const given = formOf(content);
-  const fits =
-    given.kind === form.kind &&
-    (given.kind !== "words" || form.kind !== "words" || given.words.join("\n") === form.words.join("\n")) &&
-    (given.kind !== "vectors" || form.kind !== "vectors" || given.dimensions === form.dimensions) &&
-    (given.kind !== "sequences" ||
-      form.kind !== "sequences" ||
-      given.tokens.join("\n") === form.tokens.join("\n")) &&
-    (given.kind !== "images" ||
-      form.kind !== "images" ||
-      [given.channels, given.height, given.width].join() === [form.channels, form.height, form.width].join());
-  if (!fits)
-    throw new UserError({
-      place: algorithm,
-      problem: `the new items' content (${given.kind}) is not of the form that the model was trained on`,
-      expected: `${form.kind} as in the model's content.json`,
-      remedy: "Read the new items' content with the model's form",
-    });
+/** The rows of one matrix, then those of the other. */
+function stacked(one: HostTensor, other: HostTensor): HostTensor {
+  const numbers = one.data instanceof Float64Array ? Float64Array : Float32Array;
+  const data = new numbers(one.data.length + other.data.length);
+  data.set(one.data);
+  data.set(other.data, one.data.length);
+  return { shape: [one.shape[0] + other.shape[0], one.shape[1]], data };
 }

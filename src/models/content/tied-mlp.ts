@@ -11,6 +11,7 @@ import type { Engine } from "../../compute/engine.js";
 import { add, product, scale } from "../../compute/ops/arithmetic.js";
 import { bernoulliOutputLoss } from "../../compute/ops/bernoulli-output.js";
 import { denseBernoulliLoss, halfSquaredDistance } from "../../compute/ops/dense-likelihood.js";
+import { dropout } from "../../compute/ops/dropout.js";
 import { linear } from "../../compute/ops/linear.js";
 import { sigmoid } from "../../compute/ops/sigmoid.js";
 import { sparseLinear } from "../../compute/ops/sparse-linear.js";
@@ -22,7 +23,7 @@ import { glorotUniform, type Initializer, zeros } from "../../nn/initializers.js
 import { Linear, makeParameter } from "../../nn/linear.js";
 import { DiagonalNormal } from "../../nn/normal.js";
 import { type ContentBatch, maskRows } from "./batches.js";
-import type { ContentNetwork, LayerPhase } from "./network.js";
+import type { NetworkPart, UpdateKey } from "./network.js";
 
 export type ContentLikelihood = "bernoulli" | "gaussian";
 
@@ -36,9 +37,17 @@ export interface TiedLayersOptions {
   readonly precision: number;
   /** Share of a layer's input that is masked while it is trained alone. */
   readonly corruption: number;
+  /** Share of the hidden units between first and last layer that a pass with dropout leaves out; nothing is rescaled. Default 0. */
+  readonly dropout?: number;
   /** Initial values depend on the seed; without one all are zero, to be loaded. */
   readonly seed?: number;
   readonly weight?: Initializer;
+}
+
+/** How a pass goes through the layers. */
+export interface Pass {
+  /** Names the bits of dropout; absent = none. */
+  readonly dropout?: UpdateKey;
 }
 
 /** W_1, b_1, ..., W_L, b_L, used both ways, and the layer-wise denoising autoencoders that they start as. */
@@ -69,31 +78,46 @@ export class TiedLayers {
   }
 
   /** h_depth: [rows, inputs] -> [rows, hidden[depth - 1]]; depth from 1, by default all layers. */
-  encode(tape: Tape, x: ContentBatch, depth = this.weights.length): Variable {
+  encode(
+    tape: Tape,
+    x: ContentBatch,
+    { dropout: key, depth = this.weights.length }: Pass & { depth?: number } = {},
+  ): Variable {
     let h = sigmoid(tape, this.#first(tape, x));
-    for (let l = 1; l < depth; l++) h = sigmoid(tape, linear(tape, h, this.weights[l], this.biases[l]));
+    for (let l = 1; l < depth; l++) {
+      const input = this.#dropped(tape, h, `encoder ${l}`, key);
+      h = sigmoid(tape, linear(tape, input, this.weights[l], this.biases[l]));
+    }
     return h;
   }
 
   /** -log p(x | g_L) per row. */
-  reconstruction(tape: Tape, top: Variable, x: ContentBatch): Variable {
+  reconstruction(tape: Tape, top: Variable, x: ContentBatch, { dropout: key }: Pass = {}): Variable {
     let g = top;
-    for (let l = this.weights.length - 1; l >= 1; l--)
+    for (let l = this.weights.length - 1; l >= 1; l--) {
       g = sigmoid(tape, transposedLinear(tape, g, this.weights[l], this.biases[l - 1]));
+      g = this.#dropped(tape, g, `decoder ${l}`, key);
+    }
     return this.#likelihood(tape, g, x, this.outputBias);
   }
 
+  /** Units left out, the others as they are: the kernel's scaling is taken back. */
+  #dropped(tape: Tape, h: Variable, name: string, key: UpdateKey | undefined): Variable {
+    const { dropout: rate = 0 } = this.#options;
+    if (rate === 0 || !key) return h;
+    return scale(tape, dropout(tape, h, { rate, key: key(`dropout ${name}`) }), 1 - rate);
+  }
+
   /** Each layer as a denoising autoencoder of its own, on the clean output of the layers below (Vincent et al. 2010). */
-  get phases(): readonly LayerPhase[] {
+  get parts(): readonly NetworkPart[] {
     return this.weights.map((weight, l) => ({
       name: `layer ${l + 1}`,
-      kind: "layer",
       parameters: [weight, this.biases[l], this.visibleBiases[l]],
       noisyInput: l === 0,
-      loss: (tape, clean, noisy, key) =>
+      loss: (tape, { clean, noisy }, key) =>
         l === 0
-          ? this.#likelihood(tape, this.encode(tape, noisy, 1), clean, this.visibleBiases[0])
-          : this.#denoiseCode(tape, l, this.encode(tape, clean, l), key("corruption")),
+          ? this.#likelihood(tape, this.encode(tape, noisy, { depth: 1 }), clean, this.visibleBiases[0])
+          : this.#denoiseCode(tape, l, this.encode(tape, clean, { depth: l }), key("corruption")),
     }));
   }
 
@@ -131,7 +155,7 @@ export interface TiedMlpOptions extends TiedLayersOptions {
   readonly latent: number;
 }
 
-export class TiedMlp implements ContentNetwork {
+export class TiedMlp {
   readonly layers: TiedLayers;
   readonly #mean: Linear;
   readonly #logVariance: Linear;
@@ -159,28 +183,27 @@ export class TiedMlp implements ContentNetwork {
     return this.layers.visibleBiases;
   }
 
+  /** What the L2 term of training is over. */
   get weights(): readonly Parameter[] {
     return this.layers.weights;
   }
 
-  get layerPhases(): readonly LayerPhase[] {
-    return [
-      ...this.layers.phases,
-      {
-        name: "latent",
-        kind: "latent",
-        parameters: this.#heads,
-        noisyInput: false,
-        loss: (tape, clean, _noisy, key) => {
-          const code = this.layers.encode(tape, clean);
-          const posterior = this.#posteriorOf(tape, code);
-          const logits = this.#top.forward(tape, posterior.sample(tape, key("noise")));
-          return add(tape, denseBernoulliLoss(tape, logits, code.value), posterior.kl(tape));
-        },
+  /** The latent part as a VAE of the last layer's codes. */
+  get latentPart(): NetworkPart {
+    return {
+      name: "latent",
+      parameters: this.#heads,
+      noisyInput: false,
+      loss: (tape, { clean }, key) => {
+        const code = this.layers.encode(tape, clean);
+        const posterior = this.#posteriorOf(tape, code);
+        const logits = this.#top.forward(tape, posterior.sample(tape, key("noise")));
+        return add(tape, denseBernoulliLoss(tape, logits, code.value), posterior.kl(tape));
       },
-    ];
+    };
   }
 
+  /** q(z | x) */
   posterior(tape: Tape, x: ContentBatch): DiagonalNormal {
     return this.#posteriorOf(tape, this.layers.encode(tape, x));
   }
@@ -189,6 +212,7 @@ export class TiedMlp implements ContentNetwork {
     return new DiagonalNormal(this.#mean.forward(tape, code), this.#logVariance.forward(tape, code));
   }
 
+  /** -log p(x | z) per row: [rows, 1], in nats; constants left out. */
   reconstruction(tape: Tape, z: Variable, x: ContentBatch): Variable {
     return this.layers.reconstruction(tape, sigmoid(tape, this.#top.forward(tape, z)), x);
   }

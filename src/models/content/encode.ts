@@ -1,0 +1,36 @@
+// What a network says of the content of many items, a block of them at a time.
+
+import type { Engine } from "../../compute/engine.js";
+import { Tape } from "../../compute/tape.js";
+import type { Tensor } from "../../compute/tensor.js";
+import type { ItemContent } from "../../data/content.js";
+import { type ContentReader, itemsWithContent, releaseBatch, toEngine } from "./batches.js";
+import type { ContentReading } from "./network.js";
+
+/** How many items are encoded at a time. */
+const ENCODED_ROWS = 1024;
+
+/** out [items, k] = theta of every item, zeros where it has no content. */
+export async function encodeAll(
+  engine: Engine,
+  network: Pick<ContentReading, "code">,
+  content: ItemContent,
+  reader: ContentReader,
+  out: Tensor,
+): Promise<void> {
+  const items = itemsWithContent(content);
+  engine.fill(out, 0);
+  for (let first = 0; first < items.length; first += ENCODED_ROWS) {
+    const some = items.subarray(first, first + ENCODED_ROWS);
+    const batch = toEngine(engine, await reader(some));
+    const tape = new Tape(engine, { gradients: false });
+    try {
+      engine.addRows(out, network.code(tape, batch).value, some);
+    } finally {
+      tape.dispose();
+      releaseBatch(engine, batch);
+    }
+    // Encoding is queued faster than it is done.
+    await engine.finished();
+  }
+}

@@ -1,0 +1,279 @@
+// The training that CVAE and CDL share: a network is pretrained on the items' content phase by phase; then an epoch is a pass
+// of the network over the items, drawn towards their factors, and sweeps of least squares, which draw the factors towards
+// what the network says.
+
+import type { Engine } from "../../compute/engine.js";
+import { sum } from "../../compute/objective.js";
+import type { Optimizer } from "../../compute/optimizers.js";
+import {
+  loadParameters,
+  loadTensor,
+  type Parameter,
+  saveParameters,
+  saveTensor,
+} from "../../compute/parameter.js";
+import { Tape } from "../../compute/tape.js";
+import type { NamedTensors, Tensor } from "../../compute/tensor.js";
+import { UserError } from "../../core/errors.js";
+import type { JsonObject } from "../../core/json.js";
+import { permutation, type RandomKey, RandomSequence, streamOf } from "../../core/philox.js";
+import type { ItemContent } from "../../data/content.js";
+import type { Dataset } from "../../data/dataset.js";
+import { initialKey, normal } from "../../nn/initializers.js";
+import type { ContentAware } from "../../recommender/content-aware.js";
+import type { RunContext } from "../../recommender/run-context.js";
+import type { BatchPass, PassReport } from "../../training/minimise.js";
+import type { Epoch, EpochReport, PhaseEpoch, Pretraining, Trainable } from "../../training/trainable.js";
+import {
+  type ContentReader,
+  contentReader,
+  independentBatches,
+  itemsWithContent,
+  masked,
+  releaseBatch,
+  sampleWithout,
+  toEngine,
+} from "./batches.js";
+import { encodeAll } from "./encode.js";
+import { type FactorOptions, Factors } from "./factors.js";
+import type { ContentModel, JointLoss, Phase, TrainingBatch, UpdateKey } from "./network.js";
+
+export interface ContentTrainingOptions extends FactorOptions {
+  readonly latent: number;
+  readonly batchSize: number;
+  readonly epochs: number;
+  /** Sweeps of least squares per epoch, and more of them after the last. */
+  readonly sweeps: number;
+  readonly finalSweeps?: number;
+  /** Share of a row that masking noise takes. */
+  readonly corruption: number;
+  /** Share of the items that pretraining sees. */
+  readonly pretrainingShare: number;
+  /** Whether factors have covariances. */
+  readonly bayesian?: boolean;
+  /** How a pass draws its batches: each from all items (the CVAE program's), or all items once in random order. */
+  readonly batches: "independent" | "shuffled";
+}
+
+export interface ContentTrainingParts {
+  readonly dataset: Dataset;
+  readonly content: ItemContent;
+  readonly model: ContentModel;
+  readonly options: ContentTrainingOptions;
+  /** All that pretraining depends on but content, seed and engine. */
+  readonly pretrainingKey: JsonObject;
+  readonly recommender: (factors: Factors) => ContentAware;
+  /** Handed in so that loading a model loads no training code. */
+  readonly minimise: <Batch>(pass: BatchPass<Batch>) => Promise<PassReport>;
+}
+
+export class ContentTraining implements Trainable {
+  readonly pretraining: Pretraining;
+  readonly #engine: Engine;
+  readonly #seed: number;
+  readonly #parts: ContentTrainingParts;
+  readonly #reader: ContentReader;
+  readonly #items: Uint32Array;
+  readonly #phases: readonly Phase[];
+  readonly #factors: Factors;
+  readonly #theta: Tensor;
+  /** Index of the phase that is being pretrained; their number once the epochs have begun. */
+  #phase = 0;
+  #optimizer: Optimizer;
+
+  constructor(parts: ContentTrainingParts, { engine, seed }: Pick<RunContext, "engine" | "seed">) {
+    const { dataset, content, model, options } = parts;
+    this.#engine = engine;
+    this.#seed = seed;
+    this.#parts = parts;
+    this.#reader = contentReader(content);
+    this.#items = itemsWithContent(content);
+    this.#phases = model.phases.filter(({ epochs }) => epochs > 0);
+    const users = normal(0.1)(dataset.train.rows, options.latent, initialKey(seed, "users"));
+    this.#factors = new Factors(engine, dataset.train, users, options.latent, options);
+    this.#theta = engine.zeros(dataset.items.size, options.latent);
+    this.#optimizer = this.#enter(0);
+    this.pretraining = {
+      phases: this.#phases.map((phase, index) => ({
+        name: phase.name,
+        epochs: phase.epochs,
+        begin: () => {
+          this.#optimizer = this.#enter(index);
+        },
+        epoch: (epoch) => this.#pretrain(phase, epoch),
+      })),
+      key: { ...parts.pretrainingKey, content: content.digest },
+      save: () => saveParameters(model.parameters),
+      load: (outcome) => loadParameters(model.parameters, outcome),
+      end: async () => {
+        this.#optimizer = this.#enter(this.#phases.length);
+        // The items' factors start as what their content says.
+        await encodeAll(engine, model, content, this.#reader, this.#theta);
+        engine.copy(this.#factors.items, this.#theta);
+      },
+    };
+  }
+
+  get #all(): readonly Parameter[] {
+    return [...this.#parts.model.parameters, ...this.#parts.model.scaffolding];
+  }
+
+  /** A phase begins: an optimiser of its own, and gradients for what it trains alone. */
+  #enter(index: number): Optimizer {
+    const { model } = this.#parts;
+    this.#phase = index;
+    const phase = this.#phases.at(index);
+    const trained = index < this.#phases.length && phase ? phase.parameters : model.parameters;
+    for (const parameter of this.#all) {
+      parameter.needsGradient = trained.includes(parameter);
+      parameter.forgetMoments();
+    }
+    return model.optimizer(trained, index < this.#phases.length ? "pretraining" : "epochs");
+  }
+
+  async #take(rows: Uint32Array, noise?: RandomKey): Promise<TrainingBatch> {
+    const content = await this.#reader(rows);
+    const clean = toEngine(this.#engine, content);
+    const { corruption } = this.#parts.options;
+    return { clean, noisy: noise ? toEngine(this.#engine, masked(content, corruption, noise)) : clean };
+  }
+
+  #release({ clean, noisy }: TrainingBatch): void {
+    releaseBatch(this.#engine, clean);
+    if (noisy !== clean) releaseBatch(this.#engine, noisy);
+  }
+
+  #key(pass: string, update: number): UpdateKey {
+    return (name) => ({ seed: this.#seed, step: update, stream: streamOf(`${pass}/${name}`) });
+  }
+
+  #batches(pass: string, number: number, items: Uint32Array): Uint32Array[] {
+    const { batchSize, batches } = this.#parts.options;
+    if (batches === "independent")
+      return independentBatches(items, batchSize, this.#key(pass, number)("batches"));
+    const order = permutation(this.#seed, number, streamOf(`${pass}/batches`), items.length).map(
+      (place) => items[place],
+    );
+    return Array.from({ length: Math.ceil(order.length / batchSize) }, (_, b) =>
+      order.subarray(b * batchSize, (b + 1) * batchSize),
+    );
+  }
+
+  /** The items that pretraining sees, ascending: the same in all phases. */
+  #pretrainingItems(): Uint32Array {
+    const count = Math.max(1, Math.round(this.#parts.options.pretrainingShare * this.#items.length));
+    const random = new RandomSequence({ seed: this.#seed, step: 0, stream: streamOf("pretraining items") });
+    return sampleWithout(random, this.#items.length, count)
+      .sort()
+      .map((place) => this.#items[place]);
+  }
+
+  /** A pass of updates; `loss` gives sums over a batch by name, which are reported as means over the items. */
+  async #pass(
+    pass: string,
+    epoch: PhaseEpoch,
+    items: Uint32Array,
+    noisy: boolean,
+    reports: readonly string[],
+    loss: (tape: Tape, batch: TrainingBatch, rows: Uint32Array, key: UpdateKey) => JointLoss,
+  ): Promise<EpochReport> {
+    const engine = this.#engine;
+    // Batches are taken in the order of the updates.
+    let taken = epoch.updates;
+    const { updates, means } = await this.#parts.minimise({
+      engine,
+      epoch,
+      batches: this.#batches(pass, epoch.number, items),
+      reports: ["loss", ...reports],
+      take: (rows) => {
+        taken++;
+        return this.#take(rows, noisy ? this.#key(pass, taken)("input noise") : undefined);
+      },
+      release: (batch) => this.#release(batch),
+      step: (batch, update, totals, rows) => {
+        const tape = new Tape(engine);
+        try {
+          const { parts, penalty } = loss(tape, batch, rows, this.#key(pass, update));
+          const whole = Object.values(parts).reduce((all, part) => all.plus(part));
+          for (const [column, of] of [whole, ...reports.map((name) => parts[name])].entries())
+            for (const term of of.terms)
+              if (term.kind === "sum") engine.sum(totals[column], term.of.value, term.weight);
+          const perItem = whole.times(1 / rows.length);
+          tape.backward(penalty ? perItem.plus(penalty) : perItem);
+        } finally {
+          tape.dispose();
+        }
+        this.#optimizer.step();
+      },
+    });
+    return { updates, values: means };
+  }
+
+  #pretrain(phase: Phase, epoch: PhaseEpoch): Promise<EpochReport> {
+    const { name, noisyInput, penalty } = phase;
+    return this.#pass(name, epoch, this.#pretrainingItems(), noisyInput, [], (tape, batch, _rows, key) => ({
+      parts: { all: sum(phase.loss(tape, batch, key)) },
+      penalty,
+    }));
+  }
+
+  async epoch(epoch: Epoch): Promise<EpochReport> {
+    const engine = this.#engine;
+    const { model, content, options } = this.#parts;
+    const report = await this.#pass(
+      "joint",
+      epoch,
+      this.#items,
+      model.noisyInput,
+      model.reports,
+      (tape, batch, rows, key) => {
+        const v = tape.empty(rows.length, options.latent);
+        engine.takeRows(v, this.#factors.items, rows);
+        return model.loss(tape, batch, v, key);
+      },
+    );
+    await encodeAll(engine, model, content, this.#reader, this.#theta);
+    const last = epoch.number === options.epochs ? (options.finalSweeps ?? 0) : 0;
+    for (let sweep = 0; sweep < options.sweeps + last; sweep++) await this.#factors.sweep(this.#theta);
+    await engine.finished();
+    return report;
+  }
+
+  async saveState(): Promise<NamedTensors> {
+    const pretrains = this.#phase < this.#phases.length;
+    const saved = await Promise.all(
+      Object.entries(pretrains ? {} : this.#factors.state).map(
+        async ([name, tensor]) => [`factors.${name}`, await saveTensor(this.#engine, tensor)] as const,
+      ),
+    );
+    return {
+      phase: { shape: [1], data: Uint32Array.of(this.#phase) },
+      ...(await saveParameters(pretrains ? this.#all : this.#parts.model.parameters)),
+      ...(await this.#optimizer.save()),
+      ...Object.fromEntries(saved),
+    };
+  }
+
+  loadState(state: NamedTensors): void {
+    const phase = Object.hasOwn(state, "phase") ? state.phase.data[0] : undefined;
+    if (phase === undefined || phase > this.#phases.length)
+      throw new UserError({ place: "tensor phase", problem: "is missing, or no phase of this training" });
+    const pretrains = phase < this.#phases.length;
+    this.#optimizer = this.#enter(phase);
+    loadParameters(pretrains ? this.#all : this.#parts.model.parameters, state);
+    this.#optimizer.load(state);
+    if (pretrains) return;
+    for (const [name, tensor] of Object.entries(this.#factors.state))
+      loadTensor(this.#engine, tensor, `factors.${name}`, state);
+  }
+
+  recommender(): ContentAware {
+    return this.#parts.recommender(this.#factors);
+  }
+
+  dispose(): void {
+    for (const parameter of this.#all) parameter.release();
+    this.#factors.release();
+    this.#engine.release(this.#theta);
+  }
+}
