@@ -6,10 +6,12 @@ use crate::matrix::{Matrix, for_each_task};
 use crate::simd::vectorised;
 use std::sync::Mutex;
 
-/// Members that a working set starts with; later it may double.
-const FIRST: usize = 32;
+/// Members that a working set starts with; later it may treble.
+const FIRST: usize = 64;
 /// While outsiders still wait for a place, the set need not be solved better than this.
 const ROUGH: f64 = 1e-3;
+/// Side of the tiles in which a matrix is mirrored.
+const TILE: usize = 16;
 /// A slope below this share of what it is the difference of is rounding.
 const ROUNDING: f64 = 1e-12;
 
@@ -29,8 +31,13 @@ type Solution = (Vec<(u32, f32)>, bool);
 /// The weights for the columns [from, to), and how many of those are not within the tolerance.
 pub fn elastic_net(gram: Matrix, options: ElasticNet, from: usize, to: usize) -> (Rows, usize) {
     let solutions: Vec<Mutex<Solution>> = (from..to).map(|_| Mutex::default()).collect();
+    let sizes: Vec<f32> = (0..gram.columns).map(|i| gram.row(i)[i]).collect();
+    // What a solved column leaves is the next one's.
+    let left: Mutex<Vec<Scratch>> = Mutex::default();
     for_each_task(to - from, |task| {
-        let (mut weights, converged) = Column::new(gram, options, from + task).solve();
+        let scratch = left.lock().unwrap().pop().unwrap_or_default();
+        let ((mut weights, converged), scratch) = Column::new(gram, &sizes, options, from + task, scratch).solve();
+        left.lock().unwrap().push(scratch);
         keep_largest(&mut weights, options.k);
         *solutions[task].lock().unwrap() = (weights, converged);
     });
@@ -39,8 +46,21 @@ pub fn elastic_net(gram: Matrix, options: ElasticNet, from: usize, to: usize) ->
     (Rows::from_lists(&lists), converged.iter().filter(|&&converged| !converged).count())
 }
 
-struct Column {
+/// The memory that grows with a working set.
+#[derive(Default)]
+struct Scratch {
+    /// The Gram matrix's part [set, set].
+    inner: Vec<f32>,
+    /// The next such part, while it is made from the last.
+    next: Vec<f32>,
+    /// G w
+    product: Vec<f64>,
+}
+
+struct Column<'a> {
     gram: Matrix,
+    /// G's diagonal, side by side.
+    sizes: &'a [f32],
     options: ElasticNet,
     /// X^T y for the target y; 0 at the target itself.
     q: Vec<f32>,
@@ -48,35 +68,35 @@ struct Column {
     norm: f64,
     /// The columns that can ever get a weight: G and w are not negative, so one needs q > l1.
     candidates: Vec<u32>,
-    /// The working set, its weights, and its part of the Gram matrix [set, set].
+    /// The working set and its weights.
     set: Vec<u32>,
     weights: Vec<f64>,
-    inner: Vec<f32>,
     in_set: Vec<bool>,
-    /// G w
-    product: Vec<f64>,
+    scratch: Scratch,
 }
 
-impl Column {
-    fn new(gram: Matrix, options: ElasticNet, target: usize) -> Self {
+impl<'a> Column<'a> {
+    fn new(gram: Matrix, sizes: &'a [f32], options: ElasticNet, target: usize, mut scratch: Scratch) -> Self {
         let n = gram.columns;
         let mut q = gram.row(target).to_vec();
         let norm = q[target] as f64;
         q[target] = 0.0;
         let candidates = (0..n as u32).filter(|&i| q[i as usize] as f64 > options.l1).collect();
-        let (set, weights, inner) = Default::default();
-        Self { gram, options, q, norm, candidates, set, weights, inner, in_set: vec![false; n], product: vec![0.0; n] }
+        scratch.product.clear();
+        scratch.product.resize(n, 0.0);
+        let (set, weights) = Default::default();
+        Self { gram, sizes, options, q, norm, candidates, set, weights, in_set: vec![false; n], scratch }
     }
 
-    fn solve(mut self) -> Solution {
+    fn solve(mut self) -> (Solution, Scratch) {
         let ElasticNet { tolerance, max_sweeps, .. } = self.options;
         let mut converged = self.candidates.is_empty();
         let mut wanted = tolerance;
         let mut sweeps = 0;
         while !converged && sweeps < max_sweeps {
-            if self.grow() {
+            if let Some(all) = self.grow() {
                 sweeps += 1;
-                self.descend(ROUGH.max(tolerance), max_sweeps);
+                self.descend(if all { tolerance } else { ROUGH.max(tolerance) }, max_sweeps);
             } else {
                 sweeps += self.descend(wanted, max_sweeps - sweeps);
                 wanted *= 0.1;
@@ -85,36 +105,40 @@ impl Column {
             converged = self.gap() <= tolerance * self.norm;
         }
         let entries = self.set.iter().zip(&self.weights).filter(|(_, w)| **w > 0.0);
-        (entries.map(|(&i, &w)| (i, w as f32)).collect(), converged)
+        ((entries.map(|(&i, &w)| (i, w as f32)).collect(), converged), self.scratch)
     }
 
     /// What is left of q_i once G w is taken away.
     #[inline(always)]
     fn slope(&self, i: usize) -> f64 {
-        self.q[i] as f64 - self.product[i]
+        self.q[i] as f64 - self.scratch.product[i]
     }
 
-    /// Takes the outsiders in that gain most, and whoever has no weight out; whether there were any outsiders.
-    fn grow(&mut self) -> bool {
+    /// Takes the outsiders in that gain most, and whoever has no weight out; whether that was all of them, if there were any.
+    fn grow(&mut self) -> Option<bool> {
         let ElasticNet { l1, l2, .. } = self.options;
         // By what the best weight of that coordinate alone would lower the objective.
         let gain = |i: usize| {
             let excess = self.slope(i) - l1;
-            let size = self.gram.row(i)[i] as f64 + l2;
+            let size = self.sizes[i] as f64 + l2;
             if excess > ROUNDING * self.q[i] as f64 { (excess * excess / size) as f32 } else { 0.0 }
         };
         let outside = self.candidates.iter().filter(|&&i| !self.in_set[i as usize]);
         let mut outsiders: Vec<(u32, f32)> =
             outside.map(|&i| (i, gain(i as usize))).filter(|&(_, gain)| gain > 0.0).collect();
         if outsiders.is_empty() {
-            return false;
+            return None;
         }
-        keep_largest(&mut outsiders, FIRST.max(self.set.len()));
+        let room = FIRST.max(2 * self.set.len());
+        let all = outsiders.len() <= room;
+        keep_largest(&mut outsiders, room);
         let former = std::mem::take(&mut self.set);
         let weights = std::mem::take(&mut self.weights);
-        for (i, weight) in former.into_iter().zip(weights) {
+        let mut kept = Vec::with_capacity(former.len());
+        for (p, (&i, &weight)) in former.iter().zip(&weights).enumerate() {
             self.in_set[i as usize] = weight > 0.0;
             if weight > 0.0 {
+                kept.push(p);
                 self.set.push(i);
                 self.weights.push(weight);
             }
@@ -124,12 +148,39 @@ impl Column {
             self.set.push(i);
             self.weights.push(0.0);
         }
-        self.inner.clear();
-        for &i in &self.set {
-            let row = self.gram.row(i as usize);
-            self.inner.extend(self.set.iter().map(|&j| row[j as usize]));
+        self.extend(former.len(), &kept);
+        Some(all)
+    }
+
+    /// Makes the part [set, set] of the Gram matrix from the last one, [former, former], of whose members `kept` come first
+    /// in the set. Only the others' rows are looked up; their columns are the same numbers.
+    fn extend(&mut self, former: usize, kept: &[usize]) {
+        let (n, old) = (self.set.len(), kept.len());
+        let Scratch { inner, next, .. } = &mut self.scratch;
+        next.clear();
+        next.resize(n * n, 0.0);
+        for (row, &p) in next.chunks_exact_mut(n).zip(kept) {
+            let last = &inner[p * former..(p + 1) * former];
+            for (to, &q) in row.iter_mut().zip(kept) {
+                *to = last[q];
+            }
         }
-        true
+        for (row, &i) in next.chunks_exact_mut(n).zip(&self.set).skip(old) {
+            let gram = self.gram.row(i as usize);
+            for (to, &j) in row.iter_mut().zip(&self.set) {
+                *to = gram[j as usize];
+            }
+        }
+        for from in (old..n).step_by(TILE) {
+            for to in (0..old).step_by(TILE) {
+                for p in to..old.min(to + TILE) {
+                    for q in from..n.min(from + TILE) {
+                        next[p * n + q] = next[q * n + p];
+                    }
+                }
+            }
+        }
+        std::mem::swap(inner, next);
     }
 
     /// Sweeps over the working set until no weight changes by more than `tolerance` of the largest; how many.
@@ -139,13 +190,13 @@ impl Column {
         let mut product = vec![0.0f64; n];
         for (p, &weight) in self.weights.iter().enumerate() {
             if weight != 0.0 {
-                add(&mut product, &self.inner[p * n..(p + 1) * n], weight);
+                add(&mut product, &self.scratch.inner[p * n..(p + 1) * n], weight);
             }
         }
         for sweep in 1..=most {
             let (mut largest, mut change) = (0.0f64, 0.0f64);
             for p in 0..n {
-                let row = &self.inner[p * n..(p + 1) * n];
+                let row = &self.scratch.inner[p * n..(p + 1) * n];
                 let (size, before) = (row[p] as f64, self.weights[p]);
                 let slope = self.q[self.set[p] as usize] as f64 - product[p] + size * before;
                 let after = (slope - l1).max(0.0) / (size + l2);
@@ -163,14 +214,15 @@ impl Column {
         most.max(1)
     }
 
-    /// product = G w
+    /// product = G w, four rows of G at a time: the product passes through the cache a quarter as often.
     fn multiply(&mut self) {
-        self.product.fill(0.0);
-        for (&i, &weight) in self.set.iter().zip(&self.weights) {
-            if weight != 0.0 {
-                add(&mut self.product, self.gram.row(i as usize), weight);
-            }
-        }
+        let product = &mut self.scratch.product;
+        product.fill(0.0);
+        let entries = self.set.iter().zip(&self.weights).filter(|(_, weight)| **weight != 0.0);
+        let rows: Vec<(&[f32], f64)> = entries.map(|(&i, &weight)| (self.gram.row(i as usize), weight)).collect();
+        let fours = rows.chunks_exact(4);
+        fours.remainder().iter().for_each(|&(row, weight)| add(product, row, weight));
+        fours.for_each(|four| add_four(product, four));
     }
 
     /// How far the objective is above its minimum at most: the duality gap as scikit-learn has it (_cd_fast.pyx).
@@ -181,7 +233,7 @@ impl Column {
         for (&i, &weight) in self.set.iter().zip(&self.weights) {
             let i = i as usize;
             wq += weight * self.q[i] as f64;
-            wgw += weight * self.product[i];
+            wgw += weight * self.scratch.product[i];
             sum += weight;
             squares += weight * weight;
             dual = dual.max(self.slope(i) - l2 * weight);
@@ -203,6 +255,20 @@ fn add(out: &mut [f64], a: &[f32], factor: f64) {
         || {
             for (o, &a) in out.iter_mut().zip(a) {
                 *o = (a as f64).mul_add(factor, *o);
+            }
+        },
+    );
+}
+
+/// out += the four rows, each times its factor
+fn add_four(out: &mut [f64], rows: &[(&[f32], f64)]) {
+    let &[(a, fa), (b, fb), (c, fc), (d, fd)] = rows else { return };
+    vectorised(
+        #[inline(always)]
+        || {
+            for ((((o, &a), &b), &c), &d) in out.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                let one = (b as f64).mul_add(fb, (a as f64).mul_add(fa, *o));
+                *o = (d as f64).mul_add(fd, (c as f64).mul_add(fc, one));
             }
         },
     );
