@@ -24,16 +24,15 @@ import { sum, sumOfSquares } from "../compute/objective.js";
 import { add } from "../compute/ops/arithmetic.js";
 import { halfSquaredDistance } from "../compute/ops/dense-likelihood.js";
 import { Adam } from "../compute/optimizers.js";
-import type { JsonObject } from "../core/json.js";
 import { type ContentForm, formOf, sizeOfForm } from "../data/content.js";
 import type { Algorithm } from "../recommender/algorithm.js";
 import { requireContent } from "./content/batches.js";
 import {
+  fitContentModel,
   likelihoodOf,
   networkEncoder,
   networkKinds,
   restoreFactorModel,
-  savedFactorModel,
 } from "./content/model.js";
 import type { ContentModel } from "./content/network.js";
 import { TiedMlp } from "./content/tied-mlp.js";
@@ -198,39 +197,20 @@ export const cvae: Algorithm<CvaeOptions> = {
   options,
 
   async fit(dataset, options, run) {
-    const [{ fit }, { minimiseBatches }, { ContentTraining }] = await Promise.all([
-      import("../training/fit.js"),
-      import("../training/minimise.js"),
-      import("./content/training.js"),
-    ]);
     const { engine, seed } = run;
     const content = requireContent(dataset, cvae.name, networkKinds);
-    const form = formOf(content);
-    const model = modelOf(engine, networkOf(engine, form, options, options.corruption, seed), options);
-    const config = savedConfig(shape, options);
-    const { hidden, latent, likelihood, lambdaX, batchSize, pretrainingRate, pretrainingShare } = options;
-    const { corruption, layerEpochs, latentEpochs, wholeEpochs, epochs, patience } = options;
-    const key = {
-      ...{ hidden, latent, likelihood, lambdaX, batchSize, pretrainingRate, pretrainingShare },
-      ...{ corruption, layerEpochs, latentEpochs, wholeEpochs },
-    };
-    const trainable = new ContentTraining(
-      {
-        dataset,
-        content,
-        model,
-        options: { ...options, bayesian: options.inference === "bayes", batches: "independent" },
-        pretrainingKey: JSON.parse(JSON.stringify(key)) as JsonObject,
-        minimise: minimiseBatches,
-        recommender: (factors) =>
-          savedFactorModel(engine, networkEncoder(engine, model, latent), factors, options, {
-            files: { algorithm: cvae.name, config, items: dataset.items, content: form },
-            restore: (grown) => cvae.restore(grown, { engine }),
-          }),
-      },
-      run,
-    );
-    return fit({ algorithm: cvae, options, dataset, trainable, epochs, patience }, run);
+    const network = networkOf(engine, formOf(content), options, options.corruption, seed);
+    return fitContentModel(cvae, dataset, options, run, {
+      content,
+      model: modelOf(engine, network, options),
+      config: savedConfig(shape, options),
+      batches: "independent",
+      bayesian: options.inference === "bayes",
+      pretrainedBy: [
+        ...(["hidden", "latent", "likelihood", "lambdaX", "batchSize", "pretrainingRate"] as const),
+        ...(["pretrainingShare", "corruption", "layerEpochs", "latentEpochs", "wholeEpochs"] as const),
+      ],
+    });
   },
 
   restore: (files, { engine }) =>

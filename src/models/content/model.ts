@@ -1,17 +1,21 @@
-// What the models of content and factors have in common when they are saved and restored.
+// What the models of content and factors have in common when they are trained, saved and restored.
 
 import { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
 import { loadParameters, loadTensor, type Parameter, saveParameters } from "../../compute/parameter.js";
 import type { Tensor } from "../../compute/tensor.js";
 import { UserError } from "../../core/errors.js";
-import { type ContentForm, contentForm, type ItemContent } from "../../data/content.js";
+import type { JsonObject } from "../../core/json.js";
+import { type ContentForm, contentForm, formOf, type ItemContent } from "../../data/content.js";
+import type { Dataset } from "../../data/dataset.js";
+import type { Algorithm } from "../../recommender/algorithm.js";
 import type { ContentAware } from "../../recommender/content-aware.js";
 import type { ModelFiles, Recommender } from "../../recommender/recommender.js";
+import type { RunContext } from "../../recommender/run-context.js";
 import { contentReader } from "./batches.js";
 import { encodeAll } from "./encode.js";
 import type { FactorOptions } from "./factors.js";
-import type { ContentReading } from "./network.js";
+import type { ContentModel, ContentReading } from "./network.js";
 import {
   type FactorKinds,
   factorRecommender,
@@ -20,6 +24,7 @@ import {
   type SavedFactors,
 } from "./recommender.js";
 import type { ContentLikelihood } from "./tied-mlp.js";
+import type { ContentTrainingOptions } from "./training.js";
 
 /** Kinds of content that a network of dense layers takes. */
 export const networkKinds = ["words", "vectors", "images"] as const;
@@ -63,6 +68,52 @@ export function networkEncoder(
       return out;
     },
   };
+}
+
+/** Trains a network and factors in turns (training.ts), which are what is saved. */
+export async function fitContentModel<
+  Options extends Omit<ContentTrainingOptions, "batches" | "bayesian"> & { readonly patience?: number },
+>(
+  algorithm: Algorithm<Options>,
+  dataset: Dataset,
+  options: Options,
+  run: RunContext,
+  parts: Pick<ContentTrainingOptions, "batches" | "bayesian"> & {
+    readonly content: ItemContent;
+    readonly model: ContentModel;
+    /** What a saved model needs of the options. */
+    readonly config: JsonObject;
+    /** The options that pretraining depends on. */
+    readonly pretrainedBy: readonly (keyof Options & string)[];
+  },
+): Promise<Recommender> {
+  const [{ fit }, { minimiseBatches }, { ContentTraining }] = await Promise.all([
+    import("../../training/fit.js"),
+    import("../../training/minimise.js"),
+    import("./training.js"),
+  ]);
+  const { engine } = run;
+  const { content, model, config, pretrainedBy, batches, bayesian } = parts;
+  const { latent, epochs, patience } = options;
+  const files = { algorithm: algorithm.name, config, items: dataset.items, content: formOf(content) };
+  const key = Object.fromEntries(pretrainedBy.map((name) => [name, options[name]]));
+  const trainable = new ContentTraining(
+    {
+      dataset,
+      content,
+      model,
+      options: { ...options, batches, bayesian },
+      pretrainingKey: JSON.parse(JSON.stringify(key)) as JsonObject,
+      minimise: minimiseBatches,
+      recommender: (factors) =>
+        savedFactorModel(engine, networkEncoder(engine, model, latent), factors, options, {
+          files,
+          restore: (grown) => algorithm.restore(grown, { engine }),
+        }),
+    },
+    run,
+  );
+  return fit({ algorithm, options, dataset, trainable, epochs, patience }, run);
 }
 
 export interface ModelOrigin {

@@ -14,7 +14,7 @@ import {
 } from "../../compute/parameter.js";
 import { Tape } from "../../compute/tape.js";
 import type { NamedTensors, Tensor } from "../../compute/tensor.js";
-import { UserError } from "../../core/errors.js";
+import { throwIfAborted, UserError } from "../../core/errors.js";
 import type { JsonObject } from "../../core/json.js";
 import { permutation, type RandomKey, RandomSequence, streamOf } from "../../core/philox.js";
 import type { ItemContent } from "../../data/content.js";
@@ -234,7 +234,11 @@ export class ContentTraining implements Trainable {
     );
     await encodeAll(engine, model, content, this.#reader, this.#theta);
     const last = epoch.number === options.epochs ? (options.finalSweeps ?? 0) : 0;
-    for (let sweep = 0; sweep < options.sweeps + last; sweep++) await this.#factors.sweep(this.#theta);
+    for (let sweep = 0; sweep < options.sweeps + last; sweep++) {
+      throwIfAborted(epoch.signal);
+      await this.#factors.sweep(this.#theta);
+      if (last > 0) epoch.onProgress?.((sweep + 1) / (options.sweeps + last), report.values);
+    }
     await engine.finished();
     return report;
   }
