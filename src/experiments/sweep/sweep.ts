@@ -214,7 +214,10 @@ export async function sweep(dataset: string, given: SweepOptions): Promise<Sweep
     const first = pointOf(points[0]).message;
     throw new UserError({
       place: out,
-      problem: `every one of its ${points.length} points failed; the first one: ${first}`,
+      problem:
+        points.length === 1
+          ? `its only point failed: ${first}`
+          : `every one of its ${points.length} points failed; the first one: ${first}`,
     });
   }
   // Another metric may choose a point whose model is gone already.
