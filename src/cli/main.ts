@@ -7,12 +7,14 @@ import * as blend from "./commands/blend.js";
 import * as compare from "./commands/compare.js";
 import * as describe from "./commands/describe.js";
 import * as doctor from "./commands/doctor.js";
+import * as embed from "./commands/embed.js";
 import * as evaluate from "./commands/evaluate.js";
 import * as models from "./commands/models.js";
 import * as prepare from "./commands/prepare.js";
 import * as quickstart from "./commands/quickstart.js";
 import * as recommend from "./commands/recommend.js";
 import * as reproduce from "./commands/reproduce.js";
+import * as score from "./commands/score.js";
 import * as sweep from "./commands/sweep.js";
 import * as train from "./commands/train.js";
 import type { Register } from "./context.js";
@@ -28,6 +30,8 @@ const commands: readonly Register[] = [
   evaluate,
   compare,
   recommend,
+  score,
+  embed,
   addItems,
   sweep,
   reproduce,

@@ -23,8 +23,17 @@ export interface DatabaseOptions {
   signal?: AbortSignal;
 }
 
-/** What a column of a table that is written from JavaScript holds. */
-export type ColumnType = "UINTEGER" | "FLOAT" | "DOUBLE" | "VARCHAR" | "UTINYINT";
+/** What a column of a table that is written from JavaScript holds; `vector`: so many FLOATs. */
+export type ColumnType =
+  | "UINTEGER"
+  | "FLOAT"
+  | "DOUBLE"
+  | "VARCHAR"
+  | "UTINYINT"
+  | { readonly vector: number };
+
+/** Puts a value into a row of a block. */
+export type Setter = (row: number, value: string | number | ArrayLike<number> | null) => void;
 
 /** Runs `work` with a fresh database; its files are removed at the end, whatever the end is. */
 export async function withDatabase<T>(
@@ -114,23 +123,23 @@ export class Database {
 
   /**
    * Fills a new table with `rows` rows. `fill` is asked for one block of rows after another: it writes rows
-   * [from, from + count) into the columns' setters, whose row numbers count from 0 within the block.
+   * [from, from + count) into the columns' setters, whose row numbers count from 0 within the block. It may take its time.
    */
   async createTable(
     table: string,
     columns: Record<string, ColumnType>,
     rows: number,
-    fill: (
-      from: number,
-      count: number,
-      set: ((row: number, value: string | number | null) => void)[],
-    ) => void,
+    fill: (from: number, count: number, set: Setter[]) => void | Promise<void>,
   ): Promise<void> {
-    const { DuckDBDataChunk, UINTEGER, FLOAT, DOUBLE, VARCHAR, UTINYINT } = await import("@duckdb/node-api");
-    const typeOf: Record<ColumnType, DuckDBType> = { UINTEGER, FLOAT, DOUBLE, VARCHAR, UTINYINT };
-    const declared = Object.entries(columns).map(([name, type]) => `${identifier(name)} ${type}`);
+    const { ARRAY, arrayValue, DuckDBDataChunk, UINTEGER, FLOAT, DOUBLE, VARCHAR, UTINYINT } = await import(
+      "@duckdb/node-api"
+    );
+    const scalars = { UINTEGER, FLOAT, DOUBLE, VARCHAR, UTINYINT };
+    const typeOf = (type: ColumnType): DuckDBType =>
+      typeof type === "string" ? scalars[type] : ARRAY(FLOAT, type.vector);
+    const types = Object.values(columns).map(typeOf);
+    const declared = Object.keys(columns).map((name, c) => `${identifier(name)} ${types[c]}`);
     await this.run(`CREATE TABLE ${identifier(table)} (${declared.join(", ")})`);
-    const types = Object.values(columns).map((type) => typeOf[type]);
     const appender = await this.#connection.createAppender(table);
     try {
       for (let from = 0; from < rows; from += chunkRows) {
@@ -142,10 +151,16 @@ export class Database {
         const count = Math.min(chunkRows, rows - from);
         const chunk = DuckDBDataChunk.create(types, count);
         const vectors = types.map((_, column) => chunk.getColumnVector(column));
-        fill(
+        await fill(
           from,
           count,
-          vectors.map((vector) => (row, value) => vector.setItem(row, value)),
+          vectors.map(
+            (vector) => (row, value) =>
+              vector.setItem(
+                row,
+                typeof value === "object" && value !== null ? arrayValue(Array.from(value)) : value,
+              ),
+          ),
         );
         for (const vector of vectors) vector.flush();
         appender.appendDataChunk(chunk);

@@ -22,9 +22,9 @@ import type { Dataset } from "../data/dataset.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import { initialKey, uniform } from "../nn/initializers.js";
 import type { Algorithm } from "../recommender/algorithm.js";
-import type { Recommender } from "../recommender/recommender.js";
 import type { RunContext } from "../recommender/run-context.js";
 import { blockwiseScores } from "../recommender/scores.js";
+import { productSpace, type Vectors, vectorsFrom } from "../recommender/vectors.js";
 import { type CsrMatrix, rowIndices } from "../sparse/csr.js";
 import type { Trainable } from "../training/trainable.js";
 import { published, savedConfig, size } from "./multinomial-autoencoder.js";
@@ -252,9 +252,12 @@ function foldedIn(histories: CsrMatrix, weights: Weights, options: Shape): Float
 }
 
 /** Scores from weights on the host; the output layer's are in the engine too. */
-class CdaeRecommender implements Recommender {
+class CdaeRecommender implements Vectors {
   readonly algorithm = "cdae";
   readonly items: Vocabulary;
+  readonly spaces: Vectors["spaces"];
+  readonly userVectors: Vectors["userVectors"];
+  readonly itemVectors: Vectors["itemVectors"];
   readonly #engine: Engine;
   readonly #weights: Weights;
   readonly #options: Shape;
@@ -268,6 +271,21 @@ class CdaeRecommender implements Recommender {
     this.#options = options;
     this.#output = engine.tensor(items.size, options.latent, weights.output);
     this.#outputBias = engine.tensor(1, items.size, weights.outputBias);
+    const space = productSpace(engine, {
+      ...{ users: "the hidden layer, V_u folded in", items: "the item's row of W'" },
+      encode: (block) => this.#hidden(block),
+      ...{ weights: this.#output, bias: this.#outputBias },
+    });
+    ({
+      spaces: this.spaces,
+      userVectors: this.userVectors,
+      itemVectors: this.itemVectors,
+    } = vectorsFrom(this, [space]));
+  }
+
+  #hidden(histories: CsrMatrix): Tensor {
+    const hidden = foldedIn(histories, this.#weights, this.#options);
+    return this.#engine.tensor(histories.rows, this.#options.latent, hidden);
   }
 
   /** Takes over what training has made of the weights since. */
@@ -279,8 +297,7 @@ class CdaeRecommender implements Recommender {
   score(histories: CsrMatrix) {
     const { items } = this;
     return blockwiseScores(this.#engine, histories, items.size, (block) => {
-      const hidden = foldedIn(block, this.#weights, this.#options);
-      const activations = this.#engine.tensor(block.rows, this.#options.latent, hidden);
+      const activations = this.#hidden(block);
       const scores = this.#engine.empty(block.rows, items.size);
       this.#engine.matmul(scores, activations, this.#output, { transposeB: true });
       this.#engine.addRow(scores, this.#outputBias);

@@ -41,7 +41,7 @@ import {
   pseudoInputLayer,
   type Terms,
 } from "./evcf.js";
-import { pairs, size } from "./multinomial-autoencoder.js";
+import { type Latent, pairs, size } from "./multinomial-autoencoder.js";
 
 const { hidden, ...others } = evcfOptions;
 const options = z.strictObject({
@@ -159,6 +159,7 @@ class TwoLatents {
 
 class HVampNetwork implements EvcfNetwork {
   readonly output: OutputLayer;
+  readonly latent: Latent;
   readonly #encoder2: HistoryEncoder;
   readonly #encoder1: HistoryAndLatent;
   readonly #heads1: GaussianHeads;
@@ -177,6 +178,11 @@ class HVampNetwork implements EvcfNetwork {
   ) {
     const { hidden, latent1, latent2, gated, pseudoInputs } = given;
     this.#likelihood = likelihood;
+    this.latent = {
+      dimensions: latent1 + latent2,
+      what: "the means of q(z1 | x, z2) and of q(z2 | x)",
+      mean: (tape, x) => concatenate(tape, this.#latents(tape, x)),
+    };
     this.#encoder2 = new HistoryEncoder(engine, initial, {
       ...given,
       name: "encoder2",
@@ -221,10 +227,14 @@ class HVampNetwork implements EvcfNetwork {
     return this.#heads1.forward(tape, this.#encoder1.forward(tape, x, z2, dropout));
   }
 
-  activations(tape: Tape, histories: SparseTensor): Variable {
+  /** The means of z1 and z2. */
+  #latents(tape: Tape, histories: SparseTensor): [Variable, Variable] {
     const z2 = this.#encoder2.forward(tape, histories).mean;
-    const z1 = this.#posterior1(tape, histories, z2).mean;
-    return this.#decoder.forward(tape, z1, z2);
+    return [this.#posterior1(tape, histories, z2).mean, z2];
+  }
+
+  activations(tape: Tape, histories: SparseTensor): Variable {
+    return this.#decoder.forward(tape, ...this.#latents(tape, histories));
   }
 
   terms(tape: Tape, x: SparseTensor, rate: number, key: (name: string) => RandomKey): Terms {

@@ -29,6 +29,7 @@ import { hiddenLayers, LOG_VARIANCE } from "./evcf.js";
 import {
   type BatchLoss,
   checkScheduler,
+  type Latent,
   type Network,
   networkRecommender,
   pairs,
@@ -135,6 +136,7 @@ function layersOf(items: number, given: Shape): [number, number][] {
 
 class MultVaeNetwork implements Network {
   readonly output: OutputLayer;
+  readonly latent: Latent;
   readonly #input: SparseLinear | SparseHiddenLayer;
   readonly #encoder: Mlp;
   readonly #decoder: Mlp;
@@ -147,6 +149,11 @@ class MultVaeNetwork implements Network {
     start?: { seed: number } & Pick<MultVaeOptions, "initialValues">,
   ) {
     const { latent, gated } = given;
+    this.latent = {
+      dimensions: latent,
+      what: "the mean of q(z | x)",
+      mean: (tape, x) => this.posterior(tape, x).mean,
+    };
     const hidden = widths(given);
     const he = start?.initialValues === "he";
     const init = start

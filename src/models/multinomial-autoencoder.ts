@@ -13,8 +13,9 @@ import { UserError } from "../core/errors.js";
 import type { JsonObject } from "../core/json.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import type { OutputLayer } from "../nn/output-layer.js";
-import type { ModelFiles, Recommender } from "../recommender/recommender.js";
+import type { ModelFiles } from "../recommender/recommender.js";
 import { blockwiseScores } from "../recommender/scores.js";
+import { latentSpace, productSpace, type Vectors, vectorsFrom } from "../recommender/vectors.js";
 import type { CsrMatrix } from "../sparse/csr.js";
 import type { Minimisation } from "../training/minimise.js";
 import type { Plateau } from "../training/plateau.js";
@@ -90,6 +91,16 @@ export interface Network {
   readonly output: OutputLayer;
   /** The activations [rows, width] for scoring, `rows` being the histories on the host: no dropout, and no sampling but where a model is said to. */
   activations(tape: Tape, histories: SparseTensor, rows: CsrMatrix): Variable;
+  /** Where z is, and is not the activations themselves: the mean of its posterior. */
+  readonly latent?: Latent;
+}
+
+export interface Latent {
+  readonly dimensions: number;
+  /** For people. */
+  readonly what: string;
+  /** [rows, dimensions] */
+  readonly mean: (tape: Tape, histories: SparseTensor) => Variable;
 }
 
 /** The network as a recommender. `config` is what `restore` needs; `dispose` gives the parameters back. */
@@ -97,19 +108,46 @@ export function networkRecommender(
   engine: Engine,
   network: Network,
   { algorithm, config, items }: Omit<ModelFiles, "tensors">,
-): Recommender {
+): Vectors {
+  const { output, latent } = network;
+  /** What `make` makes of some histories, with a tape that lives as long. */
+  const onTape = <T>(block: CsrMatrix, make: (tape: Tape, histories: SparseTensor) => T): T => {
+    const tape = new Tape(engine, { gradients: false });
+    try {
+      return make(tape, tape.sparse(block));
+    } finally {
+      tape.dispose();
+    }
+  };
+  const copied = ({ value }: Variable) => {
+    const copy = engine.empty(value.rows, value.columns);
+    engine.copy(copy, value);
+    return copy;
+  };
+  const scores = productSpace(engine, {
+    users: latent ? "the decoder's last hidden layer" : "what the encoder makes of the history",
+    items: "the item's row of the output layer",
+    encode: (block) => onTape(block, (tape, x) => copied(network.activations(tape, x, block))),
+    weights: output.weight.value,
+    bias: output.bias.value,
+  });
+  const spaces = latent
+    ? [
+        scores,
+        latentSpace(engine, {
+          ...{ dimensions: latent.dimensions, items: items.size, users: latent.what },
+          encode: (block) => onTape(block, (tape, x) => copied(latent.mean(tape, x))),
+        }),
+      ]
+    : [scores];
   return {
     algorithm,
     items,
+    ...vectorsFrom({ algorithm, items }, spaces),
     score: (histories) =>
-      blockwiseScores(engine, histories, items.size, (block) => {
-        const tape = new Tape(engine, { gradients: false });
-        try {
-          return network.output.scores(network.activations(tape, tape.sparse(block), block).value);
-        } finally {
-          tape.dispose();
-        }
-      }),
+      blockwiseScores(engine, histories, items.size, (block) =>
+        onTape(block, (tape, x) => output.scores(network.activations(tape, x, block).value)),
+      ),
     save: async () => ({ algorithm, config, tensors: await saveParameters(network.parameters), items }),
     dispose: () => releaseAll(network),
   };

@@ -22,9 +22,10 @@ import { NumpyRandom } from "../core/numpy-random.js";
 import type { Dataset } from "../data/dataset.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import type { Algorithm } from "../recommender/algorithm.js";
-import type { ModelFiles, Recommender } from "../recommender/recommender.js";
+import type { ModelFiles } from "../recommender/recommender.js";
 import type { RunContext } from "../recommender/run-context.js";
 import { blockwiseScores } from "../recommender/scores.js";
+import { productSpace, type Vectors, vectorsFrom } from "../recommender/vectors.js";
 import { type CsrMatrix, entryCount, rowIndices, takeRows, transpose } from "../sparse/csr.js";
 import type { Trainable } from "../training/trainable.js";
 import { nndsvda } from "./nmf/nndsvd.js";
@@ -121,9 +122,12 @@ interface Known {
 const nameOf = (matrix: CsrMatrix, row: number) => rowIndices(matrix, row).toSorted().join();
 
 /** H' and HH' in the engine. */
-class NmfRecommender implements Recommender {
+class NmfRecommender implements Vectors {
   readonly algorithm = "nmf";
   readonly items: Vocabulary;
+  readonly spaces: Vectors["spaces"];
+  readonly userVectors: Vectors["userVectors"];
+  readonly itemVectors: Vectors["itemVectors"];
   readonly #engine: Engine;
   readonly #options: Shape;
   readonly #itemFactors: Tensor;
@@ -145,6 +149,16 @@ class NmfRecommender implements Recommender {
         row,
       ]),
     );
+    const space = productSpace(engine, {
+      ...{ users: "the row of W, folded in", items: "the column of H" },
+      encode: (block) => this.#foldIn(block),
+      weights: itemFactors,
+    });
+    ({
+      spaces: this.spaces,
+      userVectors: this.userVectors,
+      itemVectors: this.itemVectors,
+    } = vectorsFrom(this, [space]));
     this.renew();
   }
 

@@ -28,6 +28,7 @@ import type { Algorithm } from "../recommender/algorithm.js";
 import { type CsrMatrix, fromRows, rowIndices, sliceRows } from "../sparse/csr.js";
 import {
   type BatchLoss,
+  type Latent,
   type Network,
   networkRecommender,
   pairs,
@@ -178,6 +179,7 @@ export function vaeSummary(
 
 class VaeNetwork implements Network {
   readonly output: OutputLayer;
+  readonly latent: Latent;
   readonly #input: SparseLinear;
   readonly #encoder: Mlp;
   readonly #mean: Linear;
@@ -194,6 +196,11 @@ class VaeNetwork implements Network {
     const mlp = { ...init, activateLast: true, activation: relu };
     const head = { ...init, inputs: last, outputs: latent };
     this.#shape = given;
+    this.latent = {
+      dimensions: latent,
+      what: "the mean of q(z | x)",
+      mean: (tape, x) => this.posterior(tape, x).mean,
+    };
     this.#input = new SparseLinear(engine, {
       ...init,
       name: "encoder.input",

@@ -33,7 +33,7 @@ import {
   pseudoInputLayer,
   type Terms,
 } from "./evcf.js";
-import { pairs, size } from "./multinomial-autoencoder.js";
+import { type Latent, pairs, size } from "./multinomial-autoencoder.js";
 
 const { hidden, ...others } = evcfOptions;
 const options = z.strictObject({
@@ -60,6 +60,7 @@ function layersOf(items: number, given: Shape): [number, number][] {
 
 class VampNetwork implements EvcfNetwork {
   readonly output: OutputLayer;
+  readonly latent: Latent;
   readonly #encoder: HistoryEncoder;
   readonly #decoder: Mlp;
   readonly #pseudoInputs: PseudoInputs;
@@ -75,6 +76,11 @@ class VampNetwork implements EvcfNetwork {
     const { hidden, latent, layers, gated, pseudoInputs } = given;
     const sizes = [latent, ...new Array<number>(layers).fill(hidden)];
     this.#likelihood = likelihood;
+    this.latent = {
+      dimensions: latent,
+      what: "the mean of q(z | x)",
+      mean: (tape, x) => this.#encoder.forward(tape, x).mean,
+    };
     this.#encoder = new HistoryEncoder(engine, initial, { ...given, name: "encoder", items, latent });
     this.#decoder = new Mlp(engine, { ...initial.layer, name: "decoder", sizes, activateLast: true, gated });
     this.output = new OutputLayer(engine, {

@@ -22,9 +22,10 @@ import type { Dataset } from "../data/dataset.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import { initialKey, normal, uniform } from "../nn/initializers.js";
 import type { Algorithm } from "../recommender/algorithm.js";
-import type { ModelFiles, Recommender } from "../recommender/recommender.js";
+import type { ModelFiles } from "../recommender/recommender.js";
 import type { RunContext } from "../recommender/run-context.js";
 import { blockwiseScores } from "../recommender/scores.js";
+import { productSpace, type Vectors, vectorsFrom } from "../recommender/vectors.js";
 import { type CsrMatrix, entryCount, transpose } from "../sparse/csr.js";
 import type { Trainable } from "../training/trainable.js";
 
@@ -131,9 +132,12 @@ function total(matrix: CsrMatrix, { constant, slope }: EntryWeight): number {
 }
 
 /** Y and Y'Y in the engine; histories are folded in exactly. */
-class WmfRecommender implements Recommender {
+class WmfRecommender implements Vectors {
   readonly algorithm = "wmf";
   readonly items: Vocabulary;
+  readonly spaces: Vectors["spaces"];
+  readonly userVectors: Vectors["userVectors"];
+  readonly itemVectors: Vectors["itemVectors"];
   readonly #engine: Engine;
   readonly #options: Shape;
   readonly #itemFactors: Tensor;
@@ -146,6 +150,16 @@ class WmfRecommender implements Recommender {
     this.#options = options;
     this.#itemFactors = itemFactors;
     this.#gram = engine.empty(options.factors, options.factors);
+    const space = productSpace(engine, {
+      ...{ users: "x_u, folded in", items: "y_i" },
+      encode: (block) => this.#foldIn(block),
+      weights: itemFactors,
+    });
+    ({
+      spaces: this.spaces,
+      userVectors: this.userVectors,
+      itemVectors: this.itemVectors,
+    } = vectorsFrom(this, [space]));
     this.renew();
   }
 
@@ -158,19 +172,26 @@ class WmfRecommender implements Recommender {
     const engine = this.#engine;
     return blockwiseScores(engine, histories, this.items.size, (block) => {
       const scores = engine.empty(block.rows, this.items.size);
-      const users = engine.zeros(block.rows, this.#options.factors);
-      const interactions = engine.sparse(block);
-      solversOf(engine).alsHalfSweep(users, interactions, {
-        fixed: this.#itemFactors,
-        gram: this.#gram,
-        ...weightsOf(this.#options),
-        ridge: ridgesOf(block, this.#options),
-      });
+      const users = this.#foldIn(block);
       engine.matmul(scores, users, this.#itemFactors, { transposeB: true });
-      engine.releaseSparse(interactions);
       engine.release(users);
       return scores;
     });
+  }
+
+  /** x_u of each history, exactly: [histories, k] (equation 4). */
+  #foldIn(histories: CsrMatrix): Tensor {
+    const engine = this.#engine;
+    const users = engine.zeros(histories.rows, this.#options.factors);
+    const interactions = engine.sparse(histories);
+    solversOf(engine).alsHalfSweep(users, interactions, {
+      fixed: this.#itemFactors,
+      gram: this.#gram,
+      ...weightsOf(this.#options),
+      ridge: ridgesOf(histories, this.#options),
+    });
+    engine.releaseSparse(interactions);
+    return users;
   }
 
   async save(): Promise<ModelFiles> {

@@ -3,6 +3,7 @@
 import type { Engine } from "../compute/engine.js";
 import { type ContentAware, isContentAware } from "./content-aware.js";
 import type { Recommender } from "./recommender.js";
+import { hasVectors, type Vectors } from "./vectors.js";
 
 /** The same recommender, whose `dispose` closes the engine too. */
 export function closingWith(recommender: Recommender, engine: Engine): Recommender {
@@ -16,14 +17,23 @@ export function closingWith(recommender: Recommender, engine: Engine): Recommend
       void engine.close();
     },
   };
-  if (!isContentAware(recommender)) return closing;
-  const { content, itemRules } = recommender;
-  // A recommender with new items works on the same engine; whoever asked for it has the first one to close it with.
-  const aware: ContentAware = {
+  return {
     ...closing,
-    content,
-    itemRules,
-    withItems: (...added) => recommender.withItems(...added),
+    ...(hasVectors(recommender) && vectors(recommender)),
+    ...(isContentAware(recommender) && contentAware(recommender)),
   };
-  return aware;
+}
+
+function vectors(recommender: Vectors): Omit<Vectors, keyof Recommender> {
+  return {
+    spaces: recommender.spaces,
+    userVectors: (...asked) => recommender.userVectors(...asked),
+    itemVectors: (...asked) => recommender.itemVectors(...asked),
+  };
+}
+
+/** A recommender with new items works on the same engine; whoever asked for it has the first one to close it with. */
+function contentAware(recommender: ContentAware): Omit<ContentAware, keyof Recommender> {
+  const { content, itemRules } = recommender;
+  return { content, itemRules, withItems: (...added) => recommender.withItems(...added) };
 }

@@ -4,7 +4,8 @@
 //   content.json       what the content of new items must look like, where the model can take any in
 //   items.json         the items' ids and titles, in the order of the model's columns
 
-import { existsSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { createReadStream, existsSync } from "node:fs";
 import { open, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -61,6 +62,21 @@ export async function findModelFolder(path: string): Promise<string> {
   return path;
 }
 
+/** A short hash of the model in a run or model folder: of its configuration, weights and items. Throws UserError as `readModelFiles`. */
+export async function digestOfModel(path: string): Promise<string> {
+  const folder = await findModelFolder(path);
+  const hash = createHash("sha256");
+  for (const name of ["config.json", "items.json", "model.safetensors"]) {
+    const file = join(folder, name);
+    try {
+      for await (const piece of createReadStream(file)) hash.update(piece);
+    } catch (cause) {
+      throw unreadable(file, cause as NodeJS.ErrnoException);
+    }
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
 /** Reads a model folder. Throws UserError, naming the file, where one is missing, damaged, or of a newer format. */
 export async function readModelFiles(folder: string): Promise<ModelFiles> {
   const configPath = join(folder, "config.json");
@@ -88,18 +104,22 @@ export async function readModelFiles(folder: string): Promise<ModelFiles> {
 
 async function readJson(path: string): Promise<unknown> {
   const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    throw new UserError({
-      place: path,
-      problem: cause.code === "ENOENT" ? "no such file" : `cannot be read (${cause.code})`,
-      expected: "a model folder, as foldin train writes it",
-      cause,
-    });
+    throw unreadable(path, cause);
   });
   try {
     return JSON.parse(text);
   } catch {
     throw damaged(path, "it is not JSON");
   }
+}
+
+function unreadable(path: string, cause: NodeJS.ErrnoException): UserError {
+  return new UserError({
+    place: path,
+    problem: cause.code === "ENOENT" ? "no such file" : `cannot be read (${cause.code})`,
+    expected: "a model folder, as foldin train writes it",
+    cause,
+  });
 }
 
 function parsed<T>(schema: z.ZodType<T>, value: unknown, path: string): T {

@@ -13,6 +13,7 @@ import type { Algorithm } from "../../src/recommender/algorithm.js";
 import { readModelFiles, writeModelFiles } from "../../src/recommender/model-files.js";
 import { recommend } from "../../src/recommender/recommend.js";
 import type { Recommender } from "../../src/recommender/recommender.js";
+import { hasVectors } from "../../src/recommender/vectors.js";
 import { emptyMatrix, fromRows, rowIndices, sliceRows } from "../../src/sparse/csr.js";
 import { checkerboard, withWords } from "../support/datasets.js";
 import { engineNames } from "../support/engine-names.js";
@@ -148,6 +149,34 @@ describe.each(engineNames)("on the %s engine", (engineName) => {
       expect(list.map(({ id }) => id)).not.toContain("item7");
       await expect(recommend(model, ["who?"])).rejects.toThrow(UserError);
       expect(() => model.score(fromRows(3, [[0]]))).toThrow(RangeError);
+    });
+
+    it("has vectors, where it has any, whose products are its scores", async () => {
+      if (!hasVectors(model)) return;
+      const [{ name: space, dimensions }, ...others] = model.spaces;
+      expect(space).toBe("scores");
+      const users = await model.userVectors(histories, space);
+      const vectors = await model.itemVectors(0, items.size, space);
+      const scores = await model.score(histories).read();
+      const dot = (user: number, item: number) => {
+        let sum = 0;
+        for (let d = 0; d < dimensions; d++)
+          sum += users[user * dimensions + d] * vectors[item * dimensions + d];
+        return sum;
+      };
+      for (const user of [0, 17, 49])
+        for (let item = 0; item < items.size; item++)
+          expect(dot(user, item)).toBeCloseTo(scores[user * items.size + item], 3);
+      expect(await model.itemVectors(20, 30, space)).toEqual(
+        vectors.subarray(20 * dimensions, 30 * dimensions),
+      );
+      for (const { name, dimensions: width } of others) {
+        // An item stands where a history of it alone is put.
+        const alone = await model.userVectors(fromRows(items.size, [[7]]), name);
+        expect(alone).toHaveLength(width);
+        expect(alone.some((number) => number !== 0)).toBe(true);
+        expect(await model.itemVectors(7, 8, name)).toEqual(alone);
+      }
     });
 
     it("is the same after saving and loading, byte for byte", async () => {

@@ -11,6 +11,7 @@ import { joined, type Vocabulary } from "../../data/vocabulary.js";
 import type { ContentAware, NewItems } from "../../recommender/content-aware.js";
 import type { ModelFiles } from "../../recommender/recommender.js";
 import { blockwiseScores, rowsPerBlock } from "../../recommender/scores.js";
+import { productSpace, type Vectors, vectorsFrom } from "../../recommender/vectors.js";
 import type { Uncertain, UncertainScores } from "../../recommender/uncertain.js";
 import { type CsrMatrix, emptyMatrix, sliceRows } from "../../sparse/csr.js";
 import { type FactorOptions, packedSize, type RowsOfFactors, solveRows, unpacked } from "./factors.js";
@@ -79,7 +80,7 @@ export function factorRecommender(
   engine: Engine,
   model: FactorModel,
   files: FactorModelFiles,
-): ContentAware | (ContentAware & Uncertain) {
+): (ContentAware & Vectors) | (ContentAware & Vectors & Uncertain) {
   const { options, items: V, itemGram, userGram, itemCovariances, scored = V, itemRules } = model;
   const { algorithm, config, items, content } = files;
   const k = V.columns;
@@ -125,11 +126,16 @@ export function factorRecommender(
     return out;
   }
 
-  const recommender: ContentAware = {
+  const space = productSpace(engine, {
+    ...{ users: "u, folded in", items: "v" },
+    ...{ encode: (block) => foldIn(block), weights: scored },
+  });
+  const recommender: ContentAware & Vectors = {
     algorithm,
     items,
     content,
     itemRules,
+    ...vectorsFrom({ algorithm, items }, [space]),
 
     score: (histories) =>
       blockwiseScores(engine, histories, items.size, (block) => {

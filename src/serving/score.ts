@@ -1,0 +1,239 @@
+// Recommendations for many users at once, into one file: a row per user and rank. Users are scored a part at a time, and each
+// part is a file of its own in `<out>.partial/` until all are there; so what is interrupted can be resumed, and the file itself
+// appears whole or not at all.
+
+import { createHash } from "node:crypto";
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { dirname, extname, join } from "node:path";
+import { NO_ITEM } from "../compute/engine.js";
+import { writeFileAtomic } from "../core/atomic-folder.js";
+import { throwIfAborted, UserError } from "../core/errors.js";
+import type { ProgressListener } from "../core/progress.js";
+import { literal, withDatabase } from "../data/database.js";
+import type { Histories } from "../data/histories.js";
+import { Vocabulary } from "../data/vocabulary.js";
+import type { Recommender } from "../recommender/recommender.js";
+import { sliceRows } from "../sparse/csr.js";
+
+export interface ScoreOptions {
+  /** The file to write: .parquet, .csv or .jsonl. */
+  readonly out: string;
+  /** Items per user, fewer where the catalogue has no more. Default 10. */
+  readonly k?: number;
+  /** Whether items of a history may be recommended too. Default false. */
+  readonly includeHistory?: boolean;
+  /** What tells the model from others: a resumed scoring must be of the same. */
+  readonly model: string;
+  /** Go on with an interrupted scoring; without one, begin. */
+  readonly resume?: boolean;
+  /** Replace the file, and forget an interrupted scoring. */
+  readonly force?: boolean;
+  /** Users per part. Default 8192. */
+  readonly partUsers?: number;
+  readonly progress?: ProgressListener;
+  readonly signal?: AbortSignal;
+}
+
+export interface Scored {
+  readonly users: number;
+  readonly rows: number;
+  /** Users of parts that an interrupted scoring had done. */
+  readonly resumed: number;
+}
+
+const copyFormats: Readonly<Record<string, string>> = {
+  ".parquet": "FORMAT parquet",
+  ".csv": "FORMAT csv, HEADER",
+  ".jsonl": "FORMAT json",
+};
+
+/** Where the parts of an unfinished scoring are. */
+export function partialFolder(out: string): string {
+  return `${out}.partial`;
+}
+
+/** Looks at what stands where the file is to be. Throws UserError where it may not be written; call it before long work. */
+export async function requireFreeOutput({
+  out,
+  resume,
+  force,
+}: Pick<ScoreOptions, "out" | "resume" | "force">): Promise<void> {
+  formatOf(out);
+  const there = await stat(out).catch(() => undefined);
+  if (there?.isDirectory())
+    throw new UserError({ place: out, problem: "is a folder", expected: "a file to write" });
+  if (there && !force)
+    throw new UserError({
+      place: out,
+      problem: "there is a file of this name already",
+      remedy: "Choose another one, or replace it with --force",
+    });
+  const partial = partialFolder(out);
+  if (!resume && !force && (await stat(partial).catch(() => undefined)))
+    throw new UserError({
+      place: partial,
+      problem: "holds a scoring that was interrupted",
+      remedy: "Go on with it with --resume, or begin again with --force",
+    });
+}
+
+/**
+ * Scores every user and writes the file: columns user, rank (from 1), item, title (where items have titles) and score; users
+ * in the histories' order. Throws UserError where the file is taken, and where a resumed scoring was another one; AbortedError
+ * on the signal, and then the parts stay.
+ */
+export async function scoreAll(
+  recommender: Recommender,
+  histories: Histories,
+  options: ScoreOptions,
+): Promise<Scored> {
+  const { out, k = 10, includeHistory = false, resume, force, partUsers = 8192, progress, signal } = options;
+  await requireFreeOutput(options);
+  const partial = partialFolder(out);
+  if (force && !resume) await rm(partial, { recursive: true, force: true });
+  await mkdir(partial, { recursive: true });
+  await requireSameScoring(partial, {
+    formatVersion: 1,
+    model: options.model,
+    histories: digestOf(histories),
+    k,
+    includeHistory,
+    partUsers,
+  });
+
+  const users = histories.users.length;
+  const parts = Math.ceil(users / partUsers);
+  const done = new Set(await readdir(partial));
+  const name = (part: number) => `part-${String(part).padStart(6, "0")}.parquet`;
+  const task = "score";
+  progress?.({ type: "start", task, total: users, unit: "users" });
+  let resumed = 0;
+  for (let part = 0; part < parts; part++) {
+    const from = part * partUsers;
+    const to = Math.min(users, from + partUsers);
+    if (done.has(name(part))) resumed += to - from;
+    else {
+      throwIfAborted(signal);
+      await writePart(join(partial, name(part)), recommender, histories, from, to, k, includeHistory, signal);
+    }
+    progress?.({ type: "advance", task, done: to });
+  }
+  progress?.({ type: "end", task });
+
+  const result = join(partial, "result");
+  const rows = await withDatabase(
+    async (database) => {
+      const all = `read_parquet([${Array.from({ length: parts }, (_, part) => literal(join(partial, name(part)))).join(", ")}])`;
+      await database.run(`COPY (SELECT * FROM ${all}) TO ${literal(result)} (${formatOf(out)})`);
+      return Number((await database.rows(`SELECT count(*) FROM ${all}`))[0][0]);
+    },
+    { signal },
+  );
+  const file = await open(result, "r+");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await mkdir(dirname(out), { recursive: true });
+  await rename(result, out);
+  await rm(partial, { recursive: true, force: true });
+  return { users, rows, resumed };
+}
+
+function formatOf(out: string): string {
+  const format = copyFormats[extname(out).toLowerCase()];
+  if (format !== undefined) return format;
+  throw new UserError({
+    place: "--out",
+    problem: `${out} has no known ending`,
+    expected: Object.keys(copyFormats).join(", "),
+  });
+}
+
+/** One part, whole or not at all. */
+async function writePart(
+  path: string,
+  recommender: Recommender,
+  { users, matrix }: Histories,
+  from: number,
+  to: number,
+  k: number,
+  includeHistory: boolean,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { items } = recommender;
+  const block = sliceRows(matrix, from, to);
+  const best = await recommender.score(block).topK(k, includeHistory ? undefined : block);
+  // Ranks beyond what a user can be recommended stand at the end of the user's row.
+  const places: number[] = [];
+  for (let place = 0; place < best.items.length; place++)
+    if (best.items[place] !== NO_ITEM) places.push(place);
+  const { titles } = items;
+  const id = (numeric: boolean, column: string) =>
+    numeric ? `CAST("${column}" AS BIGINT) AS "${column}"` : `"${column}"`;
+  const beside = `${path}.${process.pid}.tmp`;
+  await withDatabase(
+    async (database) => {
+      const columns = {
+        ...({ user: "VARCHAR", rank: "UINTEGER", item: "VARCHAR" } as const),
+        ...(titles && ({ title: "VARCHAR" } as const)),
+        score: "FLOAT",
+      } as const;
+      await database.createTable("part", columns, places.length, (first, count, set) => {
+        const [user, rank, item, title] = set;
+        const score = set[set.length - 1];
+        for (let row = 0; row < count; row++) {
+          const place = places[first + row];
+          user(row, users[from + Math.floor(place / best.k)]);
+          rank(row, (place % best.k) + 1);
+          item(row, items.ids[best.items[place]]);
+          if (titles) title(row, titles[best.items[place]]);
+          score(row, best.scores[place]);
+        }
+      });
+      const chosen = [
+        id(new Vocabulary(users).numeric, "user"),
+        "rank",
+        id(items.numeric, "item"),
+        ...(titles ? ["title"] : []),
+        "score",
+      ];
+      await database.run(
+        `COPY (SELECT ${chosen.join(", ")} FROM part) TO ${literal(beside)} (FORMAT parquet)`,
+      );
+    },
+    { signal },
+  );
+  await rename(beside, path);
+}
+
+type Identity = Readonly<Record<string, string | number | boolean>>;
+
+/** Writes down what is being scored; where that is written already, it must be the same. */
+async function requireSameScoring(partial: string, identity: Identity): Promise<void> {
+  const path = join(partial, "scoring.json");
+  const before = await readFile(path, "utf8").catch(() => undefined);
+  if (before === undefined) return writeFileAtomic(path, `${JSON.stringify(identity)}\n`);
+  let old: Identity;
+  try {
+    old = JSON.parse(before) as Identity;
+  } catch {
+    throw new UserError({ place: path, problem: "is not JSON", remedy: "Begin again with --force" });
+  }
+  const differs = Object.keys(identity).find((name) => old[name] !== identity[name]);
+  if (differs === undefined) return;
+  const both = ["k", "includeHistory"].includes(differs) ? `: ${old[differs]}, now ${identity[differs]}` : "";
+  throw new UserError({
+    place: partial,
+    problem: `the interrupted scoring was another one: its ${differs} differs${both}`,
+    remedy: "Give what it was started with, or begin again with --force",
+  });
+}
+
+function digestOf({ users, matrix }: Histories): string {
+  const hash = createHash("sha256").update(JSON.stringify(users));
+  for (const { buffer, byteOffset, byteLength } of [matrix.offsets, matrix.indices])
+    hash.update(new Uint8Array(buffer, byteOffset, byteLength));
+  return hash.digest("hex").slice(0, 16);
+}

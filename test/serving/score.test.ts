@@ -1,0 +1,132 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { literal, withDatabase } from "../../src/data/database.js";
+import { historiesOfDataset, historiesOfFile } from "../../src/data/histories.js";
+import { train } from "../../src/experiments/train.js";
+import { recommend } from "../../src/recommender/recommend.js";
+import type { Recommender } from "../../src/recommender/recommender.js";
+import { loadRecommender } from "../../src/serving/load.js";
+import { scoreAll } from "../../src/serving/score.js";
+import { rowIndices } from "../../src/sparse/csr.js";
+import { tastes } from "../support/datasets.js";
+import { foldin } from "../support/foldin.js";
+
+const dataset = tastes();
+const folder = mkdtempSync(join(tmpdir(), "foldin-score-"));
+const run = join(folder, "run");
+let model: Recommender;
+
+beforeAll(async () => {
+  (await train(dataset, { model: "item-knn", engine: "reference", out: run })).dispose();
+  model = await loadRecommender(run, { engine: "reference" });
+});
+afterAll(async () => {
+  model.dispose();
+  await rm(folder, { recursive: true });
+});
+
+const table = (path: string) =>
+  withDatabase((database) => database.rows(`SELECT * FROM ${literal(path)}`)) as Promise<unknown[][]>;
+
+describe("scoring everybody", () => {
+  it("writes what recommend says, for every user of the dataset", async () => {
+    const out = join(folder, "all.parquet");
+    const histories = historiesOfDataset(dataset, model.items);
+    const { users, rows } = await scoreAll(model, histories, { out, model: "m", k: 5, partUsers: 64 });
+    const written = await table(out);
+    expect({ users, rows }).toEqual({ users: 280, rows: written.length });
+    for (const row of [0, 63, 64, 279]) {
+      const ids = [...rowIndices(histories.matrix, row)].map((item) => model.items.ids[item]);
+      const { items } = await recommend(model, ids, { k: 5 });
+      expect(written.filter(([user]) => user === histories.users[row])).toEqual(
+        items.map(({ rank, id, score }) => {
+          const title = model.items.titles?.[model.items.indexOf(id) ?? -1];
+          return [histories.users[row], rank, id, title, score];
+        }),
+      );
+    }
+  });
+
+  it("goes on where it was stopped: the same file, byte for byte, and no part twice", async () => {
+    const histories = historiesOfDataset(dataset, model.items);
+    const [whole, out] = [join(folder, "whole.parquet"), join(folder, "stopped.parquet")];
+    const same = { model: "m", k: 5, partUsers: 64 };
+    await scoreAll(model, histories, { ...same, out: whole });
+    const stop = new AbortController();
+    const stopped = scoreAll(model, histories, {
+      ...{ ...same, out, signal: stop.signal },
+      progress: (event) => event.type === "advance" && event.done >= 128 && stop.abort(),
+    });
+    await expect(stopped).rejects.toThrow("stopped on request");
+    expect(existsSync(out)).toBe(false);
+    expect(readdirSync(`${out}.partial`).filter((name) => name.startsWith("part-"))).toHaveLength(2);
+
+    await expect(scoreAll(model, histories, { ...same, out })).rejects.toThrow(/interrupted.*--resume/s);
+    await expect(scoreAll(model, histories, { ...same, k: 6, out, resume: true })).rejects.toThrow(
+      "its k differs: 5, now 6",
+    );
+    await expect(scoreAll(model, histories, { ...same, model: "other", out, resume: true })).rejects.toThrow(
+      "its model differs",
+    );
+    expect(await scoreAll(model, histories, { ...same, out, resume: true })).toMatchObject({
+      ...{ users: 280, resumed: 128 },
+    });
+    expect(readFileSync(out)).toEqual(readFileSync(whole));
+    expect(existsSync(`${out}.partial`)).toBe(false);
+  });
+
+  it("reads a file of histories, leaves out what the model does not know, and says so", async () => {
+    const path = join(folder, "histories.csv");
+    writeFileSync(
+      path,
+      "user,item,rating\n9,item1,5\n9,item5,5\n9,item1,4\n10,item2,5\n10,new,5\n11,new,5\n12,item3,1\n",
+    );
+    const read = await historiesOfFile({ path, minRating: 2 }, model.items);
+    expect(read.users).toEqual(["9", "10"]);
+    expect([...read.matrix.offsets]).toEqual([0, 2, 3]);
+    expect(read).toMatchObject({ strangers: 1, unknownItems: 1 });
+
+    const out = join(folder, "file.csv");
+    const { code, stdout, stderr } = await foldin([
+      ...["score", run, "--histories", path, "--min-rating", "2", "--out", out, "-k", "3", "--json"],
+      ...["--engine", "reference"],
+    ]);
+    expect(stderr).toContain("1 item of");
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ users: 2, rows: 6, resumed: 0 });
+    const lines = readFileSync(out, "utf8").trim().split("\n");
+    expect(lines[0]).toBe("user,rank,item,title,score");
+    // Ids that are integers come out as such.
+    expect(lines[1]).toMatch(/^9,1,item\d+,/);
+  });
+
+  it("recommends fewer where the catalogue has no more", async () => {
+    const out = join(folder, "long.parquet");
+    const histories = historiesOfDataset(dataset, model.items);
+    await scoreAll(model, histories, { out, model: "m", k: 1000 });
+    const written = await table(out);
+    const ofFirst = written.filter(([user]) => user === histories.users[0]);
+    expect(ofFirst).toHaveLength(60 - rowIndices(histories.matrix, 0).length);
+    expect(ofFirst.map(([, rank]) => rank)).toEqual(ofFirst.map((_, place) => place + 1));
+  });
+
+  it.each([
+    [["--out", join(folder, "x.xlsx")], /^--out: .*x\.xlsx has no known ending \(expected \.parquet/],
+    [["--out", folder], /^--out: .* has no known ending/],
+    [["--out", join(folder, "x.csv"), "--user", "u"], /^--user: is about a file of histories/],
+    [
+      ["--out", join(folder, "x.csv"), "--histories", "a.csv", "--dataset", "b"],
+      /^--dataset: cannot go with/,
+    ],
+    [["--out", join(folder, "x.csv"), "--histories", "nowhere.csv"], /nowhere\.csv/],
+    [[], /^option '--out' is missing/],
+  ])("refuses %j with one clear line and exit code 2", async (args, message) => {
+    const { code, stdout, stderr } = await foldin(["score", run, ...args, "--engine", "reference"]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr.trimEnd().split("\n")).toEqual([expect.stringMatching(message)]);
+    expect(existsSync(join(folder, "x.csv"))).toBe(false);
+  });
+});
