@@ -11,8 +11,8 @@ import { joined, type Vocabulary } from "../../data/vocabulary.js";
 import type { ContentAware, NewItems } from "../../recommender/content-aware.js";
 import type { ModelFiles } from "../../recommender/recommender.js";
 import { blockwiseScores, rowsPerBlock } from "../../recommender/scores.js";
-import { productSpace, type Vectors, vectorsFrom } from "../../recommender/vectors.js";
 import type { Uncertain, UncertainScores } from "../../recommender/uncertain.js";
+import { productSpace, type Vectors, vectorsFrom } from "../../recommender/vectors.js";
 import { type CsrMatrix, emptyMatrix, sliceRows } from "../../sparse/csr.js";
 import { type FactorOptions, packedSize, type RowsOfFactors, solveRows, unpacked } from "./factors.js";
 
