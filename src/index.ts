@@ -68,6 +68,7 @@ export * from "./recommender/content-aware.js";
 export * from "./recommender/recommend.js";
 export * from "./recommender/recommender.js";
 export * from "./recommender/run-context.js";
+export * from "./recommender/similar.js";
 export * from "./recommender/uncertain.js";
 export { type LoadOptions, loadRecommender } from "./serving/load.js";
 export * from "./sparse/csr.js";

@@ -37,11 +37,11 @@ export class Parameter implements Differentiable {
   #gradient: GradientTensor | undefined;
   #moments: { readonly m: Tensor; readonly v: Tensor } | undefined;
 
-  /** A parameter [rows, columns] that starts as a copy of `initial` (row-major). */
-  constructor(engine: Engine, name: string, rows: number, columns: number, initial: ArrayLike<number>) {
+  /** A parameter [rows, columns] that starts as a copy of `initial` (row-major), or as zeros. */
+  constructor(engine: Engine, name: string, rows: number, columns: number, initial?: ArrayLike<number>) {
     this.engine = engine;
     this.name = name;
-    this.value = engine.tensor(rows, columns, initial);
+    this.value = initial ? engine.tensor(rows, columns, initial) : engine.zeros(rows, columns);
   }
 
   get rows(): number {

@@ -7,7 +7,7 @@ import { sparseLinear } from "../compute/ops/sparse-linear.js";
 import { type Differentiable, Parameter } from "../compute/parameter.js";
 import type { Tape, Variable } from "../compute/tape.js";
 import type { SparseTensor } from "../compute/tensor.js";
-import { glorotUniform, type Initializer, initialKey, truncatedNormal } from "./initializers.js";
+import { glorotUniform, type Initializer, initialKey, truncatedNormal, zeros } from "./initializers.js";
 
 export interface LayerOptions {
   /** Prefix of the parameters' names: "<name>.weight", "<name>.bias". */
@@ -32,7 +32,9 @@ export function makeParameter(
   initializer: Initializer,
   inputs = rows,
 ): Parameter {
-  const initial = initializer(rows, columns, initialKey(seed, name), inputs);
+  // A model that is to be loaded begins with zeros, and need not copy them.
+  const initial =
+    initializer === zeros ? undefined : initializer(rows, columns, initialKey(seed, name), inputs);
   return new Parameter(engine, name, rows, columns, initial);
 }
 

@@ -89,17 +89,23 @@ export async function readModelFiles(folder: string): Promise<ModelFiles> {
       remedy: "Update foldin",
     });
   const { algorithm, config } = parsed(configSchema, await readJson(configPath), configPath);
-  const itemsPath = join(folder, "items.json");
-  const { ids, titles } = parsed(itemsSchema, await readJson(itemsPath), itemsPath);
-  if (titles && titles.length !== ids.length) throw damaged(itemsPath, "it has not as many titles as ids");
-  if (new Set(ids).size !== ids.length) throw damaged(itemsPath, "an id stands in it twice");
-  const { tensors } = await readSafetensors(join(folder, "model.safetensors"));
+  // The weights are on their way from the disk while the names are parsed.
+  const [{ tensors }, items] = await Promise.all([
+    readSafetensors(join(folder, "model.safetensors")),
+    readItems(join(folder, "items.json")),
+  ]);
   const contentPath = join(folder, "content.json");
   const content = existsSync(contentPath)
     ? parsed(contentForm, await readJson(contentPath), contentPath)
     : undefined;
-  const items = new Vocabulary(ids, titles ?? undefined);
   return { algorithm, config, tensors, items, ...(content && { content }) };
+}
+
+async function readItems(path: string): Promise<Vocabulary> {
+  const { ids, titles } = parsed(itemsSchema, await readJson(path), path);
+  if (titles && titles.length !== ids.length) throw damaged(path, "it has not as many titles as ids");
+  if (new Set(ids).size !== ids.length) throw damaged(path, "an id stands in it twice");
+  return new Vocabulary(ids, titles ?? undefined);
 }
 
 async function readJson(path: string): Promise<unknown> {

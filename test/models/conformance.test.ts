@@ -179,6 +179,19 @@ describe.each(engineNames)("on the %s engine", (engineName) => {
       }
     });
 
+    it("says of each item of a history what it adds to a score: the score with it less the score without", async () => {
+      const { items: list } = await recommend(model, ["item1", "item5", "item9"], { k: 2, explain: true });
+      for (const { index, because } of list) {
+        const withAll = await model.score(fromRows(items.size, [[1, 5, 9]])).at(Uint32Array.of(index));
+        expect(because?.map(({ index }) => index).toSorted()).toEqual([1, 5, 9]);
+        for (const { index: left, influence } of because ?? []) {
+          const others = [1, 5, 9].filter((item) => item !== left);
+          const without = await model.score(fromRows(items.size, [others])).at(Uint32Array.of(index));
+          expect(influence).toBeCloseTo(withAll[0] - without[0], 3);
+        }
+      }
+    });
+
     it("is the same after saving and loading, byte for byte", async () => {
       const folder = await mkdtemp(join(tmpdir(), "foldin-conformance-"));
       try {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { UserError } from "../../src/core/errors.js";
-import { recommend } from "../../src/recommender/recommend.js";
+import { answerAll, askedOf, recommend } from "../../src/recommender/recommend.js";
+import { similarItems } from "../../src/recommender/similar.js";
 import { scoring } from "../support/fixed-scores.js";
 
 // Five items, scores 1, 5, 3, 5, 2, plus 100 for the neighbour to the right of each item of the history.
@@ -44,5 +45,62 @@ describe("recommend", () => {
     );
     await expect(ids([17, 18])).rejects.toThrow(UserError);
     await expect(ids(["item1"], { k: 0 })).rejects.toThrow(UserError);
+  });
+});
+
+describe("recommending among candidates", () => {
+  it("chooses from them alone, without the history and what is excluded", async () => {
+    expect(await ids(["item1"], { candidates: ["item4", "item2", "?", "item1"] })).toEqual([
+      "item2",
+      "item4",
+    ]);
+    expect(await ids([], { candidates: ["item4", "item2"], exclude: ["item2"] })).toEqual(["item4"]);
+    expect(await ids(["item1"], { candidates: ["item1", "item4"], includeHistory: true })).toEqual(
+      ["item4", "item1"].reverse(),
+    );
+    expect(await ids(["item1"], { candidates: [] })).toEqual([]);
+  });
+});
+
+describe("explaining", () => {
+  it("says what each item of the history adds to a score, most first", async () => {
+    const { items } = await recommend(recommender, ["item1", "item2"], { k: 2, explain: true });
+    // item3 = 5 + 100 because of item2; then item4 = 2 (next to nobody's left).
+    expect(items.map(({ id }) => id)).toEqual(["item3", "item4"].toSorted());
+    expect(items[0].because).toEqual([
+      { index: 2, id: "item2", title: "Title of item2", influence: 100 },
+      { index: 1, id: "item1", title: "Title of item1", influence: 0 },
+    ]);
+    expect(items[1].because?.map(({ influence }) => influence)).toEqual([0, 0]);
+    expect((await recommend(recommender, [], { k: 1, explain: true })).items[0].because).toEqual([]);
+    expect((await recommend(recommender, ["item1"], { k: 1 })).items[0].because).toBeUndefined();
+  });
+});
+
+describe("similar items", () => {
+  it("are what a history of that one item gets", async () => {
+    const { item, items } = await similarItems(recommender, "item3", { k: 2 });
+    expect(item.id).toBe("item3");
+    expect(items.map(({ id, score }) => [id, score])).toEqual([
+      ["item4", 102],
+      ["item1", 5],
+    ]);
+    await expect(similarItems(recommender, "itm3")).rejects.toThrow(/"itm3" is not.*Did you mean "item3"/);
+  });
+});
+
+describe("many questions at once", () => {
+  it("are answered as each alone, whatever each asks for", async () => {
+    const asked: Parameters<typeof ids>[] = [
+      [["item1"], { k: 1 }],
+      [[], { k: 5 }],
+      [["item0", "?"], { candidates: ["item1", "item2"] }],
+      [["item2", "item1"], { explain: true, k: 3 }],
+    ];
+    const questions = asked.map(([history, options]) => askedOf(recommender.items, history, options));
+    const together = await answerAll(recommender, questions);
+    for (const [q, [history, options]] of asked.entries())
+      expect(together[q]).toEqual(await recommend(recommender, history, options));
+    expect(await answerAll(recommender, [])).toEqual([]);
   });
 });

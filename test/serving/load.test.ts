@@ -1,11 +1,16 @@
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
+import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
 import { train } from "../../src/experiments/train.js";
+import { recommend } from "../../src/recommender/recommend.js";
 import { loadRecommender } from "../../src/serving/load.js";
 import { tastes } from "../support/datasets.js";
+import { forbidding } from "../support/foldin.js";
 
 const source = resolve(import.meta.dirname, "../../src");
 
@@ -40,6 +45,58 @@ describe("loading a model", () => {
       "fastest-levenshtein",
       "zod",
     ]);
+  });
+
+  it("loads none of them when it runs either, whatever the model", async () => {
+    const program = `
+      import { readdirSync } from "node:fs";
+      await import("foldin/serving");
+      const models = new URL("models/", new URL("../", import.meta.resolve("foldin/serving")));
+      const { algorithmNames, findAlgorithm } = await import(new URL("registry.js", models));
+      for (const name of algorithmNames) await findAlgorithm(name);
+      console.log(algorithmNames.length);`;
+    const { env } = forbidding("duckdb|vega|sharp|fastify|libsql|/(training|experiments|evaluation|cli)/");
+    const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
+      cwd: resolve(source, ".."),
+      env: { ...process.env, ...env },
+      encoding: "utf8",
+    });
+    expect(stderr).toBe("");
+    expect(Number(stdout)).toBeGreaterThan(15);
+  });
+
+  it("works in worker threads, each with a model of its own", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "foldin-load-"));
+    try {
+      const dataset = tastes({ users: 40 });
+      const run = join(folder, "run");
+      const trained = await train(dataset, {
+        model: "mult-vae",
+        options: { hidden: [16], latent: 8, epochs: 2 },
+        out: run,
+        engine: "reference",
+      });
+      const expected = await recommend(trained, ["item1", "item5"], { k: 5 });
+      trained.dispose();
+      const program = `
+        const { parentPort, workerData } = require("node:worker_threads");
+        import("foldin/serving").then(async ({ loadRecommender, recommend }) => {
+          const recommender = await loadRecommender(workerData, { threads: 1, engine: "reference" });
+          parentPort.postMessage(await recommend(recommender, ["item1", "item5"], { k: 5 }));
+          recommender.dispose();
+        });`;
+      const answers = await Promise.all(
+        [1, 2, 3].map(async () => {
+          const worker = new Worker(program, { eval: true, workerData: run });
+          const [answer] = await once(worker, "message");
+          await once(worker, "exit");
+          return answer;
+        }),
+      );
+      for (const answer of answers) expect(answer).toEqual(expected);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it("closes the engine that it opened, and not another's", async () => {

@@ -1,0 +1,46 @@
+// Items like a given one, as the model sees it: what it recommends to somebody of whom nothing else is known. So every
+// model has an answer, and it is the one that a new user's first click will get.
+
+import { UserError } from "../core/errors.js";
+import { nearestName } from "../core/nearest.js";
+import { answerAll, askedOf, type ItemId, type NamedItem, type RecommendedItem } from "./recommend.js";
+import type { Recommender } from "./recommender.js";
+
+export interface SimilarOptions {
+  /** How many items. Default 10. */
+  k?: number;
+  /** Ids of items to leave out; ids that are not in the catalogue are ignored. */
+  exclude?: Iterable<ItemId>;
+  /** Ids of the only items to choose from. Default: the catalogue. */
+  candidates?: Iterable<ItemId>;
+}
+
+export interface SimilarItems {
+  item: NamedItem;
+  /** Best first, without the item itself; equal scores by ascending item index. */
+  items: RecommendedItem[];
+}
+
+/**
+ * The items that the model ranks first for a history of that one item. Throws UserError where the catalogue has no such
+ * item, or k is not a positive integer.
+ */
+export async function similarItems(
+  recommender: Recommender,
+  id: ItemId,
+  options: SimilarOptions = {},
+): Promise<SimilarItems> {
+  const question = askedOf(recommender.items, [id], options);
+  if (question.unknown.length > 0) {
+    const { ids } = recommender.items;
+    const near = nearestName(String(id), ids.slice(0, 50_000));
+    throw new UserError({
+      place: "item",
+      problem: `"${id}" is not in the model's catalogue`,
+      expected: `an id such as ${ids.slice(0, 3).join(", ")}`,
+      remedy: near === undefined ? undefined : `Did you mean "${near}"?`,
+    });
+  }
+  const [{ history, items }] = await answerAll(recommender, [question]);
+  return { item: history[0], items };
+}
