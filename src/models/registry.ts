@@ -23,6 +23,7 @@ const algorithms: Record<string, () => Promise<Algorithm>> = {
   nmf: async () => (await import("./nmf.js")).nmf,
   cvae: async () => (await import("./cvae.js")).cvae,
   cdl: async () => (await import("./cdl.js")).cdl,
+  ctr: async () => (await import("./ctr.js")).ctr,
   cdae: async () => (await import("./cdae.js")).cdae,
   "rec-vae": async () => (await import("./rec-vae.js")).recVae,
   blend: async () => (await import("./blend.js")).blendOf(findAlgorithm),

@@ -48,6 +48,7 @@ const small: Record<string, Record<string, unknown>> = {
     ...{ hidden: [16], latent: 8, batchSize: 10, lambdaV: 1, epochs: 5, layerEpochs: 5, finalSweeps: 5 },
     ...{ epsilon: 1e-4 },
   },
+  ctr: { topics: 8, lambdaV: 1, topicEpochs: 5, epochs: 10 },
   "mult-dae": { latent: 16, batchSize: 10, epochs: 60, learningRate: 0.01 },
 };
 /** The same options with fewer epochs, where there are epochs. */
