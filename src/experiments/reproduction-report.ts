@@ -2,6 +2,8 @@
 
 import { join } from "node:path";
 import type { MetricValue } from "../evaluation/evaluate.js";
+import { DEPTH_STYLE } from "./depth-chart.js";
+import { depthSection, listsSection } from "./depth-section.js";
 import { drawHeatMap, HEAT_MAP_STYLE } from "./heat-map.js";
 import { type Html, html } from "./html.js";
 import { drawCurves } from "./learning-curves.js";
@@ -40,7 +42,7 @@ export async function reportOnReproduction(
   await writePage(path, {
     title: result.preset,
     lead: result.summary,
-    style: HEAT_MAP_STYLE,
+    style: HEAT_MAP_STYLE + DEPTH_STYLE,
     finished,
     source: `Published: ${result.source}`,
     body: html`${result.shortenedTo !== undefined && html`<p class="note">Cut short: at most ${result.shortenedTo} epochs per run. These numbers are no reproduction.</p>`}
@@ -57,9 +59,17 @@ async function studySection(study: ReproducedStudy): Promise<Html> {
     Object.values(metrics).some(({ published }) => published !== undefined),
   );
   const maps = study.grid ? await gridMaps(study, study.grid) : undefined;
-  return html`<section>
+  const opening = html`<section>
 <h2>${study.title}</h2>
-<p class="note">${count(study.trainUsers)} training users, ${count(study.items)} items, ${count(study.testUsers)} test users. ${study.note}</p>
+<p class="note">${count(study.trainUsers)} training users, ${count(study.items)} items, ${count(study.testUsers)} test users. ${study.note}${study.publishedBy !== undefined && html` Published: ${study.publishedBy}.`}</p>`;
+  const trainings = html`<details><summary>Every training</summary>${curves}</details>`;
+  if (study.byDepth !== undefined)
+    return html`${opening}
+${listsSection(study)}
+${await depthSection(study)}
+${trainings}
+</section>`;
+  return html`${opening}
 ${maps}
 <div class="wide"><table class="ranking" style="max-width:none">
 <thead><tr><th scope="col">Model</th><th scope="col">Metric</th><th scope="col">Ours</th>${compared && html`<th scope="col">Published</th><th scope="col">Difference</th>`}</tr></thead>
@@ -73,7 +83,7 @@ ${study.runs.map((run) =>
 )}</tbody>
 </table></div>
 <p class="note">Mean over test users ± its standard error${compared && "; the difference in standard errors (se)"}. ${study.truth === "complete" ? "Judged against complete rows, as published." : ""} ${!study.maskKnown && "Known items are not masked, as published."}</p>
-${study.grid ? html`<details><summary>Every training</summary>${curves}</details>` : curves}
+${study.grid ? trainings : curves}
 </section>`;
 }
 

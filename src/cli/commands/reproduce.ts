@@ -3,13 +3,17 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
+import type { ReproducedStudy } from "../../experiments/reproduce.js";
+import { cacheFolder } from "../cache-folder.js";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, type EngineFlags, wholeNumber } from "../engine-options.js";
 import { count, duration, plural, table, wrap } from "../table.js";
 
 interface Flags extends EngineFlags {
   data?: string;
+  studies?: string[];
   models?: string[];
+  splits?: number;
   jobs?: number;
   out?: string;
   seed?: number;
@@ -37,7 +41,13 @@ export function register(program: Command, context: CliContext): void {
         "at most this many epochs per run: for a look, not for the numbers",
         wholeNumber(1),
       )
-      .option("--models <names...>", "of baselines: these models alone")
+      .option("--studies <keys...>", "these tables alone, by the name of their folder in data/")
+      .option("--models <names...>", "these models alone")
+      .option(
+        "--splits <n>",
+        "where a table has several splits: the first n alone, the released one first",
+        wholeNumber(1),
+      )
       .option(
         "--jobs <n>",
         "of baselines: trainings at a time (default: one per core, at most 4)",
@@ -51,6 +61,7 @@ export function register(program: Command, context: CliContext): void {
 Examples:
   foldin reproduce
   foldin reproduce keras-notebook-v2 --data downloads/ml-1m
+  foldin reproduce cvae-figures-4-5 --data downloads --studies citeulike-t-p1 --splits 1
   foldin reproduce baselines --data data/mine --out runs/baselines`,
     )
     .action((name: string | undefined, flags: Flags) =>
@@ -153,10 +164,14 @@ async function runBaselines(flags: Flags, context: CliContext): Promise<void> {
 }
 
 async function run(name: string, flags: Flags, context: CliContext): Promise<void> {
-  if (name === BASELINES.name) return runBaselines(flags, context);
-  for (const flag of ["models", "jobs"] as const)
-    if (flags[flag] !== undefined)
-      throw new UserError({ place: `--${flag}`, problem: `belongs to ${BASELINES.name}, not to ${name}` });
+  if (name === BASELINES.name) {
+    for (const flag of ["studies", "splits"] as const)
+      if (flags[flag] !== undefined)
+        throw new UserError({ place: `--${flag}`, problem: `does not belong to ${name}, which has one table` });
+    return runBaselines(flags, context);
+  }
+  if (flags.jobs !== undefined)
+    throw new UserError({ place: "--jobs", problem: `belongs to ${BASELINES.name}, not to ${name}` });
   const { findPreset } = await import("../../experiments/presets/registry.js");
   const preset = await findPreset(name);
   const data = required(
@@ -168,14 +183,19 @@ async function run(name: string, flags: Flags, context: CliContext): Promise<voi
   const [
     { reproduce },
     { apartText, estimateText, reportOnReproduction, standardErrorsApart },
+    { depthTables, splitsText },
     { summarise },
   ] = await Promise.all([
     import("../../experiments/reproduce.js"),
     import("../../experiments/reproduction-report.js"),
+    import("../../experiments/depth-section.js"),
     import("../../experiments/network-diagram.js"),
   ]);
   const result = await reproduce(preset, {
     ...flags,
+    studies: flags.studies?.flatMap((keys) => keys.split(",")),
+    models: flags.models?.flatMap((names) => names.split(",")),
+    cache: cacheFolder(process.env),
     data,
     out,
     progress: context.progress,
@@ -224,6 +244,29 @@ async function run(name: string, flags: Flags, context: CliContext): Promise<voi
   for (const study of result.studies) {
     context.out(bold(study.title));
     if (study.note) context.out(dim(study.note));
+    if (study.byDepth !== undefined) {
+      printLists(study, context);
+      for (const { title, depths, rows, largestError } of depthTables(study)) {
+        context.out(`\n${study.byDepth}, ${title}`);
+        context.out(
+          table(
+            [
+              { heading: "model" },
+              ...depths.map((depth) => ({ heading: `@${depth}`, align: "right" as const })),
+            ],
+            rows.map(({ title, published, values }) => [
+              published ? "  published" : title,
+              ...values.map((value) => value?.toFixed(4) ?? "–"),
+            ]),
+            dim,
+          ),
+        );
+        context.out(dim(`${splitsText(study) ?? "mean over test users"}, at most ${largestError.toFixed(4)}`));
+      }
+      if (study.publishedBy !== undefined) context.out(dim(`published: ${study.publishedBy}`));
+      context.out();
+      continue;
+    }
     context.out(
       table(
         [
@@ -253,4 +296,25 @@ async function run(name: string, flags: Flags, context: CliContext): Promise<voi
   if (result.shortenedTo !== undefined)
     context.out(`cut short at ${plural(result.shortenedTo, "epoch")}: these numbers are no reproduction`);
   context.out(`results: ${join(out, "results.json")}\nreport: ${report}`);
+}
+
+/** Each listed user's best items, model by model. */
+function printLists({ runs }: ReproducedStudy, context: CliContext): void {
+  const { bold, dim } = context.style;
+  for (const [u, { title, user, history }] of (runs[0]?.lists ?? []).entries()) {
+    context.out(`\n${bold(title)} (${user}), known by: ${history.join("; ")}`);
+    for (const { title, lists } of runs) {
+      const list = lists?.[u];
+      if (!list) continue;
+      const { items, published } = list;
+      const found = items.filter((item) => item.inLibrary).length;
+      context.out(
+        dim(
+          `${title}: ${found} of ${items.length} in the library${published === undefined ? "" : `, published ${published}`}`,
+        ),
+      );
+      for (const [place, item] of items.entries())
+        context.out(`  ${String(place + 1).padStart(2)} ${item.inLibrary ? "*" : " "} ${item.title}`);
+    }
+  }
 }

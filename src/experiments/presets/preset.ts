@@ -24,6 +24,24 @@ export interface PresetRun {
   readonly note?: string;
 }
 
+/** One of several splits of the same data. */
+export interface Split {
+  /** Names folders, kebab-case; unique within its study. */
+  readonly key: string;
+  /** What differs from the study's protocol. */
+  readonly protocol: Study["protocol"];
+}
+
+/** A user whose best items are listed with their titles. */
+export interface ListedUser {
+  /** External id. */
+  readonly id: string;
+  /** For people: "user I". */
+  readonly title: string;
+  /** By the run's key: how many of the published list's items the user has. */
+  readonly published?: Readonly<Record<string, number>>;
+}
+
 /** One table: the same data, judged in the same way. */
 export interface Study {
   /** Names the dataset's folder, kebab-case; unique within its preset. */
@@ -33,6 +51,8 @@ export interface Study {
   readonly source: string;
   /** What differs from the source's published protocol. */
   readonly protocol: ProtocolInput | Record<string, unknown>;
+  /** Absent: one, the protocol's. With several, every run is trained on each of them, and the table has the mean. */
+  readonly splits?: readonly Split[];
   /** Left out, with a line that says so, where the source's files are not there. */
   readonly optional?: boolean;
   /** In the order of the table. */
@@ -40,6 +60,16 @@ export interface Study {
   /** See `EvaluateOptions`; both as everywhere where not given. */
   readonly truth?: "held-out" | "complete";
   readonly maskKnown?: boolean;
+  /** The same models judged once more, as the CVAE paper does it. */
+  readonly cvaePaper?: boolean;
+  /** Draws this metric by its depth, a line per run: "recall-plain". */
+  readonly byDepth?: string;
+  /** Lists the best k items of some users per run. */
+  readonly lists?: { readonly k: number; readonly users: readonly ListedUser[] };
+  /** Whose numbers stand in the column "published", where they are not the preset's source's. */
+  readonly publishedBy?: string;
+  /** False where a few updates on the first users say nothing about how long training takes. Default true. */
+  readonly timed?: boolean;
   /** Which of an epoch's numbers is drawn first: "validation ndcg@100". */
   readonly curve: string;
   readonly runs: readonly PresetRun[];

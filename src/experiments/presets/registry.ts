@@ -11,6 +11,10 @@ const presets: Record<string, () => Promise<Preset>> = {
   "mult-vae-2018": async () => (await import("./mult-vae-2018.js")).multVae2018,
   "evcf-table-1": async () => (await import("./evcf-table-1.js")).evcfTable1,
   "evcf-table-2": async () => (await import("./evcf-table-2.js")).evcfTable2,
+  "cvae-figures-4-5": async () => (await import("./cvae-figures-4-5.js")).cvaeFigures45,
+  "cvae-figure-6": async () => (await import("./cvae-figure-6.js")).cvaeFigure6,
+  "cvae-figure-7": async () => (await import("./cvae-figure-7.js")).cvaeFigure7,
+  "cvae-table-1": async () => (await import("./cvae-table-1.js")).cvaeTable1,
   "recotour-3": async () => (await import("./recotour-3.js")).recoTour3,
 };
 

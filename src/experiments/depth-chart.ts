@@ -1,0 +1,89 @@
+// A metric by its depth, such as recall@50 ... 300: one line per model, published lines dashed beside ours.
+
+import { type ChartSpec, drawChart } from "./chart.js";
+import { type Html, html } from "./html.js";
+
+/** One line. */
+export interface DepthLine {
+  readonly title: string;
+  /** Lines of the same number share a colour; from 0. */
+  readonly colour: number;
+  /** Drawn dashed, without points. */
+  readonly published?: boolean;
+  readonly points: readonly { readonly depth: number; readonly value: number }[];
+}
+
+const WIDTH = 420;
+const HEIGHT = 280;
+const COLOURS = 8;
+
+const colourOf = (colour: number) => `var(--line-${(colour % COLOURS) + 1})`;
+
+/** The chart with its legend; `label` says in words what is drawn. */
+export async function drawDepths(lines: readonly DepthLine[], label: string): Promise<Html> {
+  const values = lines.flatMap(({ title, colour, published = false, points }) =>
+    points.map((point) => ({ ...point, line: `${title}${published ? ", published" : ""}`, colour, published })),
+  );
+  const depths = [...new Set(values.map(({ depth }) => depth))].sort((a, b) => a - b);
+  const colour = {
+    field: "colour",
+    type: "ordinal",
+    scale: { domain: [...Array(COLOURS).keys()], range: [...Array(COLOURS).keys()].map(colourOf) },
+    legend: null,
+  } as const;
+  const spec: ChartSpec = {
+    width: WIDTH,
+    height: HEIGHT,
+    data: { values },
+    encoding: {
+      x: {
+        field: "depth",
+        type: "quantitative",
+        scale: { domain: [depths[0], depths[depths.length - 1]], nice: false, padding: 8 },
+        axis: { title: null, values: depths, format: "d", grid: false, labelAngle: 0 },
+      },
+      y: {
+        field: "value",
+        type: "quantitative",
+        scale: { zero: true, nice: true },
+        axis: { title: null, tickCount: 5, format: ".3~f" },
+      },
+      detail: { field: "line" },
+      color: colour,
+    },
+    layer: [
+      {
+        transform: [{ filter: "datum.published" }],
+        mark: { type: "line", strokeWidth: 1.5, strokeDash: [4, 4], strokeJoin: "round" },
+      },
+      {
+        transform: [{ filter: "!datum.published" }],
+        mark: { type: "line", strokeWidth: 2, strokeJoin: "round" },
+      },
+      {
+        transform: [{ filter: "!datum.published" }],
+        mark: { type: "point", filled: true, size: 34, opacity: 1 },
+      },
+    ],
+  };
+  const named = lines.filter(({ published }) => !published);
+  const dashed = lines.some(({ published }) => published);
+  return html`${await drawChart(spec, label)}
+<ul class="legend">${named.map(({ title, colour }) => html`<li><i style="background:${colourOf(colour)}"></i>${title}</li>`)}${dashed && html`<li><i class="dashed"></i>published, in the same colours</li>`}</ul>`;
+}
+
+/** For the page's style sheet: eight colours that stay apart for colour-blind readers (after Okabe and Ito), light and dark. */
+export const DEPTH_STYLE = `
+:root { --line-1: #0b7a75; --line-2: #c8511b; --line-3: #2f6fbf; --line-4: #a8478a; --line-5: #8a6d00; --line-6: #5b6670; --line-7: #4a8f29; --line-8: #7a5cc0; }
+@media (prefers-color-scheme: dark) {
+  :root { --line-1: #45c2b1; --line-2: #ff9d66; --line-3: #79b4ff; --line-4: #ea9ccf; --line-5: #e3c34a; --line-6: #a9b4be; --line-7: #97d873; --line-8: #b9a3f5; }
+}
+.depths { display: grid; grid-template-columns: repeat(auto-fit, minmax(19rem, 1fr)); gap: 1.5rem 2.5rem; margin-bottom: 1.5rem; }
+.depths svg { display: block; width: 100%; height: auto; max-width: 34rem; font-family: inherit; }
+.legend { display: flex; flex-wrap: wrap; gap: 0.1rem 1.2rem; margin-top: 0.5rem; font-size: 0.85rem; color: var(--muted); }
+.legend i { display: inline-block; width: 1.1rem; height: 3px; margin-right: 0.45rem; vertical-align: middle; border-radius: 2px; }
+.legend i.dashed { height: 0; border-top: 2px dashed var(--muted); background: none; }
+.depth-table td, .depth-table th { padding-right: 1rem; }
+.depth-table tr.published th, .depth-table tr.published td { color: var(--muted); }
+.depth-table tr.published th { padding-left: 1rem; }
+`;

@@ -1,0 +1,77 @@
+// CVAE, figures 4 and 5: recall of CVAE and its rivals on citeulike-a and -t, with 1 and with 10 articles of every user to
+// train on. The paper draws CTR, DeepMusic, CDL and CVAE without printing a number.
+
+import { cvaeRun, cvaeSource, fiveSplits, judged, recalls, type TrainItems, titlesAlone } from "./cvae.js";
+import type { Preset, PresetRun, Study } from "./preset.js";
+
+/** By model: recall at 50, 100, 150, 200, 250 and 300, training items masked. */
+type Literature = Readonly<Record<string, readonly number[]>>;
+
+const tois =
+  "Ferrari Dacrema, Boglio, Cremonesi, Jannach: A troubling analysis of reproducibility and progress in recommender systems research, TOIS 2021, additional material (the authors' programs run again, training items masked)";
+
+function runs(perUser: TrainItems, literature: Literature): PresetRun[] {
+  const knn =
+    perUser === 1 ? { neighbours: 200 } : { neighbours: 200, clicks: true, contentWeight: 0.3 };
+  const all: PresetRun[] = [
+    cvaeRun(),
+    {
+      key: "wmf",
+      title: "WMF",
+      model: "wmf",
+      options: { factors: 50, weighting: "two-level", a: 1, b: 0.01, regularization: 0.1, epochs: 15 },
+      note: "Not in the paper, which compares models with content alone. Published: iALS",
+    },
+    {
+      key: "content-knn",
+      title: "Content kNN",
+      model: "content-knn",
+      options: knn,
+      note: "Not in the paper. Its options were chosen on the test users of citeulike-t's released split. Published: the best of its kind",
+    },
+  ];
+  return all.map((run) => {
+    const published = literature[run.key];
+    return published ? { ...run, published: recalls(published) } : run;
+  });
+}
+
+const study = (set: "a" | "t", perUser: TrainItems, literature: Literature): Study => ({
+  ...judged,
+  ...fiveSplits(perUser),
+  key: `citeulike-${set}-p${perUser}`,
+  title: `citeulike-${set}, P = ${perUser} (figure ${perUser === 1 ? 4 : 5}${set === "a" ? "a" : "b"})`,
+  source: `citeulike-${set}`,
+  optional: set === "a",
+  runs: runs(perUser, literature),
+  publishedBy: tois,
+  ...(set === "a" && { note: `Ours: ${titlesAlone}` }),
+});
+
+export const cvaeFigures45: Preset = {
+  name: "cvae-figures-4-5",
+  summary:
+    "CVAE, its rivals and simple baselines on citeulike-t and -a: recall@50 to 300 with 1 and with 10 articles of every user known.",
+  source: `${cvaeSource}, figures 4 and 5`,
+  studies: [
+    study("t", 1, {
+      cvae: [0.043, 0.0639, 0.0803, 0.095, 0.1076, 0.12],
+      "content-knn": [0.1135, 0.1566, 0.1881, 0.2125, 0.2315, 0.249],
+    }),
+    study("t", 10, {
+      cvae: [0.2387, 0.3274, 0.3849, 0.4263, 0.4606, 0.4854],
+      cdl: [0.2231, 0.3019, 0.3565, 0.4031, 0.4351, 0.4618],
+      "content-knn": [0.2675, 0.349, 0.3939, 0.4246, 0.4519, 0.474],
+    }),
+    study("a", 1, {
+      cvae: [0.0768, 0.1171, 0.1485, 0.1744, 0.1973, 0.2168],
+      cdl: [0.0855, 0.1208, 0.1445, 0.1623, 0.1767, 0.1901],
+    }),
+    study("a", 10, {
+      cvae: [0.0805, 0.1569, 0.2232, 0.276, 0.325, 0.3687],
+      cdl: [0.058, 0.1108, 0.1546, 0.1946, 0.2314, 0.264],
+      wmf: [0.0779, 0.1388, 0.1834, 0.2186, 0.2472, 0.2706],
+      "content-knn": [0.2235, 0.318, 0.3829, 0.4283, 0.4651, 0.495],
+    }),
+  ],
+};

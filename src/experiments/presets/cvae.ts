@@ -1,0 +1,65 @@
+// What the figures and the table of CVAE (Li and She 2017) have in common: citeulike in its splits, recall@50 ... 300, and
+// the models with the options of the paper's section 3.3.
+
+import type { PresetRun, Published, Split, Study } from "./preset.js";
+
+export const cvaeSource =
+  "Li, She: Collaborative variational autoencoder for recommender systems, KDD 2017";
+
+const depths = [50, 100, 150, 200, 250, 300];
+const family = "recall-plain";
+
+/** How studies of citeulike are judged: plain recall with training items masked, and as the paper does it. */
+export const judged = {
+  metrics: depths.map((depth) => `${family}@${depth}`),
+  cvaePaper: true,
+  byDepth: family,
+  curve: "validation ndcg@100",
+  timed: false,
+} as const satisfies Partial<Study>;
+
+/** P articles of every user are trained on. */
+export type TrainItems = 1 | 10;
+
+const releasedSplit = (perUser: TrainItems): Split => ({
+  key: "released",
+  protocol: { protocol: "given", trainItems: perUser, items: "catalogue" },
+});
+
+/** The released split alone. */
+export const released = (perUser: TrainItems): Pick<Study, "protocol" | "splits"> => ({
+  protocol: {},
+  splits: [releasedSplit(perUser)],
+});
+
+/** The released split and four drawn ones; the paper's own five are not released. */
+export const fiveSplits = (perUser: TrainItems): Pick<Study, "protocol" | "splits"> => ({
+  protocol: {},
+  splits: [
+    releasedSplit(perUser),
+    ...[1, 2, 3, 4].map((seed) => ({
+      key: `seed-${seed}`,
+      protocol: { protocol: "weak", trainItems: perUser, seed, minUser: 0, items: "catalogue" } as const,
+    })),
+  ],
+});
+
+/** Recall at each of the depths, as printed. */
+export function recalls(values: readonly number[]): Record<string, Published> {
+  return Object.fromEntries(values.map((mean, d) => [`${family}@${depths[d]}`, { mean }]));
+}
+
+/** CVAE as the authors' program trains it. */
+export function cvaeRun(changed: Readonly<Record<string, unknown>> = {}): PresetRun {
+  const names = Object.entries(changed).map(([name, value]) => `${name}-${value}`);
+  return {
+    key: ["cvae", ...names].join("-").toLowerCase(),
+    title: ["CVAE", ...Object.entries(changed).map(([name, value]) => `${name} ${value}`)].join(", "),
+    model: "cvae",
+    options: { epochs: 100, ...changed },
+  };
+}
+
+/** What citeulike-a's content is here. */
+export const titlesAlone =
+  "Articles are known by the words of their titles where citeulike-a's bags of words of titles and abstracts (mult.dat), which the paper used, are not in the folder.";
