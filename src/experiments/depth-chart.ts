@@ -22,7 +22,12 @@ const colourOf = (colour: number) => `var(--line-${(colour % COLOURS) + 1})`;
 /** The chart with its legend; `label` says in words what is drawn. */
 export async function drawDepths(lines: readonly DepthLine[], label: string): Promise<Html> {
   const values = lines.flatMap(({ title, colour, published = false, points }) =>
-    points.map((point) => ({ ...point, line: `${title}${published ? ", published" : ""}`, colour, published })),
+    points.map((point) => ({
+      ...point,
+      line: `${title}${published ? ", published" : ""}`,
+      colour,
+      published,
+    })),
   );
   const depths = [...new Set(values.map(({ depth }) => depth))].sort((a, b) => a - b);
   const colour = {

@@ -46,7 +46,9 @@ export function depthTables({ runs, byDepth }: ReproducedStudy): DepthTable[] {
         if (found.every((value) => value === undefined)) continue;
         if (!isPublished) errors.push(...names.map((name) => values[name]?.standardError ?? 0));
         rows.push({ title: runs[r].title, published: isPublished, values: found });
-        const points = found.flatMap((value, d) => (value === undefined ? [] : [{ depth: depths[d], value }]));
+        const points = found.flatMap((value, d) =>
+          value === undefined ? [] : [{ depth: depths[d], value }],
+        );
         lines.push({ title: runs[r].title, colour: r, published: isPublished, points });
       }
     return { title, depths, rows, lines, largestError: Math.max(...errors) };
@@ -110,8 +112,10 @@ ${runs.map((run) => {
     list &&
     html`<div><h4>${run.title}: ${list.items.filter((item) => item.inLibrary).length} of ${list.items.length} in the library${list.published !== undefined && html`; published ${list.published}`}</h4>
 <ol>
-${list.items.map((item) => html`<li>${item.inLibrary ? html`<mark>${item.title}</mark>` : item.title}</li>
-`)}</ol></div>`
+${list.items.map(
+  (item) => html`<li>${item.inLibrary ? html`<mark>${item.title}</mark>` : item.title}</li>
+`,
+)}</ol></div>`
   );
 })}</div>
 </article>

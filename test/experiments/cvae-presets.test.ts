@@ -109,7 +109,12 @@ describe("the lists of table 1", () => {
     const given = { data, out: join(home, preset.name), epochs: 2, cache: join(home, "cache"), seed: 1 };
     const { studies } = await reproduce(preset, { ...given, models: ["content-knn"] });
     const [one, other] = studies[0].runs[0].lists ?? [];
-    expect([one.user, other.user, one.history, other.history]).toEqual(["2365", "2920", [titles[0]], [titles[11]]]);
+    expect([one.user, other.user, one.history, other.history]).toEqual([
+      "2365",
+      "2920",
+      [titles[0]],
+      [titles[11]],
+    ]);
     const library = (u: number) =>
       interactions(1, 0)
         .slice(12 * u + 1, 12 * u + 12)
@@ -117,7 +122,9 @@ describe("the lists of table 1", () => {
     for (const [u, { items }] of [one, other].entries()) {
       expect(items).toHaveLength(10);
       // Neighbours by words are of the same subject, and titles repeat within it: enough are the user's own.
-      expect(items.every(({ title }) => title.split(" ").every((word) => words[u].includes(word)))).toBe(true);
+      expect(items.every(({ title }) => title.split(" ").every((word) => words[u].includes(word)))).toBe(
+        true,
+      );
       for (const { title, inLibrary } of items) if (inLibrary) expect(library(u)).toContain(title);
       expect(items.filter(({ inLibrary }) => inLibrary).length).toBeGreaterThan(0);
     }

@@ -167,7 +167,10 @@ async function run(name: string, flags: Flags, context: CliContext): Promise<voi
   if (name === BASELINES.name) {
     for (const flag of ["studies", "splits"] as const)
       if (flags[flag] !== undefined)
-        throw new UserError({ place: `--${flag}`, problem: `does not belong to ${name}, which has one table` });
+        throw new UserError({
+          place: `--${flag}`,
+          problem: `does not belong to ${name}, which has one table`,
+        });
     return runBaselines(flags, context);
   }
   if (flags.jobs !== undefined)
@@ -261,7 +264,9 @@ async function run(name: string, flags: Flags, context: CliContext): Promise<voi
             dim,
           ),
         );
-        context.out(dim(`${splitsText(study) ?? "mean over test users"}, at most ${largestError.toFixed(4)}`));
+        context.out(
+          dim(`${splitsText(study) ?? "mean over test users"}, at most ${largestError.toFixed(4)}`),
+        );
       }
       if (study.publishedBy !== undefined) context.out(dim(`published: ${study.publishedBy}`));
       context.out();

@@ -1,7 +1,16 @@
 // CVAE, figures 4 and 5: recall of CVAE and its rivals on citeulike-a and -t, with 1 and with 10 articles of every user to
 // train on. The paper draws CTR, DeepMusic, CDL and CVAE without printing a number.
 
-import { cvaeRun, cvaeSource, fiveSplits, judged, recalls, type TrainItems, titlesAlone } from "./cvae.js";
+import {
+  cdlRun,
+  cvaeRun,
+  cvaeSource,
+  fiveSplits,
+  judged,
+  recalls,
+  type TrainItems,
+  titlesAlone,
+} from "./cvae.js";
 import type { Preset, PresetRun, Study } from "./preset.js";
 
 /** By model: recall at 50, 100, 150, 200, 250 and 300, training items masked. */
@@ -11,10 +20,10 @@ const tois =
   "Ferrari Dacrema, Boglio, Cremonesi, Jannach: A troubling analysis of reproducibility and progress in recommender systems research, TOIS 2021, additional material (the authors' programs run again, training items masked)";
 
 function runs(perUser: TrainItems, literature: Literature): PresetRun[] {
-  const knn =
-    perUser === 1 ? { neighbours: 200 } : { neighbours: 200, clicks: true, contentWeight: 0.3 };
+  const knn = perUser === 1 ? { neighbours: 200 } : { neighbours: 200, clicks: true, contentWeight: 0.3 };
   const all: PresetRun[] = [
     cvaeRun(),
+    cdlRun,
     {
       key: "wmf",
       title: "WMF",

@@ -3,8 +3,7 @@
 
 import type { PresetRun, Published, Split, Study } from "./preset.js";
 
-export const cvaeSource =
-  "Li, She: Collaborative variational autoencoder for recommender systems, KDD 2017";
+export const cvaeSource = "Li, She: Collaborative variational autoencoder for recommender systems, KDD 2017";
 
 const depths = [50, 100, 150, 200, 250, 300];
 const family = "recall-plain";
@@ -59,6 +58,9 @@ export function cvaeRun(changed: Readonly<Record<string, unknown>> = {}): Preset
     options: { epochs: 100, ...changed },
   };
 }
+
+/** CDL as its authors' program trains it, for as long as the paper says. */
+export const cdlRun: PresetRun = { key: "cdl", title: "CDL", model: "cdl", options: { epochs: 200 } };
 
 /** What citeulike-a's content is here. */
 export const titlesAlone =
