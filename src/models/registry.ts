@@ -24,6 +24,7 @@ const algorithms: Record<string, () => Promise<Algorithm>> = {
   cvae: async () => (await import("./cvae.js")).cvae,
   cdl: async () => (await import("./cdl.js")).cdl,
   ctr: async () => (await import("./ctr.js")).ctr,
+  "deep-music": async () => (await import("./deep-music.js")).deepMusic,
   cdae: async () => (await import("./cdae.js")).cdae,
   "rec-vae": async () => (await import("./rec-vae.js")).recVae,
   blend: async () => (await import("./blend.js")).blendOf(findAlgorithm),

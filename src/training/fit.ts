@@ -129,8 +129,9 @@ async function train<Options>(
 
   const { pretraining } = trainable;
   if (pretraining && (!resumed || loop.pretraining)) {
-    const cache = run.cache;
-    const name = cachedAs(algorithm.name, pretraining.key, run);
+    const { key } = pretraining;
+    const cache = key && run.cache;
+    const name = key ? cachedAs(algorithm.name, key, run) : "";
     const outcome = resumed ? undefined : await cache?.load(name);
     if (outcome) {
       pretraining.load(outcome);

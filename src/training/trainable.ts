@@ -38,8 +38,8 @@ export interface PretrainingPhase {
 
 export interface Pretraining {
   readonly phases: readonly PretrainingPhase[];
-  /** All that the outcome depends on but the seed and the engine: the content's digest, options. */
-  readonly key: JsonObject;
+  /** All that the outcome depends on but the seed and the engine: the content's digest, options. Absent = it is not kept in a cache. */
+  readonly key?: JsonObject;
   /** The outcome, and nothing else. */
   save(): Promise<NamedTensors>;
   load(outcome: NamedTensors): void;

@@ -49,6 +49,7 @@ const small: Record<string, Record<string, unknown>> = {
     ...{ epsilon: 1e-4 },
   },
   ctr: { topics: 8, lambdaV: 1, topicEpochs: 5, epochs: 10 },
+  "deep-music": { hidden: [32], latent: 8, batchSize: 10, learningRate: 0.01, epochs: 60 },
   "mult-dae": { latent: 16, batchSize: 10, epochs: 60, learningRate: 0.01 },
 };
 /** The same options with fewer epochs, where there are epochs. */

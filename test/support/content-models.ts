@@ -30,22 +30,25 @@ const { items, rows, words, newWords, probe } = modelFixture<{
 }>("torch-cvae");
 const WIDTH = 7;
 
-function bags(counts: Counts): WordContent {
+function bags(counts: Counts, maxima?: ArrayLike<number>): WordContent {
   const lists = fromRows(
     WIDTH,
     counts.map((row) => row.map(([word]) => word)),
   );
   const values = Float32Array.from(counts.flatMap((row) => row.map(([, count]) => count)));
-  return wordContent({ ...lists, values }, vocabulary("w", WIDTH));
+  return wordContent({ ...lists, values }, vocabulary("w", WIDTH), { maxima });
 }
 
 /** Seven users, eleven items: item 4 has no words, items 9 and 10 no clicks. */
-export const smallCatalogue: Dataset = {
+export const smallCatalogue = {
   ...trainingOnly(fromRows(items, rows), "words"),
   content: bags(words),
-};
+} satisfies Dataset;
 /** Two new items. */
-export const newItems = { items: vocabulary("new", 2), content: bags(newWords) };
+export const newItems = {
+  items: vocabulary("new", 2),
+  content: bags(newWords, smallCatalogue.content.maxima),
+};
 /** Three histories. */
 export const histories = fromRows(items, probe);
 
