@@ -29,6 +29,8 @@ export class Parameter implements Differentiable {
   /** Unique within a model: names the tensor in files, and its random stream. */
   readonly name: string;
   readonly value: Tensor;
+  /** Which axis begins with one row (or column) per item of the catalogue, where one does. */
+  readonly itemAxis: "rows" | "columns" | undefined;
   /** False while a pass leaves this parameter as it is: nothing is then computed for it (RecVAE trains its halves in turns). */
   needsGradient = true;
   /** Coefficient of an L2 term in this step's gradient, applied by the optimiser: g += decay * value. */
@@ -38,10 +40,18 @@ export class Parameter implements Differentiable {
   #moments: { readonly m: Tensor; readonly v: Tensor } | undefined;
 
   /** A parameter [rows, columns] that starts as a copy of `initial` (row-major), or as zeros. */
-  constructor(engine: Engine, name: string, rows: number, columns: number, initial?: ArrayLike<number>) {
+  constructor(
+    engine: Engine,
+    name: string,
+    rows: number,
+    columns: number,
+    initial?: ArrayLike<number>,
+    itemAxis?: "rows" | "columns",
+  ) {
     this.engine = engine;
     this.name = name;
     this.value = initial ? engine.tensor(rows, columns, initial) : engine.zeros(rows, columns);
+    this.itemAxis = itemAxis;
   }
 
   get rows(): number {

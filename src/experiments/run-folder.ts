@@ -36,6 +36,8 @@ const configSchema = z.object({
   engine: z.string(),
   precision: z.string(),
   threads: z.int().min(1),
+  /** The run whose weights training started from; absent where it began at random. */
+  initFrom: z.object({ path: z.string(), digest: z.string() }).optional(),
   /** What `add-items` added since, in order; absent where nothing was. */
   addedItems: z
     .array(z.object({ items: z.int(), content: z.string().nullable(), rule: z.string() }))

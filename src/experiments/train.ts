@@ -10,11 +10,18 @@ import type { ProgressListener } from "../core/progress.js";
 import { version } from "../core/version.js";
 import type { Dataset } from "../data/dataset.js";
 import { parseOptions } from "../models/options.js";
-import { findAlgorithm, restoreModel } from "../models/registry.js";
+import { algorithmNames, findAlgorithm, restoreModel } from "../models/registry.js";
+import type { Algorithm } from "../recommender/algorithm.js";
 import { closingWith } from "../recommender/closing-with.js";
-import { readModelFiles, writeModelFiles } from "../recommender/model-files.js";
+import {
+  digestOfModel,
+  findModelFolder,
+  readModelFiles,
+  writeModelFiles,
+} from "../recommender/model-files.js";
 import type { Recommender } from "../recommender/recommender.js";
 import type { EpochRecord } from "../recommender/run-context.js";
+import { type InitialModel, requireAlgorithm } from "../recommender/warm-start.js";
 import { fileCheckpoints } from "../training/checkpoint.js";
 import { fingerprint, requireSameRun } from "../training/identity.js";
 import { fileCache } from "../training/tensor-cache.js";
@@ -26,6 +33,7 @@ import {
   findRunFolder,
   modelFolderOf,
   type RunConfig,
+  readRunFolder,
   removeIfWorthless,
   requireFreeRunFolder,
 } from "./run-folder.js";
@@ -45,6 +53,8 @@ export interface TrainOptions {
   threads?: number;
   /** The run folder to write: a new one, or with `resume` an interrupted run's. */
   out?: string;
+  /** A run folder whose weights to start from, items matched by id. Model and options are the run's where not given. */
+  initFrom?: string;
   /** Go on with the run in `out` where it was interrupted; a finished one is only loaded, one that is not there is started. */
   resume?: boolean;
   /** Where the dataset lies on disk, for config.json. */
@@ -79,11 +89,16 @@ export async function train(dataset: Dataset, given: TrainOptions = {}): Promise
     progress?.({ type: "note", text: `there is nothing to resume in ${out}: starting from the beginning` });
   if (out !== undefined && !before) await requireFreeRunFolder(out);
 
-  const algorithm = await findAlgorithm(given.model ?? before?.config.model ?? "mult-vae");
+  const initFrom = given.initFrom ?? before?.config.initFrom?.path;
+  const start = initFrom === undefined ? undefined : await startOf(initFrom);
+  const algorithm = await findAlgorithm(
+    given.model ?? before?.config.model ?? start?.initial.files.algorithm ?? "mult-vae",
+  );
+  if (start) await requireWarmStart(algorithm, start.initial, dataset, progress);
   const sameModel = before?.config.model === algorithm.name;
   const recipe = given.recipe === undefined ? undefined : await findRecipe(given.recipe, algorithm.name);
   const options = parseOptions(algorithm, {
-    ...(sameModel ? before?.config.options : {}),
+    ...(sameModel ? before?.config.options : recipe ? {} : start?.options),
     ...recipe?.options,
     ...given.options,
   });
@@ -117,6 +132,7 @@ export async function train(dataset: Dataset, given: TrainOptions = {}): Promise
     engine: engine.name,
     precision: engine.precision,
     threads: engine.threads,
+    ...(start && { initFrom: { path: resolve(start.path), digest: start.initial.digest } }),
   };
   const cache = given.cache === undefined ? undefined : fileCache(given.cache);
   const own = (recommender: Recommender) =>
@@ -136,6 +152,7 @@ export async function train(dataset: Dataset, given: TrainOptions = {}): Promise
           progress,
           signal,
           cache,
+          initial: start?.initial,
           onEpoch: given.onEpoch,
         }),
       );
@@ -155,6 +172,7 @@ export async function train(dataset: Dataset, given: TrainOptions = {}): Promise
         signal,
         checkpoints,
         cache,
+        initial: start?.initial,
         onEpoch,
       });
       const files = await recommender.save();
@@ -181,6 +199,55 @@ function identity({
   seed,
   engine,
   precision,
+  initFrom,
 }: Omit<RunConfig, "formatVersion">): JsonObject {
-  return { model, options, seed, engine, precision, data: dataset.fingerprint };
+  return {
+    ...{ model, options, seed, engine, precision, data: dataset.fingerprint },
+    ...(initFrom && { initFrom: initFrom.digest }),
+  };
+}
+
+interface Start {
+  readonly path: string;
+  readonly initial: InitialModel;
+  /** Those of the run; none where only its model is there. */
+  readonly options: JsonObject | undefined;
+}
+
+/** The model of a finished run. Throws UserError where there is none. */
+async function startOf(path: string): Promise<Start> {
+  const folder = await findModelFolder(path);
+  const [files, digest] = [await readModelFiles(folder), await digestOfModel(folder)];
+  const run = folder === path ? undefined : await readRunFolder(path);
+  return { path, initial: { files, digest }, options: run?.config.options };
+}
+
+/** Says how much of the catalogue a run knows. Throws UserError for an algorithm that cannot start from one, and where it knows nothing. */
+async function requireWarmStart(
+  algorithm: Algorithm,
+  { files }: InitialModel,
+  { items, name }: Dataset,
+  progress: ProgressListener | undefined,
+): Promise<void> {
+  if (!algorithm.warmStart) {
+    const all = await Promise.all(algorithmNames.map(findAlgorithm));
+    throw new UserError({
+      place: "--init-from",
+      problem: `${algorithm.name} cannot start from a run: nothing of its training is kept in one`,
+      expected: all.flatMap(({ name, warmStart }) => (warmStart ? [name] : [])).join(", "),
+      remedy: "Train it anew",
+    });
+  }
+  requireAlgorithm(algorithm.name, files);
+  const known = items.ids.filter((id) => files.items.indexOf(id) !== undefined).length;
+  if (known === 0)
+    throw new UserError({
+      place: "--init-from",
+      problem: `the run knows none of the items of ${name}`,
+      expected: `ids such as ${items.ids.slice(0, 3).join(", ")}; it has ${files.items.ids.slice(0, 3).join(", ")}`,
+    });
+  progress?.({
+    type: "note",
+    text: `starting from a run that knows ${known} of ${items.size} items${known < items.size ? "; the others start as always" : ""}`,
+  });
 }

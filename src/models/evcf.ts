@@ -351,6 +351,7 @@ export function evcfAlgorithm<Shape extends EvcfShape, Options extends EvcfOptio
     source:
       "Kim, Suh: Enhancing VAEs for collaborative filtering: flexible priors & gating mechanisms, RecSys 2019",
     options,
+    warmStart: true,
 
     fit(dataset, options, run) {
       const make = (initial: Initial) =>

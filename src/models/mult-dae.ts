@@ -113,6 +113,7 @@ export const multDae: Algorithm<MultDaeOptions> = {
   summary: "Denoising autoencoder with a multinomial likelihood.",
   source: "Liang, Krishnan, Hoffman, Jebara: Variational autoencoders for collaborative filtering, WWW 2018",
   options,
+  warmStart: true,
 
   async fit(dataset, options, run) {
     const [{ fit }, { minimise }, { plateauOf }] = await Promise.all([

@@ -229,6 +229,7 @@ export const multVae: Algorithm<MultVaeOptions> = {
   summary: "Variational autoencoder with a multinomial likelihood and an annealed KL term.",
   source: "Liang, Krishnan, Hoffman, Jebara: Variational autoencoders for collaborative filtering, WWW 2018",
   options,
+  warmStart: true,
 
   async fit(dataset, options, run) {
     const [{ fit }, { minimise, updatesPerPass }, { annealedBeta, warmedUpBeta }, { plateauOf }] =

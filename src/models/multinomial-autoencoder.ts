@@ -16,6 +16,7 @@ import type { OutputLayer } from "../nn/output-layer.js";
 import type { ModelFiles } from "../recommender/recommender.js";
 import { blockwiseScores } from "../recommender/scores.js";
 import { latentSpace, productSpace, type Vectors, vectorsFrom } from "../recommender/vectors.js";
+import { startFrom } from "../recommender/warm-start.js";
 import type { CsrMatrix } from "../sparse/csr.js";
 import type { Minimisation } from "../training/minimise.js";
 import type { Plateau } from "../training/plateau.js";
@@ -280,6 +281,7 @@ export function trainNetwork(training: NetworkTraining): Trainable {
     validated(validation) {
       if (plateau) adam.learningRate = plateau.next(validation["ndcg@100"]);
     },
+    startFrom: (files) => startFrom(network.parameters, training.algorithm, training.items, files),
     async epoch(epoch) {
       const { histories, batchSize } = training;
       const { updates, means } = await training.minimise({

@@ -24,13 +24,16 @@ import { Tape, type Variable } from "../compute/tape.js";
 import type { NamedTensors, SparseTensor, Tensor } from "../compute/tensor.js";
 import { permutation, type RandomKey, streamOf } from "../core/philox.js";
 import type { Dataset } from "../data/dataset.js";
+import type { Vocabulary } from "../data/vocabulary.js";
 import { torchLinear, zeros } from "../nn/initializers.js";
 import { LayerNorm } from "../nn/layer-norm.js";
 import { Linear, SparseLinear } from "../nn/linear.js";
 import { DiagonalNormal } from "../nn/normal.js";
 import { OutputLayer } from "../nn/output-layer.js";
 import type { Algorithm } from "../recommender/algorithm.js";
+import type { ModelFiles } from "../recommender/recommender.js";
 import type { RunContext } from "../recommender/run-context.js";
+import { startFrom } from "../recommender/warm-start.js";
 import type { Minimisation, PassReport } from "../training/minimise.js";
 import type { Epoch, EpochReport, Trainable } from "../training/trainable.js";
 import {
@@ -269,6 +272,12 @@ class RecVaeTraining {
       this.#adams[half].load(renamed(state, `${half}.${UPDATES}`, UPDATES));
   }
 
+  /** q_old becomes the saved encoder: the posterior of the run that is gone on with. */
+  async startFrom(items: Vocabulary, files: ModelFiles): Promise<void> {
+    await startFrom(this.network.parameters, recVae.name, items, files);
+    this.updatePrior();
+  }
+
   dispose(): void {
     releaseAll(this.network);
     releaseAll(this.#former);
@@ -330,6 +339,7 @@ function trainable(
   return {
     saveState: () => training.saveState(),
     loadState: (state) => training.loadState(state),
+    startFrom: (files) => training.startFrom(dataset.items, files),
     epoch,
     recommender: () =>
       networkRecommender(engine, training.network, { algorithm: recVae.name, config, items: dataset.items }),
@@ -344,6 +354,7 @@ export const recVae: Algorithm<RecVaeOptions> = {
   source:
     "Shenbin, Alekseev, Tutubalina, Malykh, Nikolenko: RecVAE: a new variational autoencoder for top-N recommendations with implicit feedback, WSDM 2020",
   options,
+  warmStart: true,
 
   async fit(dataset, options, run) {
     const [{ fit }, { minimise }] = await Promise.all([

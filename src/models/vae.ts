@@ -316,6 +316,7 @@ export const vae: Algorithm<VaeOptions> = {
   source:
     "the Keras notebooks of VAE for collaborative filtering, v1 and v2 (after Liang et al. 2018); logistic likelihood: their section 2.3",
   options,
+  warmStart: true,
 
   async fit(dataset, options, run) {
     const [{ fit }, { minimise, updatesPerPass }, { evaluateSplit }] = await Promise.all([

@@ -26,6 +26,7 @@ import type { ModelFiles } from "../recommender/recommender.js";
 import type { RunContext } from "../recommender/run-context.js";
 import { blockwiseScores } from "../recommender/scores.js";
 import { productSpace, type Vectors, vectorsFrom } from "../recommender/vectors.js";
+import { requireAlgorithm, startRows } from "../recommender/warm-start.js";
 import { type CsrMatrix, entryCount, transpose } from "../sparse/csr.js";
 import type { Trainable } from "../training/trainable.js";
 
@@ -115,13 +116,18 @@ function weightsOf({ weighting, alpha, a, b, unobservedWeight }: Shape) {
   }
 }
 
-/** lambda_u of every row: lambda (n_u + w columns)^nu. */
+/** lambda (n + w columns)^nu */
+function ridgeRuleOf(columns: number, options: Shape) {
+  const { regularization: scale, frequencyExponent: exponent } = options;
+  return { scale, offset: weightsOf(options).gramWeight * columns, exponent };
+}
+
+/** lambda_u of every row. */
 function ridgesOf(matrix: CsrMatrix, options: Shape): Float32Array {
-  const { regularization, frequencyExponent } = options;
-  const { gramWeight } = weightsOf(options);
+  const { scale, offset, exponent } = ridgeRuleOf(matrix.columns, options);
   return Float32Array.from({ length: matrix.rows }, (_, row) => {
     const entries = matrix.offsets[row + 1] - matrix.offsets[row];
-    return regularization * (entries + gramWeight * matrix.columns) ** frequencyExponent;
+    return scale * (entries + offset) ** exponent;
   });
 }
 
@@ -189,6 +195,7 @@ class WmfRecommender implements Vectors {
       gram: this.#gram,
       ...weightsOf(this.#options),
       ridge: ridgesOf(histories, this.#options),
+      ridgeRule: ridgeRuleOf(this.items.size, this.#options),
     });
     engine.releaseSparse(interactions);
     return users;
@@ -336,6 +343,14 @@ class WmfTraining {
       this.#engine.write(factors, numbers(saved, name, factors.rows, factors.columns));
   }
 
+  /** Y of the items that a run knew; its users' X follow from them in the first half of a sweep. */
+  async startFrom(items: Vocabulary, files: ModelFiles): Promise<void> {
+    requireAlgorithm("wmf", files);
+    const { factors } = this.#sides.items;
+    const fresh = await this.#engine.read(factors);
+    this.#engine.write(factors, startRows(fresh, "items", items, files));
+  }
+
   /** The items' factors are the recommender's. */
   dispose(): void {
     for (const { interactions } of Object.values(this.#sides)) this.#engine.releaseSparse(interactions);
@@ -367,6 +382,7 @@ export function wmfTrainable(
   return {
     saveState: () => training.save(),
     loadState: (state) => training.load(state),
+    startFrom: (files) => training.startFrom(dataset.items, files),
     async epoch({ updates, signal, onProgress }) {
       const loss = await training.sweep(async (share) => {
         throwIfAborted(signal);
@@ -388,6 +404,7 @@ export const wmf: Algorithm<WmfOptions> = {
   summary: "Weighted matrix factorisation of implicit feedback by alternating least squares (iALS).",
   source: "Hu, Koren, Volinsky: Collaborative filtering for implicit feedback datasets, ICDM 2008",
   options,
+  warmStart: true,
 
   async fit(dataset, options, run) {
     const { fit } = await import("../training/fit.js");

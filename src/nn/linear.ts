@@ -22,7 +22,7 @@ export interface LayerOptions {
   readonly bias?: Initializer;
 }
 
-/** Weight [in, out] and bias [1, out], or as another layout has it; `inputs` is the layer's fan-in (default: the rows). */
+/** Weight [in, out] and bias [1, out], or as another layout has it; `inputs` is the layer's fan-in (default: the rows), `itemAxis` as `Parameter` has it. */
 export function makeParameter(
   engine: Engine,
   name: string,
@@ -31,11 +31,12 @@ export function makeParameter(
   seed: number,
   initializer: Initializer,
   inputs = rows,
+  itemAxis?: "rows" | "columns",
 ): Parameter {
   // A model that is to be loaded begins with zeros, and need not copy them.
   const initial =
     initializer === zeros ? undefined : initializer(rows, columns, initialKey(seed, name), inputs);
-  return new Parameter(engine, name, rows, columns, initial);
+  return new Parameter(engine, name, rows, columns, initial, itemAxis);
 }
 
 /** The default initial values of weights and biases. */
@@ -46,9 +47,10 @@ export class LinearParameters {
   readonly weight: Parameter;
   readonly bias: Parameter;
 
-  constructor(engine: Engine, options: LayerOptions) {
+  /** `itemAxis`: "rows" where the inputs begin with the catalogue's items. */
+  constructor(engine: Engine, options: LayerOptions, itemAxis?: "rows") {
     const { name, inputs, outputs, seed, weight = defaultWeight, bias = defaultBias } = options;
-    this.weight = makeParameter(engine, `${name}.weight`, inputs, outputs, seed, weight);
+    this.weight = makeParameter(engine, `${name}.weight`, inputs, outputs, seed, weight, inputs, itemAxis);
     this.bias = makeParameter(engine, `${name}.bias`, 1, outputs, seed, bias, inputs);
   }
 
@@ -67,6 +69,10 @@ export class Linear extends LinearParameters {
 
 /** dropout(scale(x)) W + b for histories x; its weights are [items, out]. */
 export class SparseLinear extends LinearParameters {
+  constructor(engine: Engine, options: LayerOptions) {
+    super(engine, options, "rows");
+  }
+
   /** [rows, items] -> [rows, out] */
   forward(tape: Tape, x: SparseTensor, options?: SparseRowSumOptions): Variable {
     return sparseLinear(tape, x, this.weight, this.bias, options);
@@ -80,6 +86,10 @@ export class SparseLinear extends LinearParameters {
 
 /** [dropout(scale(x)) | z] W + b for histories x beside activations z; its weights are [items + width of z, out]. */
 export class SparseDenseLinear extends LinearParameters {
+  constructor(engine: Engine, options: LayerOptions) {
+    super(engine, options, "rows");
+  }
+
   /** x [rows, items], z [rows, width] -> [rows, out] */
   forward(tape: Tape, x: SparseTensor, z: Differentiable, options?: SparseRowSumOptions): Variable {
     return sparseDenseLinear(tape, x, z, this.weight, this.bias, options);

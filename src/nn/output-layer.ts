@@ -17,8 +17,8 @@ export class OutputLayer {
   constructor(engine: Engine, options: LayerOptions) {
     const { name, inputs, outputs, seed, weight = defaultWeight, bias = defaultBias } = options;
     this.#engine = engine;
-    this.weight = makeParameter(engine, `${name}.weight`, outputs, inputs, seed, weight, inputs);
-    this.bias = makeParameter(engine, `${name}.bias`, 1, outputs, seed, bias, inputs);
+    this.weight = makeParameter(engine, `${name}.weight`, outputs, inputs, seed, weight, inputs, "rows");
+    this.bias = makeParameter(engine, `${name}.bias`, 1, outputs, seed, bias, inputs, "columns");
   }
 
   get parameters(): readonly Parameter[] {

@@ -29,7 +29,7 @@ export class PseudoInputs {
 
   constructor(engine: Engine, { count, items, seed, initial, l2Normalise }: PseudoInputsOptions) {
     this.#l2Normalise = l2Normalise;
-    this.parameter = makeParameter(engine, "pseudoInputs", count, items, seed, initial);
+    this.parameter = makeParameter(engine, "pseudoInputs", count, items, seed, initial, count, "columns");
   }
 
   get parameters(): readonly Parameter[] {

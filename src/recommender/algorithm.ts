@@ -14,6 +14,8 @@ export interface Algorithm<Options = unknown> {
   readonly source: string;
   /** A zod object: every field has a default (the paper's value) and `.describe("meaning (source)")`. */
   readonly options: ZodType<Options>;
+  /** Whether `fit` can start from another run's weights (`run.initial`); default false. */
+  readonly warmStart?: boolean;
   /** Trains on `dataset.train` and, where the model selects, judges on `dataset.validation`. */
   fit(dataset: Dataset, options: Options, run: RunContext): Promise<Recommender>;
   /** Rebuilds a saved model. Throws UserError where the files do not fit the algorithm. */

@@ -4,6 +4,7 @@ import type { Engine } from "../compute/engine.js";
 import type { JsonObject } from "../core/json.js";
 import type { ProgressListener } from "../core/progress.js";
 import type { ModelFiles, NamedTensors } from "./recommender.js";
+import type { InitialModel } from "./warm-start.js";
 
 /** One line of `metrics.jsonl`. */
 export interface EpochRecord {
@@ -59,6 +60,8 @@ export interface RunContext {
   readonly progress?: ProgressListener;
   readonly signal?: AbortSignal;
   readonly checkpoints?: CheckpointStore;
+  /** Weights to start from instead of random ones, for algorithms that say `warmStart`. */
+  readonly initial?: InitialModel;
   /** For pretraining, which several runs may share; without one each does its own. */
   readonly cache?: TensorCache;
   /** Hears of every finished epoch, in order (also while resuming, only of new ones). */

@@ -108,6 +108,9 @@ async function train<Options>(
       ? `resuming in pretraining, phase ${pretraining.phase + 1}, after epoch ${pretraining.epoch}`
       : `resuming after epoch ${loop.epoch} of ${epochs}`;
     progress?.({ type: "note", text });
+  } else if (run.initial) {
+    if (!trainable.startFrom) throw new Error(`${algorithm.name} cannot start from a run`);
+    await trainable.startFrom(run.initial.files);
   }
 
   // The first epoch is saved whatever the time, a resumed run has just been.

@@ -39,6 +39,7 @@ export function identityOf(
     engine: engine.name,
     precision: engine.precision,
     data: fingerprint(dataset),
+    ...(run.initial && { initFrom: run.initial.digest }),
   };
 }
 

@@ -63,6 +63,8 @@ export interface Trainable {
   saveState(): Promise<NamedTensors>;
   /** Takes over what `saveState` gave. Throws RangeError where it does not fit. */
   loadState(state: NamedTensors): void;
+  /** Takes over a saved model's weights before the first epoch, items matched by id. Throws UserError where they do not fit. */
+  startFrom?(files: ModelFiles): Promise<void>;
   epoch(epoch: Epoch): Promise<EpochReport>;
   /** Hears of an epoch's validation before the next one: { "ndcg@100": .41 }. For schedules that depend on it; what it changes is state. */
   validated?(validation: Readonly<Record<string, number>>): void;

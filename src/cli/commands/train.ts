@@ -12,6 +12,7 @@ import { printTrained, removeRun } from "../trained.js";
 interface Flags extends EngineFlags {
   model?: string;
   recipe?: string;
+  initFrom?: string;
   set?: string[];
   epochs?: number;
   seed?: number;
@@ -38,6 +39,10 @@ export function register(program: Command, context: CliContext): void {
         "start from options chosen on a data set's validation users, such as ml-1m (see foldin models <name>); --set goes over them",
       )
       .option(
+        "--init-from <run>",
+        "start from this run's weights, items matched by id; model and options are the run's where not given",
+      )
+      .option(
         "--set <name=value>",
         "an option of the model (see foldin models <name>); may be given again",
         collected,
@@ -56,6 +61,7 @@ Examples:
   foldin train data/ml-1m --model mult-vae --out runs/vae
   foldin train data/ml-1m --model mult-dae --epochs 100 --set dropout=0.3 --out runs/dae
   foldin train data/ml-1m --recipe ml-1m --out runs/tuned
+  foldin train data/today --init-from runs/yesterday --epochs 20 --out runs/today
   foldin train data/ml-1m --out runs/vae --resume`,
     )
     .action((dataset: string, flags: Flags) => trainRun(dataset, flags, context));
@@ -82,7 +88,11 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
   ]);
   // What can be wrong on the command line is looked at before anything is read or removed.
   const interrupted = flags.resume ? await findRunFolder(out) : undefined;
-  const model = flags.model ?? interrupted?.config.model ?? "mult-vae";
+  const model =
+    flags.model ??
+    interrupted?.config.model ??
+    (flags.initFrom && (await algorithmOf(flags.initFrom))) ??
+    "mult-vae";
   const algorithm = await findAlgorithm(model);
   const options = parseSettings(algorithm, flags.set ?? []);
   if (flags.epochs !== undefined) options.epochs = flags.epochs;
@@ -95,6 +105,7 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
   const recommender = await train(dataset, {
     model,
     recipe: flags.recipe,
+    initFrom: flags.initFrom,
     options,
     seed: flags.seed,
     engine: flags.engine,
@@ -117,4 +128,10 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
   } finally {
     recommender.dispose();
   }
+}
+
+/** What a run to start from has trained. */
+async function algorithmOf(run: string): Promise<string> {
+  const { findModelFolder, readModelFiles } = await import("../../recommender/model-files.js");
+  return (await readModelFiles(await findModelFolder(run))).algorithm;
 }
