@@ -1,4 +1,4 @@
-import { mkdtempSync } from "node:fs";
+import { existsSync, mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -64,12 +64,20 @@ const small: Record<string, Record<string, unknown>> = {
   wmf: { factors: 4, epochs: 8 },
 };
 
+/** Yesterday's run of a model. */
+async function runOf(model: string, epochs = 30): Promise<string> {
+  const out = join(folder, model);
+  const options = { ...small[model], epochs };
+  if (!existsSync(out))
+    (await train(yesterday, { model, options, engine: "reference", out, seed: 1 })).dispose();
+  return out;
+}
+
 describe.each(Object.keys(small))("%s", (model) => {
-  const run = join(folder, model);
   const epochs = model === "wmf" ? 8 : 30;
+  let run: string;
   beforeAll(async () => {
-    const options = { ...small[model], epochs };
-    (await train(yesterday, { model, options, engine: "reference", out: run, seed: 1 })).dispose();
+    run = await runOf(model, epochs);
   });
 
   /** The validation NDCG@100 of each epoch. */
@@ -99,6 +107,8 @@ describe.each(Object.keys(small))("%s", (model) => {
 });
 
 describe("the weights that training starts from", () => {
+  beforeAll(() => runOf("mult-vae"));
+
   it("are the run's for the items that it knew, wherever they are now, and fresh ones for the others", async () => {
     const engine = await openEngine({ engine: "reference" });
     const algorithm = await findAlgorithm("h-vamp");
