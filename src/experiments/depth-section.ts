@@ -22,6 +22,8 @@ export interface DepthRow {
 export interface DepthTable {
   /** "training items masked" */
   readonly title: string;
+  /** What the title means. */
+  readonly note?: string;
   readonly depths: readonly number[];
   readonly rows: readonly DepthRow[];
   readonly lines: readonly DepthLine[];
@@ -33,7 +35,11 @@ export interface DepthTable {
 export function depthTables({ runs, byDepth }: ReproducedStudy): DepthTable[] {
   const names = Object.keys(runs[0]?.metrics ?? {}).filter((name) => name.startsWith(`${byDepth}@`));
   const depths = names.map((name) => Number(name.split("@")[1]));
-  const tableOf = (title: string, sides: readonly { ours: Values; published: Values }[]): DepthTable => {
+  const tableOf = (
+    title: string,
+    sides: readonly { ours: Values; published: Values }[],
+    note?: string,
+  ): DepthTable => {
     const rows: DepthRow[] = [];
     const lines: DepthLine[] = [];
     const errors = [0];
@@ -51,7 +57,7 @@ export function depthTables({ runs, byDepth }: ReproducedStudy): DepthTable[] {
         );
         lines.push({ title: runs[r].title, colour: r, published: isPublished, points });
       }
-    return { title, depths, rows, lines, largestError: Math.max(...errors) };
+    return { title, note, depths, rows, lines, largestError: Math.max(...errors) };
   };
   const correct = runs.map(({ metrics }) => ({
     ours: Object.fromEntries(Object.entries(metrics).map(([name, { ours }]) => [name, ours])),
@@ -60,7 +66,11 @@ export function depthTables({ runs, byDepth }: ReproducedStudy): DepthTable[] {
   const paper = runs.map(({ cvaePaper = {} }) => ({ ours: cvaePaper, published: {} }));
   return [
     tableOf("training items masked", correct),
-    tableOf("as the CVAE paper judges: every user, nothing masked, training items count as hits", paper),
+    tableOf(
+      "as the CVAE paper judges",
+      paper,
+      "every user is judged, nothing is masked, and training items count as hits",
+    ),
   ].filter(({ rows }) => rows.length > 0);
 }
 
@@ -82,7 +92,7 @@ export async function depthSection(study: ReproducedStudy): Promise<Html> {
   );
   return html`<div class="depths">${tables.map(({ title }, t) => html`<figure><figcaption>${label}, ${title}</figcaption>${charts[t]}</figure>`)}</div>
 ${tables.map(
-  ({ title, depths, rows, largestError }) => html`<h3>${label}, ${title}</h3>
+  ({ title, note, depths, rows, largestError }) => html`<h3>${label}, ${title}</h3>
 <div class="wide"><table class="ranking depth-table" style="max-width:none">
 <thead><tr><th scope="col">Model</th>${depths.map((depth) => html`<th scope="col">@${depth}</th>`)}</tr></thead>
 <tbody>
@@ -92,9 +102,15 @@ ${rows.map(
 `,
 )}</tbody>
 </table></div>
-<p class="note">${splitsText(study) ?? "Mean over test users"}, at most ${largestError.toFixed(4)}.</p>
+<p class="note">${splitsText(study) ?? "Mean over test users"}, at most ${largestError.toFixed(4)}.${note !== undefined && html` ${title[0].toUpperCase()}${title.slice(1)}: ${note}.`}</p>
 `,
-)}`;
+)}
+${runNotes(study).map((text) => html`<p class="note">${text}</p>`)}`;
+}
+
+/** What to know about single rows: "WMF: ..." */
+export function runNotes({ runs }: ReproducedStudy): string[] {
+  return runs.flatMap(({ title, note }) => (note === undefined ? [] : [`${title}: ${note}.`]));
 }
 
 /** The lists of every run, user by user. */

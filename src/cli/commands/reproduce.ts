@@ -186,7 +186,7 @@ async function run(name: string, flags: Flags, context: CliContext): Promise<voi
   const [
     { reproduce },
     { apartText, estimateText, reportOnReproduction, standardErrorsApart },
-    { depthTables, splitsText },
+    { depthTables, runNotes, splitsText },
     { summarise },
   ] = await Promise.all([
     import("../../experiments/reproduce.js"),
@@ -249,8 +249,8 @@ async function run(name: string, flags: Flags, context: CliContext): Promise<voi
     if (study.note) context.out(dim(study.note));
     if (study.byDepth !== undefined) {
       printLists(study, context);
-      for (const { title, depths, rows, largestError } of depthTables(study)) {
-        context.out(`\n${study.byDepth}, ${title}`);
+      for (const { title, note, depths, rows, largestError } of depthTables(study)) {
+        context.out(`\n${study.byDepth}, ${title}${note === undefined ? "" : `: ${note}`}`);
         context.out(
           table(
             [
@@ -268,6 +268,7 @@ async function run(name: string, flags: Flags, context: CliContext): Promise<voi
           dim(`${splitsText(study) ?? "mean over test users"}, at most ${largestError.toFixed(4)}`),
         );
       }
+      for (const text of runNotes(study)) context.out(dim(text));
       if (study.publishedBy !== undefined) context.out(dim(`published: ${study.publishedBy}`));
       context.out();
       continue;

@@ -25,6 +25,12 @@ function runs(perUser: TrainItems, literature: Literature): PresetRun[] {
     cvaeRun(),
     cdlRun,
     {
+      key: "ctr",
+      title: "CTR",
+      model: "ctr",
+      options: { topics: 50, lambdaU: 0.1, lambdaV: 1, epochs: 200 },
+    },
+    {
       key: "wmf",
       title: "WMF",
       model: "wmf",
