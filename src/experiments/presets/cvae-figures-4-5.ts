@@ -31,6 +31,13 @@ function runs(perUser: TrainItems, literature: Literature): PresetRun[] {
       options: { topics: 50, lambdaU: 0.1, lambdaV: 1, epochs: 200 },
     },
     {
+      key: "deep-music",
+      title: "DeepMusic",
+      model: "deep-music",
+      options: { latent: 50, epochs: 20 },
+      note: "The paper's has two convolutional layers; bags of words have no order for them",
+    },
+    {
       key: "wmf",
       title: "WMF",
       model: "wmf",
