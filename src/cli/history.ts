@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 import { distance } from "fastest-levenshtein";
 import { UserError } from "../core/errors.js";
 import type { Vocabulary } from "../data/vocabulary.js";
+import { folded, TitleIndex, withoutYear } from "../recommender/titles.js";
 
 const OPTION = "--history";
 
@@ -54,63 +55,16 @@ function addAll(
 }
 
 function lookUp(text: string, items: Vocabulary, titles: TitleIndex): number | undefined {
-  return items.indexOf(text) ?? items.indexOf(text.trim()) ?? titles.find(text);
-}
-
-/** Titles as people type them. */
-class TitleIndex {
-  readonly #items: Vocabulary;
-  #exact: Map<string, number[]> | undefined;
-  #spoken: Map<string, number[]> | undefined;
-  #withoutYear: Map<string, number[]> | undefined;
-
-  constructor(items: Vocabulary) {
-    this.#items = items;
-  }
-
-  /** The item of that title; undefined where there is none. Throws UserError where there are several. */
-  find(text: string): number | undefined {
-    if (!this.#items.titles) return undefined;
-    this.#exact ??= this.#by(folded);
-    this.#spoken ??= this.#by((title) => spoken(folded(title)));
-    this.#withoutYear ??= this.#by((title) => withoutYear(spoken(folded(title))));
-    const indices =
-      this.#exact.get(folded(text)) ??
-      this.#spoken.get(spoken(folded(text))) ??
-      this.#withoutYear.get(spoken(folded(text))) ??
-      [];
-    if (indices.length > 1)
-      throw new UserError({
-        place: OPTION,
-        problem: `${indices.length} items are called '${text.trim()}'`,
-        remedy: `Give the id of the one you mean: ${listed(indices.slice(0, 5).map((index) => named(index, this.#items)))}`,
-      });
-    return indices[0];
-  }
-
-  #by(key: (title: string) => string): Map<string, number[]> {
-    const index = new Map<string, number[]>();
-    for (const [i, title] of (this.#items.titles ?? []).entries()) {
-      if (title === null) continue;
-      const same = index.get(key(title));
-      if (same) same.push(i);
-      else index.set(key(title), [i]);
-    }
-    return index;
-  }
-}
-
-function folded(title: string): string {
-  return title.normalize("NFC").trim().toLowerCase();
-}
-
-function withoutYear(title: string): string {
-  return title.replace(/\s*\(\d{4}\)$/, "");
-}
-
-/** As people say it: "godfather, the (1972)" is "the godfather (1972)". */
-function spoken(title: string): string {
-  return title.replace(/^(.*), (the|an?|les?|la|der|die|das|el|il)(\s*\(\d{4}\))?$/, "$2 $1$3");
+  const index = items.indexOf(text) ?? items.indexOf(text.trim());
+  if (index !== undefined) return index;
+  const called = titles.find(text);
+  if (called.length > 1)
+    throw new UserError({
+      place: OPTION,
+      problem: `${called.length} items are called '${text.trim()}'`,
+      remedy: `Give the id of the one you mean: ${listed(called.slice(0, 5).map((index) => named(index, items)))}`,
+    });
+  return called[0];
 }
 
 function named(index: number, items: Vocabulary): string {

@@ -15,6 +15,7 @@ import * as quickstart from "./commands/quickstart.js";
 import * as recommend from "./commands/recommend.js";
 import * as reproduce from "./commands/reproduce.js";
 import * as score from "./commands/score.js";
+import * as serve from "./commands/serve.js";
 import * as sweep from "./commands/sweep.js";
 import * as train from "./commands/train.js";
 import type { Register } from "./context.js";
@@ -30,6 +31,7 @@ const commands: readonly Register[] = [
   evaluate,
   compare,
   recommend,
+  serve,
   score,
   embed,
   addItems,

@@ -1,0 +1,219 @@
+// foldin serve <run...>: an HTTP server that recommends with trained models.
+
+import { readFile } from "node:fs/promises";
+import type { Command } from "commander";
+import { UserError } from "../../core/errors.js";
+import type { CliContext } from "../context.js";
+import { addEngineOptions, collected, type EngineFlags, wholeNumber } from "../engine-options.js";
+
+interface Flags extends EngineFlags {
+  host: string;
+  port: number;
+  store: string;
+  share?: string[];
+  tokenFile?: string;
+  watch: number;
+  rateLimit?: number;
+  maxHistory?: number;
+  maxHistories?: number;
+  maxK?: number;
+  maxBody?: number;
+  logLevel: string;
+  stopSeconds: number;
+}
+
+const LEVELS = ["trace", "debug", "info", "warn", "error", "silent"];
+/** A shorter token is guessed too easily. */
+const LEAST_TOKEN = 16;
+
+export function register(program: Command, context: CliContext): void {
+  addEngineOptions(
+    program
+      .command("serve")
+      .summary("answer over HTTP with trained models")
+      .description(
+        "Serves trained models over HTTP: recommendations for histories, similar items, users whose histories are kept. /docs shows the API. Answers on this machine alone unless --host says otherwise.",
+      )
+      .argument("<run...>", "run folders, or name=folder")
+      .option("--host <address>", "the address to listen on", "127.0.0.1")
+      .option("--port <n>", "the port; 0 = any that is free", wholeNumber(0), 8080)
+      .option(
+        "--store <place>",
+        "where users' histories are kept: a SQLite file, postgres://..., or none",
+        "foldin-histories.sqlite",
+      )
+      .option(
+        "--share <name=n>",
+        "a model's part of the traffic, sticky per user (default: the first model gets all); may be given again",
+        collected,
+      )
+      .option(
+        "--token-file <file>",
+        "a file with the token that requests must bring (or FOLDIN_TOKEN in the environment)",
+      )
+      .option(
+        "--watch <seconds>",
+        "how often to look for newer models at the same places; 0 = never",
+        wholeNumber(0),
+        5,
+      )
+      .option(
+        "--rate-limit <n>",
+        "requests a second from one address; 0 = no limit (default: 500)",
+        wholeNumber(0),
+      )
+      .option("--max-history <n>", "items of one history, and of a kept one (default: 1000)", wholeNumber(1))
+      .option("--max-histories <n>", "histories of one request (default: 100)", wholeNumber(1))
+      .option("--max-k <n>", "recommended items of one history (default: 1000)", wholeNumber(1))
+      .option("--max-body <bytes>", "size of a request (default: 1 MiB)", wholeNumber(1))
+      .option(
+        "--log-level <level>",
+        `${LEVELS.join(", ")}; info logs every request, as JSON on stdout`,
+        "info",
+      )
+      .option(
+        "--stop-seconds <n>",
+        "how long requests may take to end when the server is stopped",
+        wholeNumber(0),
+        10,
+      ),
+  )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  foldin serve runs/ml-1m
+  foldin serve old=runs/may new=runs/june --share old=90 --share new=10
+  foldin serve runs/ml-1m --host 0.0.0.0 --token-file token --store postgres://foldin@db/foldin
+  curl localhost:8080/v1/recommendations -H 'content-type: application/json' -d '{"history": ["Toy Story"]}'`,
+    )
+    .action((runs: string[], flags: Flags) => serve(runs, flags, context));
+}
+
+async function serve(runs: readonly string[], flags: Flags, context: CliContext): Promise<void> {
+  if (!LEVELS.includes(flags.logLevel))
+    throw new UserError({
+      place: "--log-level",
+      problem: `'${flags.logLevel}' is no level`,
+      expected: LEVELS.join(", "),
+    });
+  if (flags.port > 65_535)
+    throw new UserError({ place: "--port", problem: `${flags.port} is no port`, expected: "0 to 65535" });
+  const [{ parsePlace }, { createServer }, { isLoopback }, { openStore }, { openEngine }] = await Promise.all(
+    [
+      import("../../serving/model-shelf.js"),
+      import("../../serving/server/server.js"),
+      import("../../serving/server/guards.js"),
+      import("../../serving/store/open-store.js"),
+      import("../../compute/open-engine.js"),
+    ],
+  );
+  const places = runs.map(parsePlace);
+  const shares = sharesOf(
+    places.map(({ name }) => name),
+    flags.share,
+  );
+  const token = await tokenOf(flags.tokenFile);
+  if (token === undefined && !isLoopback(flags.host))
+    context.say(
+      `warning: anybody who reaches ${flags.host}:${flags.port} can read and change histories; --token-file asks for a token`,
+    );
+  const engine = await openEngine({ engine: flags.engine, threads: flags.threads, onNote: context.say });
+  const onError = ({ message }: Error) => context.say(`store: ${message}`);
+  const store = flags.store === "none" ? undefined : await openStore(flags.store, onError);
+  try {
+    const server = await createServer({
+      models: places.map((place, p) => ({ ...place, share: shares[p] })),
+      engine,
+      store,
+      host: flags.host,
+      token,
+      logger: { level: flags.logLevel },
+      limits: withoutUnset({
+        perSecond: flags.rateLimit,
+        history: flags.maxHistory,
+        histories: flags.maxHistories,
+        k: flags.maxK,
+        bodyBytes: flags.maxBody,
+      }),
+    });
+    const reload = () => void server.reload();
+    const timer = flags.watch > 0 ? setInterval(reload, flags.watch * 1000) : undefined;
+    process.on("SIGHUP", reload);
+    try {
+      const address = await server.listen(flags.port).catch((cause: NodeJS.ErrnoException) => {
+        throw new UserError({
+          place: `--host ${flags.host} --port ${flags.port}`,
+          problem: `cannot listen there (${cause.code})`,
+          remedy: cause.code === "EADDRINUSE" ? "Give another --port, or stop what listens there" : undefined,
+          cause,
+        });
+      });
+      context.say(
+        `serving ${places.map(({ name }) => name).join(", ")} at ${address} (API: ${address}/docs)`,
+      );
+      await stopped(context.signal);
+    } finally {
+      clearInterval(timer);
+      process.off("SIGHUP", reload);
+      // Whoever does not end in time is cut off.
+      const late = setTimeout(() => server.app.server.closeAllConnections(), flags.stopSeconds * 1000);
+      await server.close();
+      clearTimeout(late);
+    }
+  } finally {
+    await store?.close();
+    await engine.close();
+  }
+}
+
+function stopped(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+/** The shares of the named models: what is given, or all for the first. */
+function sharesOf(names: readonly string[], given: readonly string[] | undefined): number[] {
+  if (!given) return names.map((_, place) => (place === 0 ? 1 : 0));
+  const shares = new Map<string, number>();
+  for (const text of given) {
+    const [, name, number] = /^(.+)=(\d+(?:\.\d+)?)$/.exec(text) ?? [];
+    if (name === undefined || !names.includes(name))
+      throw new UserError({
+        place: `--share ${text}`,
+        problem: name === undefined ? "is no share" : `no model is called ${name}`,
+        expected: `name=number, of ${names.join(", ")}`,
+      });
+    shares.set(name, Number(number));
+  }
+  return names.map((name) => shares.get(name) ?? 0);
+}
+
+/** From the file, or from the environment: never from the command line, which every user of the machine can read. */
+async function tokenOf(file: string | undefined): Promise<string | undefined> {
+  const place = file === undefined ? "FOLDIN_TOKEN" : `--token-file ${file}`;
+  const token =
+    file === undefined
+      ? process.env.FOLDIN_TOKEN
+      : await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
+          throw new UserError({ place, problem: `cannot be read (${cause.code})`, cause });
+        });
+  if (token === undefined) return undefined;
+  const trimmed = token.trim();
+  if (trimmed.length < LEAST_TOKEN || /\s/.test(trimmed))
+    throw new UserError({
+      place,
+      problem: "is no token",
+      expected: `at least ${LEAST_TOKEN} characters without spaces`,
+      remedy: "Make one: openssl rand -hex 32",
+    });
+  return trimmed;
+}
+
+function withoutUnset<T extends object>(given: T): Partial<{ [Key in keyof T]: NonNullable<T[Key]> }> {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Partial<{
+    [Key in keyof T]: NonNullable<T[Key]>;
+  }>;
+}

@@ -1,0 +1,207 @@
+// The models that a server answers with: which one a user gets (shares of the traffic, sticky per user), and how a newly
+// trained one takes the place of another without a failed request: it is loaded beside the old one, which is given up
+// once the last request that uses it is answered.
+
+import { createHash } from "node:crypto";
+import { stat } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import type { Engine } from "../compute/engine.js";
+import { UserError } from "../core/errors.js";
+import { findModelFolder } from "../recommender/model-files.js";
+import type { Recommender } from "../recommender/recommender.js";
+import { TitleIndex } from "../recommender/titles.js";
+import { Batcher, type BatcherOptions } from "./batcher.js";
+import { loadRecommender } from "./load.js";
+
+export interface ModelPlace {
+  /** What requests and metrics call it. */
+  readonly name: string;
+  /** A run folder or a model folder. */
+  readonly folder: string;
+  /** Its part of the traffic, relative to the others'. */
+  readonly share: number;
+}
+
+export interface ServedModel {
+  readonly name: string;
+  /** Differs whenever the files are others. */
+  readonly version: string;
+  readonly loadedAt: Date;
+  readonly recommender: Recommender;
+  readonly titles: TitleIndex;
+  readonly batcher: Batcher;
+}
+
+interface Slot {
+  readonly place: ModelPlace;
+  current: Held;
+}
+
+/** A model and the requests that use it. */
+interface Held {
+  readonly model: ServedModel;
+  users: number;
+  retired: boolean;
+}
+
+export interface ShelfOptions {
+  readonly engine: Engine;
+  batcher(name: string): BatcherOptions;
+}
+
+/** What `reload` did. */
+export interface Reloaded {
+  readonly name: string;
+  readonly version?: string;
+  /** Why the new files are not used; the model before stays. */
+  readonly error?: unknown;
+}
+
+export class ModelShelf {
+  readonly #slots: readonly Slot[];
+  readonly #options: ShelfOptions;
+  #reloading: Promise<Reloaded[]> | undefined;
+
+  private constructor(slots: readonly Slot[], options: ShelfOptions) {
+    this.#slots = slots;
+    this.#options = options;
+  }
+
+  /** Loads all models. Throws UserError where two have one name, no share is above 0, or one cannot be loaded. */
+  static async open(places: readonly ModelPlace[], options: ShelfOptions): Promise<ModelShelf> {
+    const names = places.map(({ name }) => name);
+    const twice = names.find((name, place) => names.indexOf(name) !== place);
+    if (twice !== undefined)
+      throw new UserError({
+        place: "<run...>",
+        problem: `two models are called ${twice}`,
+        remedy: `Give them names: ${twice}=runs/one other=runs/two`,
+      });
+    if (!places.some(({ share }) => share > 0))
+      throw new UserError({ place: "--share", problem: "no model has a share of the traffic" });
+    const slots: Slot[] = [];
+    try {
+      for (const place of places) slots.push({ place, current: held(await load(place, options)) });
+    } catch (error) {
+      for (const { current } of slots) retire(current);
+      throw error;
+    }
+    return new ModelShelf(slots, options);
+  }
+
+  get models(): { model: ServedModel; share: number }[] {
+    const total = this.#slots.reduce((sum, { place }) => sum + place.share, 0);
+    return this.#slots.map(({ place, current }) => ({ model: current.model, share: place.share / total }));
+  }
+
+  /** Runs `work` with the model of that name or, without one, the one that the key's traffic goes to; undefined where no model has the name. */
+  async use<T>(
+    name: string | undefined,
+    key: string,
+    work: (model: ServedModel) => Promise<T>,
+  ): Promise<T | undefined> {
+    const slot =
+      name === undefined ? this.#slotOf(key) : this.#slots.find(({ place }) => place.name === name);
+    if (!slot) return undefined;
+    const { current } = slot;
+    current.users++;
+    try {
+      return await work(current.model);
+    } finally {
+      current.users--;
+      if (current.retired && current.users === 0) current.model.recommender.dispose();
+    }
+  }
+
+  /** Loads what has changed on the disk, one model after the other. */
+  async reload(): Promise<Reloaded[]> {
+    this.#reloading ??= this.#reload().finally(() => {
+      this.#reloading = undefined;
+    });
+    return this.#reloading;
+  }
+
+  async close(): Promise<void> {
+    await this.#reloading;
+    for (const { current } of this.#slots) retire(current);
+  }
+
+  async #reload(): Promise<Reloaded[]> {
+    const outcomes: Reloaded[] = [];
+    for (const slot of this.#slots) {
+      const { name, folder } = slot.place;
+      try {
+        if ((await versionOf(folder)) === slot.current.model.version) continue;
+        const before = slot.current;
+        slot.current = held(await load(slot.place, this.#options));
+        retire(before);
+        outcomes.push({ name, version: slot.current.model.version });
+      } catch (error) {
+        outcomes.push({ name, error });
+      }
+    }
+    return outcomes;
+  }
+
+  /** The same key gets the same model for as long as the shares stay; where one grows, only those that must move do. */
+  #slotOf(key: string): Slot {
+    if (this.#slots.length === 1) return this.#slots[0];
+    const total = this.#slots.reduce((sum, { place }) => sum + place.share, 0);
+    const point = (createHash("sha256").update(key).digest().readUInt32BE(0) / 2 ** 32) * total;
+    let end = 0;
+    for (const slot of this.#slots) {
+      end += slot.place.share;
+      if (point < end) return slot;
+    }
+    return this.#slots[this.#slots.length - 1];
+  }
+}
+
+/** `name=folder`, or a folder, whose own name it then gets. */
+export function parsePlace(text: string): { name: string; folder: string } {
+  const [, name, folder] = /^([A-Za-z0-9._-]{1,64})=(.+)$/.exec(text) ?? [];
+  if (name !== undefined) return { name, folder };
+  const own = basename(resolve(text)).replace(/[^A-Za-z0-9._-]+/g, "-");
+  return { name: own.slice(0, 64) || "model", folder: text };
+}
+
+function held(model: ServedModel): Held {
+  return { model, users: 0, retired: false };
+}
+
+function retire(old: Held): void {
+  if (old.retired) return;
+  old.retired = true;
+  if (old.users === 0) old.model.recommender.dispose();
+}
+
+async function load({ name, folder }: ModelPlace, { engine, batcher }: ShelfOptions): Promise<ServedModel> {
+  const version = await versionOf(folder);
+  const recommender = await loadRecommender(folder, { engine });
+  return {
+    name,
+    version,
+    loadedAt: new Date(),
+    recommender,
+    titles: new TitleIndex(recommender.items),
+    batcher: new Batcher(recommender, batcher(name)),
+  };
+}
+
+/** Twelve letters that change with the files, as `make` would see it: by their inodes, sizes and times. */
+async function versionOf(folder: string): Promise<string> {
+  const hash = createHash("sha256");
+  const model = await findModelFolder(folder);
+  for (const file of ["config.json", "items.json", "model.safetensors"]) {
+    const { ino, size, mtimeMs } = await stat(join(model, file)).catch((cause: NodeJS.ErrnoException) => {
+      throw new UserError({
+        place: join(model, file),
+        problem: cause.code === "ENOENT" ? "no such file" : `cannot be read (${cause.code})`,
+        expected: "a run folder, as foldin train writes it",
+        cause,
+      });
+    });
+    hash.update(`${ino} ${size} ${mtimeMs}\n`);
+  }
+  return hash.digest("hex").slice(0, 12);
+}

@@ -1,0 +1,37 @@
+// Who may ask: a bearer token where one is set, and on loopback only requests that name this machine, so that a web page
+// that resolves its own name to 127.0.0.1 cannot reach a server on its reader's machine.
+
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { FastifyInstance } from "fastify";
+import { Problem } from "./problems.js";
+
+/** Compares in a time that says nothing about the token, nor about its length. */
+export function sameToken(given: string, token: string): boolean {
+  const digest = (text: string) => createHash("sha256").update(text).digest();
+  return timingSafeEqual(digest(given), digest(token));
+}
+
+/** Paths that need no token: what a load balancer asks for, and the documentation. */
+const OPEN = /^\/(?:health\/|docs(?:\/|$)|openapi\.json$)/;
+
+export function requireToken(app: FastifyInstance, token: string): void {
+  app.addHook("onRequest", async (request, reply) => {
+    if (OPEN.test(request.routeOptions.url ?? "")) return;
+    const [, given = ""] = /^Bearer +(\S+)\s*$/i.exec(request.headers.authorization ?? "") ?? [];
+    if (sameToken(given, token)) return;
+    reply.header("www-authenticate", "Bearer");
+    throw new Problem(401, "this server wants its token: Authorization: Bearer <token>");
+  });
+}
+
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+export function requireLocalName(app: FastifyInstance): void {
+  app.addHook("onRequest", async (request) => {
+    const name = (request.headers.host ?? "localhost").replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+    if (!isLoopback(name.toLowerCase()))
+      throw new Problem(421, "this server answers on this machine alone: ask for localhost");
+  });
+}

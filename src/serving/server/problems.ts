@@ -1,0 +1,93 @@
+// Errors as RFC 9457 has them: application/problem+json, with the fields that are wrong. What is the server's own fault
+// goes to the log alone: an answer never holds a stack trace.
+
+import { STATUS_CODES } from "node:http";
+import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import { z } from "zod";
+import { UserError } from "../../core/errors.js";
+import { OverloadedError } from "../batcher.js";
+
+export const problemSchema = z.object({
+  type: z.string().describe("about:blank: the status says what kind of problem it is"),
+  title: z.string().describe("the name of the status"),
+  status: z.int(),
+  detail: z.string().describe("what is wrong with this request, and what to do"),
+  errors: z
+    .array(z.object({ field: z.string().describe("such as body.histories.0"), problem: z.string() }))
+    .optional()
+    .describe("the fields that are wrong"),
+});
+export type ProblemBody = z.infer<typeof problemSchema>;
+
+/** A request that cannot be answered, and why. */
+export class Problem extends Error {
+  override readonly name = "Problem";
+  readonly status: number;
+  readonly errors: ProblemBody["errors"];
+
+  constructor(status: number, detail: string, errors?: ProblemBody["errors"]) {
+    super(detail);
+    this.status = status;
+    this.errors = errors;
+  }
+}
+
+/** A part of a request that does not fit its schema: `body`, `querystring`, `params`. */
+export class InvalidInput extends Error {
+  override readonly name = "InvalidInput";
+  readonly issues: readonly z.core.$ZodIssue[];
+  /** Set by Fastify. */
+  validationContext?: string;
+
+  constructor(issues: readonly z.core.$ZodIssue[]) {
+    super("the request does not fit its schema");
+    this.issues = issues;
+  }
+}
+
+export function problemBody(status: number, detail: string, errors?: ProblemBody["errors"]): ProblemBody {
+  return {
+    type: "about:blank",
+    title: STATUS_CODES[status] ?? "Error",
+    status,
+    detail,
+    ...(errors && { errors }),
+  };
+}
+
+export function sendProblem(reply: FastifyReply, body: ProblemBody): FastifyReply {
+  return reply.code(body.status).type("application/problem+json").send(JSON.stringify(body));
+}
+
+/** The problem that an error is to the client. */
+export function problemOf(error: unknown): ProblemBody {
+  if (error instanceof Problem) return problemBody(error.status, error.message, error.errors);
+  if (error instanceof InvalidInput) return invalid(error);
+  if (error instanceof OverloadedError)
+    return problemBody(503, "too many requests are waiting for the model: try again in a second");
+  if (error instanceof UserError) return problemBody(400, error.message);
+  const { statusCode, message } = error as Partial<FastifyError>;
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+    return problemBody(statusCode, message ?? "");
+  return problemBody(500, "the server failed to answer; its log says why");
+}
+
+/** Fastify's error handler. */
+export function handleError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const body = problemOf(error);
+  if (body.status >= 500 && !(error instanceof OverloadedError))
+    request.log.error({ err: error }, "request failed");
+  if (body.status === 503) reply.header("retry-after", "1");
+  return sendProblem(reply, body);
+}
+
+function invalid({ issues, validationContext = "request" }: InvalidInput): ProblemBody {
+  const place = validationContext === "querystring" ? "query" : validationContext;
+  const errors = issues.slice(0, 20).map((issue) => {
+    const at = [place, ...issue.path.map(String)];
+    // An unknown field is named itself, not where it stands.
+    if (issue.code === "unrecognized_keys") at.push(String(issue.keys[0]).slice(0, 100));
+    return { field: at.join("."), problem: issue.message.slice(0, 500) };
+  });
+  return problemBody(400, `${errors[0].field}: ${errors[0].problem}`, errors);
+}

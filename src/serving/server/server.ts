@@ -1,0 +1,145 @@
+// The HTTP server around trained models. Everything a client can get wrong ends in a 4xx that names the field.
+
+import rateLimit from "@fastify/rate-limit";
+import fastify, { type FastifyServerOptions } from "fastify";
+import type { z } from "zod";
+import type { Engine } from "../../compute/engine.js";
+import { type ModelPlace, ModelShelf } from "../model-shelf.js";
+import type { HistoryStore } from "../store/history-store.js";
+import { isLoopback, requireLocalName, requireToken } from "./guards.js";
+import { defaultLimits, type Limits } from "./limits.js";
+import { createMetrics } from "./metrics.js";
+import { swagger } from "./openapi.js";
+import { handleError, InvalidInput, Problem, problemBody, problemOf, sendProblem } from "./problems.js";
+import { items } from "./routes/items.js";
+import { operations } from "./routes/operations.js";
+import { recommendations } from "./routes/recommendations.js";
+import { users } from "./routes/users.js";
+import { schemasOf } from "./schemas.js";
+import type { Serving, ZodTypes } from "./types.js";
+
+/** Histories that are scored at once: more gain little and make those who wait wait longer. */
+const MOST_AT_ONCE = 64;
+/** Milliseconds within which a request must have arrived whole. */
+const REQUEST_TIMEOUT = 15_000;
+
+export interface ServerOptions {
+  readonly models: readonly ModelPlace[];
+  /** What the models compute with; stays open. */
+  readonly engine: Engine;
+  /** Where users' histories are kept; without one, no request may name a user's. Stays open. */
+  readonly store?: HistoryStore;
+  readonly limits?: Partial<Limits>;
+  /** The address to listen on. Default 127.0.0.1. */
+  readonly host?: string;
+  /** Every request but those for health and documentation must bring it. */
+  readonly token?: string;
+  /** Fastify's own: false for none, or pino's options. */
+  readonly logger?: FastifyServerOptions["logger"];
+}
+
+export type FoldinServer = Awaited<ReturnType<typeof createServer>>;
+
+/** A server with its models loaded, not listening yet. Throws UserError where a model cannot be loaded. */
+export async function createServer(options: ServerOptions) {
+  const { engine, store, token, host = "127.0.0.1", logger = false } = options;
+  const limits: Limits = { ...defaultLimits, ...options.limits };
+  const metrics = createMetrics();
+  const shelf = await ModelShelf.open(options.models, {
+    engine,
+    batcher: (model) => ({
+      mostAtOnce: MOST_AT_ONCE,
+      mostWaiting: limits.waiting,
+      onBatch(questions, seconds) {
+        metrics.batchSize.observe({ model }, questions);
+        metrics.batchSeconds.observe({ model }, seconds);
+      },
+    }),
+  });
+  metrics.show(shelf);
+  let stopping = false;
+  const schemas = schemasOf(limits);
+  const serving: Serving = { shelf, store, limits, metrics, schemas, stopping: () => stopping };
+
+  const app = fastify({
+    logger,
+    logController: new fastify.LogController({ disableRequestLogging: true }),
+    bodyLimit: limits.bodyBytes,
+    requestTimeout: REQUEST_TIMEOUT,
+    // While it stops, what was accepted is still answered.
+    return503OnClosing: false,
+    forceCloseConnections: "idle",
+    routerOptions: { maxParamLength: 1000 },
+    frameworkErrors: (error, _, reply) => void sendProblem(reply as never, problemOf(error)),
+    clientErrorHandler(_, socket) {
+      if (!socket.writable) return void socket.destroy();
+      const body = JSON.stringify(problemBody(400, "this is no HTTP request that the server understands"));
+      socket.end(
+        `HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+      );
+    },
+  }).withTypeProvider<ZodTypes>();
+  app.removeContentTypeParser("text/plain");
+  app.setValidatorCompiler<z.ZodType>(({ schema }) => (data) => {
+    const parsed = schema.safeParse(data);
+    return parsed.success ? { value: parsed.data } : { error: new InvalidInput(parsed.error.issues) };
+  });
+  app.setSerializerCompiler(() => JSON.stringify);
+  app.setErrorHandler(handleError);
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(
+      reply,
+      problemBody(404, `there is no ${request.method} ${request.url.slice(0, 200).split("?")[0]}: see /docs`),
+    ),
+  );
+  app.addHook("onResponse", async (request, reply) => {
+    const { method, routeOptions } = request;
+    const route = routeOptions.url ?? "none";
+    metrics.requests.observe({ route, method, status: reply.statusCode }, reply.elapsedTime / 1000);
+    // The pattern, not the path: that may hold a user's name.
+    request.log.info({ method, route, status: reply.statusCode, ms: Number(reply.elapsedTime.toFixed(2)) });
+  });
+  if (isLoopback(host)) requireLocalName(app as never);
+  if (limits.perSecond > 0)
+    await app.register(rateLimit, {
+      max: limits.perSecond,
+      timeWindow: 1000,
+      allowList: ({ url }) => url.startsWith("/health/"),
+      errorResponseBuilder: (_, { max }) =>
+        new Problem(429, `more than ${max} requests in a second from this address`),
+    });
+  if (token !== undefined) requireToken(app as never, token);
+  await swagger(app as never, { token: token !== undefined, problem: schemas.problem });
+  await app.register(async (scope) => {
+    const routes = scope.withTypeProvider<ZodTypes>();
+    for (const register of [recommendations, items, users, operations]) register(routes as never, serving);
+  });
+  try {
+    await app.ready();
+  } catch (error) {
+    await shelf.close();
+    throw error;
+  }
+
+  return {
+    app,
+    /** Loads what has changed on the disk; requests go on meanwhile. What fails leaves the model before in its place. */
+    async reload() {
+      const outcomes = await shelf.reload();
+      for (const { name, version, error } of outcomes) {
+        metrics.reloads.inc({ model: name, outcome: error === undefined ? "loaded" : "failed" });
+        if (error === undefined) app.log.info({ model: name, version }, "model reloaded");
+        else app.log.error({ model: name, err: error }, "the new model cannot be used; the one before stays");
+      }
+      return outcomes;
+    },
+    /** Begins to listen; resolves to the address. */
+    listen: (port: number) => app.listen({ host, port }),
+    /** Answers what was asked, then closes everything that it opened. */
+    async close() {
+      stopping = true;
+      await app.close();
+      await shelf.close();
+    },
+  };
+}

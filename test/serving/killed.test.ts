@@ -1,0 +1,125 @@
+// The built program, killed in the middle of writes: whatever it acknowledged is there when it starts again.
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { start } from "../support/foldin.js";
+import { trainRun } from "../support/served.js";
+
+/** Starts `foldin serve` on a free port; resolves to its address once it listens. */
+async function serving(run: string, store: string, more: string[] = []) {
+  const args = [run, "--port", "0", "--store", store, "--engine", "reference", "--rate-limit", "0", ...more];
+  const program = start(["serve", ...args, "--log-level", "warn"]);
+  const address = await new Promise<string>((listening, failed) => {
+    let said = "";
+    program.process.stderr?.on("data", (text: string) => {
+      said += text;
+      const [, found] = /serving \S+ at (http:\/\/\S+)/.exec(said) ?? [];
+      if (found) listening(found);
+    });
+    void program.outcome.then(({ stderr }) => failed(new Error(stderr)));
+  });
+  return { ...program, address };
+}
+
+async function add(address: string, user: string, item: string): Promise<boolean> {
+  const response = await fetch(`${address}/v1/users/${user}/events`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ events: [{ item }] }),
+  });
+  return response.status === 200;
+}
+
+describe("foldin serve", () => {
+  it("loses no acknowledged event when it is killed in the middle of writes", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "foldin-killed-"));
+    try {
+      const [run, store] = [join(folder, "run"), join(folder, "histories.sqlite")];
+      await trainRun(run);
+      const acknowledged = new Map<string, string[]>();
+      for (const [round, delay] of [150, 400, 700].entries()) {
+        const { process: child, outcome, address } = await serving(run, store);
+        const writers = [0, 1, 2, 3].map(async (writer) => {
+          const user = `user${writer}`;
+          const items = acknowledged.get(user) ?? [];
+          acknowledged.set(user, items);
+          for (let i = 0; ; i++) {
+            const item = `round${round}-${i}`;
+            if (!(await add(address, user, item).catch(() => false))) return;
+            items.push(item);
+          }
+        });
+        setTimeout(() => child.kill("SIGKILL"), delay);
+        await Promise.all(writers);
+        expect((await outcome).signal).toBe("SIGKILL");
+      }
+      const { process: child, outcome, address } = await serving(run, store);
+      let checked = 0;
+      for (const [user, items] of acknowledged) {
+        const { events } = (await (await fetch(`${address}/v1/users/${user}/events`)).json()) as {
+          events: { item: string }[];
+        };
+        const kept = new Set(events.map(({ item }) => item));
+        expect(items.filter((item) => !kept.has(item))).toEqual([]);
+        checked += items.length;
+      }
+      expect(checked).toBeGreaterThan(20);
+      child.kill("SIGTERM");
+      expect((await outcome).code).toBe(0);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it("answers what it has accepted before it stops", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "foldin-stopped-"));
+    try {
+      const run = join(folder, "run");
+      await trainRun(run);
+      const { process: child, outcome, address } = await serving(run, "none");
+      const history = Array.from({ length: 50 }, (_, i) => `item${i}`);
+      const asked = Array.from({ length: 50 }, () =>
+        fetch(`${address}/v1/recommendations`, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ histories: Array(15).fill(history) }),
+        }),
+      );
+      const first = await Promise.race(asked);
+      child.kill("SIGTERM");
+      expect(first.status).toBe(200);
+      // What it had not accepted by then is refused by the system, not answered wrongly.
+      for (const answer of await Promise.allSettled(asked))
+        if (answer.status === "fulfilled") expect(answer.value.status).toBe(200);
+      expect((await outcome).code).toBe(0);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it.each([
+    [["nowhere"], /nowhere.*config\.json: no such file/],
+    [["RUN", "RUN"], /two models are called run.*Give them names/],
+    [["RUN", "--share", "other=1"], /--share other=1: no model is called other/],
+    [["RUN", "--store", "mysql://x"], /--store: mysql:\/\/\.\.\. is no store/],
+    [["RUN", "--store", "RUN/config.json"], /config\.json: cannot be used as a store of histories/],
+    [["RUN", "--token-file", "RUN/none"], /--token-file .*cannot be read/],
+    [["RUN", "--port", "99999"], /--port: 99999 is no port/],
+    [["RUN", "--host", "nowhere.invalid", "--store", "none"], /--host nowhere.invalid .*cannot listen/],
+  ])("refuses %j with one clear line", async (args, message) => {
+    const folder = await mkdtemp(join(tmpdir(), "foldin-refused-"));
+    try {
+      const run = join(folder, "run");
+      await trainRun(run);
+      const given = args.map((arg) => arg.replace("RUN", run));
+      const { outcome } = start(["serve", ...given, "--engine", "reference"], { cwd: folder });
+      const { code, stderr } = await outcome;
+      expect(stderr).toMatch(message);
+      expect(code).toBe(2);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
