@@ -52,6 +52,18 @@ export function viewRows(tensor: Tensor, from: number, to: number): Tensor {
   return { ...tensor, offset: tensor.offset + from * tensor.rowStride, rows: to - from };
 }
 
+/** The numbers of a tensor, row-major, as [rows, columns]: a view, no copy. Throws RangeError where there are more or fewer, or gaps between rows. */
+export function viewReshaped(tensor: Tensor, rows: number, columns: number): Tensor {
+  if (
+    tensor.rows * tensor.columns !== rows * columns ||
+    (tensor.rows > 1 && tensor.rowStride !== tensor.columns)
+  )
+    throw new RangeError(
+      `viewReshaped: [${tensor.rows}, ${tensor.columns}] is not [${rows}, ${columns}] in one piece`,
+    );
+  return { ...tensor, rows, columns, rowStride: columns };
+}
+
 /** The diagonal of a square tensor [n, n] as a column [n, 1]: a view, no copy. Throws RangeError where it is not square. */
 export function viewDiagonal(tensor: Tensor): Tensor {
   if (tensor.rows !== tensor.columns)

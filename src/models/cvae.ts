@@ -12,7 +12,8 @@
 //
 // The paper's equation 1 has lambda_v / 2 before the coupling term, its program does not: `coupling`. The program takes log p
 // from probabilities held to 1e-10; here it comes from the logits. An item without content has theta_j = 0, its prior mean.
-// A history is folded in by the least squares for u with V held fixed; an item that nobody has by those for v.
+// Pictures and sequences have networks of their own (figure 3: content/convolutional-vae.ts, content/recurrent-vae.ts), which are
+// pretrained as a whole at once. A history is folded in by the least squares for u with V held fixed; an item that nobody has by those for v.
 //
 // Bayesian inference (section 2.3) keeps q(u_i) and q(v_j) as Gaussians: their covariances enter the least squares, and scores
 // come with their deviations (recommender/uncertain.ts). Towards E[v_j] the network is drawn by lambda_v (E[v_j] - z_j), as the
@@ -24,17 +25,15 @@ import { sum, sumOfSquares } from "../compute/objective.js";
 import { add } from "../compute/ops/arithmetic.js";
 import { halfSquaredDistance } from "../compute/ops/dense-likelihood.js";
 import { Adam } from "../compute/optimizers.js";
-import { type ContentForm, formOf, sizeOfForm } from "../data/content.js";
+import { UserError } from "../core/errors.js";
+import { type ContentForm, contentKinds, formOf, sizeOfForm } from "../data/content.js";
 import type { Algorithm } from "../recommender/algorithm.js";
 import { requireContent } from "./content/batches.js";
-import {
-  fitContentModel,
-  likelihoodOf,
-  networkEncoder,
-  networkKinds,
-  restoreFactorModel,
-} from "./content/model.js";
-import type { ContentModel } from "./content/network.js";
+import { ConvolutionalVae, convolutionalShapes } from "./content/convolutional-vae.js";
+import { fitContentModel, likelihoodOf, networkEncoder, restoreFactorModel } from "./content/model.js";
+import type { ContentModel, ContentVae } from "./content/network.js";
+import { RecurrentVae, recurrentShapes } from "./content/recurrent-vae.js";
+import { numbersIn } from "./content/shapes.js";
 import { TiedMlp } from "./content/tied-mlp.js";
 import { published, savedConfig, size } from "./multinomial-autoencoder.js";
 
@@ -46,13 +45,40 @@ const options = z.strictObject({
     .array(size)
     .min(1)
     .default([200, 100])
-    .describe("units of the inference network's layers; the generation network mirrors them (section 3.3)"),
+    .describe(
+      "network=dense: units of the inference network's layers; the generation network mirrors them (section 3.3)",
+    ),
   latent: size.default(50).describe("K: dimensions of z and of the factors (section 3.3)"),
+  network: z
+    .enum(["dense", "convolutional", "recurrent"])
+    .optional()
+    .describe(
+      "what reads and writes content; unset = convolutional for pictures, recurrent for sequences, dense for all else (figure 3)",
+    ),
+  filters: z
+    .array(size)
+    .min(1)
+    .default([16, 32])
+    .describe(
+      "network=convolutional: filters of its layers, each of which halves the picture; the way back mirrors them (ours)",
+    ),
+  embedding: size.default(64).describe("network=recurrent: numbers of a token (ours)"),
+  units: size.default(128).describe("network=recurrent: numbers of its state (ours)"),
+  sequenceLength: size
+    .default(50)
+    .describe(
+      "network=recurrent: tokens of a sequence that are read, from its start; memory and time grow with it (ours)",
+    ),
+  wordDropout: share
+    .default(0.3)
+    .describe(
+      "network=recurrent: share of the tokens that the generation network is not told in training, lest it forget z (Bowman et al. 2016; the value is ours)",
+    ),
   likelihood: z
     .enum(["bernoulli", "gaussian"])
     .optional()
     .describe(
-      "p(x | z); unset = bernoulli for bags of words (the paper) and pictures, gaussian for vectors (section 2.1)",
+      "p(x | z); unset = bernoulli for bags of words (the paper) and pictures, gaussian for vectors (section 2.1); tokens of sequences are categorical",
     ),
   lambdaX: weight
     .default(1)
@@ -123,41 +149,82 @@ export type CvaeOptions = z.infer<typeof options>;
 /** What a trained model needs of the options. */
 const shape = options
   .pick({
-    ...{ hidden: true, latent: true, likelihood: true, lambdaX: true, inference: true },
+    ...{ hidden: true, latent: true, likelihood: true, lambdaX: true, inference: true, network: true },
+    ...{ filters: true, embedding: true, units: true, sequenceLength: true },
     ...{ lambdaU: true, lambdaV: true, a: true, b: true },
   })
   .strip();
 type Shape = z.infer<typeof shape>;
 
-function networkOf(engine: Engine, form: ContentForm, given: Shape, corruption = 0, seed?: number): TiedMlp {
-  return new TiedMlp(engine, {
-    inputs: sizeOfForm(form),
-    hidden: given.hidden,
-    latent: given.latent,
-    likelihood: likelihoodOf(form.kind, given.likelihood),
-    precision: given.lambdaX,
-    corruption,
-    seed,
+/** The network for content of a form. Throws UserError where the one that is asked for does not take it. */
+function kindOf({ kind }: ContentForm, asked: Shape["network"]): NonNullable<Shape["network"]> {
+  const usual = kind === "images" ? "convolutional" : kind === "sequences" ? "recurrent" : "dense";
+  if (asked === undefined || asked === usual || (asked === "dense" && kind === "images"))
+    return asked ?? usual;
+  throw new UserError({
+    place: "network",
+    problem: `${asked} does not take ${kind}`,
+    expected: kind === "images" ? "convolutional or dense" : usual,
+    remedy: "Leave it unset: it then fits the content",
   });
 }
 
+interface NetworkTraining {
+  readonly corruption: number;
+  readonly wordDropout: number;
+  readonly seed: number;
+}
+
+/** Initial values are drawn for training; else all are zero, to be loaded. */
+function networkOf(engine: Engine, form: ContentForm, given: Shape, training?: NetworkTraining): ContentVae {
+  const { latent, hidden, filters, embedding, units, sequenceLength: length } = given;
+  const { corruption = 0, wordDropout = 0, seed } = training ?? {};
+  const kind = kindOf(form, given.network);
+  if (form.kind === "sequences")
+    return new RecurrentVae(engine, form.tokens.length, {
+      latent,
+      embedding,
+      units,
+      length,
+      wordDropout,
+      seed,
+    });
+  const content = { likelihood: likelihoodOf(form.kind, given.likelihood), precision: given.lambdaX };
+  if (form.kind === "images" && kind === "convolutional")
+    return new ConvolutionalVae(engine, form, { ...content, filters, latent, seed });
+  return new TiedMlp(engine, { ...content, inputs: sizeOfForm(form), hidden, latent, corruption, seed });
+}
+
+/** How many numbers it has. */
+function numbersOf(form: ContentForm, given: Shape): number {
+  if (form.kind === "sequences") return numbersIn(recurrentShapes(form.tokens.length, given));
+  if (form.kind === "images" && kindOf(form, given.network) === "convolutional")
+    return numbersIn(convolutionalShapes(form, given));
+  const sizes = [sizeOfForm(form), ...given.hidden];
+  const [last, { latent }] = [sizes[sizes.length - 1], given];
+  const layers = given.hidden.reduce((all, units, l) => all + (sizes[l] + 1) * units, sizes[0]);
+  return layers + 2 * (last + 1) * latent + (latent + 1) * last;
+}
+
 /** What reads content: E[z] is the posterior's mean. */
-function readingOf(network: TiedMlp) {
+function readingOf(network: ContentVae) {
   const { parameters, scaffolding } = network;
   const code: ContentModel["code"] = (tape, x) => network.posterior(tape, x).mean;
   return { parameters, scaffolding, code };
 }
 
 /** The network in training. */
-function modelOf(engine: Engine, network: TiedMlp, options: CvaeOptions): ContentModel {
+function modelOf(engine: Engine, network: ContentVae, options: CvaeOptions): ContentModel {
   const { layerEpochs, latentEpochs, wholeEpochs, learningRate, pretrainingRate } = options;
   const { lambdaV, lambdaR, coupling, l2 } = options;
   const factor = ((coupling === "program" ? 2 : 1) * lambdaV) / lambdaR;
   return {
     ...readingOf(network),
     phases: [
-      ...network.layers.parts.map((part) => ({ ...part, epochs: layerEpochs })),
-      { ...network.latentPart, epochs: latentEpochs },
+      ...network.parts.map((part) => ({
+        ...part,
+        epochs: part.kind === "layer" ? layerEpochs : latentEpochs,
+      })),
       {
         name: "whole",
         epochs: wholeEpochs,
@@ -166,7 +233,7 @@ function modelOf(engine: Engine, network: TiedMlp, options: CvaeOptions): Conten
         loss(tape, { clean }, key) {
           const posterior = network.posterior(tape, clean);
           const z = posterior.sample(tape, key("noise"));
-          return add(tape, network.reconstruction(tape, z, clean), posterior.kl(tape));
+          return add(tape, network.reconstruction(tape, z, clean, key), posterior.kl(tape));
         },
       },
     ],
@@ -179,7 +246,7 @@ function modelOf(engine: Engine, network: TiedMlp, options: CvaeOptions): Conten
       const z = posterior.sample(tape, key("noise"));
       return {
         parts: {
-          reconstruction: sum(network.reconstruction(tape, z, clean)),
+          reconstruction: sum(network.reconstruction(tape, z, clean, key)),
           kl: sum(posterior.kl(tape)),
           coupling: sum(halfSquaredDistance(tape, z, tape.constant(v))).times(factor),
         },
@@ -198,8 +265,8 @@ export const cvae: Algorithm<CvaeOptions> = {
 
   async fit(dataset, options, run) {
     const { engine, seed } = run;
-    const content = requireContent(dataset, cvae.name, networkKinds);
-    const network = networkOf(engine, formOf(content), options, options.corruption, seed);
+    const content = requireContent(dataset, cvae.name, contentKinds);
+    const network = networkOf(engine, formOf(content), options, { ...options, seed });
     return fitContentModel(cvae, dataset, options, run, {
       content,
       model: modelOf(engine, network, options),
@@ -208,6 +275,7 @@ export const cvae: Algorithm<CvaeOptions> = {
       bayesian: options.inference === "bayes",
       pretrainedBy: [
         ...(["hidden", "latent", "likelihood", "lambdaX", "batchSize", "pretrainingRate"] as const),
+        ...(["network", "filters", "embedding", "units", "sequenceLength", "wordDropout"] as const),
         ...(["pretrainingShare", "corruption", "layerEpochs", "latentEpochs", "wholeEpochs"] as const),
       ],
     });
@@ -215,15 +283,10 @@ export const cvae: Algorithm<CvaeOptions> = {
 
   restore: (files, { engine }) =>
     restoreFactorModel(engine, files, shape, {
-      network(given: Shape, form) {
-        const sizes = [sizeOfForm(form), ...given.hidden];
-        const [last, { latent }] = [sizes[sizes.length - 1], given];
-        const layers = given.hidden.reduce((all, units, l) => all + (sizes[l] + 1) * units, sizes[0]);
-        return {
-          numbers: layers + 2 * (last + 1) * latent + (latent + 1) * last,
-          make: () => networkEncoder(engine, readingOf(networkOf(engine, form, given)), latent),
-        };
-      },
+      network: (given: Shape, form) => ({
+        numbers: numbersOf(form, given),
+        make: () => networkEncoder(engine, readingOf(networkOf(engine, form, given)), given.latent),
+      }),
       kinds: ({ inference }) => ({ bayesian: inference === "bayes" }),
       restore: (grown) => cvae.restore(grown, { engine }),
     }),

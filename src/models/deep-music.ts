@@ -5,8 +5,9 @@
 //   minimise  1/2 ||f(x_j) - v_j||^2  on average over the items that somebody has      (their equation 4)
 //
 // and an item is scored by what its content says, u_i'f(x_j), or by v_j where it has none. A user is folded in with the factors v
-// of the items, or f(x) of those that had no clicks. The network is convolutional over audio there; here it is dense over a bag of words or a vector:
-// no program was published, so the sizes are ours.
+// of the items, or f(x) of those that had no clicks. The network is convolutional over
+// the frames of audio there; here over the words of a sequence, or over a picture (nn/convolution.ts), and dense over a bag of words or
+// a vector: no program was published, so the sizes are ours. What the filters find in a sequence is averaged (their section 3).
 
 import { z } from "zod";
 import type { Engine } from "../compute/engine.js";
@@ -15,6 +16,7 @@ import { halfSquaredDistance } from "../compute/ops/dense-likelihood.js";
 import { linear } from "../compute/ops/linear.js";
 import { relu } from "../compute/ops/relu.js";
 import { sparseLinear } from "../compute/ops/sparse-linear.js";
+import { sparseMap } from "../compute/ops/sparse-map.js";
 import { Adam } from "../compute/optimizers.js";
 import {
   loadParameters,
@@ -27,25 +29,30 @@ import { Tape, type Variable } from "../compute/tape.js";
 import type { NamedTensors, Tensor } from "../compute/tensor.js";
 import type { JsonObject } from "../core/json.js";
 import { permutation, streamOf } from "../core/philox.js";
-import { type ContentForm, formOf, type ItemContent, sizeOfForm } from "../data/content.js";
+import { type ContentForm, contentKinds, formOf, type ItemContent, sizeOfForm } from "../data/content.js";
 import type { Dataset } from "../data/dataset.js";
-import { heNormal, initialKey, normal, zeros } from "../nn/initializers.js";
-import { makeParameter } from "../nn/linear.js";
+import { convolve, sequenceWindows } from "../nn/convolution.js";
+import { oneHot } from "../nn/gru.js";
+import { heNormal, initialKey, normal } from "../nn/initializers.js";
 import type { Algorithm } from "../recommender/algorithm.js";
 import type { ContentAware } from "../recommender/content-aware.js";
 import type { RunContext } from "../recommender/run-context.js";
+import type { CsrMatrix } from "../sparse/csr.js";
 import type { BatchPass, PassReport } from "../training/minimise.js";
 import type { Epoch, EpochReport, Pretraining, Trainable } from "../training/trainable.js";
 import {
   type ContentBatch,
   contentReader,
+  firstTokens,
   releaseBatch,
   requireContent,
   toEngine,
 } from "./content/batches.js";
+import { PictureLayers } from "./content/convolutional-vae.js";
 import { encodeAll } from "./content/encode.js";
 import { Factors } from "./content/factors.js";
-import { networkEncoder, networkKinds, restoreFactorModel, savedFactorModel } from "./content/model.js";
+import { networkEncoder, restoreFactorModel, savedFactorModel } from "./content/model.js";
+import { numbersIn, parametersOf, type Shapes } from "./content/shapes.js";
 import { published, savedConfig, size } from "./multinomial-autoencoder.js";
 
 const weight = z.number().positive();
@@ -55,7 +62,17 @@ const options = z.strictObject({
     .array(size)
     .min(1)
     .default([400, 200])
-    .describe("units of the network's hidden layers, relu (ours)"),
+    .describe("bags of words and vectors: units of the network's hidden layers, relu (ours)"),
+  filters: z
+    .array(size)
+    .min(1)
+    .default([64, 64])
+    .describe(
+      "sequences and pictures: filters of the convolutional layers, relu (two layers in Li and She 2017, section 3.3; their sizes are ours)",
+    ),
+  window: size.default(5).describe("sequences: words that a filter sees at once (ours)"),
+  embedding: size.default(64).describe("sequences: numbers of a word (ours)"),
+  sequenceLength: size.default(200).describe("sequences: words that are read, from the start (ours)"),
   latent: size
     .default(50)
     .describe(
@@ -75,45 +92,109 @@ export type DeepMusicOptions = z.infer<typeof options>;
 
 /** What a trained model needs of the options. */
 const shape = options
-  .pick({ hidden: true, latent: true, lambdaU: true, lambdaV: true, a: true, b: true })
+  .pick({
+    ...{ hidden: true, filters: true, window: true, embedding: true, sequenceLength: true, latent: true },
+    ...{ lambdaU: true, lambdaV: true, a: true, b: true },
+  })
   .strip();
 type Shape = z.infer<typeof shape>;
+
+/** Units of the layers after what reads the content: [in, ..., latent]. */
+function unitsOf(form: ContentForm, { hidden, latent, filters }: Shape): number[] {
+  switch (form.kind) {
+    case "images":
+      return [new PictureLayers(form, filters).outputs, latent];
+    case "sequences":
+      return [filters[filters.length - 1], latent];
+    default:
+      return [sizeOfForm(form), ...hidden, latent];
+  }
+}
+
+/** [rows, columns] of f's parameters, by name. */
+function shapesOf(form: ContentForm, given: Shape): Shapes {
+  const { filters, embedding, window } = given;
+  const shapes: Shapes = {};
+  if (form.kind === "images") Object.assign(shapes, new PictureLayers(form, filters).shapes("picture"));
+  if (form.kind === "sequences") {
+    shapes["embedding.weight"] = [form.tokens.length, embedding];
+    for (const [l, units] of filters.entries()) {
+      shapes[`sequence.${l + 1}.weight`] = [window * (l === 0 ? embedding : filters[l - 1]), units];
+      shapes[`sequence.${l + 1}.bias`] = [1, units];
+    }
+  }
+  const units = unitsOf(form, given);
+  for (let l = 1; l < units.length; l++) {
+    shapes[`network.${l - 1}.weight`] = [units[l - 1], units[l]];
+    shapes[`network.${l - 1}.bias`] = [1, units[l]];
+  }
+  return shapes;
+}
 
 /** f: content -> factors. */
 class FactorNetwork {
   readonly parameters: readonly Parameter[];
   readonly scaffolding: readonly Parameter[] = [];
-  readonly #layers: readonly (readonly [weight: Parameter, bias: Parameter])[];
+  readonly #named: (name: string) => Parameter;
+  readonly #layers: number;
+  readonly #pictures: PictureLayers | undefined;
+  readonly #given: Shape;
 
   /** He's initial values from the seed; without one all are zero, to be loaded. */
-  constructor(engine: Engine, inputs: number, { hidden, latent }: Shape, seed?: number) {
-    const sizes = [inputs, ...hidden, latent];
-    const initial = seed === undefined ? zeros : heNormal("rows");
-    this.#layers = sizes
-      .slice(1)
-      .map((outputs, l) => [
-        makeParameter(engine, `network.${l}.weight`, sizes[l], outputs, seed ?? 0, initial),
-        makeParameter(engine, `network.${l}.bias`, 1, outputs, seed ?? 0, zeros),
-      ]);
-    this.parameters = this.#layers.flat();
+  constructor(engine: Engine, form: ContentForm, given: Shape, seed?: number) {
+    const { all, named } = parametersOf(engine, shapesOf(form, given), seed, heNormal("rows"));
+    this.parameters = all;
+    this.#named = named;
+    this.#layers = unitsOf(form, given).length - 1;
+    this.#pictures = form.kind === "images" ? new PictureLayers(form, given.filters) : undefined;
+    this.#given = given;
   }
 
   /** f(x): [rows, latent] */
   code(tape: Tape, x: ContentBatch): Variable {
-    const [[weight, bias], ...rest] = this.#layers;
+    const layer = (name: string) => [this.#named(`${name}.weight`), this.#named(`${name}.bias`)] as const;
+    const [weight, bias] = layer("network.0");
     let h =
       x.kind === "sparse"
         ? sparseLinear(tape, x.sparse, weight, bias)
-        : linear(tape, tape.constant(x.dense), weight, bias);
-    for (const [weight, bias] of rest) h = linear(tape, relu(tape, h), weight, bias);
+        : linear(
+            tape,
+            x.kind === "tokens" ? this.#read(tape, x.sequences) : this.#see(tape, x.dense),
+            weight,
+            bias,
+          );
+    for (let l = 1; l < this.#layers; l++) h = linear(tape, relu(tape, h), ...layer(`network.${l}`));
     return h;
   }
-}
 
-const numbersOf = (inputs: number, { hidden, latent }: Shape) => {
-  const sizes = [inputs, ...hidden, latent];
-  return sizes.slice(1).reduce((all, outputs, l) => all + (sizes[l] + 1) * outputs, 0);
-};
+  #see(tape: Tape, rows: Tensor): Variable {
+    const pictures = this.#pictures;
+    if (!pictures) return tape.constant(rows);
+    return pictures.forward(tape, pictures.turned(tape, rows), this.#named, "picture");
+  }
+
+  /** Convolutions over the words of each sequence, and what they find on average. */
+  #read(tape: Tape, all: CsrMatrix): Variable {
+    const { filters, window, sequenceLength } = this.#given;
+    const sequences = firstTokens(all, sequenceLength);
+    const { rows, offsets, indices, columns } = sequences;
+    const windows = sequenceWindows(sequences, window);
+    let h = sparseLinear(
+      tape,
+      tape.sparse(oneHot(indices, columns)),
+      this.#named("embedding.weight"),
+      undefined,
+    );
+    for (let l = 1; l <= filters.length; l++) {
+      const [weight, bias] = [this.#named(`sequence.${l}.weight`), this.#named(`sequence.${l}.bias`)];
+      h = relu(tape, convolve(tape, windows, h, weight, bias));
+    }
+    const values = new Float32Array(indices.length);
+    for (let r = 0; r < rows; r++) values.fill(1 / (offsets[r + 1] - offsets[r]), offsets[r], offsets[r + 1]);
+    const places = Uint32Array.from(indices, (_, place) => place);
+    return sparseMap(tape, { rows, columns: indices.length, offsets, indices: places, values }, h);
+  }
+}
 
 class DeepMusicTraining implements Trainable {
   readonly pretraining: Pretraining;
@@ -149,7 +230,7 @@ class DeepMusicTraining implements Trainable {
     this.#options = options;
     this.#config = savedConfig(shape, options);
     this.#minimise = minimise;
-    this.#network = new FactorNetwork(engine, sizeOfForm(formOf(content)), options, seed);
+    this.#network = new FactorNetwork(engine, formOf(content), options, seed);
     this.#adam = new Adam(engine, this.#network.parameters, { learningRate: options.learningRate });
     const initial = (name: string, rows: number) => normal(0.1)(rows, latent, initialKey(seed, name));
     this.#factors = new Factors(engine, dataset.train, initial("users", dataset.train.rows), latent, options);
@@ -287,7 +368,7 @@ export const deepMusic: Algorithm<DeepMusicOptions> = {
       import("../training/fit.js"),
       import("../training/minimise.js"),
     ]);
-    const content = requireContent(dataset, deepMusic.name, networkKinds);
+    const content = requireContent(dataset, deepMusic.name, contentKinds);
     const trainable = new DeepMusicTraining(dataset, content, options, run, minimiseBatches);
     const { epochs, patience } = options;
     return fit({ algorithm: deepMusic, options, dataset, trainable, epochs, patience }, run);
@@ -296,8 +377,8 @@ export const deepMusic: Algorithm<DeepMusicOptions> = {
   restore: (files, { engine }) =>
     restoreFactorModel(engine, files, shape, {
       network: (given: Shape, form: ContentForm) => ({
-        numbers: numbersOf(sizeOfForm(form), given),
-        make: () => networkEncoder(engine, new FactorNetwork(engine, sizeOfForm(form), given), given.latent),
+        numbers: numbersIn(shapesOf(form, given)),
+        make: () => networkEncoder(engine, new FactorNetwork(engine, form, given), given.latent),
       }),
       kinds: () => ({ scored: true }),
       itemRules,

@@ -1,5 +1,5 @@
 // The content of items, batch by batch, as a network takes it: a bag of words as sparse rows, each word scaled by its
-// maximum; vectors and pictures as dense rows, fetched a batch at a time.
+// maximum; vectors and pictures as dense rows, fetched a batch at a time; sequences as they are.
 
 import type { Engine } from "../../compute/engine.js";
 import type { SparseTensor, Tensor } from "../../compute/tensor.js";
@@ -7,22 +7,25 @@ import { UserError } from "../../core/errors.js";
 import { type RandomKey, RandomSequence } from "../../core/philox.js";
 import { type ItemContent, rowSize, scaledByMaximum } from "../../data/content.js";
 import type { Dataset } from "../../data/dataset.js";
-import { type CsrMatrix, takeRows } from "../../sparse/csr.js";
+import { type CsrMatrix, fromRows, takeRows } from "../../sparse/csr.js";
 
 /** Content of some items, on the host; a row is an item. */
 export type ContentRows =
   | { readonly kind: "sparse"; readonly matrix: CsrMatrix }
-  | { readonly kind: "dense"; readonly rows: number; readonly columns: number; readonly data: Float32Array };
+  | { readonly kind: "dense"; readonly rows: number; readonly columns: number; readonly data: Float32Array }
+  | { readonly kind: "tokens"; readonly matrix: CsrMatrix };
 
 /** The same in an engine. */
 export type ContentBatch =
   | { readonly kind: "sparse"; readonly rows: number; readonly sparse: SparseTensor }
-  | { readonly kind: "dense"; readonly rows: number; readonly dense: Tensor };
+  | { readonly kind: "dense"; readonly rows: number; readonly dense: Tensor }
+  /** Sequences stay on the host: networks cut them up in their own ways. */
+  | { readonly kind: "tokens"; readonly rows: number; readonly sequences: CsrMatrix };
 
 /** Fetches the content of items, whose indices need not ascend. */
 export type ContentReader = (items: Uint32Array) => ContentRows | Promise<ContentRows>;
 
-/** Reads content in the form that a network takes. Throws RangeError for sequences, which no dense layer takes. */
+/** Reads content in the form that a network takes. */
 export function contentReader(content: ItemContent): ContentReader {
   switch (content.kind) {
     case "words": {
@@ -40,7 +43,7 @@ export function contentReader(content: ItemContent): ContentReader {
       });
     }
     case "sequences":
-      throw new RangeError("contentReader: sequences have no rows of numbers");
+      return (items) => ({ kind: "tokens", matrix: takeRows(content.sequences, items) });
     default:
       return content satisfies never;
   }
@@ -49,12 +52,34 @@ export function contentReader(content: ItemContent): ContentReader {
 export function toEngine(engine: Engine, rows: ContentRows): ContentBatch {
   if (rows.kind === "sparse")
     return { kind: "sparse", rows: rows.matrix.rows, sparse: engine.sparse(rows.matrix) };
+  if (rows.kind === "tokens") return { kind: "tokens", rows: rows.matrix.rows, sequences: rows.matrix };
   return { kind: "dense", rows: rows.rows, dense: engine.tensor(rows.rows, rows.columns, rows.data) };
 }
 
 export function releaseBatch(engine: Engine, batch: ContentBatch): void {
   if (batch.kind === "sparse") engine.releaseSparse(batch.sparse);
-  else engine.release(batch.dense);
+  else if (batch.kind === "dense") engine.release(batch.dense);
+}
+
+/** The rows of a batch of vectors or pictures. */
+export function denseRows(batch: ContentBatch): Tensor {
+  if (batch.kind !== "dense") throw new RangeError(`content: rows of numbers are wanted, not ${batch.kind}`);
+  return batch.dense;
+}
+
+/** The sequences of a batch. */
+export function tokenRows(batch: ContentBatch): CsrMatrix {
+  if (batch.kind !== "tokens") throw new RangeError(`content: sequences are wanted, not ${batch.kind}`);
+  return batch.sequences;
+}
+
+/** The first `most` tokens of every sequence. */
+export function firstTokens(sequences: CsrMatrix, most: number): CsrMatrix {
+  const lists = Array.from({ length: sequences.rows }, (_, r) => {
+    const from = sequences.offsets[r];
+    return sequences.indices.subarray(from, Math.min(from + most, sequences.offsets[r + 1]));
+  });
+  return fromRows(sequences.columns, lists);
 }
 
 /** The items that have content, ascending. */
@@ -122,6 +147,7 @@ export function masked(rows: ContentRows, share: number, key: RandomKey): Conten
     const mask = maskRows(random, rows.rows, rows.columns, share);
     return { ...rows, data: rows.data.map((x, i) => x * mask[i]) };
   }
+  if (rows.kind === "tokens") throw new RangeError("masked: sequences have no numbers to mask");
   const { matrix } = rows;
   const { columns } = matrix;
   const offsets = new Uint32Array(matrix.rows + 1);

@@ -7,6 +7,7 @@ import type { Parameter } from "../../compute/parameter.js";
 import type { Tape, Variable } from "../../compute/tape.js";
 import type { Tensor } from "../../compute/tensor.js";
 import type { RandomKey } from "../../core/philox.js";
+import type { DiagonalNormal } from "../../nn/normal.js";
 import type { ContentBatch } from "./batches.js";
 
 /** Names the random bits of one update: `key("noise")`. */
@@ -27,6 +28,21 @@ export interface NetworkPart {
   readonly noisyInput: boolean;
   /** What is minimised, per row: [rows, 1]. */
   loss(tape: Tape, batch: TrainingBatch, key: UpdateKey): Variable;
+}
+
+/** The networks of a variational autoencoder of content, of whatever kind: q(z | x) and p(x | z). */
+export interface ContentVae {
+  /** All that a saved model has of it; unique names. */
+  readonly parameters: readonly Parameter[];
+  /** What only pretraining needs. */
+  readonly scaffolding: readonly Parameter[];
+  /** What the L2 term of training is over. */
+  readonly weights: readonly Parameter[];
+  /** What is trained by itself before the whole is: layer after layer, then the latent part. */
+  readonly parts: readonly (NetworkPart & { readonly kind: "layer" | "latent" })[];
+  posterior(tape: Tape, x: ContentBatch): DiagonalNormal;
+  /** -log p(x | z) per row: [rows, 1], in nats; constants left out. */
+  reconstruction(tape: Tape, z: Variable, x: ContentBatch, key: UpdateKey): Variable;
 }
 
 export interface Phase extends NetworkPart {

@@ -22,8 +22,8 @@ import { type RandomKey, RandomSequence } from "../../core/philox.js";
 import { glorotUniform, type Initializer, zeros } from "../../nn/initializers.js";
 import { Linear, makeParameter } from "../../nn/linear.js";
 import { DiagonalNormal } from "../../nn/normal.js";
-import { type ContentBatch, maskRows } from "./batches.js";
-import type { NetworkPart, UpdateKey } from "./network.js";
+import { type ContentBatch, denseRows, maskRows } from "./batches.js";
+import type { ContentVae, NetworkPart, UpdateKey } from "./network.js";
 
 export type ContentLikelihood = "bernoulli" | "gaussian";
 
@@ -124,7 +124,7 @@ export class TiedLayers {
   #first(tape: Tape, x: ContentBatch): Variable {
     const [weight, bias] = [this.weights[0], this.biases[0]];
     if (x.kind === "sparse") return sparseLinear(tape, x.sparse, weight, bias);
-    return linear(tape, tape.constant(x.dense), weight, bias);
+    return linear(tape, tape.constant(denseRows(x)), weight, bias);
   }
 
   #likelihood(tape: Tape, g: Variable, x: ContentBatch, bias: Parameter): Variable {
@@ -135,8 +135,9 @@ export class TiedLayers {
       return bernoulliOutputLoss(tape, g, weight, bias, x.sparse);
     }
     const output = transposedLinear(tape, g, weight, bias);
-    if (likelihood === "bernoulli") return denseBernoulliLoss(tape, output, x.dense);
-    return scale(tape, halfSquaredDistance(tape, output, tape.constant(x.dense)), precision);
+    const target = denseRows(x);
+    if (likelihood === "bernoulli") return denseBernoulliLoss(tape, output, target);
+    return scale(tape, halfSquaredDistance(tape, output, tape.constant(target)), precision);
   }
 
   #denoiseCode(tape: Tape, l: number, code: Variable, key: RandomKey): Variable {
@@ -155,7 +156,7 @@ export interface TiedMlpOptions extends TiedLayersOptions {
   readonly latent: number;
 }
 
-export class TiedMlp {
+export class TiedMlp implements ContentVae {
   readonly layers: TiedLayers;
   readonly #mean: Linear;
   readonly #logVariance: Linear;
@@ -188,9 +189,14 @@ export class TiedMlp {
     return this.layers.weights;
   }
 
-  /** The latent part as a VAE of the last layer's codes. */
-  get latentPart(): NetworkPart {
+  /** The layers, then the latent part as a VAE of the last layer's codes. */
+  get parts(): ContentVae["parts"] {
+    return [...this.layers.parts.map((part) => ({ ...part, kind: "layer" as const })), this.#latentPart];
+  }
+
+  get #latentPart(): ContentVae["parts"][number] {
     return {
+      kind: "latent",
       name: "latent",
       parameters: this.#heads,
       noisyInput: false,
