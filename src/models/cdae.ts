@@ -29,6 +29,9 @@ import { type CsrMatrix, rowIndices } from "../sparse/csr.js";
 import type { Trainable } from "../training/trainable.js";
 import { published, savedConfig, size } from "./multinomial-autoencoder.js";
 
+/** Negatives per item, or steps per history, beyond which scoring one user would hold up everybody else: a saved model may be a stranger's. */
+const MOST = 1000;
+
 const options = z.strictObject({
   latent: size.default(50).describe("size of the hidden layer (the authors' scripts, NUM_DIM)"),
   activation: z
@@ -46,7 +49,7 @@ const options = z.strictObject({
     "share of a history that is dropped in training, the rest scaled up (the author's program, corruption_ratio)",
   ),
   negatives: z
-    .union([z.int().min(0), z.enum(["all"])])
+    .union([z.int().min(0).max(MOST), z.enum(["all"])])
     .default(5)
     .describe(
       "items that the user has not, sampled per item of the history (Wu et al. 2016, section 5.1); all = each of them once, as in RecBole's CDAE",
@@ -64,7 +67,10 @@ const options = z.strictObject({
     .describe(
       "V_u of whoever is scored: by gradient steps, the mean over the training users, or 0 (ours: the paper has no fold-in)",
     ),
-  foldInSteps: size.default(20).describe("gradient steps on V_u, each with negatives of its own (ours)"),
+  foldInSteps: size
+    .max(MOST)
+    .default(20)
+    .describe("gradient steps on V_u, each with negatives of its own (ours)"),
   epochs: published.epochs
     .default(300)
     .describe("passes over the training users (the author's program, yelp_implicit.cpp)"),

@@ -24,6 +24,7 @@ import type { RunContext } from "../recommender/run-context.js";
 import { type CsrMatrix, rowIndices } from "../sparse/csr.js";
 import {
   type BatchLoss,
+  depth,
   type Network,
   networkRecommender,
   restoreNetwork,
@@ -38,7 +39,7 @@ export const LOG_VARIANCE: readonly [number, number] = [-12, 4];
 /** Options that Vamp and H+Vamp share, with the values of EVCF's program (experiment.py). */
 export const evcfOptions = {
   hidden: size.default(600).describe("units of every hidden layer (EVCF, section 4.1)"),
-  layers: size
+  layers: depth
     .default(1)
     .describe("hidden layers of each network, n; 1 to 3 in EVCF's table 2 (EVCF's num_layers)"),
   gated: z

@@ -35,7 +35,12 @@ const options = z.strictObject({
     .describe(
       "the ridge as a share of the kernel's mean diagonal (of the authors' grid 0, 1, 5, 20, 50, 100, which was tried with every user in training)",
     ),
-  depth: z.int().min(1).default(1).describe("hidden layers (Sachdeva et al. 2022: 1 is as good as more)"),
+  depth: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(1)
+    .describe("hidden layers (Sachdeva et al. 2022: 1 is as good as more)"),
   users: z
     .int()
     .min(1)

@@ -29,6 +29,7 @@ import { hiddenLayers, LOG_VARIANCE } from "./evcf.js";
 import {
   type BatchLoss,
   checkScheduler,
+  depth,
   type Latent,
   type Network,
   networkRecommender,
@@ -49,7 +50,7 @@ const settings = z.strictObject({
       "sizes of the encoder's hidden layers; the decoder mirrors them (Liang et al. 2018, section 4.4)",
     ),
   latent: size.default(200).describe("dimensions of z (Liang et al. 2018, section 4.4)"),
-  layers: size
+  layers: depth
     .optional()
     .describe(
       "hidden layers of the encoder and of the decoder, all as wide as the one in hidden (EVCF's num_layers); unset = as many as hidden has",

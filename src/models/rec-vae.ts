@@ -38,6 +38,7 @@ import type { Minimisation, PassReport } from "../training/minimise.js";
 import type { Epoch, EpochReport, Trainable } from "../training/trainable.js";
 import {
   type BatchLoss,
+  depth,
   type Network,
   networkRecommender,
   published,
@@ -49,7 +50,7 @@ import {
 
 const options = z.strictObject({
   hidden: size.default(600).describe("width of the encoder's hidden layers (the authors' program)"),
-  layers: size.default(5).describe("the encoder's hidden layers (Shenbin et al. 2020, figure 2)"),
+  layers: depth.default(5).describe("the encoder's hidden layers (Shenbin et al. 2020, figure 2)"),
   latent: size.default(200).describe("dimensions of z (Shenbin et al. 2020, section 4.3)"),
   dropout: published.dropout.describe(
     "share of a history that is dropped in the encoder's passes; the decoder's see all of it (Shenbin et al. 2020, section 3.5)",
