@@ -50,7 +50,9 @@ async function confirm() {
     const [{ items: served }] = answer.results;
     if (
       served.length === items.length &&
-      items.every(({ id, score }, rank) => served[rank].id === id && Math.abs(served[rank].score - score) < 1e-4)
+      items.every(
+        ({ id, score }, rank) => served[rank].id === id && Math.abs(served[rank].score - score) < 1e-4,
+      )
     )
       same++;
   }
@@ -65,7 +67,10 @@ const run = autocannon({
   requests: histories.map(request),
 });
 // Sampled while the load is on, so that answers come from batches.
-const [result, confirmed] = await Promise.all([run, Number(values.sample) > 0 ? confirm() : "nothing sampled"]);
+const [result, confirmed] = await Promise.all([
+  run,
+  Number(values.sample) > 0 ? confirm() : "nothing sampled",
+]);
 const { latency, requests, errors, non2xx, timeouts } = result;
 console.log(
   `${requests.average.toFixed(0)} requests/s; latency p50 ${latency.p50} ms, p97.5 ${latency.p97_5} ms, p99 ${latency.p99} ms, max ${latency.max} ms; ${errors} errors, ${non2xx} not 2xx, ${timeouts} timeouts; ${confirmed}`,

@@ -6,8 +6,8 @@
 
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
-import { open, readFile, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { open, readFile, realpath, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../core/errors.js";
 import type { JsonObject } from "../core/json.js";
@@ -18,6 +18,8 @@ import { readSafetensors, writeSafetensors } from "./safetensors.js";
 
 /** What this version writes, and the newest that it reads. */
 export const MODEL_FORMAT_VERSION = 1;
+/** More than this does not fit into one text of JavaScript. */
+const MOST_JSON_BYTES = 400 << 20;
 
 const configSchema = z.object({
   formatVersion: z.int(),
@@ -91,7 +93,7 @@ export async function readModelFiles(folder: string): Promise<ModelFiles> {
   const { algorithm, config } = parsed(configSchema, await readJson(configPath), configPath);
   // The weights are on their way from the disk while the names are parsed.
   const [{ tensors }, items] = await Promise.all([
-    readSafetensors(join(folder, "model.safetensors")),
+    readWeights(join(folder, "model.safetensors")),
     readItems(join(folder, "items.json")),
   ]);
   const contentPath = join(folder, "content.json");
@@ -99,6 +101,11 @@ export async function readModelFiles(folder: string): Promise<ModelFiles> {
     ? parsed(contentForm, await readJson(contentPath), contentPath)
     : undefined;
   return { algorithm, config, tensors, items, ...(content && { content }) };
+}
+
+async function readWeights(path: string) {
+  await requireOwnFile(path);
+  return readSafetensors(path);
 }
 
 async function readItems(path: string): Promise<Vocabulary> {
@@ -109,6 +116,8 @@ async function readItems(path: string): Promise<Vocabulary> {
 }
 
 async function readJson(path: string): Promise<unknown> {
+  const { size } = await requireOwnFile(path);
+  if (size > MOST_JSON_BYTES) throw damaged(path, `it has ${size} bytes`);
   const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
     throw unreadable(path, cause);
   });
@@ -116,6 +125,22 @@ async function readJson(path: string): Promise<unknown> {
     return JSON.parse(text);
   } catch {
     throw damaged(path, "it is not JSON");
+  }
+}
+
+/**
+ * A model folder may come from a stranger: its files are files, and lie in it (the folder itself may be a link). Throws
+ * UserError where that is not so.
+ */
+async function requireOwnFile(path: string): Promise<{ size: number }> {
+  try {
+    const found = await stat(path);
+    const [file, folder] = await Promise.all([realpath(path), realpath(dirname(path))]);
+    if (!found.isFile()) throw damaged(path, "it is no file");
+    if (dirname(file) !== folder) throw damaged(path, "it is a link out of the folder");
+    return found;
+  } catch (cause) {
+    throw cause instanceof UserError ? cause : unreadable(path, cause as NodeJS.ErrnoException);
   }
 }
 
@@ -129,10 +154,20 @@ function unreadable(path: string, cause: NodeJS.ErrnoException): UserError {
 }
 
 function parsed<T>(schema: z.ZodType<T>, value: unknown, path: string): T {
-  const result = schema.safeParse(value);
+  const result = safelyParsed(schema, value, path);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw damaged(path, `${issue.path.join(".") || "it"}: ${issue.message}`);
+}
+
+/** JSON nested ten thousand deep is more than the parser's stack bears. */
+function safelyParsed<T>(schema: z.ZodType<T>, value: unknown, path: string) {
+  try {
+    return schema.safeParse(value);
+  } catch (cause) {
+    if (cause instanceof RangeError) throw damaged(path, "it is nested too deeply");
+    throw cause;
+  }
 }
 
 function damaged(path: string, problem: string): UserError {

@@ -3,6 +3,7 @@
 // file before anything is allocated, because a model file may come from a stranger. Three dtypes: F32, F64, U32.
 
 import { type FileHandle, open } from "node:fs/promises";
+import { totalmem } from "node:os";
 import { UserError } from "../core/errors.js";
 import type { HostTensor, NamedTensors } from "./recommender.js";
 
@@ -62,6 +63,8 @@ export async function readSafetensors(path: string): Promise<TensorFile> {
   });
   try {
     const { size } = await file.stat();
+    // A file with holes may claim any size and take no room on the disk.
+    if (size > totalmem()) throw damaged(`its ${size} bytes are more than this machine's memory`);
     if (size < 8) throw damaged(`it has only ${size} bytes`);
     const lengthBytes = new Uint8Array(8);
     await readAll(file, lengthBytes, 0);

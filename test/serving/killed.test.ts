@@ -4,24 +4,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { start } from "../support/foldin.js";
+import { serving, start } from "../support/foldin.js";
 import { trainRun } from "../support/served.js";
-
-/** Starts `foldin serve` on a free port; resolves to its address once it listens. */
-async function serving(run: string, store: string, more: string[] = []) {
-  const args = [run, "--port", "0", "--store", store, "--engine", "reference", "--rate-limit", "0", ...more];
-  const program = start(["serve", ...args, "--log-level", "warn"]);
-  const address = await new Promise<string>((listening, failed) => {
-    let said = "";
-    program.process.stderr?.on("data", (text: string) => {
-      said += text;
-      const [, found] = /serving \S+ at (http:\/\/\S+)/.exec(said) ?? [];
-      if (found) listening(found);
-    });
-    void program.outcome.then(({ stderr }) => failed(new Error(stderr)));
-  });
-  return { ...program, address };
-}
 
 async function add(address: string, user: string, item: string): Promise<boolean> {
   const response = await fetch(`${address}/v1/users/${user}/events`, {

@@ -52,6 +52,22 @@ export function foldin(args: readonly string[], options: RunOptions = {}): Promi
   return start(args, options).outcome;
 }
 
+/** Starts `foldin serve` on a free port; resolves to its address once it listens. */
+export async function serving(run: string, store: string, more: string[] = []) {
+  const args = [run, "--port", "0", "--store", store, "--engine", "reference", "--rate-limit", "0", ...more];
+  const program = start(["serve", ...args, "--log-level", "warn"]);
+  const address = await new Promise<string>((listening, failed) => {
+    let said = "";
+    program.process.stderr?.on("data", (text: string) => {
+      said += text;
+      const [, found] = /serving \S+ at (http:\/\/\S+)/.exec(said) ?? [];
+      if (found) listening(found);
+    });
+    void program.outcome.then(({ stderr }) => failed(new Error(stderr)));
+  });
+  return { ...program, address };
+}
+
 /** Lets the program fail once it loads a module whose address matches. */
 export function forbidding(pattern: string): { env: Record<string, string> } {
   const hooks = `export async function resolve(name, context, next) {
