@@ -88,7 +88,7 @@ export const DEPTH_STYLE = `
 .legend { display: flex; flex-wrap: wrap; gap: 0.1rem 1.2rem; margin-top: 0.5rem; font-size: 0.85rem; color: var(--muted); }
 .legend i { display: inline-block; width: 1.1rem; height: 3px; margin-right: 0.45rem; vertical-align: middle; border-radius: 2px; }
 .legend i.dashed { width: 1.25rem; height: 2px; background: repeating-linear-gradient(90deg, var(--muted) 0 4px, transparent 4px 8px); }
-.depths ~ h3, .depths ~ details { margin-top: 2rem; }
+article + .depths, .depths ~ h3, .depths ~ details { margin-top: 2rem; }
 .depth-table td, .depth-table th { padding-right: 1rem; }
 .depth-table tr.published th, .depth-table tr.published td { color: var(--muted); }
 .depth-table tr.published th { padding-left: 1rem; }

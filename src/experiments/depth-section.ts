@@ -79,6 +79,7 @@ export function splitsText({ splits }: ReproducedStudy): string | undefined {
   if (!splits) return undefined;
   const { run, of } = splits;
   const names = run.join(", ");
+  if (of === 1) return `Standard errors over the users of the ${names} split`;
   if (run.length === 1) return `One of ${of} splits (${names}); standard errors over its users`;
   return `Mean over ${run.length}${run.length < of ? ` of ${of}` : ""} splits (${names}) ± its standard error over them`;
 }
