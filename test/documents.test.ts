@@ -58,7 +58,7 @@ describe("the documents", () => {
       for (const call of calls(read(path))) {
         const [name] = call.split(/[\s,)]/);
         if (name === "help") continue;
-        const options = [...call.matchAll(/(?<=\s)--?[a-z][a-z-]*/g)].map(([option]) => option);
+        const options = [...call.matchAll(/(?<=\s)--?[a-z][a-z0-9-]*/g)].map(([option]) => option);
         checked += 1 + options.length;
         if (!known.has(name)) wrong.push(`${path}: foldin ${name}`);
         for (const option of options)

@@ -9,6 +9,7 @@ import * as describe from "./commands/describe.js";
 import * as doctor from "./commands/doctor.js";
 import * as embed from "./commands/embed.js";
 import * as evaluate from "./commands/evaluate.js";
+import * as exportModel from "./commands/export.js";
 import * as models from "./commands/models.js";
 import * as prepare from "./commands/prepare.js";
 import * as quickstart from "./commands/quickstart.js";
@@ -34,6 +35,7 @@ const commands: readonly Register[] = [
   serve,
   score,
   embed,
+  exportModel,
   addItems,
   sweep,
   reproduce,

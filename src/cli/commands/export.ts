@@ -1,0 +1,79 @@
+// foldin export <run> --onnx <file>: a trained model as one ONNX file, fold-in and ranking included.
+
+import type { Command } from "commander";
+import { UserError } from "../../core/errors.js";
+import { type CliContext, required } from "../context.js";
+import { wholeNumber } from "../engine-options.js";
+import { count } from "../table.js";
+
+interface Flags {
+  onnx?: string;
+  float16?: boolean;
+  int8?: boolean;
+  steps?: number;
+  force?: boolean;
+  json?: boolean;
+}
+
+export function register(program: Command, context: CliContext): void {
+  program
+    .command("export")
+    .summary("write a trained model as ONNX, for other runtimes and browsers")
+    .description(
+      "Writes a trained model as one ONNX file: item indices of a history go in, the best k items that are not in it come out. Ids and titles are in the file's metadata.",
+    )
+    .argument("<run>", "a run folder, as foldin train writes it")
+    .option("--onnx <file>", "the file to write")
+    .option("--float16", "store matrices of weights as 16-bit floats: half the size")
+    .option(
+      "--int8",
+      "store matrices of weights as 8-bit integers with a scale per row: a quarter of the size",
+    )
+    .option("--steps <n>", "wmf: steps of conjugate gradients of a fold-in (default: 32)", wholeNumber(1))
+    .option("--force", "replace the file in --onnx")
+    .option("--json", "print one JSON object")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  foldin export runs/ml-1m --onnx model.onnx
+  foldin export runs/ml-1m --onnx model.onnx --float16`,
+    )
+    .action((run: string, flags: Flags) => exportRun(run, flags, context));
+}
+
+async function exportRun(run: string, flags: Flags, context: CliContext): Promise<void> {
+  const out = required(flags.onnx, "--onnx", "the file to write, such as --onnx model.onnx");
+  if (flags.float16 && flags.int8)
+    throw new UserError({ place: "--int8", problem: "cannot go with --float16", remedy: "Give one of them" });
+  const [{ stat }, { writeFileAtomic }, { findModelFolder, readModelFiles }, { onnxOf }] = await Promise.all([
+    import("node:fs/promises"),
+    import("../../core/atomic-folder.js"),
+    import("../../recommender/model-files.js"),
+    import("../../serving/onnx/export.js"),
+  ]);
+  const there = await stat(out).catch(() => undefined);
+  if (there?.isDirectory())
+    throw new UserError({ place: out, problem: "is a folder", expected: "a file to write" });
+  if (there && !flags.force)
+    throw new UserError({
+      place: out,
+      problem: "there is a file of this name already",
+      remedy: "Choose another one, or replace it with --force",
+    });
+  const files = await readModelFiles(await findModelFolder(run));
+  if (flags.steps !== undefined && files.algorithm !== "wmf")
+    throw new UserError({
+      place: "--steps",
+      problem: `${files.algorithm} folds in without conjugate gradients`,
+      remedy: "Leave it out",
+    });
+  const weights = flags.float16 ? "float16" : flags.int8 ? "int8" : "float32";
+  const bytes = await onnxOf(files, { weights, steps: flags.steps });
+  await writeFileAtomic(out, bytes);
+  const { algorithm, items } = files;
+  if (flags.json) return context.json({ out, algorithm, weights, items: items.size, bytes: bytes.length });
+  context.out(
+    `${context.style.bold(algorithm)} with ${count(items.size)} items written to ${out}: ${(bytes.length / 1e6).toFixed(1)} MB (${weights})`,
+  );
+}

@@ -1,0 +1,190 @@
+// A trained model as one ONNX file: a history as item indices goes in, the best k items that are not in it come out. Fold-in,
+// scores, masking and ranking are all in the graph, so any ONNX runtime serves it, in a browser too.
+//
+//   history  int32 [batch, length]  item indices in the model's order, in any order, padded with -1; what is outside the
+//                                   catalogue, and an item's second mention, count for nothing
+//   k        int32 [1]              how many
+//   items    int32 [batch, k]       best first, -1 where nothing is left; k is at most the catalogue
+//   scores   float32 [batch, k]     -infinity there
+//
+// Metadata: foldin.algorithm, and foldin.items = { ids, titles } as JSON, in the order of the indices.
+
+import { UserError } from "../../core/errors.js";
+import { bytesText } from "../../core/memory.js";
+import { version } from "../../core/version.js";
+import { restoreModel } from "../../models/registry.js";
+import type { ModelFiles } from "../../recommender/recommender.js";
+import { fromRows } from "../../sparse/csr.js";
+import { attribute, Graph, tensor, type WeightType } from "./graph.js";
+import { type RecordedHistories, recordingEngine } from "./recording-engine.js";
+import { dataTypes, encodeModel, type ModelProto, type ValueInfo } from "./schema.js";
+
+/** The operators' version: 17 has LayerNormalization. */
+const OPSET = 17;
+const IR_VERSION = 8;
+/** What a protobuf message can hold. */
+const MOST_BYTES = 2 ** 31 - 1;
+
+/** The models whose scores can be written down, by what they are made of. */
+export const exportable = [
+  ...["vae", "mult-vae", "mult-dae", "vamp", "h-vamp", "rec-vae"],
+  ...["ease", "slim", "item-knn", "wmf"],
+] as const;
+
+export interface OnnxOptions {
+  /** How matrices of weights are stored. Default "float32". */
+  readonly weights?: WeightType;
+  /** Steps of conjugate gradients of wmf's fold-in. Default 32. */
+  readonly steps?: number;
+}
+
+const { int, tensor: tensorAttribute } = attribute;
+
+/** The bytes of the model's ONNX file. Throws UserError for a model that cannot be exported, or is too large for one file. */
+export async function onnxOf(
+  files: ModelFiles,
+  { weights = "float32", steps = 32 }: OnnxOptions = {},
+): Promise<Uint8Array> {
+  const { algorithm, items, config } = files;
+  const refuse = (why: string) =>
+    new UserError({
+      place: algorithm,
+      problem: `it cannot be exported: ${why}`,
+      expected: `one of ${exportable.join(", ")}`,
+    });
+  if (!(exportable as readonly string[]).includes(algorithm))
+    throw refuse("its scores are not made of what an ONNX graph has");
+  if (items.size === 0) throw refuse("it knows no items");
+  if (algorithm === "vae" && config.samplingSeed !== undefined)
+    throw refuse("it was trained with sampleAtPrediction, and a graph has no such noise");
+  const numbers = Object.values(files.tensors).reduce((sum, { data }) => sum + data.length, 0);
+  const bytes = numbers * { float32: 4, float16: 2, int8: 1 }[weights];
+  if (bytes > MOST_BYTES)
+    throw new UserError({
+      place: algorithm,
+      problem: `its weights take ${bytesText(bytes)}, and an ONNX file holds 2 GiB`,
+      remedy:
+        weights === "float32"
+          ? "Halve them with --float16, or quarter them with --int8"
+          : "Store them with --int8",
+    });
+
+  const graph = new Graph(weights);
+  const recording = recordingEngine(graph, {
+    ...{ items: items.size, steps },
+    refuse: (kernel) => refuse(`an ONNX graph cannot have ${kernel}`),
+  });
+  const model = await restoreModel(files, { engine: recording.engine });
+  const histories = recordHistories(graph, items.size);
+  recording.begin(histories);
+  const anyone = fromRows(items.size, [[0]]);
+  await model.score(anyone).topK(1, anyone);
+  if (recording.scores === undefined) throw refuse("it ranks outside of the engine");
+  const outputs = rank(graph, recording.scores, histories, items.size);
+
+  const encoded = encodeModel(
+    modelOf(graph, outputs, algorithm, JSON.stringify({ ids: items.ids, titles: items.titles ?? null })),
+  );
+  return encoded;
+}
+
+/** From the input "history" to what recording needs. */
+function recordHistories(graph: Graph, items: number): RecordedHistories {
+  const zero = graph.int32(0);
+  const outside = graph.int32(items);
+  const valid = graph.node("And", [
+    graph.node("GreaterOrEqual", ["history", zero]),
+    graph.node("Less", ["history", outside]),
+  ]);
+  const shape = graph.node("Shape", ["history"]);
+  const batch = graph.node("Slice", [shape, graph.ints(0), graph.ints(1)]);
+  const length = graph.node("Squeeze", [
+    graph.node("Slice", [shape, graph.ints(1), graph.ints(2)]),
+    graph.ints(0),
+  ]);
+  const range = graph.node("Range", [
+    zero,
+    graph.node("Cast", [length], int("to", dataTypes.int32)),
+    graph.int32(1),
+  ]);
+  const place = graph.node("Expand", [range, shape]);
+  // Every item gets one of its places in the history; -1 = none. Whatever is outside goes to a column of its own.
+  const marksShape = graph.node("Concat", [batch, graph.ints(items + 1)], int("axis", 0));
+  const none = graph.node(
+    "ConstantOfShape",
+    [marksShape],
+    tensorAttribute("value", tensor("int32", Int32Array.of(-1), [1])),
+  );
+  const column = graph.node("Where", [valid, "history", outside]);
+  const marks = graph.node("ScatterElements", [none, column, place], int("axis", 1));
+  const kept = graph.node("GatherElements", [marks, column], int("axis", 1));
+  const first = graph.node("And", [valid, graph.node("Equal", [kept, place])]);
+  const weight = graph.node("Cast", [first], int("to", dataTypes.float32));
+  return {
+    ...{ first, weight, marksShape },
+    index: graph.node("Where", [valid, "history", zero]),
+    count: graph.node("ReduceSum", [weight, graph.ints(1)], int("keepdims", 1)),
+    seen: graph.node("GreaterOrEqual", [
+      graph.node("Slice", [marks, graph.ints(0), graph.ints(items), graph.ints(1)]),
+      zero,
+    ]),
+  };
+}
+
+/** The best k outside of the history, as names of outputs. */
+function rank(graph: Graph, scores: string, { seen }: RecordedHistories, items: number) {
+  const masked = graph.node("Where", [seen, graph.float(Number.NEGATIVE_INFINITY), scores]);
+  const k = graph.node("Min", [graph.node("Cast", ["k"], int("to", dataTypes.int64)), graph.ints(items)]);
+  const [best, indices] = graph.severalOutputs("TopK", [masked, k], 2, int("axis", 1));
+  const nothing = graph.node("Equal", [best, graph.float(Number.NEGATIVE_INFINITY)]);
+  const found = graph.node("Cast", [indices], int("to", dataTypes.int32));
+  return { scores: best, items: graph.node("Where", [nothing, graph.int32(-1), found]) };
+}
+
+function modelOf(
+  graph: Graph,
+  outputs: { items: string; scores: string },
+  algorithm: string,
+  items: string,
+): ModelProto {
+  const dimensions = (...dims: (string | number)[]) =>
+    dims.map((dim) => (typeof dim === "number" ? { dimValue: dim } : { dimParam: dim }));
+  const info = (
+    name: string,
+    type: keyof typeof dataTypes,
+    dim: ValueInfo["type"]["tensorType"]["shape"]["dim"],
+    docString: string,
+  ): ValueInfo => ({
+    name,
+    docString,
+    type: { tensorType: { elemType: dataTypes[type], shape: { dim } } },
+  });
+  for (const name of ["items", "scores"] as const)
+    graph.nodes.push({
+      ...{ name, opType: "Identity", input: [outputs[name]], output: [name], attribute: [] },
+    });
+  return {
+    irVersion: IR_VERSION,
+    opsetImport: [{ domain: "", version: OPSET }],
+    producerName: "foldin",
+    producerVersion: version,
+    docString: `${algorithm}: the best k items for a history of item indices. Ids and titles are in the metadata foldin.items.`,
+    graph: {
+      name: algorithm,
+      node: graph.nodes,
+      initializer: graph.initializers,
+      input: [
+        info("history", "int32", dimensions("batch", "length"), "item indices, padded with -1"),
+        info("k", "int32", dimensions(1), "how many items"),
+      ],
+      output: [
+        info("items", "int32", dimensions("batch", "found"), "item indices, best first; -1 = none left"),
+        info("scores", "float32", dimensions("batch", "found"), "the model's scores; -infinity = none left"),
+      ],
+    },
+    metadataProps: [
+      { key: "foldin.algorithm", value: algorithm },
+      { key: "foldin.items", value: items },
+    ],
+  };
+}

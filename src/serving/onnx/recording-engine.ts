@@ -1,0 +1,397 @@
+// An engine that computes nothing: it writes down, as an ONNX graph, what a trained model asks of it. So the graph follows from
+// the model's own code, and a model whose scores are made of the kernels below can be exported without a word of its own.
+//
+// Weights are constants; from `begin` on, one history stands for a batch of them, and everything that follows from it is a
+// value of the graph [batch, columns]. A model that looks at the history's numbers outside the engine cannot be recorded: it
+// would bring fresh numbers in (`tensor`, `write`), which is refused, as is every kernel that is not here.
+
+import type { Engine, SparseRowSumOptions, TopK } from "../../compute/engine.js";
+import { symmetricEigen } from "../../compute/solvers/eigen.js";
+import type { AlsHalfSweep, Solvers } from "../../compute/solvers/solvers.js";
+import type { FloatArray, SparseTensor, Storage, Tensor } from "../../compute/tensor.js";
+import type { UserError } from "../../core/errors.js";
+import { type CsrMatrix, entryCount } from "../../sparse/csr.js";
+import { attribute, type Graph, type StoredMatrix, tensor as tensorOf } from "./graph.js";
+import { dataTypes } from "./schema.js";
+
+const { int, ints, float } = attribute;
+
+/** What a batch of histories is in the graph. */
+export interface RecordedHistories {
+  /** int32 [batch, length]: items, 0 where there is none. */
+  readonly index: string;
+  /** float32 [batch, length]: 1 for an item's first place in a history, else 0. */
+  readonly weight: string;
+  /** bool [batch, length]: the same. */
+  readonly first: string;
+  /** float32 [batch, 1]: how many items. */
+  readonly count: string;
+  /** bool [batch, items]: which. */
+  readonly seen: string;
+  /** int64 [2]: batch, items + 1. */
+  readonly marksShape: string;
+}
+
+/** A block of memory: numbers, or the name of a value, or names of columns side by side. */
+interface Cell extends Storage {
+  readonly rows: number;
+  readonly columns: number;
+  data?: Float32Array;
+  value?: string;
+  pieces?: Map<number, string>;
+  /** The product y'y of another block. */
+  gramOf?: Cell;
+  stored?: StoredMatrix;
+}
+
+interface RecordedSparse extends SparseTensor {
+  /** The weights; absent of a history. */
+  readonly matrix?: CsrMatrix;
+}
+
+export interface Recording {
+  readonly engine: Engine;
+  /** From here on there are histories. */
+  begin(histories: RecordedHistories): void;
+  /** The scores [batch, items] that were ranked. */
+  readonly scores: string | undefined;
+}
+
+export interface RecordingOptions {
+  readonly items: number;
+  /** Steps of conjugate gradients of a fold-in by least squares. */
+  readonly steps: number;
+  readonly refuse: (kernel: string) => UserError;
+}
+
+export function recordingEngine(graph: Graph, { items, steps, refuse }: RecordingOptions): Recording {
+  let histories: RecordedHistories | undefined;
+  let scores: string | undefined;
+
+  const cell = (rows: number, columns: number): Cell => ({ length: rows * columns, rows, columns });
+  const whole = (storage: Cell, rows: number, columns: number): Tensor => ({
+    ...{ storage, offset: 0, rows, columns, rowStride: columns },
+  });
+  const cellOf = ({ storage }: Tensor) => storage as Cell;
+  const isWhole = (t: Tensor) =>
+    t.offset === 0 && t.rows === cellOf(t).rows && t.columns === cellOf(t).columns;
+  const isConstant = (t: Tensor) => cellOf(t).data !== undefined;
+
+  /** The numbers of a constant or of a part of one. */
+  function numbers(t: Tensor): Float32Array {
+    const { data } = cellOf(t);
+    if (!data) throw refuse("reading what depends on the history");
+    if (isWhole(t)) return data;
+    const part = new Float32Array(t.rows * t.columns);
+    for (let r = 0; r < t.rows; r++)
+      part.set(
+        data.subarray(t.offset + r * t.rowStride, t.offset + r * t.rowStride + t.columns),
+        r * t.columns,
+      );
+    return part;
+  }
+
+  /** A constant as a matrix of the file. */
+  function stored(t: Tensor): StoredMatrix {
+    if (!isWhole(t)) return graph.matrix(numbers(t), t.rows, t.columns);
+    const known = cellOf(t);
+    known.stored ??= graph.matrix(numbers(t), t.rows, t.columns);
+    return known.stored;
+  }
+
+  /** The name of a value, or of a constant as it is. */
+  function ref(t: Tensor): string {
+    const known = cellOf(t);
+    if (known.data) return graph.whole(stored(t));
+    const { pieces } = known;
+    if (pieces) {
+      const sorted = [...pieces].sort(([a], [b]) => a - b).map(([, name]) => name);
+      known.value = graph.node("Concat", sorted, int("axis", 1));
+      known.pieces = undefined;
+    }
+    if (known.value === undefined) throw refuse("a value that nothing was written to");
+    if (t.columns === known.columns) return known.value;
+    return graph.node("Slice", [
+      known.value,
+      graph.ints(t.offset),
+      graph.ints(t.offset + t.columns),
+      graph.ints(1),
+    ]);
+  }
+
+  function set(out: Tensor, name: string): void {
+    const known = cellOf(out);
+    if (known.data && histories === undefined) throw refuse("changing a weight");
+    known.data = undefined;
+    if (isWhole(out)) {
+      known.value = name;
+      return;
+    }
+    known.pieces ??= new Map();
+    known.pieces.set(out.offset, name);
+  }
+
+  /** Numbers from outside: weights, and nothing once there are histories. */
+  function writeNumbers(out: Tensor, data: ArrayLike<number>): void {
+    if (histories) throw refuse("numbers made outside of the engine");
+    const known = cellOf(out);
+    if (isWhole(out)) {
+      known.data = data instanceof Float32Array ? data : Float32Array.from(data);
+      return;
+    }
+    known.data ??= new Float32Array(known.length);
+    for (let r = 0; r < out.rows; r++)
+      for (let c = 0; c < out.columns; c++)
+        known.data[out.offset + r * out.rowStride + c] = data[r * out.columns + c];
+  }
+
+  const unary = (opType: string) => (out: Tensor, a: Tensor) => set(out, graph.node(opType, [ref(a)]));
+  const now = () => {
+    if (!histories) throw refuse("a history before there is one");
+    return histories;
+  };
+  /** sum over a history's items of its rows [batch, length, width]: [batch, width] */
+  const summed = (rows: string) => {
+    const weight = graph.node("Unsqueeze", [now().weight, graph.ints(1)]);
+    return graph.node("Squeeze", [graph.node("MatMul", [weight, rows]), graph.ints(1)]);
+  };
+  const rowSum = (name: string) => graph.node("ReduceSum", [name, graph.ints(1)], int("keepdims", 1));
+
+  /**
+   * x solving (w Y'Y + lambda I + o sum y y') x = t sum y over a history's y, by `steps` steps of conjugate gradients, unrolled,
+   * in the basis of Y'Y's eigenvectors: there w Y'Y + lambda I is diagonal, and so, with the diagonal of the sum, is a good
+   * preconditioner. Y itself is turned into that basis; scores x'y do not change.
+   */
+  function leastSquares(out: Tensor, sweep: AlsHalfSweep): void {
+    const { fixed, gram, gramWeight, outer, target, ridge, ridgeRule, prior, covariances } = sweep;
+    const Y = cellOf(fixed);
+    const k = Y.columns;
+    if (prior || covariances || cellOf(gram).gramOf !== Y || !Y.data) throw refuse("alsHalfSweep");
+    const { values, vectors } = symmetricEigen(gramOf(Y.data, Y.rows, k), k);
+    const turned = new Float32Array(Y.length);
+    for (let i = 0; i < Y.rows; i++)
+      for (let j = 0; j < k; j++) {
+        let sum = 0;
+        for (let m = 0; m < k; m++) sum += Y.data[i * k + m] * vectors[m * k + j];
+        turned[i * k + j] = sum;
+      }
+    Y.data = turned;
+    Y.stored = undefined;
+
+    const { index, weight, count } = now();
+    const rows = graph.rows(stored(fixed), index);
+    const columns = graph.node("Transpose", [rows], ints("perm", [0, 2, 1]));
+    const o = graph.float(outer.constant + outer.slope);
+    const diagonal = graph.constant(
+      "float32",
+      Float32Array.from(values, (value) => gramWeight * Math.max(0, value)),
+      [1, k],
+    );
+    const lambda =
+      ridgeRule && ridgeRule.exponent !== 0
+        ? graph.node("Mul", [
+            graph.node("Pow", [
+              graph.node("Add", [count, graph.float(ridgeRule.offset)]),
+              graph.float(ridgeRule.exponent),
+            ]),
+            graph.float(ridgeRule.scale),
+          ])
+        : graph.float(typeof ridge === "number" ? ridge : ridge[0]);
+    const d = graph.node("Add", [diagonal, lambda]);
+    const squares = summed(graph.node("Mul", [rows, rows]));
+    const preconditioner = graph.node("Add", [d, graph.node("Mul", [squares, o])]);
+    const tiny = graph.float(1e-30);
+    const b = graph.node("Mul", [summed(rows), graph.float(target.constant + target.slope)]);
+    const weights3 = graph.node("Unsqueeze", [weight, graph.ints(2)]);
+    /** A p */
+    const times = (p: string) => {
+      const products = graph.node("MatMul", [rows, graph.node("Unsqueeze", [p, graph.ints(2)])]);
+      const kept = graph.node("Mul", [products, weights3]);
+      const back = graph.node("Squeeze", [graph.node("MatMul", [columns, kept]), graph.ints(2)]);
+      return graph.node("Add", [graph.node("Mul", [d, p]), graph.node("Mul", [back, o])]);
+    };
+    const dot = (x: string, y: string) => rowSum(graph.node("Mul", [x, y]));
+    const over = (x: string, y: string) => graph.node("Div", [x, graph.node("Max", [y, tiny])]);
+
+    let x = graph.node("Mul", [b, graph.float(0)]);
+    let r = b;
+    let z = graph.node("Div", [r, preconditioner]);
+    let p = z;
+    let rz = dot(r, z);
+    for (let step = 0; step < steps; step++) {
+      const Ap = times(p);
+      const alpha = over(rz, dot(p, Ap));
+      x = graph.node("Add", [x, graph.node("Mul", [alpha, p])]);
+      if (step === steps - 1) break;
+      r = graph.node("Sub", [r, graph.node("Mul", [alpha, Ap])]);
+      z = graph.node("Div", [r, preconditioner]);
+      const next = dot(r, z);
+      p = graph.node("Add", [z, graph.node("Mul", [over(next, rz), p])]);
+      rz = next;
+    }
+    set(out, x);
+  }
+
+  /** x W, W sparse: the entries of a history's rows, each row padded to the longest, added where they belong. */
+  function sparseProduct(out: Tensor, { offsets, indices, values, rows }: CsrMatrix): void {
+    const { first, index, marksShape } = now();
+    const zero = graph.int32(0);
+    const count = Math.max(1, indices.length);
+    const short = items < 2 ** 15;
+    const column = short ? new Int16Array(count) : new Int32Array(count);
+    column.set(indices);
+    const numbers = new Float32Array(count);
+    numbers.set(values ?? new Float32Array(indices.length).fill(1));
+    const gather = (name: string, at: string) => graph.node("Gather", [name, at], int("axis", 0));
+    const starts = graph.constant("int32", Int32Array.from(offsets.subarray(0, rows)), [rows]);
+    const lengths = graph.constant(
+      "int32",
+      Int32Array.from({ length: rows }, (_, r) => offsets[r + 1] - offsets[r]),
+      [rows],
+    );
+    const columnsOf = graph.constant(short ? "int16" : "int32", column, [count]);
+    const table = graph.entries(numbers, offsets);
+    const length = graph.node("Where", [first, gather(lengths, index), zero]);
+    const longest = graph.node("Max", [
+      graph.node("ReduceMax", [length], int("keepdims", 0)),
+      graph.int32(1),
+    ]);
+    const range = graph.node("Range", [zero, longest, graph.int32(1)]);
+    const third = (name: string) => graph.node("Unsqueeze", [name, graph.ints(2)]);
+    const inside = graph.node("Less", [range, third(length)]);
+    const at = graph.node("Where", [inside, graph.node("Add", [third(gather(starts, index)), range]), zero]);
+    const flat = (name: string) => graph.node("Reshape", [name, graph.ints(0, -1)]);
+    const columnsAt = graph.node("Cast", [gather(columnsOf, at)], int("to", dataTypes.int32));
+    const where = graph.node("Where", [inside, columnsAt, graph.int32(items)]);
+    const entries = graph.entriesAt(table, at, index);
+    const what = graph.node("Where", [inside, entries, graph.float(0)]);
+    const blank = graph.node(
+      "ConstantOfShape",
+      [marksShape],
+      attribute.tensor("value", tensorOf("float32", Float32Array.of(0), [1])),
+    );
+    const sums = graph.node(
+      "ScatterElements",
+      [blank, flat(where), flat(what)],
+      int("axis", 1),
+      attribute.text("reduction", "add"),
+    );
+    set(out, graph.node("Slice", [sums, graph.ints(0), graph.ints(items), graph.ints(1)]));
+  }
+
+  const solvers: Partial<Solvers> = {
+    alsHalfSweep: (factors, _interactions, sweep) => leastSquares(factors, sweep),
+  };
+  const kernels: Partial<Engine> = {
+    name: "reference",
+    precision: "float32",
+    threads: 1,
+    description: "writes ONNX",
+    solvers: refusing(solvers, refuse) as Solvers,
+    zeros(rows, columns) {
+      const made = cell(rows, columns);
+      made.data = new Float32Array(made.length);
+      return whole(made, rows, columns);
+    },
+    empty: (rows, columns) => whole(cell(rows, columns), rows, columns),
+    tensor(rows, columns, data) {
+      const made = whole(cell(rows, columns), rows, columns);
+      writeNumbers(made, data);
+      return made;
+    },
+    write: writeNumbers,
+    read: async (t) => numbers(t) as FloatArray,
+    release() {},
+    sparse(matrix): RecordedSparse {
+      const { rows, columns } = matrix;
+      const shape = { rows, columns, entries: entryCount(matrix), touched: new Uint32Array() };
+      if (!histories) return { ...shape, matrix };
+      if (columns !== items || rows !== 1) throw refuse("sparse numbers made outside of the engine");
+      return shape;
+    },
+    releaseSparse() {},
+    finished: async () => {},
+    memory: () => 0,
+    close: async () => {},
+
+    copy: (out, a) => set(out, ref(a)),
+    addRow: (out, row) => set(out, graph.node("Add", [ref(out), ref(row)])),
+    addScaled(out, a, factor) {
+      const scaled = factor === 1 ? ref(a) : graph.node("Mul", [ref(a), graph.float(factor)]);
+      set(out, graph.node("Add", [ref(out), scaled]));
+    },
+    tanh: unary("Tanh"),
+    relu: unary("Relu"),
+    sigmoid: unary("Sigmoid"),
+    swish(out, a) {
+      const x = ref(a);
+      set(out, graph.node("Mul", [x, graph.node("Sigmoid", [x])]));
+    },
+    gate: (out, a, b) => set(out, graph.node("Mul", [ref(a), graph.node("Sigmoid", [ref(b)])])),
+    clamp: (out, a, low, high) => set(out, graph.node("Clip", [ref(a), graph.float(low), graph.float(high)])),
+    layerNorm(out, a, weight, bias, _statistics, epsilon) {
+      const [scale, shift] = [weight, bias].map((t) => graph.constant("float32", numbers(t), [t.columns]));
+      const attributes = [int("axis", -1), float("epsilon", epsilon)];
+      set(out, graph.node("LayerNormalization", [ref(a), scale, shift], ...attributes));
+    },
+    matmul(out, a, b, { transposeA = false, transposeB = false, accumulate = false } = {}) {
+      if (isConstant(a) && isConstant(b)) {
+        // Of weights alone only y'y is known; it is worked out when it is needed.
+        if (!transposeA || transposeB || cellOf(a) !== cellOf(b) || !isWhole(a))
+          throw refuse("matmul of weights");
+        cellOf(out).gramOf = cellOf(a);
+        return;
+      }
+      if (isConstant(a) || transposeA) throw refuse("matmul of weights by what depends on the history");
+      const inputs = [ref(a), ref(b), ...(accumulate ? [ref(out)] : [])];
+      set(out, graph.node("Gemm", inputs, int("transB", transposeB ? 1 : 0)));
+    },
+    sparseRowSum(out, _input, weights, { rowScale = "none", dropout }: SparseRowSumOptions) {
+      if (dropout) throw refuse("dropout");
+      const sum = summed(graph.rows(stored(weights), now().index));
+      if (rowScale === "none") return set(out, sum);
+      // The norm of n ones.
+      const norm = graph.node("Sqrt", [graph.node("Max", [now().count, graph.float(1)])]);
+      set(out, graph.node("Div", [sum, norm]));
+    },
+    sumSparseRows(out, _input, rows: RecordedSparse) {
+      if (!rows.matrix) throw refuse("a product of histories");
+      sparseProduct(out, rows.matrix);
+    },
+    async topK(ranked): Promise<TopK> {
+      scores = ref(ranked);
+      return { rows: 1, k: 1, items: new Uint32Array(1), scores: new Float32Array(1) };
+    },
+  };
+  return {
+    engine: refusing(kernels, refuse) as Engine,
+    begin(recorded) {
+      histories = recorded;
+    },
+    get scores() {
+      return scores;
+    },
+  };
+}
+
+/** What there is of an interface; whatever else is asked for is refused by its name. */
+function refusing<T extends object>(known: T, refuse: (kernel: string) => UserError): T {
+  return new Proxy(known, {
+    get(target, name) {
+      if (name in target || typeof name === "symbol" || name === "then") return Reflect.get(target, name);
+      throw refuse(name);
+    },
+  });
+}
+
+/** y'y in float64. */
+function gramOf(y: Float32Array, rows: number, k: number): Float64Array {
+  const gram = new Float64Array(k * k);
+  for (let i = 0; i < rows; i++)
+    for (let a = 0; a < k; a++) {
+      const x = y[i * k + a];
+      for (let b = a; b < k; b++) gram[a * k + b] += x * y[i * k + b];
+    }
+  for (let a = 0; a < k; a++) for (let b = 0; b < a; b++) gram[a * k + b] = gram[b * k + a];
+  return gram;
+}

@@ -1,0 +1,250 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import ort from "onnxruntime-web";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { NO_ITEM } from "../../src/compute/engine.js";
+import { symmetricEigen } from "../../src/compute/solvers/eigen.js";
+import { train } from "../../src/experiments/train.js";
+import { algorithmNames } from "../../src/models/registry.js";
+import type { ModelFiles, Recommender } from "../../src/recommender/recommender.js";
+import { exportable, onnxOf } from "../../src/serving/onnx/export.js";
+import { halves, quantised } from "../../src/serving/onnx/graph.js";
+import { type CsrMatrix, fromRows, rowIndices } from "../../src/sparse/csr.js";
+import { tastes } from "../support/datasets.js";
+import { foldin } from "../support/foldin.js";
+
+const dataset = tastes({ users: 300, items: 120, heldOutUsers: 100 });
+const folder = mkdtempSync(join(tmpdir(), "foldin-onnx-"));
+afterAll(() => rm(folder, { recursive: true }));
+ort.env.wasm.numThreads = 1;
+ort.env.logLevel = "error";
+
+/** Python with onnxruntime: named by FOLDIN_ONNX_PYTHON, or the one on the path. */
+const python = process.env.FOLDIN_ONNX_PYTHON ?? "python3";
+const withPython = spawnSync(python, ["-c", "import onnxruntime"]).status === 0;
+if (!withPython) console.log(`skipped: ${python} has no onnxruntime, the second reader of ONNX files`);
+
+const small = { epochs: 3, batchSize: 100 };
+const options: Record<string, Record<string, unknown>> = {
+  vae: { ...small, hidden: [30, 20], latent: 8 },
+  "mult-vae": { ...small, hidden: [30, 20], latent: 8 },
+  "mult-vae gated": { ...small, hidden: [30], layers: 2, latent: 8, gated: true },
+  "mult-dae": { ...small, hidden: [30], latent: 8 },
+  vamp: { ...small, hidden: 30, latent: 8, pseudoInputs: 10 },
+  "h-vamp": { ...small, hidden: 30, latent1: 8, latent2: 6, pseudoInputs: 10 },
+  "h-vamp gated": { ...small, hidden: 30, layers: 2, latent1: 8, latent2: 6, pseudoInputs: 10, gated: true },
+  "rec-vae": { epochs: 1, batchSize: 100, hidden: 30, layers: 4, latent: 8 },
+  ease: { lambda: 20 },
+  slim: { alpha: 0.01 },
+  "item-knn": { neighbours: 20 },
+  wmf: { factors: 12, epochs: 3 },
+  "wmf unobserved": { factors: 12, epochs: 3, weighting: "unobserved", frequencyExponent: 1 },
+};
+
+/** Histories side by side, padded with -1. */
+function padded(histories: CsrMatrix): { data: Int32Array; dims: [number, number] } {
+  const rows = Array.from({ length: histories.rows }, (_, row) => rowIndices(histories, row));
+  const length = Math.max(...rows.map((row) => row.length));
+  const data = new Int32Array(rows.length * length).fill(-1);
+  for (const [row, items] of rows.entries()) data.set(items, row * length);
+  return { data, dims: [rows.length, length] };
+}
+
+async function run(session: ort.InferenceSession, data: Int32Array, dims: readonly number[], k: number) {
+  const { items, scores } = await session.run({
+    history: new ort.Tensor("int32", data, dims),
+    k: new ort.Tensor("int32", Int32Array.of(k), [1]),
+  });
+  return { items: items.data as Int32Array, scores: scores.data as Float32Array, dims: items.dims };
+}
+
+describe.each(Object.keys(options))("%s as ONNX", (name) => {
+  const histories = dataset.test.foldIn;
+  let model: Recommender;
+  let files: ModelFiles;
+  let session: ort.InferenceSession;
+  const path = join(folder, `${name.replace(" ", "-")}.onnx`);
+
+  beforeAll(async () => {
+    model = await train(dataset, { model: name.split(" ")[0], options: options[name], engine: "reference" });
+    files = await model.save();
+    const bytes = await onnxOf(files);
+    writeFileSync(path, bytes);
+    session = await ort.InferenceSession.create(bytes);
+  });
+  afterAll(async () => {
+    await session.release();
+    model.dispose();
+  });
+
+  it("ranks as foldin does, to onnxruntime-web: the same best 20 of every history, the same scores", async () => {
+    const ours = await model.score(histories).topK(20, histories);
+    const { data, dims } = padded(histories);
+    const theirs = await run(session, data, dims, 20);
+    expect(theirs.dims).toEqual([histories.rows, 20]);
+    const span = Math.max(...ours.scores) - Math.min(...ours.scores);
+    for (let place = 0; place < ours.items.length; place++) {
+      expect(Math.abs(theirs.scores[place] - ours.scores[place])).toBeLessThan(1e-4 * span);
+      // Another item may stand there only where the scores are equal but for rounding.
+      if (theirs.items[place] === ours.items[place]) continue;
+      const row = Math.floor(place / 20);
+      const [score] = await model
+        .score(fromRows(120, [rowIndices(histories, row)]))
+        .at(Uint32Array.of(theirs.items[place]));
+      expect(Math.abs(score - ours.scores[place])).toBeLessThan(1e-5 * span);
+    }
+  });
+
+  it("takes padding, what it does not know and second mentions for nothing, and asks for no more than there is", async () => {
+    const plain = await run(session, Int32Array.of(3, 50, 7), [1, 3], 5);
+    const odd = await run(session, Int32Array.of(-1, 7, 3, 7, 999, 120, 50, 3), [1, 8], 5);
+    expect([...odd.items]).toEqual([...plain.items]);
+    const everything = Int32Array.from({ length: 120 }, (_, item) => item).subarray(0, 118);
+    const rest = await run(session, everything, [1, 118], 1000);
+    expect(rest.dims).toEqual([1, 120]);
+    expect([...rest.items.subarray(0, 2)].sort()).toEqual([118, 119]);
+    expect([...rest.items.subarray(2)]).toEqual(new Array(118).fill(-1));
+    const nothing = await run(session, Int32Array.of(-1), [1, 1], 3);
+    const ours = await model.score(fromRows(120, [[]])).topK(3);
+    expect([...ours.items]).not.toContain(NO_ITEM);
+    for (const [place, score] of [...nothing.scores].entries())
+      expect(score).toBeCloseTo(ours.scores[place], 3);
+  });
+
+  it.skipIf(!withPython)("is read by Python's onnxruntime with the same result, ids and titles", async () => {
+    const { data, dims } = padded(histories);
+    const [rows, length] = dims;
+    const history = Array.from({ length: rows }, (_, row) => [
+      ...data.subarray(row * length, (row + 1) * length),
+    ]);
+    const { stdout, stderr } = spawnSync(python, [join(import.meta.dirname, "../support/onnx-check.py")], {
+      input: JSON.stringify({ model: path, history, k: 20 }),
+      encoding: "utf8",
+      maxBuffer: 1 << 28,
+    });
+    expect(stderr).not.toContain("Error");
+    const answer = JSON.parse(stdout) as { items: number[][]; metadata: Record<string, string> };
+    const theirs = await run(session, data, dims, 20);
+    const same = answer.items.flat().filter((item, place) => item === theirs.items[place]).length;
+    // The same program on other kernels: scores that differ by rounding may change places.
+    expect(same).toBeGreaterThan(0.99 * theirs.items.length);
+    expect(JSON.parse(answer.metadata["foldin.items"])).toEqual({
+      ids: dataset.items.ids,
+      titles: dataset.items.titles,
+    });
+    expect(answer.metadata["foldin.algorithm"]).toBe(name.split(" ")[0]);
+  });
+
+  it("has weights of 16 and of 8 bits too, smaller, and near", async () => {
+    const { data, dims } = padded(histories);
+    const exact = await run(session, data, dims, 20);
+    const span = Math.max(...exact.scores) - Math.min(...exact.scores);
+    for (const [weights, near] of [
+      ["float16", 0.02],
+      ["int8", 0.25],
+    ] as const) {
+      const bytes = await onnxOf(files, { weights });
+      if (name.startsWith("ease")) expect(bytes.length).toBeLessThan(0.6 * readFileSync(path).length);
+      const other = await ort.InferenceSession.create(bytes);
+      const { scores } = await run(other, data, dims, 20);
+      for (const [place, score] of scores.entries())
+        expect(Math.abs(score - exact.scores[place])).toBeLessThan(near * span);
+      await other.release();
+    }
+  });
+});
+
+describe("numbers of fewer bits", () => {
+  it("are IEEE halves, to the nearest and ties to even", () => {
+    // numpy.float16(x).view(numpy.uint16)
+    const known: [number, number][] = [
+      ...([
+        [0, 0],
+        [1, 0x3c00],
+        [-2, 0xc000],
+        [65504, 0x7bff],
+        [1e6, 0x7bff],
+        [0.1, 0x2e66],
+      ] as const),
+      ...([
+        [2 ** -14, 0x0400],
+        [2 ** -24, 1],
+        [2 ** -25, 0],
+        [3e-8, 1],
+      ] as const),
+      ...([
+        [1.00048828125, 0x3c00],
+        [1.00146484375, 0x3c02],
+        [2047.5, 0x6800],
+      ] as const),
+    ].map(([value, bits]) => [value, bits]);
+    expect([...halves(Float32Array.from(known, ([value]) => value))]).toEqual(known.map(([, bits]) => bits));
+  });
+
+  it("are 8 bits with the scale that each row needs", () => {
+    const { numbers, scales } = quantised(Float32Array.of(1, -0.5, 0.004, 0, 0, 0), 2, 3);
+    expect([...numbers]).toEqual([127, -64, 1, 0, 0, 0]);
+    expect(scales[0]).toBeCloseTo(1 / 127, 6);
+  });
+});
+
+describe("eigenvectors", () => {
+  it("turn a symmetric matrix into a diagonal one", () => {
+    const { values, vectors } = symmetricEigen([2, 1, 0, 1, 3, 1, 0, 1, 4], 3);
+    // The roots of (2 - x)(3 - x)(4 - x) - (4 - x) - (2 - x): 3 and 3 +- sqrt 3.
+    expect([...values].sort()).toEqual(
+      [3 - Math.sqrt(3), 3, 3 + Math.sqrt(3)].map((x) => expect.closeTo(x, 12)),
+    );
+    for (let j = 0; j < 3; j++) {
+      const v = [0, 1, 2].map((i) => vectors[i * 3 + j]);
+      const product = [2 * v[0] + v[1], v[0] + 3 * v[1] + v[2], v[1] + 4 * v[2]];
+      for (let i = 0; i < 3; i++) expect(product[i]).toBeCloseTo(values[j] * v[i], 12);
+    }
+  });
+});
+
+describe("foldin export", () => {
+  it("writes the file whole, and refuses what cannot be exported in one line that names what can", async () => {
+    const [knn, nmf] = [join(folder, "knn"), join(folder, "nmf")];
+    (await train(dataset, { model: "item-knn", engine: "reference", out: knn })).dispose();
+    (await train(dataset, { model: "nmf", options: { epochs: 2 }, engine: "reference", out: nmf })).dispose();
+    const out = join(folder, "knn.onnx");
+    const { code, stdout } = await foldin(["export", knn, "--onnx", out, "--int8", "--json"]);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ algorithm: "item-knn", weights: "int8", items: 120 });
+    expect(JSON.parse(stdout).bytes).toBe(readFileSync(out).length);
+
+    for (const [args, message] of [
+      [["export", nmf, "--onnx", join(folder, "nmf.onnx")], /^nmf: it cannot be exported.*mult-vae.*ease/],
+      [["export", knn, "--onnx", out], /there is a file of this name already/],
+      [["export", knn, "--onnx", folder], /is a folder/],
+      [["export", knn], /^option '--onnx' is missing/],
+      [["export", knn, "--onnx", join(folder, "x.onnx"), "--int8", "--float16"], /^--int8: cannot go with/],
+      [
+        ["export", knn, "--onnx", join(folder, "x.onnx"), "--steps", "3"],
+        /^--steps: item-knn folds in without/,
+      ],
+    ] as const) {
+      const refused = await foldin(args);
+      expect(refused).toMatchObject({ code: 2, stdout: "" });
+      expect(refused.stderr.trimEnd().split("\n")).toEqual([expect.stringMatching(message)]);
+    }
+    expect(existsSync(join(folder, "nmf.onnx"))).toBe(false);
+    expect(existsSync(join(folder, "x.onnx"))).toBe(false);
+  });
+
+  it("names models that there are", () => {
+    for (const name of exportable) expect(algorithmNames).toContain(name);
+  });
+
+  it("refuses a vae that samples when it predicts", async () => {
+    const sampling = await train(dataset, {
+      ...{ model: "vae", options: { ...small, epochs: 1, sampleAtPrediction: true }, engine: "reference" },
+    });
+    await expect(onnxOf(await sampling.save())).rejects.toThrow("sampleAtPrediction");
+    sampling.dispose();
+  });
+});
