@@ -64,16 +64,10 @@ describe.skipIf(!browserPath)("the page that recommends in the browser", () => {
         // As people type: lower case, and the rest of the title left to the matches where it is enough.
         await page.locator("#title").pressSequentially(dataset.items.titleOf(item).toLowerCase());
         await page.keyboard.press("Enter");
-        await page.waitForFunction(
-          (title) => document.querySelector("#seen")?.textContent?.includes(title),
-          dataset.items.titleOf(item),
-        );
+        await page.locator("#seen li", { hasText: dataset.items.titleOf(item) }).waitFor();
       }
-      await page.waitForFunction(
-        () =>
-          document.querySelectorAll("#seen li").length === 3 &&
-          document.querySelectorAll("#best li").length === 10,
-      );
+      await expect.poll(() => page.locator("#seen li").count()).toBe(3);
+      await expect.poll(() => page.locator("#status").textContent()).toContain("10 of 100 titles");
       await mkdir(output, { recursive: true });
       await page.screenshot({ path: join(output, "browser.png") });
 
@@ -88,7 +82,7 @@ describe.skipIf(!browserPath)("the page that recommends in the browser", () => {
 
       // What is clicked is taken back.
       await page.click("#seen li:first-child button");
-      await page.waitForFunction(() => document.querySelectorAll("#seen li").length === 2);
+      await expect.poll(() => page.locator("#seen li").count()).toBe(2);
       expect(problems).toEqual([]);
     } finally {
       await browser.close();
