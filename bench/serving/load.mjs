@@ -1,9 +1,11 @@
-// Load on a server over the loopback: autocannon with single histories of 50 items, its median and worst, and the share of
-// sampled answers that the library confirms. Start the server first:
+// Load on a server over the loopback with single histories of 50 items: as much as it answers (autocannon), or with --rate at
+// random times; and the share of sampled answers that the library confirms. Start the server first:
 //
 //   node dist/cli/main.js serve <run> --port 8080 --store none --rate-limit 0 --log-level warn
 //   node bench/serving/load.mjs <run> [--rate 500] [--seconds 30] [--connections 32] [--sample 200]
 
+import http, { Agent } from "node:http";
+import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import autocannon from "autocannon";
 import { loadRecommender, recommend } from "foldin/serving";
@@ -17,7 +19,6 @@ const { values, positionals } = parseArgs({
     connections: { type: "string", default: "32" },
     sample: { type: "string", default: "200" },
     items: { type: "string", default: "50" },
-    pid: { type: "string" },
   },
 });
 const recommender = await loadRecommender(positionals[0], { threads: 1 });
@@ -59,20 +60,78 @@ async function confirm() {
   return `${same} of ${sample.length} sampled answers are the library's`;
 }
 
-const run = autocannon({
-  url: values.url,
-  connections: Number(values.connections),
-  duration: Number(values.seconds),
-  ...(values.rate && { overallRate: Number(values.rate) }),
-  requests: histories.map(request),
-});
+/** As fast as the answers come, on so many connections. */
+async function saturate(seconds) {
+  const result = await autocannon({
+    url: values.url,
+    connections: Number(values.connections),
+    duration: seconds,
+    requests: histories.map(request),
+  });
+  const { latency, requests, errors, non2xx, timeouts } = result;
+  return {
+    rate: requests.average,
+    shown: [latency.p50, latency.p97_5, latency.p99, latency.max],
+    failed: errors + non2xx + timeouts,
+  };
+}
+
+/**
+ * Requests that come by chance (Poisson) at a mean rate, as those of many users do, whether or not others are answered yet; a
+ * request's time begins when it should have been sent. (autocannon sends each second's share at once.)
+ */
+async function arrive(rate, seconds) {
+  const agent = new Agent({ keepAlive: true, maxSockets: 512 });
+  const { hostname, port } = new URL(values.url);
+  const times = [];
+  const pending = new Set();
+  let failed = 0;
+  const send = (due) =>
+    new Promise((done) => {
+      const { body, ...asked } = request(histories[times.length % histories.length]);
+      const headers = { ...asked.headers, "content-length": Buffer.byteLength(body) };
+      const sent = http.request({ ...asked, headers, agent, hostname, port }, (answer) => {
+        answer.resume().on("end", () => {
+          times.push(performance.now() - due);
+          if (answer.statusCode !== 200) failed++;
+          done();
+        });
+      });
+      sent.on("error", () => {
+        failed++;
+        done();
+      });
+      sent.end(body);
+    });
+  const start = performance.now();
+  let due = start;
+  while (due < start + seconds * 1000) {
+    const early = due - performance.now();
+    if (early > 0) await setTimeout(early);
+    const now = performance.now();
+    while (due <= now) {
+      const one = send(due).then(() => pending.delete(one));
+      pending.add(one);
+      // The time to the next one is distributed exponentially.
+      due -= (1000 * Math.log(1 - random())) / rate;
+    }
+  }
+  await Promise.all(pending);
+  agent.destroy();
+  const sorted = times.sort((a, b) => a - b);
+  const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))].toFixed(1);
+  return { rate: times.length / seconds, shown: [at(0.5), at(0.975), at(0.99), at(1)], failed };
+}
+
+const seconds = Number(values.seconds);
+const load = values.rate ? arrive(Number(values.rate), seconds) : saturate(seconds);
 // Sampled while the load is on, so that answers come from batches.
-const [result, confirmed] = await Promise.all([
-  run,
+const [{ rate, shown, failed }, confirmed] = await Promise.all([
+  load,
   Number(values.sample) > 0 ? confirm() : "nothing sampled",
 ]);
-const { latency, requests, errors, non2xx, timeouts } = result;
+const [p50, p97, p99, max] = shown;
 console.log(
-  `${requests.average.toFixed(0)} requests/s; latency p50 ${latency.p50} ms, p97.5 ${latency.p97_5} ms, p99 ${latency.p99} ms, max ${latency.max} ms; ${errors} errors, ${non2xx} not 2xx, ${timeouts} timeouts; ${confirmed}`,
+  `${rate.toFixed(0)} requests/s; p50 ${p50} ms, p97.5 ${p97} ms, p99 ${p99} ms, max ${max} ms; ${failed} failed; ${confirmed}`,
 );
 recommender.dispose();

@@ -32,6 +32,9 @@ pub fn matmul(out: Matrix, a: Matrix, b: Matrix, transpose_a: bool, transpose_b:
         // One history: nothing is worth packing.
         return if transpose_b { row_times_rows(out, a, b, accumulate) } else { row_times_matrix(out, a, b, accumulate) };
     }
+    if m <= FEW_ROWS && n >= MANY_COLUMNS && transpose_b && !transpose_a {
+        return row_times_rows(out, a, b, accumulate);
+    }
     let (rows, columns) = panel(m, n, inner);
     let down = m.div_ceil(rows);
     for_each_task(down * n.div_ceil(columns), |task| {
@@ -86,11 +89,14 @@ const COLUMNS_PER_TASK: usize = 256;
 /// Vectors that it adds to in turn, so that one addition need not wait for the last.
 const CHAINS: usize = 4;
 
-/// out [1, n] = a [1, k] b^T, b [n, k]: one history's scores. `b` passes through the processor once, as it lies in memory,
-/// and that is what it costs; nothing is packed.
+/// Of so few rows, and so many columns, packing `b` costs more than it gains: what a server scores together.
+const FEW_ROWS: usize = 8;
+const MANY_COLUMNS: usize = 1024;
+
+/// out [m, n] = a [m, k] b^T, b [n, k]: the scores of one history, or of a few. `b` passes through the processor once, as it
+/// lies in memory, and that is most of what it costs; nothing is packed.
 fn row_times_rows(out: Matrix, a: Matrix, b: Matrix, accumulate: bool) {
-    let n = out.columns;
-    let row = a.row(0);
+    let (m, n) = (out.rows, out.columns);
     for_each_task(n.div_ceil(COLUMNS_PER_TASK), |task| {
         let first = task * COLUMNS_PER_TASK;
         let columns = first..n.min(first + COLUMNS_PER_TASK);
@@ -98,9 +104,11 @@ fn row_times_rows(out: Matrix, a: Matrix, b: Matrix, accumulate: bool) {
             #[inline(always)]
             || {
                 for c in columns {
-                    let product = dot(row, b.row(c));
-                    let at = unsafe { &mut *out.at(0, c) };
-                    *at = if accumulate { *at + product } else { product };
+                    for r in 0..m {
+                        let product = dot(a.row(r), b.row(c));
+                        let at = unsafe { &mut *out.at(r, c) };
+                        *at = if accumulate { *at + product } else { product };
+                    }
                 }
             },
         );
