@@ -90,7 +90,7 @@ const COLUMNS_PER_TASK: usize = 256;
 const CHAINS: usize = 4;
 
 /// Of so few rows, and so many columns, packing `b` costs more than it gains: what a server scores together.
-const FEW_ROWS: usize = 8;
+const FEW_ROWS: usize = 4;
 const MANY_COLUMNS: usize = 1024;
 
 /// out [m, n] = a [m, k] b^T, b [n, k]: the scores of one history, or of a few. `b` passes through the processor once, as it
