@@ -36,6 +36,7 @@ const share = z.number().min(0).lt(1);
 const options = z.strictObject({
   hidden: z
     .array(size)
+    .max(100)
     .default([200])
     .describe("units of the layers before the bottleneck; the decoder mirrors them (the authors' program)"),
   latent: size

@@ -44,6 +44,7 @@ const options = z.strictObject({
   hidden: z
     .array(size)
     .min(1)
+    .max(100)
     .default([200, 100])
     .describe(
       "network=dense: units of the inference network's layers; the generation network mirrors them (section 3.3)",
@@ -58,6 +59,7 @@ const options = z.strictObject({
   filters: z
     .array(size)
     .min(1)
+    .max(100)
     .default([16, 32])
     .describe(
       "network=convolutional: filters of its layers, each of which halves the picture; the way back mirrors them (ours)",
@@ -65,6 +67,7 @@ const options = z.strictObject({
   embedding: size.default(64).describe("network=recurrent: numbers of a token (ours)"),
   units: size.default(128).describe("network=recurrent: numbers of its state (ours)"),
   sequenceLength: size
+    .max(10_000)
     .default(50)
     .describe(
       "network=recurrent: tokens of a sequence that are read, from its start; memory and time grow with it (ours)",

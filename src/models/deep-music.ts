@@ -61,11 +61,13 @@ const options = z.strictObject({
   hidden: z
     .array(size)
     .min(1)
+    .max(100)
     .default([400, 200])
     .describe("bags of words and vectors: units of the network's hidden layers, relu (ours)"),
   filters: z
     .array(size)
     .min(1)
+    .max(100)
     .default([64, 64])
     .describe(
       "sequences and pictures: filters of the convolutional layers, relu (two layers in Li and She 2017, section 3.3; their sizes are ours)",

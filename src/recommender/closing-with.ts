@@ -3,6 +3,7 @@
 import type { Engine } from "../compute/engine.js";
 import { type ContentAware, isContentAware } from "./content-aware.js";
 import type { Recommender } from "./recommender.js";
+import { isUncertain, type Uncertain } from "./uncertain.js";
 import { hasVectors, type Vectors } from "./vectors.js";
 
 /** The same recommender, whose `dispose` closes the engine too. */
@@ -21,7 +22,12 @@ export function closingWith(recommender: Recommender, engine: Engine): Recommend
     ...closing,
     ...(hasVectors(recommender) && vectors(recommender)),
     ...(isContentAware(recommender) && contentAware(recommender)),
+    ...(isUncertain(recommender) && uncertain(recommender)),
   };
+}
+
+function uncertain(recommender: Uncertain): Omit<Uncertain, keyof Recommender> {
+  return { scoreWithUncertainty: (...asked) => recommender.scoreWithUncertainty(...asked) };
 }
 
 function vectors(recommender: Vectors): Omit<Vectors, keyof Recommender> {

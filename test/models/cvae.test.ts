@@ -15,6 +15,7 @@ import type { ItemContent } from "../../src/data/content.js";
 import type { Dataset } from "../../src/data/dataset.js";
 import { cvae } from "../../src/models/cvae.js";
 import { parseOptions } from "../../src/models/options.js";
+import { closingWith } from "../../src/recommender/closing-with.js";
 import { type ContentAware, isContentAware } from "../../src/recommender/content-aware.js";
 import { recommend } from "../../src/recommender/recommend.js";
 import type { EpochRecord, RunContext } from "../../src/recommender/run-context.js";
@@ -149,6 +150,7 @@ describe("cvae", () => {
         expect(error(scores, wanted.scores)).toBeLessThan(Math.max(tolerance, 1e-6));
 
         expect(isUncertain(model)).toBe(kind === "bayes");
+        expect(isUncertain(closingWith(model, engine))).toBe(kind === "bayes");
         if (isUncertain(model)) {
           expect(error(tensors.itemCovariances.data, wanted.itemCovariances)).toBeLessThan(tolerance);
           const every = Uint32Array.from({ length: items }, (_, item) => item);

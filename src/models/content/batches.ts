@@ -94,7 +94,10 @@ export function requireContent<Kind extends ItemContent["kind"]>(
   kinds: readonly Kind[],
 ): Extract<ItemContent, { kind: Kind }> {
   const { content } = dataset;
-  const expected = `content of one of the kinds ${kinds.join(", ")}`;
+  const expected =
+    kinds.length === 1
+      ? `content of the kind ${kinds[0]}`
+      : `content of one of the kinds ${kinds.join(", ")}`;
   if (!content)
     throw new UserError({
       place: dataset.name,

@@ -41,7 +41,8 @@ export class PictureLayers {
   /** Of the picture, and of what each layer makes of it. */
   readonly planes: readonly Plane[];
   readonly channels: readonly number[];
-  readonly #order: Uint32Array;
+  /** [channels, height, width] -> [height, width, channels]; made when first asked for. */
+  #order: Uint32Array | undefined;
   readonly #windows = new Map<string, CsrMatrix>();
 
   /** Throws UserError where a picture is too small for so many layers. */
@@ -58,12 +59,6 @@ export class PictureLayers {
       });
     this.planes = planes;
     this.channels = [channels, ...filters];
-    // [channels, height, width] -> [height, width, channels]
-    const pixels = height * width;
-    this.#order = Uint32Array.from(
-      { length: channels * pixels },
-      (_, i) => (i % channels) * pixels + Math.floor(i / channels),
-    );
   }
 
   /** Numbers of a picture after the last layer. */
@@ -96,6 +91,12 @@ export class PictureLayers {
 
   /** Pictures [rows, channels x height x width] with the channels of a pixel beside each other: the same numbers. */
   turned(tape: Tape, pictures: Tensor): Tensor {
+    const [channels] = this.channels;
+    const pixels = pictures.columns / channels;
+    this.#order ??= Uint32Array.from(
+      { length: pictures.columns },
+      (_, i) => (i % channels) * pixels + Math.floor(i / channels),
+    );
     const out = tape.empty(pictures.rows, pictures.columns);
     tape.engine.takeColumns(out, pictures, this.#order);
     return out;
