@@ -91,11 +91,11 @@ export async function readModelFiles(folder: string): Promise<ModelFiles> {
       remedy: "Update foldin",
     });
   const { algorithm, config } = parsed(configSchema, await readJson(configPath), configPath);
-  // The weights are on their way from the disk while the names are parsed.
-  const [{ tensors }, items] = await Promise.all([
-    readWeights(join(folder, "model.safetensors")),
-    readItems(join(folder, "items.json")),
-  ]);
+  // The weights are on their way from the disk while the names are parsed. Where both are bad, it is always the names that are named.
+  const weights = readWeights(join(folder, "model.safetensors"));
+  weights.catch(() => {});
+  const items = await readItems(join(folder, "items.json"));
+  const { tensors } = await weights;
   const contentPath = join(folder, "content.json");
   const content = existsSync(contentPath)
     ? parsed(contentForm, await readJson(contentPath), contentPath)
