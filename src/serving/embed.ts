@@ -59,7 +59,7 @@ export function requireVectors(recommender: Recommender, space: SpaceName = "sco
       place: algorithm,
       problem: "it has no vectors: its scores are not products of a user's and an item's",
       expected:
-        "a model of factors (wmf, nmf, cvae, cdae) or an autoencoder (vae, mult-vae, mult-dae, vamp, h-vamp, rec-vae)",
+        "a model of factors (wmf, nmf, ctr, cdl, cvae, deep-music, cdae) or an autoencoder (vae, mult-vae, mult-dae, vamp, h-vamp, rec-vae)",
     });
   if (!recommender.spaces.some(({ name }) => name === space))
     throw new UserError({

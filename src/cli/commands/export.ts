@@ -1,5 +1,6 @@
 // foldin export <run> --onnx <file>: a trained model as one ONNX file, fold-in and ranking included.
 
+import { dirname, resolve } from "node:path";
 import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
 import { type CliContext, required } from "../context.js";
@@ -46,12 +47,13 @@ async function exportRun(run: string, flags: Flags, context: CliContext): Promis
   const out = required(flags.onnx, "--onnx", "the file to write, such as --onnx model.onnx");
   if (flags.float16 && flags.int8)
     throw new UserError({ place: "--int8", problem: "cannot go with --float16", remedy: "Give one of them" });
-  const [{ stat }, { writeFileAtomic }, { findModelFolder, readModelFiles }, { onnxOf }] = await Promise.all([
-    import("node:fs/promises"),
-    import("../../core/atomic-folder.js"),
-    import("../../recommender/model-files.js"),
-    import("../../serving/onnx/export.js"),
-  ]);
+  const [{ mkdir, stat }, { writeFileAtomic }, { findModelFolder, readModelFiles }, { onnxOf }] =
+    await Promise.all([
+      import("node:fs/promises"),
+      import("../../core/atomic-folder.js"),
+      import("../../recommender/model-files.js"),
+      import("../../serving/onnx/export.js"),
+    ]);
   const there = await stat(out).catch(() => undefined);
   if (there?.isDirectory())
     throw new UserError({ place: out, problem: "is a folder", expected: "a file to write" });
@@ -70,6 +72,7 @@ async function exportRun(run: string, flags: Flags, context: CliContext): Promis
     });
   const weights = flags.float16 ? "float16" : flags.int8 ? "int8" : "float32";
   const bytes = await onnxOf(files, { weights, steps: flags.steps });
+  await mkdir(dirname(resolve(out)), { recursive: true });
   await writeFileAtomic(out, bytes);
   const { algorithm, items } = files;
   if (flags.json) return context.json({ out, algorithm, weights, items: items.size, bytes: bytes.length });
