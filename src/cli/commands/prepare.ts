@@ -332,6 +332,6 @@ function print(
     context.say("warning: nobody can be judged in one of the splits; hold out more users or a larger share");
   if (!columns.value) context.say(dim("the source has no ratings: every row counts as an interaction"));
   context.out(
-    `${out} written in ${seconds.toFixed(1)} s. Next: foldin train ${out} --model mult-vae --out runs/${name}`,
+    `${out} written in ${seconds.toFixed(1)} s. Next: foldin train ${out} --model ${content ? "cvae" : "mult-vae"} --out runs/${name}`,
   );
 }
