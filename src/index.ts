@@ -14,6 +14,12 @@ export {
   readManifest,
 } from "./data/dataset.js";
 export { type FilterOrder, filterOrders } from "./data/filter.js";
+export {
+  type Histories,
+  type HistoriesFile,
+  historiesOfDataset,
+  historiesOfFile,
+} from "./data/histories.js";
 export type { GivenPart, Interaction } from "./data/interactions.js";
 export type { ItemFile, ItemRecord } from "./data/items.js";
 export type { DatasetCounts, DatasetSource, Manifest } from "./data/manifest.js";
@@ -70,5 +76,9 @@ export * from "./recommender/recommender.js";
 export * from "./recommender/run-context.js";
 export * from "./recommender/similar.js";
 export * from "./recommender/uncertain.js";
+export * from "./recommender/vectors.js";
+export { type Embedded, type EmbedOptions, embed } from "./serving/embed.js";
 export { type LoadOptions, loadRecommender } from "./serving/load.js";
+export { exportable, type OnnxOptions, onnxOf } from "./serving/onnx/export.js";
+export { type Scored, type ScoreOptions, scoreAll } from "./serving/score.js";
 export * from "./sparse/csr.js";

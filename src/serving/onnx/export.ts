@@ -82,10 +82,8 @@ export async function onnxOf(
   if (recording.scores === undefined) throw refuse("it ranks outside of the engine");
   const outputs = rank(graph, recording.scores, histories, items.size);
 
-  const encoded = encodeModel(
-    modelOf(graph, outputs, algorithm, JSON.stringify({ ids: items.ids, titles: items.titles ?? null })),
-  );
-  return encoded;
+  const catalogue = JSON.stringify({ ids: items.ids, titles: items.titles ?? null });
+  return encodeModel(modelOf(graph, outputs, algorithm, catalogue));
 }
 
 /** From the input "history" to what recording needs. */

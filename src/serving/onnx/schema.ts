@@ -1,7 +1,5 @@
 // The part of onnx.proto (github.com/onnx/onnx, onnx/onnx.proto) that an exported model needs, and its bytes.
 
-import protobuf from "protobufjs/light.js";
-
 /** TensorProto.DataType */
 export const dataTypes = { float32: 1, int8: 3, int16: 5, int32: 6, int64: 7, bool: 9, float16: 10 } as const;
 export type DataType = keyof typeof dataTypes;
@@ -122,7 +120,8 @@ const messages: Record<string, { fields: Record<string, Field> }> = {
 };
 
 /** The bytes of a model. */
-export function encodeModel(model: ModelProto): Uint8Array {
+export async function encodeModel(model: ModelProto): Promise<Uint8Array> {
+  const { default: protobuf } = await import("protobufjs/light.js");
   const type = protobuf.Root.fromJSON({ nested: messages }).lookupType("ModelProto");
   return type.encode(model as unknown as Record<string, unknown>).finish();
 }
