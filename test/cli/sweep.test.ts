@@ -168,6 +168,20 @@ describe("foldin sweep", () => {
     expect(stderr).toMatch(/learningRate=1e\+30: failed: /);
   });
 
+  it("stopped by Ctrl-C while its workers still read the dataset is stopped, not failed", async () => {
+    for (const delay of [0, 100, 200, 300, 400, 500]) {
+      const out = `early-${delay}`;
+      const running = start([...sweep, "--grid", "dropout=0.2,0.6", "--out", out, "--jobs", "2"], {
+        cwd: folder,
+      });
+      while (running.process.exitCode === null && !existsSync(join(folder, out))) await sleep(5);
+      await sleep(delay);
+      running.process.kill("SIGINT");
+      const { code, stderr } = await running.outcome;
+      if (code !== 0) expect(code, stderr).toBe(130);
+    }
+  });
+
   it("stopped by Ctrl-C ends its workers, and goes on to the same weights", async () => {
     const long = [
       ...sweep,

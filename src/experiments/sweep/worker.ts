@@ -60,7 +60,9 @@ async function setUp({
     send({ ready: true });
     return { engine: opened, dataset: loaded };
   } catch (error) {
-    send({ unusable: messageOf(error), mendable: error instanceof UserError });
+    // Stopped while it read the dataset: that is no fault of the worker's.
+    if (error instanceof AbortedError) send({ stopped: true });
+    else send({ unusable: messageOf(error), mendable: error instanceof UserError });
     throw error;
   }
 }
