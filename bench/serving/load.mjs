@@ -78,7 +78,7 @@ async function saturate(seconds) {
 
 /**
  * Requests that come by chance (Poisson) at a mean rate, as those of many users do, whether or not others are answered yet; a
- * request's time begins when it should have been sent. (autocannon sends each second's share at once.)
+ * request's time begins when it should have been sent.
  */
 async function arrive(rate, seconds) {
   const agent = new Agent({ keepAlive: true, maxSockets: 512 });
