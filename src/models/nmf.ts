@@ -24,10 +24,9 @@ import type { Vocabulary } from "../data/vocabulary.js";
 import type { Algorithm } from "../recommender/algorithm.js";
 import type { ModelFiles } from "../recommender/recommender.js";
 import type { RunContext } from "../recommender/run-context.js";
-import { blockwiseScores } from "../recommender/scores.js";
-import { productSpace, type Vectors, vectorsFrom } from "../recommender/vectors.js";
 import { type CsrMatrix, entryCount, rowIndices, takeRows, transpose } from "../sparse/csr.js";
 import type { Trainable } from "../training/trainable.js";
+import { FactorRecommender } from "./factor-recommender.js";
 import { nndsvda } from "./nmf/nndsvd.js";
 
 const size = z.int().min(1);
@@ -122,26 +121,16 @@ interface Known {
 const nameOf = (matrix: CsrMatrix, row: number) => rowIndices(matrix, row).toSorted().join();
 
 /** H' and HH' in the engine. */
-class NmfRecommender implements Vectors {
+class NmfRecommender extends FactorRecommender {
   readonly algorithm = "nmf";
-  readonly items: Vocabulary;
-  readonly spaces: Vectors["spaces"];
-  readonly userVectors: Vectors["userVectors"];
-  readonly itemVectors: Vectors["itemVectors"];
-  readonly #engine: Engine;
   readonly #options: Shape;
-  readonly #itemFactors: Tensor;
-  readonly #gram: Tensor;
   readonly #known: Known | undefined;
   readonly #knownRows: Map<string, number>;
 
   /** Takes over H' [items, k], and what is known of some users. */
   constructor(engine: Engine, items: Vocabulary, itemFactors: Tensor, options: Shape, known?: Known) {
-    this.items = items;
-    this.#engine = engine;
+    super(engine, items, itemFactors, { users: "the row of W, folded in", items: "the column of H" });
     this.#options = options;
-    this.#itemFactors = itemFactors;
-    this.#gram = engine.empty(options.factors, options.factors);
     this.#known = known;
     this.#knownRows = new Map(
       Array.from({ length: known?.histories.rows ?? 0 }, (_, row) => [
@@ -149,38 +138,11 @@ class NmfRecommender implements Vectors {
         row,
       ]),
     );
-    const space = productSpace(engine, {
-      ...{ users: "the row of W, folded in", items: "the column of H" },
-      encode: (block) => this.#foldIn(block),
-      weights: itemFactors,
-    });
-    ({
-      spaces: this.spaces,
-      userVectors: this.userVectors,
-      itemVectors: this.itemVectors,
-    } = vectorsFrom(this, [space]));
-    this.renew();
-  }
-
-  /** Takes note that H has changed. */
-  renew(): void {
-    this.#engine.matmul(this.#gram, this.#itemFactors, this.#itemFactors, { transposeA: true });
-  }
-
-  score(histories: CsrMatrix) {
-    const engine = this.#engine;
-    return blockwiseScores(engine, histories, this.items.size, (block) => {
-      const scores = engine.empty(block.rows, this.items.size);
-      const users = this.#foldIn(block);
-      engine.matmul(scores, users, this.#itemFactors, { transposeB: true });
-      engine.release(users);
-      return scores;
-    });
   }
 
   /** W [histories, k]: known, or found with H fixed. */
-  #foldIn(histories: CsrMatrix): Tensor {
-    const engine = this.#engine;
+  protected foldIn(histories: CsrMatrix): Tensor {
+    const engine = this.engine;
     const { factors: k, l1, l2 } = this.#options;
     const users = engine.zeros(histories.rows, k);
     const rows = [...Array(histories.rows).keys()];
@@ -191,10 +153,10 @@ class NmfRecommender implements Vectors {
     const asked = unknown.length < histories.rows ? takeRows(histories, unknown) : histories;
     const interactions = engine.sparse(asked);
     const products = engine.empty(asked.rows, k);
-    engine.sparseRowSum(products, interactions, this.#itemFactors, {});
+    engine.sparseRowSum(products, interactions, this.itemFactors, {});
     const found = asked === histories ? users : engine.zeros(asked.rows, k);
     solversOf(engine).nonNegativeSweeps(found, {
-      ...{ gram: this.#gram, products, l1, l2, sweeps: FOLD_IN_SWEEPS, tolerance: FOLD_IN_TOLERANCE },
+      ...{ gram: this.gram, products, l1, l2, sweeps: FOLD_IN_SWEEPS, tolerance: FOLD_IN_TOLERANCE },
     });
     if (this.#known && found !== users) {
       engine.addRows(users, found, unknown);
@@ -219,20 +181,20 @@ class NmfRecommender implements Vectors {
     const { factors: k } = this.#options;
     const config = JSON.parse(JSON.stringify(shape.parse(this.#options))) as JsonObject;
     const tensors: NamedTensors = {
-      items: { shape: [items.size, k], data: await this.#engine.read(this.#itemFactors) },
+      items: { shape: [items.size, k], data: await this.engine.read(this.itemFactors) },
     };
     if (this.#known) {
       const { histories, factors } = this.#known;
-      tensors["known.factors"] = { shape: [histories.rows, k], data: await this.#engine.read(factors) };
+      tensors["known.factors"] = { shape: [histories.rows, k], data: await this.engine.read(factors) };
       tensors["known.offsets"] = { shape: [histories.rows + 1], data: histories.offsets };
       tensors["known.items"] = { shape: [entryCount(histories)], data: histories.indices };
     }
     return { algorithm, config, tensors, items };
   }
 
-  dispose(): void {
-    for (const tensor of [this.#itemFactors, this.#gram]) this.#engine.release(tensor);
-    if (this.#known) this.#engine.release(this.#known.factors);
+  override dispose(): void {
+    super.dispose();
+    if (this.#known) this.engine.release(this.#known.factors);
   }
 }
 

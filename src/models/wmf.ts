@@ -24,11 +24,10 @@ import { initialKey, normal, uniform } from "../nn/initializers.js";
 import type { Algorithm } from "../recommender/algorithm.js";
 import type { ModelFiles } from "../recommender/recommender.js";
 import type { RunContext } from "../recommender/run-context.js";
-import { blockwiseScores } from "../recommender/scores.js";
-import { productSpace, type Vectors, vectorsFrom } from "../recommender/vectors.js";
 import { requireAlgorithm, startRows } from "../recommender/warm-start.js";
 import { type CsrMatrix, entryCount, transpose } from "../sparse/csr.js";
 import type { Trainable } from "../training/trainable.js";
+import { FactorRecommender } from "./factor-recommender.js";
 
 const size = z.int().min(1);
 
@@ -138,61 +137,24 @@ function total(matrix: CsrMatrix, { constant, slope }: EntryWeight): number {
 }
 
 /** Y and Y'Y in the engine; histories are folded in exactly. */
-class WmfRecommender implements Vectors {
+class WmfRecommender extends FactorRecommender {
   readonly algorithm = "wmf";
-  readonly items: Vocabulary;
-  readonly spaces: Vectors["spaces"];
-  readonly userVectors: Vectors["userVectors"];
-  readonly itemVectors: Vectors["itemVectors"];
-  readonly #engine: Engine;
   readonly #options: Shape;
-  readonly #itemFactors: Tensor;
-  readonly #gram: Tensor;
 
   /** Takes over Y [items, k]. */
   constructor(engine: Engine, items: Vocabulary, itemFactors: Tensor, options: Shape) {
-    this.items = items;
-    this.#engine = engine;
+    super(engine, items, itemFactors, { users: "x_u, folded in", items: "y_i" });
     this.#options = options;
-    this.#itemFactors = itemFactors;
-    this.#gram = engine.empty(options.factors, options.factors);
-    const space = productSpace(engine, {
-      ...{ users: "x_u, folded in", items: "y_i" },
-      encode: (block) => this.#foldIn(block),
-      weights: itemFactors,
-    });
-    ({
-      spaces: this.spaces,
-      userVectors: this.userVectors,
-      itemVectors: this.itemVectors,
-    } = vectorsFrom(this, [space]));
-    this.renew();
-  }
-
-  /** Takes note that Y has changed. */
-  renew(): void {
-    this.#engine.matmul(this.#gram, this.#itemFactors, this.#itemFactors, { transposeA: true });
-  }
-
-  score(histories: CsrMatrix) {
-    const engine = this.#engine;
-    return blockwiseScores(engine, histories, this.items.size, (block) => {
-      const scores = engine.empty(block.rows, this.items.size);
-      const users = this.#foldIn(block);
-      engine.matmul(scores, users, this.#itemFactors, { transposeB: true });
-      engine.release(users);
-      return scores;
-    });
   }
 
   /** x_u of each history, exactly: [histories, k] (equation 4). */
-  #foldIn(histories: CsrMatrix): Tensor {
-    const engine = this.#engine;
+  protected foldIn(histories: CsrMatrix): Tensor {
+    const engine = this.engine;
     const users = engine.zeros(histories.rows, this.#options.factors);
     const interactions = engine.sparse(histories);
     solversOf(engine).alsHalfSweep(users, interactions, {
-      fixed: this.#itemFactors,
-      gram: this.#gram,
+      fixed: this.itemFactors,
+      gram: this.gram,
       ...weightsOf(this.#options),
       ridge: ridgesOf(histories, this.#options),
       ridgeRule: ridgeRuleOf(this.items.size, this.#options),
@@ -203,7 +165,7 @@ class WmfRecommender implements Vectors {
 
   async save(): Promise<ModelFiles> {
     const { algorithm, items } = this;
-    const data = await this.#engine.read(this.#itemFactors);
+    const data = await this.engine.read(this.itemFactors);
     const config = JSON.parse(JSON.stringify(shape.parse(this.#options))) as JsonObject;
     return {
       algorithm,
@@ -211,11 +173,6 @@ class WmfRecommender implements Vectors {
       tensors: { items: { shape: [items.size, this.#options.factors], data } },
       items,
     };
-  }
-
-  dispose(): void {
-    this.#engine.release(this.#itemFactors);
-    this.#engine.release(this.#gram);
   }
 }
 

@@ -1,0 +1,68 @@
+// What models of factors are once trained: a history is folded in to a vector, and an item's score is its product with it.
+
+import type { Engine } from "../compute/engine.js";
+import type { Tensor } from "../compute/tensor.js";
+import type { Vocabulary } from "../data/vocabulary.js";
+import type { ModelFiles } from "../recommender/recommender.js";
+import { blockwiseScores } from "../recommender/scores.js";
+import { productSpace, type Vectors, vectorsFrom } from "../recommender/vectors.js";
+import type { CsrMatrix } from "../sparse/csr.js";
+
+/** The items' factors F [items, k] and F'F [k, k] in the engine. */
+export abstract class FactorRecommender implements Vectors {
+  abstract readonly algorithm: string;
+  readonly items: Vocabulary;
+  readonly spaces: Vectors["spaces"];
+  readonly userVectors: Vectors["userVectors"];
+  readonly itemVectors: Vectors["itemVectors"];
+  protected readonly engine: Engine;
+  protected readonly itemFactors: Tensor;
+  protected readonly gram: Tensor;
+
+  /** Takes over F; `names` say what a user's vector and an item's are. */
+  constructor(
+    engine: Engine,
+    items: Vocabulary,
+    itemFactors: Tensor,
+    names: { readonly users: string; readonly items: string },
+  ) {
+    this.engine = engine;
+    this.items = items;
+    this.itemFactors = itemFactors;
+    this.gram = engine.empty(itemFactors.columns, itemFactors.columns);
+    const encode = (block: CsrMatrix) => this.foldIn(block);
+    const space = productSpace(engine, { ...names, encode, weights: itemFactors });
+    ({
+      spaces: this.spaces,
+      userVectors: this.userVectors,
+      itemVectors: this.itemVectors,
+    } = vectorsFrom(this, [space]));
+    this.renew();
+  }
+
+  /** The users' factors [histories, k], a tensor of the caller's. */
+  protected abstract foldIn(histories: CsrMatrix): Tensor;
+
+  abstract save(): Promise<ModelFiles>;
+
+  /** Takes note that F has changed. */
+  renew(): void {
+    this.engine.matmul(this.gram, this.itemFactors, this.itemFactors, { transposeA: true });
+  }
+
+  score(histories: CsrMatrix) {
+    const { engine } = this;
+    return blockwiseScores(engine, histories, this.items.size, (block) => {
+      const scores = engine.empty(block.rows, this.items.size);
+      const users = this.foldIn(block);
+      engine.matmul(scores, users, this.itemFactors, { transposeB: true });
+      engine.release(users);
+      return scores;
+    });
+  }
+
+  dispose(): void {
+    this.engine.release(this.itemFactors);
+    this.engine.release(this.gram);
+  }
+}
