@@ -8,7 +8,9 @@
 //   2. theta_j = h(x_j), clean, and a sweep of least squares over all u_i, then all v_j (content/factors.ts),
 //
 // and after the last epoch 100 more sweeps. All units are sigmoid, the bottleneck's too; weights are tied, biases shared
-// (content/tied-mlp.ts). Dropout is over the hidden layers but the bottleneck; as published, nothing is rescaled for it.
+// (content/tied-mlp.ts). Dropout is over all hidden layers, though v_j is compared with all of the bottleneck; as published,
+// nothing is rescaled for it. In pretraining a layer starts from the log-odds of the means of what it reconstructs, and its
+// units' activity is held down.
 
 import { z } from "zod";
 import type { Engine } from "../compute/engine.js";
@@ -79,6 +81,11 @@ const options = z.strictObject({
     .min(0)
     .default(500)
     .describe("pretraining: epochs of each layer as a denoising autoencoder (the authors' program)"),
+  sparsity: z
+    .number()
+    .min(0)
+    .default(0.1)
+    .describe("pretraining: weight of the mean activity of a layer's units (the authors' program)"),
   pretrainingShare: z
     .number()
     .gt(0)
@@ -115,6 +122,8 @@ function layersOf(
     precision: given.lambdaX,
     corruption: training?.corruption ?? 0,
     dropout: training?.dropout ?? 0,
+    sparsity: training?.sparsity ?? 0,
+    visible: "means",
     weight: published6,
     seed,
   });
@@ -176,7 +185,7 @@ export const cdl: Algorithm<CdlOptions> = {
           "rho",
           "epsilon",
         ] as const),
-        ...(["batchSize", "pretrainingShare", "layerEpochs"] as const),
+        ...(["batchSize", "pretrainingShare", "layerEpochs", "sparsity"] as const),
       ],
     });
   },

@@ -26,7 +26,7 @@ export async function pretrain(
   let { phase, epoch, updates } = state;
   for (; phase < phases.length; phase++, epoch = 0, updates = 0) {
     const { name, epochs } = phases[phase];
-    if (epoch === 0) phases[phase].begin();
+    if (epoch === 0) await phases[phase].begin();
     const task = `pretraining, ${name}`;
     progress?.({ type: "start", task, total: epochs, unit: "epochs" });
     while (epoch < epochs) {

@@ -32,7 +32,7 @@ export interface PretrainingPhase {
   readonly name: string;
   readonly epochs: number;
   /** Called before its first epoch, also after `loadState` where that stopped between phases; not where it stopped within. */
-  begin(): void;
+  begin(): void | Promise<void>;
   epoch(epoch: PhaseEpoch): Promise<EpochReport>;
 }
 

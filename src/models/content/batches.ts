@@ -2,7 +2,7 @@
 // maximum; vectors and pictures as dense rows, fetched a batch at a time; sequences as they are.
 
 import type { Engine } from "../../compute/engine.js";
-import type { SparseTensor, Tensor } from "../../compute/tensor.js";
+import type { FloatArray, SparseTensor, Tensor } from "../../compute/tensor.js";
 import { UserError } from "../../core/errors.js";
 import { type RandomKey, RandomSequence } from "../../core/philox.js";
 import { type ItemContent, rowSize, scaledByMaximum } from "../../data/content.js";
@@ -12,7 +12,7 @@ import { type CsrMatrix, fromRows, takeRows } from "../../sparse/csr.js";
 /** Content of some items, on the host; a row is an item. */
 export type ContentRows =
   | { readonly kind: "sparse"; readonly matrix: CsrMatrix }
-  | { readonly kind: "dense"; readonly rows: number; readonly columns: number; readonly data: Float32Array }
+  | { readonly kind: "dense"; readonly rows: number; readonly columns: number; readonly data: FloatArray }
   | { readonly kind: "tokens"; readonly matrix: CsrMatrix };
 
 /** The same in an engine. */
@@ -54,6 +54,16 @@ export function toEngine(engine: Engine, rows: ContentRows): ContentBatch {
     return { kind: "sparse", rows: rows.matrix.rows, sparse: engine.sparse(rows.matrix) };
   if (rows.kind === "tokens") return { kind: "tokens", rows: rows.matrix.rows, sequences: rows.matrix };
   return { kind: "dense", rows: rows.rows, dense: engine.tensor(rows.rows, rows.columns, rows.data) };
+}
+
+/** sums [columns] += what the rows hold, column by column. */
+export function addColumns(sums: Float64Array, rows: ContentRows): void {
+  if (rows.kind === "dense") {
+    for (let i = 0; i < rows.data.length; i++) sums[i % rows.columns] += rows.data[i];
+    return;
+  }
+  const { indices, values } = rows.matrix;
+  for (let k = 0; k < indices.length; k++) sums[indices[k]] += values ? values[k] : 1;
 }
 
 export function releaseBatch(engine: Engine, batch: ContentBatch): void {

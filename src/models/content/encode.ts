@@ -4,11 +4,20 @@ import type { Engine } from "../../compute/engine.js";
 import { Tape } from "../../compute/tape.js";
 import type { Tensor } from "../../compute/tensor.js";
 import type { ItemContent } from "../../data/content.js";
-import { type ContentReader, itemsWithContent, releaseBatch, toEngine } from "./batches.js";
+import { type ContentReader, type ContentRows, itemsWithContent, releaseBatch, toEngine } from "./batches.js";
 import type { ContentReading } from "./network.js";
 
 /** How many items are encoded at a time. */
 const ENCODED_ROWS = 1024;
+
+/** The content of items, in their order, a block of them at a time. */
+export async function* contentInBlocks(
+  reader: ContentReader,
+  items: Uint32Array,
+): AsyncGenerator<ContentRows> {
+  for (let first = 0; first < items.length; first += ENCODED_ROWS)
+    yield await reader(items.subarray(first, first + ENCODED_ROWS));
+}
 
 /** out [items, k] = theta of every item, zeros where it has no content. */
 export async function encodeAll(

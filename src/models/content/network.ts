@@ -8,7 +8,7 @@ import type { Tape, Variable } from "../../compute/tape.js";
 import type { Tensor } from "../../compute/tensor.js";
 import type { RandomKey } from "../../core/philox.js";
 import type { DiagonalNormal } from "../../nn/normal.js";
-import type { ContentBatch } from "./batches.js";
+import type { ContentBatch, ContentRows } from "./batches.js";
 
 /** Names the random bits of one update: `key("noise")`. */
 export type UpdateKey = (name: string) => RandomKey;
@@ -26,6 +26,8 @@ export interface NetworkPart {
   readonly parameters: readonly Parameter[];
   /** Whether the batch comes with masking noise. */
   readonly noisyInput: boolean;
+  /** Before its first update: sets what starts from the data. `content` is all that the part will see. */
+  begin?(content: AsyncIterable<ContentRows>): Promise<void>;
   /** What is minimised, per row: [rows, 1]. */
   loss(tape: Tape, batch: TrainingBatch, key: UpdateKey): Variable;
 }

@@ -17,12 +17,20 @@ import { sigmoid } from "../../compute/ops/sigmoid.js";
 import { sparseLinear } from "../../compute/ops/sparse-linear.js";
 import { transposedLinear } from "../../compute/ops/transposed-linear.js";
 import type { Parameter } from "../../compute/parameter.js";
-import type { Tape, Variable } from "../../compute/tape.js";
+import { Tape, type Variable } from "../../compute/tape.js";
 import { type RandomKey, RandomSequence } from "../../core/philox.js";
 import { glorotUniform, type Initializer, zeros } from "../../nn/initializers.js";
 import { Linear, makeParameter } from "../../nn/linear.js";
 import { DiagonalNormal } from "../../nn/normal.js";
-import { type ContentBatch, denseRows, maskRows } from "./batches.js";
+import {
+  addColumns,
+  type ContentBatch,
+  type ContentRows,
+  denseRows,
+  maskRows,
+  releaseBatch,
+  toEngine,
+} from "./batches.js";
 import type { ContentVae, NetworkPart, UpdateKey } from "./network.js";
 
 export type ContentLikelihood = "bernoulli" | "gaussian";
@@ -37,8 +45,12 @@ export interface TiedLayersOptions {
   readonly precision: number;
   /** Share of a layer's input that is masked while it is trained alone. */
   readonly corruption: number;
-  /** Share of the hidden units between first and last layer that a pass with dropout leaves out; nothing is rescaled. Default 0. */
+  /** Share of the hidden units that a pass with dropout leaves out; nothing is rescaled. Default 0. */
   readonly dropout?: number;
+  /** Weight of the mean activity of a layer's units while it is trained alone, as `TiedLayers.parts` has it. Default 0. */
+  readonly sparsity?: number;
+  /** Where the biases of what each layer's autoencoder reconstructs start: 0 (default), or at the log-odds of its means. */
+  readonly visible?: "zeros" | "means";
   /** Initial values depend on the seed; without one all are zero, to be loaded. */
   readonly seed?: number;
   readonly weight?: Initializer;
@@ -93,7 +105,7 @@ export class TiedLayers {
 
   /** -log p(x | g_L) per row. */
   reconstruction(tape: Tape, top: Variable, x: ContentBatch, { dropout: key }: Pass = {}): Variable {
-    let g = top;
+    let g = this.#dropped(tape, top, "bottleneck", key);
     for (let l = this.weights.length - 1; l >= 1; l--) {
       g = sigmoid(tape, transposedLinear(tape, g, this.weights[l], this.biases[l - 1]));
       g = this.#dropped(tape, g, `decoder ${l}`, key);
@@ -108,17 +120,62 @@ export class TiedLayers {
     return scale(tape, dropout(tape, h, { rate, key: key(`dropout ${name}`) }), 1 - rate);
   }
 
-  /** Each layer as a denoising autoencoder of its own, on the clean output of the layers below (Vincent et al. 2010). */
+  /**
+   * Each layer as a denoising autoencoder of its own, on the clean output of the layers below (Vincent et al. 2010). Sparsity
+   * adds its weight times sum over units of log(1 + e^a), a = what goes into the sigmoid: its gradient in a is the activity
+   * itself, as deepmat adds it, with activity 0 for a target.
+   */
   get parts(): readonly NetworkPart[] {
     return this.weights.map((weight, l) => ({
       name: `layer ${l + 1}`,
       parameters: [weight, this.biases[l], this.visibleBiases[l]],
       noisyInput: l === 0,
-      loss: (tape, { clean, noisy }, key) =>
-        l === 0
-          ? this.#likelihood(tape, this.encode(tape, noisy, { depth: 1 }), clean, this.visibleBiases[0])
-          : this.#denoiseCode(tape, l, this.encode(tape, clean, { depth: l }), key("corruption")),
+      begin: (content) => this.#startVisible(l, content),
+      loss: (tape, { clean, noisy }, key) => {
+        if (l > 0)
+          return this.#denoiseCode(tape, l, this.encode(tape, clean, { depth: l }), key("corruption"));
+        const into = this.#first(tape, noisy);
+        const loss = this.#likelihood(tape, sigmoid(tape, into), clean, this.visibleBiases[0]);
+        return this.#withSparsity(tape, loss, into);
+      },
     }));
+  }
+
+  #withSparsity(tape: Tape, loss: Variable, into: Variable): Variable {
+    const { sparsity = 0 } = this.#options;
+    if (sparsity === 0) return loss;
+    const none = tape.zeros(into.value.rows, into.value.columns);
+    return add(tape, loss, scale(tape, denseBernoulliLoss(tape, into, none), sparsity));
+  }
+
+  /** The visible bias of layer l where it reconstructs probabilities: log-odds of its inputs' means, within +-4; else the means. */
+  async #startVisible(l: number, content: AsyncIterable<ContentRows>): Promise<void> {
+    if (this.#options.visible !== "means") return;
+    const bias = this.visibleBiases[l];
+    const sums = new Float64Array(bias.columns);
+    let rows = 0;
+    for await (const block of content) {
+      addColumns(sums, l === 0 ? block : await this.#codesOf(block, l));
+      rows += block.kind === "dense" ? block.rows : block.matrix.rows;
+    }
+    const means = sums.map((sum) => sum / rows);
+    const probabilities = l > 0 || this.#options.likelihood === "bernoulli";
+    const start = probabilities ? means.map((p) => Math.min(Math.max(Math.log(p / (1 - p)), -4), 4)) : means;
+    bias.engine.write(bias.value, start);
+  }
+
+  /** h_depth of items, on the host. */
+  async #codesOf(content: ContentRows, depth: number): Promise<ContentRows> {
+    const { engine } = this.weights[0];
+    const batch = toEngine(engine, content);
+    const tape = new Tape(engine, { gradients: false });
+    try {
+      const { value } = this.encode(tape, batch, { depth });
+      return { kind: "dense", rows: value.rows, columns: value.columns, data: await engine.read(value) };
+    } finally {
+      tape.dispose();
+      releaseBatch(engine, batch);
+    }
   }
 
   #first(tape: Tape, x: ContentBatch): Variable {
@@ -146,9 +203,9 @@ export class TiedLayers {
     const ones = tape.empty(rows, columns);
     tape.engine.write(ones, mask);
     const noisy = product(tape, code, tape.constant(ones));
-    const h = sigmoid(tape, linear(tape, noisy, this.weights[l], this.biases[l]));
-    const logits = transposedLinear(tape, h, this.weights[l], this.visibleBiases[l]);
-    return denseBernoulliLoss(tape, logits, code.value);
+    const into = linear(tape, noisy, this.weights[l], this.biases[l]);
+    const logits = transposedLinear(tape, sigmoid(tape, into), this.weights[l], this.visibleBiases[l]);
+    return this.#withSparsity(tape, denseBernoulliLoss(tape, logits, code.value), into);
   }
 }
 

@@ -34,7 +34,7 @@ import {
   sampleWithout,
   toEngine,
 } from "./batches.js";
-import { encodeAll } from "./encode.js";
+import { contentInBlocks, encodeAll } from "./encode.js";
 import { type FactorOptions, Factors } from "./factors.js";
 import type { ContentModel, JointLoss, Phase, TrainingBatch, UpdateKey } from "./network.js";
 
@@ -97,8 +97,9 @@ export class ContentTraining implements Trainable {
       phases: this.#phases.map((phase, index) => ({
         name: phase.name,
         epochs: phase.epochs,
-        begin: () => {
+        begin: async () => {
           this.#optimizer = this.#enter(index);
+          await phase.begin?.(contentInBlocks(this.#reader, this.#pretrainingItems()));
         },
         epoch: (epoch) => this.#pretrain(phase, epoch),
       })),
