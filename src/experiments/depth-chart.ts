@@ -8,7 +8,7 @@ export interface DepthLine {
   readonly title: string;
   /** Lines of the same number share a colour; from 0. */
   readonly colour: number;
-  /** Drawn dashed, without points. */
+  /** Drawn dashed, without points; as rings without a line where depths are missing in between. */
   readonly published?: boolean;
   readonly points: readonly { readonly depth: number; readonly value: number }[];
 }
@@ -21,15 +21,17 @@ const colourOf = (colour: number) => `var(--line-${(colour % COLOURS) + 1})`;
 
 /** The chart with its legend; `label` says in words what is drawn. */
 export async function drawDepths(lines: readonly DepthLine[], label: string): Promise<Html> {
+  const depths = [...new Set(lines.flatMap(({ points }) => points.map(({ depth }) => depth)))].sort(
+    (a, b) => a - b,
+  );
   const values = lines.flatMap(({ title, colour, published = false, points }) =>
     points.map((point) => ({
       ...point,
       line: `${title}${published ? ", published" : ""}`,
       colour,
-      published,
+      drawn: !published ? "ours" : points.length === depths.length ? "dashed" : "rings",
     })),
   );
-  const depths = [...new Set(values.map(({ depth }) => depth))].sort((a, b) => a - b);
   const colour = {
     field: "colour",
     type: "ordinal",
@@ -58,23 +60,27 @@ export async function drawDepths(lines: readonly DepthLine[], label: string): Pr
     },
     layer: [
       {
-        transform: [{ filter: "datum.published" }],
+        transform: [{ filter: "datum.drawn === 'dashed'" }],
         mark: { type: "line", strokeWidth: 1.5, strokeDash: [4, 4], strokeJoin: "round" },
       },
       {
-        transform: [{ filter: "!datum.published" }],
+        transform: [{ filter: "datum.drawn === 'rings'" }],
+        mark: { type: "point", filled: false, size: 50, strokeWidth: 1.5, opacity: 1 },
+      },
+      {
+        transform: [{ filter: "datum.drawn === 'ours'" }],
         mark: { type: "line", strokeWidth: 2, strokeJoin: "round" },
       },
       {
-        transform: [{ filter: "!datum.published" }],
+        transform: [{ filter: "datum.drawn === 'ours'" }],
         mark: { type: "point", filled: true, size: 34, opacity: 1 },
       },
     ],
   };
-  const named = lines.filter(({ published }) => !published);
-  const dashed = lines.some(({ published }) => published);
+  const named = lines.filter((line) => !line.published);
+  const published = lines.some((line) => line.published);
   return html`${await drawChart(spec, label)}
-<ul class="legend">${named.map(({ title, colour }) => html`<li><i style="background:${colourOf(colour)}"></i>${title}</li>`)}${dashed && html`<li><i class="dashed"></i>published, in the same colours</li>`}</ul>`;
+<ul class="legend">${named.map(({ title, colour }) => html`<li><i style="background:${colourOf(colour)}"></i>${title}</li>`)}${published && html`<li><i class="dashed"></i>published, in the same colours</li>`}</ul>`;
 }
 
 /** For the page's style sheet: eight colours that stay apart for colour-blind readers (after Okabe and Ito), light and dark. */

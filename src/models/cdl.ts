@@ -150,7 +150,7 @@ function modelOf(engine: Engine, layers: TiedLayers, options: CdlOptions): Conte
     optimizer: (parameters) => new AdaDelta(engine, parameters, { rho, epsilon }),
     reports: ["reconstruction", "coupling"],
     noisyInput: true,
-    loss(tape, { clean, noisy }, v, key) {
+    loss(tape, { clean, noisy }, { v }, key) {
       const h = layers.encode(tape, noisy, { dropout: key });
       const coupling = sum(halfSquaredDistance(tape, h, tape.constant(v))).times(lambdaV / lambdaN);
       const reconstruction = sum(layers.reconstruction(tape, h, clean, { dropout: key }));

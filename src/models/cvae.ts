@@ -23,15 +23,16 @@ import { z } from "zod";
 import type { Engine } from "../compute/engine.js";
 import { sum, sumOfSquares } from "../compute/objective.js";
 import { add } from "../compute/ops/arithmetic.js";
-import { halfSquaredDistance } from "../compute/ops/dense-likelihood.js";
+import { halfQuadraticForm, halfSquaredDistance } from "../compute/ops/dense-likelihood.js";
 import { Adam } from "../compute/optimizers.js";
+import type { Tape, Variable } from "../compute/tape.js";
 import { UserError } from "../core/errors.js";
 import { type ContentForm, contentKinds, formOf, sizeOfForm } from "../data/content.js";
 import type { Algorithm } from "../recommender/algorithm.js";
 import { requireContent } from "./content/batches.js";
 import { ConvolutionalVae, convolutionalShapes } from "./content/convolutional-vae.js";
 import { fitContentModel, likelihoodOf, networkEncoder, restoreFactorModel } from "./content/model.js";
-import type { ContentModel, ContentVae } from "./content/network.js";
+import type { BatchFactors, ContentModel, ContentVae } from "./content/network.js";
 import { RecurrentVae, recurrentShapes } from "./content/recurrent-vae.js";
 import { numbersIn } from "./content/shapes.js";
 import { TiedMlp } from "./content/tied-mlp.js";
@@ -96,9 +97,11 @@ const options = z.strictObject({
   a: weight.default(1).describe("confidence of what a user has (section 3.3)"),
   b: weight.default(0.01).describe("confidence of what a user has not (section 3.3)"),
   coupling: z
-    .enum(["program", "paper"])
+    .enum(["program", "paper", "printed"])
     .default("program")
-    .describe("lambda_v ||v - z||^2 as in the authors' program, or half of it as in the paper's equation 1"),
+    .describe(
+      "lambda_v ||v - z||^2 as in the authors' program, half of it as in the paper's equation 1, or, with inference=bayes, (v - z)' Lambda_v (v - z) / 2, whose gradient section 2.3 prints",
+    ),
   inference: z
     .enum(["map", "bayes"])
     .default("map")
@@ -221,6 +224,10 @@ function modelOf(engine: Engine, network: ContentVae, options: CvaeOptions): Con
   const { layerEpochs, latentEpochs, wholeEpochs, learningRate, pretrainingRate } = options;
   const { lambdaV, lambdaR, coupling, l2 } = options;
   const factor = ((coupling === "program" ? 2 : 1) * lambdaV) / lambdaR;
+  const drawn = (tape: Tape, z: Variable, { v, precisions }: BatchFactors) =>
+    precisions
+      ? sum(halfQuadraticForm(tape, z, v, precisions)).times(1 / lambdaR)
+      : sum(halfSquaredDistance(tape, z, tape.constant(v))).times(factor);
   return {
     ...readingOf(network),
     phases: [
@@ -244,14 +251,15 @@ function modelOf(engine: Engine, network: ContentVae, options: CvaeOptions): Con
       new Adam(engine, parameters, { learningRate: stage === "epochs" ? learningRate : pretrainingRate }),
     reports: ["reconstruction", "kl", "coupling"],
     noisyInput: false,
-    loss(tape, { clean }, v, key) {
+    needsPrecisions: coupling === "printed",
+    loss(tape, { clean }, factors, key) {
       const posterior = network.posterior(tape, clean);
       const z = posterior.sample(tape, key("noise"));
       return {
         parts: {
           reconstruction: sum(network.reconstruction(tape, z, clean, key)),
           kl: sum(posterior.kl(tape)),
-          coupling: sum(halfSquaredDistance(tape, z, tape.constant(v))).times(factor),
+          coupling: drawn(tape, z, factors),
         },
         penalty: l2 > 0 ? sumOfSquares(network.weights).times(l2) : undefined,
       };
@@ -268,6 +276,13 @@ export const cvae: Algorithm<CvaeOptions> = {
 
   async fit(dataset, options, run) {
     const { engine, seed } = run;
+    if (options.coupling === "printed" && options.inference !== "bayes")
+      throw new UserError({
+        place: "coupling",
+        problem: "printed takes the precisions of the items' factors, which inference=map has none of",
+        expected: "program or paper",
+        remedy: "Set inference=bayes, or another coupling",
+      });
     const content = requireContent(dataset, cvae.name, contentKinds);
     const network = networkOf(engine, formOf(content), options, { ...options, seed });
     return fitContentModel(cvae, dataset, options, run, {

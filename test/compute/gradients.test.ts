@@ -7,7 +7,11 @@ import { bernoulliOutputLoss } from "../../src/compute/ops/bernoulli-output.js";
 import { columns } from "../../src/compute/ops/columns.js";
 import { compositeKl } from "../../src/compute/ops/composite-kl.js";
 import { concatenate } from "../../src/compute/ops/concatenate.js";
-import { denseBernoulliLoss, halfSquaredDistance } from "../../src/compute/ops/dense-likelihood.js";
+import {
+  denseBernoulliLoss,
+  halfQuadraticForm,
+  halfSquaredDistance,
+} from "../../src/compute/ops/dense-likelihood.js";
 import { gaussianLogDensity, mixtureLogDensity } from "../../src/compute/ops/density.js";
 import { dropClamped } from "../../src/compute/ops/drop-clamped.js";
 import { dropout } from "../../src/compute/ops/dropout.js";
@@ -267,6 +271,23 @@ const cases: Record<string, (draw: Draw) => Case> = {
     inputs: [bench.matrix(rows, wide), bench.matrix(rows, wide), bench.matrix(1, 1)],
     build: (tape, [a, b, w]) => weigh(tape, scale(tape, halfSquaredDistance(tape, a, b), 0.1), w),
   }),
+  "half a quadratic form": ({ bench, rows, wide }) => {
+    const given = bench.matrix(rows, wide * wide).data;
+    // Symmetric, and of any sign.
+    const forms = given.map((x, at) => {
+      const [r, i, j] = [Math.floor(at / wide ** 2), Math.floor(at / wide) % wide, at % wide];
+      return x + given[r * wide ** 2 + j * wide + i];
+    });
+    const b = bench.matrix(rows, wide).data;
+    return {
+      inputs: [bench.matrix(rows, wide), bench.matrix(1, 1)],
+      build: (tape, [a, w]) => {
+        const { engine } = tape;
+        const [point, matrices] = [engine.tensor(rows, wide, b), engine.tensor(rows, wide * wide, forms)];
+        return weigh(tape, scale(tape, halfQuadraticForm(tape, a, point, matrices), 0.1), w);
+      },
+    };
+  },
   "swish used twice, and a product": ({ bench, rows, wide }) => ({
     inputs: [bench.matrix(rows, wide), bench.matrix(rows, wide), bench.matrix(wide, 1)],
     build: (tape, [x, y, w]) =>

@@ -84,7 +84,9 @@ describe.each(["cvae-figures-4-5", "cvae-figure-6", "cvae-figure-7", "cvae-table
       ]);
       for (const { rows } of tables) {
         expect(rows.filter(({ published }) => !published)).toHaveLength(study.runs.length);
-        for (const { values } of rows) for (const value of values) expect(page).toContain(value?.toFixed(4));
+        for (const { values, published } of rows)
+          for (const value of values)
+            if (value !== undefined || !published) expect(page).toContain(value?.toFixed(4));
       }
       for (const run of study.runs) {
         const recall = run.metrics["recall-plain@50"].ours.mean;

@@ -48,7 +48,7 @@ const fixture = JSON.parse(readFileSync(new URL("./fixtures/torch-cvae.json", im
   newVectors: number[][];
   trained: Record<Kind, Trained>;
 };
-type Kind = "words" | "vectors" | "bayes";
+type Kind = "words" | "vectors" | "bayes" | "printed";
 const { seed, items, rows, probe } = fixture;
 const WIDTH = 7;
 const nobody = split(emptyMatrix(0, items), emptyMatrix(0, items), "v");
@@ -64,6 +64,7 @@ function bags(counts: Counts, maxima?: ArrayLike<number>): ItemContent {
 const contents: Record<Kind, ItemContent> = {
   words: bags(fixture.words),
   bayes: bags(fixture.words),
+  printed: bags(fixture.words),
   vectors: vectorContent(
     Float32Array.from(fixture.vectors.flat()),
     WIDTH,
@@ -74,6 +75,7 @@ const newBags = bags(fixture.newWords, contents.words.kind === "words" ? content
 const added: Record<Kind, ItemContent> = {
   words: newBags,
   bayes: newBags,
+  printed: newBags,
   vectors: vectorContent(Float32Array.from(fixture.newVectors.flat()), WIDTH),
 };
 const datasetWith = (content?: ItemContent): Dataset => ({
@@ -95,7 +97,7 @@ const engines: [string, number, () => Promise<Engine>][] = [
     () => openEngine({ engine: name, threads: 2 }),
   ]),
 ];
-const kinds: Kind[] = ["words", "vectors", "bayes"];
+const kinds: Kind[] = ["words", "vectors", "bayes", "printed"];
 
 async function trained(
   kind: Kind,
@@ -149,8 +151,9 @@ describe("cvae", () => {
         const scores = await model.score(fromRows(items, probe)).read();
         expect(error(scores, wanted.scores)).toBeLessThan(Math.max(tolerance, 1e-6));
 
-        expect(isUncertain(model)).toBe(kind === "bayes");
-        expect(isUncertain(closingWith(model, engine))).toBe(kind === "bayes");
+        const bayesian = kind === "bayes" || kind === "printed";
+        expect(isUncertain(model)).toBe(bayesian);
+        expect(isUncertain(closingWith(model, engine))).toBe(bayesian);
         if (isUncertain(model)) {
           expect(error(tensors.itemCovariances.data, wanted.itemCovariances)).toBeLessThan(tolerance);
           const every = Uint32Array.from({ length: items }, (_, item) => item);
@@ -237,6 +240,12 @@ describe("cvae", () => {
       pretrainingShare: 0.8,
       ...{ filters: [16, 32], embedding: 64, units: 128, sequenceLength: 50, wordDropout: 0.3 },
     });
+  });
+
+  it("says that the printed coupling needs Bayesian inference", async () => {
+    await expect(trained("printed", {}, { inference: "map" })).rejects.toThrow(
+      /coupling.*precisions.*inference=bayes/s,
+    );
   });
 
   it("says what is wrong with content that it cannot learn from", async () => {

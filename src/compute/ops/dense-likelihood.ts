@@ -62,3 +62,52 @@ export function halfSquaredDistance(tape: Tape, a: Differentiable, b: Differenti
     );
   });
 }
+
+/**
+ * 1/2 (a - b)' F (a - b) per row, with a symmetric matrix F for each: [rows, 1]; a and b are [rows, k], `forms` is
+ * [rows, k k], row-major. Neither b nor the forms get a gradient.
+ */
+export function halfQuadraticForm(tape: Tape, a: Differentiable, b: Tensor, forms: Tensor): Variable {
+  const { engine } = tape;
+  const { rows, columns: k } = a.value;
+  const ones = (height: number, width: number, placed: (r: number, c: number) => boolean) => {
+    const matrix = new Float32Array(height * width);
+    for (let r = 0; r < height; r++)
+      for (let c = 0; c < width; c++) if (placed(r, c)) matrix[r * width + c] = 1;
+    const tensor = tape.empty(height, width);
+    engine.write(tensor, matrix);
+    return tensor;
+  };
+  const difference = tape.empty(rows, k);
+  const repeated = tape.empty(rows, k * k);
+  const products = tape.zeros(rows, k * k);
+  const applied = tape.empty(rows, k);
+  const terms = tape.zeros(rows, k);
+  const total = tape.empty(rows, 1);
+  const out = tape.zeros(rows, 1);
+  engine.copy(difference, a.value);
+  engine.addScaled(difference, b, -1);
+  // F d by two products: d beside itself k times, and the sums of every k.
+  engine.matmul(
+    repeated,
+    difference,
+    ones(k, k * k, (r, c) => c % k === r),
+  );
+  engine.addProduct(products, repeated, forms);
+  engine.matmul(
+    applied,
+    products,
+    ones(k * k, k, (r, c) => Math.floor(r / k) === c),
+  );
+  engine.addProduct(terms, applied, difference);
+  engine.matmul(
+    total,
+    terms,
+    ones(k, 1, () => true),
+  );
+  engine.addScaled(out, total, 0.5);
+  return tape.record(out, [a], (g) => {
+    engine.scaleRows(applied, applied, g);
+    engine.addScaled(a.gradient(), applied, 1);
+  });
+}

@@ -14,7 +14,14 @@ import {
 import type { Preset, PresetRun, Study } from "./preset.js";
 
 /** By model: recall at 50, 100, 150, 200, 250 and 300, training items masked. */
-type Literature = Readonly<Record<string, readonly number[]>>;
+type Literature = Readonly<Record<string, readonly (number | undefined)[]>>;
+
+/** Where only the first and the last are printed. */
+const ends = (first: number, last: number): (number | undefined)[] => [
+  first,
+  ...Array<undefined>(4).fill(undefined),
+  last,
+];
 
 const tois =
   "Ferrari Dacrema, Boglio, Cremonesi, Jannach: A troubling analysis of reproducibility and progress in recommender systems research, TOIS 2021, additional material (the authors' programs run again, training items masked)";
@@ -78,11 +85,13 @@ export const cvaeFigures45: Preset = {
   studies: [
     study("t", 1, {
       cvae: [0.043, 0.0639, 0.0803, 0.095, 0.1076, 0.12],
+      cdl: ends(0.0351, 0.0989),
       "content-knn": [0.1135, 0.1566, 0.1881, 0.2125, 0.2315, 0.249],
     }),
     study("t", 10, {
       cvae: [0.2387, 0.3274, 0.3849, 0.4263, 0.4606, 0.4854],
       cdl: [0.2231, 0.3019, 0.3565, 0.4031, 0.4351, 0.4618],
+      wmf: ends(0.2338, 0.4374),
       "content-knn": [0.2675, 0.349, 0.3939, 0.4246, 0.4519, 0.474],
     }),
     study("a", 1, {

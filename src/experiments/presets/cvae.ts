@@ -56,9 +56,11 @@ export const fiveSplits = (perUser: TrainItems): Pick<Study, "protocol" | "split
   ],
 });
 
-/** Recall at each of the depths, as printed. */
-export function recalls(values: readonly number[]): Record<string, Published> {
-  return Object.fromEntries(values.map((mean, d) => [`${family}@${depths[d]}`, { mean }]));
+/** Recall at each of the depths, as printed; undefined where it is not. */
+export function recalls(values: readonly (number | undefined)[]): Record<string, Published> {
+  return Object.fromEntries(
+    values.flatMap((mean, d) => (mean === undefined ? [] : [[`${family}@${depths[d]}`, { mean }]])),
+  );
 }
 
 /** CVAE as the authors' program trains it. */

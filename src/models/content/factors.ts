@@ -9,8 +9,9 @@
 // are their covariances, and v_j v_j' becomes its expectation v_j v_j' + cov(v_j), likewise u_i u_i'.
 
 import type { Engine } from "../../compute/engine.js";
+import { sweep } from "../../compute/solvers/dense.js";
 import { solversOf } from "../../compute/solvers/solvers-of.js";
-import type { SparseTensor, Tensor } from "../../compute/tensor.js";
+import type { FloatArray, SparseTensor, Tensor } from "../../compute/tensor.js";
 import { type CsrMatrix, transpose } from "../../sparse/csr.js";
 
 export interface Confidence {
@@ -40,6 +41,25 @@ export function packedIdentity(k: number, scale: number): Float64Array {
   const packed = new Float64Array(packedSize(k));
   for (let i = 0, at = 0; i < k; at += k - i, i++) packed[at] = scale;
   return packed;
+}
+
+/** The inverses [rows, k k], row-major, of positive definite matrices [rows, k (k + 1) / 2], packed. */
+export function invertPacked(packed: FloatArray, k: number): Float64Array {
+  const size = packedSize(k);
+  const rows = packed.length / size;
+  const out = new Float64Array(rows * k * k);
+  for (let r = 0; r < rows; r++) {
+    const full = unpacked(packed.subarray(r * size, (r + 1) * size), k);
+    // Swept over all pivots, the lower triangle is that of the inverse, its sign turned.
+    if (sweep({ data: full, rows: k, columns: k, offset: 0, rowStride: k }, 0, k) >= 0)
+      throw new RangeError("invertPacked: a matrix is not positive definite");
+    for (let i = 0; i < k; i++)
+      for (let j = 0; j <= i; j++) {
+        out[r * k * k + i * k + j] = -full[i * k + j];
+        out[r * k * k + j * k + i] = -full[i * k + j];
+      }
+  }
+  return out;
 }
 
 /** Rows that have at least one entry, ascending. */

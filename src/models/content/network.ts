@@ -17,6 +17,8 @@ export interface TrainingBatch {
   readonly clean: ContentBatch;
   /** With masking noise where the pass has it, else the clean one. */
   readonly noisy: ContentBatch;
+  /** The precisions of q(v), [rows, k k], where the pass asks for them. */
+  readonly precisions?: Tensor;
 }
 
 /** A part of the network that is trained on content alone. */
@@ -53,6 +55,14 @@ export interface Phase extends NetworkPart {
   readonly penalty?: Objective;
 }
 
+/** What the items of a batch are drawn towards. */
+export interface BatchFactors {
+  /** [rows, k] */
+  readonly v: Tensor;
+  /** The precisions of q(v), [rows, k k], row-major; present where the model asks for them. */
+  readonly precisions?: Tensor;
+}
+
 export interface JointLoss {
   /** Sums over the batch's items, by name; together what is minimised. */
   readonly parts: Readonly<Record<string, Objective>>;
@@ -77,6 +87,8 @@ export interface ContentModel extends ContentReading {
   /** The names of the parts of `loss`. */
   readonly reports: readonly string[];
   readonly noisyInput: boolean;
-  /** One update of an epoch, for items whose factors are v [rows, k]. */
-  loss(tape: Tape, batch: TrainingBatch, v: Tensor, key: UpdateKey): JointLoss;
+  /** Whether its loss needs the precisions of q(v): Bayesian inference only. */
+  readonly needsPrecisions?: boolean;
+  /** One update of an epoch. */
+  loss(tape: Tape, batch: TrainingBatch, factors: BatchFactors, key: UpdateKey): JointLoss;
 }

@@ -13,7 +13,7 @@ import {
   saveTensor,
 } from "../../compute/parameter.js";
 import { Tape } from "../../compute/tape.js";
-import type { NamedTensors, Tensor } from "../../compute/tensor.js";
+import type { FloatArray, NamedTensors, Tensor } from "../../compute/tensor.js";
 import { throwIfAborted, UserError } from "../../core/errors.js";
 import type { JsonObject } from "../../core/json.js";
 import { permutation, type RandomKey, RandomSequence, streamOf } from "../../core/philox.js";
@@ -35,7 +35,7 @@ import {
   toEngine,
 } from "./batches.js";
 import { contentInBlocks, encodeAll } from "./encode.js";
-import { type FactorOptions, Factors } from "./factors.js";
+import { type FactorOptions, Factors, invertPacked, packedSize } from "./factors.js";
 import type { ContentModel, JointLoss, Phase, TrainingBatch, UpdateKey } from "./network.js";
 
 export interface ContentTrainingOptions extends FactorOptions {
@@ -132,16 +132,31 @@ export class ContentTraining implements Trainable {
     return model.optimizer(trained, index < this.#phases.length ? "pretraining" : "epochs");
   }
 
-  async #take(rows: Uint32Array, noise?: RandomKey): Promise<TrainingBatch> {
+  async #take(rows: Uint32Array, noise?: RandomKey, covariances?: FloatArray): Promise<TrainingBatch> {
+    const engine = this.#engine;
     const content = await this.#reader(rows);
-    const clean = toEngine(this.#engine, content);
+    const clean = toEngine(engine, content);
     const { corruption } = this.#parts.options;
-    return { clean, noisy: noise ? toEngine(this.#engine, masked(content, corruption, noise)) : clean };
+    return {
+      clean,
+      noisy: noise ? toEngine(engine, masked(content, corruption, noise)) : clean,
+      ...(covariances && { precisions: this.#precisionsOf(covariances, rows) }),
+    };
   }
 
-  #release({ clean, noisy }: TrainingBatch): void {
+  #precisionsOf(covariances: FloatArray, rows: Uint32Array): Tensor {
+    const { latent } = this.#parts.options;
+    const size = packedSize(latent);
+    const taken = new Float64Array(rows.length * size);
+    for (const [r, row] of rows.entries())
+      taken.set(covariances.subarray(row * size, (row + 1) * size), r * size);
+    return this.#engine.tensor(rows.length, latent * latent, invertPacked(taken, latent));
+  }
+
+  #release({ clean, noisy, precisions }: TrainingBatch): void {
     releaseBatch(this.#engine, clean);
     if (noisy !== clean) releaseBatch(this.#engine, noisy);
+    if (precisions) this.#engine.release(precisions);
   }
 
   #key(pass: string, update: number): UpdateKey {
@@ -174,7 +189,7 @@ export class ContentTraining implements Trainable {
     pass: string,
     epoch: PhaseEpoch,
     items: Uint32Array,
-    noisy: boolean,
+    { noisy, covariances }: { readonly noisy: boolean; readonly covariances?: FloatArray },
     reports: readonly string[],
     loss: (tape: Tape, batch: TrainingBatch, rows: Uint32Array, key: UpdateKey) => JointLoss,
   ): Promise<EpochReport> {
@@ -188,7 +203,8 @@ export class ContentTraining implements Trainable {
       reports: ["loss", ...reports],
       take: (rows) => {
         taken++;
-        return this.#take(rows, noisy ? this.#key(pass, taken)("input noise") : undefined);
+        const noise = noisy ? this.#key(pass, taken)("input noise") : undefined;
+        return this.#take(rows, noise, covariances);
       },
       release: (batch) => this.#release(batch),
       step: (batch, update, totals, rows) => {
@@ -211,8 +227,8 @@ export class ContentTraining implements Trainable {
   }
 
   #pretrain(phase: Phase, epoch: PhaseEpoch): Promise<EpochReport> {
-    const { name, noisyInput, penalty } = phase;
-    return this.#pass(name, epoch, this.#pretrainingItems(), noisyInput, [], (tape, batch, _rows, key) => ({
+    const { name, noisyInput: noisy, penalty } = phase;
+    return this.#pass(name, epoch, this.#pretrainingItems(), { noisy }, [], (tape, batch, _rows, key) => ({
       parts: { all: sum(phase.loss(tape, batch, key)) },
       penalty,
     }));
@@ -221,16 +237,19 @@ export class ContentTraining implements Trainable {
   async epoch(epoch: Epoch): Promise<EpochReport> {
     const engine = this.#engine;
     const { model, content, options } = this.#parts;
+    const { itemCovariances } = this.#factors;
+    const covariances =
+      model.needsPrecisions && itemCovariances ? await engine.read(itemCovariances) : undefined;
     const report = await this.#pass(
       "joint",
       epoch,
       this.#items,
-      model.noisyInput,
+      { noisy: model.noisyInput, covariances },
       model.reports,
       (tape, batch, rows, key) => {
         const v = tape.empty(rows.length, options.latent);
         engine.takeRows(v, this.#factors.items, rows);
-        return model.loss(tape, batch, v, key);
+        return model.loss(tape, batch, { v, precisions: batch.precisions }, key);
       },
     );
     await encodeAll(engine, model, content, this.#reader, this.#theta);
