@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Interaction } from "../../src/data/interactions.js";
 import { prepareDataset } from "../../src/data/prepare.js";
+import { findSourceFolder } from "../../src/data/sources/prepare-source.js";
 import { depthTables } from "../../src/experiments/depth-section.js";
 import type { Preset } from "../../src/experiments/presets/preset.js";
 import { findPreset } from "../../src/experiments/presets/registry.js";
@@ -161,5 +162,16 @@ describe("several splits", () => {
     const given = { data, out: join(home, "refused") };
     await expect(reproduce(preset, { ...given, studies: ["citeulike-t"] })).rejects.toThrow("citeulike-t-p1");
     await expect(reproduce(preset, { ...given, models: ["mult-vae"] })).rejects.toThrow('no "mult-vae"');
+  });
+});
+
+describe("findSourceFolder", () => {
+  it("takes a folder named like another source for that source's alone", async () => {
+    const t = join(data, "citeulike-t");
+    expect(await findSourceFolder("citeulike-t", data)).toBe(t);
+    expect(await findSourceFolder("citeulike-t", t)).toBe(t);
+    // Its files have the same names.
+    expect(await findSourceFolder("citeulike-a", t)).toBeUndefined();
+    expect(await findSourceFolder("citeulike-a", data)).toBe(join(data, "citeulike-a"));
   });
 });

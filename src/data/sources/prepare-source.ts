@@ -16,7 +16,7 @@ import { type ProtocolInput, type ProtocolOptions, parseProtocol } from "../prot
 import { demoCatalogue } from "./demo.js";
 import { downloadSource } from "./download.js";
 import type { FileNames, KnownSource, PublishedCounts, SourceContent } from "./known-source.js";
-import { demoName, findSource } from "./registry.js";
+import { demoName, findSource, knownSources } from "./registry.js";
 
 export interface PrepareSourceOptions {
   /** One of `sourceNames`. */
@@ -109,13 +109,18 @@ export async function prepareSource(options: PrepareSourceOptions): Promise<Prep
   return { manifest, compared };
 }
 
-/** The folder with a known source's interactions: `from` or the folder of its name in there; undefined where neither has them. */
+/**
+ * The folder with a known source's interactions: `from` or the folder of its name in there; undefined where neither has them.
+ * A folder that is named like another source is that source's, though the names of its files be the same.
+ */
 export async function findSourceFolder(name: string, from: string): Promise<string | undefined> {
-  return folderOf(findSource(name), from);
+  const named = basename(resolve(from));
+  const stranger = named !== name && knownSources.some((source) => source.name === named);
+  return folderOf(findSource(name), from, stranger ? [] : [from]);
 }
 
-async function folderOf(source: KnownSource, from: string): Promise<string | undefined> {
-  for (const folder of [from, join(from, source.name)])
+async function folderOf(source: KnownSource, from: string, own = [from]): Promise<string | undefined> {
+  for (const folder of [...own, join(from, source.name)])
     if ((await findFiles(folder, source.interactions.names)).length > 0) return folder;
   return undefined;
 }
