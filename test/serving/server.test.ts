@@ -2,6 +2,7 @@ import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openEngine } from "../../src/compute/open-engine.js";
 import { type RecommendOptions, recommend } from "../../src/recommender/recommend.js";
 import { similarItems } from "../../src/recommender/similar.js";
 import { sameToken } from "../../src/serving/server/guards.js";
@@ -253,6 +254,20 @@ describe("operating it", () => {
     expect((await other.ask("GET", "/health/ready")).status).toBe(503);
     expect((await other.ask("GET", "/health/live")).status).toBe(200);
     await other.close();
+  });
+
+  it("says that it must be restarted once a kernel failed", async () => {
+    const engine = await openEngine({ engine: "reference" });
+    const failing = await served({ engine });
+    // As an engine is after a failed kernel: everything that waits for it is rejected.
+    engine.finished = () => Promise.reject(new Error("a kernel broke"));
+    for (const path of ["/health/live", "/health/ready"]) {
+      const { status, body } = await failing.ask("GET", path);
+      expect(status).toBe(503);
+      expect(body.detail).toMatch(/engine failed.*restarted/);
+    }
+    await failing.close();
+    await engine.close();
   });
 
   it("takes a new run into use without a failed request, and keeps the old one where the new is broken", async () => {

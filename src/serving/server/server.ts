@@ -59,7 +59,7 @@ export async function createServer(options: ServerOptions) {
   metrics.show(shelf);
   let stopping = false;
   const schemas = schemasOf(limits);
-  const serving: Serving = { shelf, store, limits, metrics, schemas, stopping: () => stopping };
+  const serving: Serving = { shelf, engine, store, limits, metrics, schemas, stopping: () => stopping };
 
   const app = fastify({
     logger,

@@ -9,6 +9,7 @@ import type {
   RawServerDefault,
 } from "fastify";
 import type { z } from "zod";
+import type { Engine } from "../../compute/engine.js";
 import type { ModelShelf } from "../model-shelf.js";
 import type { HistoryStore } from "../store/history-store.js";
 import type { Limits } from "./limits.js";
@@ -32,6 +33,8 @@ export type App = FastifyInstance<
 /** What a route works with. */
 export interface Serving {
   readonly shelf: ModelShelf;
+  /** What the models compute with. */
+  readonly engine: Engine;
   /** Undefined where the server was told to keep no histories. */
   readonly store: HistoryStore | undefined;
   readonly limits: Limits;

@@ -1,9 +1,18 @@
 // What operators ask: which models are served, is the server alive, may it have traffic, what does it measure.
 
+import type { FastifyBaseLogger } from "fastify";
 import { Problem } from "../problems.js";
 import type { App, Serving } from "../types.js";
 
-export function operations(app: App, { shelf, store, metrics, schemas, stopping }: Serving): void {
+export function operations(app: App, serving: Serving): void {
+  const { shelf, engine, store, metrics, schemas, stopping } = serving;
+  /** A kernel that failed stays failed: only a new process helps. */
+  const requireEngine = (log: FastifyBaseLogger) =>
+    engine.finished().catch((error: unknown) => {
+      log.error({ err: error }, "the engine failed; the server must be restarted");
+      throw new Problem(503, "the engine failed: the server must be restarted");
+    });
+
   app.get(
     "/v1/models",
     {
@@ -28,22 +37,30 @@ export function operations(app: App, { shelf, store, metrics, schemas, stopping 
   app.get(
     "/health/live",
     {
-      schema: { summary: "The process answers", tags: ["health"], response: { 200: schemas.health.answer } },
+      schema: {
+        summary: "The process answers and its engine works; 503 where only a restart helps",
+        tags: ["health"],
+        response: { 200: schemas.health.answer },
+      },
     },
-    async () => ({ status: "alive" }),
+    async ({ log }) => {
+      await requireEngine(log);
+      return { status: "alive" };
+    },
   );
 
   app.get(
     "/health/ready",
     {
       schema: {
-        summary: "Models are loaded and the store answers; 503 while the server stops",
+        summary: "Models are loaded, engine and store answer; 503 while the server stops",
         tags: ["health"],
         response: { 200: schemas.health.answer },
       },
     },
     async ({ log }) => {
       if (stopping()) throw new Problem(503, "the server is stopping");
+      await requireEngine(log);
       await store?.check().catch((error: unknown) => {
         log.error({ err: error }, "the store does not answer");
         throw new Problem(503, "the store does not answer");
