@@ -12,8 +12,8 @@ mod solvers;
 mod sparse;
 
 use kernels::{
-    adadelta, adam, als, bernoulli, composite_kl, density, elementwise, gates, gaussian, layer_norm, matmul, multinomial,
-    non_negative, reductions, sparse_row_sum, sparse_sum, top_k,
+    adadelta, adam, als, bernoulli, coarse, composite_kl, density, elementwise, gates, gaussian, layer_norm, matmul,
+    multinomial, non_negative, reductions, sparse_row_sum, sparse_sum, top_k,
 };
 use matrix::Matrix;
 use memory::Memory;
@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 /// Raised with every change of what JavaScript calls: native.ts refuses an addon of another number.
 #[napi]
-pub const CONTRACT: u32 = 12;
+pub const CONTRACT: u32 = 13;
 
 #[napi]
 pub fn instruction_set() -> &'static str {
@@ -181,6 +181,17 @@ pub struct TopK {
     pub scores: Float32Array,
 }
 
+impl From<top_k::TopK> for TopK {
+    fn from(found: top_k::TopK) -> Self {
+        Self {
+            rows: found.rows as u32,
+            k: found.k as u32,
+            items: Uint32Array::new(found.items),
+            scores: Float32Array::new(found.scores),
+        }
+    }
+}
+
 type Resolver<T> = Box<dyn FnOnce(Env) -> Result<T> + Send>;
 
 #[napi]
@@ -279,16 +290,35 @@ impl NativeEngine {
     pub fn top_k<'env>(&self, env: &'env Env, scores: Tensor, k: u32, without: Option<u32>) -> Result<Object<'env>> {
         let scores = self.matrix(scores)?;
         let without = without.map(|number| self.batch(number)).transpose()?;
+        self.ask(env, "topK", move || top_k::top_k(scores, k as usize, without.as_deref()), TopK::from)
+    }
+
+    #[napi]
+    pub fn coarse(&self, out: Tensor, weights: Tensor) -> Result<()> {
+        let (out, weights) = (self.matrix(out)?, self.matrix(weights)?);
+        self.kernel("coarse", move || coarse::coarse(out, weights))
+    }
+
+    #[napi(ts_return_type = "Promise<TopK>")]
+    #[allow(clippy::too_many_arguments)]
+    pub fn best_products<'env>(
+        &self,
+        env: &'env Env,
+        a: Tensor,
+        weights: Tensor,
+        coarse: Tensor,
+        bias: Tensor,
+        k: u32,
+        without: Option<u32>,
+    ) -> Result<Object<'env>> {
+        let (a, weights) = (self.matrix(a)?, self.matrix(weights)?);
+        let (coarse, bias) = (self.matrix(coarse)?, self.matrix(bias)?);
+        let without = without.map(|number| self.batch(number)).transpose()?;
         self.ask(
             env,
-            "topK",
-            move || top_k::top_k(scores, k as usize, without.as_deref()),
-            |found| TopK {
-                rows: found.rows as u32,
-                k: found.k as u32,
-                items: Uint32Array::new(found.items),
-                scores: Float32Array::new(found.scores),
-            },
+            "bestProducts",
+            move || coarse::best_products(a, weights, coarse, bias, k as usize, without.as_deref()),
+            TopK::from,
         )
     }
 

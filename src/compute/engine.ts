@@ -313,4 +313,18 @@ export interface Engine {
   // Ranking.
   /** Per row of scores [rows, items], the k best items not in `without`'s row. NaN counts, and comes back, as -Infinity. */
   topK(scores: Tensor, k: number, without?: SparseTensor): Promise<TopK>;
+  /** A coarse copy of weights, which `bestProducts` looks at first: the engine's own form, a quarter of their size or nothing; out of date once they change. */
+  coarse(weights: Tensor): Tensor;
+  /**
+   * What `topK` gives for the scores a weights^T + bias, a [rows, width], weights [items, width], bias [1, items], each row
+   * computed as if it were the only one; meant for a few rows, whose products are not all computed.
+   */
+  bestProducts(
+    a: Tensor,
+    weights: Tensor,
+    coarse: Tensor,
+    bias: Tensor,
+    k: number,
+    without?: SparseTensor,
+  ): Promise<TopK>;
 }

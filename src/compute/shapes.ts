@@ -365,6 +365,15 @@ export const shapes = {
     if (!(Number.isInteger(k) && k >= 0)) fail("topK", `k = ${k} is not a non-negative integer`);
     if (without) is("topK", "without", without, scores.rows, scores.columns);
   },
+  coarse(coarse: Tensor, weights: Tensor, columns: number): void {
+    is("bestProducts", "coarse", coarse, weights.rows, columns);
+  },
+  bestProducts(a: Tensor, weights: Tensor, bias: Tensor, k: number, without: SparseTensor | undefined): void {
+    is("bestProducts", "a", a, a.rows, weights.columns);
+    is("bestProducts", "bias", bias, 1, weights.rows);
+    if (!(Number.isInteger(k) && k >= 0)) fail("bestProducts", `k = ${k} is not a non-negative integer`);
+    if (without) is("bestProducts", "without", without, a.rows, weights.rows);
+  },
   gram(out: Tensor, x: SparseTensor, weights: Tensor | undefined): void {
     is("gram", "out", out, x.columns, x.columns);
     if (weights) is("gram", "weights", weights, 1, x.rows);

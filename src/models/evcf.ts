@@ -362,7 +362,7 @@ export function evcfAlgorithm<Shape extends EvcfShape, Options extends EvcfOptio
 
     async restore(files, { engine }) {
       const make = (given: Shape) => new Network(engine, files.items.size, given, initialValues());
-      return networkRecommender(engine, restoreNetwork(shape, files, layersOf, make), files);
+      return networkRecommender(engine, restoreNetwork(shape, files, layersOf, make), files, { final: true });
     },
   };
   return algorithm;

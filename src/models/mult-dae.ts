@@ -151,6 +151,6 @@ export const multDae: Algorithm<MultDaeOptions> = {
       layersOf,
       (sizes) => new MultDaeNetwork(engine, files.items.size, sizes),
     );
-    return networkRecommender(engine, network, files);
+    return networkRecommender(engine, network, files, { final: true });
   },
 };

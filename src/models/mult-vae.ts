@@ -282,6 +282,6 @@ export const multVae: Algorithm<MultVaeOptions> = {
       layersOf,
       (sizes) => new MultVaeNetwork(engine, files.items.size, sizes),
     );
-    return networkRecommender(engine, network, files);
+    return networkRecommender(engine, network, files, { final: true });
   },
 };

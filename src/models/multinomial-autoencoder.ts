@@ -13,6 +13,7 @@ import { UserError } from "../core/errors.js";
 import type { JsonObject } from "../core/json.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import type { OutputLayer } from "../nn/output-layer.js";
+import { BestProducts } from "../recommender/best-products.js";
 import type { ModelFiles } from "../recommender/recommender.js";
 import { blockwiseScores } from "../recommender/scores.js";
 import { latentSpace, productSpace, type Vectors, vectorsFrom } from "../recommender/vectors.js";
@@ -106,11 +107,15 @@ export interface Latent {
   readonly mean: (tape: Tape, histories: SparseTensor) => Variable;
 }
 
-/** The network as a recommender. `config` is what `restore` needs; `dispose` gives the parameters back. */
+/**
+ * The network as a recommender. `config` is what `restore` needs; `dispose` gives the parameters back. `final` = they never
+ * change again, as those of a saved model.
+ */
 export function networkRecommender(
   engine: Engine,
   network: Network,
   { algorithm, config, items }: Omit<ModelFiles, "tensors">,
+  { final = false }: { readonly final?: boolean } = {},
 ): Vectors {
   const { output, latent } = network;
   /** What `make` makes of some histories, with a tape that lives as long. */
@@ -127,12 +132,16 @@ export function networkRecommender(
     engine.copy(copy, value);
     return copy;
   };
+  const products = {
+    encode: (block: CsrMatrix) => onTape(block, (tape, x) => copied(network.activations(tape, x, block))),
+    weights: output.weight.value,
+    bias: output.bias.value,
+  };
+  const best = final ? new BestProducts(engine, products) : undefined;
   const scores = productSpace(engine, {
     users: latent ? "the decoder's last hidden layer" : "what the encoder makes of the history",
     items: "the item's row of the output layer",
-    encode: (block) => onTape(block, (tape, x) => copied(network.activations(tape, x, block))),
-    weights: output.weight.value,
-    bias: output.bias.value,
+    ...products,
   });
   const spaces = latent
     ? [
@@ -148,11 +157,18 @@ export function networkRecommender(
     items,
     ...vectorsFrom({ algorithm, items }, spaces),
     score: (histories) =>
-      blockwiseScores(engine, histories, items.size, (block) =>
-        onTape(block, (tape, x) => output.scores(network.activations(tape, x, block).value)),
+      blockwiseScores(
+        engine,
+        histories,
+        items.size,
+        (block) => onTape(block, (tape, x) => output.scores(network.activations(tape, x, block).value)),
+        best,
       ),
     save: async () => ({ algorithm, config, tensors: await saveParameters(network.parameters), items }),
-    dispose: () => releaseAll(network),
+    dispose() {
+      best?.dispose();
+      releaseAll(network);
+    },
   };
 }
 

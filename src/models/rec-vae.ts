@@ -383,6 +383,6 @@ export const recVae: Algorithm<RecVaeOptions> = {
       layersOf,
       (sizes) => new RecVaeNetwork(engine, files.items.size, sizes),
     );
-    return networkRecommender(engine, network, files);
+    return networkRecommender(engine, network, files, { final: true });
   },
 };

@@ -432,6 +432,6 @@ export const vae: Algorithm<VaeOptions> = {
       layersOf,
       (sizes) => new VaeNetwork(engine, files.items.size, sizes),
     );
-    return networkRecommender(engine, network, files);
+    return networkRecommender(engine, network, files, { final: true });
   },
 };

@@ -5,6 +5,7 @@ import { setImmediate } from "node:timers/promises";
 import type { Engine, TopK } from "../compute/engine.js";
 import type { Tensor } from "../compute/tensor.js";
 import { type CsrMatrix, sliceRows } from "../sparse/csr.js";
+import type { BestProducts } from "./best-products.js";
 import type { Scores } from "./recommender.js";
 
 /** Score elements that may exist at one time (64 MiB of float32): the rows of a block follow from it. */
@@ -18,13 +19,14 @@ export function rowsPerBlock(items: number): number {
 /**
  * Scores [histories.rows, items] from `scoreBlock`, which queues the work for some rows of the histories and hands over
  * their scores as a tensor [block rows, items] that is released here. Throws RangeError where the histories' columns
- * are not the catalogue's `items`.
+ * are not the catalogue's `items`. `best` answers `topK` of a few histories where the scores are products.
  */
 export function blockwiseScores(
   engine: Engine,
   histories: CsrMatrix,
   items: number,
   scoreBlock: (block: CsrMatrix) => Tensor | Promise<Tensor>,
+  best?: BestProducts,
 ): Scores {
   if (histories.columns !== items)
     throw new RangeError(
@@ -71,6 +73,7 @@ export function blockwiseScores(
           `topK: without is [${without.rows}, ${without.columns}], the scores are [${histories.rows}, ${items}]`,
         );
       const columns = Math.min(k, items);
+      if (best?.takes(histories.rows)) return best.topK(histories, columns, without);
       const result: TopK = {
         rows: histories.rows,
         k: columns,

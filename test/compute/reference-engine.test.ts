@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ReferenceEngine } from "../../src/compute/engines/reference.js";
 import { viewColumns } from "../../src/compute/tensor.js";
 import { emptyMatrix, fromRows } from "../../src/sparse/csr.js";
-import { kernelCases, relativeDifference, runCase, topKCase } from "../support/engines.js";
+import { bestProductsCase, kernelCases, relativeDifference, runCase, topKCase } from "../support/engines.js";
 
 describe.each([
   // float32: inputs are exact, sums run in float64 and are rounded once per block of 256 terms.
@@ -19,8 +19,11 @@ describe.each([
     },
   );
 
-  it("ranks as a full sort does, ties by ascending index, NaN as -Infinity", async () => {
-    await runCase(topKCase, new ReferenceEngine({ precision }), 300, (outcome, seed) => {
+  it.each([
+    ["ranks as a full sort does, ties by ascending index, NaN as -Infinity", topKCase],
+    ["finds the best products among all of them", bestProductsCase],
+  ])("%s", async (_, kernelCase) => {
+    await runCase(kernelCase, new ReferenceEngine({ precision }), 300, (outcome, seed) => {
       expect([...(outcome.actual as number[])], `${outcome.what}, seed ${seed}`).toEqual(outcome.expected);
     });
   });

@@ -1239,3 +1239,56 @@ export const topKCase: KernelCase = {
     ];
   },
 };
+
+/**
+ * bestProducts against topK of all products, row by row: weights of all sizes, rows that are alike, ties, infinities and NaN,
+ * with and without exclusions. Compare exactly.
+ */
+export const bestProductsCase: KernelCase = {
+  kernel: "bestProducts",
+  async run(bench) {
+    const { engine, random } = bench;
+    const [rows, width, items] = [bench.size(0, 4), bench.size(1, 150), bench.size(1, 400)];
+    const kind = random.below(5);
+    const value = (row: number) => {
+      if (kind === 0) return random.below(3) - 1;
+      if (kind === 1 && random.below(60 * width) === 0)
+        return [Number.NaN, -Infinity, Infinity][random.below(3)];
+      return random.normal() * (kind === 2 ? 10 ** ((row % 60) - 40) : 0.1);
+    };
+    const matrix = (count: number, columns: number, of: (row: number) => number) => ({
+      rows: count,
+      columns,
+      data: Float64Array.from({ length: count * columns }, (_, at) =>
+        Math.fround(of(Math.floor(at / columns))),
+      ),
+    });
+    const weights = matrix(items, width, value);
+    // Rows that differ by less than the copy can show.
+    if (kind === 3)
+      for (let i = 1; i < items; i++)
+        for (let c = 0; c < width; c++)
+          weights.data[i * width + c] = Math.fround(weights.data[c] * (1 + 1e-6 * random.below(5)));
+    const given = bench.put(matrix(rows, width, () => (kind === 0 ? random.below(4) : random.normal())));
+    const [of, bias] = [
+      bench.put(weights),
+      bench.put(matrix(1, items, () => (kind === 0 ? 0 : random.normal()))),
+    ];
+    const k = bench.size(0, 30);
+    const excluded = random.below(3) === 0 ? undefined : bench.sparseMatrix(rows, items);
+    const without = excluded && bench.sparse(excluded);
+    const scores = engine.empty(rows, items);
+    for (let r = 0; r < rows; r++)
+      engine.matmul(viewRows(scores, r, r + 1), viewRows(given, r, r + 1), of, { transposeB: true });
+    engine.addRow(scores, bias);
+    const expected = await engine.topK(scores, k, without);
+    const copy = engine.coarse(of);
+    const actual = await engine.bestProducts(given, of, copy, bias, k, without);
+    for (const tensor of [scores, copy]) engine.release(tensor);
+    return [
+      { what: "shape", actual: [actual.rows, actual.k], expected: [expected.rows, expected.k] },
+      { what: "items", actual: actual.items, expected: [...expected.items] },
+      { what: "scores", actual: actual.scores, expected: [...expected.scores] },
+    ];
+  },
+};

@@ -160,7 +160,7 @@ fn row_times_matrix(out: Matrix, a: Matrix, b: Matrix, accumulate: bool) {
 }
 
 #[inline(always)]
-fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     const STEP: usize = CHAINS * LANES;
     let mut lanes = [0.0f32; STEP];
     let (whole_a, rest_a) = a.as_chunks::<STEP>();

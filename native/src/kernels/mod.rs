@@ -5,6 +5,7 @@ pub mod adadelta;
 pub mod adam;
 pub mod als;
 pub mod bernoulli;
+pub mod coarse;
 pub mod composite_kl;
 pub mod density;
 pub mod elastic_net;

@@ -21,12 +21,12 @@ pub struct TopK {
 
 /// Score and item as one number: the greater ranks higher.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Candidate(u64);
+pub struct Candidate(u64);
 
 impl Candidate {
     /// -0 counts as 0, and a NaN as minus infinity.
     #[inline(always)]
-    fn new(score: f32, item: u32) -> Self {
+    pub fn new(score: f32, item: u32) -> Self {
         let score = if score.is_nan() { f32::NEG_INFINITY } else { score + 0.0 };
         let bits = score.to_bits();
         let ascending = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
@@ -37,9 +37,24 @@ impl Candidate {
         !(self.0 as u32)
     }
 
-    fn score(self) -> f32 {
+    pub fn score(self) -> f32 {
         let ascending = (self.0 >> 32) as u32;
         f32::from_bits(if ascending >> 31 == 1 { ascending & !(1 << 31) } else { !ascending })
+    }
+}
+
+impl TopK {
+    /// Nothing found yet.
+    pub fn empty(rows: usize, k: usize) -> Self {
+        Self { rows, k, items: vec![NO_ITEM; rows * k], scores: vec![f32::NEG_INFINITY; rows * k] }
+    }
+
+    /// At most k candidates, best first.
+    pub fn set(&mut self, row: usize, best: impl Iterator<Item = Candidate>) {
+        for (at, candidate) in (row * self.k..).zip(best) {
+            self.items[at] = candidate.item();
+            self.scores[at] = candidate.score();
+        }
     }
 }
 
@@ -59,7 +74,7 @@ impl Output {
 pub fn top_k(scores: Matrix, wanted: usize, without: Option<&Sparse>) -> TopK {
     let k = wanted.min(scores.columns);
     let rows = scores.rows;
-    let mut result = TopK { rows, k, items: vec![NO_ITEM; rows * k], scores: vec![f32::NEG_INFINITY; rows * k] };
+    let mut result = TopK::empty(rows, k);
     if k == 0 {
         return result;
     }
@@ -84,7 +99,7 @@ pub fn top_k(scores: Matrix, wanted: usize, without: Option<&Sparse>) -> TopK {
 }
 
 /// Leaves the k best of a row in `best`, which is empty, in their order.
-fn select(best: &mut Vec<Candidate>, row: &[f32], excluded: &[bool], k: usize) {
+pub fn select(best: &mut Vec<Candidate>, row: &[f32], excluded: &[bool], k: usize) {
     let mut bound = None;
     for (block, scores) in row.chunks(BLOCK).enumerate() {
         if bound.is_some_and(|bound| !any_above(scores, bound)) {

@@ -26,7 +26,7 @@ import type { ElasticNet, EntryWeight, Solvers, TangentNetwork } from "../solver
 import type { Precision, SparseTensor, Storage, Tensor } from "../tensor.js";
 
 /** The number of native/src/lib.rs's `CONTRACT` that this file speaks. */
-const CONTRACT = 12;
+const CONTRACT = 13;
 const MOST_THREADS = 1024;
 /** What stands for a block or batch that was released. */
 const RELEASED = -1;
@@ -51,6 +51,15 @@ interface Kernels {
   releaseSparse(batch: number): void;
   read(tensor: View): Promise<Float32Array>;
   topK(scores: View, k: number, without: number | undefined): Promise<TopK>;
+  coarse(out: View, weights: View): void;
+  bestProducts(
+    a: View,
+    weights: View,
+    coarse: View,
+    bias: View,
+    k: number,
+    without: number | undefined,
+  ): Promise<TopK>;
   finished(): Promise<void>;
   close(): Promise<void>;
   fail(message: string): void;
@@ -1034,6 +1043,38 @@ export class NativeEngine implements Engine {
     const excluded = without && this.#openSparse("topK", without);
     return await this.#kernels.topK(this.#open("topK", scores), Math.min(k, scores.columns), excluded);
   }
+
+  coarse(weights: Tensor): Tensor {
+    const from = this.#open("coarse", weights);
+    const out = this.#allocate(weights.rows, coarseColumns(weights));
+    this.#kernels.coarse(out, from);
+    return out;
+  }
+
+  async bestProducts(
+    a: Tensor,
+    weights: Tensor,
+    coarse: Tensor,
+    bias: Tensor,
+    k: number,
+    without?: SparseTensor,
+  ): Promise<TopK> {
+    shapes.bestProducts(a, weights, bias, k, without);
+    shapes.coarse(coarse, weights, coarseColumns(weights));
+    return await this.#kernels.bestProducts(
+      this.#open("bestProducts", a),
+      this.#open("bestProducts", weights),
+      this.#open("bestProducts", coarse),
+      this.#open("bestProducts", bias),
+      Math.min(k, weights.rows),
+      without && this.#openSparse("bestProducts", without),
+    );
+  }
+}
+
+/** Of a row of a coarse copy: scale, error, norm, and eight bits a weight. */
+function coarseColumns(weights: Tensor): number {
+  return 3 + Math.ceil(weights.columns / 4);
 }
 
 function csr({ offsets, indices, values }: SparseRows, columns: number): CsrMatrix {

@@ -785,6 +785,31 @@ export class ReferenceEngine implements Engine {
     shapes.topK(scores, k, without);
     return topK(this.#open("topK", scores), k, without && this.#openSparse("topK", without));
   }
+
+  /** Nothing: here all products are computed. */
+  coarse(weights: Tensor): Tensor {
+    this.#open("coarse", weights);
+    return this.empty(0, 0);
+  }
+
+  async bestProducts(
+    a: Tensor,
+    weights: Tensor,
+    _coarse: Tensor,
+    bias: Tensor,
+    k: number,
+    without?: SparseTensor,
+  ): Promise<TopK> {
+    shapes.bestProducts(a, weights, bias, k, without);
+    const scores = this.empty(a.rows, weights.rows);
+    try {
+      this.matmul(scores, a, weights, { transposeB: true });
+      this.addRow(scores, bias);
+      return await this.topK(scores, k, without);
+    } finally {
+      this.release(scores);
+    }
+  }
 }
 
 function sparseBytes({ matrix }: SparseBlock): number {

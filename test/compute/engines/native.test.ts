@@ -10,7 +10,13 @@ import { openEngine } from "../../../src/compute/open-engine.js";
 import { type Tensor, viewColumns } from "../../../src/compute/tensor.js";
 import { RandomSequence, randomNormals } from "../../../src/core/philox.js";
 import { type CsrMatrix, emptyMatrix, fromRows } from "../../../src/sparse/csr.js";
-import { kernelCases, relativeDifference, runCase, topKCase } from "../../support/engines.js";
+import {
+  bestProductsCase,
+  kernelCases,
+  relativeDifference,
+  runCase,
+  topKCase,
+} from "../../support/engines.js";
 
 const search = loadNativeEngine({ threads: 2 });
 const missing = "reason" in search ? search.reason : undefined;
@@ -42,8 +48,11 @@ describe.skipIf(missing)("the native engine", () => {
     },
   );
 
-  it("ranks as a full sort does, ties by ascending index, NaN as -Infinity", async () => {
-    await runCase(topKCase, open(2), 300, (outcome, seed) => {
+  it.each([
+    ["ranks as a full sort does, ties by ascending index, NaN as -Infinity", topKCase],
+    ["finds the best products as if all were computed", bestProductsCase],
+  ])("%s", async (_, kernelCase) => {
+    await runCase(kernelCase, open(2), 300, (outcome, seed) => {
       expect([...(outcome.actual as number[])], `${outcome.what}, seed ${seed}`).toEqual(outcome.expected);
     });
   });

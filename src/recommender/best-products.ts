@@ -1,0 +1,59 @@
+// The best items of a few histories whose scores are products with rows of weights: found without computing all of the
+// products (native/src/kernels/coarse.rs), which for one history are as slow as the weights are large.
+
+import type { Engine, TopK } from "../compute/engine.js";
+import type { Tensor } from "../compute/tensor.js";
+import type { CsrMatrix } from "../sparse/csr.js";
+
+/** More histories at a time are scored sooner as a whole (docs/decisions/best-products.md). */
+const MOST_HISTORIES = 8;
+/** Smaller weights are fetched fast enough; with fewer rows the last bits of the scores of a few histories would be others. */
+const LEAST_NUMBERS = 2 ** 20;
+const LEAST_ROWS = 1024;
+
+export interface Products {
+  /** a [histories, width] of some histories, as a tensor that is released here. */
+  readonly encode: (histories: CsrMatrix) => Tensor;
+  /** [items, width], which never change again. */
+  readonly weights: Tensor;
+  /** [1, items] */
+  readonly bias: Tensor;
+}
+
+export class BestProducts {
+  readonly #engine: Engine;
+  readonly #products: Products;
+  /** Made for the first question; a quarter of the size of the weights. */
+  #coarse: Tensor | undefined;
+
+  constructor(engine: Engine, products: Products) {
+    this.#engine = engine;
+    this.#products = products;
+  }
+
+  /** Whether so many histories are answered sooner by `topK` than by all of their scores. */
+  takes(histories: number): boolean {
+    const { rows, columns } = this.#products.weights;
+    return histories <= MOST_HISTORIES && rows >= LEAST_ROWS && rows * columns >= LEAST_NUMBERS;
+  }
+
+  /** The k best items of each history but those of `without`, with the scores that a weights^T + bias has for them. */
+  async topK(histories: CsrMatrix, k: number, without: CsrMatrix | undefined): Promise<TopK> {
+    const engine = this.#engine;
+    const { encode, weights, bias } = this.#products;
+    this.#coarse ??= engine.coarse(weights);
+    const masked = without && engine.sparse(without);
+    const a = encode(histories);
+    try {
+      return await engine.bestProducts(a, weights, this.#coarse, bias, k, masked);
+    } finally {
+      engine.release(a);
+      if (masked) engine.releaseSparse(masked);
+    }
+  }
+
+  dispose(): void {
+    if (this.#coarse) this.#engine.release(this.#coarse);
+    this.#coarse = undefined;
+  }
+}
