@@ -91,6 +91,14 @@ export interface TopK {
 /** The item index that fills ranks for which a row has no candidate left. */
 export const NO_ITEM = 0xffffffff;
 
+/** Weights [items, width] with their coarse copy, and a bias [1, items]. */
+export interface CoarseLayer {
+  readonly weights: Tensor;
+  /** What `coarse` made of the weights. */
+  readonly coarse: Tensor;
+  readonly bias: Tensor;
+}
+
 export interface Engine {
   readonly name: "reference" | "native";
   readonly precision: Precision;
@@ -316,15 +324,8 @@ export interface Engine {
   /** A coarse copy of weights, which `bestProducts` looks at first: the engine's own form, a quarter of their size or nothing; out of date once they change. */
   coarse(weights: Tensor): Tensor;
   /**
-   * What `topK` gives for the scores a weights^T + bias, a [rows, width], weights [items, width], bias [1, items], each row
-   * computed as if it were the only one; meant for a few rows, whose products are not all computed.
+   * What `topK` gives for the scores a weights^T + bias, a [rows, width], each row computed as if it were the only one; meant
+   * for a few rows, whose products are not all computed.
    */
-  bestProducts(
-    a: Tensor,
-    weights: Tensor,
-    coarse: Tensor,
-    bias: Tensor,
-    k: number,
-    without?: SparseTensor,
-  ): Promise<TopK>;
+  bestProducts(a: Tensor, layer: CoarseLayer, k: number, without?: SparseTensor): Promise<TopK>;
 }

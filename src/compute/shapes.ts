@@ -6,6 +6,7 @@ import { checkRandomKey } from "../core/philox.js";
 import type { CsrMatrix } from "../sparse/csr.js";
 import type {
   AdamStep,
+  CoarseLayer,
   CompositeMixture,
   Dropout,
   GradientNorm,
@@ -368,7 +369,12 @@ export const shapes = {
   coarse(coarse: Tensor, weights: Tensor, columns: number): void {
     is("bestProducts", "coarse", coarse, weights.rows, columns);
   },
-  bestProducts(a: Tensor, weights: Tensor, bias: Tensor, k: number, without: SparseTensor | undefined): void {
+  bestProducts(
+    a: Tensor,
+    { weights, bias }: CoarseLayer,
+    k: number,
+    without: SparseTensor | undefined,
+  ): void {
     is("bestProducts", "a", a, a.rows, weights.columns);
     is("bestProducts", "bias", bias, 1, weights.rows);
     if (!(Number.isInteger(k) && k >= 0)) fail("bestProducts", `k = ${k} is not a non-negative integer`);

@@ -45,7 +45,7 @@ export class BestProducts {
     const masked = without && engine.sparse(without);
     const a = encode(histories);
     try {
-      return await engine.bestProducts(a, weights, this.#coarse, bias, k, masked);
+      return await engine.bestProducts(a, { weights, coarse: this.#coarse, bias }, k, masked);
     } finally {
       engine.release(a);
       if (masked) engine.releaseSparse(masked);

@@ -1283,7 +1283,7 @@ export const bestProductsCase: KernelCase = {
     engine.addRow(scores, bias);
     const expected = await engine.topK(scores, k, without);
     const copy = engine.coarse(of);
-    const actual = await engine.bestProducts(given, of, copy, bias, k, without);
+    const actual = await engine.bestProducts(given, { weights: of, coarse: copy, bias }, k, without);
     for (const tensor of [scores, copy]) engine.release(tensor);
     return [
       { what: "shape", actual: [actual.rows, actual.k], expected: [expected.rows, expected.k] },

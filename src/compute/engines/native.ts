@@ -11,6 +11,7 @@ import type { CsrMatrix } from "../../sparse/csr.js";
 import type {
   AdaDeltaStep,
   AdamStep,
+  CoarseLayer,
   CompositeMixture,
   Dropout,
   Engine,
@@ -1051,15 +1052,9 @@ export class NativeEngine implements Engine {
     return out;
   }
 
-  async bestProducts(
-    a: Tensor,
-    weights: Tensor,
-    coarse: Tensor,
-    bias: Tensor,
-    k: number,
-    without?: SparseTensor,
-  ): Promise<TopK> {
-    shapes.bestProducts(a, weights, bias, k, without);
+  async bestProducts(a: Tensor, layer: CoarseLayer, k: number, without?: SparseTensor): Promise<TopK> {
+    const { weights, coarse, bias } = layer;
+    shapes.bestProducts(a, layer, k, without);
     shapes.coarse(coarse, weights, coarseColumns(weights));
     return await this.#kernels.bestProducts(
       this.#open("bestProducts", a),

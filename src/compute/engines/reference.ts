@@ -7,6 +7,7 @@ import type { CsrMatrix } from "../../sparse/csr.js";
 import type {
   AdaDeltaStep,
   AdamStep,
+  CoarseLayer,
   CompositeMixture,
   Dropout,
   Engine,
@@ -792,15 +793,9 @@ export class ReferenceEngine implements Engine {
     return this.empty(0, 0);
   }
 
-  async bestProducts(
-    a: Tensor,
-    weights: Tensor,
-    _coarse: Tensor,
-    bias: Tensor,
-    k: number,
-    without?: SparseTensor,
-  ): Promise<TopK> {
-    shapes.bestProducts(a, weights, bias, k, without);
+  async bestProducts(a: Tensor, layer: CoarseLayer, k: number, without?: SparseTensor): Promise<TopK> {
+    shapes.bestProducts(a, layer, k, without);
+    const { weights, bias } = layer;
     const scores = this.empty(a.rows, weights.rows);
     try {
       this.matmul(scores, a, weights, { transposeB: true });
