@@ -13,14 +13,14 @@
 //
 // Training ends early where the likelihood moves by less than `tolerance` of itself. Items that nobody has are scored by theta.
 
-import { setImmediate } from "node:timers/promises";
 import { z } from "zod";
 import type { Engine } from "../compute/engine.js";
 import { loadTensor, Parameter, saveTensor } from "../compute/parameter.js";
 import type { NamedTensors, Tensor } from "../compute/tensor.js";
-import { throwIfAborted, UserError } from "../core/errors.js";
+import { UserError } from "../core/errors.js";
 import type { JsonObject } from "../core/json.js";
 import { streamOf } from "../core/philox.js";
+import { Turns } from "../core/turns.js";
 import { type ContentForm, formOf, type ItemContent, type WordContent } from "../data/content.js";
 import type { Dataset } from "../data/dataset.js";
 import type { Algorithm } from "../recommender/algorithm.js";
@@ -87,8 +87,6 @@ export type CtrOptions = z.infer<typeof options>;
 const LEAST_ROUNDS = 15;
 /** So that a word that no document has gets some probability. */
 const TINY = 1e-12;
-/** Milliseconds after which timers and signals get a turn. */
-const TURN = 20;
 
 /** What a trained model needs of the options; latent is the number of topics. */
 const shape = z.object({
@@ -115,9 +113,11 @@ function encoderOf(engine: Engine, topics: Parameter, { latent, alpha }: Shape):
       const inference = new TopicInference({ topics: latent, alpha });
       const gamma = new Float64Array(latent);
       const theta = new Float64Array(content.items * latent);
+      const turns = new Turns();
       for (let d = 0; d < content.items; d++) {
         inference.document(content.counts, d, beta, gamma);
         setProportions(theta.subarray(d * latent, (d + 1) * latent), gamma);
+        if (turns.due) await turns.give();
       }
       return engine.tensor(content.items, latent, theta);
     },
@@ -265,7 +265,7 @@ class CtrTraining implements Trainable {
     const gamma = new Float64Array(topics);
     const phi = new Float64Array(topics);
     let likelihood = 0;
-    let lastTurn = performance.now();
+    const turns = new Turns(signal);
     for (let j = 0; j < counts.rows; j++) {
       const theta = this.#theta.subarray(j * topics, (j + 1) * topics);
       gamma.fill(1 + smoothing);
@@ -286,11 +286,9 @@ class CtrTraining implements Trainable {
       }
       if (clicked.has(j)) stepOnSimplex(gamma, V.subarray(j * topics, (j + 1) * topics), lambdaV, theta);
       else setProportions(theta, gamma);
-      if (performance.now() - lastTurn > TURN) {
-        await setImmediate();
-        throwIfAborted(signal);
+      if (turns.due) {
         onProgress?.((j + 1) / counts.rows, {});
-        lastTurn = performance.now();
+        await turns.give();
       }
     }
     this.#beta.set(normalisedTopics(expected, topics));

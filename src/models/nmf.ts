@@ -198,6 +198,15 @@ class NmfRecommender extends FactorRecommender {
   }
 }
 
+interface NmfStart {
+  readonly items: Vocabulary;
+  /** The training users, and `guests` below them. */
+  readonly matrix: CsrMatrix;
+  readonly guests: CsrMatrix | undefined;
+  /** W [users, k] and H' [items, k]. */
+  readonly start: { readonly users: Float64Array; readonly items: Float64Array };
+}
+
 /** W and H' while they are learnt. */
 class NmfTraining {
   readonly #engine: Engine;
@@ -211,15 +220,25 @@ class NmfTraining {
   #begun = 0;
   readonly #recommender: NmfRecommender;
 
-  constructor(engine: Engine, dataset: Dataset, options: NmfOptions, seed: number) {
-    const { train, items } = dataset;
+  /** Where it starts from. Throws AbortedError. */
+  static async create(
+    { train, items, ...dataset }: Dataset,
+    options: NmfOptions,
+    { engine, seed, signal }: Pick<RunContext, "engine" | "seed" | "signal">,
+  ): Promise<NmfTraining> {
     const { transductive, factors: k, init, randomState = seed % 2 ** 32 } = options;
+    const guests = transductive === "none" ? undefined : dataset[transductive].foldIn;
+    const matrix = guests ? stacked(train, guests) : train;
+    const start =
+      init === "random" ? randomStart(matrix, k, randomState) : await nndsvda(matrix, k, randomState, signal);
+    return new NmfTraining(engine, { items, matrix, guests, start }, options);
+  }
+
+  private constructor(engine: Engine, { items, matrix, guests, start }: NmfStart, options: NmfOptions) {
+    const k = options.factors;
     this.#engine = engine;
     this.#options = options;
-    const guests = transductive === "none" ? undefined : dataset[transductive].foldIn;
-    this.#matrix = guests ? stacked(train, guests) : train;
-    const start =
-      init === "random" ? randomStart(this.#matrix, k, randomState) : nndsvda(this.#matrix, k, randomState);
+    this.#matrix = matrix;
     const side = (matrix: CsrMatrix, values: Float64Array) => ({
       factors: engine.tensor(matrix.rows, k, values),
       interactions: engine.sparse(matrix),
@@ -409,12 +428,12 @@ function knownUsers(tensors: NamedTensors, items: number): CsrMatrix | undefined
 }
 
 /** One epoch is one iteration. */
-export function nmfTrainable(
+export async function nmfTrainable(
   dataset: Dataset,
   options: NmfOptions,
-  { engine, seed }: Pick<RunContext, "engine" | "seed">,
-): Trainable {
-  const training = new NmfTraining(engine, dataset, options, seed);
+  run: Pick<RunContext, "engine" | "seed" | "signal">,
+): Promise<Trainable> {
+  const training = await NmfTraining.create(dataset, options, run);
   return {
     saveState: () => training.save(),
     loadState: (state) => training.load(state),
@@ -461,7 +480,7 @@ export const nmf: Algorithm<NmfOptions> = {
       });
     const { fit } = await import("../training/fit.js");
     const { epochs, patience, keep } = options;
-    const trainable = nmfTrainable(dataset, options, run);
+    const trainable = await nmfTrainable(dataset, options, run);
     const restoreBest = keep === "best";
     return fit({ algorithm: nmf, options, dataset, trainable, epochs, patience, restoreBest }, run);
   },

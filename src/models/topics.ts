@@ -6,9 +6,8 @@
 // theta = gamma / sum gamma. Documents are sparse and short, so the loops run here on plain arrays in float64, a document
 // at a time, one after the other: the same bits for any number of threads.
 
-import { setImmediate } from "node:timers/promises";
-import { throwIfAborted } from "../core/errors.js";
 import { type RandomKey, RandomSequence } from "../core/philox.js";
+import { Turns } from "../core/turns.js";
 import type { CsrMatrix } from "../sparse/csr.js";
 
 /** Counts of words [documents, words]. */
@@ -25,8 +24,6 @@ const INNER = 50;
 const STILL = 1e-3;
 /** Added to every expected count of a word, so that no probability is 0. */
 const ETA = 1e-2;
-/** Milliseconds after which timers and signals get a turn. */
-const TURN = 20;
 
 /** psi(x) for x > 0: the recurrence up to 6, then the asymptotic series (Abramowitz and Stegun 6.3.5, 6.3.18). */
 export function digamma(x: number): number {
@@ -139,16 +136,14 @@ export async function emRound(
   const expected = new Float64Array(beta.length).fill(ETA);
   let likelihood = 0;
   let words = 0;
-  let lastTurn = performance.now();
+  const turns = new Turns(signal);
   for (let d = 0; d < documents.rows; d++) {
     likelihood += inference.document(documents, d, beta, gamma, expected);
     for (let e = documents.offsets[d]; e < documents.offsets[d + 1]; e++) words += documents.values[e];
     setProportions(theta.subarray(d * topics, (d + 1) * topics), gamma);
-    if (performance.now() - lastTurn > TURN) {
-      await setImmediate();
-      throwIfAborted(signal);
+    if (turns.due) {
       onProgress?.((d + 1) / documents.rows);
-      lastTurn = performance.now();
+      await turns.give();
     }
   }
   beta.set(normalisedTopics(expected, topics));

@@ -3,6 +3,7 @@
 // of power iterations, so the same subspace. On the host, in float64, once per run.
 
 import { NumpyRandom } from "../../core/numpy-random.js";
+import { Turns } from "../../core/turns.js";
 import { type CsrMatrix, entryCount, transpose } from "../../sparse/csr.js";
 
 /** Random directions beyond those wanted (scikit-learn's n_oversamples). */
@@ -14,8 +15,8 @@ const SMALLEST = 1e-6;
 type Columns = Float64Array<ArrayBuffer>[];
 
 /** W [users, k] and H' [items, k], row-major, of X [users, items] with k at most the smaller of both. */
-export function nndsvda(matrix: CsrMatrix, k: number, randomState: number) {
-  const { u, s, v } = randomisedSvd(matrix, k, randomState);
+export async function nndsvda(matrix: CsrMatrix, k: number, randomState: number, signal?: AbortSignal) {
+  const { u, s, v } = await randomisedSvd(matrix, k, randomState, signal);
   const { rows, columns, values } = matrix;
   const mean = (values?.reduce((sum, value) => sum + value, 0) ?? entryCount(matrix)) / rows / columns;
   const users = new Float64Array(rows * k);
@@ -45,7 +46,8 @@ export function nndsvda(matrix: CsrMatrix, k: number, randomState: number) {
 }
 
 /** The k largest singular values of a matrix, with their left vectors u [k][rows] and right ones v [k][columns], approximately. */
-export function randomisedSvd(matrix: CsrMatrix, k: number, randomState: number) {
+export async function randomisedSvd(matrix: CsrMatrix, k: number, randomState: number, signal?: AbortSignal) {
+  const turns = new Turns(signal);
   const wide = matrix.rows < matrix.columns;
   const tall = wide ? transpose(matrix) : matrix;
   const across = transpose(tall);
@@ -57,10 +59,10 @@ export function randomisedSvd(matrix: CsrMatrix, k: number, randomState: number)
   // However the bases in between are chosen (scikit-learn has LU), they span the same.
   let basis = start;
   for (let iteration = 0; iteration < iterations; iteration++)
-    basis = orthonormal(product(across, orthonormal(product(tall, basis))));
-  const range = orthonormal(product(tall, basis));
+    basis = await spanned(across, await spanned(tall, basis, turns), turns);
+  const range = await spanned(tall, basis, turns);
   // B = range' tall = right' [size, columns]; B B' = rotation diag(s^2) rotation'.
-  const right = product(across, range);
+  const right = await product(across, range, turns);
   const { values, vectors } = symmetricEigen(right.map((a) => right.map((b) => dot(a, b))));
   const order = values.map((_, index) => index).sort((a, b) => values[b] - values[a]);
   const chosen = order.slice(0, k);
@@ -78,22 +80,30 @@ export function randomisedSvd(matrix: CsrMatrix, k: number, randomState: number)
   return wide ? { u: others, s, v: left } : { u: left, s, v: others };
 }
 
+/** Orthonormal columns that span matrix * columns. */
+async function spanned(matrix: CsrMatrix, columns: Columns, turns: Turns): Promise<Columns> {
+  return orthonormal(await product(matrix, columns, turns), turns);
+}
+
 /** matrix * columns */
-function product(matrix: CsrMatrix, columns: Columns): Columns {
+async function product(matrix: CsrMatrix, columns: Columns, turns: Turns): Promise<Columns> {
   const { rows, offsets, indices, values } = matrix;
-  return columns.map((column) => {
+  const products: Columns = [];
+  for (const column of columns) {
     const out = new Float64Array(rows);
     for (let r = 0; r < rows; r++) {
       let sum = 0;
       for (let e = offsets[r]; e < offsets[r + 1]; e++) sum += (values ? values[e] : 1) * column[indices[e]];
       out[r] = sum;
     }
-    return out;
-  });
+    products.push(out);
+    if (turns.due) await turns.give();
+  }
+  return products;
 }
 
 /** Columns that span the same, by Gram and Schmidt, every one twice; what is left of a dependent one is 0. */
-function orthonormal(columns: Columns): Columns {
+async function orthonormal(columns: Columns, turns: Turns): Promise<Columns> {
   const basis: Columns = [];
   for (const column of columns) {
     const before = norm(column);
@@ -106,6 +116,7 @@ function orthonormal(columns: Columns): Columns {
     const scale = length > 1e-12 * before ? 1 / length : 0;
     for (let r = 0; r < column.length; r++) column[r] *= scale;
     basis.push(column);
+    if (turns.due) await turns.give();
   }
   return basis;
 }
