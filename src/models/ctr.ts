@@ -4,12 +4,12 @@
 //   theta_j ~ Dirichlet,  words of j ~ Mult(beta theta_j),  u_i ~ N(0, I / lambda_u),  v_j ~ N(theta_j, I / lambda_v),
 //   R_ij ~ N(u_i'v_j, 1 / C_ij),   C_ij = a where user i has item j, b elsewhere
 //
-// Topics and proportions start as latent Dirichlet allocation's (topics.ts). After that an epoch is
+// Topics and proportions start as latent Dirichlet allocation's (topics.ts), theta ~ theta + s. After that an epoch is
 //
 //   1. a sweep of least squares over all u_i, then the v_j of items that somebody has (content/factors.ts);
-//   2. for each document phi_wk ~ theta_k beta_kw, gamma_k = 1 + s + sum_w count_w phi_wk;  theta_j climbs
+//   2. for each document phi_wk ~ theta_k beta_kw, gamma_k = 1 + sum_w count_w phi_wk;  theta_j climbs
 //      sum_k gamma_k log theta_k - lambda_v / 2 ||v_j - theta_j||^2 on the simplex by a step of projected gradient; of an item
-//      that nobody has, it is gamma / sum gamma;   beta_kw ~ sum_documents count_w phi_wk.
+//      that nobody has, it is gamma / sum gamma;   beta_kw ~ sum of count_w phi_wk over the documents of items that somebody has.
 //
 // Training ends early where the likelihood moves by less than `tolerance` of itself. Items that nobody has are scored by theta.
 
@@ -70,7 +70,9 @@ const options = z.strictObject({
     .number()
     .min(0)
     .default(0)
-    .describe("s: added to gamma (alpha_smooth in the authors' program)"),
+    .describe(
+      "s: added to the proportions that LDA found, before the first round (alpha_smooth in the authors' program)",
+    ),
   epochs: published.epochs.default(200).describe("rounds at most (max_iter in the authors' program)"),
   tolerance: z
     .number()
@@ -198,6 +200,7 @@ class CtrTraining implements Trainable {
       load: (outcome) => this.#loadTopics(outcome),
       end: async () => {
         this.#pretrains = false;
+        this.#smooth();
         this.#write();
         engine.copy(this.#factors.items, this.#thetaTensor);
       },
@@ -219,6 +222,13 @@ class CtrTraining implements Trainable {
         throw new UserError({ place: `tensor ${name}`, problem: "is missing or has another size" });
       into.set(tensor.data);
     }
+  }
+
+  /** theta ~ theta + s */
+  #smooth(): void {
+    const { topics, smoothing } = this.#options;
+    for (let k = 0; k < this.#theta.length; k++)
+      this.#theta[k] = (this.#theta[k] + smoothing) / (1 + topics * smoothing);
   }
 
   #write(): void {
@@ -256,9 +266,9 @@ class CtrTraining implements Trainable {
     };
   }
 
-  /** Step 2: theta of every document, then beta. Returns the documents' log-likelihood. */
+  /** Step 2: theta of every document, then beta. Returns the log-likelihood of the documents of items that somebody has. */
   async #readDocuments(V: Float64Array, { signal, onProgress }: Epoch): Promise<number> {
-    const { topics, smoothing, lambdaV } = this.#options;
+    const { topics, lambdaV } = this.#options;
     const { counts } = this.#content;
     const clicked = new Set(this.#factors.clickedItems);
     const expected = new Float64Array(this.#beta.length).fill(TINY);
@@ -268,8 +278,9 @@ class CtrTraining implements Trainable {
     const turns = new Turns(signal);
     for (let j = 0; j < counts.rows; j++) {
       const theta = this.#theta.subarray(j * topics, (j + 1) * topics);
-      gamma.fill(1 + smoothing);
-      for (const share of theta) likelihood += Math.log(share);
+      const counted = clicked.has(j);
+      gamma.fill(1);
+      if (counted) for (const share of theta) likelihood += Math.log(share);
       for (let e = counts.offsets[j]; e < counts.offsets[j + 1]; e++) {
         const at = counts.indices[e] * topics;
         let sum = 0;
@@ -277,14 +288,14 @@ class CtrTraining implements Trainable {
           phi[k] = theta[k] * this.#beta[at + k];
           sum += phi[k];
         }
-        likelihood += counts.values[e] * Math.log(sum);
+        if (counted) likelihood += counts.values[e] * Math.log(sum);
         for (let k = 0; k < topics; k++) {
           const share = (counts.values[e] * phi[k]) / sum;
           gamma[k] += share;
-          expected[at + k] += share;
+          if (counted) expected[at + k] += share;
         }
       }
-      if (clicked.has(j)) stepOnSimplex(gamma, V.subarray(j * topics, (j + 1) * topics), lambdaV, theta);
+      if (counted) stepOnSimplex(gamma, V.subarray(j * topics, (j + 1) * topics), lambdaV, theta);
       else setProportions(theta, gamma);
       if (turns.due) {
         onProgress?.((j + 1) / counts.rows, {});
