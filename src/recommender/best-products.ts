@@ -34,7 +34,9 @@ export class BestProducts {
   /** Whether so many histories are answered sooner by `topK` than by all of their scores. */
   takes(histories: number): boolean {
     const { rows, columns } = this.#products.weights;
-    return histories <= MOST_HISTORIES && rows >= LEAST_ROWS && rows * columns >= LEAST_NUMBERS;
+    return (
+      histories > 0 && histories <= MOST_HISTORIES && rows >= LEAST_ROWS && rows * columns >= LEAST_NUMBERS
+    );
   }
 
   /** The k best items of each history but those of `without`, with the scores that a weights^T + bias has for them. */

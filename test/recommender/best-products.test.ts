@@ -32,7 +32,7 @@ describe.each(engineNames)("the best of a few histories on the %s engine", (name
       return networkRecommender(engine, network, files, { final });
     };
     const [bounded, all] = [make(true), make(false)];
-    for (const lists of [histories, ...histories.map((history) => [history])]) {
+    for (const lists of [[], histories, ...histories.map((history) => [history])]) {
       const given = fromRows(ITEMS, lists);
       for (const k of [1, 10, 3000]) {
         for (const without of [undefined, given]) {
