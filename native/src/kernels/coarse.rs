@@ -27,6 +27,8 @@ const BLOCK: usize = 64;
 const CANDIDATES_PER_TASK: usize = 32;
 /// Relative roundings of the last steps (scale, bias, bound), and of numbers that stand for bounds: generous.
 const SLACK: f32 = 1e-6;
+/// More than underflow can take from a sum of whole numbers (below 2^31) times two scales: multiples of 2^-149.
+const UNDERFLOW: f32 = 1e-35;
 
 /// The elements of the copy of a row of `width` weights.
 #[cfg(test)]
@@ -57,7 +59,8 @@ pub fn coarse(out: Matrix, weights: Matrix) {
 
 /// As float32, and rather too large.
 fn above(x: f64) -> f32 {
-    (x * (1.0 + f64::from(SLACK))) as f32
+    let rounded = (x * (1.0 + f64::from(SLACK))) as f32;
+    if x > 0.0 && rounded < f32::MIN_POSITIVE { f32::MIN_POSITIVE } else { rounded }
 }
 
 /// What whole numbers times a scale stand for, how far that is off, and the norm of what they stand for.
@@ -163,7 +166,7 @@ fn matrix(of: &mut [f32], columns: usize) -> Matrix {
 
 /// lower and upper [rows, n]: what the products are at least, and at most; a NaN where that is not known.
 fn bounds(a: Matrix, coarse: Matrix, bias: Matrix, lower: Matrix, upper: Matrix) {
-    let most = (i32::MAX as usize / (127 * a.columns.max(1))).min(MOST_STEPS);
+    let most = (i32::MAX as usize / (128 * a.columns.max(1))).min(MOST_STEPS);
     let histories: Vec<History> = (0..a.rows).map(|row| History::of(a.row(row), most as f32)).collect();
     for_each_task(coarse.rows.div_ceil(ROWS_PER_TASK), |task| {
         let first = task * ROWS_PER_TASK;
@@ -178,7 +181,8 @@ fn bounds(a: Matrix, coarse: Matrix, bias: Matrix, lower: Matrix, upper: Matrix)
                     for (r, history) in histories.iter().enumerate() {
                         let product = whole_dot(&history.numbers, numbers) as f32 * (history.scale * head[0]);
                         let weighed = history.norm * head[1] + history.error * head[2];
-                        let radius = (weighed + (product.abs() + bias.abs()) * SLACK) * (1.0 + 10.0 * SLACK);
+                        let radius =
+                            (weighed + (product.abs() + bias.abs()) * SLACK) * (1.0 + 10.0 * SLACK) + UNDERFLOW;
                         lower.get_mut(r, c, 1)[0] = product + bias - radius;
                         upper.get_mut(r, c, 1)[0] = product + bias + radius;
                     }
@@ -279,7 +283,8 @@ mod tests {
                 weights.iter_mut().for_each(|w| *w *= size);
             }
             let mut a = noise(2 * width, seed + 100);
-            let mut bias = noise(n, seed + 200);
+            // Where there is no bias, what underflows shows.
+            let mut bias = if seed % 2 == 0 { noise(n, seed + 200) } else { vec![0.0; n] };
             let mut copy = vec![0.0; n * coarse_columns(width)];
             let weights = matrix(&mut weights, width);
             coarse(matrix(&mut copy, coarse_columns(width)), weights);
