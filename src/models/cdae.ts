@@ -12,12 +12,12 @@
 // The paper scores the users that it was trained on, by their V_u. Here whoever is scored is folded in: W, W', b, b' stay as they
 // are, and V_u is the mean of the trained users' vectors, or found from there by gradient steps on the same loss. This fold-in is ours.
 
-import { setImmediate } from "node:timers/promises";
 import { z } from "zod";
 import type { Engine } from "../compute/engine.js";
 import type { FloatArray, NamedTensors, Tensor } from "../compute/tensor.js";
-import { throwIfAborted, UserError } from "../core/errors.js";
+import { UserError } from "../core/errors.js";
 import { RandomSequence, randomWords, streamOf } from "../core/philox.js";
+import { Turns } from "../core/turns.js";
 import type { Dataset } from "../data/dataset.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import { initialKey, uniform } from "../nn/initializers.js";
@@ -444,8 +444,7 @@ class CdaeTraining {
   }
 }
 
-/** Milliseconds after which timers and signals get a turn, and after which progress is told. */
-const TURN = 20;
+/** Milliseconds after which progress is told. */
 const TELL = 500;
 
 /** An epoch: all users in the order of the dataset, as in the author's program. */
@@ -462,23 +461,21 @@ function trainable(dataset: Dataset, options: CdaeOptions, { engine, seed }: Run
       const random = new RandomSequence({ seed, step: number, stream: streamOf("negatives") });
       const dropped = { seed, step: number, stream: streamOf("dropout") };
       let loss = 0;
-      let lastTurn = performance.now();
-      let lastTold = lastTurn;
+      const turns = new Turns(signal);
+      let lastTold = performance.now();
       for (let user = 0; user < train.rows; user++) {
         const history = rowIndices(train, user);
         const words = new Uint32Array(history.length);
         randomWords(dropped, train.offsets[user], words);
         const kept = Uint8Array.from(words, (word) => (word >= threshold ? 1 : 0));
         loss += training.learn(user, history, kept, random);
+        if (!turns.due) continue;
         const now = performance.now();
-        if (now - lastTurn < TURN) continue;
         if (now - lastTold > TELL) {
           onProgress?.((user + 1) / train.rows, { loss: loss / (user + 1) });
           lastTold = now;
         }
-        throwIfAborted(signal);
-        await setImmediate();
-        lastTurn = performance.now();
+        await turns.give();
       }
       return { updates: updates + train.rows, values: { loss: loss / Math.max(1, train.rows) } };
     },

@@ -2,10 +2,10 @@
 // is assembled while it works on the last; reading the running totals two steps late keeps the queue short, notices a
 // loss that is no longer finite, and never makes the engine wait.
 
-import { setImmediate } from "node:timers/promises";
 import type { Engine } from "../compute/engine.js";
 import { type SparseTensor, type Tensor, viewColumns } from "../compute/tensor.js";
 import { throwIfAborted } from "../core/errors.js";
+import { Turns } from "../core/turns.js";
 import { type CsrMatrix, takeRows } from "../sparse/csr.js";
 import { DivergedError } from "./divergence.js";
 import type { Epoch } from "./trainable.js";
@@ -35,8 +35,7 @@ export interface BatchPass<Batch> extends Pick<Minimisation, "engine" | "reports
 
 /** How many updates may be queued and unfinished. */
 const QUEUED_UPDATES = 2;
-/** Milliseconds after which timers and signals get a turn, and after which progress is told. */
-const TURN = 20;
+/** Milliseconds after which progress is told. */
 const TELL = 500;
 
 export interface PassReport {
@@ -78,8 +77,9 @@ export async function minimiseBatches<Batch>(pass: BatchPass<Batch>): Promise<Pa
   const columns = reports.map((_, column) => viewColumns(totals, column, column + 1));
   const queued: { rows: number; update: number; totals: Promise<ArrayLike<number>> }[] = [];
   let means: Record<string, number> = {};
-  let lastTurn = performance.now();
-  let lastTold = lastTurn;
+  // Whether to stop is looked at before each batch.
+  const turns = new Turns();
+  let lastTold = performance.now();
 
   async function finishOldest(): Promise<void> {
     const { rows, update, totals } = queued[0];
@@ -106,11 +106,8 @@ export async function minimiseBatches<Batch>(pass: BatchPass<Batch>): Promise<Pa
       done += rows.length;
       queued.push({ rows: done, update: updates, totals: engine.read(totals) });
       if (queued.length > QUEUED_UPDATES) await finishOldest();
+      if (turns.due) await turns.give();
       const now = performance.now();
-      if (now - lastTurn > TURN) {
-        await setImmediate();
-        lastTurn = performance.now();
-      }
       if (now - lastTold > TELL) {
         epoch.onProgress?.(done / all, means);
         lastTold = now;
