@@ -279,6 +279,12 @@ export function recordingEngine(graph: Graph, { items, steps, refuse }: Recordin
     set(out, graph.node("Slice", [sums, graph.ints(0), graph.ints(items), graph.ints(1)]));
   }
 
+  /** Takes the scores that are ranked; the ranking itself is nobody's. */
+  function record(ranked: string): TopK {
+    scores = ranked;
+    return { rows: 1, k: 1, items: new Uint32Array(1), scores: new Float32Array(1) };
+  }
+
   const solvers: Partial<Solvers> = {
     alsHalfSweep: (factors, _interactions, sweep) => leastSquares(factors, sweep),
   };
@@ -358,10 +364,11 @@ export function recordingEngine(graph: Graph, { items, steps, refuse }: Recordin
       if (!rows.matrix) throw refuse("a product of histories");
       sparseProduct(out, rows.matrix);
     },
-    async topK(ranked): Promise<TopK> {
-      scores = ref(ranked);
-      return { rows: 1, k: 1, items: new Uint32Array(1), scores: new Float32Array(1) };
-    },
+    topK: async (ranked) => record(ref(ranked)),
+    // Ranking by bounds finds the best of the products. In a graph they are computed in full, and need no copy.
+    coarse: () => whole(cell(0, 0), 0, 0),
+    bestProducts: async (a, { weights, bias }) =>
+      record(graph.node("Gemm", [ref(a), ref(weights), ref(bias)], int("transB", 1))),
   };
   return {
     engine: refusing(kernels, refuse) as Engine,
