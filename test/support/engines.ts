@@ -35,21 +35,41 @@ export interface KernelCase {
 /** Fills the elements around a view: a kernel that touches them is found out. */
 const PADDING = 123.25;
 
+const drawing = new RandomSequence({ seed: 1, step: 0, stream: 1 });
+const repeated = Float64Array.from({ length: 10_007 }, () => drawing.normal());
+
+/** What a workbench takes instead of drawing it. */
+export interface Given {
+  /** The sizes that a case asks for, in its order. */
+  readonly sizes?: readonly number[];
+  /** Whether matrices are views inside wider tensors. Default: half of them. */
+  readonly padded?: boolean;
+}
+
 /** An engine with a source of random inputs for it. */
 export class Workbench {
   readonly engine: Engine;
   readonly random: RandomSequence;
+  readonly #sizes: number[] | undefined;
+  readonly #isPadded: boolean | undefined;
   readonly #padded: { whole: Tensor; view: Tensor; kept: Uint8Array }[] = [];
   readonly #owned: Tensor[] = [];
   readonly #sparse: SparseTensor[] = [];
 
-  constructor(engine: Engine, seed: number) {
+  constructor(engine: Engine, seed: number, { sizes, padded }: Given = {}) {
     this.engine = engine;
     this.random = new RandomSequence({ seed, step: 0, stream: 0 });
+    this.#sizes = sizes && [...sizes];
+    this.#isPadded = padded;
   }
 
-  /** A size in [least, most]: small ones and the neighbours of powers of two come often. */
+  /** The next given size, or one in [least, most]: small ones and the neighbours of powers of two come often. */
   size(least = 1, most = 70): number {
+    if (this.#sizes) {
+      const given = this.#sizes.shift();
+      if (given === undefined) throw new Error("the case asks for more sizes than are given");
+      return given;
+    }
     const pick = this.random.below(4);
     const near = [1, 2, 4, 8, 16, 32, 64][this.random.below(7)] + this.random.below(3) - 1;
     const size = pick === 0 ? least : pick === 1 ? near : least + this.random.below(most - least + 1);
@@ -58,9 +78,13 @@ export class Workbench {
 
   /** Normal numbers with the given standard deviation, exact in float32. */
   matrix(rows: number, columns: number, deviation = 1): HostMatrix {
-    const data = Float64Array.from({ length: rows * columns }, () =>
-      Math.fround(deviation * this.random.normal()),
-    );
+    const data = new Float64Array(rows * columns);
+    if (this.#sizes) {
+      // Given sizes are large and many: normals that repeat, at a distance that no block size divides, are drawn sooner.
+      const first = this.random.below(repeated.length);
+      for (let i = 0; i < data.length; i++)
+        data[i] = Math.fround(deviation * repeated[(first + i) % repeated.length]);
+    } else for (let i = 0; i < data.length; i++) data[i] = Math.fround(deviation * this.random.normal());
     return { rows, columns, data };
   }
 
@@ -87,7 +111,7 @@ export class Workbench {
 
   /** The matrix in the engine: as a tensor of its own, or (half the time) as a view inside a wider one. */
   put({ rows, columns, data }: HostMatrix): Tensor {
-    if (this.random.below(2) === 0) {
+    if (!(this.#isPadded ?? this.random.below(2) === 1)) {
       const tensor = this.engine.tensor(rows, columns, data);
       this.#owned.push(tensor);
       return tensor;
@@ -126,8 +150,9 @@ export class Workbench {
     return this.engine.read(tensor);
   }
 
-  /** Throws where a kernel wrote outside a view; then gives everything back. */
+  /** Throws where a kernel wrote outside a view, or a given size was not asked for; then gives everything back. */
   async close(): Promise<void> {
+    if (this.#sizes?.length) throw new Error(`the case does not ask for the sizes ${this.#sizes}`);
     for (const { whole, kept } of this.#padded) {
       const data = await this.engine.read(whole);
       for (let i = 0; i < kept.length; i++)
@@ -152,6 +177,14 @@ export async function runCase(
     for (const outcome of outcomes) judge(outcome, seed);
     await workbench.close();
   }
+}
+
+/** Runs a case once with what is given. */
+export async function runCaseWith(kernelCase: KernelCase, engine: Engine, given: Given): Promise<Outcome[]> {
+  const workbench = new Workbench(engine, 1, given);
+  const outcomes = await kernelCase.run(workbench);
+  await workbench.close();
+  return outcomes;
 }
 
 /** The largest |actual - expected| / (1 + |expected|); infinite where only one is NaN, or infinities differ. */
@@ -1161,7 +1194,10 @@ export const kernelCases: readonly KernelCase[] = [
     kernel: "bernoulliLoss and its gradient",
     async run(bench) {
       // Every fifth row is wider than a block of the sum.
-      const [rows, columns] = [bench.size(0, 20), bench.random.below(5) === 0 ? 1100 : bench.size()];
+      const [rows, columns] = [
+        bench.size(0, 20),
+        bench.random.below(5) === 0 ? bench.size(1000, 1100) : bench.size(),
+      ];
       const logits = bench.matrix(rows, columns, [1, 30][bench.random.below(2)]);
       const bias = bench.matrix(1, columns);
       const target = bench.sparseMatrix(rows, columns);

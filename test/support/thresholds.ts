@@ -1,0 +1,159 @@
+// Sizes just below, at and just above every size at which a kernel takes another path, per case of engines.ts and
+// dense-solvers.ts, in the order in which the case asks for its sizes. The constants are named by the file that has them;
+// docs/decisions/thresholds.md has the whole table.
+
+/** n - 1, n, n + 1 */
+export const around = (n: number): number[] => [n - 1, n, n + 1];
+
+/** Every size of the first list with the fellow of the second, which starts again where it is shorter. */
+const zip = (first: readonly number[], ...others: readonly (readonly number[])[]): number[][] =>
+  first.map((size, i) => [size, ...others.map((other) => other[i % other.length])]);
+
+// matrix.rs: PIECE = 8192 elements of a row (or of the whole, where nothing lies between the rows), done by one thread up to
+// ALONE = 4 pieces; short rows go several to a task. philox.rs: BATCH = 64 words.
+const pieces = [
+  ...zip([1, 1, 1], around(64)),
+  ...zip([1, 1, 1], around(8192)),
+  [1, 4 * 8192],
+  [1, 4 * 8192 + 1],
+  [4, 8192],
+  [4, 8193],
+  [5, 4096],
+  [5, 4097],
+];
+
+// ROWS_PER_TASK is 4 (multinomial, bernoulli, density), 8 (layer_norm, composite_kl) or 16 (gaussian); sums go into 8 or
+// LANES = 16 lanes; COLUMNS = 256 (reductions, layer_norm); SUM_BLOCK = 512 (simd.rs).
+const rows = [
+  ...zip([...around(4), ...around(8), ...around(16)], [...around(512), ...around(256), ...around(16)]),
+  ...zip(around(4), around(8)),
+];
+
+const elementwise = [
+  "fill",
+  "copy",
+  "addScaled",
+  "tanh",
+  "tanh in place",
+  "tanhGradient",
+  "relu in place",
+  "reluGradient",
+  "sigmoid in place",
+  "sigmoidGradient",
+  "swish in place",
+  "swishGradient",
+  "addProduct",
+  "dropout",
+  "gate",
+  "gateGradient",
+  "clamp in place",
+  "clampGradient",
+  "dropClamped and its gradient",
+  "gaussianSampleGradient",
+  "addRow",
+  "addRows and scaleRows",
+  "adadelta",
+  "adam, dense gradient",
+  "adam, rows gradient",
+];
+
+// matmul.rs
+const products = [
+  // m = 1: row_times_rows in tasks of COLUMNS_PER_TASK = 256, sums in CHAINS x LANES = 64 lanes.
+  ...zip([1, 1, 1], around(256), around(64)),
+  // m = 1: row_times_matrix in stripes of STRIPE = 96; one thread up to ALONE = 2^16 products.
+  ...zip([1, 1, 1, 1, 1, 1], [...around(96), ...around(2 * 96)], [7]),
+  ...zip([1, 1, 1], [256], around(256)),
+  // One row, and two.
+  ...zip([1, 2], [40], [33]),
+  // FEW_ROWS = 4 with MANY_COLUMNS = 1024 are not packed.
+  ...around(4).flatMap((m) => zip([m, m, m], around(1024), [48])),
+  // SMALL = 2^20 operations are cut into panels.
+  ...zip([128, 128, 128], [128], around(64)),
+  // SMALLEST = 96: with less on both sides, in one panel all the same.
+  ...zip(around(96), around(96), [120]),
+  // PANEL_ROWS = 512, PANEL_COLUMNS = 768; TILE_ROWS = 8, TILE_COLUMNS = 16.
+  ...zip(around(512), [23, 24, 25], [90]),
+  ...zip([15, 16, 17], around(768), [90]),
+  // reference/matmul.ts: ROWS = 128, COLUMNS = 1024, INNER = 256; tiles of 4 x 4.
+  ...zip(around(128), [5], around(256)),
+  ...zip([7, 8, 9], around(1024), [5]),
+  ...zip(around(4), around(4), around(512)),
+];
+
+export const sizesOf: Readonly<Record<string, readonly (readonly number[])[]>> = {
+  ...Object.fromEntries(elementwise.map((kernel) => [kernel, pieces])),
+  // gaussian.rs: CHUNK = 512 normals at a time.
+  gaussianSample: [...pieces, ...zip([1, 1, 1], around(512)), ...zip(around(2), around(512))],
+  "gaussianLogDensity and its gradient": [...rows, [1, 8193], [4, 8193]],
+  "gaussianKl and its gradient, on views of one tensor": [...rows, [1, 8193], [4, 8193]],
+  "compositeKl and its gradient": rows,
+  "layerNorm and its gradients": rows,
+  "unitRows and its gradient": rows,
+  "densityPowers and densityFactors, whose product is the log density": zip(
+    around(4),
+    [...around(8)].reverse(),
+    around(16),
+  ),
+  "densityPowersGradient and densityFactorsGradient": rows,
+  logMeanExp: rows,
+  sumRows: [...rows, ...zip([300], [257])],
+  "sum and sumOfSquares": [...pieces, ...zip([3, 3, 3], around(8192)), ...zip([2, 2, 2], around(8))],
+  "takeRows and takeColumns": [
+    [9, 8193, 5, 8193],
+    [5, 4097, 5, 4097],
+    [5, 4096, 5, 4096],
+    [4, 8192, 4, 8192],
+  ],
+  "multinomialLoss and its gradient": rows,
+  "bernoulliLoss and its gradient": rows,
+  sumSparseRows: zip(around(4), [20], [30]),
+  // sparse_row_sum.rs: STRIPE = 96 columns, ROWS_PER_TASK = 16, ROWS_PER_COUNT = 64.
+  ...Object.fromEntries(
+    ["sparseRowSum", "sparseRowSumGradient"].map((kernel) => [
+      kernel,
+      [
+        ...zip(
+          [...around(16), ...around(64)],
+          [...around(64), ...around(16)],
+          [...around(96), ...around(192)],
+        ),
+        [0, 5, 96],
+      ],
+    ]),
+  ),
+  ...Object.fromEntries(
+    ["matmul A B", "matmul A B^T", "matmul A^T B", "matmul A^T B^T"].map((kernel) => [kernel, products]),
+  ),
+};
+
+// top_k.rs: BLOCK = 64 columns compared at once, ROWS_PER_TASK = 8; the bound is known once 2 k candidates have come.
+export const topKSizes = [
+  ...zip(around(8), around(64), [10]),
+  ...zip([3, 3, 3], around(64), [32]),
+  ...zip([3, 3, 3], [64], around(32)),
+  ...zip([3, 3, 3], [64], around(64)),
+  ...zip([3, 3, 3], around(128), [1]),
+];
+
+// coarse.rs: ROWS_PER_TASK = 256 rows of the copy, PACKED = 4 numbers in an element, BLOCK = 64 bounds compared at once,
+// CANDIDATES_PER_TASK = 32; wider than 1024, a history's numbers are at most 2^31 / (128 width) instead of MOST_STEPS.
+export const bestProductsSizes = [
+  ...zip([3, 3, 3], around(4), around(256), [10]),
+  ...zip([2, 2, 2], around(16), around(64), around(32)),
+  ...zip([1, 1, 1], [1023, 1024, 1025], [70], [5]),
+];
+
+// gram.rs: ROWS_PER_TASK = 4, TILE = 64; sweep.rs: INNER = 32 pivots, ROWS_PER_TASK = 128 (TILE = 512 has a test of its own);
+// tangent_kernel.rs: BLOCK = 128.
+export const solverSizes: Readonly<Record<string, readonly (readonly number[])[]>> = {
+  gram: zip([20, 20, 20, 9, 9, 9], [...around(64), ...around(4)]),
+  sparseProduct: zip([20, 20, 20], around(4), around(16)),
+  "sweep, some pivots": [
+    ...zip([70, 70, 70], [3], around(32)),
+    ...zip([70, 70, 70], [0], around(64)),
+    ...zip(around(128), [100], [20]),
+  ],
+  "sweep, all pivots, then expandLower": [...around(32), ...around(64), ...around(128)].map((n) => [n]),
+  tangentKernel: [...zip([3, 3, 3], around(128)), [1, 8192], [1, 8193]],
+};
