@@ -30,12 +30,13 @@ export async function loadMatrix(
   name: string,
   rows: number,
   columns: number,
+  numbersAtOnce = NUMBERS_AT_ONCE,
 ): Promise<Tensor> {
   const saved = Object.hasOwn(tensors, name) ? tensors[name] : undefined;
   if (saved?.shape.join() !== [rows, columns].join() || saved.data.length !== rows * columns)
     throw damagedTensor(algorithm, name, saved, `${rows} x ${columns} numbers`);
   const matrix = engine.empty(rows, columns);
-  const rowsAtOnce = Math.max(1, Math.floor(NUMBERS_AT_ONCE / Math.max(1, columns)));
+  const rowsAtOnce = Math.max(1, Math.floor(numbersAtOnce / Math.max(1, columns)));
   for (let first = 0; first < rows; first += rowsAtOnce) {
     const last = Math.min(rows, first + rowsAtOnce);
     engine.write(viewRows(matrix, first, last), saved.data.subarray(first * columns, last * columns));

@@ -25,6 +25,7 @@ export async function writeSafetensors(
   file: FileHandle,
   tensors: NamedTensors,
   metadata: Record<string, string> = {},
+  chunkBytes = CHUNK_BYTES,
 ): Promise<void> {
   requireLittleEndian();
   const names = Object.keys(tensors).sort();
@@ -42,15 +43,15 @@ export async function writeSafetensors(
   const prefix = new Uint8Array(8 + Math.ceil(json.length / 8) * 8).fill(0x20);
   new DataView(prefix.buffer).setBigUint64(0, BigInt(prefix.length - 8), true);
   prefix.set(json, 8);
-  await writeAll(file, prefix);
+  await writeAll(file, prefix, chunkBytes);
   for (const name of names) {
     const { data } = tensors[name];
-    await writeAll(file, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    await writeAll(file, new Uint8Array(data.buffer, data.byteOffset, data.byteLength), chunkBytes);
   }
 }
 
 /** Reads a whole file. Throws UserError, naming the file, where it is not a sound safetensors file. */
-export async function readSafetensors(path: string): Promise<TensorFile> {
+export async function readSafetensors(path: string, chunkBytes = CHUNK_BYTES): Promise<TensorFile> {
   requireLittleEndian();
   const damaged = (problem: string) =>
     new UserError({
@@ -67,12 +68,12 @@ export async function readSafetensors(path: string): Promise<TensorFile> {
     if (size > totalmem()) throw damaged(`its ${size} bytes are more than this machine's memory`);
     if (size < 8) throw damaged(`it has only ${size} bytes`);
     const lengthBytes = new Uint8Array(8);
-    await readAll(file, lengthBytes, 0);
+    await readAll(file, lengthBytes, 0, chunkBytes);
     const headerLength = Number(new DataView(lengthBytes.buffer).getBigUint64(0, true));
     if (headerLength > MAX_HEADER_BYTES || headerLength > size - 8)
       throw damaged(`its header claims ${headerLength} bytes, the file has ${size}`);
     const headerBytes = new Uint8Array(headerLength);
-    await readAll(file, headerBytes, 8);
+    await readAll(file, headerBytes, 8, chunkBytes);
     let header: unknown;
     try {
       header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(headerBytes));
@@ -102,7 +103,7 @@ export async function readSafetensors(path: string): Promise<TensorFile> {
     const tensors = await Promise.all(
       described.map(async ({ name, dtype, shape, from, to }): Promise<[string, HostTensor]> => {
         const bytes = new Uint8Array(to - from);
-        await readAll(file, bytes, start + from);
+        await readAll(file, bytes, start + from, chunkBytes);
         return [name, { shape, data: new ARRAYS[dtype](bytes.buffer) }];
       }),
     );
@@ -142,16 +143,21 @@ function requireLittleEndian(): void {
   if (!littleEndian) throw new Error("safetensors files are read and written on little-endian machines only");
 }
 
-async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+async function writeAll(file: FileHandle, bytes: Uint8Array, chunkBytes: number): Promise<void> {
   for (let at = 0; at < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, at, Math.min(CHUNK_BYTES, bytes.length - at), null);
+    const { bytesWritten } = await file.write(bytes, at, Math.min(chunkBytes, bytes.length - at), null);
     at += bytesWritten;
   }
 }
 
-async function readAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+async function readAll(
+  file: FileHandle,
+  bytes: Uint8Array,
+  position: number,
+  chunkBytes: number,
+): Promise<void> {
   for (let at = 0; at < bytes.length; ) {
-    const length = Math.min(CHUNK_BYTES, bytes.length - at);
+    const length = Math.min(chunkBytes, bytes.length - at);
     const { bytesRead } = await file.read(bytes, at, length, position + at);
     if (bytesRead === 0) throw new Error("the file became shorter while it was read");
     at += bytesRead;

@@ -96,6 +96,33 @@ describe("numbers made of the words", () => {
   });
 });
 
+describe("more numbers than are drawn at a time", () => {
+  const key = { seed: 9, step: 2, stream: 4 };
+  const wordAt = (element: number) => {
+    const block = new Uint32Array(4);
+    philoxBlock(block, 0, Math.floor(element / 4), 0, key.step, key.stream, key.seed, 0);
+    return block[element % 4];
+  };
+
+  it.each([4095, 4096, 4097, 8193])("%i uniforms and normals are those of their own words", (length) => {
+    const [uniforms, normals] = [new Float64Array(length), new Float64Array(length)];
+    randomUniforms(key, uniforms);
+    randomNormals(key, normals);
+    for (const element of [0, 1, 4094, 4095, 4096, 4097, 8191, 8192].filter((place) => place < length)) {
+      expect(uniforms[element]).toBe(uniformOf(wordAt(element)));
+      const even = element - (element % 2);
+      const radius = Math.sqrt(-2 * Math.log(uniformOf(wordAt(even))));
+      const angle = 2 * Math.PI * uniformOf(wordAt(even + 1));
+      expect(normals[element]).toBe(radius * (element % 2 === 0 ? Math.cos(angle) : Math.sin(angle)));
+    }
+  });
+
+  it("the sequential generator goes on with the next words after 256", () => {
+    const sequence = new RandomSequence(key);
+    for (let element = 0; element < 515; element++) expect(sequence.word()).toBe(wordAt(element));
+  });
+});
+
 describe("the sequential generator", () => {
   it("permutes: every order of three comes about equally often", () => {
     const seen = new Map<string, number>();

@@ -125,6 +125,55 @@ describe("evaluate", () => {
     }
   });
 
+  it.each([1999, 2000, 2001])("judges %i users alike, in one batch and in two", async (users) => {
+    const histories: number[] = [];
+    const recommender = scoring(5, ([item]) => [4, 3, 2, 1, 0].map((score, i) => (i === item ? -1 : score)));
+    const score = recommender.score;
+    const counting = {
+      ...recommender,
+      score: (given: Parameters<typeof score>[0]) => {
+        histories.push(given.rows);
+        return score(given);
+      },
+    };
+    const rows = Array.from({ length: users }, (_, user) => [user % 4]);
+    // The last user's item is the last of the list, everybody else's the best but their own.
+    const truth = rows.map(([item], user) => [user === users - 1 ? 4 : item === 0 ? 1 : 0]);
+    const judged = split(fromRows(5, rows), fromRows(5, truth), "user");
+    const { perUser } = await evaluateSplit(counting, judged, { metrics: ["mrr@5"] });
+    expect([...perUser["mrr@5"].subarray(0, -1)]).toEqual(new Array(users - 1).fill(1));
+    expect(perUser["mrr@5"][users - 1]).toBe(1 / 4);
+    expect(histories).toEqual(users === 2001 ? [2000, 1] : [users]);
+  });
+
+  it("judges on so many items alone that their scores would be too many for one batch of users", async () => {
+    // 2^24 scores at one time: 8388 items of 2000 users, 8389 of 1999.
+    const catalogue = 8400;
+    for (const [count, batches] of [
+      [8388, [2000]],
+      [8389, [1999, 1]],
+    ] as const) {
+      const asked: number[] = [];
+      const descending = Float32Array.from({ length: catalogue }, (_, item) => catalogue - item);
+      const recommender = scoring(catalogue, () => descending);
+      const score = recommender.score;
+      const counting = {
+        ...recommender,
+        score: (given: Parameters<typeof score>[0]) => {
+          asked.push(given.rows);
+          return score(given);
+        },
+      };
+      const items = Uint32Array.from({ length: count }, (_, n) => n + catalogue - count);
+      const truth = Array.from({ length: 2000 }, (_, user) => [items[user % 3]]);
+      const judged = split(emptyMatrix(2000, catalogue), fromRows(catalogue, truth), "user");
+      const only = { items, among: "themselves" } as const;
+      const { perUser } = await evaluateSplit(counting, judged, { metrics: ["mrr@5"], only });
+      expect([...perUser["mrr@5"]]).toEqual(truth.map((_, user) => 1 / (1 + (user % 3))));
+      expect(asked).toEqual(batches);
+    }
+  });
+
   it("refuses another catalogue and a split with nothing to judge, and stops on request", async () => {
     const dataset = checkerboard(10, 10);
     const recommender = scoring(10, () => new Array<number>(10).fill(0));

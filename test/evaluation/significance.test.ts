@@ -71,6 +71,41 @@ describe("paired tests", () => {
     expect(new Set(together).size).toBeGreaterThan(3);
   });
 
+  it("try every sign of 13 users, 8,192 of them, and 10,000 random ones of 14, which come near the exact p", () => {
+    const random = new RandomSequence({ seed: 8, step: 0, stream: 0 });
+    const list = Float64Array.from({ length: 14 }, () => 0.4 + random.normal());
+    const exact = (of: Float64Array) => {
+      const sum = (signs: number) =>
+        Math.abs(of.reduce((total, value, i) => total + ((signs >> i) & 1 ? -value : value), 0));
+      const observed = sum(0) - 1e-9;
+      let hits = 0;
+      for (let signs = 0; signs < 2 ** of.length; signs++) if (sum(signs) >= observed) hits++;
+      return hits / 2 ** of.length;
+    };
+    const [few, many] = [list.subarray(0, 13), list];
+    expect(pairedTests([few])[0].randomisation).toBe(exact(few));
+    const { randomisation } = pairedTests([many])[0];
+    expect((randomisation * 10_001) % 1).toBeCloseTo(0, 6);
+    const p = exact(many);
+    expect(Math.abs(randomisation - p)).toBeLessThan(4 * Math.sqrt((p * (1 - p)) / 10_000));
+    // As many rounds as there are signs, and one fewer.
+    expect(pairedTests([many], { rounds: 2 ** 14 })[0].randomisation).toBe(p);
+    expect(pairedTests([many], { rounds: 2 ** 14 - 1 })[0].randomisation).not.toBe(p);
+  });
+
+  it.each([
+    [8 * 4096, "eight lists of tables"],
+    [8 * 4096 + 1, "seven"],
+  ])("of %i users hold %s in memory, and give the same", (users) => {
+    // 256 x 8 bytes for eight users: 64 MiB are 32,768 such tables.
+    const random = new RandomSequence({ seed: 3, step: 0, stream: 0 });
+    const lists = Array.from({ length: 8 }, () =>
+      Float64Array.from({ length: users }, () => random.normal()),
+    );
+    const p = (some: Float64Array[]) => pairedTests(some, { rounds: 20 }).map((test) => test.randomisation);
+    expect(p(lists)).toEqual(lists.flatMap((list) => p([list])));
+  });
+
   it("find nothing where there is no difference, and the least p where all users agree", () => {
     const [none, all] = pairedTests([new Float64Array(100), new Float64Array(100).fill(0.1)], {
       rounds: 999,

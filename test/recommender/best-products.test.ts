@@ -54,3 +54,73 @@ describe.each(engineNames)("the best of a few histories on the %s engine", (name
     await engine.close();
   });
 });
+
+/** A model whose scores are products with `items` rows of `width` weights, and how often its engine took each path. */
+async function countingModel(items: number, width: number) {
+  const calls = { bestProducts: 0, topK: 0 };
+  const engine = new Proxy(await openEngine({ threads: 2 }), {
+    get(target, name) {
+      if (name === "bestProducts" || name === "topK") calls[name]++;
+      const value = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  const output = new OutputLayer(engine, { name: "out", inputs: width, outputs: items, seed: 3 });
+  const weight = makeParameter(engine, "in.weight", items, width, 3, normal(0.3));
+  const bias = makeParameter(engine, "in.bias", 1, width, 3, normal(0.1));
+  const network = {
+    parameters: [weight, bias, ...output.parameters],
+    output,
+    activations: (tape: Parameters<typeof sparseLinear>[0], x: Parameters<typeof sparseLinear>[1]) =>
+      tanh(tape, sparseLinear(tape, x, weight, bias)),
+  };
+  const files = { algorithm: "test", config: {}, items: vocabulary("i", items) };
+  const [bounded, all] = [true, false].map((final) => networkRecommender(engine, network, files, { final }));
+  return { calls, bounded, all, close: () => engine.close() };
+}
+
+describe("bounds are asked", () => {
+  const histories = (count: number, items: number) =>
+    fromRows(
+      items,
+      Array.from({ length: count }, (_, row) => [row, 5 * row + 1, items - 1 - row]),
+    );
+
+  it("for up to eight histories; nine are scored as a whole, with the same result", async () => {
+    const { calls, bounded, all, close } = await countingModel(1024, 1024);
+    for (const count of [1, 4, 5, 7, 8, 9]) {
+      const given = histories(count, 1024);
+      const expected = await all.score(given).topK(20, given);
+      const before = { ...calls };
+      const found = await bounded.score(given).topK(20, given);
+      const [byBounds, whole] = count <= 8 ? [1, 0] : [0, 1];
+      expect(calls, `${count} histories`).toEqual({
+        bestProducts: before.bestProducts + byBounds,
+        topK: before.topK + whole,
+      });
+      expect([...found.items]).toEqual([...expected.items]);
+      // From five histories on the whole product sums in another order (docs/decisions/best-products.md).
+      for (const [place, score] of found.scores.entries())
+        if (count <= 4) expect(score).toBe(expected.scores[place]);
+        else expect(score).toBeCloseTo(expected.scores[place], 4);
+    }
+    await close();
+  });
+
+  it.each([
+    [1023, 1026, 0],
+    [1024, 1023, 0],
+    [1024, 1024, 1],
+    [1025, 1024, 1],
+    [1025, 1023, 0],
+    [1026, 1023, 1],
+  ])("of 1,024 items and 2^20 weights on: %i items by %i weights", async (items, width, byBounds) => {
+    const { calls, bounded, all, close } = await countingModel(items, width);
+    const given = histories(1, items);
+    const expected = await all.score(given).topK(20, given);
+    const found = await bounded.score(given).topK(20, given);
+    expect(calls).toEqual({ bestProducts: byBounds, topK: 2 - byBounds });
+    expect(found).toEqual(expected);
+    await close();
+  });
+});

@@ -69,6 +69,30 @@ describe("safetensors", () => {
     expect(bytes.readFloatLE(8 + length + 12)).toBe(3);
   });
 
+  it("comes back whole where one call moves fewer bytes than a tensor has, as many, or more", async () => {
+    const tensors = {
+      a: { shape: [5, 3], data: Float32Array.from({ length: 15 }, (_, i) => i / 7) },
+      b: { shape: [9], data: Float64Array.from({ length: 9 }, (_, i) => Math.sqrt(i)) },
+    };
+    const paths = [7, 8, 59, 60, 61, 72, 1 << 28].map((chunk) => ({ chunk, path: join(folder, `${chunk}`) }));
+    for (const { chunk, path } of paths) {
+      await writeFileWhole(path, (file) => writeSafetensors(file, tensors, {}, chunk));
+      expect(await readFile(path)).toEqual(await readFile(paths[0].path));
+      for (const { chunk } of paths) expect((await readSafetensors(path, chunk)).tensors).toEqual(tensors);
+    }
+  });
+
+  it("reads a header of 100,000,000 bytes, the format's limit, and refuses one byte more", async () => {
+    // A file of holes takes no room on the disk; its header is zeros, which are no JSON.
+    const claiming = async (bytes: number) => {
+      const path = await handmade("", new Uint8Array(0), BigInt(bytes));
+      await truncate(path, 8 + bytes);
+      return readSafetensors(path).catch((error: Error) => error.message);
+    };
+    expect(await claiming(100_000_000)).toContain("its header is not JSON");
+    expect(await claiming(100_000_001)).toContain("its header claims 100000001 bytes");
+  });
+
   const f32 = (from: number, to: number, shape: unknown = [(to - from) / 4]) => ({
     dtype: "F32",
     shape,

@@ -63,6 +63,30 @@ describe("scores computed block by block", () => {
     expect(all[1099 * 20 + 5]).toBe(10 * (1099 % 20) + 5);
   });
 
+  it("511, 512 and 513 histories are scored alike, in one block and in two", async () => {
+    for (const [rows, expected] of [
+      [511, [511]],
+      [512, [512]],
+      [513, [512, 1]],
+    ] as const) {
+      const { scores, blocks } = scoresOf(new ReferenceEngine(), rows, 20);
+      const top = await scores.topK(3);
+      expect(blocks).toEqual(expected);
+      // Items 6 and 13 have the most, 6 + 10 times the history's only item; then 5.
+      for (let row = 0; row < rows; row++) {
+        expect([...top.items.subarray(3 * row, 3 * row + 3)]).toEqual([6, 13, 5]);
+        expect(top.scores[3 * row]).toBe(10 * (row % 20) + 6);
+      }
+    }
+  });
+
+  it("blocks hold at most 2^24 scores, and one history at least", () => {
+    // 2^24 / 512 = 32,768.
+    expect([32_767, 32_768, 32_769].map(rowsPerBlock)).toEqual([512, 512, 511]);
+    expect([2 ** 23, 2 ** 23 + 1].map(rowsPerBlock)).toEqual([2, 1]);
+    expect([2 ** 24, 2 ** 24 + 1].map(rowsPerBlock)).toEqual([1, 1]);
+  });
+
   it("a large catalogue gets smaller blocks", () => {
     expect(rowsPerBlock(20_108)).toBe(512);
     expect(rowsPerBlock(1_000_000)).toBe(16);

@@ -6,14 +6,16 @@ import { join } from "node:path";
 import ort from "onnxruntime-web";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { NO_ITEM } from "../../src/compute/engine.js";
+import { ReferenceEngine } from "../../src/compute/engines/reference.js";
 import { symmetricEigen } from "../../src/compute/solvers/eigen.js";
+import { Vocabulary } from "../../src/data/vocabulary.js";
 import { train } from "../../src/experiments/train.js";
-import { algorithmNames } from "../../src/models/registry.js";
+import { algorithmNames, restoreModel } from "../../src/models/registry.js";
 import type { ModelFiles, Recommender } from "../../src/recommender/recommender.js";
 import { exportable, onnxOf } from "../../src/serving/onnx/export.js";
-import { halves, quantised } from "../../src/serving/onnx/graph.js";
+import { halves, quantised, type WeightType } from "../../src/serving/onnx/graph.js";
 import { type CsrMatrix, fromRows, rowIndices } from "../../src/sparse/csr.js";
-import { tastes } from "../support/datasets.js";
+import { tastes, vocabulary } from "../support/datasets.js";
 import { foldin } from "../support/foldin.js";
 
 const dataset = tastes({ users: 300, items: 120, heldOutUsers: 100 });
@@ -154,6 +156,156 @@ describe.each(Object.keys(options))("%s as ONNX", (name) => {
         expect(Math.abs(score - exact.scores[place])).toBeLessThan(near * span);
       await other.release();
     }
+  });
+});
+
+/** What onnxruntime-web and foldin recommend for some histories: the same items, nearly the same scores. */
+async function expectTheSame(
+  files: ModelFiles,
+  histories: CsrMatrix,
+  k: number,
+  weights: WeightType,
+  near: number,
+) {
+  const engine = new ReferenceEngine();
+  const model = await restoreModel(files, { engine });
+  const bytes = await onnxOf(files, { weights });
+  const session = await ort.InferenceSession.create(bytes);
+  const ours = await model.score(histories).topK(k, histories);
+  const { data, dims } = padded(histories);
+  const theirs = await run(session, data, dims, k);
+  const span = Math.max(...ours.scores) - Math.min(...ours.scores);
+  expect([...theirs.items].map((item) => (item < 0 ? NO_ITEM : item))).toEqual([...ours.items]);
+  for (const [place, score] of theirs.scores.entries())
+    expect(Math.abs(score - ours.scores[place])).toBeLessThan(near * span);
+  await session.release();
+  model.dispose();
+  await engine.close();
+  return bytes;
+}
+
+/** A model of item-item weights: item i's row has `counts` entries, the first and the last items of the catalogue among them. */
+function itemWeights(items: number, entries: number): ModelFiles {
+  const offsets = new Uint32Array(items + 1);
+  const indices: number[] = [];
+  // The first and the last rows have the most; the weights are sums of different powers, so that no two scores are equal.
+  const perRow = Math.ceil(entries / 2 / 20);
+  for (let row = 0; row < items; row++) {
+    const special = row < 20 || row >= items - 20;
+    const count = special ? Math.min(perRow, entries - indices.length) : 0;
+    for (let n = 0; n < count; n++)
+      indices.push(n % 2 === 0 ? (row + 1 + n / 2) % items : items - 1 - ((row + (n - 1) / 2) % items));
+    offsets[row + 1] = indices.length;
+  }
+  const values = Float32Array.from(indices, (_, e) => 1 + ((e * 7919) % 9973) / 9973);
+  return {
+    ...{
+      algorithm: "item-knn",
+      config: {},
+      items: new Vocabulary(Array.from({ length: items }, (_, i) => `${i}`)),
+    },
+    tensors: {
+      offsets: { shape: [items + 1], data: offsets },
+      indices: { shape: [indices.length], data: Uint32Array.from(indices) },
+      values: { shape: [values.length], data: values },
+    },
+  };
+}
+
+describe("on both sides of a threshold", () => {
+  it.each([2 ** 15 - 1, 2 ** 15, 2 ** 15 + 1])(
+    "sparse weights of %i items, whose places have 16 bits or 32, rank as foldin does",
+    async (items) => {
+      const files = itemWeights(items, 1200);
+      const histories = fromRows(items, [[0, 3, items - 1], [items - 2], [19, items - 20, 7]]);
+      await expectTheSame(files, histories, 12, "float32", 1e-5);
+    },
+  );
+
+  it.each([4095, 4096, 4097])(
+    "%i sparse weights keep 32 bits or get fewer, and rank alike",
+    async (entries) => {
+      const files = itemWeights(500, entries);
+      expect(files.tensors.values.data).toHaveLength(entries);
+      const histories = fromRows(500, [[0, 3, 499], [498], [19, 480, 7]]);
+      const whole = await expectTheSame(files, histories, 12, "float32", 1e-5);
+      const half = await onnxOf(files, { weights: "float16" });
+      const saved = whole.length - half.length;
+      if (entries < 4096) expect(saved).toBe(0);
+      // Two bytes each, but for the node that makes 32 bits of them again.
+      else expect(Math.abs(saved - 2 * entries)).toBeLessThan(100);
+      await expectTheSame(files, histories, 1, "float16", 0.01);
+    },
+  );
+
+  it.each([63, 64, 65])(
+    "dense weights of %i items by as many keep 32 bits or get fewer, and rank alike",
+    async (items) => {
+      const data = Float32Array.from({ length: items ** 2 }, (_, i) =>
+        Math.fround(((i * 7919) % 9973) / 9973),
+      );
+      const files: ModelFiles = {
+        ...{ algorithm: "ease", config: {}, items: vocabulary("i", items) },
+        tensors: { weights: { shape: [items, items], data } },
+      };
+      const histories = fromRows(items, [[0, 3, items - 1], [items - 2]]);
+      const whole = await expectTheSame(files, histories, 12, "float32", 1e-5);
+      for (const [weights, saved] of [
+        ["float16", 2],
+        ["int8", 3],
+      ] as const) {
+        const bytes = await expectTheSame(files, histories, 1, weights, 0.02);
+        if (items < 64) expect(bytes.length).toBe(whole.length);
+        else expect(bytes.length).toBeLessThan(whole.length - saved * items ** 2 + 1000);
+      }
+    },
+  );
+
+  // best-products.ts: from 1,024 items and 2^20 weights of the output layer on, a history is ranked by bounds.
+  it.each(["vae", "mult-vae", "mult-dae", "vamp", "h-vamp", "rec-vae"])(
+    "%s of 1,023 and of 1,024 items with 1,024 hidden units can be exported, and ranks as foldin does",
+    async (model) => {
+      for (const items of [1023, 1024]) {
+        const trained = await train(tastes({ users: 16, heldOutUsers: 8, items }), {
+          model,
+          options: {
+            ...{ epochs: 1, batchSize: 16 },
+            ...(model === "mult-dae" || model === "h-vamp" ? {} : { latent: 4 }),
+            ...(model === "h-vamp" ? { latent1: 4, latent2: 4 } : {}),
+            ...(model.endsWith("vamp") ? { pseudoInputs: 3 } : {}),
+            ...{ hidden: ["vae", "mult-vae", "mult-dae"].includes(model) ? [1024] : 1024 },
+            ...(model === "mult-dae" ? { hidden: [], latent: 1024 } : {}),
+            ...(model === "rec-vae" ? { layers: 1 } : {}),
+          },
+        });
+        const files = await trained.save();
+        trained.dispose();
+        await expectTheSame(files, fromRows(items, [[1, 5, items - 1]]), 5, "float32", 1e-3);
+      }
+    },
+  );
+
+  it("a file of as many bytes as may be is written, and of one byte more refused, also where the weights alone would fit", async () => {
+    const files: ModelFiles = {
+      ...{ algorithm: "ease", config: {}, items: vocabulary("i", 10) },
+      tensors: { weights: { shape: [10, 10], data: new Float32Array(100).fill(1) } },
+    };
+    const { length } = await onnxOf(files);
+    expect(await onnxOf(files, {}, length)).toHaveLength(length);
+    await expect(onnxOf(files, {}, length - 1)).rejects.toThrow(/^ease: its file would take .*--float16/);
+    await expect(onnxOf(files, {}, 400)).rejects.toThrow("its file would take");
+    await expect(onnxOf(files, {}, 399)).rejects.toThrow("its weights take");
+    await expect(onnxOf(files, { weights: "int8" }, 99)).rejects.toThrow("Train a smaller model");
+    // 2 GiB themselves: nothing of that size is made.
+    const claiming = (numbers: number) =>
+      onnxOf({
+        ...files,
+        tensors: { weights: { shape: [10, 10], data: { length: numbers } as unknown as Float32Array } },
+      });
+    await expect(claiming(2 ** 29)).rejects.toThrow(
+      "its weights take 2.0 GiB, and an ONNX file holds 2.0 GiB",
+    );
+    await expect(claiming(2 ** 29 - 1)).rejects.toThrow("does not fit the model");
   });
 });
 

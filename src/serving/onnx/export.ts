@@ -40,10 +40,14 @@ export interface OnnxOptions {
 
 const { int, tensor: tensorAttribute } = attribute;
 
-/** The bytes of the model's ONNX file. Throws UserError for a model that cannot be exported, or is too large for one file. */
+/**
+ * The bytes of the model's ONNX file. Throws UserError for a model that cannot be exported, or needs more than `mostBytes`
+ * (an ONNX file's 2 GiB).
+ */
 export async function onnxOf(
   files: ModelFiles,
   { weights = "float32", steps = 32 }: OnnxOptions = {},
+  mostBytes = MOST_BYTES,
 ): Promise<Uint8Array> {
   const { algorithm, items, config } = files;
   const refuse = (why: string) =>
@@ -57,17 +61,20 @@ export async function onnxOf(
   if (items.size === 0) throw refuse("it knows no items");
   if (algorithm === "vae" && config.samplingSeed !== undefined)
     throw refuse("it was trained with sampleAtPrediction, and a graph has no such noise");
+  const requireRoom = (what: string, bytes: number) => {
+    if (bytes > mostBytes)
+      throw new UserError({
+        place: algorithm,
+        problem: `${what} ${bytesText(bytes)}, and an ONNX file holds ${bytesText(mostBytes)}`,
+        remedy: {
+          float32: "Halve the weights with --float16, or quarter them with --int8",
+          float16: "Store the weights with --int8",
+          int8: "Train a smaller model",
+        }[weights],
+      });
+  };
   const numbers = Object.values(files.tensors).reduce((sum, { data }) => sum + data.length, 0);
-  const bytes = numbers * { float32: 4, float16: 2, int8: 1 }[weights];
-  if (bytes > MOST_BYTES)
-    throw new UserError({
-      place: algorithm,
-      problem: `its weights take ${bytesText(bytes)}, and an ONNX file holds 2 GiB`,
-      remedy:
-        weights === "float32"
-          ? "Halve them with --float16, or quarter them with --int8"
-          : "Store them with --int8",
-    });
+  requireRoom("its weights take", numbers * { float32: 4, float16: 2, int8: 1 }[weights]);
 
   const graph = new Graph(weights);
   const recording = recordingEngine(graph, {
@@ -83,7 +90,10 @@ export async function onnxOf(
   const outputs = rank(graph, recording.scores, histories, items.size);
 
   const catalogue = JSON.stringify({ ids: items.ids, titles: items.titles ?? null });
-  return encodeModel(modelOf(graph, outputs, algorithm, catalogue));
+  const bytes = await encodeModel(modelOf(graph, outputs, algorithm, catalogue));
+  // Ids, titles and the places of sparse weights take room too, which --int8 does not shrink.
+  requireRoom("its file would take", bytes.length);
+  return bytes;
 }
 
 /** From the input "history" to what recording needs. */
