@@ -83,13 +83,17 @@ export async function openNpy(path: string): Promise<NpyFile> {
 }
 
 /** Reads the given rows: [chosen.length, rowSize]; runs of neighbours are read at once. Throws UserError where the file became shorter. */
-export async function readNpyRows(npy: NpyFile, chosen: ArrayLike<number>): Promise<Float32Array> {
+export async function readNpyRows(
+  npy: NpyFile,
+  chosen: ArrayLike<number>,
+  mostBytes = pieceBytes,
+): Promise<Float32Array> {
   const { rowSize, type, offset, path } = npy;
   const { bytes, at } = decoders[type];
   const rowBytes = rowSize * bytes;
   const numbers = new Float32Array(chosen.length * rowSize);
   if (rowBytes === 0) return numbers;
-  const most = Math.max(1, Math.floor(pieceBytes / rowBytes));
+  const most = Math.max(1, Math.floor(mostBytes / rowBytes));
   const file = await open(path, "r").catch((cause: unknown) => {
     throw new UserError({ place: path, problem: "the file cannot be read", cause });
   });
