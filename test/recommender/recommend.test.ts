@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { UserError } from "../../src/core/errors.js";
+import { Vocabulary } from "../../src/data/vocabulary.js";
 import { answerAll, askedOf, recommend } from "../../src/recommender/recommend.js";
 import { similarItems } from "../../src/recommender/similar.js";
 import { scoring } from "../support/fixed-scores.js";
@@ -37,6 +38,24 @@ describe("recommend", () => {
     expect(await ids(Uint32Array.of(1, 1), { k: 1 })).toEqual(["item2"]);
     expect(await ids(Uint32Array.of(0, 1, 2, 3, 4))).toEqual([]);
     await expect(ids(Uint32Array.of(5))).rejects.toThrow(RangeError);
+  });
+
+  it.each([
+    ["the 49,999th", 49_998, true],
+    ["the 50,000th", 49_999, true],
+    ["the 50,001st", 50_000, false],
+  ])("the nearest id is looked for among the first 50,000: %s", async (_, place, found) => {
+    const catalogue = Array.from({ length: 50_001 }, (_, item) => `${item}`);
+    catalogue[place] = "zebra-crossing";
+    const large = { ...scoring(50_001, () => []), items: new Vocabulary(catalogue) };
+    for (const asking of [recommend(large, ["zebra-crosing"]), similarItems(large, "zebra-crosing")]) {
+      const message = await asking.then(
+        () => "",
+        (error: Error) => error.message,
+      );
+      expect(message).toContain('"zebra-crosing" is not in the model\'s catalogue');
+      expect(message.includes('Did you mean "zebra-crossing"?')).toBe(found);
+    }
   });
 
   it("a history of nothing but unknown ids is the caller's mistake, with the nearest id", async () => {

@@ -281,6 +281,20 @@ describe.each([...natives.slice(0, 1), reference].map((engine) => [engine.name, 
   },
 );
 
+describe.skipIf(missing)("the queue of the native engine", () => {
+  // queue.rs: WAKEFUL = 50 microseconds.
+  it("runs what comes at once, and what comes after it has gone to sleep", async () => {
+    const [engine] = natives;
+    const tensor = engine.zeros(1, 3);
+    for (const pause of [0, 0, 5, 0, 20]) {
+      if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
+      engine.fill(tensor, 1 + pause);
+      expect([...(await engine.read(tensor))]).toEqual([1 + pause, 1 + pause, 1 + pause]);
+    }
+    engine.release(tensor);
+  });
+});
+
 describe.each(missing ? ["reference"] : ["native", "reference"])("the memory of the %s engine", (name) => {
   // KEPT_BYTES = 64 MiB in memory.rs and reference.ts.
   it("keeps 64 MiB of released blocks for reuse, and no block beyond", async () => {

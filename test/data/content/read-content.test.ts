@@ -1,7 +1,7 @@
 // Content from files of every kind, beside what scikit-learn, NumPy and hand-made pictures say.
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -285,6 +285,22 @@ describe("pictures", () => {
     expect(await loaded.read(all)).toEqual(await (content as ImageContent).read(all));
     const [block] = [await loaded.read([3])];
     expect([...block.subarray(0, 8)]).toEqual([0, 0, 0, 0, 1, 1, 1, 1]);
+  });
+});
+
+describe("pictures that are decoded side by side", () => {
+  const atOnce = 2 * availableParallelism();
+  it.each([atOnce - 1, atOnce, atOnce + 1])("are those of their items: %i of them", async (count) => {
+    const folder = join(home, `side-by-side-${count}`);
+    mkdirSync(folder);
+    for (let item = 0; item < count; item++)
+      await sharp({ create: { width: 2, height: 2, channels: 3, background: { r: 4 * item, g: 0, b: 0 } } })
+        .png()
+        .toFile(join(folder, `${item}.png`));
+    const known = catalogue(...Array.from({ length: count }, (_, item) => `${item}`));
+    const images = (await read({ file: folder, size: [1, 1] }, known)).content as ImageContent;
+    const block = await images.read(Array.from({ length: count }, (_, item) => item));
+    for (let item = 0; item < count; item++) expect(block[3 * item] * 255).toBeCloseTo(4 * item, 3);
   });
 });
 
