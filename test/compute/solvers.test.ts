@@ -275,6 +275,57 @@ describe.each([
     await bench.close();
   });
 
+  /** The factors of one row, from where it stands, of A = gram and b = `right`. */
+  async function oneRow(
+    gram: readonly number[],
+    right: readonly number[],
+    given: { start?: readonly number[]; steps?: number; ridge?: number } = {},
+  ) {
+    const bench = new Workbench(engine, 1);
+    const k = right.length;
+    const row = (data: readonly number[]) => ({ rows: 1, columns: k, data: Float64Array.from(data) });
+    const factors = bench.put(row(given.start ?? right.map(() => 0)));
+    solversOf(engine).alsHalfSweep(factors, bench.sparse(fromRows(1, [[0]])), {
+      ...{
+        fixed: bench.put(row(right)),
+        gram: bench.put({ rows: k, columns: k, data: Float64Array.from(gram) }),
+      },
+      ...{ gramWeight: 1, ridge: given.ridge ?? 0, steps: given.steps },
+      outer: { constant: 0, slope: 0 },
+      target: { constant: 1, slope: 0 },
+    });
+    const found = [...(await bench.read(factors))];
+    await bench.close();
+    return found;
+  }
+
+  it("leave a coordinate at 0 whose pivot is at most 2^-22 of its diagonal, and solve for one beyond", async () => {
+    for (const [d, expected] of [
+      [2 ** -23, [1, 0]],
+      [2 ** -22, [1, 0]],
+      [2 ** -21, [0, 1]],
+    ] as const)
+      for (const [c, x] of (await oneRow([1, 1, 1, 1 + d], [1, 1 + d])).entries())
+        expect(x, `d = ${d}`).toBeCloseTo(expected[c], 6);
+  });
+
+  it("take no step of conjugate gradients from where the square of the residual is below 1e-20", async () => {
+    for (const [start, expected] of [
+      [0.99e-10, 0.99e-10],
+      [1.01e-10, 0],
+    ]) {
+      const [x] = await oneRow([1], [0], { start: [start], steps: 2 });
+      expect(x / 1e-10).toBeCloseTo(expected / 1e-10, 6);
+    }
+  });
+
+  it("never make a number of what is none", async () => {
+    for (const steps of [undefined, 3]) {
+      const found = await oneRow([Number.NaN, 0, 0, 1], [1, 0], { steps, start: [1, 1], ridge: 1 });
+      expect(found[0]).toBeNaN();
+    }
+  });
+
   it("say what does not fit", async () => {
     const bench = new Workbench(engine, 1);
     const given = { ...problem(bench), prior: undefined };

@@ -131,7 +131,7 @@ class Row {
     for (let c = 0; c < k; c++) residual[c] = this.#b[c] - image[c];
     const direction = residual.slice();
     let square = dot(residual, residual);
-    for (let step = 0; step < steps && square >= SOLVED; step++) {
+    for (let step = 0; step < steps && !(square < SOLVED); step++) {
       this.#multiply(direction, image);
       const length = square / dot(direction, image);
       for (let c = 0; c < k; c++) {
@@ -175,7 +175,8 @@ function solveSymmetric(a: Float64Array, x: Float64Array): void {
     const diagonal = a[p * k + p];
     let pivot = diagonal;
     for (let q = 0; q < p; q++) pivot -= a[q * k + p] ** 2;
-    const inverse = pivot > NEGLIGIBLE * diagonal ? 1 / Math.sqrt(pivot) : 0;
+    // Not pivot > NEGLIGIBLE * diagonal instead: a NaN must stay one.
+    const inverse = pivot <= NEGLIGIBLE * diagonal ? 0 : 1 / Math.sqrt(pivot);
     a[p * k + p] = inverse;
     for (let j = p + 1; j < k; j++) {
       let sum = a[p * k + j];

@@ -281,6 +281,31 @@ describe.each([...natives.slice(0, 1), reference].map((engine) => [engine.name, 
   },
 );
 
+describe.each([...natives.slice(0, 1), reference].map((engine) => [engine.name, engine] as const))(
+  "rows of hardly any length, on the %s engine",
+  (_, engine) => {
+    // LEAST_NORM = 1e-12 in gates.rs and gates.ts.
+    it("are divided by 1e-12 where they are shorter, and made unit rows where they are not", async () => {
+      for (const norm of [0.5e-12, 0.99e-12, 1.01e-12, 2e-12]) {
+        // (3, 4) / 5
+        const a = engine.tensor(1, 2, [0.6 * norm, 0.8 * norm]);
+        const [out, gradient] = [engine.empty(1, 2), engine.zeros(1, 2)];
+        engine.unitRows(out, a);
+        const length = Math.min(1, norm / 1e-12);
+        const found = await engine.read(out);
+        expect(found[0]).toBeCloseTo(0.6 * length, 5);
+        expect(found[1]).toBeCloseTo(0.8 * length, 5);
+        engine.unitRowsGradient(gradient, a, engine.tensor(1, 2, [1, 0]));
+        const [x, y] = await engine.read(gradient);
+        // (g - u (u . g)) / norm, or g / 1e-12.
+        const expected = norm < 1e-12 ? [1, 0] : [0.64 * (1e-12 / norm), -0.48 * (1e-12 / norm)];
+        expect(x * 1e-12).toBeCloseTo(expected[0], 5);
+        expect(y * 1e-12).toBeCloseTo(expected[1], 5);
+      }
+    });
+  },
+);
+
 describe.skipIf(missing)("the queue of the native engine", () => {
   // queue.rs: WAKEFUL = 50 microseconds.
   it("runs what comes at once, and what comes after it has gone to sleep", async () => {
