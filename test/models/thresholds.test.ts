@@ -157,7 +157,7 @@ describe("wmf", () => {
       5,
       Array.from({ length: users }, (_, user) => [user % 5]),
     );
-    const trainable = wmfTrainable(trainingOnly(train), parseOptions(wmf, { factors: 1000 }), {
+    const trainable = await wmfTrainable(trainingOnly(train), parseOptions(wmf, { factors: 1000 }), {
       engine,
       seed: 1,
     });
@@ -181,7 +181,7 @@ describe("wmf", () => {
       b: 0.5,
       frequencyExponent: 0,
     });
-    const trainable = wmfTrainable(trainingOnly(train), options, { engine, seed: 5 });
+    const trainable = await wmfTrainable(trainingOnly(train), options, { engine, seed: 5 });
     const { values } = await trainable.epoch({ number: 1, order: new Uint32Array(0), updates: 0 });
     const { users: x, items: y } = await trainable.saveState();
     let [sum, confidences] = [0, 0];

@@ -89,7 +89,7 @@ describe("safetensors", () => {
       await truncate(path, 8 + bytes);
       return readSafetensors(path).catch((error: Error) => error.message);
     };
-    expect(await claiming(100_000_000)).toContain("its header is not JSON");
+    expect(await claiming(100_000_000)).toMatch(/a sound safetensors file: its header (?!claims)/);
     expect(await claiming(100_000_001)).toContain("its header claims 100000001 bytes");
   });
 

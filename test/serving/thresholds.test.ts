@@ -7,12 +7,14 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { openNpy, readNpyRows } from "../../src/data/content/npy.js";
 import { literal, withDatabase } from "../../src/data/database.js";
+import { recommend } from "../../src/recommender/recommend.js";
 import { type Vectors, vectorsFrom } from "../../src/recommender/vectors.js";
 import { embed } from "../../src/serving/embed.js";
 import { scoreAll } from "../../src/serving/score.js";
 import { fromRows } from "../../src/sparse/csr.js";
 import { vocabulary } from "../support/datasets.js";
 import { scoring } from "../support/fixed-scores.js";
+import { served } from "../support/served.js";
 
 const folder = mkdtempSync(join(tmpdir(), "foldin-parts-"));
 afterAll(() => rm(folder, { recursive: true }));
@@ -56,6 +58,30 @@ describe("vectors", () => {
       });
     },
   );
+});
+
+describe("a server", () => {
+  it("answers 63, 64 and 65 requests that come together as it answers each", async () => {
+    const fixture = await served();
+    const ids = fixture.recommender.items.ids;
+    const histories = Array.from({ length: 65 }, (_, n) => [ids[n % 60], ids[(7 * n + 1) % 60]]);
+    const expected = await Promise.all(
+      histories.map(async (history) => (await recommend(fixture.recommender, history, { k: 3 })).items),
+    );
+    for (const count of [63, 64, 65]) {
+      const answers = await Promise.all(
+        histories
+          .slice(0, count)
+          .map((history) => fixture.ask("POST", "/v1/recommendations", { history, k: 3 })),
+      );
+      for (const [n, { status, body }] of answers.entries()) {
+        expect(status).toBe(200);
+        const found = body.results[0].items.map(({ id }: { id: string }) => id);
+        expect(found).toEqual(expected[n].map(({ id }) => id));
+      }
+    }
+    await fixture.close();
+  });
 });
 
 describe("scoring everybody", () => {
