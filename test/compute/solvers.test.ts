@@ -324,6 +324,21 @@ describe.each([
       const found = await oneRow([Number.NaN, 0, 0, 1], [1, 0], { steps, start: [1, 1], ridge: 1 });
       expect(found[0]).toBeNaN();
     }
+    const bench = new Workbench(engine, 1);
+    const matrix = (rows: number, ...data: number[]) =>
+      bench.put({ rows, columns: 2, data: Float64Array.from(data) });
+    const factors = matrix(1, 1, 0);
+    const violation = bench.rubbish(1, 1);
+    solversOf(engine).nonNegativeSweeps(factors, {
+      ...{ gram: matrix(2, 2, Number.NaN, 1, 3), products: matrix(1, 5, 4) },
+      ...{ l1: 0, l2: 0, sweeps: 3, tolerance: 0, violation },
+    });
+    expect([...(await bench.read(factors)), ...(await bench.read(violation))]).toEqual([
+      Number.NaN,
+      Number.NaN,
+      Number.NaN,
+    ]);
+    await bench.close();
   });
 
   it("say what does not fit", async () => {

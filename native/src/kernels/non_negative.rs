@@ -86,10 +86,11 @@ impl Task<'_> {
                 let (own, b) = (&mut w[t * SIDE..(t + 1) * SIDE], &b[t * SIDE..(t + 1) * SIDE]);
                 for r in 0..SIDE {
                     let gradient = sums[r] - b[r];
-                    // Where the coordinate is 0, only a descent into what is allowed counts.
-                    let projected = if own[r] == 0.0 { gradient.min(0.0) } else { gradient };
+                    // Where the coordinate is 0, only a descent into what is allowed counts. Not min and max: a NaN must stay one.
+                    let projected = if own[r] == 0.0 && gradient > 0.0 { 0.0 } else { gradient };
                     violation[r] += projected.abs();
-                    let moved = (own[r] - gradient * inverse).max(0.0);
+                    let moved = own[r] - gradient * inverse;
+                    let moved = if moved <= 0.0 { 0.0 } else { moved };
                     own[r] = if done[r] { own[r] } else { moved };
                 }
             }
