@@ -4,15 +4,20 @@
 
 import type { Command } from "commander";
 import { UserError } from "../core/errors.js";
+import { printableJson, printableStyled } from "../core/printable.js";
 import type { ProgressListener } from "../core/progress.js";
+import { withoutPasswords } from "../core/secrets.js";
 import { createProgress } from "./progress.js";
 import { styles } from "./style.js";
 
 export interface CliContext {
-  /** Prints one line (or several) on stdout: what the command was asked for. */
-  out(text?: string): void;
-  /** Prints one line (or several) on stderr: everything else that is worth saying. */
-  say(text: string): void;
+  /**
+   * Prints a line, or several, on stdout: what the command was asked for. A line break within a line came from outside (a
+   * title, a file's name) and is shown as `\n`, as is every other control character; one at its beginning leaves a line free.
+   */
+  out(text?: string | readonly string[]): void;
+  /** Prints a line, or several, on stderr in the same way: everything else that is worth saying. */
+  say(text: string | readonly string[]): void;
   /** Prints the one JSON object of `--json` on stdout; nothing else may go there. */
   json(value: object): void;
   /** Shows progress on stderr: a bar on a terminal, plain lines elsewhere. */
@@ -34,15 +39,23 @@ export function createContext(
 ): CliContext & { close(): void } {
   const progress = createProgress(stderr);
   return {
-    out: (text = "") => progress.aside(() => stdout.write(`${text}\n`)),
-    say: (text) => progress.aside(() => stderr.write(`${text}\n`)),
-    json: (value) => stdout.write(`${JSON.stringify(value, null, 2)}\n`),
+    out: (text = "") => progress.aside(() => stdout.write(shown(text))),
+    say: (text) => progress.aside(() => stderr.write(shown(text))),
+    json: (value) => stdout.write(`${printableJson(JSON.stringify(value, null, 2))}\n`),
     progress: progress.listener,
     signal,
     style: styles(stdout),
     width: stdout.isTTY ? stdout.columns : undefined,
     close: progress.close,
   };
+}
+
+function shown(text: string | readonly string[]): string {
+  const lines = typeof text === "string" ? [text] : text;
+  return lines
+    .map(withoutPasswords)
+    .map((line) => `${line.startsWith("\n") ? "\n" : ""}${printableStyled(line.replace(/^\n/, ""))}\n`)
+    .join("");
 }
 
 /** The value of an option that must be given; checked here and not by commander, which would hide a mistyped option behind it. */

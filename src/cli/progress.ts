@@ -2,6 +2,7 @@
 // Where one task runs inside another (validation inside training), only the outer one is shown.
 
 import cliProgress from "cli-progress";
+import { printable } from "../core/printable.js";
 import type { ProgressEvent, ProgressListener } from "../core/progress.js";
 import { clip, count, displayWidth, duration, number } from "./table.js";
 
@@ -47,7 +48,7 @@ export function createProgress(
       linewrap: false,
       fps: 10,
       gracefulExit: false,
-      format: () => clip(task ? barLine(task, now(), columns()) : "", columns()),
+      format: () => clip(task ? printable(barLine(task, now(), columns())) : "", columns()),
     });
     bar.start(task.total ?? 1, 0);
   };
@@ -57,7 +58,7 @@ export function createProgress(
   };
   const line = (text: string) => {
     hideBar();
-    stream.write(`${text}\n`);
+    stream.write(`${printable(text)}\n`);
     if (terminal) showBar();
   };
 
@@ -67,7 +68,7 @@ export function createProgress(
     hideBar();
     task = undefined;
     // What was over at once needs no word.
-    if (now() - ended.startedAt >= 1) stream.write(`${summary(ended, now())}\n`);
+    if (now() - ended.startedAt >= 1) stream.write(`${printable(summary(ended, now()))}\n`);
   };
 
   const listener = (event: ProgressEvent) => {
@@ -97,7 +98,7 @@ export function createProgress(
         // A line every few seconds, ever fewer as the work goes on: an hour fills a screen, not a book.
         else if (time - task.shownAt >= Math.max(5, (time - task.startedAt) / 15)) {
           task.shownAt = time;
-          stream.write(`${plainLine(task, time)}\n`);
+          stream.write(`${printable(plainLine(task, time))}\n`);
         }
         return;
       }

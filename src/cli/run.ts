@@ -4,6 +4,8 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { AbortedError, UserError } from "../core/errors.js";
+import { printable } from "../core/printable.js";
+import { withoutPasswords } from "../core/secrets.js";
 import { type CliContext, createContext, type Register } from "./context.js";
 
 export interface Streams {
@@ -30,8 +32,10 @@ export async function run(
     // Help and version are thrown as well, after they were printed.
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
     const { message, code } = explain(error);
-    if (message !== "") stderr.write(`${message}\n`);
-    if (process.env.FOLDIN_DEBUG && error instanceof Error) stderr.write(`${error.stack}\n`);
+    if (message !== "") stderr.write(`${printable(withoutPasswords(message))}\n`);
+    if (process.env.FOLDIN_DEBUG && error instanceof Error)
+      for (const line of withoutPasswords(String(error.stack)).split("\n"))
+        stderr.write(`${printable(line)}\n`);
     return code;
   } finally {
     context.close();

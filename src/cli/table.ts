@@ -1,5 +1,8 @@
 // Aligned text and numbers as people read them.
 
+import stringWidth from "string-width";
+import { printableStyled } from "../core/printable.js";
+
 /** One column of a table. */
 export interface Column {
   readonly heading: string;
@@ -7,19 +10,12 @@ export interface Column {
   readonly align?: "left" | "right";
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences start with one
-const escapes = /\u001b\[[0-9;]*m/g;
-/** Characters that take two cells of a terminal: CJK, Hangul, kana, full-width forms, emoji. */
-const wide =
-  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
-const combining = /\p{Mark}|\u200d/u;
+/** What is seen as one character: a letter with its marks, an emoji of several parts. */
+const graphemes = new Intl.Segmenter();
 
-/** The cells of a terminal that a text takes. */
+/** The cells of a terminal that a text takes; colours take none. */
 export function displayWidth(text: string): number {
-  let cells = 0;
-  for (const character of text.replace(escapes, ""))
-    cells += wide.test(character) ? 2 : combining.test(character) ? 0 : 1;
-  return cells;
+  return stringWidth(text);
 }
 
 /** A text cut to at most `cells` cells, the cut shown by an ellipsis. */
@@ -27,20 +23,24 @@ export function clip(text: string, cells: number): string {
   if (displayWidth(text) <= cells) return text;
   let kept = "";
   let used = 0;
-  for (const character of text) {
-    used += displayWidth(character);
+  for (const { segment } of graphemes.segment(text)) {
+    used += displayWidth(segment);
     if (used > cells - 1) break;
-    kept += character;
+    kept += segment;
   }
   return `${kept.trimEnd()}…`;
 }
 
-/** Rows as aligned lines under their headings; columns are two blanks apart. */
+/**
+ * Rows as aligned lines under their headings; columns are two blanks apart. A control character in a cell is shown as an
+ * escape, so that a row is one line whatever its titles are.
+ */
 export function table(
   columns: readonly Column[],
-  rows: readonly (readonly string[])[],
+  given: readonly (readonly string[])[],
   heading = (text: string) => text,
-): string {
+): string[] {
+  const rows = given.map((row) => row.map(printableStyled));
   const widths = columns.map((column, c) =>
     Math.max(displayWidth(column.heading), ...rows.map((row) => displayWidth(row[c] ?? ""))),
   );
@@ -55,7 +55,7 @@ export function table(
       .trimEnd();
   const headings = columns.map((column) => column.heading);
   const lines = rows.map((row) => line(row));
-  return (headings.some((text) => text !== "") ? [line(headings, heading), ...lines] : lines).join("\n");
+  return headings.some((text) => text !== "") ? [line(headings, heading), ...lines] : lines;
 }
 
 /** A text in lines of at most `cells` cells, broken at blanks. */

@@ -54,7 +54,7 @@ export async function printTrained(
       context.style.dim,
     ),
   );
-  context.out(`run: ${out}\nreport: ${join(out, "report.html")}`);
+  context.out([`run: ${out}`, `report: ${join(out, "report.html")}`]);
 }
 
 /** Removes a run; anything else in the way stays, for `train` to refuse. */

@@ -1,6 +1,9 @@
 // A UserError is a mistake the person at the keyboard can mend: it says where, what was expected and what to do.
 // The CLI prints its message alone (no stack) and exits with 2; every other error is ours, or the machine's, and exits with 1.
 
+import { printable } from "./printable.js";
+import { withoutPasswords } from "./secrets.js";
+
 /** What a `UserError` is made of; `problem` is the only part that must be there. */
 export interface UserErrorParts {
   /** Where: a file, `file:line`, a column, an option. */
@@ -14,7 +17,10 @@ export interface UserErrorParts {
   cause?: unknown;
 }
 
-/** An error that a user can cause and mend. Its message is one clear line: `place: problem (expected ...). Remedy.` */
+/**
+ * An error that a user can cause and mend. Its message is one clear line: `place: problem (expected ...). Remedy.`, in which
+ * control characters of names and values are escaped and passwords of URLs left out; its parts are as they were given.
+ */
 export class UserError extends Error {
   override readonly name = "UserError";
   readonly place: string | undefined;
@@ -26,7 +32,10 @@ export class UserError extends Error {
     const where = place === undefined ? "" : `${place}: `;
     const instead = expected === undefined ? "" : ` (expected ${expected})`;
     const then = remedy === undefined ? "" : `. ${remedy}`;
-    super(`${where}${problem}${instead}${then}`, cause === undefined ? undefined : { cause });
+    super(
+      printable(withoutPasswords(`${where}${problem}${instead}${then}`)),
+      cause === undefined ? undefined : { cause },
+    );
     this.place = place;
     this.problem = problem;
     this.expected = expected;

@@ -130,7 +130,8 @@ async function compareRuns(runs: string[], flags: Flags, context: CliContext): P
   );
   if (tested.length > PAIRS)
     context.out(dim(`and ${tested.length - PAIRS} pairs more: in --csv, --html and --json`));
-  context.out(dim(`\n${report.methodText(comparison)}`));
+  context.out();
+  context.out(dim(report.methodText(comparison)));
   if (metrics.length > 1) context.out(dim("the other metrics' tests: --csv, --html or --json"));
   if (against === "best")
     context.out(dim("the best was found by the same users: to be safe, test all pairs"));

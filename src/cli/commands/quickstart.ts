@@ -133,7 +133,7 @@ async function quickstart({ out, epochs, engine, threads }: Flags, context: CliC
   }
 }
 
-function metricsTable(judged: readonly Evaluation[], dim: (text: string) => string): string {
+function metricsTable(judged: readonly Evaluation[], dim: (text: string) => string): string[] {
   return table(
     [{ heading: "" }, ...METRICS.map((heading) => ({ heading, align: "right" as const }))],
     judged.map(({ algorithm, metrics }) => [
@@ -158,7 +158,7 @@ function inventViewer({ films }: DemoCatalogue): DemoFilm[] {
 }
 
 /** Commands that work when copied: through npx where npm started us, because then nothing is on the path. */
-function nextSteps(run: string, dataset: string, viewer: readonly DemoFilm[], { dim }: Styles): string {
+function nextSteps(run: string, dataset: string, viewer: readonly DemoFilm[], { dim }: Styles): string[] {
   const foldin = process.env.npm_execpath ? "npx foldin" : "foldin";
   const runs = join(dirname(run), "runs");
   const { title } = viewer.find((film) => !film.title.includes("'")) ?? viewer[0];
@@ -175,7 +175,7 @@ function nextSteps(run: string, dataset: string, viewer: readonly DemoFilm[], { 
     dim("# your own data: a file with a user and an item in each row"),
     `${foldin} prepare ratings.csv --out data/mine`,
     `${foldin} train data/mine --out runs/mine`,
-  ].join("\n");
+  ];
 }
 
 /** A text as one word of a POSIX shell. */
@@ -183,9 +183,6 @@ function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-function indented(text: string): string {
-  return text
-    .split("\n")
-    .map((line) => `  ${line}`)
-    .join("\n");
+function indented(lines: readonly string[]): string[] {
+  return lines.map((line) => `  ${line}`);
 }

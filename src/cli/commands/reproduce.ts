@@ -301,7 +301,7 @@ async function run(name: string, flags: Flags, context: CliContext): Promise<voi
   for (const { title, why } of result.skipped) context.out(dim(`left out: ${title}: ${why}`));
   if (result.shortenedTo !== undefined)
     context.out(`cut short at ${plural(result.shortenedTo, "epoch")}: these numbers are no reproduction`);
-  context.out(`results: ${join(out, "results.json")}\nreport: ${report}`);
+  context.out([`results: ${join(out, "results.json")}`, `report: ${report}`]);
 }
 
 /** Each listed user's best items, model by model. */

@@ -6,6 +6,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { UserError } from "../../core/errors.js";
 import { OverloadedError } from "../batcher.js";
+import { StoreError, type StoreTrouble } from "../store/history-store.js";
 
 export const problemSchema = z.object({
   type: z.string().describe("about:blank: the status says what kind of problem it is"),
@@ -59,12 +60,21 @@ export function sendProblem(reply: FastifyReply, body: ProblemBody): FastifyRepl
   return reply.code(body.status).type("application/problem+json").send(JSON.stringify(body));
 }
 
+/** What a client is told of a store that does not do what it should. */
+export const storeProblems: Readonly<Record<StoreTrouble, readonly [status: number, detail: string]>> = {
+  busy: [503, "the store of histories is locked or overloaded: nothing was changed; try again in a second"],
+  full: [507, "the store of histories has no space left on its disk: nothing was stored"],
+  gone: [503, "the store of histories was deleted or moved away: nothing was stored"],
+  failed: [503, "the store of histories does not answer: the server's log says why"],
+};
+
 /** The problem that an error is to the client. */
 export function problemOf(error: unknown): ProblemBody {
   if (error instanceof Problem) return problemBody(error.status, error.message, error.errors);
   if (error instanceof InvalidInput) return invalid(error);
   if (error instanceof OverloadedError)
     return problemBody(503, "too many requests are waiting for the model: try again in a second");
+  if (error instanceof StoreError) return problemBody(...storeProblems[error.trouble]);
   if (error instanceof UserError) return problemBody(400, error.message);
   const { statusCode, message } = error as Partial<FastifyError>;
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
@@ -77,7 +87,7 @@ export function handleError(error: unknown, request: FastifyRequest, reply: Fast
   const body = problemOf(error);
   if (body.status >= 500 && !(error instanceof OverloadedError))
     request.log.error({ err: error }, "request failed");
-  if (body.status === 503) reply.header("retry-after", "1");
+  if (body.status === 503 || body.status === 507) reply.header("retry-after", "1");
   return sendProblem(reply, body);
 }
 

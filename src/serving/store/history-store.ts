@@ -18,7 +18,27 @@ export interface HistoryStore {
   history(user: string, most: number): Promise<StoredEvent[]>;
   /** Forgets a user; resolves to the number of items forgotten. */
   remove(user: string): Promise<number>;
-  /** Rejects where the store does not answer. */
+  /** Rejects where the store does not answer, or cannot take what it is given. */
   check(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** The format of what both stores write, and the newest that is read. */
+export const STORE_FORMAT = 1;
+
+/**
+ * Why a store does not do what it was asked: another process keeps it locked, there is no space left on its disk, its file
+ * was deleted or replaced, or anything else (its message says what).
+ */
+export type StoreTrouble = "busy" | "full" | "gone" | "failed";
+
+/** Every method of a store rejects with this where the store is at fault; a write that was refused may be repeated. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+  readonly trouble: StoreTrouble;
+
+  constructor(trouble: StoreTrouble, message: string) {
+    super(message);
+    this.trouble = trouble;
+  }
 }

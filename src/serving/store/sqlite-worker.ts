@@ -1,80 +1,182 @@
 // The thread that owns the SQLite file: a commit waits for the disk, and the event loop must not. What arrives together is
-// one transaction, so many writers share one wait.
+// one transaction, so many writers share one wait. A write that finds the file locked by another process tries again
+// until its time is over, and reads go on meanwhile.
 
 import { parentPort, workerData } from "node:worker_threads";
-import Database from "libsql";
-import type { Operation, Reply } from "./sqlite-store.js";
+import { STORE_FORMAT, type StoreTrouble } from "./history-store.js";
+import { type Sqlite, SqliteFile } from "./sqlite-file.js";
+import type { Batch, Operation, Reply } from "./sqlite-store.js";
 
-/** What this version writes into the file, and the newest that it reads. */
-const FORMAT = 1;
+/** Milliseconds for which a batch tries again while the file is locked, and between two tries. */
+const LOCKED_WAIT = { read: 1_000, write: 4_000 };
+const TRY_AGAIN = 20;
+/** Milliseconds until the log, which may hold what was forgotten, is emptied if others were reading it. */
+const ERASE_AGAIN = 500;
 
-function open(path: string): Database.Database {
-  const database = new Database(path);
-  database.pragma("busy_timeout = 5000");
-  database.pragma("journal_mode = WAL");
-  // Each commit is on the disk before it is acknowledged.
-  database.pragma("synchronous = FULL");
-  const version = Number(database.prepare("PRAGMA user_version").pluck().get());
-  if (version > FORMAT) throw new Error(`it has format ${version}, newer than this foldin understands`);
-  database.exec(
-    `CREATE TABLE IF NOT EXISTS events (
-       user TEXT NOT NULL, item TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (user, item)
-     ) WITHOUT ROWID`,
+/** Does one operation; a thread's statements are prepared once for each opened file. */
+type Perform = (operation: Operation) => unknown;
+
+function performer(database: Sqlite): Perform {
+  const insert = database.prepare(
+    "INSERT INTO events VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)",
   );
-  database.pragma(`user_version = ${FORMAT}`);
-  return database;
+  const trim = database.prepare(
+    "DELETE FROM events WHERE user = ? AND item IN (SELECT item FROM events WHERE user = ? ORDER BY at DESC, item LIMIT -1 OFFSET ?)",
+  );
+  const select = database.prepare(
+    "SELECT item, at FROM events WHERE user = ? ORDER BY at DESC, item LIMIT ?",
+  );
+  const remove = database.prepare("DELETE FROM events WHERE user = ?");
+  return (operation) => {
+    switch (operation.name) {
+      case "add":
+        for (const { item, at } of operation.events) insert.run(operation.user, item, at);
+        trim.run(operation.user, operation.user, operation.keep);
+        return undefined;
+      case "history":
+        return (select.all(operation.user, operation.most) as { item: string; at: number }[])
+          .map(({ item, at }) => ({ item, at: Number(at) }))
+          .reverse();
+      case "remove":
+        return remove.run(operation.user).changes;
+      case "check":
+        return select.get("", 1) && undefined;
+    }
+  };
+}
+
+class FileGone extends Error {}
+class FileLocked extends Error {}
+class DiskFull extends Error {}
+
+class Thread {
+  readonly #file: SqliteFile;
+  readonly #send: (reply: Reply) => void;
+  #perform: Perform;
+  /** The last write found no space. */
+  #full = false;
+  /** There was no file the last time. */
+  #gone = false;
+  #erasing: NodeJS.Timeout | undefined;
+
+  constructor(path: string, send: (reply: Reply) => void) {
+    this.#file = new SqliteFile(path);
+    this.#send = send;
+    this.#perform = performer(this.#file.database);
+  }
+
+  answer(batch: Batch, until = performance.now() + LOCKED_WAIT[batch.lane]): void {
+    const { lane, operations } = batch;
+    try {
+      this.#send({ lane, results: lane === "write" ? this.#write(operations) : this.#read(operations) });
+    } catch (error) {
+      const trouble = troubleOf(error);
+      if (trouble === "busy" && performance.now() < until)
+        return void setTimeout(() => this.answer(batch, until), TRY_AGAIN);
+      if (trouble === "full") this.#full = true;
+      this.#send({ lane, trouble, problem: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  close(): void {
+    clearTimeout(this.#erasing);
+    this.#file.close();
+  }
+
+  #read(operations: readonly Operation[]): unknown[] {
+    this.#verify();
+    if (operations.some(({ name }) => name === "check")) this.#requireSpace();
+    return operations.map(this.#perform);
+  }
+
+  #write(operations: readonly Operation[]): unknown[] {
+    this.#verify();
+    for (;;) {
+      const results = this.#transaction(() => operations.map(this.#perform));
+      // A file that was deleted meanwhile has taken the events with it: they are not acknowledged, or go into the new one.
+      if (this.#verify() !== "same") continue;
+      this.#full = false;
+      if (operations.some(({ name }, o) => name === "remove" && results[o] !== 0)) this.#erase();
+      return results;
+    }
+  }
+
+  #transaction<T>(work: () => T): T {
+    const { database } = this.#file;
+    try {
+      database.exec("BEGIN IMMEDIATE");
+      const result = work();
+      database.exec("COMMIT");
+      return result;
+    } catch (error) {
+      if (database.inTransaction) database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  /** Throws FileGone where there is no file any more. */
+  #verify(): "same" | "opened again" {
+    const found = this.#file.verify();
+    if (found === "gone") {
+      const problem = `${this.#file.path} was deleted or moved away`;
+      if (!this.#gone)
+        this.#send({ notice: `${problem}: nothing is stored until it is back, or the server is restarted` });
+      this.#gone = true;
+      throw new FileGone(problem);
+    }
+    this.#gone = false;
+    if (found === "busy") throw new FileLocked(`${this.#file.path} was replaced, and is locked`);
+    if (found === "opened again") {
+      this.#perform = performer(this.#file.database);
+      this.#send({ notice: `${this.#file.path} was replaced or its log deleted: it was opened again` });
+    }
+    return found;
+  }
+
+  /** Throws DiskFull where the next write would find no space. After one that did not, only a write shows that there is some again. */
+  #requireSpace(): void {
+    if (this.#file.isFull()) throw new DiskFull("there is no space left for it");
+    if (!this.#full) return;
+    this.#transaction(() => this.#file.database.exec(`PRAGMA user_version = ${STORE_FORMAT}`));
+    this.#full = false;
+  }
+
+  /** Empties the log, in which the pages stand as they were before something was forgotten. */
+  #erase(): void {
+    clearTimeout(this.#erasing);
+    let busy = true;
+    try {
+      const [row] = this.#file.database.pragma("wal_checkpoint(TRUNCATE)") as { busy: number }[];
+      busy = row.busy !== 0;
+    } catch {
+      // What keeps it from being emptied, keeps writes from being done, and is told then.
+    }
+    if (busy) this.#erasing = setTimeout(() => this.#erase(), ERASE_AGAIN);
+  }
+}
+
+function troubleOf(error: unknown): StoreTrouble {
+  if (error instanceof FileGone) return "gone";
+  if (error instanceof FileLocked) return "busy";
+  if (error instanceof DiskFull) return "full";
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (/^SQLITE_(BUSY|LOCKED)/.test(code)) return "busy";
+  return /^SQLITE_FULL/.test(code) ? "full" : "failed";
 }
 
 const port = parentPort;
 if (port) {
   try {
-    const database = open(String(workerData));
-    const insert = database.prepare(
-      "INSERT INTO events VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)",
-    );
-    const trim = database.prepare(
-      "DELETE FROM events WHERE user = ? AND item IN (SELECT item FROM events WHERE user = ? ORDER BY at DESC, item LIMIT -1 OFFSET ?)",
-    );
-    const select = database.prepare(
-      "SELECT item, at FROM events WHERE user = ? ORDER BY at DESC, item LIMIT ?",
-    );
-    const remove = database.prepare("DELETE FROM events WHERE user = ?");
-    const perform = (operation: Operation): unknown => {
-      switch (operation.name) {
-        case "add":
-          for (const { item, at } of operation.events) insert.run(operation.user, item, at);
-          trim.run(operation.user, operation.user, operation.keep);
-          return undefined;
-        case "history":
-          return (select.all(operation.user, operation.most) as { item: string; at: number }[])
-            .map(({ item, at }) => ({ item, at: Number(at) }))
-            .reverse();
-        case "remove":
-          return remove.run(operation.user).changes;
-        case "check":
-          return select.get("", 1) && undefined;
-      }
-    };
-    const answer = (operations: readonly Operation[]): Reply => {
-      const writes = operations.some(({ name }) => name === "add" || name === "remove");
-      try {
-        if (writes) database.exec("BEGIN IMMEDIATE");
-        const results = operations.map(perform);
-        if (writes) database.exec("COMMIT");
-        return { results };
-      } catch (error) {
-        if (database.inTransaction) database.exec("ROLLBACK");
-        return { problem: error instanceof Error ? error.message : String(error) };
-      }
-    };
-    port.on("message", (message: readonly Operation[] | "close") => {
-      if (message !== "close") return port.postMessage(answer(message));
-      database.close();
+    const thread = new Thread(String(workerData), (reply) => port.postMessage(reply));
+    port.on("message", (message: Batch | "close") => {
+      if (message !== "close") return thread.answer(message);
+      thread.close();
       port.close();
     });
-    port.postMessage({ results: [] } satisfies Reply);
+    port.postMessage({ lane: "read", results: [] } satisfies Reply);
   } catch (error) {
-    port.postMessage({ problem: error instanceof Error ? error.message : String(error) } satisfies Reply);
+    const problem = error instanceof Error ? error.message : String(error);
+    port.postMessage({ lane: "read", trouble: "failed", problem } satisfies Reply);
     port.close();
   }
 }

@@ -1,8 +1,12 @@
 // What operators ask: which models are served, is the server alive, may it have traffic, what does it measure.
 
 import type { FastifyBaseLogger } from "fastify";
-import { Problem } from "../problems.js";
+import { StoreError } from "../../store/history-store.js";
+import { Problem, storeProblems } from "../problems.js";
 import type { App, Serving } from "../types.js";
+
+/** Milliseconds within which a load balancer is told whether the store answers. */
+const READY_WITHIN = 2_000;
 
 export function operations(app: App, serving: Serving): void {
   const { shelf, engine, store, metrics, schemas, stopping } = serving;
@@ -61,10 +65,12 @@ export function operations(app: App, serving: Serving): void {
     async ({ log }) => {
       if (stopping()) throw new Problem(503, "the server is stopping");
       await requireEngine(log);
-      await store?.check().catch((error: unknown) => {
-        log.error({ err: error }, "the store does not answer");
-        throw new Problem(503, "the store does not answer");
-      });
+      if (store)
+        await inTime(store.check()).catch((error: unknown) => {
+          log.error({ err: error }, "the store does not answer");
+          const trouble = error instanceof StoreError ? error.trouble : "failed";
+          throw new Problem(503, storeProblems[trouble][1]);
+        });
       return { status: "ready" };
     },
   );
@@ -72,4 +78,13 @@ export function operations(app: App, serving: Serving): void {
   app.get("/metrics", { schema: { summary: "Metrics for Prometheus", tags: ["health"] } }, async (_, reply) =>
     reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
   );
+}
+
+async function inTime(check: Promise<void>): Promise<void> {
+  let late: NodeJS.Timeout | undefined;
+  const never = new Promise<never>((_, reject) => {
+    const error = new StoreError("busy", `no answer within ${READY_WITHIN / 1000} s`);
+    late = setTimeout(() => reject(error), READY_WITHIN);
+  });
+  await Promise.race([check, never]).finally(() => clearTimeout(late));
 }
