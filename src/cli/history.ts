@@ -1,88 +1,122 @@
 // What people type as a history -> items: each entry is an id, or a title (in any case, with or without its year), or
-// else a list of those with commas; `@file` stands for the lines of a file. Anything unknown is refused with near titles.
+// else a list of those with commas; `@file` stands for the lines of a file, `@-` for those of stdin. Anything unknown is refused
+// with near titles; nothing at all is the history of somebody new.
 
 import { readFile } from "node:fs/promises";
+import { text as textOf } from "node:stream/consumers";
 import { distance } from "fastest-levenshtein";
 import { UserError } from "../core/errors.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import { folded, TitleIndex, withoutYear } from "../recommender/titles.js";
 
-const OPTION = "--history";
+/** How many of several items of one title are listed. */
+const LISTED = 10;
 
-/** The items meant, each once, in the order given. Throws UserError for what is unknown or ambiguous. */
-export async function resolveHistory(entries: readonly string[], items: Vocabulary): Promise<Uint32Array> {
-  const titles = new TitleIndex(items);
-  const found = new Set<number>();
-  const unknown: string[] = [];
-  for (const entry of entries) {
-    const direct = lookUp(entry, items, titles);
-    if (direct !== undefined) found.add(direct);
-    else if (entry.startsWith("@"))
-      for (const line of await linesOf(entry.slice(1))) addAll(line, items, titles, found, unknown);
-    else addAll(entry, items, titles, found, unknown);
-  }
-  if (unknown.length > 0) throw unknownItems(unknown, items);
-  return Uint32Array.from(found);
+/**
+ * The items of a history, each once, in the order given; none for entries of blanks and empty files. Throws UserError for
+ * what is unknown, and for a title of several items.
+ */
+export function resolveHistory(entries: readonly string[], items: Vocabulary): Promise<Uint32Array> {
+  return new Entries(items, "--history", onlyOne).resolve(entries);
 }
 
-/** An entry as an id, a title, or a list with commas. */
-function addAll(
-  entry: string,
+/** The items to be left out: of a title, all that are called so. Throws UserError for what is unknown. */
+export function resolveExcluded(entries: readonly string[], items: Vocabulary): Promise<Uint32Array> {
+  return new Entries(items, "--exclude", (called) => called).resolve(entries);
+}
+
+/** What is meant by a title that several items have. Throws UserError where that cannot be known. */
+type Choose = (
+  called: readonly number[],
+  title: string,
   items: Vocabulary,
-  titles: TitleIndex,
-  found: Set<number>,
-  unknown: string[],
-): void {
-  const whole = lookUp(entry, items, titles);
-  if (whole !== undefined) {
-    found.add(whole);
-    return;
-  }
-  const parts = entry
-    .split(",")
-    .map((part) => part.trim())
-    .filter((part) => part !== "");
-  const indices = parts.map((part) => lookUp(part, items, titles));
-  // None of the parts known: it was a title with commas, mistyped.
-  if (parts.length < 2 || indices.every((index) => index === undefined)) {
-    const ids = parts.length > 1 && parts.every((part) => !/\s/.test(part));
-    unknown.push(...(ids ? parts : [entry.trim()]));
-    return;
-  }
-  for (const [p, index] of indices.entries())
-    if (index === undefined) unknown.push(parts[p]);
-    else found.add(index);
-}
+  option: string,
+) => readonly number[];
 
-function lookUp(text: string, items: Vocabulary, titles: TitleIndex): number | undefined {
-  const index = items.indexOf(text) ?? items.indexOf(text.trim());
-  if (index !== undefined) return index;
-  const called = titles.find(text);
-  if (called.length > 1)
-    throw new UserError({
-      place: OPTION,
-      problem: `${called.length} items are called '${text.trim()}'`,
-      remedy: `Give the id of the one you mean: ${listed(called.slice(0, 5).map((index) => named(index, items)))}`,
-    });
-  return called[0];
+const onlyOne: Choose = (called, title, items, option) => {
+  const listed = called.slice(0, LISTED).map((index) => named(index, items));
+  const others = called.length > LISTED ? `, and ${called.length - LISTED} more` : "";
+  throw new UserError({
+    place: option,
+    problem: `${called.length} items are called '${title.trim()}'`,
+    remedy: `Give the id of the one you mean: ${listed.join(", ")}${others}`,
+  });
+};
+
+class Entries {
+  readonly #items: Vocabulary;
+  readonly #option: string;
+  readonly #choose: Choose;
+  readonly #titles: TitleIndex;
+  readonly #found = new Set<number>();
+  readonly #unknown: string[] = [];
+
+  constructor(items: Vocabulary, option: string, choose: Choose) {
+    this.#items = items;
+    this.#option = option;
+    this.#choose = choose;
+    this.#titles = new TitleIndex(items);
+  }
+
+  async resolve(entries: readonly string[]): Promise<Uint32Array> {
+    for (const entry of entries) {
+      const direct = this.#lookUp(entry);
+      if (direct.length > 0) this.#take(direct);
+      else if (entry.startsWith("@"))
+        for (const line of await linesOf(entry.slice(1), this.#option)) this.#add(line);
+      else this.#add(entry);
+    }
+    if (this.#unknown.length > 0) throw unknownItems(this.#unknown, this.#items, this.#option);
+    return Uint32Array.from(this.#found);
+  }
+
+  /** An entry as an id, a title, or a list with commas. */
+  #add(entry: string): void {
+    const whole = this.#lookUp(entry);
+    if (whole.length > 0) {
+      this.#take(whole);
+      return;
+    }
+    const parts = entry
+      .split(",")
+      .map((part) => part.trim())
+      .filter((part) => part !== "");
+    const found = parts.map((part) => this.#lookUp(part));
+    // None of the parts known: it was a title with commas, mistyped.
+    if (found.every((indices) => indices.length === 0)) {
+      const ids = parts.length > 1 && parts.every((part) => !/\s/.test(part));
+      if (parts.length > 0) this.#unknown.push(...(ids ? parts : [entry.trim()]));
+      return;
+    }
+    for (const [p, indices] of found.entries())
+      if (indices.length === 0) this.#unknown.push(parts[p]);
+      else this.#take(indices);
+  }
+
+  #take(indices: readonly number[]): void {
+    for (const index of indices) this.#found.add(index);
+  }
+
+  #lookUp(text: string): readonly number[] {
+    const index = this.#items.indexOf(text) ?? this.#items.indexOf(text.trim());
+    if (index !== undefined) return [index];
+    if (text.trim() === "") return [];
+    const called = this.#titles.find(text);
+    return called.length > 1 ? this.#choose(called, text, this.#items, this.#option) : called;
+  }
 }
 
 function named(index: number, items: Vocabulary): string {
   return items.titles?.[index] ? `${items.ids[index]} (${items.titles[index]})` : items.ids[index];
 }
 
-function listed(texts: readonly string[]): string {
-  return texts.join(", ");
-}
-
-function unknownItems(unknown: readonly string[], items: Vocabulary): UserError {
+function unknownItems(unknown: readonly string[], items: Vocabulary, option: string): UserError {
   const near = items.titles ? nearTitles(unknown[0], items) : [];
   const others = unknown.length > 4 ? ` and ${unknown.length - 4} more` : "";
   return new UserError({
-    place: OPTION,
-    problem: `no item of this model has the id${items.titles ? " or title" : ""} ${listed(unknown.slice(0, 4).map((text) => `'${text}'`))}${others}`,
-    expected:
-      near.length > 0 ? undefined : `ids like ${listed(items.ids.slice(0, 3).map((id) => `'${id}'`))}`,
+    place: option,
+    problem: `no item of this model has the id${items.titles ? " or title" : ""} ${quoted(unknown.slice(0, 4))}${others}`,
+    expected: near.length > 0 ? undefined : `ids like ${quoted(items.ids.slice(0, 3))}`,
     remedy: near.length > 0 ? `Did you mean ${near.map((title) => `'${title}'`).join(" or ")}?` : undefined,
   });
 }
@@ -106,24 +140,25 @@ function nearTitles(text: string, items: Vocabulary): string[] {
     .map(({ title }) => title);
 }
 
-async function linesOf(path: string): Promise<string[]> {
-  const text = await readFile(path, "utf8").catch((cause: unknown) => {
-    throw new UserError({
-      place: `${OPTION} @${path}`,
-      problem: "this file cannot be read",
-      expected: "a text file with one id or title a line",
-      cause,
-    });
-  });
-  const lines = text
-    .split(/\r?\n/)
+function quoted(texts: readonly string[]): string {
+  return texts.map((text) => `'${text}'`).join(", ");
+}
+
+/** The lines of a file, or of stdin, that are not empty. */
+async function linesOf(path: string, option: string): Promise<string[]> {
+  const text = await (path === "-" ? textOf(process.stdin) : readFile(path, "utf8")).catch(
+    (cause: unknown) => {
+      throw new UserError({
+        place: `${option} @${path}`,
+        problem: "this file cannot be read",
+        expected: "a text file with one id or title a line",
+        cause,
+      });
+    },
+  );
+  return text
+    .replace(/^\ufeff/, "")
+    .split(/\r\n|[\r\n]/)
     .map((line) => line.trim())
     .filter((line) => line !== "");
-  if (lines.length === 0)
-    throw new UserError({
-      place: `${OPTION} @${path}`,
-      problem: "this file is empty",
-      expected: "one id or title a line",
-    });
-  return lines;
 }

@@ -35,7 +35,12 @@ export interface ServedModel {
 interface Slot {
   readonly place: ModelPlace;
   current: Held;
+  /** The files that could not be loaded, and why; without a version where there were none. */
+  failed?: { readonly version: string | undefined; readonly message: string; readonly at: number };
 }
+
+/** Milliseconds after which files that could not be loaded are tried again: it may have been the memory that was short. */
+const TRY_AGAIN = 60_000;
 
 /** A model and the requests that use it. */
 interface Held {
@@ -47,6 +52,8 @@ interface Held {
 export interface ShelfOptions {
   readonly engine: Engine;
   batcher(name: string): BatcherOptions;
+  /** Hears once of each model that was loaded, or could not be, because its files had changed. */
+  onReload?(outcome: Reloaded): void;
 }
 
 /** What `reload` did. */
@@ -113,7 +120,10 @@ export class ModelShelf {
     }
   }
 
-  /** Loads what has changed on the disk, one model after the other. */
+  /**
+   * Loads what has changed on the disk, one model after the other; resolves to what is new. Files that failed are tried
+   * again after a minute, and only another failure is told again.
+   */
   async reload(): Promise<Reloaded[]> {
     this.#reloading ??= this.#reload().finally(() => {
       this.#reloading = undefined;
@@ -129,18 +139,35 @@ export class ModelShelf {
   async #reload(): Promise<Reloaded[]> {
     const outcomes: Reloaded[] = [];
     for (const slot of this.#slots) {
-      const { name, folder } = slot.place;
-      try {
-        if ((await versionOf(folder)) === slot.current.model.version) continue;
-        const before = slot.current;
-        slot.current = held(await load(slot.place, this.#options));
-        retire(before);
-        outcomes.push({ name, version: slot.current.model.version });
-      } catch (error) {
-        outcomes.push({ name, error });
-      }
+      const outcome = await this.#reloadOne(slot);
+      if (!outcome) continue;
+      outcomes.push(outcome);
+      this.#options.onReload?.(outcome);
     }
     return outcomes;
+  }
+
+  async #reloadOne(slot: Slot): Promise<Reloaded | undefined> {
+    const { name, folder } = slot.place;
+    const { failed } = slot;
+    let version: string | undefined;
+    try {
+      version = await versionOf(folder);
+      if (version === slot.current.model.version) {
+        slot.failed = undefined;
+        return undefined;
+      }
+      if (failed?.version === version && performance.now() - failed.at < TRY_AGAIN) return undefined;
+      const before = slot.current;
+      slot.current = held(await load(slot.place, this.#options));
+      slot.failed = undefined;
+      retire(before);
+      return { name, version: slot.current.model.version };
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      slot.failed = { version, message, at: performance.now() };
+      return failed?.version === version && failed?.message === message ? undefined : { name, error };
+    }
   }
 
   /** The same key gets the same model for as long as the shares stay; where one grows, only those that must move do. */

@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { resolveHistory } from "../../src/cli/history.js";
+import { resolveExcluded, resolveHistory } from "../../src/cli/history.js";
 import { Vocabulary } from "../../src/data/vocabulary.js";
 
 const items = new Vocabulary(
@@ -30,7 +30,46 @@ function complaint(...entries: string[]): Promise<string> {
   );
 }
 
+describe("items that are not to be recommended", () => {
+  it("are all that are called so, and refused where there are none", async () => {
+    const excluded = async (...entries: string[]) =>
+      [...(await resolveExcluded(entries, items))].map((index) => items.ids[index]);
+    expect(await excluded("hamlet")).toEqual(["7", "8"]);
+    expect(await excluded("hamlet, 1")).toEqual(["7", "8", "1"]);
+    expect(await excluded("Hamlet (1948)", "")).toEqual(["7"]);
+    await expect(excluded("Hamlt")).rejects.toThrow(/^--exclude: no item .*'Hamlt'\. Did you mean 'Hamlet/);
+  });
+});
+
 describe("a history as people type it", () => {
+  it("is that of somebody new where nothing is given: blanks, commas, an empty file", async () => {
+    const file = join(mkdtempSync(join(tmpdir(), "foldin-")), "nothing.txt");
+    for (const content of ["", "\n\r\n  \n", "\ufeff"]) {
+      writeFileSync(file, content);
+      expect(await ids(`@${file}`)).toEqual([]);
+    }
+    for (const nothing of ["", " ", "\t\n", ",", " , ,"]) expect(await ids(nothing)).toEqual([]);
+    expect(await ids("", "858", " ")).toEqual(["858"]);
+    const named = new Vocabulary(["", "a"]);
+    expect([...(await resolveHistory([""], named))]).toEqual([0]);
+  });
+
+  it("of a title that many items have names ten of them", async () => {
+    const many = new Vocabulary(
+      Array.from({ length: 12 }, (_, i) => `id${i}`),
+      Array.from({ length: 12 }, () => "Hamlet"),
+    );
+    await expect(resolveHistory(["hamlet"], many)).rejects.toThrow(
+      /12 items .*id0 \(Hamlet\), .*id9 \(Hamlet\), and 2 more$/,
+    );
+  });
+
+  it("may have a byte order mark and any ends of lines in its file", async () => {
+    const file = join(mkdtempSync(join(tmpdir(), "foldin-")), "seen.txt");
+    writeFileSync(file, "\ufeff858\r1\n260\r\n");
+    expect(await ids(`@${file}`)).toEqual(["858", "1", "260"]);
+  });
+
   it("is an id, then a title, and only then a list with commas", async () => {
     expect(await ids("858")).toEqual(["858"]);
     expect(await ids("m,1")).toEqual(["m,1"]);

@@ -42,6 +42,33 @@ describe("foldin recommend", () => {
     for (const title of dataset.items.titles ?? []) expect(stdout).toContain(title);
   });
 
+  it.each([[[""]], [["", " "]], [["@/dev/null"]]])(
+    "recommends to somebody without a history: --history %j",
+    async (entries) => {
+      const histories = entries.flatMap((entry) => ["--history", entry]);
+      const { code, stdout } = await foldin(["recommend", run, ...histories, "-k", "3"]);
+      expect(code).toBe(0);
+      const lines = stdout.trimEnd().split("\n");
+      expect(lines[0]).toBe("because of nothing: an empty history");
+      // A line of headings, then the three most popular.
+      expect(lines).toHaveLength(5);
+      const json = await foldin(["recommend", run, ...histories, "-k", "3", "--json"]);
+      const { history, recommendations } = JSON.parse(json.stdout);
+      expect(history).toEqual([]);
+      expect(recommendations).toHaveLength(3);
+    },
+  );
+
+  it("leaves out what is excluded, by id and by title", async () => {
+    const all = ["recommend", run, "--history", "", "-k", "100", "--json"];
+    const ids = async (args: string[]) =>
+      JSON.parse((await foldin([...all, ...args])).stdout).recommendations.map(
+        ({ id }: { id: string }) => id,
+      );
+    const left = await ids(["--exclude", dataset.items.titleOf(3), "--exclude", "1,2"]);
+    expect(left).toEqual((await ids([])).filter((id: string) => !["1", "2", "4"].includes(id)));
+  });
+
   it.each([
     [
       ["--history", "100000"],

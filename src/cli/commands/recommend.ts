@@ -2,12 +2,14 @@
 
 import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
+import { printable } from "../../core/printable.js";
 import type { CliContext } from "../context.js";
 import { addEngineOptions, collected, type EngineFlags, wholeNumber } from "../engine-options.js";
 import { clip, table } from "../table.js";
 
 interface Flags extends EngineFlags {
   history?: string[];
+  exclude?: string[];
   k: number;
   includeHistory?: boolean;
   json?: boolean;
@@ -24,7 +26,12 @@ export function register(program: Command, context: CliContext): void {
       .argument("<run>", "a run folder, as foldin train writes it")
       .option(
         "--history <item>",
-        "an id, a title, a list of those with commas, or @file with one a line; may be given again",
+        "an id, a title, a list of those with commas, or @file with one a line (@- is stdin); '' for somebody without a history; may be given again",
+        collected,
+      )
+      .option(
+        "--exclude <item>",
+        "an item never to recommend, given as in --history; of a title, all items that are called so; may be given again",
         collected,
       )
       .option("-k, --k <n>", "how many items", wholeNumber(1), 10)
@@ -37,7 +44,8 @@ export function register(program: Command, context: CliContext): void {
 Examples:
   foldin recommend runs/ml-1m --history 'Toy Story' --history 'Alien (1979)'
   foldin recommend runs/ml-1m --history 1,1214 -k 20 --json
-  foldin recommend runs/ml-1m --history @seen.txt`,
+  foldin recommend runs/ml-1m --history @seen.txt --exclude 'Toy Story'
+  foldin recommend runs/ml-1m --history ''`,
     )
     .action((run: string, flags: Flags) => recommendItems(run, flags, context));
 }
@@ -48,9 +56,9 @@ async function recommendItems(run: string, flags: Flags, context: CliContext): P
       place: "--history",
       problem: "no history is given",
       expected: "ids or titles of items",
-      remedy: "Give --history, as often as needed; an empty history is --history ''",
+      remedy: "Give --history, as often as needed; for somebody without a history: --history ''",
     });
-  const [{ loadRecommender }, { recommend }, { resolveHistory }] = await Promise.all([
+  const [{ loadRecommender }, { recommend }, { resolveExcluded, resolveHistory }] = await Promise.all([
     import("../../serving/load.js"),
     import("../../recommender/recommend.js"),
     import("../history.js"),
@@ -58,7 +66,13 @@ async function recommendItems(run: string, flags: Flags, context: CliContext): P
   const recommender = await loadRecommender(run, { engine: flags.engine, threads: flags.threads });
   try {
     const history = await resolveHistory(flags.history, recommender.items);
-    const found = await recommend(recommender, history, { k: flags.k, includeHistory: flags.includeHistory });
+    const { items } = recommender;
+    const excluded = await resolveExcluded(flags.exclude ?? [], items);
+    const found = await recommend(recommender, history, {
+      k: flags.k,
+      exclude: Array.from(excluded, (index) => items.ids[index]),
+      includeHistory: flags.includeHistory,
+    });
     if (flags.json) {
       context.json({
         algorithm: recommender.algorithm,
@@ -77,7 +91,9 @@ async function recommendItems(run: string, flags: Flags, context: CliContext): P
     const titleWidth = Math.max(20, (context.width ?? 100) - 30);
     const titled = recommender.items.titles !== undefined;
     context.out(
-      dim(`because of ${found.history.map(({ title }) => title).join(" · ") || "nothing: an empty history"}`),
+      dim(
+        `because of ${found.history.map(({ title }) => printable(title)).join(" · ") || "nothing: an empty history"}`,
+      ),
     );
     context.out(
       table(
@@ -89,8 +105,8 @@ async function recommendItems(run: string, flags: Flags, context: CliContext): P
         ],
         found.items.map(({ rank, id, title, score, deviation }) => [
           String(rank),
-          ...(titled ? [bold(clip(title, titleWidth))] : []),
-          id,
+          ...(titled ? [bold(clip(printable(title), titleWidth))] : []),
+          printable(id),
           deviation === undefined ? score.toFixed(3) : `${score.toFixed(3)} ± ${deviation.toFixed(3)}`,
         ]),
         dim,

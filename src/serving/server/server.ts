@@ -47,6 +47,11 @@ export async function createServer(options: ServerOptions) {
   const metrics = createMetrics();
   const shelf = await ModelShelf.open(options.models, {
     engine,
+    onReload({ name, version, error }) {
+      metrics.reloads.inc({ model: name, outcome: error === undefined ? "loaded" : "failed" });
+      if (error === undefined) app.log.info({ model: name, version }, "model reloaded");
+      else app.log.error({ model: name, err: error }, "the new model cannot be used; the one before stays");
+    },
     batcher: (model) => ({
       mostAtOnce: MOST_AT_ONCE,
       mostWaiting: limits.waiting,
@@ -124,15 +129,7 @@ export async function createServer(options: ServerOptions) {
   return {
     app,
     /** Loads what has changed on the disk; requests go on meanwhile. What fails leaves the model before in its place. */
-    async reload() {
-      const outcomes = await shelf.reload();
-      for (const { name, version, error } of outcomes) {
-        metrics.reloads.inc({ model: name, outcome: error === undefined ? "loaded" : "failed" });
-        if (error === undefined) app.log.info({ model: name, version }, "model reloaded");
-        else app.log.error({ model: name, err: error }, "the new model cannot be used; the one before stays");
-      }
-      return outcomes;
-    },
+    reload: () => shelf.reload(),
     /** Begins to listen; resolves to the address. */
     listen: (port: number) => app.listen({ host, port }),
     /** Answers what was asked, then closes everything that it opened. */

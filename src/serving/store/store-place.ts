@@ -45,6 +45,10 @@ function postgres(text: string, env: NodeJS.ProcessEnv): StorePlace {
       "In a user's name and a password write %40 for @, %2F for /, %3F for ?, %23 for # and %25 for %",
     );
   const { username, password, host, pathname, searchParams } = parsed;
+  // As they are written, where a + is not a blank; and as they are meant.
+  const written = (/\?([^#]*)/.exec(url)?.[1] ?? "")
+    .split("&")
+    .map((pair) => [pair.split("=", 1)[0], pair.replace(/^[^=]*=?/, "")]);
   const query = [...searchParams].filter(([name]) => HARMLESS.test(name));
   const shown = [
     `postgres://${username === "" ? "" : `${username.replace(/%3a.*/i, "")}@`}${host}${pathname}`,
@@ -52,7 +56,8 @@ function postgres(text: string, env: NodeJS.ProcessEnv): StorePlace {
   ].join("?");
   const secrets = [
     password,
-    ...[...searchParams].filter(([name]) => !HARMLESS.test(name)).map(([, value]) => value),
+    /:\/\/[^:/?#]*:(.*)@/.exec(url)?.[1],
+    ...[...searchParams, ...written].filter(([name]) => !HARMLESS.test(name)).map(([, value]) => value),
     ...[env.PGPASSWORD, env.PGSSLPASSWORD],
   ].filter((secret) => secret !== undefined);
   return { kind: "postgres", url, shown, hide: (message) => hidden(message, url, shown, secrets) };

@@ -1,0 +1,66 @@
+// What an operator hears of a newer model that cannot be loaded: once, however often the server looks.
+
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { served, trainRun } from "../support/served.js";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+async function watched() {
+  const lines: { msg?: string }[] = [];
+  const fixture = await served({
+    logger: { level: "info", stream: { write: (line: string) => void lines.push(JSON.parse(line)) } },
+  });
+  const told = (text: string) => lines.filter(({ msg }) => msg?.includes(text)).length;
+  const counted = async (outcome: string) => {
+    const { body } = await fixture.ask("GET", "/metrics");
+    return Number(new RegExp(`foldin_reloads_total.*outcome="${outcome}".* (\\d+)`).exec(body)?.[1] ?? 0);
+  };
+  return { ...fixture, told, counted, failed: () => told("cannot be used; the one before stays") };
+}
+
+describe("a newer model that cannot be loaded", () => {
+  it("is logged and counted once, by however many looks at once and one after the other", async () => {
+    const { server, run, counted, failed, close } = await watched();
+    await writeFile(join(run, "model", "model.safetensors"), "not these");
+    const outcomes = await Promise.all(Array.from({ length: 13 }, () => server.reload()));
+    // Those who looked at the same time share one look.
+    expect(new Set(outcomes.flat()).size).toBe(1);
+    for (let look = 0; look < 5; look++) expect(await server.reload()).toEqual([]);
+    expect([failed(), await counted("failed")]).toEqual([1, 1]);
+    await close();
+  });
+
+  it("is told again where other files fail, and where there are none", async () => {
+    const { server, run, counted, failed, close } = await watched();
+    const weights = join(run, "model", "model.safetensors");
+    for (const [round, change] of [
+      () => writeFile(weights, "not these"),
+      () => writeFile(weights, "nor those"),
+      () => rm(weights),
+    ].entries()) {
+      await change();
+      for (let look = 0; look < 3; look++) await server.reload();
+      expect([failed(), await counted("failed")]).toEqual([round + 1, round + 1]);
+    }
+    await close();
+  });
+
+  it("is tried again after a minute, and used once it can be", async () => {
+    const { server, run, told, counted, failed, close } = await watched();
+    const weights = join(run, "model", "model.safetensors");
+    await writeFile(weights, "not these");
+    await server.reload();
+    vi.spyOn(performance, "now").mockReturnValue(performance.now() + 61_000);
+    expect(await server.reload()).toEqual([]);
+    expect(failed()).toBe(1);
+    await rm(run, { recursive: true });
+    await trainRun(run, 2);
+    expect(await server.reload()).toEqual([{ name: "main", version: expect.any(String) }]);
+    expect([told("model reloaded"), await counted("loaded"), await counted("failed")]).toEqual([1, 1, 1]);
+    await close();
+  });
+});
