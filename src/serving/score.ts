@@ -9,11 +9,12 @@ import { NO_ITEM } from "../compute/engine.js";
 import { writeFileAtomic } from "../core/atomic-folder.js";
 import { throwIfAborted, UserError } from "../core/errors.js";
 import type { ProgressListener } from "../core/progress.js";
-import { literal, withDatabase } from "../data/database.js";
+import { type Database, literal, withDatabase } from "../data/database.js";
 import type { Histories } from "../data/histories.js";
 import { Vocabulary } from "../data/vocabulary.js";
 import type { Recommender } from "../recommender/recommender.js";
 import { sliceRows } from "../sparse/csr.js";
+import { csvColumns, requireSpreadsheet } from "./score-csv.js";
 
 export interface ScoreOptions {
   /** The file to write: .parquet, .csv or .jsonl. */
@@ -28,6 +29,8 @@ export interface ScoreOptions {
   readonly resume?: boolean;
   /** Replace the file, and forget an interrupted scoring. */
   readonly force?: boolean;
+  /** In a .csv, put an apostrophe before texts that a spreadsheet would take for formulas. Default false: texts are exact. */
+  readonly spreadsheet?: boolean;
   /** Users per part. Default 8192. */
   readonly partUsers?: number;
   readonly progress?: ProgressListener;
@@ -57,8 +60,10 @@ export async function requireFreeOutput({
   out,
   resume,
   force,
-}: Pick<ScoreOptions, "out" | "resume" | "force">): Promise<void> {
+  spreadsheet,
+}: Pick<ScoreOptions, "out" | "resume" | "force" | "spreadsheet">): Promise<void> {
   formatOf(out);
+  if (spreadsheet) requireSpreadsheet(out);
   const there = await stat(out).catch(() => undefined);
   if (there?.isDirectory())
     throw new UserError({ place: out, problem: "is a folder", expected: "a file to write" });
@@ -124,7 +129,9 @@ export async function scoreAll(
   const rows = await withDatabase(
     async (database) => {
       const all = `read_parquet([${Array.from({ length: parts }, (_, part) => literal(join(partial, name(part)))).join(", ")}])`;
-      await database.run(`COPY (SELECT * FROM ${all}) TO ${literal(result)} (${formatOf(out)})`);
+      await database.run(
+        `COPY (SELECT ${await columnsOf(database, all, options)} FROM ${all}) TO ${literal(result)} (${formatOf(out)})`,
+      );
       return Number((await database.rows(`SELECT count(*) FROM ${all}`))[0][0]);
     },
     { signal },
@@ -139,6 +146,22 @@ export async function scoreAll(
   await rename(result, out);
   await rm(partial, { recursive: true, force: true });
   return { users, rows, resumed };
+}
+
+/** What the file gets of the parts' columns; says what it does not get as it is. */
+async function columnsOf(
+  database: Database,
+  all: string,
+  { out, spreadsheet = false, progress }: ScoreOptions,
+): Promise<string> {
+  if (!/\.csv$/i.test(out)) return "*";
+  const { sql, escapes } = await csvColumns(database, all, { spreadsheet });
+  if (escapes.length > 0)
+    progress?.({
+      type: "note",
+      text: `control characters in ids or titles are written as ${escapes.join(" ")} in CSV; .parquet and .jsonl keep them`,
+    });
+  return sql;
 }
 
 function formatOf(out: string): string {

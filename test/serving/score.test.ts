@@ -5,13 +5,16 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { literal, withDatabase } from "../../src/data/database.js";
 import { historiesOfDataset, historiesOfFile } from "../../src/data/histories.js";
+import { Vocabulary } from "../../src/data/vocabulary.js";
 import { train } from "../../src/experiments/train.js";
 import { recommend } from "../../src/recommender/recommend.js";
 import type { Recommender } from "../../src/recommender/recommender.js";
 import { loadRecommender } from "../../src/serving/load.js";
 import { scoreAll } from "../../src/serving/score.js";
-import { rowIndices } from "../../src/sparse/csr.js";
+import { fromRows, rowIndices } from "../../src/sparse/csr.js";
+import { controlCharacters } from "../support/control-characters.js";
 import { tastes } from "../support/datasets.js";
+import { scoring } from "../support/fixed-scores.js";
 import { foldin } from "../support/foldin.js";
 
 const dataset = tastes();
@@ -128,5 +131,96 @@ describe("scoring everybody", () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr.trimEnd().split("\n")).toEqual([expect.stringMatching(message)]);
     expect(existsSync(join(folder, "x.csv"))).toBe(false);
+  });
+});
+
+describe("a CSV of scores", () => {
+  const titles = [
+    "plain",
+    '=HYPERLINK("http://evil.example")',
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "＝1",
+    "two\nlines\r\nand a\ttab",
+    "\u001b[2J\u009b31m red \u202e reversed \u200b\u2028\u007f",
+    'quoted "comma, separated"',
+    "\u{1f468}\u200d\u{1f469} می\u200cخواهم",
+    "a\u0000b",
+    null,
+  ];
+  const ids = titles.map((_, i) => (i === 6 ? "i\n6" : i === 1 ? "=i1" : `i${i}`));
+  let out: string;
+  const notes: string[] = [];
+  const scored = async (name: string, spreadsheet?: boolean) => {
+    const items = new Vocabulary(ids, titles);
+    const recommender = { ...scoring(ids.length, () => ids.map((_, i) => -i)), items };
+    out = join(folder, name);
+    const histories = {
+      users: ["a\tb", "u2"],
+      matrix: fromRows(ids.length, [[], []]),
+      strangers: 0,
+      unknownItems: 0,
+    };
+    notes.length = 0;
+    await scoreAll(recommender, histories, {
+      ...{ out, model: "m", k: 20, spreadsheet, force: true },
+      progress: (event) => void (event.type === "note" && notes.push(event.text)),
+    });
+    return readFileSync(out, "utf8");
+  };
+  const columns = async (path: string) =>
+    withDatabase((database) =>
+      database.rows(`SELECT user, item, title FROM ${literal(path)} ORDER BY user, rank`),
+    ) as Promise<(string | null)[][]>;
+
+  it("has one line for each row, with control characters escaped and said so, and is exact otherwise", async () => {
+    const text = await scored("controls.csv");
+    expect(text.trimEnd().split("\n")).toHaveLength(1 + 2 * titles.length);
+    expect(text).not.toMatch(controlCharacters);
+    expect(notes).toEqual([
+      expect.stringMatching(/control characters .* \\t \\n .*\\u001b.*\.parquet and \.jsonl keep them$/),
+    ]);
+    const written = (await columns(out)).slice(0, titles.length);
+    expect(written.map(([user]) => user)).toEqual(titles.map(() => "a\\tb"));
+    expect(new Map(written.map(([, item, title]) => [item, title]))).toEqual(
+      new Map([
+        ["i0", "plain"],
+        ["=i1", '=HYPERLINK("http://evil.example")'],
+        ["i2", "+1"],
+        ["i3", "-1"],
+        ["i4", "@SUM(A1)"],
+        ["i5", "＝1"],
+        ["i\\n6", "two\\nlines\\r\\nand a\\ttab"],
+        ["i7", "\\u001b[2J\\u009b31m red \\u202e reversed \\u200b\\u2028\\u007f"],
+        ["i8", 'quoted "comma, separated"'],
+        ["i9", titles[9]],
+        ["i10", "a\\u0000b"],
+        ["i11", null],
+      ]),
+    );
+  });
+
+  it("has no formula where it is made for a spreadsheet", async () => {
+    await scored("sheet.csv", true);
+    const written = (await columns(out)).slice(0, titles.length);
+    const text = new Map(written.map(([, item, title]) => [item, title]));
+    expect([...text.keys()]).toContain("'=i1");
+    expect(["'=i1", "i2", "i3", "i4", "i5", "i0"].map((item) => text.get(item))).toEqual([
+      '\'=HYPERLINK("http://evil.example")',
+      ...["'+1", "'-1", "'@SUM(A1)", "'＝1", "plain"],
+    ]);
+    await expect(scored("sheet.parquet", true)).rejects.toThrow(
+      /^--spreadsheet: .*sheet\.parquet is not a CSV file/,
+    );
+  });
+
+  it.each(["exact.parquet", "exact.jsonl"])("is not what %s is: everything as it came", async (name) => {
+    await scored(name);
+    expect(notes).toEqual([]);
+    const written = (await columns(out)).slice(0, titles.length);
+    expect(new Map(written.map(([, item, title]) => [item, title]))).toEqual(
+      new Map(ids.map((id, i) => [id, titles[i]])),
+    );
   });
 });

@@ -15,6 +15,7 @@ interface Flags extends EngineFlags, HistoriesFlags {
   out?: string;
   k: number;
   includeHistory?: boolean;
+  spreadsheet?: boolean;
   resume?: boolean;
   force?: boolean;
   json?: boolean;
@@ -30,7 +31,11 @@ export function register(program: Command, context: CliContext): void {
     .argument("<run>", "a run folder, as foldin train writes it")
     .option("--out <file>", "the file to write: .parquet, .csv or .jsonl")
     .option("-k, --k <n>", "how many items per user", wholeNumber(1), 10)
-    .option("--include-history", "items of a history may be recommended too");
+    .option("--include-history", "items of a history may be recommended too")
+    .option(
+      "--spreadsheet",
+      "CSV for a spreadsheet: an apostrophe before texts that begin with = + - @, which it would take for formulas",
+    );
   addEngineOptions(addHistoriesOptions(command))
     .option("--resume", "go on with what was interrupted")
     .option("--force", "replace the file in --out")
@@ -55,7 +60,7 @@ async function scoreRun(run: string, flags: Flags, context: CliContext): Promise
       import("../../serving/score.js"),
       import("../../recommender/model-files.js"),
     ]);
-  await requireFreeOutput({ out, resume: flags.resume, force: flags.force });
+  await requireFreeOutput({ out, resume: flags.resume, force: flags.force, spreadsheet: flags.spreadsheet });
   const place = await locateHistories(run, flags);
   const model = await digestOfModel(run);
   const recommender = await loadRecommender(run, { engine: flags.engine, threads: flags.threads });
@@ -63,7 +68,7 @@ async function scoreRun(run: string, flags: Flags, context: CliContext): Promise
   try {
     const histories = await readHistories(place, flags, recommender.items, context);
     const { users, rows, resumed } = await scoreAll(recommender, histories, {
-      ...{ out, model, k: flags.k, includeHistory: flags.includeHistory },
+      ...{ out, model, k: flags.k, includeHistory: flags.includeHistory, spreadsheet: flags.spreadsheet },
       ...{ resume: flags.resume, force: flags.force },
       ...{ progress: context.progress, signal: context.signal },
     }).catch((error: unknown) => {

@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { type EngineChoice, openEngine } from "../../compute/open-engine.js";
 import { throwIfAborted, UserError } from "../../core/errors.js";
+import { printable } from "../../core/printable.js";
 import type { ProgressListener } from "../../core/progress.js";
 import { type Dataset, loadDataset } from "../../data/dataset.js";
 import { evaluate, type MetricValue } from "../../evaluation/evaluate.js";
@@ -208,7 +209,7 @@ async function perUserOf(
         const { on, signal, progress } = options;
         const { perUser, rows } = await evaluate(recommender, dataset, { on, metrics, signal, progress });
         judged.set(path, perUser);
-        users ??= Array.from(rows, (row) => dataset[on].users.ids[row]);
+        users ??= Array.from(rows, (row) => printable(dataset[on].users.ids[row]));
       } finally {
         recommender.dispose();
       }

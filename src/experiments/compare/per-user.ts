@@ -3,10 +3,12 @@
 
 import { readFile } from "node:fs/promises";
 import { writeFileWhole } from "../../core/atomic-file.js";
+import { csvCell } from "../../core/csv.js";
 import { UserError } from "../../core/errors.js";
+import { printable } from "../../core/printable.js";
 
 export interface PerUser {
-  /** The judged users' external ids. */
+  /** The judged users' external ids; where they were read from a table, with control characters escaped as in CSV. */
   readonly users: readonly string[];
   /** By metric, the value of each of them. */
   readonly values: Readonly<Record<string, Float64Array>>;
@@ -14,14 +16,10 @@ export interface PerUser {
 
 export async function writePerUser(path: string, { users, values }: PerUser): Promise<void> {
   const names = Object.keys(values);
-  const rows = users.map((user, u) => [quoted(user), ...names.map((name) => values[name][u])].join(","));
+  const rows = users.map((user, u) => [csvCell(user), ...names.map((name) => values[name][u])].join(","));
   await writeFileWhole(path, (file) =>
     file.writeFile(`${["user", ...names].join(",")}\n${rows.join("\n")}\n`),
   );
-}
-
-function quoted(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 /** Throws UserError, naming the file and line, for what is no such table. */
@@ -57,7 +55,7 @@ export async function readPerUser(path: string): Promise<PerUser> {
       values[name][r] = value;
     });
   });
-  return { users: [...seen], values };
+  return { users: Array.from(seen, printable), values };
 }
 
 /** The rows of a CSV text; cells may be quoted (RFC 4180). */

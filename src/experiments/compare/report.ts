@@ -1,6 +1,7 @@
 // A comparison as a page and as CSV. No script, no network.
 
 import { writeFileWhole } from "../../core/atomic-file.js";
+import { csvCell } from "../../core/csv.js";
 import { drawChart } from "../chart.js";
 import { type Html, html } from "../html.js";
 import { writePage } from "../page.js";
@@ -47,9 +48,7 @@ export async function writeComparisonCsv(path: string, comparison: Comparison): 
     "metric,a,b,mean a,mean b,difference,standard error,p randomisation,p randomisation Holm,p t,p t Holm";
   const rows = comparison.pairs.map((pair) => {
     const { metric, a, b, difference, standardError, randomisation, randomisationHolm, t, tHolm } = pair;
-    const names = [metric, a, b].map((text) =>
-      /[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text,
-    );
+    const names = [metric, a, b].map(csvCell);
     const means = [mean(a, metric), mean(b, metric)];
     return [...names, ...means, difference, standardError, randomisation, randomisationHolm, t, tHolm].join(
       ",",

@@ -1,5 +1,6 @@
 // A sweep's points as CSV: one row each in the order of the search, the varied options first.
 
+import { csvCell } from "../../core/csv.js";
 import { optionText } from "../option-text.js";
 import type { Sweep } from "./result.js";
 
@@ -22,5 +23,5 @@ export function resultsCsv({ points, space, best, chosenOn }: Sweep): string {
 
 function cell(value: string | number | null | undefined): string {
   const text = value === undefined || value === null ? "" : String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return csvCell(text);
 }
