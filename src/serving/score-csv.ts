@@ -24,16 +24,19 @@ export async function csvColumns(
 ): Promise<CsvColumns> {
   const columns = (await database.rows(`DESCRIBE SELECT * FROM ${from}`)) as string[][];
   const texts = columns.filter(([, type]) => type === "VARCHAR").map(([name]) => identifier(name));
+  // Code points, not texts: a byte order mark that is a text of its own would not arrive.
   const found = texts.map(
-    (name) => `SELECT unnest(regexp_extract_all(${name}, ${literal(INVISIBLE)})) AS found FROM ${from}`,
+    (name) =>
+      `SELECT unicode(unnest(regexp_extract_all(${name}, ${literal(INVISIBLE)}))) AS point FROM ${from}`,
   );
-  const characters =
+  const points =
     found.length === 0
       ? []
-      : (await database.rows(`SELECT DISTINCT found FROM (${found.join(" UNION ALL ")}) ORDER BY found`))
-          .map(([character]) => String(character))
-          // A joiner alone may be needed for what is written around it, and a number sign is seen.
-          .filter((character) => printable(character) !== character && !/[\u200c\u200d]/.test(character));
+      : await database.rows(`SELECT DISTINCT point FROM (${found.join(" UNION ALL ")}) ORDER BY point`);
+  const characters = points
+    .map(([point]) => String.fromCodePoint(Number(point)))
+    // A joiner alone may be needed for what is written around it, and a number sign is seen.
+    .filter((character) => printable(character) !== character && !/[\u200c\u200d]/.test(character));
   const shown = (name: string) =>
     characters.reduce(
       (sql, character) => `replace(${sql}, chr(${character.codePointAt(0)}), ${literal(escaped(character))})`,
