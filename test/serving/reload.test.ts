@@ -1,8 +1,11 @@
 // What an operator hears of a newer model that cannot be loaded: once, however often the server looks.
 
-import { rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { controlCharacters } from "../support/control-characters.js";
+import { serving } from "../support/foldin.js";
 import { served, trainRun } from "../support/served.js";
 
 afterEach(() => {
@@ -62,5 +65,33 @@ describe("a newer model that cannot be loaded", () => {
     expect(await server.reload()).toEqual([{ name: "main", version: expect.any(String) }]);
     expect([told("model reloaded"), await counted("loaded"), await counted("failed")]).toEqual([1, 1, 1]);
     await close();
+  });
+});
+
+describe("the log", () => {
+  it("has no control character of a folder's name, and says the same in JSON", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "foldin-log-"));
+    const run = join(folder, "run\u009b31m\u202e\u2028\u001b[2J\n");
+    await trainRun(run);
+    const { process: child, outcome } = await serving(run, "none", ["--watch", "1"]);
+    await rm(join(run, "model", "model.safetensors"));
+    child.kill("SIGHUP");
+    const lines: string[] = [];
+    await new Promise<void>((logged) => {
+      child.stdout?.on("data", (text: string) => {
+        lines.push(...text.split("\n"));
+        if (text.includes("the one before stays")) logged();
+      });
+    });
+    child.kill("SIGTERM");
+    const { stdout, stderr, code } = await outcome;
+    expect(code).toBe(0);
+    expect(stdout + stderr).not.toMatch(controlCharacters);
+    const errors = lines
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line) as { err?: { message: string } });
+    // The path as a UserError shows it: escaped once by the message, and not once more by JSON.
+    expect(errors.find(({ err }) => err)?.err?.message).toContain("run\\u009b31m\\u202e\\u2028\\u001b[2J\\n");
+    await rm(folder, { recursive: true });
   });
 });

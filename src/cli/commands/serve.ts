@@ -3,6 +3,8 @@
 import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
+import { printableJson } from "../../core/printable.js";
+import { withoutPasswords } from "../../core/secrets.js";
 import type { CliContext } from "../context.js";
 import { addEngineOptions, collected, type EngineFlags, wholeNumber } from "../engine-options.js";
 
@@ -128,7 +130,7 @@ async function serve(runs: readonly string[], flags: Flags, context: CliContext)
       store,
       host: flags.host,
       token,
-      logger: { level: flags.logLevel },
+      logger: { level: flags.logLevel, stream: { write: logLine } },
       limits: withoutUnset({
         perSecond: flags.rateLimit,
         history: flags.maxHistory,
@@ -165,6 +167,11 @@ async function serve(runs: readonly string[], flags: Flags, context: CliContext)
     await store?.close();
     await engine.close();
   }
+}
+
+/** A line of the log may be read on a terminal, and what failed may hold a URL. */
+function logLine(line: string): void {
+  process.stdout.write(printableJson(withoutPasswords(line)));
 }
 
 function stopped(signal: AbortSignal): Promise<void> {
