@@ -13,6 +13,9 @@ const TRY_AGAIN = 20;
 /** Milliseconds until the log, which may hold what was forgotten, is emptied if others were reading it. */
 const ERASE_AGAIN = 500;
 
+/** How often one batch is written into a file that is replaced meanwhile. */
+const MOST_REPLACED = 3;
+
 /** Does one operation; a thread's statements are prepared once for each opened file. */
 type Perform = (operation: Operation) => unknown;
 
@@ -91,7 +94,7 @@ class Thread {
 
   #write(operations: readonly Operation[]): unknown[] {
     this.#verify();
-    for (;;) {
+    for (let tries = 0; tries < MOST_REPLACED; tries++) {
       const results = this.#transaction(() => operations.map(this.#perform));
       // A file that was deleted meanwhile has taken the events with it: they are not acknowledged, or go into the new one.
       if (this.#verify() !== "same") continue;
@@ -99,6 +102,7 @@ class Thread {
       if (operations.some(({ name }, o) => name === "remove" && results[o] !== 0)) this.#erase();
       return results;
     }
+    throw new FileLocked(`${this.#file.path} is replaced again and again`);
   }
 
   #transaction<T>(work: () => T): T {
