@@ -2,10 +2,10 @@
 // else a list of those with commas; `@file` stands for the lines of a file, `@-` for those of stdin. Anything unknown is refused
 // with near titles; nothing at all is the history of somebody new.
 
-import { readFile } from "node:fs/promises";
 import { text as textOf } from "node:stream/consumers";
 import { distance } from "fastest-levenshtein";
 import { UserError } from "../core/errors.js";
+import { readText } from "../core/input-file.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import { folded, TitleIndex, withoutYear } from "../recommender/titles.js";
 
@@ -146,16 +146,8 @@ function quoted(texts: readonly string[]): string {
 
 /** The lines of a file, or of stdin, that are not empty. */
 async function linesOf(path: string, option: string): Promise<string[]> {
-  const text = await (path === "-" ? textOf(process.stdin) : readFile(path, "utf8")).catch(
-    (cause: unknown) => {
-      throw new UserError({
-        place: `${option} @${path}`,
-        problem: "this file cannot be read",
-        expected: "a text file with one id or title a line",
-        cause,
-      });
-    },
-  );
+  const expected = `a text file with one id or title a line, for ${option}`;
+  const text = await (path === "-" ? textOf(process.stdin) : readText(path, { expected }));
   return text
     .replace(/^\ufeff/, "")
     .split(/\r\n|[\r\n]/)

@@ -1,9 +1,9 @@
 // foldin blend <run> <run> ...: weighs trained runs' scores on the validation users into one model, and writes its run folder.
 
-import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { UserError } from "../../core/errors.js";
+import { readJson } from "../../core/json-file.js";
 import { type CliContext, required } from "../context.js";
 import { datasetOfRun } from "../dataset-of-run.js";
 import { addEngineOptions, type EngineFlags } from "../engine-options.js";
@@ -99,7 +99,7 @@ async function blendRuns(runs: string[], flags: Flags, context: CliContext): Pro
   });
   const seconds = (performance.now() - started) / 1000;
   try {
-    const { config } = JSON.parse(await readFile(join(out, "model", "config.json"), "utf8")) as {
+    const { config } = (await readJson(join(out, "model", "config.json"))) as {
       config: { parts: { name: string; algorithm: string; weight: number }[] };
     };
     const parts = config.parts.map(({ name, algorithm, weight }) => ({ name, algorithm, weight }));

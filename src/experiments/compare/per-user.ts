@@ -1,10 +1,10 @@
 // The values of every judged user as CSV: "user,ndcg@100,recall@20", one row each. What foldin evaluate writes with --per-user,
 // and what foldin compare takes in place of a run: results of another program can stand beside ours.
 
-import { readFile } from "node:fs/promises";
 import { writeFileWhole } from "../../core/atomic-file.js";
 import { csvCell } from "../../core/csv.js";
 import { UserError } from "../../core/errors.js";
+import { readText } from "../../core/input-file.js";
 import { printable } from "../../core/printable.js";
 
 export interface PerUser {
@@ -24,14 +24,7 @@ export async function writePerUser(path: string, { users, values }: PerUser): Pr
 
 /** Throws UserError, naming the file and line, for what is no such table. */
 export async function readPerUser(path: string): Promise<PerUser> {
-  const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    throw new UserError({
-      place: path,
-      problem: cause.code === "ENOENT" ? "there is no such file" : `cannot be read (${cause.code})`,
-      expected: "a table as foldin evaluate --per-user writes it",
-      cause,
-    });
-  });
+  const text = await readText(path, { expected: "a table as foldin evaluate --per-user writes it" });
   const [head = [], ...rows] = records(text);
   const [user, ...names] = head;
   if (user !== "user" || names.length === 0)

@@ -2,14 +2,15 @@
 // paper's, which were chosen for ML-20M or Netflix; a recipe is what to take for data of another size. One JSON file each,
 // recipes/<data set>/<model>.json, in exactly the form in which `foldin sweep` writes it.
 
-import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { writeFileWhole } from "../../core/atomic-file.js";
 import { UserError } from "../../core/errors.js";
 import type { JsonObject } from "../../core/json.js";
+import { checkJson, readJson, refuseNewer } from "../../core/json-file.js";
 
 /** What this version writes, and the newest that it reads. */
 const FORMAT_VERSION = 1;
+const EXPECTED = "a recipe, as foldin sweep writes it";
 
 const score = { metric: z.string(), mean: z.number(), standardError: z.number() };
 
@@ -50,40 +51,9 @@ export type RecipeSearch = z.infer<typeof searchSchema>;
 
 /** Reads a recipe's file. Throws UserError, naming the file, where it is not there, damaged, or of a newer format. */
 export async function readRecipe(path: string): Promise<Recipe> {
-  const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    throw new UserError({
-      place: path,
-      problem: cause.code === "ENOENT" ? "there is no such file" : `cannot be read (${cause.code})`,
-      expected: "a recipe, as foldin sweep writes it",
-      cause,
-    });
-  });
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    throw new UserError({
-      place: path,
-      problem: "is not JSON",
-      expected: "a recipe, as foldin sweep writes it",
-    });
-  }
-  const version = z.object({ formatVersion: z.int() }).safeParse(json);
-  if (version.success && version.data.formatVersion > FORMAT_VERSION)
-    throw new UserError({
-      place: path,
-      problem: `the recipe has format ${version.data.formatVersion}, newer than this foldin understands`,
-      expected: `at most ${FORMAT_VERSION}`,
-      remedy: "Update foldin",
-    });
-  const recipe = recipeSchema.safeParse(json);
-  if (recipe.success) return recipe.data;
-  const [issue] = recipe.error.issues;
-  throw new UserError({
-    place: path,
-    problem: `is no recipe: ${issue.path.join(".") || "it"}: ${issue.message}`,
-    expected: "a file that foldin sweep wrote",
-  });
+  const json = await readJson(path, { expected: EXPECTED });
+  refuseNewer(json, path, FORMAT_VERSION, "recipe");
+  return checkJson(recipeSchema, json, path, { problem: "is not a recipe", expected: EXPECTED });
 }
 
 /** Writes a recipe; the file appears whole or not at all. */

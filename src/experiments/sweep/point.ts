@@ -1,11 +1,13 @@
 // One point of a sweep: an ordinary run folder with result.json beside its model. What is finished is not done again, what
 // was interrupted goes on from its checkpoint; a point without its model (only the best one keeps it) is finished all the same.
 
-import { readFile, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
 import { writeFileWhole } from "../../core/atomic-file.js";
+import { readJson } from "../../core/json-file.js";
 import type { ProgressListener } from "../../core/progress.js";
 import type { Dataset } from "../../data/dataset.js";
 import { evaluate } from "../../evaluation/evaluate.js";
@@ -47,9 +49,11 @@ export async function readResult(
   folder: string,
   { on, metrics }: Pick<PointJob, "on" | "metrics">,
 ): Promise<PointResult | undefined> {
-  const text = await readFile(join(folder, "result.json"), "utf8").catch(() => undefined);
-  if (text === undefined) return undefined;
-  const parsed = resultSchema.safeParse(JSON.parse(text));
+  const file = join(folder, "result.json");
+  if (!existsSync(file)) return undefined;
+  const parsed = resultSchema.safeParse(
+    await readJson(file, { remedy: "Remove it to train the point again" }),
+  );
   const judged = parsed.data?.[on];
   return judged && metrics.every((name) => judged.metrics[name]) ? parsed.data : undefined;
 }
