@@ -80,10 +80,12 @@ export async function readSafetensors(path: string, chunkBytes = CHUNK_BYTES): P
     const headerBytes = new Uint8Array(headerLength);
     await readAll(file, headerBytes, 8, chunkBytes);
     if (!isUtf8(headerBytes)) throw damaged("its header is not JSON");
-    const header = parseJson(new TextDecoder().decode(headerBytes), `${path}: its header`, {
-      containers: 2 + 3 * MOST_TENSORS,
-      remedy: REMEDY,
-    });
+    let header: unknown;
+    try {
+      header = parseJson(new TextDecoder().decode(headerBytes), path, { containers: 2 + 3 * MOST_TENSORS });
+    } catch (error) {
+      throw error instanceof UserError ? damaged(`its header ${error.problem}`) : error;
+    }
     if (!isObject(header)) throw damaged("its header is not a JSON object");
     const { __metadata__: metadata = {}, ...entries } = header;
     if (!isObject(metadata) || !Object.values(metadata).every((value) => typeof value === "string"))

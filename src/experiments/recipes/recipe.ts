@@ -59,11 +59,24 @@ export async function readRecipe(path: string): Promise<Recipe> {
 /** Writes a recipe; the file appears whole or not at all. */
 export async function writeRecipe(path: string, recipe: Recipe): Promise<void> {
   // Lists of numbers on one line each, as the project's formatter has them: what is written is what ships.
-  const text = JSON.stringify(recipe, null, 2).replace(
-    /\[\s+([^[\]{}]*?)\s+\]/g,
-    (_, list: string) => `[${list.replace(/,\s+/g, ", ")}]`,
+  await writeFileWhole(path, (file) => file.writeFile(`${formatted(recipe)}\n`));
+}
+
+/** JSON with two blanks for each level. */
+function formatted(value: unknown, indent = ""): string {
+  const deeper = `${indent}  `;
+  if (Array.isArray(value)) {
+    const inner = value.map((entry) => formatted(entry, deeper));
+    const isFlat = value.every((entry) => typeof entry !== "object" || entry === null);
+    return isFlat ? `[${inner.join(", ")}]` : `[\n${deeper}${inner.join(`,\n${deeper}`)}\n${indent}]`;
+  }
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
+  const fields = Object.entries(value).filter(([, entry]) => entry !== undefined);
+  if (fields.length === 0) return "{}";
+  const lines = fields.map(
+    ([name, entry]) => `${deeper}${JSON.stringify(name)}: ${formatted(entry, deeper)}`,
   );
-  await writeFileWhole(path, (file) => file.writeFile(`${text}\n`));
+  return `{\n${lines.join(",\n")}\n${indent}}`;
 }
 
 /**
