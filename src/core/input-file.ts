@@ -30,6 +30,7 @@ export interface OpenInput {
 
 /** A text larger than this does not fit into one string of JavaScript. */
 const MOST_TEXT_BYTES = 500e6;
+const MOST_LINE_BYTES = 1 << 24;
 /** Smaller files are read whatever they take up on the disk. */
 const LEAST_HOLES = 1 << 24;
 /** Opening a pipe for reading would wait for somebody to write to it. */
@@ -103,6 +104,42 @@ export async function* readPieces(path: string, rules: InputRules = {}): AsyncGe
   }
 }
 
+/**
+ * The lines of a text file in a one-byte encoding or UTF-8, for a file that need not fit into memory; they end with LF or
+ * CR LF. Throws UserError as `readText`, and for a line of more than 16 MiB.
+ */
+export async function* readLines(path: string, rules: InputRules = {}): AsyncGenerator<string> {
+  let parts: Buffer[] = [];
+  let held = 0;
+  let isFirst = true;
+  const text = (bytes: Buffer) => {
+    const line = bytes.toString("utf8");
+    return line.endsWith("\r") ? line.slice(0, -1) : line;
+  };
+  for await (const piece of readPieces(path, rules)) {
+    let start = 0;
+    if (isFirst) {
+      requireText(path, piece, rules);
+      if (piece.subarray(0, 3).toString("hex") === "efbbbf") start = 3;
+      isFirst = false;
+    }
+    for (let end = piece.indexOf(10, start); end >= 0; end = piece.indexOf(10, start)) {
+      parts.push(piece.subarray(start, end));
+      yield text(Buffer.concat(parts));
+      [parts, held, start] = [[], 0, end + 1];
+    }
+    parts.push(piece.subarray(start));
+    held += piece.length - start;
+    if (held > MOST_LINE_BYTES)
+      throw new UserError({
+        place: path,
+        problem: `a line is longer than ${bytesText(MOST_LINE_BYTES)}`,
+        expected: rules.expected,
+      });
+  }
+  if (held > 0) yield text(Buffer.concat(parts));
+}
+
 /** Throws UserError where a path is not a regular file. */
 export async function requireFile(path: string, rules: InputRules = {}): Promise<Stats> {
   const status = await stat(path).catch((cause: NodeJS.ErrnoException) => {
@@ -170,17 +207,30 @@ function unreadable(path: string, { expected, remedy }: InputRules, cause: NodeJ
   return new UserError({ place: path, problem, expected, remedy, cause });
 }
 
-function decode(path: string, bytes: Buffer, { encoding, expected }: TextRules): string {
+function decode(path: string, bytes: Buffer, rules: TextRules): string {
+  const isWide = wideMarks[bytes.subarray(0, 2).toString("hex")];
+  if (isWide !== undefined && rules.encoding === undefined) return new TextDecoder(isWide).decode(bytes);
+  requireText(path, bytes, rules);
+  if (rules.encoding === "latin-1") return bytes.toString("latin1");
+  if (!isUtf8(bytes))
+    throw new UserError({
+      place: path,
+      problem: "the file is not UTF-8 text",
+      expected: rules.expected,
+      remedy: "Convert it, for example: iconv -f WINDOWS-1252 -t UTF-8",
+    });
+  return new TextDecoder("utf-8").decode(bytes);
+}
+
+/** The byte order marks of UTF-16. */
+const wideMarks: Readonly<Record<string, string>> = { fffe: "utf-16le", feff: "utf-16be" };
+
+/** Throws UserError for bytes that are compressed or binary. */
+function requireText(path: string, bytes: Buffer, { expected }: InputRules): void {
   const wrong = (problem: string, remedy: string) =>
     new UserError({ place: path, problem, expected, remedy });
   if (bytes[0] === 0x1f && bytes[1] === 0x8b)
     throw wrong("the file is compressed with gzip", "Unpack it first: gunzip");
-  if (encoding === "latin-1") return bytes.toString("latin1");
-  const mark = bytes.subarray(0, 2).toString("hex");
-  if (mark === "fffe" || mark === "feff")
-    return new TextDecoder(mark === "fffe" ? "utf-16le" : "utf-16be").decode(bytes);
-  if (!isUtf8(bytes))
-    throw wrong("the file is not UTF-8 text", "Convert it, for example: iconv -f WINDOWS-1252 -t UTF-8");
-  if (bytes.includes(0)) throw wrong("the file holds NUL bytes: it is not text", "Give a text file");
-  return new TextDecoder("utf-8").decode(bytes);
+  if (bytes.includes(0))
+    throw wrong("the file holds NUL bytes: it is binary, or UTF-16", "Give a text file in UTF-8");
 }
