@@ -82,7 +82,7 @@ export async function readSafetensors(path: string, chunkBytes = CHUNK_BYTES): P
     if (!isUtf8(headerBytes)) throw damaged("its header is not JSON");
     let header: unknown;
     try {
-      header = parseJson(new TextDecoder().decode(headerBytes), path, { containers: 2 + 3 * MOST_TENSORS });
+      header = parseJson(new TextDecoder().decode(headerBytes), path, { containers: 10 * MOST_TENSORS });
     } catch (error) {
       throw error instanceof UserError ? damaged(`its header ${error.problem}`) : error;
     }
