@@ -23,7 +23,7 @@ const endings = /\.(png|jpe?g|webp|gif|tiff?|avif)$/i;
 
 /** What a file of any of these endings may be by its bytes, as libvips calls it. */
 const formats = new Set(["png", "jpeg", "webp", "gif", "tiff", "heif", "avif"]);
-const MOST_FILE_BYTES = 1 << 28;
+const MOST_FILE_BYTES = 1 << 27;
 /** Pixels that are decoded, at most: of a format that is decoded as a stream of lines, and of one that is decoded as a whole. */
 const MOST_PIXELS = { streamed: 1 << 28, whole: 1 << 26 };
 /** Pictures with more pixels are decoded one at a time. */
@@ -57,9 +57,12 @@ export async function* readImages(
     const bytes = await readBytes(file, { most: MOST_FILE_BYTES, expected: "a picture" });
     const open = () => sharp(bytes, { autoOrient: true, pages: 1, limitInputPixels: MOST_PIXELS.streamed });
     // The limit is on what is decoded; the size alone may be had of any picture.
-    const found = await sharp(bytes, { limitInputPixels: false })
-      .metadata()
-      .catch(() => undefined);
+    const found =
+      bytes.length === 0
+        ? undefined
+        : await sharp(bytes, { limitInputPixels: false })
+            .metadata()
+            .catch(() => undefined);
     if (found === undefined || !formats.has(found.format)) return undefined;
     requirePixels(file, found);
     return { open, pixels: found.width * found.height };

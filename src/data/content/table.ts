@@ -131,7 +131,7 @@ function isListOfNumbers(text: string): boolean {
   const trimmed = text.trim();
   const inner = trimmed.startsWith("[") && trimmed.endsWith("]") ? trimmed.slice(1, -1) : trimmed;
   const parts = inner.split(",").map((part) => part.trim());
-  return parts.length > 1 && parts.every((part) => /^[-\d.]/.test(part) && Number.isFinite(Number(part)));
+  return parts.length > 1 && parts.every((part) => /^[-+\d.]/.test(part) && Number.isFinite(Number(part)));
 }
 
 function looksNumeric(source: TableSource, column: string): boolean {
