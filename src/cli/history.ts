@@ -85,7 +85,7 @@ class Entries {
     // None of the parts known: it was a title with commas, mistyped.
     if (found.every((indices) => indices.length === 0)) {
       const ids = parts.length > 1 && parts.every((part) => !/\s/.test(part));
-      if (parts.length > 0) this.#unknown.push(...(ids ? parts : [entry.trim()]));
+      if (parts.length > 0) for (const text of ids ? parts : [entry.trim()]) this.#unknown.push(text);
       return;
     }
     for (const [p, indices] of found.entries())
