@@ -24,7 +24,7 @@ export async function readWordList(file: string, what: "word" | "id" = "word"): 
     const wrong = (problem: string) =>
       new UserError({ place: `${file}:${k + 1}`, problem, expected: `one ${what} a line, each once` });
     const before = lineOf.get(word);
-    if (word.trim() === "") throw wrong("the line is empty");
+    if (word === "") throw wrong("the line is empty");
     if (word.includes("\r")) throw wrong("the line holds a carriage return");
     if (before !== undefined) throw wrong(`"${word.slice(0, 60)}" appears in line ${before + 1} already`);
     lineOf.set(word, k);

@@ -31,7 +31,14 @@ import { modelFolderOf, readRunFolder } from "../run-folder.js";
 import { reportOnRun } from "../run-report.js";
 import { DEFAULT_SEED, train } from "../train.js";
 import { sweepCommand } from "./command.js";
-import { discardModel, type JudgedOn, type PointJob, type PointResult, readResult } from "./point.js";
+import {
+  discardModel,
+  type JudgedOn,
+  type PointJob,
+  type PointResult,
+  readPointResult,
+  readResult,
+} from "./point.js";
 import { type PointOutcome, runPoints } from "./pool.js";
 import { reportOnSweep } from "./report.js";
 import type { Sweep, SweepPoint } from "./result.js";
@@ -420,7 +427,7 @@ async function reportOnBest(
   const run = { out: folder, resume: true, model, options, seed, datasetPath };
   const recommender = await train(dataset, { ...run, engine, threads, signal });
   try {
-    const { seconds } = (await readJson(join(folder, "result.json"))) as PointResult;
+    const seconds = (await readPointResult(folder))?.seconds;
     return await reportOnRun(folder, recommender, dataset, { seconds, signal });
   } finally {
     recommender.dispose();
