@@ -6,6 +6,7 @@ import { text as textOf } from "node:stream/consumers";
 import { distance } from "fastest-levenshtein";
 import { UserError } from "../core/errors.js";
 import { readText } from "../core/input-file.js";
+import { LONGEST_NAME } from "../core/nearest.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import { folded, TitleIndex, withoutYear } from "../recommender/titles.js";
 
@@ -124,7 +125,7 @@ function unknownItems(unknown: readonly string[], items: Vocabulary, option: str
 /** Up to three titles that the text may have meant: those that contain it, then those a few letters away. */
 function nearTitles(text: string, items: Vocabulary): string[] {
   const wanted = folded(text);
-  if (wanted === "") return [];
+  if (wanted === "" || wanted.length > LONGEST_NAME) return [];
   const near: { title: string; apart: number }[] = [];
   for (const title of items.titles ?? []) {
     if (title === null) continue;

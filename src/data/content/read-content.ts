@@ -23,7 +23,7 @@ import {
 } from "./input.js";
 import { type Bag, bagMatrix, readBags, readWordList } from "./mult-dat.js";
 import { npyBlocks, openNpy } from "./npy.js";
-import { openContentTable, openVectors, requirePlausibleVectors, textsOf } from "./table.js";
+import { openContentTable, openVectors, requirePlausibleSize, textsOf } from "./table.js";
 import { TextCollector } from "./text.js";
 
 export type { ContentFile, ContentInput, ContentOptions, ContentRecord } from "./input.js";
@@ -243,7 +243,7 @@ async function arrayDraft(given: ContentFile, reading: Reading): Promise<Content
       problem: `the array has the shape (${npy.shape.join(", ")})`,
       expected: `(items, ${expected === undefined ? "dimensions" : `${expected}), as the model was trained with`}${expected === undefined ? ")" : ""}`,
     });
-  requirePlausibleVectors(file, rows, dimensions);
+  requirePlausibleSize(file, rows, dimensions);
   const idOf = await rowIds(given, "row");
   idOf.requireAll(rows);
   const items = Array.from({ length: rows }, (_, row) => wanted.take(idOf(row)));

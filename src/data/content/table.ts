@@ -25,13 +25,13 @@ const textNames = [
 const vectorNames = ["vector", "embedding", "embeddings", "features", "feature"];
 const knownNames = new Set([...idNames, ...textNames, ...vectorNames]);
 
-/** Rows of a table or an array of vectors, at most: for each of them its item is kept in mind. */
+/** Rows of a table or an array, at most: for each of them its item is kept in mind. */
 const MOST_ROWS = 1 << 26;
 /** Numbers of a vector, at most. */
 const MOST_DIMENSIONS = 1 << 20;
 
 /** Throws UserError for more rows or dimensions than content has. */
-export function requirePlausibleVectors(place: string, rows: number, dimensions: number): void {
+export function requirePlausibleSize(place: string, rows: number, dimensions = 0): void {
   if (rows > MOST_ROWS)
     throw new UserError({
       place,
@@ -153,6 +153,7 @@ export async function* textsOf(
       const [ids, ...texts] = columns.map((_, place) => chunk.texts(place));
       for (let k = 0; k < chunk.rows; k++, row++) {
         const text = texts.map((column) => column.getItem(k) ?? "").join(" ");
+        requirePlausibleSize(source.file, row + 1);
         yield { id: requireId(ids.getItem(k), source, id, row), text, row };
       }
     }
@@ -202,7 +203,7 @@ async function inspectRows(
           problem: `the vector of item ${item} has ${count} numbers`,
           expected: `${dimensions}, as ${wanted === undefined ? `that of item ${first?.id}` : "the model was trained with"}`,
         });
-      requirePlausibleVectors(source.file, row + 1, count);
+      requirePlausibleSize(source.file, row + 1, count);
       if (row === lengths.length) {
         const grown = new Uint32Array(2 * row);
         grown.set(lengths);
