@@ -3,7 +3,6 @@
 import { join, resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { UserError } from "../../core/errors.js";
-import { readJson } from "../../core/json-file.js";
 import { type CliContext, required } from "../context.js";
 import { datasetOfRun } from "../dataset-of-run.js";
 import { addEngineOptions, type EngineFlags } from "../engine-options.js";
@@ -99,6 +98,7 @@ async function blendRuns(runs: string[], flags: Flags, context: CliContext): Pro
   });
   const seconds = (performance.now() - started) / 1000;
   try {
+    const { readJson } = await import("../../core/json-file.js");
     const { config } = (await readJson(join(out, "model", "config.json"))) as {
       config: { parts: { name: string; algorithm: string; weight: number }[] };
     };
