@@ -204,7 +204,7 @@ async function tokenOf(file: string | undefined): Promise<string | undefined> {
   const token =
     file === undefined
       ? process.env.FOLDIN_TOKEN
-      : await readText(file, { most: 1 << 16, expected: "a token" });
+      : await readText(file, { most: 1 << 16, expected: "the token for --token-file" });
   if (token === undefined) return undefined;
   const trimmed = token.trim();
   if (trimmed.length < LEAST_TOKEN || /\s/.test(trimmed))
