@@ -2,10 +2,11 @@
 // else a list of those with commas; `@file` stands for the lines of a file, `@-` for those of stdin. Anything unknown is refused
 // with near titles; nothing at all is the history of somebody new.
 
-import { readFile } from "node:fs/promises";
 import { text as textOf } from "node:stream/consumers";
 import { distance } from "fastest-levenshtein";
 import { UserError } from "../core/errors.js";
+import { readText } from "../core/input-file.js";
+import { LONGEST_NAME } from "../core/nearest.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import { folded, TitleIndex, withoutYear } from "../recommender/titles.js";
 
@@ -85,7 +86,7 @@ class Entries {
     // None of the parts known: it was a title with commas, mistyped.
     if (found.every((indices) => indices.length === 0)) {
       const ids = parts.length > 1 && parts.every((part) => !/\s/.test(part));
-      if (parts.length > 0) this.#unknown.push(...(ids ? parts : [entry.trim()]));
+      if (parts.length > 0) for (const text of ids ? parts : [entry.trim()]) this.#unknown.push(text);
       return;
     }
     for (const [p, indices] of found.entries())
@@ -124,7 +125,7 @@ function unknownItems(unknown: readonly string[], items: Vocabulary, option: str
 /** Up to three titles that the text may have meant: those that contain it, then those a few letters away. */
 function nearTitles(text: string, items: Vocabulary): string[] {
   const wanted = folded(text);
-  if (wanted === "") return [];
+  if (wanted === "" || wanted.length > LONGEST_NAME) return [];
   const near: { title: string; apart: number }[] = [];
   for (const title of items.titles ?? []) {
     if (title === null) continue;
@@ -146,16 +147,8 @@ function quoted(texts: readonly string[]): string {
 
 /** The lines of a file, or of stdin, that are not empty. */
 async function linesOf(path: string, option: string): Promise<string[]> {
-  const text = await (path === "-" ? textOf(process.stdin) : readFile(path, "utf8")).catch(
-    (cause: unknown) => {
-      throw new UserError({
-        place: `${option} @${path}`,
-        problem: "this file cannot be read",
-        expected: "a text file with one id or title a line",
-        cause,
-      });
-    },
-  );
+  const expected = `a text file with one id or title a line, for ${option}`;
+  const text = await (path === "-" ? textOf(process.stdin) : readText(path, { expected }));
   return text
     .replace(/^\ufeff/, "")
     .split(/\r\n|[\r\n]/)

@@ -67,10 +67,10 @@ export function explain(error: unknown): { message: string; code: number } {
   if (error instanceof CommanderError) {
     // `foldin` alone has printed its help already.
     if (error.code === "commander.help") return { message: "", code: 2 };
-    const message = error.message
-      .replace(/^error: /, "")
-      .replace(/\n\(Did you mean (.*?)\??\)$/s, " (did you mean $1?)");
-    return { message, code: 2 };
+    const [problem, suggestion] = error.message.replace(/^error: /, "").split("\n(Did you mean ");
+    // Commander ends its suggestion with "?)", or with ")" where it lists several.
+    const meant = suggestion?.slice(0, suggestion.endsWith("?)") ? -2 : -1);
+    return { message: meant === undefined ? problem : `${problem} (did you mean ${meant}?)`, code: 2 };
   }
   if (error instanceof UserError) return { message: error.message, code: 2 };
   if (error instanceof AbortedError || (error instanceof Error && error.name === "AbortError"))

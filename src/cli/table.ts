@@ -42,7 +42,7 @@ export function table(
 ): string[] {
   const rows = given.map((row) => row.map(printableStyled));
   const widths = columns.map((column, c) =>
-    Math.max(displayWidth(column.heading), ...rows.map((row) => displayWidth(row[c] ?? ""))),
+    rows.reduce((width, row) => Math.max(width, displayWidth(row[c] ?? "")), displayWidth(column.heading)),
   );
   const line = (cells: readonly string[], style = (text: string) => text) =>
     columns

@@ -2,8 +2,12 @@
 
 import { distance } from "fastest-levenshtein";
 
+/** A longer text is not a mistyped name, and comparing it letter by letter with every name would take long. */
+export const LONGEST_NAME = 200;
+
 /** The nearest of the known names, where one is near enough: two letters or a third of them differ, or one contains the other. */
 export function nearestName(typed: string, known: Iterable<string>): string | undefined {
+  if (typed.length > LONGEST_NAME) return undefined;
   const wanted = typed.toLowerCase();
   let best: string | undefined;
   let bestDistance = Infinity;

@@ -2,10 +2,10 @@
 // The dataset folder on disk (manifest.json and Parquet tables) is written by write-dataset.ts and read here.
 
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { throwIfAborted, UserError } from "../core/errors.js";
+import { readPieces } from "../core/input-file.js";
+import { checkJson, readJson } from "../core/json-file.js";
 import { type CsrMatrix, fromPairs } from "../sparse/csr.js";
 import { loadContent } from "./content/store.js";
 import type { ItemContent } from "./content.js";
@@ -138,24 +138,10 @@ export function inEntryOrder(
 /** Reads and checks a folder's manifest. Throws UserError as `loadDataset`. */
 export async function readManifest(folder: string): Promise<Manifest> {
   const path = join(folder, manifestFile);
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    throw new UserError({
-      place: path,
-      problem:
-        error.code === "ENOENT" || error.code === "ENOTDIR"
-          ? "there is no such file"
-          : `cannot be read (${error.code})`,
-      expected: "a dataset folder",
-      remedy: "Make one with: foldin prepare",
-      cause: error,
-    });
+  const json = await readJson(path, {
+    expected: "a dataset folder",
+    remedy: "Make one with: foldin prepare",
   });
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw damaged(path, "the file is no JSON", error);
-  }
   const version = typeof json === "object" && json !== null ? Reflect.get(json, "formatVersion") : undefined;
   if (typeof version === "number" && version > formatVersion)
     throw new UserError({
@@ -164,10 +150,10 @@ export async function readManifest(folder: string): Promise<Manifest> {
       expected: `${formatVersion} at most`,
       remedy: "A newer foldin wrote it: update foldin, or prepare the dataset again",
     });
-  const parsed = manifestSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw damaged(path, `this is no manifest of a dataset (${issue.path.join(".")}: ${issue.message})`);
+  return checkJson(manifestSchema, json, path, {
+    problem: "is not the manifest of a dataset",
+    remedy: "Prepare the dataset again",
+  });
 }
 
 function damaged(place: string, problem: string, cause?: unknown): UserError {
@@ -177,9 +163,9 @@ function damaged(place: string, problem: string, cause?: unknown): UserError {
 /** The SHA-256 of a file, in hexadecimal. */
 export async function checksum(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash("sha256");
-  for await (const piece of createReadStream(path, { highWaterMark: 1 << 20 })) {
+  for await (const piece of readPieces(path, { remedy: "Prepare the dataset again" })) {
     throwIfAborted(signal);
-    hash.update(piece as Buffer);
+    hash.update(piece);
   }
   return hash.digest("hex");
 }
@@ -191,10 +177,7 @@ async function verify(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const path = join(folder, file);
-  const found = await checksum(path, signal).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") throw damaged(path, "the file is missing", error);
-    throw error;
-  });
+  const found = await checksum(path, signal);
   if (found !== expected)
     throw damaged(path, "the file is damaged, or was changed after the dataset was prepared");
 }

@@ -78,7 +78,7 @@ const content = z.object({
   examples: z
     .array(z.object({ id: z.string(), why: z.string() }))
     .describe("what was skipped: the first hundred of each kind"),
-  tables: z.record(z.string(), file),
+  tables: z.record(z.string().regex(/^content[a-z-]*\.(parquet|npy)$/), file),
 });
 
 export const manifestSchema = z.object({

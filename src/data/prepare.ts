@@ -175,7 +175,7 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
     options.content === undefined
       ? undefined
       : await readContent(options.content, new WantedItems({ catalogue: items }), { progress, signal });
-  const name = options.name ?? (files ? basename(files[0]).replace(/\..*$/, "") : "dataset");
+  const name = options.name ?? (files ? basename(files[0]).split(".")[0] : "dataset");
   return {
     interactions,
     split,

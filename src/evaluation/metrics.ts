@@ -55,7 +55,8 @@ export interface Metric {
 
 /** Parses "ndcg@100". Throws UserError, with the nearest name, where it is no metric. */
 export function parseMetric(text: string): Metric {
-  const [, name, depth] = /^([^@]*)@?(.*)$/.exec(text.trim().toLowerCase()) ?? [];
+  const [name, ...depths] = text.trim().toLowerCase().split("@");
+  const depth = depths.join("@");
   if (!metricNames.includes(name))
     throw new UserError({
       place: "metric",

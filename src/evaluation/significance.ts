@@ -55,7 +55,7 @@ function randomisationTests(differences: readonly Float64Array[], options: Rando
   const atATime = Math.max(1, Math.floor(TABLES / (256 * 8 * Math.ceil(n / 8))));
   const ps: number[] = [];
   for (let first = 0; first < differences.length; first += atATime)
-    ps.push(...randomisationTest(differences.slice(first, first + atATime), n, options));
+    for (const p of randomisationTest(differences.slice(first, first + atATime), n, options)) ps.push(p);
   return ps;
 }
 

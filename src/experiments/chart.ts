@@ -32,10 +32,9 @@ export async function drawChart(chart: ChartSpec, label: string): Promise<Html> 
     },
   });
   const svg = await new View(parse(spec), { renderer: "none" }).toSVG();
+  const end = svg.indexOf(">");
+  const [, box, width] = / viewBox="(0 0 (\d+) [^"]*)"/.exec(svg.slice(0, end)) ?? [];
   return new Html(
-    svg.replace(
-      /^<svg [^>]*viewBox="(0 0 (\d+) [^"]*)"[^>]*>/,
-      `<svg viewBox="$1" width="$2" role="img" aria-label="${escapeHtml(label)}">`,
-    ),
+    `<svg viewBox="${box}" width="${width}" role="img" aria-label="${escapeHtml(label)}">${svg.slice(end + 1)}`,
   );
 }

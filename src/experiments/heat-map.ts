@@ -1,5 +1,6 @@
 // A heat map: one number for each pair of values of two options, the darker the better.
 
+import { extent } from "../core/extent.js";
 import { drawChart } from "./chart.js";
 import type { Html } from "./html.js";
 
@@ -26,8 +27,7 @@ export async function drawHeatMap(
   { x, y, columns, rows }: HeatMapAxes,
   label: string,
 ): Promise<Html> {
-  const all = cells.map(({ value }) => value);
-  const [low, high] = [Math.min(...all), Math.max(...all)];
+  const [low, high] = extent(cells.map(({ value }) => value));
   const values = cells.map((cell) => ({
     ...cell,
     text: cell.value.toFixed(4),

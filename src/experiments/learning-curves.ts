@@ -1,5 +1,6 @@
 // Learning curves as SVG for the report: one small chart per quantity, the chosen epoch marked.
 
+import { extent } from "../core/extent.js";
 import type { EpochRecord } from "../recommender/run-context.js";
 import { type ChartSpec, drawChart } from "./chart.js";
 import type { Html } from "./html.js";
@@ -29,14 +30,14 @@ export async function drawCurves(
           value: record.values[value],
           chosen: record.epoch === chosen,
         }));
-      const values = points.map((point) => point.value);
+      const [low, high] = extent(points.map((point) => point.value));
       const last = points.at(-1)?.epoch ?? 1;
       const y = {
         field: "value",
         type: "quantitative",
         // A constant gets a band around it; everything else the range of its own values.
         scale: {
-          zero: Math.min(...values) >= 0 && Math.min(...values) < 0.2 * Math.max(...values),
+          zero: low >= 0 && low < 0.2 * high,
           nice: true,
         },
         axis: { title: null, tickCount: 4, format: ".4~r", minExtent: 38, maxExtent: 38 },

@@ -6,13 +6,15 @@
 //   report.html    written by the CLI
 // A run that fails or is stopped before its first checkpoint leaves no folder behind; a later one can be resumed.
 
-import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
-import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { appendFileSync, existsSync, writeFileSync } from "node:fs";
+import { readdir, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { writeFolder } from "../core/atomic-folder.js";
 import { UserError } from "../core/errors.js";
+import { readTextSync } from "../core/input-file.js";
 import type { JsonObject } from "../core/json.js";
+import { checkJson, parseJson, readJson, refuseNewer } from "../core/json-file.js";
 import type { EpochRecord } from "../recommender/run-context.js";
 
 /** What this version writes, and the newest that it reads. */
@@ -43,6 +45,24 @@ const configSchema = z.object({
     .array(z.object({ items: z.int(), content: z.string().nullable(), rule: z.string() }))
     .optional(),
 });
+
+/** A line of metrics.jsonl. JSON has no word for what is not finite: it is null there. */
+const epochSchema: z.ZodType<EpochRecord> = z.object({
+  epoch: z.int().min(1),
+  updates: z.int().min(0),
+  seconds: z.number(),
+  validationSeconds: z.number(),
+  kept: z.int().optional(),
+  values: z.record(
+    z.string(),
+    z
+      .number()
+      .nullable()
+      .transform((value) => value ?? Number.NaN),
+  ),
+});
+const MOST_METRICS_BYTES = 256 << 20;
+const EXPECTED = "a folder that foldin train wrote";
 
 /** config.json of a run folder. */
 export type RunConfig = z.infer<typeof configSchema>;
@@ -111,42 +131,20 @@ async function exists(path: string): Promise<boolean> {
 /** Reads a run folder, finished or not. Throws UserError where it is none, damaged, or of a newer format. */
 export async function readRunFolder(path: string): Promise<RunFolder> {
   const configPath = join(path, "config.json");
-  const text = await readFile(configPath, "utf8").catch((cause: NodeJS.ErrnoException) => {
+  if (!existsSync(configPath))
     throw new UserError({
       place: path,
-      problem:
-        cause.code === "ENOENT" || cause.code === "ENOTDIR"
-          ? "is no run folder: it has no config.json"
-          : `cannot be read (${cause.code})`,
-      expected: "a folder that foldin train wrote",
-      cause,
+      problem: "is not a run folder: it has no config.json",
+      expected: EXPECTED,
     });
+  const json = await readJson(configPath, { expected: EXPECTED });
+  refuseNewer(json, configPath, RUN_FORMAT_VERSION, "run");
+  const config = checkJson(configSchema, json, configPath, {
+    problem: "is not the configuration of a run",
+    expected: EXPECTED,
   });
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    throw new UserError({ place: configPath, problem: "is not JSON" });
-  }
-  const version = z.object({ formatVersion: z.int() }).safeParse(json);
-  if (version.success && version.data.formatVersion > RUN_FORMAT_VERSION)
-    throw new UserError({
-      place: configPath,
-      problem: `the run has format ${version.data.formatVersion}, newer than this foldin understands`,
-      expected: `at most ${RUN_FORMAT_VERSION}`,
-      remedy: "Update foldin",
-    });
-  const config = configSchema.safeParse(json);
-  if (!config.success) {
-    const [issue] = config.error.issues;
-    throw new UserError({
-      place: configPath,
-      problem: `is not a run's: ${issue.path.join(".") || "it"}: ${issue.message}`,
-      expected: "a folder that foldin train wrote",
-    });
-  }
   const complete = await exists(modelFolderOf(path));
-  return { path, config: config.data, complete, epochs: readEpochs(path) };
+  return { path, config, complete, epochs: readEpochs(path) };
 }
 
 /** Throws UserError for a run that has no model yet. */
@@ -178,17 +176,20 @@ export function epochWriter(path: string): (record: EpochRecord) => void {
 }
 
 function readEpochs(path: string): EpochRecord[] {
-  let text: string;
-  try {
-    text = readFileSync(join(path, "metrics.jsonl"), "utf8");
-  } catch {
-    return [];
-  }
-  // What stands behind the last line break is a line that was cut short.
+  const file = join(path, "metrics.jsonl");
+  if (!existsSync(file)) return [];
+  const text = readTextSync(file, { most: MOST_METRICS_BYTES, expected: "one line of JSON per epoch" });
+  // What follows the last line break is a line that was cut short.
   return text
     .split("\n")
     .slice(0, -1)
-    .map((line) => JSON.parse(line) as EpochRecord);
+    .map((line, k) => {
+      const place = `${file}:${k + 1}`;
+      return checkJson(epochSchema, parseJson(line, place), place, {
+        problem: "is not the record of an epoch",
+        expected: "a line as foldin train writes it",
+      });
+    });
 }
 
 /** Removes a run folder that has nothing worth resuming: no checkpoint and no model. */

@@ -5,13 +5,13 @@
 // with mean and (population) standard deviation of the part's scores over the items that are not in the history x. The
 // weights are those of the best metric on the validation users, of all multiples of a step. A saved blend holds its parts.
 
-import { readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { z } from "zod";
 import { type Engine, NO_ITEM } from "../compute/engine.js";
 import type { Tensor } from "../compute/tensor.js";
 import { throwIfAborted, UserError } from "../core/errors.js";
 import type { JsonObject } from "../core/json.js";
+import { readJson } from "../core/json-file.js";
 import type { Dataset } from "../data/dataset.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import type { Metric } from "../evaluation/metrics.js";
@@ -22,9 +22,13 @@ import type { RunContext } from "../recommender/run-context.js";
 import { blockwiseScores, rowsPerBlock } from "../recommender/scores.js";
 import { type CsrMatrix, rowIndices, takeRows } from "../sparse/csr.js";
 
+/** Parts of a blend, those of blends in it included: every one of them is asked for the scores of every history. */
+const MOST_PARTS = 100;
+
 const options = z.strictObject({
   runs: z
     .array(z.string().min(1))
+    .max(MOST_PARTS)
     .default([])
     .describe("the trained runs (or model folders) to blend, two or more, all trained on this dataset"),
   weights: z
@@ -61,6 +65,7 @@ const savedPart = z.object({
   algorithm: z.string(),
   config: z.record(z.string(), z.json()) as z.ZodType<JsonObject>,
 });
+type SavedPart = z.infer<typeof savedPart>;
 const saved = z.object({ parts: z.array(savedPart).min(1), chosen: z.json().optional() });
 
 /** Standardises scores [rows, items] in place, row by row, over the items that are not in the row's history. A row whose scores are all alike becomes 0. */
@@ -215,10 +220,8 @@ async function readPart(
 ): Promise<{ recommender: Recommender; data: string | undefined }> {
   const folder = await findModelFolder(path);
   const recommender = await restore(await readModelFiles(folder));
-  const run = folder === path ? undefined : await readFile(join(path, "config.json"), "utf8");
-  const config = z
-    .object({ dataset: z.object({ fingerprint: z.string() }) })
-    .safeParse(run === undefined ? undefined : JSON.parse(run));
+  const run = folder === path ? undefined : await readJson(join(path, "config.json"));
+  const config = z.object({ dataset: z.object({ fingerprint: z.string() }) }).safeParse(run);
   return { recommender, data: config.data?.dataset.fingerprint };
 }
 
@@ -308,6 +311,30 @@ export async function planBlend({ runs, weights, step, metric: name }: BlendOpti
   return { metric: { ...metric, ofUser }, candidates };
 }
 
+/** How many models a saved blend holds, those of the blends in it included. */
+function countParts(config: unknown): number {
+  const parts = typeof config === "object" && config !== null ? Reflect.get(config, "parts") : undefined;
+  if (!Array.isArray(parts)) return 1;
+  return parts.reduce<number>(
+    (sum, part) => sum + countParts((part as Partial<SavedPart> | null)?.config),
+    0,
+  );
+}
+
+/** The tensors of each part, under the names that they have in it. */
+function tensorsByPart(tensors: NamedTensors): Map<string, NamedTensors> {
+  const parts = new Map<string, [string, NamedTensors[string]][]>();
+  for (const [name, tensor] of Object.entries(tensors)) {
+    const dot = name.indexOf(".");
+    const place = name.slice(0, Math.max(0, dot));
+    const own = parts.get(place);
+    const entry: [string, NamedTensors[string]] = [name.slice(dot + 1), tensor];
+    if (own) own.push(entry);
+    else parts.set(place, [entry]);
+  }
+  return new Map([...parts].map(([place, own]) => [place, Object.fromEntries(own)]));
+}
+
 /** The algorithm, for models that `find` knows by their names: the registry hands itself in, which names the blend too. */
 export function blendOf(find: (name: string) => Promise<Algorithm>): Algorithm<BlendOptions> {
   return {
@@ -368,17 +395,13 @@ export function blendOf(find: (name: string) => Promise<Algorithm>): Algorithm<B
         });
       const parsed = saved.safeParse(config);
       if (!parsed.success) throw unsound(z.prettifyError(parsed.error));
+      const count = countParts(config);
+      if (count > MOST_PARTS) throw unsound(`it has ${count} parts, more than ${MOST_PARTS}`);
+      const tensorsOf = tensorsByPart(tensors);
       const parts: Part[] = [];
       try {
         for (const [place, { name, weight, algorithm, config }] of parsed.data.parts.entries()) {
-          const prefix = `${place}.`;
-          const own = Object.entries(tensors).filter(([tensor]) => tensor.startsWith(prefix));
-          const files = {
-            algorithm,
-            config,
-            items,
-            tensors: Object.fromEntries(own.map(([tensor, data]) => [tensor.slice(prefix.length), data])),
-          };
+          const files = { algorithm, config, items, tensors: tensorsOf.get(String(place)) ?? {} };
           parts.push({ name, weight, recommender: await (await find(algorithm)).restore(files, { engine }) });
         }
       } catch (error) {

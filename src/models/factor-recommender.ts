@@ -2,11 +2,29 @@
 
 import type { Engine } from "../compute/engine.js";
 import type { Tensor } from "../compute/tensor.js";
+import { UserError } from "../core/errors.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import type { ModelFiles } from "../recommender/recommender.js";
 import { blockwiseScores } from "../recommender/scores.js";
 import { productSpace, type Vectors, vectorsFrom } from "../recommender/vectors.js";
 import type { CsrMatrix } from "../sparse/csr.js";
+
+/** So many factors are always plausible: F'F and what folding in a history takes are a few megabytes. */
+const FACTORS_OF_ANY_CATALOGUE = 1024;
+
+/**
+ * Throws UserError for more factors than a catalogue has any use for. F'F [k, k], and as much again for every thread that
+ * folds in a history, would be many times larger than F.
+ */
+export function requirePlausibleFactors(algorithm: string, items: number, k: number): void {
+  const most = Math.max(FACTORS_OF_ANY_CATALOGUE, 4 * items);
+  if (k > most)
+    throw new UserError({
+      place: `${algorithm}: factors`,
+      problem: `${k} factors for ${items} items`,
+      expected: `at most ${most}: ${FACTORS_OF_ANY_CATALOGUE}, or four for each item`,
+    });
+}
 
 /** The items' factors F [items, k] and F'F [k, k] in the engine. */
 export abstract class FactorRecommender implements Vectors {

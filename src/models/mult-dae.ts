@@ -21,6 +21,7 @@ import type { Algorithm } from "../recommender/algorithm.js";
 import {
   type BatchLoss,
   checkScheduler,
+  layerSizes,
   type Network,
   networkRecommender,
   pairs,
@@ -33,8 +34,7 @@ import {
 } from "./multinomial-autoencoder.js";
 
 const settings = z.strictObject({
-  hidden: z
-    .array(size)
+  hidden: layerSizes
     .default([])
     .describe(
       "sizes of the layers before the bottleneck; the decoder mirrors them (none in Liang et al.'s notebook)",

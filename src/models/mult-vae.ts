@@ -31,6 +31,7 @@ import {
   checkScheduler,
   depth,
   type Latent,
+  layerSizes,
   type Network,
   networkRecommender,
   pairs,
@@ -43,8 +44,7 @@ import {
 } from "./multinomial-autoencoder.js";
 
 const settings = z.strictObject({
-  hidden: z
-    .array(size)
+  hidden: layerSizes
     .default([600])
     .describe(
       "sizes of the encoder's hidden layers; the decoder mirrors them (Liang et al. 2018, section 4.4)",

@@ -25,8 +25,12 @@ import type { KeptModel, Trainable } from "../training/trainable.js";
 
 /** A number of units, users, epochs. */
 export const size = z.int().min(1);
-/** How many layers: bounded, because a saved model may be a stranger's, and every one of them is waited for. */
-export const depth = z.int().min(1).max(100);
+/** Every layer is waited for, and a saved model may come from a stranger. */
+const MOST_LAYERS = 100;
+/** How many layers. */
+export const depth = z.int().min(1).max(MOST_LAYERS);
+/** The sizes of layers. */
+export const layerSizes = z.array(size).max(MOST_LAYERS);
 
 /** Options that Mult-VAE and Mult-DAE share, with the values of Liang et al. 2018. */
 export const published = {

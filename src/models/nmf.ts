@@ -26,7 +26,7 @@ import type { ModelFiles } from "../recommender/recommender.js";
 import type { RunContext } from "../recommender/run-context.js";
 import { type CsrMatrix, entryCount, rowIndices, takeRows, transpose } from "../sparse/csr.js";
 import type { Trainable } from "../training/trainable.js";
-import { FactorRecommender } from "./factor-recommender.js";
+import { FactorRecommender, requirePlausibleFactors } from "./factor-recommender.js";
 import { nndsvda } from "./nmf/nndsvd.js";
 
 const size = z.int().min(1);
@@ -464,6 +464,7 @@ export const nmf: Algorithm<NmfOptions> = {
         expected: "alpha alone, or alphaW and alphaH",
         remedy: "Leave one of them out",
       });
+    requirePlausibleFactors(nmf.name, dataset.items.size, factors);
     const least = Math.min(dataset.train.rows, dataset.items.size);
     if (init === "nndsvda" && factors > least)
       throw new UserError({
@@ -489,6 +490,7 @@ export const nmf: Algorithm<NmfOptions> = {
     const parsed = shape.safeParse(config);
     if (!parsed.success) throw unsound(z.prettifyError(parsed.error));
     const { factors: k } = parsed.data;
+    requirePlausibleFactors(nmf.name, items.size, k);
     const ofItems = numbers(tensors, "items", items.size, k);
     const histories = knownUsers(tensors, items.size);
     const ofKnown = histories && numbers(tensors, "known.factors", histories.rows, k);

@@ -29,6 +29,7 @@ import { type CsrMatrix, fromRows, rowIndices, sliceRows } from "../sparse/csr.j
 import {
   type BatchLoss,
   type Latent,
+  layerSizes,
   type Network,
   networkRecommender,
   pairs,
@@ -40,8 +41,7 @@ import {
 } from "./multinomial-autoencoder.js";
 
 const options = z.strictObject({
-  hidden: z
-    .array(size)
+  hidden: layerSizes
     .min(1)
     .default([100])
     .describe("sizes of the encoder's hidden layers; the decoder mirrors them (notebook v2; 120 in v1)"),

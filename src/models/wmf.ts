@@ -27,7 +27,7 @@ import type { RunContext } from "../recommender/run-context.js";
 import { requireAlgorithm, startRows } from "../recommender/warm-start.js";
 import { type CsrMatrix, entryCount, transpose } from "../sparse/csr.js";
 import type { Trainable } from "../training/trainable.js";
-import { FactorRecommender } from "./factor-recommender.js";
+import { FactorRecommender, requirePlausibleFactors } from "./factor-recommender.js";
 
 const size = z.int().min(1);
 
@@ -364,6 +364,7 @@ export const wmf: Algorithm<WmfOptions> = {
   warmStart: true,
 
   async fit(dataset, options, run) {
+    requirePlausibleFactors(wmf.name, dataset.items.size, options.factors);
     const { fit } = await import("../training/fit.js");
     const { epochs, patience } = options;
     const trainable = wmfTrainable(dataset, options, run);
@@ -379,6 +380,7 @@ export const wmf: Algorithm<WmfOptions> = {
         remedy: "Copy or train it again",
       });
     const { factors } = parsed.data;
+    requirePlausibleFactors(wmf.name, items.size, factors);
     const itemFactors = engine.tensor(items.size, factors, numbers(tensors, "items", items.size, factors));
     return new WmfRecommender(engine, items, itemFactors, parsed.data);
   },

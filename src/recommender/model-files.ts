@@ -5,12 +5,14 @@
 //   items.json         the items' ids and titles, in the order of the model's columns
 
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync } from "node:fs";
-import { open, readFile, realpath, stat, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { open, realpath, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../core/errors.js";
+import { readPieces, requireFile } from "../core/input-file.js";
 import type { JsonObject } from "../core/json.js";
+import { checkJson, type JsonRules, readJson, refuseNewer } from "../core/json-file.js";
 import { contentForm } from "../data/content.js";
 import { Vocabulary } from "../data/vocabulary.js";
 import type { ModelFiles } from "./recommender.js";
@@ -18,8 +20,10 @@ import { readSafetensors, writeSafetensors } from "./safetensors.js";
 
 /** What this version writes, and the newest that it reads. */
 export const MODEL_FORMAT_VERSION = 1;
-/** More than this does not fit into one text of JavaScript. */
-const MOST_JSON_BYTES = 400 << 20;
+/** What the JSON files may hold: config.json describes a model, the others have two or three long lists of names and numbers. */
+const CONFIG_RULES: JsonRules = { most: 64 << 20, containers: 100_000 };
+const LIST_RULES: JsonRules = { most: 400 << 20, containers: 100 };
+const EXPECTED = "a model folder, as foldin train writes it";
 
 const configSchema = z.object({
   formatVersion: z.int(),
@@ -69,12 +73,7 @@ export async function digestOfModel(path: string): Promise<string> {
   const folder = await findModelFolder(path);
   const hash = createHash("sha256");
   for (const name of ["config.json", "items.json", "model.safetensors"]) {
-    const file = join(folder, name);
-    try {
-      for await (const piece of createReadStream(file)) hash.update(piece);
-    } catch (cause) {
-      throw unreadable(file, cause as NodeJS.ErrnoException);
-    }
+    for await (const piece of readPieces(join(folder, name), { expected: EXPECTED })) hash.update(piece);
   }
   return hash.digest("hex").slice(0, 16);
 }
@@ -82,15 +81,9 @@ export async function digestOfModel(path: string): Promise<string> {
 /** Reads a model folder. Throws UserError, naming the file, where one is missing, damaged, or of a newer format. */
 export async function readModelFiles(folder: string): Promise<ModelFiles> {
   const configPath = join(folder, "config.json");
-  const version = z.object({ formatVersion: z.int() }).safeParse(await readJson(configPath));
-  if (version.success && version.data.formatVersion > MODEL_FORMAT_VERSION)
-    throw new UserError({
-      place: configPath,
-      problem: `the model has format ${version.data.formatVersion}, newer than this foldin understands`,
-      expected: `at most ${MODEL_FORMAT_VERSION}`,
-      remedy: "Update foldin",
-    });
-  const { algorithm, config } = parsed(configSchema, await readJson(configPath), configPath);
+  const head = await readOwnJson(configPath, CONFIG_RULES);
+  refuseNewer(head, configPath, MODEL_FORMAT_VERSION, "model");
+  const { algorithm, config } = parsed(configSchema, head, configPath);
   // The weights are on their way from the disk while the names are parsed. Where both are bad, it is always the names that are named.
   const weights = readWeights(join(folder, "model.safetensors"));
   weights.catch(() => {});
@@ -98,7 +91,7 @@ export async function readModelFiles(folder: string): Promise<ModelFiles> {
   const { tensors } = await weights;
   const contentPath = join(folder, "content.json");
   const content = existsSync(contentPath)
-    ? parsed(contentForm, await readJson(contentPath), contentPath)
+    ? parsed(contentForm, await readOwnJson(contentPath, LIST_RULES), contentPath)
     : undefined;
   return { algorithm, config, tensors, items, ...(content && { content }) };
 }
@@ -109,71 +102,34 @@ async function readWeights(path: string) {
 }
 
 async function readItems(path: string): Promise<Vocabulary> {
-  const { ids, titles } = parsed(itemsSchema, await readJson(path), path);
-  if (titles && titles.length !== ids.length) throw damaged(path, "it has not as many titles as ids");
-  if (new Set(ids).size !== ids.length) throw damaged(path, "an id stands in it twice");
+  const { ids, titles } = parsed(itemsSchema, await readOwnJson(path, LIST_RULES), path);
+  if (titles && titles.length !== ids.length)
+    throw damaged(path, `it has ${titles.length} titles for ${ids.length} ids`);
+  if (new Set(ids).size !== ids.length) throw damaged(path, "an id appears twice");
   return new Vocabulary(ids, titles ?? undefined);
 }
 
-async function readJson(path: string): Promise<unknown> {
-  const { size } = await requireOwnFile(path);
-  if (size > MOST_JSON_BYTES) throw damaged(path, `it has ${size} bytes`);
-  const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    throw unreadable(path, cause);
-  });
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw damaged(path, "it is not JSON");
-  }
+async function readOwnJson(path: string, rules: JsonRules): Promise<unknown> {
+  await requireOwnFile(path);
+  return readJson(path, { ...rules, expected: EXPECTED });
 }
 
 /**
  * A model folder may come from a stranger: its files are files, and lie in it (the folder itself may be a link). Throws
  * UserError where that is not so.
  */
-async function requireOwnFile(path: string): Promise<{ size: number }> {
-  try {
-    const found = await stat(path);
-    const [file, folder] = await Promise.all([realpath(path), realpath(dirname(path))]);
-    if (!found.isFile()) throw damaged(path, "it is no file");
-    if (dirname(file) !== folder) throw damaged(path, "it is a link out of the folder");
-    return found;
-  } catch (cause) {
-    throw cause instanceof UserError ? cause : unreadable(path, cause as NodeJS.ErrnoException);
-  }
-}
-
-function unreadable(path: string, cause: NodeJS.ErrnoException): UserError {
-  return new UserError({
-    place: path,
-    problem: cause.code === "ENOENT" ? "no such file" : `cannot be read (${cause.code})`,
-    expected: "a model folder, as foldin train writes it",
-    cause,
-  });
+async function requireOwnFile(path: string): Promise<void> {
+  await requireFile(path, { expected: EXPECTED });
+  const [file, folder] = await Promise.all([realpath(path), realpath(dirname(path))]);
+  if (dirname(file) !== folder) throw damaged(path, "it is a link out of the folder");
 }
 
 function parsed<T>(schema: z.ZodType<T>, value: unknown, path: string): T {
-  const result = safelyParsed(schema, value, path);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw damaged(path, `${issue.path.join(".") || "it"}: ${issue.message}`);
+  return checkJson(schema, value, path, { problem: UNSOUND, remedy: "Train again" });
 }
 
-/** JSON nested ten thousand deep is more than the parser's stack bears. */
-function safelyParsed<T>(schema: z.ZodType<T>, value: unknown, path: string) {
-  try {
-    return schema.safeParse(value);
-  } catch (cause) {
-    if (cause instanceof RangeError) throw damaged(path, "it is nested too deeply");
-    throw cause;
-  }
-}
+const UNSOUND = "is not part of a sound model folder";
 
 function damaged(path: string, problem: string): UserError {
-  return new UserError({
-    place: path,
-    problem: `is no part of a sound model folder: ${problem}`,
-    remedy: "Train again",
-  });
+  return new UserError({ place: path, problem: `${UNSOUND}: ${problem}`, remedy: "Train again" });
 }

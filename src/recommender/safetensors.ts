@@ -2,13 +2,19 @@
 // { name: { dtype, shape, data_offsets } }, the tensors' bytes. Read with every number checked against the size of the
 // file before anything is allocated, because a model file may come from a stranger. Three dtypes: F32, F64, U32.
 
-import { type FileHandle, open } from "node:fs/promises";
-import { totalmem } from "node:os";
+import { isUtf8 } from "node:buffer";
+import type { FileHandle } from "node:fs/promises";
 import { UserError } from "../core/errors.js";
+import { openInput } from "../core/input-file.js";
+import { parseJson } from "../core/json-file.js";
+import { requireMemory } from "../core/memory.js";
 import type { HostTensor, NamedTensors } from "./recommender.js";
 
 /** A header larger than this is refused (the format's own limit). */
 const MAX_HEADER_BYTES = 100_000_000;
+/** A checkpoint of a hundred layers has about two thousand tensors, a blend those of its parts. */
+const MOST_TENSORS = 10_000;
+const REMEDY = "Copy or train it again";
 /** One read or write call moves at most this much. */
 const CHUNK_BYTES = 1 << 28;
 
@@ -57,15 +63,14 @@ export async function readSafetensors(path: string, chunkBytes = CHUNK_BYTES): P
     new UserError({
       place: path,
       problem: `is not a sound safetensors file: ${problem}`,
-      remedy: "Copy or train it again",
+      remedy: REMEDY,
     });
-  const file = await open(path, "r").catch((cause: NodeJS.ErrnoException) => {
-    throw new UserError({ place: path, problem: `cannot be read (${cause.code})`, cause });
-  });
+  const { file, size } = await openInput(path, { expected: "tensors, as foldin writes them" });
   try {
-    const { size } = await file.stat();
-    // A file with holes may claim any size and take no room on the disk.
-    if (size > totalmem()) throw damaged(`its ${size} bytes are more than this machine's memory`);
+    requireMemory({
+      ...{ place: path, bytes: size, what: "the file" },
+      alternatives: "Load it on a machine with more memory",
+    });
     if (size < 8) throw damaged(`it has only ${size} bytes`);
     const lengthBytes = new Uint8Array(8);
     await readAll(file, lengthBytes, 0, chunkBytes);
@@ -74,16 +79,20 @@ export async function readSafetensors(path: string, chunkBytes = CHUNK_BYTES): P
       throw damaged(`its header claims ${headerLength} bytes, the file has ${size}`);
     const headerBytes = new Uint8Array(headerLength);
     await readAll(file, headerBytes, 8, chunkBytes);
+    if (!isUtf8(headerBytes)) throw damaged("its header is not JSON");
     let header: unknown;
     try {
-      header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(headerBytes));
-    } catch {
-      throw damaged("its header is not JSON");
+      header = parseJson(new TextDecoder().decode(headerBytes), path, { containers: 10 * MOST_TENSORS });
+    } catch (error) {
+      throw error instanceof UserError ? damaged(`its header ${error.problem}`) : error;
     }
     if (!isObject(header)) throw damaged("its header is not a JSON object");
     const { __metadata__: metadata = {}, ...entries } = header;
     if (!isObject(metadata) || !Object.values(metadata).every((value) => typeof value === "string"))
       throw damaged("its metadata is not text");
+
+    const count = Object.keys(entries).length;
+    if (count > MOST_TENSORS) throw damaged(`it has ${count} tensors, more than ${MOST_TENSORS}`);
 
     const start = 8 + headerLength;
     const described = Object.entries(entries).map(([name, entry]) => {

@@ -57,7 +57,7 @@ export function folded(title: string): string {
 }
 
 export function withoutYear(title: string): string {
-  return title.replace(/\s*\(\d{4}\)$/, "");
+  return /\(\d{4}\)$/.test(title) ? title.slice(0, -6).trimEnd() : title;
 }
 
 /** As people say it: "godfather, the (1972)" is "the godfather (1972)". */

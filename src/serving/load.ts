@@ -2,6 +2,7 @@
 
 import type { Engine } from "../compute/engine.js";
 import { type EngineChoice, openEngine } from "../compute/open-engine.js";
+import { UserError } from "../core/errors.js";
 import { restoreModel } from "../models/registry.js";
 import { closingWith } from "../recommender/closing-with.js";
 import { findModelFolder, readModelFiles } from "../recommender/model-files.js";
@@ -22,13 +23,26 @@ export async function loadRecommender(
   folder: string,
   { engine = "auto", threads }: LoadOptions = {},
 ): Promise<Recommender> {
-  const files = await readModelFiles(await findModelFolder(folder));
-  if (typeof engine !== "string") return restoreModel(files, { engine });
+  const path = await findModelFolder(folder);
+  const files = await readModelFiles(path);
+  const restore = (engine: Engine) =>
+    restoreModel(files, { engine }).catch((error: unknown) => {
+      throw within(path, error);
+    });
+  if (typeof engine !== "string") return restore(engine);
   const opened = await openEngine({ engine, threads });
   try {
-    return closingWith(await restoreModel(files, { engine: opened }), opened);
+    return closingWith(await restore(opened), opened);
   } catch (error) {
     await opened.close();
     throw error;
   }
+}
+
+/** What an algorithm says of a model, with the folder that it lies in. */
+function within(folder: string, error: unknown): unknown {
+  if (!(error instanceof UserError)) return error;
+  const { place, problem, expected, remedy } = error;
+  const inside = place === undefined ? folder : `${folder}: ${place}`;
+  return new UserError({ place: inside, problem, expected, remedy, cause: error });
 }

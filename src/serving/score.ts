@@ -3,11 +3,14 @@
 // appears whole or not at all.
 
 import { createHash } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
+import { z } from "zod";
 import { NO_ITEM } from "../compute/engine.js";
 import { writeFileAtomic } from "../core/atomic-folder.js";
 import { throwIfAborted, UserError } from "../core/errors.js";
+import { checkJson, readJson } from "../core/json-file.js";
 import type { ProgressListener } from "../core/progress.js";
 import { type Database, literal, withDatabase } from "../data/database.js";
 import type { Histories } from "../data/histories.js";
@@ -231,19 +234,18 @@ async function writePart(
   await rename(beside, path);
 }
 
-type Identity = Readonly<Record<string, string | number | boolean>>;
+const identitySchema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
+type Identity = Readonly<z.infer<typeof identitySchema>>;
 
 /** Writes down what is being scored; where that is written already, it must be the same. */
 async function requireSameScoring(partial: string, identity: Identity): Promise<void> {
   const path = join(partial, "scoring.json");
-  const before = await readFile(path, "utf8").catch(() => undefined);
-  if (before === undefined) return writeFileAtomic(path, `${JSON.stringify(identity)}\n`);
-  let old: Identity;
-  try {
-    old = JSON.parse(before) as Identity;
-  } catch {
-    throw new UserError({ place: path, problem: "is not JSON", remedy: "Begin again with --force" });
-  }
+  if (!existsSync(path)) return writeFileAtomic(path, `${JSON.stringify(identity)}\n`);
+  const remedy = "Begin again with --force";
+  const old = checkJson(identitySchema, await readJson(path, { remedy }), path, {
+    problem: "does not describe an interrupted scoring",
+    remedy,
+  });
   const differs = Object.keys(identity).find((name) => old[name] !== identity[name]);
   if (differs === undefined) return;
   const both = ["k", "includeHistory"].includes(differs) ? `: ${old[differs]}, now ${identity[differs]}` : "";

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { writeFileWhole } from "../core/atomic-file.js";
 import { UserError } from "../core/errors.js";
 import type { JsonObject } from "../core/json.js";
+import { parseJson } from "../core/json-file.js";
 import type { NamedTensors } from "../recommender/recommender.js";
 import type { Checkpoint, CheckpointStore } from "../recommender/run-context.js";
 import { readSafetensors, writeSafetensors } from "../recommender/safetensors.js";
@@ -49,9 +50,9 @@ export function fileCheckpoints(folder: string, { everySeconds = 10 } = {}): Fil
         });
       let parsed: unknown;
       try {
-        parsed = JSON.parse(metadata.checkpoint ?? "null");
-      } catch {
-        throw damaged("its head is not JSON");
+        parsed = parseJson(metadata.checkpoint ?? "null", path);
+      } catch (error) {
+        throw error instanceof UserError ? damaged(`its head ${error.problem}`) : error;
       }
       const head = headSchema.safeParse(parsed);
       if (!head.success) throw damaged("its head is not a checkpoint's");

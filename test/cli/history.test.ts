@@ -89,7 +89,7 @@ describe("a history as people type it", () => {
     writeFileSync(file, "Toy Story\r\n\n 858 \nGodfather, The (1972)\n");
     expect(await ids(`@${file}`)).toEqual(["1", "858"]);
     expect(await complaint(`@${file}.not`)).toMatch(
-      /^UserError: --history @.*seen\.txt\.not: this file cannot be read/,
+      /^UserError: .*seen\.txt\.not: there is no such file \(expected a text file with one id or title/,
     );
   });
 

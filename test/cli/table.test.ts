@@ -54,3 +54,11 @@ describe("numbers", () => {
     expect([0.44, 59.7, 200, 7500].map(duration)).toEqual(["0.4 s", "1 min 0 s", "3 min 20 s", "2 h 5 min"]);
   });
 });
+
+describe("a table of 300,000 rows", () => {
+  it("is as wide as its widest cell", () => {
+    const rows = Array.from({ length: 300_000 }, (_, k) => [String(k)]);
+    const text = table([{ heading: "n", align: "right" }], rows);
+    expect(text.slice(0, 14)).toBe("     n\n     0\n");
+  });
+});

@@ -173,7 +173,7 @@ describe("a folder that is damaged is refused in one line that names the file", 
     writeFileSync(path, bytes.subarray(0, -1));
     await expectRefusal(new RegExp(`${file}: the file is damaged`));
     rmSync(path);
-    await expectRefusal(new RegExp(`${file}: the file is missing`));
+    await expectRefusal(new RegExp(`${file}: there is no such file`));
   });
 
   const edit = (change: (manifest: Record<string, unknown>) => void) => {
@@ -193,9 +193,9 @@ describe("a folder that is damaged is refused in one line that names the file", 
 
   it("a manifest without counts, one that is no JSON, and none", async () => {
     edit((json) => delete json.counts);
-    await expectRefusal(/manifest\.json: this is no manifest of a dataset \(counts/);
+    await expectRefusal(/manifest\.json: is not the manifest of a dataset: counts/);
     writeFileSync(join(copy, "manifest.json"), "{ half");
-    await expectRefusal(/manifest\.json: the file is no JSON/);
+    await expectRefusal(/manifest\.json: is not JSON/);
     rmSync(join(copy, "manifest.json"));
     await expectRefusal(/manifest\.json: there is no such file.*foldin prepare/);
   });

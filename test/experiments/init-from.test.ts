@@ -164,7 +164,7 @@ describe("the weights that training starts from", () => {
       { options: { hidden: [50] } },
       /--init-from: the run's mult-vae has another shape: its .*64 x 40, not 64 x 50/,
     ],
-    [{ initFrom: join(folder, "nowhere") }, /nowhere.config\.json: no such file/],
+    [{ initFrom: join(folder, "nowhere") }, /nowhere.config\.json: there is no such file/],
   ])("are refused for %j", async (given, message) => {
     const all = { initFrom: join(folder, "mult-vae"), engine: "reference" as const, ...given };
     await expect(train(today, all)).rejects.toThrow(message);

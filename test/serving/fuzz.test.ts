@@ -2,6 +2,7 @@
 // UserError; it makes the engine allocate no more than a multiple of its own size; nothing outside it is read. A request
 // gets its answer or a problem, never a 500. FOLDIN_FUZZ_RUNS sets how many of each (default 500; CI: 5000).
 
+import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,9 +11,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Engine } from "../../src/compute/engine.js";
 import { openEngine } from "../../src/compute/open-engine.js";
 import { UserError } from "../../src/core/errors.js";
+import type { JsonObject } from "../../src/core/json.js";
+import { Vocabulary } from "../../src/data/vocabulary.js";
 import { parseOptions } from "../../src/models/options.js";
 import { algorithmNames, findAlgorithm } from "../../src/models/registry.js";
 import { readModelFiles, writeModelFiles } from "../../src/recommender/model-files.js";
+import type { ModelFiles } from "../../src/recommender/recommender.js";
 import { loadRecommender } from "../../src/serving/load.js";
 import { checkerboard, withWords } from "../support/datasets.js";
 import { trainedRuns } from "../support/parts.js";
@@ -79,14 +83,16 @@ afterAll(async () => {
   await rm(root, { recursive: true });
 });
 
-/** The engine, counting the numbers that it is made to hold. */
-function counting(): { engine: Engine; held: () => number } {
+/** The engine, counting the numbers that it is made to hold, and how often it is called. */
+function counting(): { engine: Engine; held: () => number; calls: () => number } {
   let held = 0;
+  let calls = 0;
   const counted = new Set(["zeros", "empty", "tensor"]);
   const proxy = new Proxy(engine, {
     get(target, name) {
       const value = Reflect.get(target, name, target) as unknown;
       if (typeof value !== "function") return value;
+      calls++;
       if (!counted.has(String(name))) return value.bind(target);
       return (rows: number, columns: number, ...rest: unknown[]) => {
         held += rows * columns;
@@ -96,7 +102,55 @@ function counting(): { engine: Engine; held: () => number } {
       };
     },
   });
-  return { engine: proxy, held: () => held };
+  return { engine: proxy, held: () => held, calls: () => calls };
+}
+
+const two = new Vocabulary(["a", "b"]);
+const part = { name: "part", weight: 1 };
+const vector = (data: Float32Array) => ({ shape: [data.length], data });
+const sizeOf = (contents: Folder) => Object.values(contents).reduce((sum, { length }) => sum + length, 0);
+const configOf = (model: string) => {
+  const [, contents] = folders.find(([name]) => name === model) ?? [];
+  return (JSON.parse(String(contents?.["config.json"])) as { config: JsonObject }).config;
+};
+
+/** Where the numbers of a JSON value stand. */
+function numbersIn(value: unknown): string[][] {
+  if (typeof value === "number") return [[]];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => numbersIn(inner).map((path) => [key, ...path]));
+}
+
+function withNumber(value: unknown, [key, ...path]: string[], by: number): unknown {
+  if (key === undefined) return by;
+  const copy = (Array.isArray(value) ? [...value] : { ...(value as object) }) as Record<string, unknown>;
+  copy[key] = withNumber(copy[key], path, by);
+  return copy;
+}
+
+/** Loads a folder and asks it for one history's best: what the engine held, and how often it was called. */
+async function loadAndAsk(name: string, contents: Folder) {
+  const folder = join(root, name);
+  await mkdir(folder);
+  for (const [file, content] of Object.entries(contents)) await writeFile(join(folder, file), content);
+  const counts = counting();
+  let refused: string | undefined;
+  try {
+    const recommender = await loadRecommender(folder, { engine: counts.engine });
+    try {
+      const { size } = recommender.items;
+      await recommender
+        .score({ rows: 1, columns: size, offsets: Uint32Array.of(0, 1), indices: Uint32Array.of(0) })
+        .topK(3);
+    } finally {
+      recommender.dispose();
+    }
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    refused = error.message;
+  }
+  await rm(folder, { recursive: true });
+  return { held: counts.held(), calls: counts.calls(), refused };
 }
 
 const odd = fc.oneof(
@@ -285,14 +339,161 @@ describe("a model folder from a stranger", () => {
       await expect(readModelFiles(folder)).rejects.toThrow(/is a link out of the folder/);
       await rm(join(folder, file));
       await mkdir(join(folder, file));
-      await expect(readModelFiles(folder)).rejects.toThrow(/it is no file/);
+      await expect(readModelFiles(folder)).rejects.toThrow(/this is a folder, not a file/);
     }
     const sound = await make("sound");
     await symlink(sound, join(root, "current"));
     expect((await readModelFiles(join(root, "current"))).items.size).toBe(20);
     const holes = await make("holes");
     await truncate(join(holes, "model.safetensors"), 2 ** 42);
-    await expect(readModelFiles(holes)).rejects.toThrow(/more than this machine's memory/);
+    await expect(readModelFiles(holes)).rejects.toThrow(
+      /model\.safetensors: the file claims 4096\.0 GiB, and nearly all of it is holes/,
+    );
+  });
+
+  it("is refused where a file of it is a pipe or a device", async () => {
+    const [, contents] = folders[0];
+    for (const file of ["config.json", "items.json", "model.safetensors"]) {
+      const folder = join(root, `pipe-${file}`);
+      await mkdir(folder);
+      for (const [name, content] of Object.entries(contents)) await writeFile(join(folder, name), content);
+      await rm(join(folder, file));
+      execFileSync("mkfifo", [join(folder, file)]);
+      await expect(readModelFiles(folder)).rejects.toThrow(/this is a pipe, not a file/);
+      await rm(join(folder, file));
+      await symlink("/dev/zero", join(folder, file));
+      await expect(readModelFiles(folder)).rejects.toThrow(/this is a device, not a file/);
+    }
+  });
+
+  it("cannot ask for much more than it holds, by any number in its configuration", {
+    timeout: 600_000,
+  }, async () => {
+    let tried = 0;
+    for (const [name, contents] of folders) {
+      const head = JSON.parse(contents["config.json"].toString()) as { config: unknown };
+      for (const path of numbersIn(head.config))
+        for (const by of [1e3, 8000, 1e5, 2 ** 31, 2 ** 53, 1e308, -1, 0]) {
+          const config = JSON.stringify({ ...head, config: withNumber(head.config, path, by) });
+          const { held, calls, refused } = await loadAndAsk(`${name}-${tried++}`, {
+            ...contents,
+            "config.json": Buffer.from(config),
+          });
+          const what = `${name}: ${path.join(".")} = ${by}${refused ? `: ${refused}` : ""}`;
+          expect(held, what).toBeLessThan(64 * sizeOf(contents) + 100_000);
+          expect(calls, what).toBeLessThan(5000);
+        }
+    }
+    expect(tried).toBeGreaterThan(500);
+  });
+
+  it.each<[string, () => ModelFiles, RegExp]>([
+    [
+      "a blend of 10,000 parts",
+      () => ({
+        algorithm: "blend",
+        config: {
+          parts: Array.from({ length: 10_000 }, (_, k) => ({
+            ...{ name: `part ${k}`, weight: 1, algorithm: "popularity", config: {} },
+          })),
+        },
+        tensors: Object.fromEntries(
+          Array.from({ length: 9_999 }, (_, k) => [`${k}.counts`, vector(Float32Array.of(1, 2))]),
+        ),
+        items: two,
+      }),
+      /it has 10000 parts, more than 100/,
+    ],
+    [
+      "a blend of blends of blends, 216 in all",
+      () => {
+        const of = (level: number): JsonObject =>
+          level === 0
+            ? { ...part, algorithm: "popularity", config: {} }
+            : {
+                ...part,
+                algorithm: "blend",
+                config: { parts: Array.from({ length: 6 }, () => of(level - 1)) },
+              };
+        return { algorithm: "blend", config: of(3).config as JsonObject, tensors: {}, items: two };
+      },
+      /it has 216 parts, more than 100/,
+    ],
+    [
+      "100,000 layers of one unit",
+      () => ({
+        algorithm: "mult-vae",
+        config: { hidden: new Array<number>(100_000).fill(1), latent: 1, gated: false },
+        tensors: { w: vector(new Float32Array(4 * 100_000)) },
+        items: two,
+      }),
+      /hidden/,
+    ],
+    [
+      "20,000 tensors",
+      () => ({
+        algorithm: "mult-vae",
+        config: { hidden: [1], latent: 1, gated: false },
+        tensors: Object.fromEntries(
+          Array.from({ length: 20_000 }, (_, k) => [`tensor ${k}`, vector(Float32Array.of(1))]),
+        ),
+        items: two,
+      }),
+      /it has 20000 tensors, more than 10000/,
+    ],
+    [
+      "8,000 factors of two items",
+      () => ({
+        algorithm: "wmf",
+        config: { ...configOf("wmf"), factors: 8000 },
+        tensors: { items: { shape: [2, 8000], data: new Float32Array(16_000) } },
+        items: two,
+      }),
+      /wmf: factors: 8000 factors for 2 items \(expected at most 1024/,
+    ],
+    [
+      "20,000 non-negative factors of two items",
+      () => ({
+        algorithm: "nmf",
+        config: { ...configOf("nmf"), factors: 20_000 },
+        tensors: { items: { shape: [2, 20_000], data: new Float32Array(40_000) } },
+        items: two,
+      }),
+      /nmf: factors: 20000 factors for 2 items \(expected at most 1024/,
+    ],
+  ])("is refused as %s", async (_, make, message) => {
+    const folder = await mkdtemp(join(root, "large-"));
+    await writeModelFiles(folder, make());
+    const { engine: counted, held } = counting();
+    const before = process.cpuUsage();
+    const refused = loadRecommender(folder, { engine: counted });
+    await expect(refused).rejects.toThrow(message);
+    await expect(refused).rejects.toBeInstanceOf(UserError);
+    expect(held()).toBeLessThan(100_000);
+    // Ten seconds of the processor are not a matter of load: these took minutes.
+    expect(process.cpuUsage(before).user).toBeLessThan(10e6);
+  });
+
+  it("is loaded as a blend of a hundred parts, each tensor being looked at once", async () => {
+    const parts = Array.from({ length: 100 }, (_, k) => ({
+      ...part,
+      name: `p${k}`,
+      algorithm: "popularity",
+      config: {},
+    }));
+    const tensors = Object.fromEntries(parts.map((_, k) => [`${k}.counts`, vector(Float32Array.of(k, 1))]));
+    const folder = await mkdtemp(join(root, "hundred-"));
+    await writeModelFiles(folder, { algorithm: "blend", config: { parts }, tensors, items: two });
+    const recommender = await loadRecommender(folder, { engine });
+    // Part 0 prefers the second item, part 1 neither, all others the first.
+    const [first, second] = await recommender
+      .score({
+        ...{ rows: 1, columns: 2, offsets: Uint32Array.of(0, 0), indices: new Uint32Array(0) },
+      })
+      .read();
+    expect(first).toBeCloseTo(97, 3);
+    expect(second).toBeCloseTo(-97, 3);
+    recommender.dispose();
   });
 });
 

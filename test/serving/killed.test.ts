@@ -89,7 +89,7 @@ describe("foldin serve", () => {
     [["RUN", "--share", "other=1"], /--share other=1: no model is called other/],
     [["RUN", "--store", "mysql://x"], /--store: mysql:\/\/\.\.\. is no store/],
     [["RUN", "--store", "RUN/config.json"], /config\.json: cannot be used as a store of histories/],
-    [["RUN", "--token-file", "RUN/none"], /--token-file .*cannot be read/],
+    [["RUN", "--token-file", "RUN/none"], /none: there is no such file .*--token-file/],
     [["RUN", "--port", "99999"], /--port: 99999 is no port/],
     [["RUN", "--host", "nowhere.invalid", "--store", "none"], /--host nowhere.invalid .*cannot listen/],
   ])("refuses %j with one clear line", async (args, message) => {

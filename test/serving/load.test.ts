@@ -112,7 +112,7 @@ describe("loading a model", () => {
       loaded.dispose();
       await expect(scores.topK(3)).rejects.toThrow();
       await expect(loadRecommender(join(folder, "nowhere"))).rejects.toThrow(
-        /nowhere.config\.json: no such file \(expected a model folder/,
+        /nowhere.config\.json: there is no such file \(expected a model folder/,
       );
     } finally {
       await rm(folder, { recursive: true });

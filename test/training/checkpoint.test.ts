@@ -2,7 +2,9 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { writeFileWhole } from "../../src/core/atomic-file.js";
 import type { Checkpoint } from "../../src/recommender/run-context.js";
+import { writeSafetensors } from "../../src/recommender/safetensors.js";
 import { fileCheckpoints } from "../../src/training/checkpoint.js";
 
 let folder: string;
@@ -62,6 +64,9 @@ describe("a checkpoint on disk", () => {
     await expect(store.load()).rejects.toThrow(/its format 7 is newer/);
     await writeFile(path, text.replace('\\"epoch\\":3', '\\"epoch\\":-'), "latin1");
     await expect(store.load()).rejects.toThrow(/is no checkpoint that can be resumed/);
+    const deep = `{"loop":${"[".repeat(5000)}`;
+    await writeFileWhole(path, (file) => writeSafetensors(file, {}, { checkpoint: deep }));
+    await expect(store.load()).rejects.toThrow(/that can be resumed: its head is nested too deeply/);
     await writeFile(path, text.slice(0, -1), "latin1");
     await expect(store.load()).rejects.toThrow(/not a sound safetensors file/);
   });

@@ -1,6 +1,5 @@
 // foldin blend <run> <run> ...: weighs trained runs' scores on the validation users into one model, and writes its run folder.
 
-import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { UserError } from "../../core/errors.js";
@@ -99,7 +98,8 @@ async function blendRuns(runs: string[], flags: Flags, context: CliContext): Pro
   });
   const seconds = (performance.now() - started) / 1000;
   try {
-    const { config } = JSON.parse(await readFile(join(out, "model", "config.json"), "utf8")) as {
+    const { readJson } = await import("../../core/json-file.js");
+    const { config } = (await readJson(join(out, "model", "config.json"))) as {
       config: { parts: { name: string; algorithm: string; weight: number }[] };
     };
     const parts = config.parts.map(({ name, algorithm, weight }) => ({ name, algorithm, weight }));

@@ -1,8 +1,8 @@
 // foldin serve <run...>: an HTTP server that recommends with trained models.
 
-import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
+import { readText } from "../../core/input-file.js";
 import { printableJson } from "../../core/printable.js";
 import { withoutPasswords } from "../../core/secrets.js";
 import type { CliContext } from "../context.js";
@@ -204,9 +204,7 @@ async function tokenOf(file: string | undefined): Promise<string | undefined> {
   const token =
     file === undefined
       ? process.env.FOLDIN_TOKEN
-      : await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
-          throw new UserError({ place, problem: `cannot be read (${cause.code})`, cause });
-        });
+      : await readText(file, { most: 1 << 16, expected: "the token for --token-file" });
   if (token === undefined) return undefined;
   const trimmed = token.trim();
   if (trimmed.length < LEAST_TOKEN || /\s/.test(trimmed))

@@ -4,7 +4,9 @@
 import { readdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import type { Metadata, Sharp } from "sharp";
 import { throwIfAborted, UserError } from "../../core/errors.js";
+import { readBytes } from "../../core/input-file.js";
 import { type ProgressListener, silent } from "../../core/progress.js";
 import type { ItemRow, WantedItems } from "./draft.js";
 
@@ -18,6 +20,14 @@ export interface ImageShape {
 export const defaultImageShape: ImageShape = { channels: 3, height: 32, width: 32 };
 
 const endings = /\.(png|jpe?g|webp|gif|tiff?|avif)$/i;
+
+/** What a file of any of these endings may be by its bytes, as libvips calls it. */
+const formats = new Set(["png", "jpeg", "webp", "gif", "tiff", "heif", "avif"]);
+const MOST_FILE_BYTES = 1 << 27;
+/** Pixels that are decoded, at most: of a format that is decoded as a stream of lines, and of one that is decoded as a whole. */
+const MOST_PIXELS = { streamed: 1 << 28, whole: 1 << 26 };
+/** Pictures with more pixels are decoded one at a time. */
+const LARGE_PIXELS = 1 << 22;
 
 /** The pictures of a folder, by name; of two of one item the first. Throws UserError where there is none. */
 export async function findImages(folder: string): Promise<{ id: string; file: string }[]> {
@@ -42,11 +52,24 @@ export async function* readImages(
   // Pictures of nobody's are not decoded, only counted.
   const images = found.filter(({ id }) => wanted.wants(id) || wanted.take(id) !== undefined);
   const { default: sharp } = await import("sharp");
-  const decode = async (file: string): Promise<Uint8Array | undefined> => {
+  /** A picture that has been looked at; undefined where it is damaged. */
+  const look = async (file: string) => {
+    const bytes = await readBytes(file, { most: MOST_FILE_BYTES, expected: "a picture" });
+    const open = () => sharp(bytes, { autoOrient: true, pages: 1, limitInputPixels: MOST_PIXELS.streamed });
+    // The limit is on what is decoded; the size alone may be had of any picture.
+    const found =
+      bytes.length === 0
+        ? undefined
+        : await sharp(bytes, { limitInputPixels: false })
+            .metadata()
+            .catch(() => undefined);
+    if (found === undefined || !formats.has(found.format)) return undefined;
+    requirePixels(file, found);
+    return { open, pixels: found.width * found.height };
+  };
+  const decode = async (open: () => Sharp): Promise<Uint8Array | undefined> => {
     try {
-      const picture = sharp(file, { autoOrient: true })
-        .resize(shape.width, shape.height, { fit: "fill" })
-        .flatten();
+      const picture = open().resize(shape.width, shape.height, { fit: "fill" }).flatten();
       const colours = shape.channels === 1 ? picture.toColourspace("b-w") : picture.toColourspace("srgb");
       const { data, info } = await colours.raw().toBuffer({ resolveWithObject: true });
       return channelsFirst(data, info.channels, shape);
@@ -60,7 +83,13 @@ export async function* readImages(
   for (let from = 0; from < images.length; from += atOnce) {
     throwIfAborted(signal);
     const some = images.slice(from, from + atOnce);
-    const decoded = await Promise.all(some.map(({ file }) => decode(file)));
+    const pictures = await Promise.all(some.map(({ file }) => look(file)));
+    const isLarge = (pixels = 0) => pixels > LARGE_PIXELS;
+    const decoded = await Promise.all(
+      pictures.map((picture) => (picture && !isLarge(picture.pixels) ? decode(picture.open) : undefined)),
+    );
+    for (const [k, picture] of pictures.entries())
+      if (picture && isLarge(picture.pixels)) decoded[k] = await decode(picture.open);
     for (const [k, { id }] of some.entries()) {
       const row = decoded[k];
       if (row === undefined) wanted.skipped.add(id, "damaged");
@@ -72,6 +101,22 @@ export async function* readImages(
     progress({ type: "advance", task, done: from + some.length });
   }
   progress({ type: "end", task });
+}
+
+/** Throws UserError for a picture with more pixels than are decoded. */
+function requirePixels(
+  file: string,
+  { width, height, format, isProgressive, orientation = 1 }: Metadata,
+): void {
+  const isStreamed = (format === "jpeg" || format === "png") && !isProgressive && orientation === 1;
+  const most = isStreamed ? MOST_PIXELS.streamed : MOST_PIXELS.whole;
+  if (width * height > most)
+    throw new UserError({
+      place: file,
+      problem: `the picture has ${width} x ${height} pixels`,
+      expected: `at most ${Math.floor(most / 1e6)} million${isStreamed ? "" : " in a file that is decoded as a whole"}`,
+      remedy: "Scale it down",
+    });
 }
 
 /** From pixel after pixel to channel after channel. */

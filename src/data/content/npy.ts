@@ -3,6 +3,7 @@
 
 import { type FileHandle, open } from "node:fs/promises";
 import { UserError } from "../../core/errors.js";
+import { openInput } from "../../core/input-file.js";
 
 /** An array on disk. */
 export interface NpyFile {
@@ -16,70 +17,110 @@ export interface NpyFile {
   readonly offset: number;
 }
 
-const decoders = {
-  "<f4": { bytes: 4, at: (view: DataView, k: number) => view.getFloat32(4 * k, true) },
-  "<f8": { bytes: 8, at: (view: DataView, k: number) => view.getFloat64(8 * k, true) },
-  "<f2": { bytes: 2, at: (view: DataView, k: number) => half(view.getUint16(2 * k, true)) },
-  "|u1": { bytes: 1, at: (view: DataView, k: number) => view.getUint8(k) },
-  "|i1": { bytes: 1, at: (view: DataView, k: number) => view.getInt8(k) },
-  "<i4": { bytes: 4, at: (view: DataView, k: number) => view.getInt32(4 * k, true) },
-  "<i8": { bytes: 8, at: (view: DataView, k: number) => Number(view.getBigInt64(8 * k, true)) },
-} as const;
-export type NpyType = keyof typeof decoders;
+/** A type of numbers as NumPy names it: "<f4" is a float32, little endian. */
+export type NpyType = string;
+
+interface Decoder {
+  readonly bytes: number;
+  readonly at: (view: DataView, k: number) => number;
+}
+
+const readers: Readonly<Record<string, (view: DataView, byte: number, little: boolean) => number>> = {
+  f2: (view, byte, little) => half(view.getUint16(byte, little)),
+  f4: (view, byte, little) => view.getFloat32(byte, little),
+  f8: (view, byte, little) => view.getFloat64(byte, little),
+  i1: (view, byte) => view.getInt8(byte),
+  i2: (view, byte, little) => view.getInt16(byte, little),
+  i4: (view, byte, little) => view.getInt32(byte, little),
+  i8: (view, byte, little) => Number(view.getBigInt64(byte, little)),
+  u1: (view, byte) => view.getUint8(byte),
+  u2: (view, byte, little) => view.getUint16(byte, little),
+  u4: (view, byte, little) => view.getUint32(byte, little),
+  u8: (view, byte, little) => Number(view.getBigUint64(byte, little)),
+  b1: (view, byte) => view.getUint8(byte),
+};
+
+function decoderOf(type: NpyType): Decoder | undefined {
+  const [order, kind] = [type[0], type.slice(1)];
+  if (!"<>|=".includes(order) || !Object.hasOwn(readers, kind)) return undefined;
+  const [bytes, read] = [Number(kind[1]), readers[kind]];
+  const little = order === "=" ? littleEndian : order !== ">";
+  return { bytes, at: (view, k) => read(view, bytes * k, little) };
+}
 
 const littleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 /** One read moves at most this much. */
 const pieceBytes = 1 << 26;
+/** A header of one array is a line of text. */
+const mostHeaderBytes = 1 << 16;
 
 /** Reads the header. Throws UserError, naming the file, where it is missing, damaged, or of a kind that is not read. */
 export async function openNpy(path: string): Promise<NpyFile> {
   const wrong = (problem: string, expected?: string, remedy?: string) =>
     new UserError({ place: path, problem, expected, remedy });
-  const file = await open(path, "r").catch((cause: NodeJS.ErrnoException) => {
-    throw wrong(
-      cause.code === "ENOENT" ? "there is no such file" : `the file cannot be read (${cause.code})`,
-    );
-  });
+  const { file, size } = await openInput(path, { expected: "an array written by numpy.save" });
   try {
-    const { size } = await file.stat();
-    const head = Buffer.alloc(Math.min(size, 1 << 16));
+    const head = Buffer.alloc(Math.min(size, mostHeaderBytes));
     await file.read(head, 0, head.length, 0);
     if (head.length < 12 || head.subarray(0, 6).toString("latin1") !== "\x93NUMPY")
-      throw wrong("this is no .npy file", "an array written by numpy.save");
-    const long = head[6] > 1;
-    const begin = long ? 12 : 10;
-    const offset = begin + (long ? head.readUInt32LE(8) : head.readUInt16LE(8));
-    const text = head.subarray(begin, Math.min(offset, head.length)).toString("latin1");
-    const type = /'descr': *'([^']+)'/.exec(text)?.[1];
-    const shape = /'shape': *\(([^)]*)\)/
-      .exec(text)?.[1]
-      .split(",")
-      .filter((part) => part.trim() !== "")
-      .map(Number);
-    if (shape === undefined || !shape.every(Number.isSafeInteger)) throw wrong("the header is damaged");
-    if (type === undefined || !Object.hasOwn(decoders, type))
+      throw wrong("this is not an .npy file", "an array written by numpy.save");
+    if (head[6] < 1 || head[6] > 3) throw wrong(`it is of version ${head[6]}`, "version 1, 2 or 3");
+    const begin = head[6] > 1 ? 12 : 10;
+    const offset = begin + (head[6] > 1 ? head.readUInt32LE(8) : head.readUInt16LE(8));
+    if (offset > head.length) throw wrong("the header is damaged, or the file is cut short");
+    const { type, fortran, shape } = parseHeader(head.subarray(begin, offset).toString("latin1"));
+    if (shape === undefined || fortran === undefined) throw wrong("the header is damaged");
+    const decoder = type === undefined ? undefined : decoderOf(type);
+    if (type === undefined || decoder === undefined)
       throw wrong(
-        type === undefined ? "the array is a table of several columns" : `the numbers are of type ${type}`,
-        Object.keys(decoders).join(", "),
+        type === undefined
+          ? "the array is a table of several columns"
+          : type.endsWith("O")
+            ? "the array holds Python objects, which are not read: they could run code"
+            : `the numbers are of type ${type}`,
+        "floats, integers or booleans",
         "Write it with numpy.save(file, array.astype('float32'))",
       );
-    if (shape.length > 1 && /'fortran_order': *True/.test(text))
+    if (shape.length > 1 && fortran)
       throw wrong(
         "the array is stored column by column",
         "row by row",
         "Write it with numpy.save(file, numpy.ascontiguousarray(array))",
       );
     const rowSize = shape.slice(1).reduce((product, length) => product * length, 1);
-    const bytes = (shape[0] ?? 1) * rowSize * decoders[type as NpyType].bytes;
+    const bytes = (shape[0] ?? 1) * rowSize * decoder.bytes;
     if (size < offset + bytes)
       throw wrong(
         `the file is cut short: it has ${size} bytes`,
         `${offset + bytes} for shape (${shape.join(", ")})`,
       );
-    return { path, shape, rowSize, type: type as NpyType, offset };
+    return { path, shape, rowSize, type, offset };
   } finally {
     await file.close();
   }
+}
+
+/** The three entries of a header, each undefined where it is missing or unsound; `type` too where it is not one type. */
+function parseHeader(text: string): { type?: string; fortran?: boolean; shape?: number[] } {
+  const after = (name: string): string => {
+    const [, rest] = text.split(`'${name}':`);
+    return rest?.trimStart() ?? "";
+  };
+  const type = after("descr");
+  const order = after("fortran_order");
+  const shape = after("shape");
+  const lengths = shape
+    .slice(1, Math.max(1, shape.indexOf(")")))
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+  const isShape =
+    shape.startsWith("(") && shape.includes(")") && lengths.every((part) => /^\d{1,15}$/.test(part));
+  return {
+    ...(type.startsWith("'") && { type: type.slice(1, Math.max(1, type.indexOf("'", 1))) }),
+    ...(/^(True|False)\b/.test(order) && { fortran: order.startsWith("True") }),
+    ...(isShape && { shape: lengths.map(Number) }),
+  };
 }
 
 /** Reads the given rows: [chosen.length, rowSize]; runs of neighbours are read at once. Throws UserError where the file became shorter. */
@@ -89,14 +130,12 @@ export async function readNpyRows(
   mostBytes = pieceBytes,
 ): Promise<Float32Array> {
   const { rowSize, type, offset, path } = npy;
-  const { bytes, at } = decoders[type];
+  const { bytes, at } = decoderOf(type) as Decoder;
   const rowBytes = rowSize * bytes;
   const numbers = new Float32Array(chosen.length * rowSize);
   if (rowBytes === 0) return numbers;
   const most = Math.max(1, Math.floor(mostBytes / rowBytes));
-  const file = await open(path, "r").catch((cause: unknown) => {
-    throw new UserError({ place: path, problem: "the file cannot be read", cause });
-  });
+  const { file } = await openInput(path);
   try {
     for (let k = 0; k < chosen.length; ) {
       let run = 1;
@@ -117,12 +156,12 @@ export async function readNpyRows(
   return numbers;
 }
 
-/** The rows of an array in blocks of at most `blockRows`. */
+/** The rows of an array in blocks of a few megabytes. */
 export async function* npyBlocks(
   npy: NpyFile,
-  blockRows = 1024,
 ): AsyncGenerator<{ from: number; rows: number; numbers: Float32Array }> {
   const all = npy.shape[0] ?? 0;
+  const blockRows = Math.max(1, Math.min(1024, Math.floor((1 << 22) / Math.max(1, npy.rowSize))));
   for (let from = 0; from < all; from += blockRows) {
     const rows = Math.min(blockRows, all - from);
     yield {

@@ -2,9 +2,10 @@
 // takes what is of wanted items. Content for a trained model's new items is read in the form that it was trained on.
 
 import { existsSync } from "node:fs";
-import { open, readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { throwIfAborted, UserError } from "../../core/errors.js";
+import { linesOf, openInput, readText } from "../../core/input-file.js";
 import { type ProgressListener, silent } from "../../core/progress.js";
 import type { ContentForm, ContentKind } from "../content.js";
 import { withDatabase } from "../database.js";
@@ -22,7 +23,7 @@ import {
 } from "./input.js";
 import { type Bag, bagMatrix, readBags, readWordList } from "./mult-dat.js";
 import { npyBlocks, openNpy } from "./npy.js";
-import { openContentTable, openVectors, textsOf } from "./table.js";
+import { openContentTable, openVectors, requirePlausibleSize, textsOf } from "./table.js";
 import { TextCollector } from "./text.js";
 
 export type { ContentFile, ContentInput, ContentOptions, ContentRecord } from "./input.js";
@@ -79,21 +80,33 @@ export async function readContent(
 type Format = "folder" | "bags" | "array" | "lines" | "table";
 
 async function formatOf(file: string): Promise<Format> {
-  const status = await stat(file).catch((cause: NodeJS.ErrnoException) => {
-    const problem =
-      cause.code === "ENOENT" ? "there is no such file or folder" : `it cannot be read (${cause.code})`;
-    throw new UserError({ place: file, problem, cause });
+  const status = await stat(file).catch(() => undefined);
+  if (status?.isDirectory()) return "folder";
+  const { file: handle } = await openInput(file, {
+    expected: "texts, bags of words, vectors, or a folder of pictures",
   });
-  if (status.isDirectory()) return "folder";
-  const handle = await open(file, "r");
   const head = Buffer.alloc(4096);
   const { bytesRead } = await handle.read(head, 0, head.length, 0).finally(() => handle.close());
   if (bytesRead === 0) throw new UserError({ place: file, problem: "the file is empty" });
-  const text = head.subarray(0, bytesRead).toString("latin1");
+  const start = head.subarray(0, 3).toString("hex") === "efbbbf" ? 3 : 0;
+  const text = head.subarray(start, bytesRead).toString("latin1");
   if (text.startsWith("\x93NUMPY") || /\.npy$/i.test(file)) return "array";
   if (/\.(csv|tsv|jsonl|ndjson|json|parquet|pq)(\.gz)?$/i.test(file)) return "table";
-  if (/^\d+(\s+\d+:\d+(\.\d+)?)+\s*$/m.test(text.split("\n")[0]) || /\.dat$/i.test(file)) return "bags";
+  if (head[0] === 0x1f && head[1] === 0x8b)
+    throw new UserError({
+      place: file,
+      problem: "the file is compressed with gzip",
+      expected: "a compressed table by its name, as in texts.csv.gz, or another file as it is",
+      remedy: "Unpack it first: gunzip",
+    });
+  if (/^\d+(\s+\d+:\d+(\.\d+)?)+\s*$/.test(firstPairs(text)) || /\.dat$/i.test(file)) return "bags";
   return /\.txt$/i.test(file) && !text.includes("\t") ? "lines" : "table";
+}
+
+/** The first line, or what of it is there: a long one is cut between two pairs. */
+function firstPairs(text: string): string {
+  const end = text.indexOf("\n");
+  return text.slice(0, end >= 0 ? end : text.length < 4000 ? text.length : text.lastIndexOf(" "));
 }
 
 /** Throws UserError where content of a kind is neither what was asked for nor what the model knows its items by. */
@@ -230,6 +243,7 @@ async function arrayDraft(given: ContentFile, reading: Reading): Promise<Content
       problem: `the array has the shape (${npy.shape.join(", ")})`,
       expected: `(items, ${expected === undefined ? "dimensions" : `${expected}), as the model was trained with`}${expected === undefined ? ")" : ""}`,
     });
+  requirePlausibleSize(file, rows, dimensions);
   const idOf = await rowIds(given, "row");
   idOf.requireAll(rows);
   const items = Array.from({ length: rows }, (_, row) => wanted.take(idOf(row)));
@@ -262,9 +276,7 @@ async function arrayDraft(given: ContentFile, reading: Reading): Promise<Content
 
 async function lineDraft(given: ContentFile, reading: Reading): Promise<ContentDraft> {
   const { file } = given;
-  const text = await readFile(file, given.encoding === "latin-1" ? "latin1" : "utf8");
-  const lines = text.replace(/^\ufeff/, "").split(/\r?\n/);
-  if (lines.at(-1) === "") lines.pop();
+  const lines = linesOf(await readText(file, { encoding: given.encoding, expected: "texts, one a line" }));
   const idOf = await rowIds(given, "line");
   idOf.requireAll(lines.length);
   const collector = await textCollector(given.vocabulary, file, reading);

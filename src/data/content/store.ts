@@ -5,7 +5,8 @@
 //   images     content.npy, uint8 [n, channels, height, width], 255 = 1; content.parquet (item)
 
 import { join } from "node:path";
-import { UserError } from "../../core/errors.js";
+import { AbortedError, UserError } from "../../core/errors.js";
+import { requireMemory } from "../../core/memory.js";
 import { fromPairs } from "../../sparse/csr.js";
 import { type ItemContent, knownItems, type SequenceContent, type WordContent } from "../content.js";
 import { type ColumnType, type Database, identifier, literal, withDatabase } from "../database.js";
@@ -115,6 +116,27 @@ export async function loadContent(
   manifest: ContentManifest,
   items: number,
 ): Promise<ItemContent> {
+  try {
+    return await readTables(folder, database, manifest, items);
+  } catch (cause) {
+    const isOurs = cause instanceof UserError || cause instanceof AbortedError;
+    // What DuckDB says of missing columns and wrong types, and what a matrix says of indices out of range.
+    if (isOurs || !(cause instanceof RangeError || /Error:/.test((cause as Error).message))) throw cause;
+    throw new UserError({
+      place: join(folder, "content.parquet"),
+      problem: `does not hold the ${manifest.kind} of ${items} items, as the manifest says`,
+      remedy: "Prepare the dataset again",
+      cause,
+    });
+  }
+}
+
+async function readTables(
+  folder: string,
+  database: Database,
+  manifest: ContentManifest,
+  items: number,
+): Promise<ItemContent> {
   const { kind, text, shape } = manifest;
   const table = (file: string) => `read_parquet(${literal(join(folder, file))})`;
   const column = async (name: string, file: string, rows: number) => {
@@ -126,7 +148,9 @@ export async function loadContent(
     }
     return numbers;
   };
-  const rows = manifest.tables["content.parquet"]?.rows ?? 0;
+  // The manifest may say any number.
+  const [[counted]] = await database.rows(`SELECT count(*) FROM ${table("content.parquet")}`);
+  const rows = Number(counted);
   const itemOf = await column("item", "content.parquet", rows);
   if (itemOf.some((item) => item >= items))
     throw new UserError({
@@ -218,6 +242,11 @@ export async function keepContent(
   await withDatabase(async (database) => {
     for await (const { item, row } of content.rows(database))
       rows.push({ item, row: row instanceof Uint8Array ? row : row.slice() });
+  });
+  requireMemory({
+    ...{ place: "content", bytes: 4 * wanted.size * size },
+    what: `the content of ${wanted.size} items with ${size} numbers each`,
+    alternatives: "Add fewer items at a time",
   });
   const known = new Uint8Array(wanted.size);
   const numbers = new Float32Array(wanted.size * size);

@@ -25,6 +25,27 @@ const textNames = [
 const vectorNames = ["vector", "embedding", "embeddings", "features", "feature"];
 const knownNames = new Set([...idNames, ...textNames, ...vectorNames]);
 
+/** Rows of a table or an array, at most: for each of them its item is kept in mind. */
+const MOST_ROWS = 1 << 26;
+/** Numbers of a vector, at most. */
+const MOST_DIMENSIONS = 1 << 20;
+
+/** Throws UserError for more rows or dimensions than content has. */
+export function requirePlausibleSize(place: string, rows: number, dimensions = 0): void {
+  if (rows > MOST_ROWS)
+    throw new UserError({
+      place,
+      problem: `it has more than ${MOST_ROWS} rows`,
+      expected: "one row per item",
+    });
+  if (dimensions > MOST_DIMENSIONS)
+    throw new UserError({
+      place,
+      problem: `its vectors have ${dimensions} dimensions`,
+      expected: `at most ${MOST_DIMENSIONS}`,
+    });
+}
+
 /** What a table holds. */
 export interface ContentTable {
   readonly source: TableSource;
@@ -97,24 +118,25 @@ const firstOf = (names: readonly string[], find: (name: string) => string | unde
   names.map(find).find((found) => found !== undefined);
 
 function looksLikeList(source: TableSource, column: string): boolean {
-  if (
-    /^(FLOAT|DOUBLE|DECIMAL.*|TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT|U\w+INT\w*)\[\d*\]$/.test(
-      source.typeOf(column),
-    )
-  )
-    return true;
+  const type = source.typeOf(column);
+  if (numericType.test(type) && type.endsWith("]")) return true;
   const sample = source.sample(column).filter((value) => value.trim() !== "");
-  return (
-    sample.length > 0 &&
-    sample.every((value) =>
-      /^\s*\[?\s*-?[\d.]+(e[-+]?\d+)?(\s*,\s*-?[\d.]+(e[-+]?\d+)?)+\s*\]?\s*$/i.test(value),
-    )
-  );
+  return sample.length > 0 && sample.every(isListOfNumbers);
+}
+
+const numericType = /^(FLOAT|DOUBLE|DECIMAL|TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT|U\w+INT)/;
+
+/** "1, 2.5e-3", in brackets or not. */
+function isListOfNumbers(text: string): boolean {
+  const trimmed = text.trim();
+  const inner = trimmed.startsWith("[") && trimmed.endsWith("]") ? trimmed.slice(1, -1) : trimmed;
+  const parts = inner.split(",").map((part) => part.trim());
+  return parts.length > 1 && parts.every((part) => /^[-+\d.]/.test(part) && Number.isFinite(Number(part)));
 }
 
 function looksNumeric(source: TableSource, column: string): boolean {
-  if (/^(FLOAT|DOUBLE|DECIMAL|TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT|U\w+INT)/.test(source.typeOf(column)))
-    return !source.typeOf(column).endsWith("]");
+  const type = source.typeOf(column);
+  if (numericType.test(type)) return !type.endsWith("]");
   const sample = source.sample(column).filter((value) => value.trim() !== "");
   return sample.length > 0 && sample.every((value) => Number.isFinite(Number(value)));
 }
@@ -131,6 +153,7 @@ export async function* textsOf(
       const [ids, ...texts] = columns.map((_, place) => chunk.texts(place));
       for (let k = 0; k < chunk.rows; k++, row++) {
         const text = texts.map((column) => column.getItem(k) ?? "").join(" ");
+        requirePlausibleSize(source.file, row + 1);
         yield { id: requireId(ids.getItem(k), source, id, row), text, row };
       }
     }
@@ -139,34 +162,64 @@ export async function* textsOf(
   }
 }
 
-/** The ids of a table, and of each row the number of its numbers (0: none are there). */
-async function idsAndLengths({ source, id, looks, fields }: ContentTable, database: Database) {
+/** The items of a table's rows (undefined: not wanted), and how many numbers each row has (0: none). */
+interface RowsOfVectors {
+  readonly items: readonly (number | undefined)[];
+  readonly lengths: Uint32Array;
+  readonly dimensions: number;
+}
+
+/** Looks at every row's id and length; `take` says whose vector is wanted. Throws UserError as `openVectors`. */
+async function inspectRows(
+  { source, id, looks, fields }: ContentTable,
+  database: Database,
+  take: (id: string, isEmpty: boolean) => number | undefined,
+  wanted: number | undefined,
+): Promise<RowsOfVectors> {
   const list = looks === "lists" ? listOf(source, fields[0]) : undefined;
   const length = list === undefined ? String(fields.length) : `COALESCE(len(${list}), 0)`;
   const raw = list === undefined ? "''" : `CAST(${source.expression(fields[0])} AS VARCHAR)`;
   const sql = `SELECT CAST(${source.expression(id)} AS VARCHAR), ${length}::INTEGER, (COALESCE(${raw}, '') = '')::INTEGER FROM ${await source.from()}`;
-  const ids: string[] = [];
-  const lengths: number[] = [];
+  const items: (number | undefined)[] = [];
+  let lengths = new Uint32Array(1024);
+  let first: { id: string; length: number } | undefined;
   for await (const chunk of database.chunks(sql)) {
     const [text, size, isEmpty] = [chunk.texts(0), chunk.numbers(1), chunk.numbers(2)];
     for (let k = 0; k < chunk.rows; k++) {
-      ids.push(requireId(text.getItem(k), source, id, ids.length));
+      const row = items.length;
+      const item = requireId(text.getItem(k), source, id, row);
       const count = size.getItem(k) as number;
       if (list !== undefined && count === 0 && isEmpty.getItem(k) === 0 && source.format !== "parquet")
         throw new UserError({
-          place: source.place(lengths.length),
-          problem: `the column "${fields[0]}" holds no list of numbers`,
+          place: source.place(row),
+          problem: `the column "${fields[0]}" does not hold a list of numbers`,
           expected: "numbers with commas, in brackets or not",
         });
-      lengths.push(count);
+      if (count > 0) first ??= { id: item, length: count };
+      const dimensions = wanted ?? first?.length;
+      if (count !== 0 && count !== dimensions)
+        throw new UserError({
+          place: source.place(row),
+          problem: `the vector of item ${item} has ${count} numbers`,
+          expected: `${dimensions}, as ${wanted === undefined ? `that of item ${first?.id}` : "the model was trained with"}`,
+        });
+      requirePlausibleSize(source.file, row + 1, count);
+      if (row === lengths.length) {
+        const grown = new Uint32Array(2 * row);
+        grown.set(lengths);
+        lengths = grown;
+      }
+      lengths[row] = count;
+      items.push(take(item, count === 0));
     }
   }
-  return { ids, lengths };
+  if (first === undefined) throw new UserError({ place: source.file, problem: "there is no vector in it" });
+  return { items, lengths: lengths.subarray(0, items.length), dimensions: wanted ?? first.length };
 }
 
 /**
  * The vectors of a table: their dimension, and the rows that `take` wants, streamed. Throws UserError, naming the row, for a
- * vector of another length than the first's (or than `dimensions`), and for what is no finite number.
+ * vector of another length than the first's (or than `dimensions`), and for what is not a finite number.
  */
 export async function openVectors(
   table: ContentTable,
@@ -175,20 +228,11 @@ export async function openVectors(
   wanted?: number,
 ): Promise<{ dimensions: number; rows: (database: Database) => AsyncGenerator<ItemRow> }> {
   const { source, looks, fields } = table;
-  const { ids, lengths } = await idsAndLengths(table, database).catch((error: unknown) => {
-    throw explainReadError(error, source.file);
-  });
-  const first = lengths.findIndex((length) => length > 0);
-  const dimensions = wanted ?? lengths[first];
-  if (first < 0) throw new UserError({ place: source.file, problem: "there is no vector in it" });
-  const wrong = lengths.findIndex((length) => length !== 0 && length !== dimensions);
-  if (wrong >= 0)
-    throw new UserError({
-      place: source.place(wrong),
-      problem: `the vector of item ${ids[wrong]} has ${lengths[wrong]} numbers`,
-      expected: `${dimensions}, as ${wanted === undefined ? `that of item ${ids[first]}` : "the model was trained with"}`,
-    });
-  const items = ids.map((id, row) => take(id, lengths[row] === 0));
+  const { items, lengths, dimensions } = await inspectRows(table, database, take, wanted).catch(
+    (error: unknown) => {
+      throw explainReadError(error, source.file);
+    },
+  );
   const rows = async function* (database: Database): AsyncGenerator<ItemRow> {
     try {
       yield* looks === "lists"
@@ -224,7 +268,7 @@ export async function openVectors(
     { source, fields }: ContentTable,
     database: Database,
     items: readonly (number | undefined)[],
-    lengths: readonly number[],
+    lengths: Uint32Array,
     dimensions: number,
   ) {
     // Flat, so that a list does not become an object: row after row, each with as many numbers as were counted.

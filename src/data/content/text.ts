@@ -10,6 +10,8 @@ import { countRows } from "./count-rows.js";
 import type { WantedItems } from "./draft.js";
 import { sequenceContent, wordContent } from "./in-memory.js";
 
+/** Longer runs of letters are not words: they are dropped, and would overflow the stack of the pattern below. */
+const LONGEST_WORD = 1 << 16;
 /** Words as citeulike's: runs of letters and digits, hyphens and apostrophes within them, of at least two characters. */
 const wordPattern = /[\p{L}\p{N}]+(?:[-'\u2019][\p{L}\p{N}]+)*/gu;
 
@@ -19,10 +21,16 @@ export async function tokeniser({ split, stopWords }: TextRule): Promise<(text: 
   return (text) => {
     const all =
       split === "spaces"
-        ? text.split(/\s+/).filter((word) => word !== "")
-        : (text.toLowerCase().match(wordPattern) ?? []).filter((word) => word.length > 1);
+        ? text.split(/\s+/).filter((word) => word !== "" && word.length <= LONGEST_WORD)
+        : wordsOf(text.toLowerCase()).filter((word) => word.length > 1);
     return stops ? all.filter((word) => !stops.has(word)) : all;
   };
+}
+
+function wordsOf(text: string): string[] {
+  if (text.length <= LONGEST_WORD) return text.match(wordPattern) ?? [];
+  const pieces = text.split(/[^\p{L}\p{N}'\u2019-]/u).filter((piece) => piece.length <= LONGEST_WORD);
+  return pieces.flatMap((piece) => piece.match(wordPattern) ?? []);
 }
 
 async function stopWordsOf(language: string): Promise<ReadonlySet<string>> {
@@ -75,6 +83,10 @@ export class TextCollector {
 
   /** Takes the text of an item; one without any word (that is known) is left out and counted. */
   add(id: string, text: string): void {
+    if (!this.#items.wants(id)) {
+      this.#items.take(id);
+      return;
+    }
     const fixed = this.#options.vocabulary !== undefined;
     const codes: number[] = [];
     for (const word of this.#cut(text)) {

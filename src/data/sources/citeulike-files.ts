@@ -1,8 +1,8 @@
 // The files of citeulike-a and -t (Wang, Chen and Li 2013) and of their released splits: line u of users.dat is the library
 // of user u, "n id id ...", with articles counted from 0.
 
-import { readFile } from "node:fs/promises";
 import { UserError } from "../../core/errors.js";
+import { linesOf, readText } from "../../core/input-file.js";
 
 /** Per user, the articles of their library in the order of the file. */
 export type Libraries = readonly Uint32Array[];
@@ -15,12 +15,8 @@ export interface LibrarySplit {
 
 /** Reads a file of lines "n id id ...". Throws UserError, with file and line, where a line is not of that form. */
 export async function readLibraries(file: string): Promise<Libraries> {
-  const text = await readFile(file, "latin1").catch((cause: unknown) => {
-    throw new UserError({ place: file, problem: "the file cannot be read", cause });
-  });
-  const lines = text.split(/\r?\n/);
-  if (lines.at(-1) === "") lines.pop();
-  return lines.map((line, k) => {
+  const text = await readText(file, { encoding: "latin-1", expected: "lines of article numbers" });
+  return linesOf(text).map((line, k) => {
     const numbers = line.trim().split(/\s+/).map(Number);
     const [count, ...articles] = numbers;
     if (!numbers.every((value) => Number.isInteger(value) && value >= 0) || count !== articles.length)

@@ -3,9 +3,9 @@
 // The released splits are read where they are there, because most of them cannot be drawn: docs/decisions/citeulike-splits.md.
 
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../../core/errors.js";
+import { linesOf, readText } from "../../core/input-file.js";
 import { givenParts, type Interaction } from "../interactions.js";
 import type { ItemRecord } from "../items.js";
 import type { ProtocolInput, ProtocolOptions } from "../protocol.js";
@@ -131,8 +131,7 @@ function* pairsOf(parts: readonly Libraries[]): Generator<Interaction> {
 async function readArticles(file: string | undefined, articles: number): Promise<ItemRecord[]> {
   const ids = Array.from({ length: articles }, (_, id) => id);
   if (file === undefined) return ids.map((id) => ({ id }));
-  const titles = (await readFile(file, "utf8")).split(/\r?\n/);
-  if (titles.at(-1) === "") titles.pop();
+  const titles = linesOf(await readText(file, { expected: "titles, one a line" }));
   if (titles.length !== articles)
     throw new UserError({
       place: file,

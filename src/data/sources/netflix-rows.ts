@@ -1,8 +1,8 @@
 // The Netflix Prize files hold one block per film, "123:" and then lines "user,rating,date". This rewrites them as plain
 // CSV "user,item,rating,date" at the level of bytes: 100 million rows in bounded memory, with no string per row.
 
-import { createReadStream } from "node:fs";
 import { UserError } from "../../core/errors.js";
+import { readPieces } from "../../core/input-file.js";
 
 const newline = 10;
 const carriageReturn = 13;
@@ -17,13 +17,7 @@ export async function* netflixRows(files: readonly string[]): AsyncGenerator<Buf
   yield Buffer.from(netflixHeader);
   for (const file of files) {
     const rewriter = new BlockRewriter(file);
-    try {
-      for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 }))
-        yield rewriter.rewrite(chunk as Buffer);
-    } catch (error) {
-      if (error instanceof UserError) throw error;
-      throw new UserError({ place: file, problem: "the file cannot be read", cause: error });
-    }
+    for await (const chunk of readPieces(file)) yield rewriter.rewrite(chunk);
     yield rewriter.end();
   }
 }

@@ -1,7 +1,7 @@
 // The Netflix Prize: a hundred million ratings of 1 to 5 stars, one block of lines per film.
 
-import { readFile } from "node:fs/promises";
 import { UserError } from "../../core/errors.js";
+import { linesOf, readText } from "../../core/input-file.js";
 import type { ItemRecord } from "../items.js";
 import type { KnownSource } from "./known-source.js";
 import { netflixRows } from "./netflix-rows.js";
@@ -46,7 +46,7 @@ export const netflix: KnownSource = {
 
 /** Lines "id,year,title" in latin-1; a title may hold commas and is never quoted. */
 async function readTitles(file: string): Promise<ItemRecord[]> {
-  const lines = (await readFile(file, "latin1")).split(/\r?\n/);
+  const lines = linesOf(await readText(file, { encoding: "latin-1", expected: "the films' titles" }));
   return lines
     .map((line, k) => ({ line, place: `${file}:${k + 1}` }))
     .filter(({ line }) => line !== "")

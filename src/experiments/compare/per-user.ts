@@ -1,10 +1,10 @@
 // The values of every judged user as CSV: "user,ndcg@100,recall@20", one row each. What foldin evaluate writes with --per-user,
 // and what foldin compare takes in place of a run: results of another program can stand beside ours.
 
-import { readFile } from "node:fs/promises";
 import { writeFileWhole } from "../../core/atomic-file.js";
 import { csvCell } from "../../core/csv.js";
 import { UserError } from "../../core/errors.js";
+import { readText } from "../../core/input-file.js";
 import { printable } from "../../core/printable.js";
 
 export interface PerUser {
@@ -24,15 +24,8 @@ export async function writePerUser(path: string, { users, values }: PerUser): Pr
 
 /** Throws UserError, naming the file and line, for what is no such table. */
 export async function readPerUser(path: string): Promise<PerUser> {
-  const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    throw new UserError({
-      place: path,
-      problem: cause.code === "ENOENT" ? "there is no such file" : `cannot be read (${cause.code})`,
-      expected: "a table as foldin evaluate --per-user writes it",
-      cause,
-    });
-  });
-  const [head = [], ...rows] = records(text);
+  const text = await readText(path, { expected: "a table as foldin evaluate --per-user writes it" });
+  const [head = [], ...rows] = records(text, path);
   const [user, ...names] = head;
   if (user !== "user" || names.length === 0)
     throw new UserError({
@@ -58,17 +51,42 @@ export async function readPerUser(path: string): Promise<PerUser> {
   return { users: Array.from(seen, printable), values };
 }
 
-/** The rows of a CSV text; cells may be quoted (RFC 4180). */
-function records(text: string): string[][] {
+/** The rows of a CSV text; cells may be quoted (RFC 4180). Throws UserError for a quotation mark out of place. */
+function records(text: string, path: string): string[][] {
   const rows: string[][] = [];
   let row: string[] = [];
-  // A cell, and what ends it.
-  for (const [, quotedCell, plain, end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/g)) {
-    if (quotedCell === undefined && plain === "" && end !== "," && row.length === 0) continue;
-    row.push(quotedCell?.replaceAll('""', '"') ?? plain);
-    if (end === ",") continue;
-    rows.push(row);
+  for (let at = 0; at < text.length; ) {
+    const quoted = text[at] === '"';
+    const cell = quoted ? quotedCell(text, at) : plainCell(text, at);
+    const follows = cell && text[cell.end];
+    if (!cell || (quoted && follows !== undefined && !/[,\r\n]/.test(follows)))
+      throw new UserError({
+        place: `${path}:${rows.length + 1}`,
+        problem: "a quotation mark stands alone",
+        expected: 'cells without any, or "quoted" as a whole',
+      });
+    row.push(cell.text);
+    at = cell.end + (text.startsWith("\r\n", cell.end) ? 2 : 1);
+    if (follows === "," && at < text.length) continue;
+    if (follows === ",") row.push("");
+    // An empty line is not a row.
+    if (row.length > 1 || row[0] !== "") rows.push(row);
     row = [];
   }
   return rows;
+}
+
+/** What stands from `start` to the next comma or line end; a quotation mark is refused. */
+function plainCell(text: string, start: number): { text: string; end: number } | undefined {
+  let end = start;
+  while (end < text.length && !",\r\n".includes(text[end])) if (text[end++] === '"') return undefined;
+  return { text: text.slice(start, end), end };
+}
+
+/** What is quoted from `start` on, up to the closing mark; undefined where there is none. */
+function quotedCell(text: string, start: number): { text: string; end: number } | undefined {
+  for (let mark = text.indexOf('"', start + 1); mark >= 0; mark = text.indexOf('"', mark + 2))
+    if (text[mark + 1] !== '"')
+      return { text: text.slice(start + 1, mark).replaceAll('""', '"'), end: mark + 1 };
+  return undefined;
 }

@@ -2,14 +2,15 @@
 // paper's, which were chosen for ML-20M or Netflix; a recipe is what to take for data of another size. One JSON file each,
 // recipes/<data set>/<model>.json, in exactly the form in which `foldin sweep` writes it.
 
-import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { writeFileWhole } from "../../core/atomic-file.js";
 import { UserError } from "../../core/errors.js";
 import type { JsonObject } from "../../core/json.js";
+import { checkJson, readJson, refuseNewer } from "../../core/json-file.js";
 
 /** What this version writes, and the newest that it reads. */
 const FORMAT_VERSION = 1;
+const EXPECTED = "a recipe, as foldin sweep writes it";
 
 const score = { metric: z.string(), mean: z.number(), standardError: z.number() };
 
@@ -50,50 +51,32 @@ export type RecipeSearch = z.infer<typeof searchSchema>;
 
 /** Reads a recipe's file. Throws UserError, naming the file, where it is not there, damaged, or of a newer format. */
 export async function readRecipe(path: string): Promise<Recipe> {
-  const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    throw new UserError({
-      place: path,
-      problem: cause.code === "ENOENT" ? "there is no such file" : `cannot be read (${cause.code})`,
-      expected: "a recipe, as foldin sweep writes it",
-      cause,
-    });
-  });
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    throw new UserError({
-      place: path,
-      problem: "is not JSON",
-      expected: "a recipe, as foldin sweep writes it",
-    });
-  }
-  const version = z.object({ formatVersion: z.int() }).safeParse(json);
-  if (version.success && version.data.formatVersion > FORMAT_VERSION)
-    throw new UserError({
-      place: path,
-      problem: `the recipe has format ${version.data.formatVersion}, newer than this foldin understands`,
-      expected: `at most ${FORMAT_VERSION}`,
-      remedy: "Update foldin",
-    });
-  const recipe = recipeSchema.safeParse(json);
-  if (recipe.success) return recipe.data;
-  const [issue] = recipe.error.issues;
-  throw new UserError({
-    place: path,
-    problem: `is no recipe: ${issue.path.join(".") || "it"}: ${issue.message}`,
-    expected: "a file that foldin sweep wrote",
-  });
+  const json = await readJson(path, { expected: EXPECTED });
+  refuseNewer(json, path, FORMAT_VERSION, "recipe");
+  return checkJson(recipeSchema, json, path, { problem: "is not a recipe", expected: EXPECTED });
 }
 
 /** Writes a recipe; the file appears whole or not at all. */
 export async function writeRecipe(path: string, recipe: Recipe): Promise<void> {
   // Lists of numbers on one line each, as the project's formatter has them: what is written is what ships.
-  const text = JSON.stringify(recipe, null, 2).replace(
-    /\[\s+([^[\]{}]*?)\s+\]/g,
-    (_, list: string) => `[${list.replace(/,\s+/g, ", ")}]`,
+  await writeFileWhole(path, (file) => file.writeFile(`${formatted(recipe)}\n`));
+}
+
+/** JSON with two blanks for each level. */
+function formatted(value: unknown, indent = ""): string {
+  const deeper = `${indent}  `;
+  if (Array.isArray(value)) {
+    const inner = value.map((entry) => formatted(entry, deeper));
+    const isFlat = value.every((entry) => typeof entry !== "object" || entry === null);
+    return isFlat ? `[${inner.join(", ")}]` : `[\n${deeper}${inner.join(`,\n${deeper}`)}\n${indent}]`;
+  }
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
+  const fields = Object.entries(value).filter(([, entry]) => entry !== undefined);
+  if (fields.length === 0) return "{}";
+  const lines = fields.map(
+    ([name, entry]) => `${deeper}${JSON.stringify(name)}: ${formatted(entry, deeper)}`,
   );
-  await writeFileWhole(path, (file) => file.writeFile(`${text}\n`));
+  return `{\n${lines.join(",\n")}\n${indent}}`;
 }
 
 /**

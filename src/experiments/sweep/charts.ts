@@ -1,5 +1,6 @@
 // What a sweep found, drawn: a heat map for two options, and for one option every point by its value.
 
+import { extent } from "../../core/extent.js";
 import { type ChartSpec, drawChart } from "../chart.js";
 import { drawHeatMap, type HeatMapCell } from "../heat-map.js";
 import type { Html } from "../html.js";
@@ -74,7 +75,7 @@ export async function drawOption(found: Found, { name, alternatives }: Dimension
   }));
   const settings = values.map(({ value }) => Number(value));
   const own = [...new Set(settings)];
-  const [low, high] = [Math.min(...settings), Math.max(...settings)];
+  const [low, high] = extent(settings);
   const log = isRange(alternatives) ? alternatives.scale === "log" : low > 0 && high / low >= 10;
   const axis = { title: null, labelAngle: 0, grid: false } as const;
   const x = numbers

@@ -1,11 +1,13 @@
 // One point of a sweep: an ordinary run folder with result.json beside its model. What is finished is not done again, what
 // was interrupted goes on from its checkpoint; a point without its model (only the best one keeps it) is finished all the same.
 
-import { readFile, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
 import { writeFileWhole } from "../../core/atomic-file.js";
+import { checkJson, readJson } from "../../core/json-file.js";
 import type { ProgressListener } from "../../core/progress.js";
 import type { Dataset } from "../../data/dataset.js";
 import { evaluate } from "../../evaluation/evaluate.js";
@@ -42,16 +44,23 @@ export interface PointJob {
   readonly checkpointSeconds?: number;
 }
 
-/** The result of a point that is finished and was judged on these users by these metrics; undefined otherwise. */
+/** What came of a point; undefined where it is not finished. Throws UserError where its file is damaged. */
+export async function readPointResult(folder: string): Promise<PointResult | undefined> {
+  const file = join(folder, "result.json");
+  if (!existsSync(file)) return undefined;
+  const remedy = "Remove it to train the point again";
+  const problem = "is not the result of a point";
+  return checkJson(resultSchema, await readJson(file, { remedy }), file, { problem, remedy });
+}
+
+/** The result of a point that is finished and was evaluated on these users by these metrics; undefined otherwise. */
 export async function readResult(
   folder: string,
   { on, metrics }: Pick<PointJob, "on" | "metrics">,
 ): Promise<PointResult | undefined> {
-  const text = await readFile(join(folder, "result.json"), "utf8").catch(() => undefined);
-  if (text === undefined) return undefined;
-  const parsed = resultSchema.safeParse(JSON.parse(text));
-  const judged = parsed.data?.[on];
-  return judged && metrics.every((name) => judged.metrics[name]) ? parsed.data : undefined;
+  const result = await readPointResult(folder);
+  const evaluated = result?.[on];
+  return evaluated && metrics.every((name) => evaluated.metrics[name]) ? result : undefined;
 }
 
 /** Trains the point, or goes on with it, judges it, and writes its result. Throws as `train` and `evaluate`. */

@@ -91,14 +91,32 @@ export function parseSpace(algorithm: Algorithm, texts: readonly string[]): Dime
 
 /** The parts of a text between its commas, those within brackets apart. */
 function atCommas(text: string): string[] {
-  return text.split(/,(?![^[]*\])/).map((part) => part.trim());
+  const parts: string[] = [];
+  let start = 0;
+  let depth = 0;
+  for (let at = 0; at <= text.length; at++) {
+    if (text[at] === "[") depth++;
+    else if (text[at] === "]") depth--;
+    else if (at === text.length || (text[at] === "," && depth <= 0)) {
+      parts.push(text.slice(start, at).trim());
+      start = at + 1;
+    }
+  }
+  return parts;
 }
 
+const number = /^-?[\d.]+(?:e[+-]?\d+)?$/i;
+
 function parseRange(text: string, whole: string): Range | undefined {
-  const match = /^(-?[\d.]+(?:e[+-]?\d+)?)\.\.(-?[\d.]+(?:e[+-]?\d+)?)(?::(log|linear))?$/i.exec(text);
-  if (!match) return undefined;
-  const [low, high] = [Number(match[1]), Number(match[2])];
-  const scale = (match[3] as Range["scale"]) ?? (low > 0 && high / low >= 10 ? "log" : "linear");
+  const dots = text.indexOf("..");
+  if (dots < 0) return undefined;
+  const [upper, named, ...rest] = text.slice(dots + 2).split(":");
+  const [low, high] = [text.slice(0, dots), upper].map((end) =>
+    number.test(end) ? Number(end) : Number.NaN,
+  );
+  const isScale = named === undefined || (/^(log|linear)$/i.test(named) && rest.length === 0);
+  if (Number.isNaN(low) || Number.isNaN(high) || !isScale) return undefined;
+  const scale = (named as Range["scale"]) ?? (low > 0 && high / low >= 10 ? "log" : "linear");
   if (!(low < high) || (scale === "log" && low <= 0))
     throw new UserError({
       place: `--grid ${whole}`,

@@ -6,7 +6,8 @@
 // Started again with the same folder it goes on: finished points are kept, also where the space has grown.
 
 import { createHash } from "node:crypto";
-import { mkdir, readFile, stat } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
@@ -14,6 +15,7 @@ import type { EngineChoice } from "../../compute/open-engine.js";
 import { writeFileWhole } from "../../core/atomic-file.js";
 import { UserError } from "../../core/errors.js";
 import type { JsonObject, JsonValue } from "../../core/json.js";
+import { readJson } from "../../core/json-file.js";
 import type { ProgressListener } from "../../core/progress.js";
 import { version } from "../../core/version.js";
 import { loadDataset, readManifest } from "../../data/dataset.js";
@@ -29,7 +31,14 @@ import { modelFolderOf, readRunFolder } from "../run-folder.js";
 import { reportOnRun } from "../run-report.js";
 import { DEFAULT_SEED, train } from "../train.js";
 import { sweepCommand } from "./command.js";
-import { discardModel, type JudgedOn, type PointJob, type PointResult, readResult } from "./point.js";
+import {
+  discardModel,
+  type JudgedOn,
+  type PointJob,
+  type PointResult,
+  readPointResult,
+  readResult,
+} from "./point.js";
 import { type PointOutcome, runPoints } from "./pool.js";
 import { reportOnSweep } from "./report.js";
 import type { Sweep, SweepPoint } from "./result.js";
@@ -311,14 +320,13 @@ async function claimFolder(
     throw new UserError({ place: out, problem: `is no folder that a sweep could be written into`, cause });
   });
   const path = join(out, "sweep.json");
-  const text = await readFile(path, "utf8").catch(() => undefined);
-  if (text === undefined) {
+  if (!existsSync(path)) {
     await writeFileWhole(path, (file) =>
       file.writeFile(`${JSON.stringify({ formatVersion: 1, ...head }, null, 2)}\n`),
     );
     return;
   }
-  const before = headSchema.safeParse(JSON.parse(text));
+  const before = headSchema.safeParse(await readJson(path));
   if (!before.success || before.data.model !== head.model || before.data.data !== head.data)
     throw new UserError({
       place: out,
@@ -419,7 +427,7 @@ async function reportOnBest(
   const run = { out: folder, resume: true, model, options, seed, datasetPath };
   const recommender = await train(dataset, { ...run, engine, threads, signal });
   try {
-    const { seconds } = JSON.parse(await readFile(join(folder, "result.json"), "utf8")) as PointResult;
+    const seconds = (await readPointResult(folder))?.seconds;
     return await reportOnRun(folder, recommender, dataset, { seconds, signal });
   } finally {
     recommender.dispose();

@@ -78,7 +78,7 @@ describe("bags of words", () => {
     ["2 0:1\n", "the line has 1 pairs (expected 2)"],
     ["1 4:1\n", "there is no word 4 (expected numbers from 0 to 3: the vocabulary has 4 words)"],
     ["1 0=1\n", 'cannot read "0=1" (expected word:count, as in 17:2)'],
-    ["2 1:1 1:2\n", "the word 1 stands in the line twice"],
+    ["2 1:1 1:2\n", "the word 1 appears twice in the line"],
     ["one\n", 'cannot read the line "one" (expected a count, and that many pairs word:count)'],
   ])("are refused where a line is wrong: %j", async (line, message) => {
     const wrong = write("wrong.dat", `1 0:1\n${line}`);

@@ -309,7 +309,7 @@ describe("content that cannot be used is refused in one line", () => {
   const vectors: ContentForm = { kind: "vectors", dimensions: 4 };
 
   it.each<[string, () => string | ContentInput, RegExp, ContentForm?]>([
-    ["a missing file", () => join(home, "nowhere.csv"), /nowhere\.csv: there is no such file or folder/],
+    ["a missing file", () => join(home, "nowhere.csv"), /nowhere\.csv: there is no such file/],
     [
       "an empty folder",
       () => {
@@ -352,7 +352,7 @@ describe("content that cannot be used is refused in one line", () => {
     [
       "an array of complex numbers",
       () => npy("complex"),
-      /complex\.npy: the numbers are of type <c16 \(expected <f4/,
+      /complex\.npy: the numbers are of type <c16 \(expected floats/,
     ],
     [
       "an array of one dimension",
@@ -372,7 +372,7 @@ describe("content that cannot be used is refused in one line", () => {
     [
       "an id that comes twice",
       () => ({ file: npy("float32"), ids: write("twice.txt", "a\nb\na\n") }),
-      /twice\.txt:3: "a" stands in line 1 already \(expected one id a line, each once\)/,
+      /twice\.txt:3: "a" appears in line 1 already \(expected one id a line, each once\)/,
     ],
     [
       "content of strangers",
