@@ -168,10 +168,9 @@ export const cdl: Algorithm<CdlOptions> = {
   async fit(dataset, options, run) {
     const { engine, seed } = run;
     const content = requireContent(dataset, cdl.name, networkKinds);
-    const layers = layersOf(engine, formOf(content), options, options, seed);
     return fitContentModel(cdl, dataset, options, run, {
       content,
-      model: modelOf(engine, layers, options),
+      model: () => modelOf(engine, layersOf(engine, formOf(content), options, options, seed), options),
       config: savedConfig(shape, options),
       batches: "shuffled",
       pretrainedBy: [

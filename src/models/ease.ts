@@ -77,14 +77,20 @@ function easeRecommender(engine: Engine, weights: Tensor, items: Vocabulary): Re
   return {
     algorithm: ease.name,
     items,
-    score: (histories) =>
-      blockwiseScores(engine, histories, items.size, (block) => {
-        const scores = engine.empty(block.rows, items.size);
-        const batch = engine.sparse(block);
-        engine.sparseRowSum(scores, batch, weights, {});
-        engine.releaseSparse(batch);
-        return scores;
-      }),
+    score: (histories, options) =>
+      blockwiseScores(
+        engine,
+        histories,
+        items.size,
+        (block) => {
+          const scores = engine.empty(block.rows, items.size);
+          const batch = engine.sparse(block);
+          engine.sparseRowSum(scores, batch, weights, {});
+          engine.releaseSparse(batch);
+          return scores;
+        },
+        options,
+      ),
     save: async () => ({
       algorithm: ease.name,
       config: {},

@@ -12,6 +12,7 @@ import { UserError } from "../core/errors.js";
 import { permutation, type RandomKey, streamOf } from "../core/philox.js";
 import type { Dataset } from "../data/dataset.js";
 import { SparseHiddenLayer } from "../nn/hidden-layer.js";
+import { initialised } from "../nn/initialise.js";
 import { heNormal, type Initializer, normal, pytorchBias, zeros } from "../nn/initializers.js";
 import { bernoulli, type Likelihood, multinomial } from "../nn/likelihoods.js";
 import { Linear } from "../nn/linear.js";
@@ -27,6 +28,7 @@ import {
   depth,
   type Network,
   networkRecommender,
+  releaseAll,
   restoreNetwork,
   savedConfig,
   size,
@@ -140,11 +142,17 @@ export function initialValues(start?: {
 /** Distinct histories, drawn at random, as dense 0/1 rows plus N(0, .01^2). */
 function noisyRows(histories: CsrMatrix, seed: number): Initializer {
   return (rows, columns, key, inputs) => {
-    const values = normal(0.01)(rows, columns, key, inputs);
+    const noise = normal(0.01)(rows, columns, key, inputs);
     const chosen = permutation(seed, 0, streamOf("pseudo-inputs"), histories.rows);
-    for (let r = 0; r < rows; r++)
-      for (const item of rowIndices(histories, chosen[r])) values[r * columns + item] += 1;
-    return values;
+    return (out, first) => {
+      noise(out, first);
+      const last = Math.ceil((first + out.length) / columns);
+      for (let r = Math.floor(first / columns); r < last; r++)
+        for (const item of rowIndices(histories, chosen[r])) {
+          const at = r * columns + item - first;
+          if (at >= 0 && at < out.length) out[at] += 1;
+        }
+    };
   };
 }
 
@@ -298,7 +306,10 @@ async function fitEvcf<Options extends EvcfOptions>(
   const { batchSize, learningRate, epochs, patience, warmup, dropout: rate } = options;
   const updatesPerEpoch = updatesPerPass(dataset.train.rows, batchSize);
   const beta = warmedUpBeta({ cap: options.beta, warmup, updatesPerEpoch });
-  const network = make(initialValues({ ...options, seed, histories: dataset.train }));
+  const network = await initialised(
+    () => make(initialValues({ ...options, seed, histories: dataset.train })),
+    { signal: run.signal, release: releaseAll },
+  );
   const trainable = trainNetwork({
     engine,
     network,
@@ -362,7 +373,9 @@ export function evcfAlgorithm<Shape extends EvcfShape, Options extends EvcfOptio
 
     async restore(files, { engine }) {
       const make = (given: Shape) => new Network(engine, files.items.size, given, initialValues());
-      return networkRecommender(engine, restoreNetwork(shape, files, layersOf, make), files, { final: true });
+      return networkRecommender(engine, await restoreNetwork(shape, files, layersOf, make), files, {
+        final: true,
+      });
     },
   };
   return algorithm;

@@ -19,6 +19,7 @@ import type { Tape, Variable } from "../compute/tape.js";
 import type { SparseTensor } from "../compute/tensor.js";
 import { type RandomKey, streamOf } from "../core/philox.js";
 import { SparseHiddenLayer } from "../nn/hidden-layer.js";
+import { initialised } from "../nn/initialise.js";
 import { heNormal, pytorchBias, zeros } from "../nn/initializers.js";
 import { SparseLinear } from "../nn/linear.js";
 import { Mlp } from "../nn/mlp.js";
@@ -36,6 +37,7 @@ import {
   pairs,
   published,
   recoTour,
+  releaseAll,
   restoreNetwork,
   savedConfig,
   size,
@@ -249,7 +251,10 @@ export const multVae: Algorithm<MultVaeOptions> = {
         ? annealedBeta({ cap: options.beta, annealSteps, plannedUpdates })
         : warmedUpBeta({ cap: options.beta, warmup, updatesPerEpoch });
     const start = { seed, initialValues: options.initialValues };
-    const network = new MultVaeNetwork(engine, dataset.items.size, options, start);
+    const network = await initialised(() => new MultVaeNetwork(engine, dataset.items.size, options, start), {
+      signal: run.signal,
+      release: releaseAll,
+    });
     const trainable = trainNetwork({
       engine,
       network,
@@ -276,7 +281,7 @@ export const multVae: Algorithm<MultVaeOptions> = {
   },
 
   async restore(files, { engine }) {
-    const network = restoreNetwork(
+    const network = await restoreNetwork(
       shape,
       files,
       layersOf,
