@@ -30,6 +30,7 @@ import { productSpace, type Vectors, vectorsFrom } from "../recommender/vectors.
 import { type CsrMatrix, rowIndices } from "../sparse/csr.js";
 import type { Trainable } from "../training/trainable.js";
 import { published, savedConfig, size } from "./multinomial-autoencoder.js";
+import { requireTrainingMemory } from "./training-memory.js";
 
 /** Negatives per item, or steps per history, at most: a saved model may be a stranger's. */
 const MOST = 1000;
@@ -538,6 +539,24 @@ const TELL = 500;
 async function trainable(dataset: Dataset, options: CdaeOptions, run: RunContext): Promise<Trainable> {
   const { engine, seed } = run;
   const { train, items } = dataset;
+  const { latent, tied } = options;
+  const [ofItems, ofUsers] = [(tied ? 1 : 2) * items.size * latent, train.rows * latent];
+  requireTrainingMemory(
+    {
+      ...{ algorithm: cdae.name, items: items.size, smaller: "fewer hidden units (--set latent=20)" },
+      // Values and AdaGrad's sums, the output weights in the engine, the best epoch's; and all of it again for a checkpoint.
+      numbers:
+        2 * (ofItems + ofUsers) +
+        items.size * latent +
+        ofItems +
+        (run.checkpoints ? 2 * (ofItems + ofUsers) : ofItems),
+      matrices: [
+        [items.size, latent],
+        [train.rows, latent],
+      ],
+    },
+    run,
+  );
   const training = await CdaeTraining.create(train.rows, items.size, options, run);
   const recommender = new CdaeRecommender(engine, items, training.weights, options);
   const threshold = Math.floor(options.dropout * 2 ** 32);

@@ -40,6 +40,7 @@ import {
   stepOnSimplex,
   TopicInference,
 } from "./topics.js";
+import { requireContentMemory } from "./training-memory.js";
 
 const weight = z.number().positive();
 
@@ -361,6 +362,9 @@ export const ctr: Algorithm<CtrOptions> = {
   async fit(dataset, options, run) {
     const { fit } = await import("../training/fit.js");
     const content = requireContent(dataset, ctr.name, ["words"]);
+    // Word by word the topics are held in float64, as they are and as they are being counted.
+    const network = content.words.size * options.topics;
+    requireContentMemory(ctr.name, dataset, { network, latent: options.topics }, run);
     const trainable = new CtrTraining(dataset, content, options, run);
     const { epochs, patience } = options;
     return fit({ algorithm: ctr, options, dataset, trainable, epochs, patience }, run);

@@ -286,6 +286,7 @@ export const cvae: Algorithm<CvaeOptions> = {
     const content = requireContent(dataset, cvae.name, contentKinds);
     return fitContentModel(cvae, dataset, options, run, {
       content,
+      numbers: numbersOf(formOf(content), options),
       model: () => {
         const network = networkOf(engine, formOf(content), options, { ...options, seed });
         return modelOf(engine, network, options);

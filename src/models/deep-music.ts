@@ -55,6 +55,7 @@ import { Factors } from "./content/factors.js";
 import { networkEncoder, restoreFactorModel, savedFactorModel } from "./content/model.js";
 import { numbersIn, parametersOf, type Shapes } from "./content/shapes.js";
 import { published, savedConfig, size } from "./multinomial-autoencoder.js";
+import { requireContentMemory } from "./training-memory.js";
 
 const weight = z.number().positive();
 
@@ -374,6 +375,8 @@ export const deepMusic: Algorithm<DeepMusicOptions> = {
       import("../training/minimise.js"),
     ]);
     const content = requireContent(dataset, deepMusic.name, contentKinds);
+    const network = numbersIn(shapesOf(formOf(content), options));
+    requireContentMemory(deepMusic.name, dataset, { network, latent: options.latent }, run);
     const trainable = await initialised(
       () => new DeepMusicTraining(dataset, content, options, run, minimiseBatches),
       { signal: run.signal, release: (training) => training.dispose() },

@@ -34,6 +34,7 @@ import {
   size,
   trainNetwork,
 } from "./multinomial-autoencoder.js";
+import { requireNetworkMemory, type Size } from "./training-memory.js";
 
 /** The log-variance is held to this interval (EVCF's Hardtanh; the original VampPrior has [-6, 2]). */
 export const LOG_VARIANCE: readonly [number, number] = [-12, 4];
@@ -294,6 +295,7 @@ async function fitEvcf<Options extends EvcfOptions>(
   dataset: Dataset,
   options: Options,
   run: RunContext,
+  layers: readonly Size[],
   make: (initial: Initial) => EvcfNetwork,
 ): Promise<Recommender> {
   const [{ fit }, { minimise, updatesPerPass }, { warmedUpBeta }] = await Promise.all([
@@ -304,6 +306,15 @@ async function fitEvcf<Options extends EvcfOptions>(
   requireEnoughUsers(options, dataset);
   const { engine, seed } = run;
   const { batchSize, learningRate, epochs, patience, warmup, dropout: rate } = options;
+  requireNetworkMemory(
+    {
+      ...{ algorithm: algorithm.name, items: dataset.items.size, layers, batchSize },
+      // What is clamped and dropped out of them, and the gradient of that.
+      perStep: 2 * options.pseudoInputs * dataset.items.size,
+      smaller: "fewer pseudo-inputs or smaller layers (--set pseudoInputs=200 --set hidden=300)",
+    },
+    run,
+  );
   const updatesPerEpoch = updatesPerPass(dataset.train.rows, batchSize);
   const beta = warmedUpBeta({ cap: options.beta, warmup, updatesPerEpoch });
   const network = await initialised(
@@ -368,7 +379,8 @@ export function evcfAlgorithm<Shape extends EvcfShape, Options extends EvcfOptio
     fit(dataset, options, run) {
       const make = (initial: Initial) =>
         new Network(run.engine, dataset.items.size, options, initial, options.likelihood);
-      return fitEvcf(algorithm, shape, dataset, options, run, make);
+      const layers = layersOf(dataset.items.size, options);
+      return fitEvcf(algorithm, shape, dataset, options, run, layers, make);
     },
 
     async restore(files, { engine }) {

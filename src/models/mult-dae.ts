@@ -33,6 +33,7 @@ import {
   size,
   trainNetwork,
 } from "./multinomial-autoencoder.js";
+import { requireNetworkMemory } from "./training-memory.js";
 
 const settings = z.strictObject({
   hidden: z
@@ -125,6 +126,17 @@ export const multDae: Algorithm<MultDaeOptions> = {
     ]);
     const { engine, seed } = run;
     const { batchSize, learningRate, epochs, patience, l2, dropout: rate } = options;
+    const layers = layersOf(dataset.items.size, options);
+    requireNetworkMemory(
+      {
+        algorithm: multDae.name,
+        items: dataset.items.size,
+        layers,
+        batchSize,
+        smaller: "a smaller bottleneck (--set latent=100)",
+      },
+      run,
+    );
     const network = await initialised(() => new MultDaeNetwork(engine, dataset.items.size, options, seed), {
       signal: run.signal,
       release: releaseAll,

@@ -43,6 +43,7 @@ import {
   size,
   trainNetwork,
 } from "./multinomial-autoencoder.js";
+import { requireNetworkMemory } from "./training-memory.js";
 
 const settings = z.strictObject({
   hidden: z
@@ -251,6 +252,17 @@ export const multVae: Algorithm<MultVaeOptions> = {
         ? annealedBeta({ cap: options.beta, annealSteps, plannedUpdates })
         : warmedUpBeta({ cap: options.beta, warmup, updatesPerEpoch });
     const start = { seed, initialValues: options.initialValues };
+    const layers = layersOf(dataset.items.size, options);
+    requireNetworkMemory(
+      {
+        algorithm: multVae.name,
+        items: dataset.items.size,
+        layers,
+        batchSize,
+        smaller: "smaller layers (--set hidden=200 --set latent=100)",
+      },
+      run,
+    );
     const network = await initialised(() => new MultVaeNetwork(engine, dataset.items.size, options, start), {
       signal: run.signal,
       release: releaseAll,

@@ -29,6 +29,7 @@ import { type CsrMatrix, entryCount, rowIndices, takeRows, transpose } from "../
 import type { Trainable } from "../training/trainable.js";
 import { FactorRecommender } from "./factor-recommender.js";
 import { nndsvda } from "./nmf/nndsvd.js";
+import { requireFactorMemory } from "./training-memory.js";
 
 const size = z.int().min(1);
 const penalty = z.number().min(0);
@@ -492,6 +493,10 @@ export const nmf: Algorithm<NmfOptions> = {
         problem: "the training matrix has negative values",
         remedy: "Train on ratings from 0, or on interactions without values",
       });
+    // The start is made in float64: both factors, and before them, by nndsvda, the bases of the singular vectors.
+    const bytes = run.engine.precision === "float32" ? 2 : 1;
+    const start = (dataset.train.rows + dataset.items.size) * factors * (init === "nndsvda" ? 2 : 1);
+    requireFactorMemory(nmf.name, dataset, factors, run, bytes * start);
     const { fit } = await import("../training/fit.js");
     const { epochs, patience, keep } = options;
     const trainable = await nmfTrainable(dataset, options, run);

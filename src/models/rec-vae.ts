@@ -48,6 +48,7 @@ import {
   savedConfig,
   size,
 } from "./multinomial-autoencoder.js";
+import { numbersOfLayers, requireNetworkMemory } from "./training-memory.js";
 
 const options = z.strictObject({
   hidden: size.default(600).describe("width of the encoder's hidden layers (the authors' program)"),
@@ -299,10 +300,21 @@ function renamed(state: NamedTensors, from: string, to: string): NamedTensors {
 async function trainable(
   dataset: Dataset,
   options: RecVaeOptions,
-  { engine, seed, signal }: RunContext,
+  run: RunContext,
   minimise: (pass: Minimisation) => Promise<PassReport>,
 ): Promise<Trainable> {
+  const { engine, seed, signal } = run;
   const { encoderPasses, decoderPasses, batchSize } = options;
+  const items = dataset.items.size;
+  const layers = layersOf(items, options);
+  requireNetworkMemory(
+    {
+      ...{ algorithm: recVae.name, items, layers, batchSize },
+      fixed: numbersOfLayers(layers.slice(0, -1)),
+      smaller: "smaller layers (--set hidden=300 --set latent=100)",
+    },
+    run,
+  );
   const training = await initialised(() => new RecVaeTraining(engine, dataset.items.size, options, seed), {
     signal,
     release: (training) => training.dispose(),

@@ -40,6 +40,7 @@ import {
   size,
   trainNetwork,
 } from "./multinomial-autoencoder.js";
+import { requireNetworkMemory } from "./training-memory.js";
 
 const options = z.strictObject({
   hidden: z
@@ -343,6 +344,17 @@ export const vae: Algorithm<VaeOptions> = {
     const beta = (update: number) => betaAt(options, update, updatesPerEpoch);
     const weight = options.reconstruction === "mean" ? 1 / items : 1;
     const given = { ...options, samplingSeed: sampleAtPrediction ? seed : undefined };
+    const layers = layersOf(items, given);
+    requireNetworkMemory(
+      {
+        algorithm: vae.name,
+        items,
+        layers,
+        batchSize,
+        smaller: "smaller layers (--set hidden=200 --set latent=50)",
+      },
+      run,
+    );
     const network = await initialised(() => new VaeNetwork(engine, items, given, seed), {
       signal: run.signal,
       release: releaseAll,

@@ -29,6 +29,7 @@ import { requireAlgorithm, startRows } from "../recommender/warm-start.js";
 import { type CsrMatrix, entryCount, transpose } from "../sparse/csr.js";
 import type { Trainable } from "../training/trainable.js";
 import { FactorRecommender } from "./factor-recommender.js";
+import { requireFactorMemory } from "./training-memory.js";
 
 const size = z.int().min(1);
 
@@ -342,8 +343,9 @@ function numbers(saved: NamedTensors, name: string, rows: number, columns: numbe
 export async function wmfTrainable(
   dataset: Dataset,
   options: WmfOptions,
-  { engine, seed, signal }: Pick<RunContext, "engine" | "seed" | "signal">,
+  { engine, seed, signal, checkpoints }: Pick<RunContext, "engine" | "seed" | "signal" | "checkpoints">,
 ): Promise<Trainable> {
+  requireFactorMemory("wmf", dataset, options.factors, { engine, checkpoints });
   const training = await initialised(() => new WmfTraining(engine, dataset, options, seed), {
     signal,
     release: (training) => training.dispose(),

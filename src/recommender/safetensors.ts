@@ -5,6 +5,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { UserError } from "../core/errors.js";
+import { requireMemory } from "../core/memory.js";
 import type { HostTensor, NamedTensors } from "./recommender.js";
 
 /** A header larger than this is refused (the format's own limit). */
@@ -66,6 +67,12 @@ export async function readSafetensors(path: string, chunkBytes = CHUNK_BYTES): P
     const { size } = await file.stat();
     // A file with holes may claim any size and take no room on the disk.
     if (size > totalmem()) throw damaged(`its ${size} bytes are more than this machine's memory`);
+    requireMemory({
+      place: path,
+      bytes: size,
+      what: "the file",
+      alternatives: "Close other programs, or take a machine with more memory",
+    });
     if (size < 8) throw damaged(`it has only ${size} bytes`);
     const lengthBytes = new Uint8Array(8);
     await readAll(file, lengthBytes, 0, chunkBytes);

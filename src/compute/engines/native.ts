@@ -303,19 +303,19 @@ export class NativeEngine implements Engine {
   // Memory.
 
   empty(rows: number, columns: number): Tensor {
-    shapes.size("empty", rows, columns);
+    shapes.dense("empty", rows, columns);
     return this.#allocate(rows, columns);
   }
 
   zeros(rows: number, columns: number): Tensor {
-    shapes.size("zeros", rows, columns);
+    shapes.dense("zeros", rows, columns);
     const tensor = this.#allocate(rows, columns);
     this.#kernels.fill(tensor, 0);
     return tensor;
   }
 
   tensor(rows: number, columns: number, data: ArrayLike<number>): Tensor {
-    shapes.size("tensor", rows, columns);
+    shapes.dense("tensor", rows, columns);
     shapes.data("tensor", { rows, columns }, data);
     const tensor = this.#allocate(rows, columns);
     this.#write(tensor, data);

@@ -13,6 +13,7 @@ import type { Algorithm } from "../../recommender/algorithm.js";
 import type { ContentAware } from "../../recommender/content-aware.js";
 import type { ModelFiles, Recommender } from "../../recommender/recommender.js";
 import type { RunContext } from "../../recommender/run-context.js";
+import { requireContentMemory } from "../training-memory.js";
 import { contentReader } from "./batches.js";
 import { encodeAll } from "./encode.js";
 import type { FactorOptions } from "./factors.js";
@@ -81,6 +82,8 @@ export async function fitContentModel<
   run: RunContext,
   parts: Pick<ContentTrainingOptions, "batches" | "bayesian"> & {
     readonly content: ItemContent;
+    /** Numbers in the network. */
+    readonly numbers: number;
     /** Makes the network, with its initial values. */
     readonly model: () => ContentModel;
     /** What a saved model needs of the options. */
@@ -99,6 +102,7 @@ export async function fitContentModel<
   const { latent, epochs, patience } = options;
   const files = { algorithm: algorithm.name, config, items: dataset.items, content: formOf(content) };
   const key = Object.fromEntries(pretrainedBy.map((name) => [name, options[name]]));
+  requireContentMemory(algorithm.name, dataset, { network: parts.numbers, latent, bayesian }, run);
   const make = () => {
     const model = parts.model();
     return new ContentTraining(
