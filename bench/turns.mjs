@@ -49,33 +49,42 @@ if (out && isMainThread) {
           cpu: Math.round(cpu),
           wall: Math.round(wall),
           at: Math.round(from - began),
-          where: hottest(profile, from * 1e3, to * 1e3),
+          ...seenIn(profile, from * 1e3, to * 1e3),
         }));
       writeFileSync(out, `${JSON.stringify({ turns }, null, 1)}\n`);
     });
   });
 }
 
-/** The functions of a span of a profile by the milliseconds that they, and what they called, were seen in. */
-function hottest({ nodes, samples, timeDeltas, startTime }, from, to) {
+/** Frames of Node's module loader, and of modules as they are evaluated. */
+const LOADER = /cjs\/loader|esm\/|cjs-module-lexer/;
+
+/** The functions of a span of a profile by the milliseconds that they, and what they called, were seen in; and the share of loading modules. */
+function seenIn({ nodes, samples, timeDeltas, startTime }, from, to) {
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const parent = new Map(nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id])));
   const times = new Map();
+  let [all, loading] = [0, 0];
   let now = startTime;
   samples.forEach((id, s) => {
     now += timeDeltas[s];
     if (now < from || now > to) return;
     const seen = new Set();
+    all += timeDeltas[s];
+    let loads = false;
     for (let at = id; at !== undefined; at = parent.get(at)) {
       const { functionName, url, lineNumber } = byId.get(at).callFrame;
       if (functionName === "(root)") continue;
+      loads ||= LOADER.test(url);
       const name = `${functionName || "(anonymous)"} ${url.split("/").slice(-2).join("/")}:${lineNumber + 1}`;
       if (!seen.has(name)) times.set(name, (times.get(name) ?? 0) + timeDeltas[s] / 1e3);
       seen.add(name);
     }
+    if (loads) loading += timeDeltas[s];
   });
-  return [...times]
+  const where = [...times]
     .sort((a, b) => b[1] - a[1])
     .slice(0, 14)
     .map(([name, time]) => `${Math.round(time)} ${name}`);
+  return { loading: all > 0 ? loading / all : 0, where };
 }
