@@ -32,7 +32,7 @@ export function requireTrainingMemory(
   available = availableMemory(),
 ): void {
   const bytes = engine.precision === "float32" ? 4 : 8;
-  const alternatives = `Leave out rare items (foldin prepare --min-item), take ${smaller}, or a machine with more memory`;
+  const remedy = `Leave out rare items (foldin prepare --min-item), or take ${smaller}`;
   const largest = matrices.reduce(
     (most, size) => (size[0] * size[1] > most[0] * most[1] ? size : most),
     [0, 0],
@@ -42,13 +42,13 @@ export function requireTrainingMemory(
       place: algorithm,
       problem: `a matrix of ${text(largest[0])} x ${text(largest[1])} numbers is too large`,
       expected: `at most ${text(MOST_NUMBERS)} numbers`,
-      remedy: alternatives,
+      remedy,
     });
   requireMemory({
     place: algorithm,
     bytes: bytes * numbers,
     what: `training on ${text(items)} items`,
-    alternatives,
+    alternatives: `${remedy}, or a machine with more memory`,
     available,
   });
 }
@@ -119,7 +119,7 @@ export function requireContentMemory(
       ...{
         algorithm,
         items: columns,
-        smaller: "fewer factors or smaller layers (foldin models names the options)",
+        smaller: `fewer factors or smaller layers (foldin models ${algorithm} lists the options)`,
       },
       // Weights, gradients, moments; factors, and what they are drawn towards; the best epoch's; the copies of a checkpoint.
       numbers:
