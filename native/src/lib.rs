@@ -41,10 +41,23 @@ pub struct Storage {
 #[napi(object, object_to_js = false)]
 pub struct Tensor {
     pub storage: Storage,
-    pub offset: i64,
-    pub rows: u32,
-    pub columns: u32,
-    pub row_stride: i64,
+    pub offset: f64,
+    pub rows: f64,
+    pub columns: f64,
+    pub row_stride: f64,
+}
+
+/// The largest number of rows or columns: kernels and sparse batches name them by 32 bits.
+const MOST_ROWS: f64 = u32::MAX as f64;
+/// The largest integer below which JavaScript has all of them.
+const MOST_NUMBERS: f64 = 9_007_199_254_740_991.0;
+
+/// A size as JavaScript gives it. Taken as an integer of 32 bits it would wrap around: 2^32 + 3 rows would be 3.
+fn size(what: &str, given: f64, most: f64) -> Result<usize> {
+    if given >= 0.0 && given <= most && given.fract() == 0.0 {
+        return Ok(given as usize);
+    }
+    Err(Error::from_reason(format!("{what}: {given} is not an integer from 0 to {most}")))
 }
 
 #[napi(object, object_to_js = false)]
@@ -221,8 +234,9 @@ impl NativeEngine {
 
     /// The number of a block of `length` elements, contents undefined.
     #[napi]
-    pub fn allocate(&self, length: i64) -> Result<u32> {
-        self.memory.allocate(length as usize).map_err(Error::from_reason)
+    pub fn allocate(&self, length: f64) -> Result<u32> {
+        let length = size("allocate", length, MOST_NUMBERS)?;
+        self.memory.allocate(length).map_err(Error::from_reason)
     }
 
     #[napi]
@@ -241,21 +255,23 @@ impl NativeEngine {
 
     #[napi]
     pub fn write(&self, out: Tensor, data: &[f32]) -> Result<()> {
-        let (out, data) = (self.matrix(out)?, data.to_vec());
+        let (out, data) = (self.matrix(out)?, memory::copied(data).map_err(Error::from_reason)?);
         self.kernel("write", move || elementwise::write(out, &data))
     }
 
     #[napi]
     pub fn sparse(
         &mut self,
-        rows: u32,
-        columns: u32,
+        rows: f64,
+        columns: f64,
         offsets: &[u32],
         indices: &[u32],
         values: Option<&[f32]>,
     ) -> Result<u32> {
-        let values = values.map(<[f32]>::to_vec);
-        let batch = Sparse::new(rows as usize, columns as usize, offsets.to_vec(), indices.to_vec(), values)
+        let (rows, columns) = (size("sparse", rows, MOST_ROWS)?, size("sparse", columns, MOST_ROWS)?);
+        let copies = || Ok((memory::copied(offsets)?, memory::copied(indices)?, values.map(memory::copied).transpose()?));
+        let batch = copies()
+            .and_then(|(offsets, indices, values)| Sparse::new(rows, columns, offsets, indices, values))
             .map_err(Error::from_reason)?;
         let number = self.next_sparse;
         self.next_sparse += 1;
@@ -938,17 +954,14 @@ impl NativeEngine {
     fn matrix(&self, tensor: Tensor) -> Result<Matrix> {
         let block =
             self.memory.block(tensor.storage.block).ok_or_else(|| Error::from_reason("the tensor was released"))?;
-        let (rows, columns) = (tensor.rows as usize, tensor.columns as usize);
-        let (offset, stride) = (tensor.offset as usize, tensor.row_stride as usize);
+        let (rows, columns) = (size("rows", tensor.rows, MOST_ROWS)?, size("columns", tensor.columns, MOST_ROWS)?);
+        let offset = size("offset", tensor.offset, MOST_NUMBERS)?;
+        let stride = size("row stride", tensor.row_stride, MOST_NUMBERS)?;
         if rows == 0 || columns == 0 {
             return Ok(Matrix { data: block.data, rows, columns, stride });
         }
         let end = (rows - 1).saturating_mul(stride).saturating_add(columns);
-        if tensor.offset < 0
-            || tensor.row_stride < 0
-            || (rows > 1 && stride < columns)
-            || offset.saturating_add(end) > block.length
-        {
+        if (rows > 1 && stride < columns) || offset.saturating_add(end) > block.length {
             return Err(Error::from_reason("the view leaves its tensor"));
         }
         Ok(Matrix { data: unsafe { block.data.add(offset) }, rows, columns, stride })

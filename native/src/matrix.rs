@@ -1,6 +1,7 @@
 //! A dense matrix in the engine's memory, and how kernels run over one: in pieces of fixed size, on all threads. What a
 //! piece computes depends on the piece alone, so the number of threads changes no bit.
 
+use crate::memory;
 use rayon::prelude::*;
 
 /// Elements in a piece: large enough to be worth a task, small enough for the first caches.
@@ -57,8 +58,9 @@ impl Matrix {
         self.stride == self.columns || self.rows <= 1
     }
 
+    /// The elements, row by row. Panics where there is no memory for them, which fails the queue and not the process.
     pub fn to_vec(self) -> Vec<f32> {
-        let mut out = Vec::with_capacity(self.rows * self.columns);
+        let mut out = memory::room(self.rows * self.columns).unwrap_or_else(|message| panic!("{message}"));
         for r in 0..self.rows {
             out.extend_from_slice(self.row(r));
         }

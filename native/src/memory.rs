@@ -104,6 +104,25 @@ pub fn unmap(block: Block) {
     unsafe { dealloc(block.data.cast(), layout(block.capacity)) }
 }
 
+/// A copy, or words where there is no memory for it: `to_vec` would end the process.
+pub fn copied<T: Copy>(data: &[T]) -> Result<Vec<T>, String> {
+    let mut copy = room(data.len())?;
+    copy.extend_from_slice(data);
+    Ok(copy)
+}
+
+/// An empty vector with room for `length` elements, or words where there is no memory for it.
+pub fn room<T>(length: usize) -> Result<Vec<T>, String> {
+    let mut vector = Vec::new();
+    vector.try_reserve_exact(length).map_err(|_| exhausted(length.saturating_mul(size_of::<T>())))?;
+    Ok(vector)
+}
+
+/// native.ts knows a lack of memory by the first three words.
+fn exhausted(bytes: usize) -> String {
+    format!("out of memory: {} MiB more could not be allocated", bytes.div_ceil(1 << 20))
+}
+
 /// Four sizes per power of two, as in compute/shapes.ts: batches of ever changing size share a few blocks.
 fn size_class(length: usize) -> usize {
     let length = length.max(CACHE_LINE / 4);
@@ -123,12 +142,12 @@ fn layout(capacity: usize) -> Layout {
 
 fn map(capacity: usize) -> Result<*mut f32, String> {
     if capacity > isize::MAX as usize / 8 {
-        return Err(format!("a tensor of {capacity} numbers is too large for this machine"));
+        return Err(exhausted(capacity.saturating_mul(4)));
     }
     let layout = layout(capacity);
     let data = unsafe { alloc(layout) };
     if data.is_null() {
-        return Err(format!("out of memory: {} MB more are not to be had", layout.size() >> 20));
+        return Err(exhausted(layout.size()));
     }
     // Fewer, larger pages: fewer misses in the address cache when a product strides through a matrix.
     #[cfg(target_os = "linux")]

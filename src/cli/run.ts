@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { AbortedError, UserError } from "../core/errors.js";
+import { outOfMemory } from "../core/memory.js";
 import { printable } from "../core/printable.js";
 import { withoutPasswords } from "../core/secrets.js";
 import { type CliContext, createContext, type Register } from "./context.js";
@@ -79,6 +80,8 @@ export function explain(error: unknown): { message: string; code: number } {
     const problems = error.issues.map(({ path, message }) => `${path.join(".") || "input"}: ${message}`);
     return { message: problems.join("; "), code: 2 };
   }
+  const exhausted = outOfMemory(error);
+  if (exhausted) return { message: exhausted.message, code: 2 };
   if (error instanceof Error) {
     const detail = process.env.FOLDIN_DEBUG ? "" : " (FOLDIN_DEBUG=1 shows where)";
     return { message: `foldin failed: ${error.message || error.name}${detail}`, code: 1 };

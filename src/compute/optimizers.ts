@@ -12,7 +12,7 @@ export interface Optimizer {
   /** All that it remembers. */
   save(): Promise<NamedTensors>;
   /** Goes on where `save` left off. Throws UserError where a tensor is missing or has another shape. */
-  load(saved: NamedTensors): void;
+  load(saved: NamedTensors): Promise<void>;
 }
 
 export interface AdamOptions extends Partial<Omit<AdamStep, "update" | "decay">> {
@@ -117,13 +117,13 @@ export class Adam implements Optimizer {
   }
 
   /** Goes on where `save` left off. Throws UserError where a tensor is missing or has another shape. */
-  load(saved: NamedTensors): void {
+  async load(saved: NamedTensors): Promise<void> {
     const updates = Object.hasOwn(saved, "adam.updates") ? saved["adam.updates"] : undefined;
     if (updates?.data.length !== 1)
       throw new UserError({ place: "tensor adam.updates", problem: "is missing or not a single number" });
     for (const parameter of this.#parameters) {
-      loadTensor(this.#engine, parameter.moments.m, `${parameter.name}.m`, saved);
-      loadTensor(this.#engine, parameter.moments.v, `${parameter.name}.v`, saved);
+      await loadTensor(this.#engine, parameter.moments.m, `${parameter.name}.m`, saved);
+      await loadTensor(this.#engine, parameter.moments.v, `${parameter.name}.v`, saved);
     }
     this.#updates = updates.data[0];
   }
@@ -178,10 +178,10 @@ export class AdaDelta implements Optimizer {
     );
   }
 
-  load(saved: NamedTensors): void {
+  async load(saved: NamedTensors): Promise<void> {
     for (const parameter of this.#parameters) {
-      loadTensor(this.#engine, parameter.moments.m, `${parameter.name}.squares`, saved);
-      loadTensor(this.#engine, parameter.moments.v, `${parameter.name}.deltas`, saved);
+      await loadTensor(this.#engine, parameter.moments.m, `${parameter.name}.squares`, saved);
+      await loadTensor(this.#engine, parameter.moments.v, `${parameter.name}.deltas`, saved);
     }
   }
 }

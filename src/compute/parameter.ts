@@ -3,6 +3,7 @@
 // is kept from step to step.
 
 import { UserError } from "../core/errors.js";
+import { Turns } from "../core/turns.js";
 import type { Engine, GradientTensor } from "./engine.js";
 import {
   type FloatArray,
@@ -10,6 +11,7 @@ import {
   type NamedTensors,
   type Tensor,
   viewColumns,
+  viewElements,
   viewRows,
 } from "./tensor.js";
 
@@ -203,15 +205,29 @@ export async function saveTensor(engine: Engine, tensor: Tensor): Promise<HostTe
   return { shape: [tensor.rows, tensor.columns], data: await engine.read(tensor) };
 }
 
-/** Overwrites a tensor with the named one. Throws UserError where it is missing or has another shape. */
-export function loadTensor(engine: Engine, out: Tensor, name: string, saved: NamedTensors): void {
+/** Numbers that are copied between two looks at the clock. */
+const LOADED_AT_ONCE = 1 << 20;
+
+/** Overwrites a tensor with the named one; the event loop turns meanwhile. Throws UserError where it is missing or has another shape. */
+export async function loadTensor(
+  engine: Engine,
+  out: Tensor,
+  name: string,
+  saved: NamedTensors,
+): Promise<void> {
   const tensor = Object.hasOwn(saved, name) ? saved[name] : undefined;
   if (tensor === undefined) throw new UserError({ place: `tensor ${name}`, problem: "is missing" });
   const found = tensor.shape.join(" x ");
   const wanted = `${out.rows} x ${out.columns}`;
   if (found !== wanted || tensor.data.length !== out.rows * out.columns)
     throw new UserError({ place: `tensor ${name}`, problem: `has the shape ${found}`, expected: wanted });
-  engine.write(out, tensor.data);
+  const { data } = tensor;
+  const turns = new Turns();
+  for (let from = 0; from < data.length; from += LOADED_AT_ONCE) {
+    const to = Math.min(from + LOADED_AT_ONCE, data.length);
+    engine.write(viewElements(out, from, to), data.subarray(from, to));
+    if (turns.due) await turns.give();
+  }
 }
 
 /** The values of the parameters, by name. */
@@ -223,6 +239,7 @@ export async function saveParameters(parameters: readonly Parameter[]): Promise<
 }
 
 /** Sets the values of the parameters. Throws UserError where one is missing or has another shape. */
-export function loadParameters(parameters: readonly Parameter[], saved: NamedTensors): void {
-  for (const parameter of parameters) loadTensor(parameter.engine, parameter.value, parameter.name, saved);
+export async function loadParameters(parameters: readonly Parameter[], saved: NamedTensors): Promise<void> {
+  for (const parameter of parameters)
+    await loadTensor(parameter.engine, parameter.value, parameter.name, saved);
 }

@@ -28,6 +28,11 @@ interface Shaped {
   readonly columns: number;
 }
 
+/** Rows, or columns, of a tensor or a sparse batch: the kernels, and the arrays of a sparse batch, name them by 32 bits. */
+export const MOST_ROWS = 2 ** 32 - 1;
+/** Numbers in a dense tensor: what the longest typed array of every supported Node can hold, so that it can be read. */
+export const MOST_NUMBERS = 2 ** 32;
+
 const shape = ({ rows, columns }: Shaped) => `[${rows}, ${columns}]`;
 
 function fail(kernel: string, problem: string): never {
@@ -79,10 +84,17 @@ export const shapes = {
   rate(kernel: string, rate: number): void {
     if (!(rate >= 0 && rate < 1)) fail(kernel, `dropout rate ${rate} is outside [0, 1)`);
   },
-  /** A size for zeros, empty and tensor. */
+  /** A size for zeros, empty, tensor and sparse. */
   size(kernel: string, rows: number, columns: number): void {
     for (const n of [rows, columns])
-      if (!(Number.isSafeInteger(n) && n >= 0)) fail(kernel, `[${rows}, ${columns}] is not a shape`);
+      if (!(Number.isInteger(n) && n >= 0 && n <= MOST_ROWS))
+        fail(kernel, `[${rows}, ${columns}] is not a shape: both are integers from 0 to ${MOST_ROWS}`);
+  },
+  /** The numbers of a dense tensor. */
+  dense(kernel: string, rows: number, columns: number): void {
+    shapes.size(kernel, rows, columns);
+    if (rows * columns > MOST_NUMBERS)
+      fail(kernel, `[${rows}, ${columns}] is too large: an array holds at most ${MOST_NUMBERS} numbers`);
   },
   data(kernel: string, tensor: Shaped, data: ArrayLike<number>): void {
     if (data.length !== tensor.rows * tensor.columns)

@@ -52,6 +52,14 @@ export function viewRows(tensor: Tensor, from: number, to: number): Tensor {
   return { ...tensor, offset: tensor.offset + from * tensor.rowStride, rows: to - from };
 }
 
+/** Elements [from, to) of a tensor, row-major, as one row: a view, no copy. Throws RangeError outside it, and where there are gaps between its rows. */
+export function viewElements(tensor: Tensor, from: number, to: number): Tensor {
+  const { rows, columns, rowStride } = tensor;
+  if (!(0 <= from && from <= to && to <= rows * columns) || (rows > 1 && rowStride !== columns))
+    throw new RangeError(`viewElements: [${from}, ${to}) is no piece of [${rows}, ${columns}]`);
+  return { ...tensor, offset: tensor.offset + from, rows: 1, columns: to - from, rowStride: to - from };
+}
+
 /** The numbers of a tensor, row-major, as [rows, columns]: a view, no copy. Throws RangeError where there are more or fewer, or gaps between rows. */
 export function viewReshaped(tensor: Tensor, rows: number, columns: number): Tensor {
   if (

@@ -94,13 +94,14 @@ export function uniformOf(word: number): number {
 }
 
 /**
- * Fills `out` with standard normals for the elements 0, 1, ...: Box-Muller on the pairs of words of each block, radius
- * sqrt(-2 ln u(w0)), angle 2 pi u(w1), element 0 = radius cos(angle), element 1 = radius sin(angle); likewise w2, w3.
+ * Fills `out` with standard normals for the elements first, first + 1, ... (first a multiple of 4): Box-Muller on the pairs of
+ * words of each block, radius sqrt(-2 ln u(w0)), angle 2 pi u(w1), element 0 = radius cos(angle), element 1 = radius sin(angle);
+ * likewise w2, w3.
  */
-export function randomNormals(key: RandomKey, out: Float32Array | Float64Array): void {
+export function randomNormals(key: RandomKey, out: Float32Array | Float64Array, first = 0): void {
   const words = new Uint32Array(Math.min(4096, (out.length + 3) & ~3));
   for (let start = 0; start < out.length; start += words.length) {
-    randomWords(key, start, words);
+    randomWords(key, first + start, words);
     const end = Math.min(words.length, out.length - start);
     for (let i = 0; i < end; i += 2) {
       const radius = Math.sqrt(-2 * Math.log(uniformOf(words[i])));
@@ -111,11 +112,11 @@ export function randomNormals(key: RandomKey, out: Float32Array | Float64Array):
   }
 }
 
-/** Fills `out` with numbers in (0, 1) for the elements 0, 1, ... */
-export function randomUniforms(key: RandomKey, out: Float32Array | Float64Array): void {
+/** Fills `out` with numbers in (0, 1) for the elements first, first + 1, ... (first a multiple of 4). */
+export function randomUniforms(key: RandomKey, out: Float32Array | Float64Array, first = 0): void {
   const words = new Uint32Array(Math.min(4096, (out.length + 3) & ~3));
   for (let start = 0; start < out.length; start += words.length) {
-    randomWords(key, start, words);
+    randomWords(key, first + start, words);
     const end = Math.min(words.length, out.length - start);
     for (let i = 0; i < end; i++) out[start + i] = uniformOf(words[i]);
   }

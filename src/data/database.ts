@@ -14,6 +14,7 @@ import type {
 } from "@duckdb/node-api";
 import { isRunning } from "../core/atomic-folder.js";
 import { AbortedError, throwIfAborted } from "../core/errors.js";
+import { Turns } from "../core/turns.js";
 
 export interface DatabaseOptions {
   /** What DuckDB may hold in memory, in its notation; beyond that it spills to a temporary folder. */
@@ -58,6 +59,8 @@ export async function withDatabase<T>(
       },
     );
     const connection = await instance.connect();
+    // The file is removed: to bring it up to date as it is closed would only hold the event loop.
+    if (tables === "file") await connection.run("PRAGMA disable_checkpoint_on_shutdown");
     const interrupt = () => connection.interrupt();
     signal?.addEventListener("abort", interrupt);
     try {
@@ -141,13 +144,11 @@ export class Database {
     const declared = Object.keys(columns).map((name, c) => `${identifier(name)} ${types[c]}`);
     await this.run(`CREATE TABLE ${identifier(table)} (${declared.join(", ")})`);
     const appender = await this.#connection.createAppender(table);
+    const turns = new Turns(this.#signal);
     try {
       for (let from = 0; from < rows; from += chunkRows) {
-        if (from % (chunkRows * 64) === 0) {
-          // Appending is synchronous: the event loop gets its turn (timers, an abort) every 131,072 rows.
-          await new Promise((turn) => setImmediate(turn));
-          throwIfAborted(this.#signal);
-        }
+        // Appending is synchronous.
+        if (turns.due) await turns.give();
         const count = Math.min(chunkRows, rows - from);
         const chunk = DuckDBDataChunk.create(types, count);
         const vectors = types.map((_, column) => chunk.getColumnVector(column));

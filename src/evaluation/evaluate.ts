@@ -135,7 +135,7 @@ export async function evaluateSplit(
     throwIfAborted(signal);
     const batch = rows.subarray(first, first + usersAtOnce);
     const histories = takeRows(foldIn, batch);
-    const scores = recommender.score(histories);
+    const scores = recommender.score(histories, { signal });
     const known = maskKnown ? histories : undefined;
     const best = await (ranked ? topKOf(scores, ranked, depth, known) : scores.topK(depth, known));
     for (let b = 0; b < batch.length; b++) {

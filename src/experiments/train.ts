@@ -6,6 +6,7 @@ import { type EngineChoice, openEngine } from "../compute/open-engine.js";
 import { writeFolder } from "../core/atomic-folder.js";
 import { UserError } from "../core/errors.js";
 import type { JsonObject } from "../core/json.js";
+import { outOfMemory } from "../core/memory.js";
 import type { ProgressListener } from "../core/progress.js";
 import { version } from "../core/version.js";
 import type { Dataset } from "../data/dataset.js";
@@ -187,7 +188,7 @@ export async function train(dataset: Dataset, given: TrainOptions = {}): Promise
     }
   } catch (error) {
     if (choice !== engine) await engine.close();
-    throw error;
+    throw outOfMemory(error) ?? error;
   }
 }
 

@@ -12,6 +12,7 @@ import type { Tensor } from "../compute/tensor.js";
 import { throwIfAborted, UserError } from "../core/errors.js";
 import type { JsonObject } from "../core/json.js";
 import { readJson } from "../core/json-file.js";
+import { Turns } from "../core/turns.js";
 import type { Dataset } from "../data/dataset.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import type { Metric } from "../evaluation/metrics.js";
@@ -20,7 +21,7 @@ import { findModelFolder, readModelFiles } from "../recommender/model-files.js";
 import type { ModelFiles, NamedTensors, Recommender } from "../recommender/recommender.js";
 import type { RunContext } from "../recommender/run-context.js";
 import { blockwiseScores, rowsPerBlock } from "../recommender/scores.js";
-import { type CsrMatrix, rowIndices, takeRows } from "../sparse/csr.js";
+import { type CsrMatrix, rowIndices, sliceRows, takeRows } from "../sparse/csr.js";
 
 /** Parts of a blend, those of blends in it included: every one of them is asked for the scores of every history. */
 const MOST_PARTS = 100;
@@ -95,6 +96,25 @@ export function standardise(scores: Float32Array, histories: CsrMatrix): void {
   }
 }
 
+/** Scores that are standardised between two looks at the clock. */
+const SCORES_AT_ONCE = 1 << 18;
+
+/** Calls `use` for some rows of the histories at a time, whose scores are [from, to); the event loop turns in between. Throws AbortedError. */
+async function inRows(
+  histories: CsrMatrix,
+  signal: AbortSignal | undefined,
+  use: (rows: CsrMatrix, from: number, to: number) => void,
+): Promise<void> {
+  const { rows, columns } = histories;
+  const atOnce = Math.max(1, Math.floor(SCORES_AT_ONCE / Math.max(1, columns)));
+  const turns = new Turns(signal);
+  for (let first = 0; first < rows; first += atOnce) {
+    const last = Math.min(rows, first + atOnce);
+    use(sliceRows(histories, first, last), first * columns, last * columns);
+    if (turns.due) await turns.give();
+  }
+}
+
 function blendRecommender(
   engine: Engine,
   parts: readonly Part[],
@@ -104,16 +124,25 @@ function blendRecommender(
   return {
     algorithm: "blend",
     items,
-    score: (histories) =>
-      blockwiseScores(engine, histories, items.size, async (block) => {
-        const sum = new Float32Array(block.rows * items.size);
-        for (const { weight, recommender } of parts) {
-          const scores = await recommender.score(block).read();
-          standardise(scores, block);
-          for (let i = 0; i < sum.length; i++) sum[i] += weight * scores[i];
-        }
-        return engine.tensor(block.rows, items.size, sum);
-      }),
+    score: (histories, options) =>
+      blockwiseScores(
+        engine,
+        histories,
+        items.size,
+        async (block) => {
+          const sum = new Float32Array(block.rows * items.size);
+          for (const { weight, recommender } of parts) {
+            const scores = await recommender.score(block, options).read();
+            await inRows(block, options?.signal, (rows, from, to) => {
+              const some = scores.subarray(from, to);
+              standardise(some, rows);
+              for (let i = 0; i < some.length; i++) sum[from + i] += weight * some[i];
+            });
+          }
+          return engine.tensor(block.rows, items.size, sum);
+        },
+        options,
+      ),
     async save() {
       const files = await Promise.all(parts.map(({ recommender }) => recommender.save()));
       const tensors: [string, NamedTensors[string]][] = files.flatMap((part, place) =>
@@ -183,8 +212,8 @@ async function judgeAll(
     try {
       for (const part of parts) {
         throwIfAborted(signal);
-        const scores = await part.score(histories).read();
-        standardise(scores, histories);
+        const scores = await part.score(histories, { signal }).read();
+        await inRows(histories, signal, (rows, from, to) => standardise(scores.subarray(from, to), rows));
         held.push(engine.tensor(block.length, items, scores));
       }
       for (const [candidate, weights] of candidates.entries()) {

@@ -20,17 +20,26 @@ import { RandomSequence, randomWords, streamOf } from "../core/philox.js";
 import { Turns } from "../core/turns.js";
 import type { Dataset } from "../data/dataset.js";
 import type { Vocabulary } from "../data/vocabulary.js";
+import { filled } from "../nn/initialise.js";
 import { initialKey, uniform } from "../nn/initializers.js";
 import type { Algorithm } from "../recommender/algorithm.js";
+import type { ScoreOptions } from "../recommender/recommender.js";
 import type { RunContext } from "../recommender/run-context.js";
 import { blockwiseScores } from "../recommender/scores.js";
 import { productSpace, type Vectors, vectorsFrom } from "../recommender/vectors.js";
 import { type CsrMatrix, rowIndices } from "../sparse/csr.js";
 import type { Trainable } from "../training/trainable.js";
 import { published, savedConfig, size } from "./multinomial-autoencoder.js";
+import { requireTrainingMemory } from "./training-memory.js";
 
-/** Negatives per item, or steps per history, beyond which scoring one user would hold up everybody else: a saved model may be a stranger's. */
+/** Negatives per item, or steps per history, at most: a saved model may be a stranger's. */
 const MOST = 1000;
+/** Multiplications that folding in one history may take, about .3 s: see `foldInWork`. */
+const FOLD_IN_WORK = 2 ** 26;
+/** Items between two looks at the clock: well below a millisecond's worth. */
+const ITEMS_AT_ONCE = 256;
+/** Draws per negative at most, in folding in: of a history of nearly all items, nearly every draw is in vain. */
+const MOST_DRAWS = 64;
 
 const options = z.strictObject({
   latent: size.default(50).describe("size of the hidden layer (the authors' scripts, NUM_DIM)"),
@@ -70,7 +79,9 @@ const options = z.strictObject({
   foldInSteps: size
     .max(MOST)
     .default(20)
-    .describe("gradient steps on V_u, each with negatives of its own (ours)"),
+    .describe(
+      "gradient steps on V_u, each with negatives of its own; of a history for which they take more than 2^26 multiplications, fewer of both (ours)",
+    ),
   epochs: published.epochs
     .default(300)
     .describe("passes over the training users (the author's program, yelp_implicit.cpp)"),
@@ -147,11 +158,10 @@ function numbers(saved: NamedTensors, name: string, rows: number, columns: numbe
   return tensor.data;
 }
 
-function floats(engine: Engine, source: number | FloatArray): FloatArray {
-  const values = typeof source === "number" ? { length: source } : source;
-  return engine.precision === "float64"
-    ? Float64Array.from(values, (x) => x ?? 0)
-    : Float32Array.from(values, (x) => x ?? 0);
+/** Zeros, or a copy of numbers, in the engine's precision. */
+function floats({ precision }: Engine, source: number | FloatArray): FloatArray {
+  const Numbers = precision === "float64" ? Float64Array : Float32Array;
+  return typeof source === "number" ? new Numbers(source) : new Numbers(source);
 }
 
 const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
@@ -195,29 +205,69 @@ const dot = (a: FloatArray, from: number, z: Float64Array) => {
   return sum;
 };
 
-/** Calls `use` for the items outside a history that the loss looks at; `owned` marks the history's. */
-function eachNegative(
-  negatives: Shape["negatives"],
+/**
+ * The items outside a history that the loss looks at, in small pieces that are valid until the next one: all of them, or a
+ * sample of `count`, or what `draws` draws have found of it. `owned` marks the history's items, of which there are `history`.
+ */
+function* negativesOf(
+  count: number | "all",
   history: number,
   owned: Uint8Array,
   random: RandomSequence,
-  use: (item: number) => void,
-): void {
+  draws = Number.POSITIVE_INFINITY,
+): Generator<Uint32Array> {
   if (history >= owned.length) return;
-  if (negatives === "all") {
-    for (let item = 0; item < owned.length; item++) if (owned[item] === 0) use(item);
+  const piece = new Uint32Array(ITEMS_AT_ONCE);
+  if (count === "all") {
+    for (let item = 0; item < owned.length; ) {
+      let found = 0;
+      for (; item < owned.length && found < piece.length; item++)
+        if (owned[item] === 0) piece[found++] = item;
+      yield piece.subarray(0, found);
+    }
     return;
   }
-  for (let n = 0; n < negatives * history; n++) {
-    let item = random.below(owned.length);
-    while (owned[item] === 1) item = random.below(owned.length);
-    use(item);
+  for (let left = count, drawn = 0; left > 0 && drawn < draws; ) {
+    let found = 0;
+    for (let d = 0; d < piece.length && found < left; d++) {
+      const item = random.below(owned.length);
+      if (owned[item] === 0) piece[found++] = item;
+    }
+    left -= found;
+    drawn += piece.length;
+    yield piece.subarray(0, found);
   }
 }
 
-/** Hidden activations [histories, latent] of users who are folded in; each depends on the set of the user's items alone. */
-function foldedIn(histories: CsrMatrix, weights: Weights, options: Shape): Float64Array {
-  const { latent, foldIn, foldInSteps, negatives } = options;
+/**
+ * How many gradient steps a history is folded in with, and how many negatives each of them sees: those of the options, but no
+ * more than fit into FOLD_IN_WORK. A step over all items is always taken, as the scores of all items cost as much.
+ */
+export function foldInWork(
+  history: number,
+  items: number,
+  { latent, foldInSteps, negatives }: Pick<Shape, "latent" | "foldInSteps" | "negatives">,
+): { steps: number; negatives: number | "all" } {
+  const most = FOLD_IN_WORK / (2 * latent);
+  const sampled = negatives === "all" ? items - history : negatives * history;
+  const seen =
+    negatives === "all" ? sampled : Math.min(sampled, Math.max(history, Math.floor(most) - history));
+  const steps = Math.max(1, Math.min(foldInSteps, Math.floor(most / Math.max(1, history + seen))));
+  return { steps, negatives: negatives === "all" ? negatives : seen };
+}
+
+/**
+ * Hidden activations [histories, latent] of users who are folded in; each depends on the set of the user's items alone. The
+ * event loop turns meanwhile. Throws AbortedError on the signal.
+ */
+async function foldedIn(
+  histories: CsrMatrix,
+  weights: Weights,
+  options: Shape,
+  signal?: AbortSignal,
+): Promise<Float64Array> {
+  const { latent, foldIn } = options;
+  const turns = new Turns(signal);
   const { value: h, slope: hSlope } = activations[options.activation];
   const { slope } = losses[options.loss];
   const owned = new Uint8Array(histories.columns);
@@ -237,7 +287,9 @@ function foldedIn(histories: CsrMatrix, weights: Weights, options: Shape): Float
       for (let k = 0; k < latent; k++) hidden[k] = h(base[k] + user.values[k]);
     };
     encode();
+    if (turns.due) await turns.give();
     if (foldIn !== "gradient" || items.length === 0) continue;
+    const { steps, negatives } = foldInWork(items.length, histories.columns, options);
     for (const item of items) owned[item] = 1;
     const random = new RandomSequence({ seed: 0, step: streamOf(items.join()), stream: streamOf("fold-in") });
     const pull = (item: number, x: number) => {
@@ -245,10 +297,17 @@ function foldedIn(histories: CsrMatrix, weights: Weights, options: Shape): Float
       const d = slope(dot(weights.output, at, hidden) + weights.outputBias[item], x);
       for (let k = 0; k < latent; k++) gradient[k] += d * weights.output[at + k];
     };
-    for (let step = 0; step < foldInSteps; step++) {
+    const draws = negatives === "all" ? undefined : MOST_DRAWS * negatives;
+    for (let step = 0; step < steps; step++) {
       gradient.fill(0);
-      for (const item of items) pull(item, 1);
-      eachNegative(negatives, items.length, owned, random, (item) => pull(item, 0));
+      for (let n = 0; n < items.length; n++) {
+        pull(items[n], 1);
+        if (n % ITEMS_AT_ONCE === 0 && turns.due) await turns.give();
+      }
+      for (const piece of negativesOf(negatives, items.length, owned, random, draws)) {
+        for (const item of piece) pull(item, 0);
+        if (turns.due) await turns.give();
+      }
       for (let k = 0; k < latent; k++) user.step(k, gradient[k] * hSlope(hidden[k]));
       encode();
     }
@@ -289,8 +348,8 @@ class CdaeRecommender implements Vectors {
     } = vectorsFrom(this, [space]));
   }
 
-  #hidden(histories: CsrMatrix): Tensor {
-    const hidden = foldedIn(histories, this.#weights, this.#options);
+  async #hidden(histories: CsrMatrix, signal?: AbortSignal): Promise<Tensor> {
+    const hidden = await foldedIn(histories, this.#weights, this.#options, signal);
     return this.#engine.tensor(histories.rows, this.#options.latent, hidden);
   }
 
@@ -300,16 +359,17 @@ class CdaeRecommender implements Vectors {
     this.#engine.write(this.#outputBias, this.#weights.outputBias);
   }
 
-  score(histories: CsrMatrix) {
+  score(histories: CsrMatrix, { signal }: ScoreOptions = {}) {
     const { items } = this;
-    return blockwiseScores(this.#engine, histories, items.size, (block) => {
-      const activations = this.#hidden(block);
+    const scoreBlock = async (block: CsrMatrix) => {
+      const activations = await this.#hidden(block, signal);
       const scores = this.#engine.empty(block.rows, items.size);
       this.#engine.matmul(scores, activations, this.#output, { transposeB: true });
       this.#engine.addRow(scores, this.#outputBias);
       this.#engine.release(activations);
       return scores;
-    });
+    };
+    return blockwiseScores(this.#engine, histories, items.size, scoreBlock, { signal });
   }
 
   async save() {
@@ -346,20 +406,37 @@ class CdaeTraining {
   readonly #owned: Uint8Array;
   readonly weights: Weights;
 
-  constructor(engine: Engine, users: number, items: number, options: CdaeOptions, seed: number) {
+  /** W, W' and V are uniform in +-4 sqrt(6 / (items + latent)), the biases 0 (the author's program). Throws AbortedError. */
+  static async create(
+    users: number,
+    items: number,
+    options: CdaeOptions,
+    { engine, seed, signal }: Pick<RunContext, "engine" | "seed" | "signal">,
+  ): Promise<CdaeTraining> {
     const { latent, tied } = options;
+    const random = uniform(4 * Math.sqrt(6 / (items + latent)));
+    const table = async (name: string, rows: number) => {
+      const values = await filled(rows * latent, random(rows, latent, initialKey(seed, name)), signal);
+      return new Table(engine.precision === "float32" ? values : floats(engine, values), latent, options);
+    };
+    const input = await table("input", items);
+    const output = tied ? input : await table("output", items);
+    return new CdaeTraining(engine, items, options, { input, output, user: await table("user", users) });
+  }
+
+  private constructor(
+    engine: Engine,
+    items: number,
+    options: CdaeOptions,
+    { input, output, user }: Readonly<Record<"input" | "output" | "user", Table>>,
+  ) {
+    const { latent } = options;
     this.#options = options;
     this.#owned = new Uint8Array(items);
-    // W, W' and V are uniform in +-4 sqrt(6 / (items + latent)), the biases 0 (the author's program).
-    const random = uniform(4 * Math.sqrt(6 / (items + latent)));
-    const table = (name: string, rows: number) =>
-      new Table(floats(engine, random(rows, latent, initialKey(seed, name))), latent, options);
-    const input = table("input", items);
-    const output = tied ? input : table("output", items);
     this.#tables = {
       input,
       output,
-      user: table("user", users),
+      user,
       "hidden.bias": new Table(floats(engine, latent), latent, options),
       "output.bias": new Table(floats(engine, items), items, options),
     };
@@ -372,8 +449,14 @@ class CdaeTraining {
     };
   }
 
-  /** The steps of one user; `kept` [history] says which items the input keeps. Returns the loss before them. */
-  learn(user: number, items: Uint32Array, kept: Uint8Array, random: RandomSequence): number {
+  /** The steps of one user; `kept` [history] says which items the input keeps. Returns the loss before them. Throws AbortedError. */
+  async learn(
+    user: number,
+    items: Uint32Array,
+    kept: Uint8Array,
+    random: RandomSequence,
+    turns: Turns,
+  ): Promise<number> {
     const { latent, dropout, tied, negatives } = this.#options;
     const { value: h, slope: hSlope } = activations[this.#options.activation];
     const { value, slope } = losses[this.#options.loss];
@@ -406,8 +489,13 @@ class CdaeTraining {
       const defers = tied && kept[n] === 1;
       const d = learnItem(items[n], 1, defers);
       if (defers) deferred[n] = d;
+      if (n % ITEMS_AT_ONCE === ITEMS_AT_ONCE - 1 && turns.due) await turns.give();
     }
-    eachNegative(negatives, items.length, this.#owned, random, (item) => learnItem(item, 0, false));
+    const sample = negatives === "all" ? negatives : negatives * items.length;
+    for (const piece of negativesOf(sample, items.length, this.#owned, random)) {
+      for (const item of piece) learnItem(item, 0, false);
+      if (turns.due) await turns.give();
+    }
 
     for (let k = 0; k < latent; k++) hiddenGradient[k] *= hSlope(z[k]);
     for (let k = 0; k < latent; k++) hiddenBias.step(k, hiddenGradient[k]);
@@ -425,7 +513,7 @@ class CdaeTraining {
   renewMean(): void {
     const { values, rows, columns } = this.#tables.user;
     const sums = new Float64Array(columns);
-    for (let i = 0; i < values.length; i++) sums[i % columns] += values[i];
+    for (let i = 0; i < values.length; ) for (let k = 0; k < columns; k++, i++) sums[k] += values[i];
     sums.forEach((sum, k) => {
       this.weights.meanUser[k] = sum / Math.max(1, rows);
     });
@@ -448,9 +536,28 @@ class CdaeTraining {
 const TELL = 500;
 
 /** An epoch: all users in the order of the dataset, as in the author's program. */
-function trainable(dataset: Dataset, options: CdaeOptions, { engine, seed }: RunContext): Trainable {
+async function trainable(dataset: Dataset, options: CdaeOptions, run: RunContext): Promise<Trainable> {
+  const { engine, seed } = run;
   const { train, items } = dataset;
-  const training = new CdaeTraining(engine, train.rows, items.size, options, seed);
+  const { latent, tied } = options;
+  const [ofItems, ofUsers] = [(tied ? 1 : 2) * items.size * latent, train.rows * latent];
+  requireTrainingMemory(
+    {
+      ...{ algorithm: cdae.name, items: items.size, smaller: "fewer hidden units (--set latent=20)" },
+      // Values and AdaGrad's sums, the output weights in the engine, the best epoch's; and all of it again for a checkpoint.
+      numbers:
+        2 * (ofItems + ofUsers) +
+        items.size * latent +
+        ofItems +
+        (run.checkpoints ? 2 * (ofItems + ofUsers) : ofItems),
+      matrices: [
+        [items.size, latent],
+        [train.rows, latent],
+      ],
+    },
+    run,
+  );
+  const training = await CdaeTraining.create(train.rows, items.size, options, run);
   const recommender = new CdaeRecommender(engine, items, training.weights, options);
   const threshold = Math.floor(options.dropout * 2 ** 32);
   return {
@@ -468,7 +575,7 @@ function trainable(dataset: Dataset, options: CdaeOptions, { engine, seed }: Run
         const words = new Uint32Array(history.length);
         randomWords(dropped, train.offsets[user], words);
         const kept = Uint8Array.from(words, (word) => (word >= threshold ? 1 : 0));
-        loss += training.learn(user, history, kept, random);
+        loss += await training.learn(user, history, kept, random, turns);
         if (!turns.due) continue;
         const now = performance.now();
         if (now - lastTold > TELL) {
@@ -500,7 +607,14 @@ export const cdae: Algorithm<CdaeOptions> = {
     const { fit } = await import("../training/fit.js");
     const { epochs, patience } = options;
     return fit(
-      { algorithm: cdae, options, dataset, trainable: trainable(dataset, options, run), epochs, patience },
+      {
+        algorithm: cdae,
+        options,
+        dataset,
+        trainable: await trainable(dataset, options, run),
+        epochs,
+        patience,
+      },
       run,
     );
   },

@@ -159,6 +159,12 @@ function modelOf(engine: Engine, layers: TiedLayers, options: CdlOptions): Conte
   };
 }
 
+/** How many numbers the layers have. */
+function numbersOf(form: ContentForm, { hidden, latent }: Pick<Shape, "hidden" | "latent">): number {
+  const sizes = [sizeOfForm(form), ...hidden, latent];
+  return sizes.slice(1).reduce((all, units, l) => all + (sizes[l] + 1) * units, sizes[0]);
+}
+
 export const cdl: Algorithm<CdlOptions> = {
   name: "cdl",
   summary: "Collaborative deep learning: a stacked denoising autoencoder of items' content, and clicks.",
@@ -168,10 +174,10 @@ export const cdl: Algorithm<CdlOptions> = {
   async fit(dataset, options, run) {
     const { engine, seed } = run;
     const content = requireContent(dataset, cdl.name, networkKinds);
-    const layers = layersOf(engine, formOf(content), options, options, seed);
     return fitContentModel(cdl, dataset, options, run, {
       content,
-      model: modelOf(engine, layers, options),
+      numbers: numbersOf(formOf(content), options),
+      model: () => modelOf(engine, layersOf(engine, formOf(content), options, options, seed), options),
       config: savedConfig(shape, options),
       batches: "shuffled",
       pretrainedBy: [
@@ -193,8 +199,7 @@ export const cdl: Algorithm<CdlOptions> = {
   restore: (files, { engine }) =>
     restoreFactorModel(engine, files, shape, {
       network(given: Shape, form) {
-        const sizes = [sizeOfForm(form), ...given.hidden, given.latent];
-        const numbers = sizes.slice(1).reduce((all, units, l) => all + (sizes[l] + 1) * units, sizes[0]);
+        const numbers = numbersOf(form, given);
         const make = () => networkEncoder(engine, readingOf(layersOf(engine, form, given)), given.latent);
         return { numbers, make };
       },

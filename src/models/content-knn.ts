@@ -21,6 +21,7 @@ import {
   type FeatureStatistics,
   nearestColumns,
   nearestVectors,
+  requireNeighbourMemory,
   similarityOf,
   squaresOf,
   statisticsOf,
@@ -146,6 +147,7 @@ async function learn(dataset: Dataset, options: Options, run: RunContext): Promi
   const words = transpose({ ...rows, values: rows.values?.map((count) => options.contentWeight * count) });
   const features = options.clicks ? stackRows(items.size, [train, words]) : words;
   const { inverseFrequencies, averageLength } = statisticsOf(features);
+  requireNeighbourMemory(contentKnn.name, features, options, run);
   const x = weighted(features, options);
   const squares = Float32Array.from(squaresOf(x));
   const nearest = await nearestColumns(run.engine, x, similarity(squares, options), run);

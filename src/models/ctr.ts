@@ -13,6 +13,7 @@
 //
 // Training ends early where the likelihood moves by less than `tolerance` of itself. Items that nobody has are scored by theta.
 
+import { setImmediate } from "node:timers/promises";
 import { z } from "zod";
 import type { Engine } from "../compute/engine.js";
 import { loadTensor, Parameter, saveTensor } from "../compute/parameter.js";
@@ -39,6 +40,7 @@ import {
   stepOnSimplex,
   TopicInference,
 } from "./topics.js";
+import { requireContentMemory } from "./training-memory.js";
 
 const weight = z.number().positive();
 
@@ -111,7 +113,7 @@ function encoderOf(engine: Engine, topics: Parameter, { latent, alpha }: Shape):
     scaffolding: [],
     async encode(content: ItemContent) {
       if (content.kind !== "words") throw new RangeError("ctr reads bags of words");
-      const beta = Float64Array.from(await engine.read(topics.value));
+      const beta = new Float64Array(await engine.read(topics.value));
       const inference = new TopicInference({ topics: latent, alpha });
       const gamma = new Float64Array(latent);
       const theta = new Float64Array(content.items * latent);
@@ -161,13 +163,7 @@ class CtrTraining implements Trainable {
     this.#beta = initialTopics(content.words.size, topics, key);
     this.#theta = new Float64Array(dataset.items.size * topics).fill(1 / topics);
     this.#topics = new Parameter(engine, "topics", content.words.size, topics, this.#beta);
-    this.#factors = new Factors(
-      engine,
-      dataset.train,
-      new Float32Array(dataset.train.rows * topics),
-      topics,
-      options,
-    );
+    this.#factors = new Factors(engine, dataset.train, topics, options);
     this.#thetaTensor = engine.zeros(dataset.items.size, topics);
     const { topicEpochs } = options;
     const { alpha } = this.#shape;
@@ -246,11 +242,12 @@ class CtrTraining implements Trainable {
     // Every cell's C (R - u'v)^2, and both ridges.
     const squares = fitted + (await engine.read(norm))[0] + a * this.#dataset.train.indices.length;
     engine.release(norm);
-    const V = Float64Array.from(await engine.read(this.#factors.items));
+    const V = new Float64Array(await engine.read(this.#factors.items));
     const words = optimiseTheta ? await this.#readDocuments(V, epoch) : 0;
     const clicked = new Set(clickedItems);
     for (let j = 0; j < this.#dataset.items.size; j++)
       if (!clicked.has(j)) V.set(this.#theta.subarray(j * topics, (j + 1) * topics), j * topics);
+    await setImmediate();
     engine.write(this.#factors.items, V);
     await this.#factors.renewItemGram();
     this.#write();
@@ -322,13 +319,13 @@ class CtrTraining implements Trainable {
     };
   }
 
-  loadState(state: NamedTensors): void {
+  async loadState(state: NamedTensors): Promise<void> {
     this.#loadTopics(state);
     this.#pretrains = state.pretrains?.data[0] !== 0;
     this.#likelihood = state.likelihood?.data[0] || Number.NaN;
     if (this.#pretrains) return;
     for (const [name, tensor] of Object.entries(this.#factors.state))
-      loadTensor(this.#engine, tensor, `factors.${name}`, state);
+      await loadTensor(this.#engine, tensor, `factors.${name}`, state);
     this.#write();
   }
 
@@ -365,6 +362,9 @@ export const ctr: Algorithm<CtrOptions> = {
   async fit(dataset, options, run) {
     const { fit } = await import("../training/fit.js");
     const content = requireContent(dataset, ctr.name, ["words"]);
+    // Word by word the topics are held in float64, as they are and as they are being counted.
+    const network = content.words.size * options.topics;
+    requireContentMemory(ctr.name, dataset, { network, latent: options.topics }, run);
     const trainable = new CtrTraining(dataset, content, options, run);
     const { epochs, patience } = options;
     return fit({ algorithm: ctr, options, dataset, trainable, epochs, patience }, run);

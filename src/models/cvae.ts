@@ -284,10 +284,13 @@ export const cvae: Algorithm<CvaeOptions> = {
         remedy: "Set inference=bayes, or another coupling",
       });
     const content = requireContent(dataset, cvae.name, contentKinds);
-    const network = networkOf(engine, formOf(content), options, { ...options, seed });
     return fitContentModel(cvae, dataset, options, run, {
       content,
-      model: modelOf(engine, network, options),
+      numbers: numbersOf(formOf(content), options),
+      model: () => {
+        const network = networkOf(engine, formOf(content), options, { ...options, seed });
+        return modelOf(engine, network, options);
+      },
       config: savedConfig(shape, options),
       batches: "independent",
       bayesian: options.inference === "bayes",

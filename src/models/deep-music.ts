@@ -33,6 +33,7 @@ import { type ContentForm, contentKinds, formOf, type ItemContent, sizeOfForm } 
 import type { Dataset } from "../data/dataset.js";
 import { convolve, sequenceWindows } from "../nn/convolution.js";
 import { oneHot } from "../nn/gru.js";
+import { initialise, initialised } from "../nn/initialise.js";
 import { heNormal, initialKey, normal } from "../nn/initializers.js";
 import type { Algorithm } from "../recommender/algorithm.js";
 import type { ContentAware } from "../recommender/content-aware.js";
@@ -54,6 +55,7 @@ import { Factors } from "./content/factors.js";
 import { networkEncoder, restoreFactorModel, savedFactorModel } from "./content/model.js";
 import { numbersIn, parametersOf, type Shapes } from "./content/shapes.js";
 import { published, savedConfig, size } from "./multinomial-autoencoder.js";
+import { requireContentMemory } from "./training-memory.js";
 
 const weight = z.number().positive();
 
@@ -234,9 +236,11 @@ class DeepMusicTraining implements Trainable {
     this.#minimise = minimise;
     this.#network = new FactorNetwork(engine, formOf(content), options, seed);
     this.#adam = new Adam(engine, this.#network.parameters, { learningRate: options.learningRate });
-    const initial = (name: string, rows: number) => normal(0.1)(rows, latent, initialKey(seed, name));
-    this.#factors = new Factors(engine, dataset.train, initial("users", dataset.train.rows), latent, options);
-    engine.write(this.#factors.items, initial("items", dataset.items.size));
+    this.#factors = new Factors(engine, dataset.train, latent, options);
+    for (const name of ["users", "items"] as const) {
+      const factors = this.#factors[name];
+      initialise(engine, factors, normal(0.1)(factors.rows, latent, initialKey(seed, name)));
+    }
     this.#nothing = engine.zeros(dataset.items.size, latent);
     this.#predicted = engine.zeros(dataset.items.size, latent);
     this.#items = this.#factors.clickedItems.filter((item) => content.known[item] === 1);
@@ -325,12 +329,12 @@ class DeepMusicTraining implements Trainable {
     };
   }
 
-  loadState(state: NamedTensors): void {
+  async loadState(state: NamedTensors): Promise<void> {
     this.#pretrains = state.pretrains?.data[0] !== 0;
-    loadParameters(this.#network.parameters, state);
-    this.#adam.load(state);
+    await loadParameters(this.#network.parameters, state);
+    await this.#adam.load(state);
     for (const [name, tensor] of Object.entries({ ...this.#factors.state, predicted: this.#predicted }))
-      loadTensor(this.#engine, tensor, `factors.${name}`, state);
+      await loadTensor(this.#engine, tensor, `factors.${name}`, state);
   }
 
   recommender(): ContentAware {
@@ -371,7 +375,12 @@ export const deepMusic: Algorithm<DeepMusicOptions> = {
       import("../training/minimise.js"),
     ]);
     const content = requireContent(dataset, deepMusic.name, contentKinds);
-    const trainable = new DeepMusicTraining(dataset, content, options, run, minimiseBatches);
+    const network = numbersIn(shapesOf(formOf(content), options));
+    requireContentMemory(deepMusic.name, dataset, { network, latent: options.latent }, run);
+    const trainable = await initialised(
+      () => new DeepMusicTraining(dataset, content, options, run, minimiseBatches),
+      { signal: run.signal, release: (training) => training.dispose() },
+    );
     const { epochs, patience } = options;
     return fit({ algorithm: deepMusic, options, dataset, trainable, epochs, patience }, run);
   },

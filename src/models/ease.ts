@@ -18,6 +18,7 @@
 
 import { z } from "zod";
 import type { Engine } from "../compute/engine.js";
+import { MOST_NUMBERS } from "../compute/shapes.js";
 import { NotPositiveDefiniteError, sweepAll } from "../compute/solvers/inverse.js";
 import { solversOf } from "../compute/solvers/solvers-of.js";
 import { type FloatArray, type Tensor, viewDiagonal } from "../compute/tensor.js";
@@ -77,14 +78,20 @@ function easeRecommender(engine: Engine, weights: Tensor, items: Vocabulary): Re
   return {
     algorithm: ease.name,
     items,
-    score: (histories) =>
-      blockwiseScores(engine, histories, items.size, (block) => {
-        const scores = engine.empty(block.rows, items.size);
-        const batch = engine.sparse(block);
-        engine.sparseRowSum(scores, batch, weights, {});
-        engine.releaseSparse(batch);
-        return scores;
-      }),
+    score: (histories, options) =>
+      blockwiseScores(
+        engine,
+        histories,
+        items.size,
+        (block) => {
+          const scores = engine.empty(block.rows, items.size);
+          const batch = engine.sparse(block);
+          engine.sparseRowSum(scores, batch, weights, {});
+          engine.releaseSparse(batch);
+          return scores;
+        },
+        options,
+      ),
     save: async () => ({
       algorithm: ease.name,
       config: {},
@@ -99,13 +106,21 @@ function easeRecommender(engine: Engine, weights: Tensor, items: Vocabulary): Re
 function requireRoom(items: number, { engine, progress }: RunContext): void {
   const bytes = items ** 2 * (engine.precision === "float32" ? 4 : 8);
   const matrix = `a matrix of ${items.toLocaleString("en")} x ${items.toLocaleString("en")} items`;
+  const alternatives =
+    "Leave out rare items (foldin prepare --min-item), close other programs, or take a model that grows with the items alone: item-knn, wmf, mult-dae";
   requireMemory({
     place: "ease",
     bytes: 2 * bytes,
     what: `${matrix}, and its copy while the model is saved,`,
-    alternatives:
-      "Leave out rare items (foldin prepare --min-item), close other programs, or take a model that grows with the items alone: item-knn, wmf, mult-dae",
+    alternatives,
   });
+  if (items ** 2 > MOST_NUMBERS)
+    throw new UserError({
+      place: "ease",
+      problem: `${matrix} is too large for an array`,
+      expected: `at most ${Math.floor(Math.sqrt(MOST_NUMBERS)).toLocaleString("en")} items`,
+      remedy: alternatives,
+    });
   if (bytes >= WORTH_A_WORD)
     progress?.({
       type: "note",

@@ -12,6 +12,7 @@ import { UserError } from "../core/errors.js";
 import { permutation, type RandomKey, streamOf } from "../core/philox.js";
 import type { Dataset } from "../data/dataset.js";
 import { SparseHiddenLayer } from "../nn/hidden-layer.js";
+import { initialised } from "../nn/initialise.js";
 import { heNormal, type Initializer, normal, pytorchBias, zeros } from "../nn/initializers.js";
 import { bernoulli, type Likelihood, multinomial } from "../nn/likelihoods.js";
 import { Linear } from "../nn/linear.js";
@@ -27,11 +28,13 @@ import {
   depth,
   type Network,
   networkRecommender,
+  releaseAll,
   restoreNetwork,
   savedConfig,
   size,
   trainNetwork,
 } from "./multinomial-autoencoder.js";
+import { requireNetworkMemory, type Size } from "./training-memory.js";
 
 /** The log-variance is held to this interval (EVCF's Hardtanh; the original VampPrior has [-6, 2]). */
 export const LOG_VARIANCE: readonly [number, number] = [-12, 4];
@@ -140,11 +143,17 @@ export function initialValues(start?: {
 /** Distinct histories, drawn at random, as dense 0/1 rows plus N(0, .01^2). */
 function noisyRows(histories: CsrMatrix, seed: number): Initializer {
   return (rows, columns, key, inputs) => {
-    const values = normal(0.01)(rows, columns, key, inputs);
+    const noise = normal(0.01)(rows, columns, key, inputs);
     const chosen = permutation(seed, 0, streamOf("pseudo-inputs"), histories.rows);
-    for (let r = 0; r < rows; r++)
-      for (const item of rowIndices(histories, chosen[r])) values[r * columns + item] += 1;
-    return values;
+    return (out, first) => {
+      noise(out, first);
+      const last = Math.ceil((first + out.length) / columns);
+      for (let r = Math.floor(first / columns); r < last; r++)
+        for (const item of rowIndices(histories, chosen[r])) {
+          const at = r * columns + item - first;
+          if (at >= 0 && at < out.length) out[at] += 1;
+        }
+    };
   };
 }
 
@@ -286,6 +295,7 @@ async function fitEvcf<Options extends EvcfOptions>(
   dataset: Dataset,
   options: Options,
   run: RunContext,
+  layers: readonly Size[],
   make: (initial: Initial) => EvcfNetwork,
 ): Promise<Recommender> {
   const [{ fit }, { minimise, updatesPerPass }, { warmedUpBeta }] = await Promise.all([
@@ -296,9 +306,21 @@ async function fitEvcf<Options extends EvcfOptions>(
   requireEnoughUsers(options, dataset);
   const { engine, seed } = run;
   const { batchSize, learningRate, epochs, patience, warmup, dropout: rate } = options;
+  requireNetworkMemory(
+    {
+      ...{ algorithm: algorithm.name, items: dataset.items.size, layers, batchSize },
+      // What is clamped and dropped out of them, and the gradient of that.
+      perStep: 2 * options.pseudoInputs * dataset.items.size,
+      smaller: "fewer pseudo-inputs or smaller layers (--set pseudoInputs=200 --set hidden=300)",
+    },
+    run,
+  );
   const updatesPerEpoch = updatesPerPass(dataset.train.rows, batchSize);
   const beta = warmedUpBeta({ cap: options.beta, warmup, updatesPerEpoch });
-  const network = make(initialValues({ ...options, seed, histories: dataset.train }));
+  const network = await initialised(
+    () => make(initialValues({ ...options, seed, histories: dataset.train })),
+    { signal: run.signal, release: releaseAll },
+  );
   const trainable = trainNetwork({
     engine,
     network,
@@ -357,12 +379,15 @@ export function evcfAlgorithm<Shape extends EvcfShape, Options extends EvcfOptio
     fit(dataset, options, run) {
       const make = (initial: Initial) =>
         new Network(run.engine, dataset.items.size, options, initial, options.likelihood);
-      return fitEvcf(algorithm, shape, dataset, options, run, make);
+      const layers = layersOf(dataset.items.size, options);
+      return fitEvcf(algorithm, shape, dataset, options, run, layers, make);
     },
 
     async restore(files, { engine }) {
       const make = (given: Shape) => new Network(engine, files.items.size, given, initialValues());
-      return networkRecommender(engine, restoreNetwork(shape, files, layersOf, make), files, { final: true });
+      return networkRecommender(engine, await restoreNetwork(shape, files, layersOf, make), files, {
+        final: true,
+      });
     },
   };
   return algorithm;

@@ -4,7 +4,7 @@ import type { Engine } from "../compute/engine.js";
 import type { Tensor } from "../compute/tensor.js";
 import { UserError } from "../core/errors.js";
 import type { Vocabulary } from "../data/vocabulary.js";
-import type { ModelFiles } from "../recommender/recommender.js";
+import type { ModelFiles, ScoreOptions } from "../recommender/recommender.js";
 import { blockwiseScores } from "../recommender/scores.js";
 import { productSpace, type Vectors, vectorsFrom } from "../recommender/vectors.js";
 import type { CsrMatrix } from "../sparse/csr.js";
@@ -68,15 +68,16 @@ export abstract class FactorRecommender implements Vectors {
     this.engine.matmul(this.gram, this.itemFactors, this.itemFactors, { transposeA: true });
   }
 
-  score(histories: CsrMatrix) {
+  score(histories: CsrMatrix, options?: ScoreOptions) {
     const { engine } = this;
-    return blockwiseScores(engine, histories, this.items.size, (block) => {
+    const scoreBlock = (block: CsrMatrix) => {
       const scores = engine.empty(block.rows, this.items.size);
       const users = this.foldIn(block);
       engine.matmul(scores, users, this.itemFactors, { transposeB: true });
       engine.release(users);
       return scores;
-    });
+    };
+    return blockwiseScores(engine, histories, this.items.size, scoreBlock, options);
   }
 
   dispose(): void {

@@ -21,7 +21,7 @@ import { bytesText, requireMemory } from "../core/memory.js";
 import { permutation, streamOf } from "../core/philox.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import type { Algorithm } from "../recommender/algorithm.js";
-import type { ModelFiles, Recommender } from "../recommender/recommender.js";
+import type { ModelFiles, Recommender, ScoreOptions } from "../recommender/recommender.js";
 import type { RunContext } from "../recommender/run-context.js";
 import { blockwiseScores } from "../recommender/scores.js";
 import { type CsrMatrix, takeRows, transpose } from "../sparse/csr.js";
@@ -95,11 +95,11 @@ class InfiniteAeRecommender implements Recommender {
     this.#dual = dual;
   }
 
-  score(histories: CsrMatrix) {
+  score(histories: CsrMatrix, options?: ScoreOptions) {
     const engine = this.#engine;
     const solvers = solversOf(engine);
     const items = this.items.size;
-    return blockwiseScores(engine, histories, items, (block) => {
+    const scoreBlock = (block: CsrMatrix) => {
       const scores = engine.empty(block.rows, items);
       const kernel = engine.empty(block.rows, this.#users.rows);
       const squares = engine.tensor(1, block.rows, squaresOf(block));
@@ -110,7 +110,8 @@ class InfiniteAeRecommender implements Recommender {
       engine.releaseSparse(x);
       for (const tensor of [kernel, squares]) engine.release(tensor);
       return scores;
-    });
+    };
+    return blockwiseScores(engine, histories, items, scoreBlock, options);
   }
 
   async save(): Promise<ModelFiles> {

@@ -6,7 +6,7 @@ import { z } from "zod";
 import type { Algorithm } from "../recommender/algorithm.js";
 import { transpose } from "../sparse/csr.js";
 import { itemWeightsRecommender, restoreItemWeights } from "./item-weights.js";
-import { nearestColumns, similarityOf, squaresOf, weighted } from "./similarity.js";
+import { nearestColumns, requireNeighbourMemory, similarityOf, squaresOf, weighted } from "./similarity.js";
 
 const options = z.strictObject({
   similarity: z
@@ -61,6 +61,7 @@ export const itemKnn: Algorithm<ItemKnnOptions> = {
 
   async fit(dataset, options, { engine, signal, progress }) {
     const { items, train } = dataset;
+    requireNeighbourMemory(itemKnn.name, train, options, { engine });
     const counted = weighted(train, options);
     const similarity = similarityOf(squaresOf(counted), options);
     const nearest = await nearestColumns(engine, counted, similarity, { signal, progress });

@@ -18,14 +18,20 @@ export function itemWeightsRecommender(
   return {
     algorithm,
     items,
-    score: (histories) =>
-      blockwiseScores(engine, histories, items.size, (block) => {
-        const scores = engine.empty(block.rows, items.size);
-        const input = engine.sparse(block);
-        engine.sumSparseRows(scores, input, held);
-        engine.releaseSparse(input);
-        return scores;
-      }),
+    score: (histories, options) =>
+      blockwiseScores(
+        engine,
+        histories,
+        items.size,
+        (block) => {
+          const scores = engine.empty(block.rows, items.size);
+          const input = engine.sparse(block);
+          engine.sumSparseRows(scores, input, held);
+          engine.releaseSparse(input);
+          return scores;
+        },
+        options,
+      ),
     save: async () => ({
       algorithm,
       config,

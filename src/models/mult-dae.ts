@@ -13,6 +13,7 @@ import { tanh } from "../compute/ops/tanh.js";
 import type { Tape, Variable } from "../compute/tape.js";
 import type { SparseTensor } from "../compute/tensor.js";
 import { type RandomKey, streamOf } from "../core/philox.js";
+import { initialised } from "../nn/initialise.js";
 import { zeros } from "../nn/initializers.js";
 import { SparseLinear } from "../nn/linear.js";
 import { Mlp } from "../nn/mlp.js";
@@ -27,11 +28,13 @@ import {
   pairs,
   published,
   recoTour,
+  releaseAll,
   restoreNetwork,
   savedConfig,
   size,
   trainNetwork,
 } from "./multinomial-autoencoder.js";
+import { requireNetworkMemory } from "./training-memory.js";
 
 const settings = z.strictObject({
   hidden: layerSizes
@@ -123,7 +126,21 @@ export const multDae: Algorithm<MultDaeOptions> = {
     ]);
     const { engine, seed } = run;
     const { batchSize, learningRate, epochs, patience, l2, dropout: rate } = options;
-    const network = new MultDaeNetwork(engine, dataset.items.size, options, seed);
+    const layers = layersOf(dataset.items.size, options);
+    requireNetworkMemory(
+      {
+        algorithm: multDae.name,
+        items: dataset.items.size,
+        layers,
+        batchSize,
+        smaller: "a smaller bottleneck (--set latent=100)",
+      },
+      run,
+    );
+    const network = await initialised(() => new MultDaeNetwork(engine, dataset.items.size, options, seed), {
+      signal: run.signal,
+      release: releaseAll,
+    });
     const trainable = trainNetwork({
       engine,
       network,
@@ -145,7 +162,7 @@ export const multDae: Algorithm<MultDaeOptions> = {
   },
 
   async restore(files, { engine }) {
-    const network = restoreNetwork(
+    const network = await restoreNetwork(
       shape,
       files,
       layersOf,

@@ -19,6 +19,7 @@ import type { Tape, Variable } from "../compute/tape.js";
 import type { SparseTensor } from "../compute/tensor.js";
 import { type RandomKey, streamOf } from "../core/philox.js";
 import { SparseHiddenLayer } from "../nn/hidden-layer.js";
+import { initialised } from "../nn/initialise.js";
 import { heNormal, pytorchBias, zeros } from "../nn/initializers.js";
 import { SparseLinear } from "../nn/linear.js";
 import { Mlp } from "../nn/mlp.js";
@@ -37,11 +38,13 @@ import {
   pairs,
   published,
   recoTour,
+  releaseAll,
   restoreNetwork,
   savedConfig,
   size,
   trainNetwork,
 } from "./multinomial-autoencoder.js";
+import { requireNetworkMemory } from "./training-memory.js";
 
 const settings = z.strictObject({
   hidden: layerSizes
@@ -249,7 +252,21 @@ export const multVae: Algorithm<MultVaeOptions> = {
         ? annealedBeta({ cap: options.beta, annealSteps, plannedUpdates })
         : warmedUpBeta({ cap: options.beta, warmup, updatesPerEpoch });
     const start = { seed, initialValues: options.initialValues };
-    const network = new MultVaeNetwork(engine, dataset.items.size, options, start);
+    const layers = layersOf(dataset.items.size, options);
+    requireNetworkMemory(
+      {
+        algorithm: multVae.name,
+        items: dataset.items.size,
+        layers,
+        batchSize,
+        smaller: "smaller layers (--set hidden=200 --set latent=100)",
+      },
+      run,
+    );
+    const network = await initialised(() => new MultVaeNetwork(engine, dataset.items.size, options, start), {
+      signal: run.signal,
+      release: releaseAll,
+    });
     const trainable = trainNetwork({
       engine,
       network,
@@ -276,7 +293,7 @@ export const multVae: Algorithm<MultVaeOptions> = {
   },
 
   async restore(files, { engine }) {
-    const network = restoreNetwork(
+    const network = await restoreNetwork(
       shape,
       files,
       layersOf,

@@ -160,13 +160,13 @@ export function networkRecommender(
     algorithm,
     items,
     ...vectorsFrom({ algorithm, items }, spaces),
-    score: (histories) =>
+    score: (histories, { signal } = {}) =>
       blockwiseScores(
         engine,
         histories,
         items.size,
         (block) => onTape(block, (tape, x) => output.scores(network.activations(tape, x, block).value)),
-        best,
+        { best, signal },
       ),
     save: async () => ({ algorithm, config, tensors: await saveParameters(network.parameters), items }),
     dispose() {
@@ -201,12 +201,12 @@ export function pairs(sizes: readonly number[]): [number, number][] {
 }
 
 /** A saved network. Throws UserError where its configuration is no shape, or its tensors do not fit one. */
-export function restoreNetwork<Shape, N extends Network>(
+export async function restoreNetwork<Shape, N extends Network>(
   shape: z.ZodType<Shape>,
   { algorithm, config, tensors, items }: ModelFiles,
   layersOf: (items: number, shape: Shape) => [number, number][],
   make: (shape: Shape) => N,
-): N {
+): Promise<N> {
   const unfit = (problem: string, cause?: unknown) =>
     new UserError({
       place: algorithm,
@@ -225,7 +225,7 @@ export function restoreNetwork<Shape, N extends Network>(
   if (needed !== given) throw unfit(`its network needs ${needed} weights, it has ${given}`);
   const network = make(parsed.data);
   try {
-    loadParameters(network.parameters, tensors);
+    await loadParameters(network.parameters, tensors);
   } catch (error) {
     releaseAll(network);
     throw error instanceof UserError ? unfit(error.message, error) : error;
@@ -292,9 +292,9 @@ export function trainNetwork(training: NetworkTraining): Trainable {
       ...(await adam.save()),
       ...plateau?.save(),
     }),
-    loadState(state) {
-      loadParameters(network.parameters, state);
-      adam.load(state);
+    async loadState(state) {
+      await loadParameters(network.parameters, state);
+      await adam.load(state);
       if (plateau) {
         plateau.load(state);
         adam.learningRate = plateau.learningRate;

@@ -19,6 +19,7 @@ import type { NamedTensors, SparseTensor, Tensor } from "../compute/tensor.js";
 import { throwIfAborted, UserError } from "../core/errors.js";
 import type { JsonObject } from "../core/json.js";
 import { NumpyRandom } from "../core/numpy-random.js";
+import { Turns } from "../core/turns.js";
 import type { Dataset } from "../data/dataset.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import type { Algorithm } from "../recommender/algorithm.js";
@@ -28,6 +29,7 @@ import { type CsrMatrix, entryCount, rowIndices, takeRows, transpose } from "../
 import type { Trainable } from "../training/trainable.js";
 import { FactorRecommender, requirePlausibleFactors } from "./factor-recommender.js";
 import { nndsvda } from "./nmf/nndsvd.js";
+import { requireFactorMemory } from "./training-memory.js";
 
 const size = z.int().min(1);
 const penalty = z.number().min(0);
@@ -230,7 +232,9 @@ class NmfTraining {
     const guests = transductive === "none" ? undefined : dataset[transductive].foldIn;
     const matrix = guests ? stacked(train, guests) : train;
     const start =
-      init === "random" ? randomStart(matrix, k, randomState) : await nndsvda(matrix, k, randomState, signal);
+      init === "random"
+        ? await randomStart(matrix, k, randomState, signal)
+        : await nndsvda(matrix, k, randomState, signal);
     return new NmfTraining(engine, { items, matrix, guests, start }, options);
   }
 
@@ -383,16 +387,27 @@ function sumOfSquares({ values, indices }: CsrMatrix): number {
   return values ? values.reduce((sum, value) => sum + value * value, 0) : indices.length;
 }
 
+/** Numbers that are drawn between two looks at the clock. */
+const DRAWN_AT_ONCE = 4096;
+
 /** scikit-learn's init="random": |N(0, 1)| sqrt(mean of X / k), row by row of H [k, items], then of W [users, k]. Gives H' and W. */
-function randomStart(matrix: CsrMatrix, k: number, randomState: number) {
+async function randomStart(matrix: CsrMatrix, k: number, randomState: number, signal?: AbortSignal) {
   const { rows, columns, values } = matrix;
   const sum = values ? values.reduce((total, value) => total + value, 0) : entryCount(matrix);
   const scale = Math.sqrt(sum / rows / columns / k);
   const random = new NumpyRandom(randomState);
   const items = new Float64Array(columns * k);
+  const turns = new Turns(signal);
   for (let t = 0; t < k; t++)
-    for (let item = 0; item < columns; item++) items[item * k + t] = Math.abs(scale * random.normal());
-  const users = Float64Array.from({ length: rows * k }, () => Math.abs(scale * random.normal()));
+    for (let item = 0; item < columns; item++) {
+      items[item * k + t] = Math.abs(scale * random.normal());
+      if (item % DRAWN_AT_ONCE === 0 && turns.due) await turns.give();
+    }
+  const users = new Float64Array(rows * k);
+  for (let at = 0; at < users.length; at++) {
+    users[at] = Math.abs(scale * random.normal());
+    if (at % DRAWN_AT_ONCE === 0 && turns.due) await turns.give();
+  }
   return { users, items };
 }
 
@@ -479,6 +494,10 @@ export const nmf: Algorithm<NmfOptions> = {
         problem: "the training matrix has negative values",
         remedy: "Train on ratings from 0, or on interactions without values",
       });
+    // The start is made in float64: both factors, and before them, by nndsvda, the bases of the singular vectors.
+    const bytes = run.engine.precision === "float32" ? 2 : 1;
+    const start = (dataset.train.rows + dataset.items.size) * factors * (init === "nndsvda" ? 2 : 1);
+    requireFactorMemory(nmf.name, dataset, factors, run, bytes * start);
     const { fit } = await import("../training/fit.js");
     const { epochs, patience, keep } = options;
     const trainable = await nmfTrainable(dataset, options, run);

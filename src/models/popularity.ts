@@ -59,12 +59,18 @@ function popularityRecommender(engine: Engine, counts: Counts, items: Vocabulary
   return {
     algorithm: popularity.name,
     items,
-    score: (histories) =>
-      blockwiseScores(engine, histories, items.size, (block) => {
-        const scores = engine.zeros(block.rows, items.size);
-        engine.addRow(scores, row);
-        return scores;
-      }),
+    score: (histories, options) =>
+      blockwiseScores(
+        engine,
+        histories,
+        items.size,
+        (block) => {
+          const scores = engine.zeros(block.rows, items.size);
+          engine.addRow(scores, row);
+          return scores;
+        },
+        options,
+      ),
     save: async () => ({
       algorithm: popularity.name,
       config: {},

@@ -25,6 +25,7 @@ import type { NamedTensors, SparseTensor, Tensor } from "../compute/tensor.js";
 import { permutation, type RandomKey, streamOf } from "../core/philox.js";
 import type { Dataset } from "../data/dataset.js";
 import type { Vocabulary } from "../data/vocabulary.js";
+import { initialised } from "../nn/initialise.js";
 import { torchLinear, zeros } from "../nn/initializers.js";
 import { LayerNorm } from "../nn/layer-norm.js";
 import { Linear, SparseLinear } from "../nn/linear.js";
@@ -47,6 +48,7 @@ import {
   savedConfig,
   size,
 } from "./multinomial-autoencoder.js";
+import { numbersOfLayers, requireNetworkMemory } from "./training-memory.js";
 
 const options = z.strictObject({
   hidden: size.default(600).describe("width of the encoder's hidden layers (the authors' program)"),
@@ -267,10 +269,10 @@ class RecVaeTraining {
     return Object.assign({}, ...parts);
   }
 
-  loadState(state: NamedTensors): void {
-    loadParameters([...this.network.parameters, ...this.#former.parameters], state);
+  async loadState(state: NamedTensors): Promise<void> {
+    await loadParameters([...this.network.parameters, ...this.#former.parameters], state);
     for (const half of ["encoder", "decoder"] as const)
-      this.#adams[half].load(renamed(state, `${half}.${UPDATES}`, UPDATES));
+      await this.#adams[half].load(renamed(state, `${half}.${UPDATES}`, UPDATES));
   }
 
   /** q_old becomes the saved encoder: the posterior of the run that is gone on with. */
@@ -295,14 +297,28 @@ function renamed(state: NamedTensors, from: string, to: string): NamedTensors {
 }
 
 /** An epoch: the encoder's passes, a new prior, the decoder's passes; every pass over all users in an order of its own. */
-function trainable(
+async function trainable(
   dataset: Dataset,
   options: RecVaeOptions,
-  { engine, seed }: RunContext,
+  run: RunContext,
   minimise: (pass: Minimisation) => Promise<PassReport>,
-): Trainable {
+): Promise<Trainable> {
+  const { engine, seed, signal } = run;
   const { encoderPasses, decoderPasses, batchSize } = options;
-  const training = new RecVaeTraining(engine, dataset.items.size, options, seed);
+  const items = dataset.items.size;
+  const layers = layersOf(items, options);
+  requireNetworkMemory(
+    {
+      ...{ algorithm: recVae.name, items, layers, batchSize },
+      fixed: numbersOfLayers(layers.slice(0, -1)),
+      smaller: "smaller layers (--set hidden=300 --set latent=100)",
+    },
+    run,
+  );
+  const training = await initialised(() => new RecVaeTraining(engine, dataset.items.size, options, seed), {
+    signal,
+    release: (training) => training.dispose(),
+  });
   const config = savedConfig(shape, options);
   const passes = encoderPasses + decoderPasses;
 
@@ -368,7 +384,7 @@ export const recVae: Algorithm<RecVaeOptions> = {
         algorithm: recVae,
         options,
         dataset,
-        trainable: trainable(dataset, options, run, minimise),
+        trainable: await trainable(dataset, options, run, minimise),
         epochs,
         patience,
       },
@@ -377,7 +393,7 @@ export const recVae: Algorithm<RecVaeOptions> = {
   },
 
   async restore(files, { engine }) {
-    const network = restoreNetwork(
+    const network = await restoreNetwork(
       shape,
       files,
       layersOf,

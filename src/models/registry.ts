@@ -2,6 +2,7 @@
 // so a model is added by writing its file and naming it here.
 
 import { UserError } from "../core/errors.js";
+import { requireMemory } from "../core/memory.js";
 import { suggestion } from "../core/nearest.js";
 import type { Algorithm } from "../recommender/algorithm.js";
 import type { ModelFiles, Recommender } from "../recommender/recommender.js";
@@ -45,7 +46,13 @@ export async function findAlgorithm(name: string): Promise<Algorithm> {
   return algorithms[name]();
 }
 
-/** Rebuilds a saved model, whatever its algorithm. Throws UserError where the files do not fit the algorithm. */
+/** Rebuilds a saved model, whatever its algorithm. Throws UserError where the files do not fit the algorithm, or the memory. */
 export async function restoreModel(files: ModelFiles, run: Pick<RunContext, "engine">): Promise<Recommender> {
+  requireMemory({
+    place: files.algorithm,
+    bytes: Object.values(files.tensors).reduce((sum, { data }) => sum + data.byteLength, 0),
+    what: "the trained model, as the engine holds it,",
+    alternatives: "Close other programs, or train a smaller model",
+  });
   return (await findAlgorithm(files.algorithm)).restore(files, run);
 }

@@ -8,7 +8,10 @@ import { viewRows } from "../compute/tensor.js";
 import { throwIfAborted } from "../core/errors.js";
 import { largest } from "../core/largest.js";
 import type { ProgressListener } from "../core/progress.js";
+import { Turns } from "../core/turns.js";
+import type { RunContext } from "../recommender/run-context.js";
 import { type CsrMatrix, fromRows, stackRows } from "../sparse/csr.js";
+import { requireTrainingMemory } from "./training-memory.js";
 
 /** What a feature counts for. */
 export interface Weighting {
@@ -96,6 +99,30 @@ export function similarityOf(
   }
 }
 
+/** Throws UserError where the neighbours of all items, as they are found and as one matrix, are more than there is memory for. */
+export function requireNeighbourMemory(
+  algorithm: string,
+  x: CsrMatrix,
+  { neighbours }: Pick<SimilarityOptions, "neighbours">,
+  run: Pick<RunContext, "engine">,
+): void {
+  const items = x.columns;
+  // Items are alike only where they have a feature in common.
+  let pairs = 0;
+  for (let row = 0; row < x.rows; row++) pairs += (x.offsets[row + 1] - x.offsets[row]) ** 2;
+  const entries = Math.min(items * Math.min(neighbours, items), pairs);
+  requireTrainingMemory(
+    {
+      algorithm,
+      items,
+      numbers: 4 * entries,
+      matrices: [],
+      smaller: "fewer neighbours (--set neighbours=20)",
+    },
+    run,
+  );
+}
+
 /** Items whose neighbours are found between two looks at the clock and at Ctrl-C. */
 const ITEMS_AT_A_TIME = 256;
 
@@ -146,6 +173,7 @@ export async function nearestVectors(
   const items = left.length;
   const dimensions = vectors.length / Math.max(1, items);
   const all = engine.tensor(items, dimensions, vectors);
+  const turns = new Turns(signal);
   const lists: { indices: Uint32Array; values: Float32Array }[] = [];
   const task = "train";
   progress?.({ type: "start", task, total: items - first, unit: "items" });
@@ -166,6 +194,7 @@ export async function nearestVectors(
           of[other] = Number.isFinite(value) ? value : 0;
         }
         lists.push(largestOf(of, k));
+        if (turns.due) await turns.give();
       }
       progress?.({ type: "advance", task, done: from + rows - first });
     }

@@ -40,15 +40,16 @@ export function digamma(x: number): number {
 /** beta [words, topics], word-major: every topic a random distribution over the words near the uniform one. */
 export function initialTopics(words: number, topics: number, key: RandomKey): Float64Array {
   const random = new RandomSequence(key);
-  const beta = Float64Array.from({ length: words * topics }, () => 1 + random.uniform());
+  const beta = new Float64Array(words * topics);
+  for (let i = 0; i < beta.length; i++) beta[i] = 1 + random.uniform();
   return normalisedTopics(beta, topics);
 }
 
 /** Word-major [words, topics] with every topic's column made to sum to 1, in place. */
 export function normalisedTopics(beta: Float64Array, topics: number): Float64Array {
   const sums = new Float64Array(topics);
-  for (let i = 0; i < beta.length; i++) sums[i % topics] += beta[i];
-  for (let i = 0; i < beta.length; i++) beta[i] /= sums[i % topics];
+  for (let i = 0; i < beta.length; ) for (let t = 0; t < topics; t++, i++) sums[t] += beta[i];
+  for (let i = 0; i < beta.length; ) for (let t = 0; t < topics; t++, i++) beta[i] /= sums[t];
   return beta;
 }
 

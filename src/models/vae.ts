@@ -18,6 +18,7 @@ import { type SparseTensor, viewRows } from "../compute/tensor.js";
 import { UserError } from "../core/errors.js";
 import { type RandomKey, streamOf } from "../core/philox.js";
 import type { HeldOutSplit } from "../data/dataset.js";
+import { initialised } from "../nn/initialise.js";
 import { glorotUniform, zeros } from "../nn/initializers.js";
 import { bernoulli } from "../nn/likelihoods.js";
 import { Linear, SparseLinear } from "../nn/linear.js";
@@ -34,11 +35,13 @@ import {
   networkRecommender,
   pairs,
   published,
+  releaseAll,
   restoreNetwork,
   savedConfig,
   size,
   trainNetwork,
 } from "./multinomial-autoencoder.js";
+import { requireNetworkMemory } from "./training-memory.js";
 
 const options = z.strictObject({
   hidden: layerSizes
@@ -341,7 +344,21 @@ export const vae: Algorithm<VaeOptions> = {
     const beta = (update: number) => betaAt(options, update, updatesPerEpoch);
     const weight = options.reconstruction === "mean" ? 1 / items : 1;
     const given = { ...options, samplingSeed: sampleAtPrediction ? seed : undefined };
-    const network = new VaeNetwork(engine, items, given, seed);
+    const layers = layersOf(items, given);
+    requireNetworkMemory(
+      {
+        algorithm: vae.name,
+        items,
+        layers,
+        batchSize,
+        smaller: "smaller layers (--set hidden=200 --set latent=50)",
+      },
+      run,
+    );
+    const network = await initialised(() => new VaeNetwork(engine, items, given, seed), {
+      signal: run.signal,
+      release: releaseAll,
+    });
 
     const trainable = trainNetwork({
       engine,
@@ -426,7 +443,7 @@ export const vae: Algorithm<VaeOptions> = {
   },
 
   async restore(files, { engine }) {
-    const network = restoreNetwork(
+    const network = await restoreNetwork(
       shape,
       files,
       layersOf,

@@ -20,7 +20,8 @@ import { throwIfAborted, UserError } from "../core/errors.js";
 import type { JsonObject } from "../core/json.js";
 import type { Dataset } from "../data/dataset.js";
 import type { Vocabulary } from "../data/vocabulary.js";
-import { initialKey, normal, uniform } from "../nn/initializers.js";
+import { initialise, initialised } from "../nn/initialise.js";
+import { type Initializer, initialKey, normal, uniform } from "../nn/initializers.js";
 import type { Algorithm } from "../recommender/algorithm.js";
 import type { ModelFiles } from "../recommender/recommender.js";
 import type { RunContext } from "../recommender/run-context.js";
@@ -28,6 +29,7 @@ import { requireAlgorithm, startRows } from "../recommender/warm-start.js";
 import { type CsrMatrix, entryCount, transpose } from "../sparse/csr.js";
 import type { Trainable } from "../training/trainable.js";
 import { FactorRecommender, requirePlausibleFactors } from "./factor-recommender.js";
+import { requireFactorMemory } from "./training-memory.js";
 
 const size = z.int().min(1);
 
@@ -181,6 +183,15 @@ const OPERATIONS_AT_ONCE = 5e10;
 /** Rows whose norms are taken at a time. */
 const NORMS_AT_ONCE = 8192;
 
+/** Uniform between 0 and .01. */
+const smallPositive: Initializer = (...matrix) => {
+  const centred = uniform(0.005)(...matrix);
+  return (out, first) => {
+    centred(out, first);
+    for (let i = 0; i < out.length; i++) out[i] += 0.005;
+  };
+};
+
 /** X and Y while they are learnt. */
 class WmfTraining {
   readonly recommender: WmfRecommender;
@@ -201,12 +212,11 @@ class WmfTraining {
     this.#train = train;
     const side = (name: string, matrix: CsrMatrix) => {
       const key = initialKey(seed, `${name}.factors`);
-      const values =
-        init === "normal"
-          ? normal(0.1 / Math.sqrt(factors))(matrix.rows, factors, key)
-          : uniform(0.005)(matrix.rows, factors, key).map((value) => value + 0.005);
+      const initial = init === "normal" ? normal(0.1 / Math.sqrt(factors)) : smallPositive;
+      const values = engine.empty(matrix.rows, factors);
+      initialise(engine, values, initial(matrix.rows, factors, key));
       return {
-        factors: engine.tensor(matrix.rows, factors, values),
+        factors: values,
         interactions: engine.sparse(matrix),
         ridges: ridgesOf(matrix, options),
       };
@@ -330,12 +340,16 @@ function numbers(saved: NamedTensors, name: string, rows: number, columns: numbe
 }
 
 /** One epoch is one sweep. */
-export function wmfTrainable(
+export async function wmfTrainable(
   dataset: Dataset,
   options: WmfOptions,
-  { engine, seed }: Pick<RunContext, "engine" | "seed">,
-): Trainable {
-  const training = new WmfTraining(engine, dataset, options, seed);
+  { engine, seed, signal, checkpoints }: Pick<RunContext, "engine" | "seed" | "signal" | "checkpoints">,
+): Promise<Trainable> {
+  requireFactorMemory("wmf", dataset, options.factors, { engine, checkpoints });
+  const training = await initialised(() => new WmfTraining(engine, dataset, options, seed), {
+    signal,
+    release: (training) => training.dispose(),
+  });
   return {
     saveState: () => training.save(),
     loadState: (state) => training.load(state),
@@ -367,7 +381,7 @@ export const wmf: Algorithm<WmfOptions> = {
     requirePlausibleFactors(wmf.name, dataset.items.size, options.factors);
     const { fit } = await import("../training/fit.js");
     const { epochs, patience } = options;
-    const trainable = wmfTrainable(dataset, options, run);
+    const trainable = await wmfTrainable(dataset, options, run);
     return fit({ algorithm: wmf, options, dataset, trainable, epochs, patience }, run);
   },
 

@@ -1,10 +1,17 @@
 // Initial values, made on the host. Each parameter draws from a stream named after it, so that adding one to a model
 // does not shift the others. A shape is [rows, columns]; of a weight one is the fan-in, the other the fan-out.
+// Values are made a piece at a time: of a large matrix they take seconds, in which the event loop must turn.
 
 import { type RandomKey, RandomSequence, randomNormals, randomUniforms, streamOf } from "../core/philox.js";
 
-/** Makes the initial values of a parameter [rows, columns], row-major; `inputs` is the fan-in of its layer (default: the rows). */
-export type Initializer = (rows: number, columns: number, key: RandomKey, inputs?: number) => Float32Array;
+/**
+ * Writes the values of a matrix, row-major, from its element `first` on. Called for one piece after the other, in order; the
+ * length of every piece but the last is a multiple of 4.
+ */
+export type Fill = (out: Float32Array, first: number) => void;
+
+/** The initial values of a parameter [rows, columns]; `inputs` is the fan-in of its layer (default: the rows). */
+export type Initializer = (rows: number, columns: number, key: RandomKey, inputs?: number) => Fill;
 
 /** The key of a parameter's initial values: step 0, a stream of its name. */
 export function initialKey(seed: number, name: string): RandomKey {
@@ -13,11 +20,9 @@ export function initialKey(seed: number, name: string): RandomKey {
 
 /** Uniform in (-limit, limit). */
 export function uniform(limit: number): Initializer {
-  return (rows, columns, key) => {
-    const values = new Float32Array(rows * columns);
-    randomUniforms(key, values);
-    for (let i = 0; i < values.length; i++) values[i] = (2 * values[i] - 1) * limit;
-    return values;
+  return (_rows, _columns, key) => (out, first) => {
+    randomUniforms(key, out, first);
+    for (let i = 0; i < out.length; i++) out[i] = (2 * out[i] - 1) * limit;
   };
 }
 
@@ -31,11 +36,9 @@ export const pytorchBias: Initializer = (rows, columns, key, inputs = rows) =>
 
 /** Normal, by default with mean 0. */
 export function normal(deviation: number, mean = 0): Initializer {
-  return (rows, columns, key) => {
-    const values = new Float32Array(rows * columns);
-    randomNormals(key, values);
-    for (let i = 0; i < values.length; i++) values[i] = mean + deviation * values[i];
-    return values;
+  return (_rows, _columns, key) => (out, first) => {
+    randomNormals(key, out, first);
+    for (let i = 0; i < out.length; i++) out[i] = mean + deviation * out[i];
   };
 }
 
@@ -47,13 +50,15 @@ export function heNormal(fanIn: "rows" | "columns"): Initializer {
 
 /** Normal with mean 0, redrawn beyond two standard deviations, as TensorFlow's truncated_normal. */
 export function truncatedNormal(deviation: number): Initializer {
-  return (rows, columns, key) => {
+  return (_rows, _columns, key) => {
     const sequence = new RandomSequence(key);
-    return Float32Array.from({ length: rows * columns }, () => {
-      let value = sequence.normal();
-      while (Math.abs(value) > 2) value = sequence.normal();
-      return deviation * value;
-    });
+    return (out) => {
+      for (let i = 0; i < out.length; i++) {
+        let value = sequence.normal();
+        while (Math.abs(value) > 2) value = sequence.normal();
+        out[i] = deviation * value;
+      }
+    };
   };
 }
 
@@ -64,7 +69,9 @@ export function torchLinear(fanIn: number): Initializer {
 
 /** One value everywhere. */
 export function constant(value: number): Initializer {
-  return (rows, columns) => new Float32Array(rows * columns).fill(value);
+  return () => (out) => {
+    out.fill(value);
+  };
 }
 
 /** All zeros. */

@@ -7,6 +7,7 @@ import { sparseLinear } from "../compute/ops/sparse-linear.js";
 import { type Differentiable, Parameter } from "../compute/parameter.js";
 import type { Tape, Variable } from "../compute/tape.js";
 import type { SparseTensor } from "../compute/tensor.js";
+import { initialise } from "./initialise.js";
 import { glorotUniform, type Initializer, initialKey, truncatedNormal, zeros } from "./initializers.js";
 
 export interface LayerOptions {
@@ -33,10 +34,11 @@ export function makeParameter(
   inputs = rows,
   itemAxis?: "rows" | "columns",
 ): Parameter {
-  // A model that is to be loaded begins with zeros, and need not copy them.
-  const initial =
-    initializer === zeros ? undefined : initializer(rows, columns, initialKey(seed, name), inputs);
-  return new Parameter(engine, name, rows, columns, initial, itemAxis);
+  const parameter = new Parameter(engine, name, rows, columns, undefined, itemAxis);
+  // A model that is to be loaded begins with zeros, as every parameter does.
+  if (initializer !== zeros)
+    initialise(engine, parameter.value, initializer(rows, columns, initialKey(seed, name), inputs));
+  return parameter;
 }
 
 /** The default initial values of weights and biases. */

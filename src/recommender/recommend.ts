@@ -7,7 +7,7 @@ import { nearestName } from "../core/nearest.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import { fromRows } from "../sparse/csr.js";
 import { influences } from "./explain.js";
-import type { Recommender } from "./recommender.js";
+import type { Recommender, ScoreOptions } from "./recommender.js";
 import { isUncertain } from "./uncertain.js";
 
 /** An item's id: text, or a number as in the source file. */
@@ -24,6 +24,8 @@ export interface RecommendOptions {
   includeHistory?: boolean;
   /** Whether to say, with each item, which of the history speak for it: a history of n items is then scored n + 1 times more. Default false. */
   explain?: boolean;
+  /** Ends the computation with AbortedError. */
+  signal?: AbortSignal;
 }
 
 /** An item of the catalogue, by all its names. */
@@ -100,7 +102,7 @@ export async function recommend(
         near === undefined ? "Give ids of items that were in the training data" : `Did you mean "${near}"?`,
     });
   }
-  const [answer] = await answerAll(recommender, [question]);
+  const [answer] = await answerAll(recommender, [question], { signal: options.signal });
   return answer;
 }
 
@@ -128,10 +130,11 @@ export function askedOf(
   return { history: known, unknown, without, k, explain };
 }
 
-/** Answers questions, in order, the model being asked for the scores of all of them at once. */
+/** Answers questions, in order, the model being asked for the scores of all of them at once. Throws AbortedError on the signal. */
 export async function answerAll(
   recommender: Recommender,
   questions: readonly Question[],
+  options?: ScoreOptions,
 ): Promise<Recommendations[]> {
   if (questions.length === 0) return [];
   const { items } = recommender;
@@ -146,7 +149,7 @@ export async function answerAll(
         questions.map(({ without }) => without),
       )
     : undefined;
-  const best = await recommender.score(histories).topK(k, without);
+  const best = await recommender.score(histories, options).topK(k, without);
   const answers = questions.map(({ history, unknown, k }, row): Recommendations => {
     const recommended: RecommendedItem[] = [];
     for (let rank = 0; rank < Math.min(k, best.k); rank++) {
@@ -161,7 +164,7 @@ export async function answerAll(
     };
   });
   for (const [q, { explain, history }] of questions.entries())
-    if (explain) await addReasons(recommender, history, answers[q]);
+    if (explain) await addReasons(recommender, history, answers[q], options);
   if (isUncertain(recommender))
     for (const [q, { history }] of questions.entries()) {
       const { items: listed } = answers[q];
@@ -178,12 +181,14 @@ async function addReasons(
   recommender: Recommender,
   history: readonly number[],
   answer: Recommendations,
+  options?: ScoreOptions,
 ): Promise<void> {
   const columns = answer.items.length;
   const added = await influences(
     recommender,
     history,
     Uint32Array.from(answer.items, ({ index }) => index),
+    options,
   );
   for (const [column, item] of answer.items.entries())
     item.because = answer.history

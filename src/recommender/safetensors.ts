@@ -69,7 +69,7 @@ export async function readSafetensors(path: string, chunkBytes = CHUNK_BYTES): P
   try {
     requireMemory({
       ...{ place: path, bytes: size, what: "the file" },
-      alternatives: "Load it on a machine with more memory",
+      alternatives: "Close other programs, or take a machine with more memory",
     });
     if (size < 8) throw damaged(`it has only ${size} bytes`);
     const lengthBytes = new Uint8Array(8);

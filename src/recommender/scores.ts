@@ -4,9 +4,10 @@
 import { setImmediate } from "node:timers/promises";
 import type { Engine, TopK } from "../compute/engine.js";
 import type { Tensor } from "../compute/tensor.js";
+import { throwIfAborted } from "../core/errors.js";
 import { type CsrMatrix, sliceRows } from "../sparse/csr.js";
 import type { BestProducts } from "./best-products.js";
-import type { Scores } from "./recommender.js";
+import type { ScoreOptions, Scores } from "./recommender.js";
 
 /** Score elements that may exist at one time (64 MiB of float32): the rows of a block follow from it. */
 const BLOCK_ELEMENTS = 1 << 24;
@@ -19,14 +20,15 @@ export function rowsPerBlock(items: number): number {
 /**
  * Scores [histories.rows, items] from `scoreBlock`, which queues the work for some rows of the histories and hands over
  * their scores as a tensor [block rows, items] that is released here. Throws RangeError where the histories' columns
- * are not the catalogue's `items`. `best` answers `topK` of a few histories where the scores are products.
+ * are not the catalogue's `items`. `best` answers `topK` of a few histories where the scores are products. What is asked for
+ * rejects with AbortedError once `signal` is aborted.
  */
 export function blockwiseScores(
   engine: Engine,
   histories: CsrMatrix,
   items: number,
   scoreBlock: (block: CsrMatrix) => Tensor | Promise<Tensor>,
-  best?: BestProducts,
+  { best, signal }: ScoreOptions & { readonly best?: BestProducts } = {},
 ): Scores {
   if (histories.columns !== items)
     throw new RangeError(
@@ -41,6 +43,7 @@ export function blockwiseScores(
     let failure: { cause: unknown } | undefined;
     const work = async (first: number, last: number) => {
       try {
+        throwIfAborted(signal);
         const scores = await scoreBlock(sliceRows(histories, first, last));
         try {
           await use(scores, first, last - first);
@@ -73,6 +76,7 @@ export function blockwiseScores(
           `topK: without is [${without.rows}, ${without.columns}], the scores are [${histories.rows}, ${items}]`,
         );
       const columns = Math.min(k, items);
+      throwIfAborted(signal);
       if (best?.takes(histories.rows)) return best.topK(histories, columns, without);
       const result: TopK = {
         rows: histories.rows,

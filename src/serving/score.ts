@@ -190,7 +190,7 @@ async function writePart(
 ): Promise<void> {
   const { items } = recommender;
   const block = sliceRows(matrix, from, to);
-  const best = await recommender.score(block).topK(k, includeHistory ? undefined : block);
+  const best = await recommender.score(block, { signal }).topK(k, includeHistory ? undefined : block);
   // Ranks beyond what a user can be recommended stand at the end of the user's row.
   const places: number[] = [];
   for (let place = 0; place < best.items.length; place++)

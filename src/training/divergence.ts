@@ -1,6 +1,7 @@
 // A run whose numbers are no longer finite has diverged: it stops, and the last good checkpoint stays.
 
 import { UserError } from "../core/errors.js";
+import { Turns } from "../core/turns.js";
 import type { NamedTensors } from "../recommender/recommender.js";
 
 export class DivergedError extends UserError {
@@ -15,10 +16,19 @@ export class DivergedError extends UserError {
   }
 }
 
-/** Throws DivergedError, naming the tensor, where a number is infinite or NaN. */
-export function requireFinite(tensors: NamedTensors, when: string): void {
-  for (const [name, { data }] of Object.entries(tensors))
-    if (!(data instanceof Uint32Array))
-      for (let i = 0; i < data.length; i++)
+/** Numbers that are looked at between two looks at the clock. */
+const AT_ONCE = 1 << 18;
+
+/** Throws DivergedError, naming the tensor, where a number is infinite or NaN. The event loop turns meanwhile. */
+export async function requireFinite(tensors: NamedTensors, when: string): Promise<void> {
+  const turns = new Turns();
+  for (const [name, { data }] of Object.entries(tensors)) {
+    if (data instanceof Uint32Array) continue;
+    for (let from = 0; from < data.length; from += AT_ONCE) {
+      const to = Math.min(from + AT_ONCE, data.length);
+      for (let i = from; i < to; i++)
         if (!Number.isFinite(data[i])) throw new DivergedError(`${name} holds ${data[i]} ${when}`);
+      if (turns.due) await turns.give();
+    }
+  }
 }

@@ -102,7 +102,7 @@ async function train<Options>(
     requireSameRun(resumed.loop.identity as JsonObject, identity);
     loop = resumed.loop.state as unknown as LoopState;
     keeper.best = resumed.best && onHost(resumed.best);
-    trainable.loadState(resumed.state);
+    await trainable.loadState(resumed.state);
     const { pretraining } = loop;
     const text = pretraining
       ? `resuming in pretraining, phase ${pretraining.phase + 1}, after epoch ${pretraining.epoch}`
@@ -119,7 +119,7 @@ async function train<Options>(
     if (!checkpoints || (performance.now() - lastSaved) / 1000 < checkpoints.everySeconds) return;
     const state = await trainable.saveState();
     const { pretraining, epoch } = loop;
-    requireFinite(state, pretraining ? "in pretraining" : `after epoch ${epoch}`);
+    await requireFinite(state, pretraining ? "in pretraining" : `after epoch ${epoch}`);
     const best = await keeper.best?.files();
     await checkpoints.save({
       epoch,
@@ -137,7 +137,7 @@ async function train<Options>(
     const name = key ? cachedAs(algorithm.name, key, run) : "";
     const outcome = resumed ? undefined : await cache?.load(name);
     if (outcome) {
-      pretraining.load(outcome);
+      await pretraining.load(outcome);
       progress?.({ type: "note", text: `pretraining: taken from ${cache?.place}` });
     } else {
       await pretrain(
@@ -151,7 +151,7 @@ async function train<Options>(
       );
       if (cache && pretraining.phases.length > 0) {
         const outcome = await pretraining.save();
-        requireFinite(outcome, "after pretraining");
+        await requireFinite(outcome, "after pretraining");
         await cache.save(name, outcome);
       }
     }
@@ -239,7 +239,7 @@ async function kept(trainable: Trainable, when: string): Promise<KeptModel> {
   if (model && (await model.finite)) return model;
   const files = model ? await model.files() : withoutItems(await trainable.recommender().save());
   model?.dispose();
-  requireFinite(files.tensors, when);
+  await requireFinite(files.tensors, when);
   return onHost(files);
 }
 

@@ -42,7 +42,7 @@ export interface Pretraining {
   readonly key?: JsonObject;
   /** The outcome, and nothing else. */
   save(): Promise<NamedTensors>;
-  load(outcome: NamedTensors): void;
+  load(outcome: NamedTensors): void | Promise<void>;
   /** Called once when all phases are done, or their outcome was loaded: optimisers start afresh. */
   end(): Promise<void>;
 }
@@ -62,7 +62,7 @@ export interface Trainable {
   /** Everything that changes while training, copied to the host: what a checkpoint must hold, and nothing else. */
   saveState(): Promise<NamedTensors>;
   /** Takes over what `saveState` gave. Throws RangeError where it does not fit. */
-  loadState(state: NamedTensors): void;
+  loadState(state: NamedTensors): void | Promise<void>;
   /** Takes over a saved model's weights before the first epoch, items matched by id. Throws UserError where they do not fit. */
   startFrom?(files: ModelFiles): Promise<void>;
   epoch(epoch: Epoch): Promise<EpochReport>;

@@ -124,6 +124,9 @@ describe("shape errors", () => {
     ],
     ["tensor", () => engine.tensor(2, 2, [1, 2, 3]), /tensor: 3 numbers do not fill \[2, 2\]/],
     ["zeros", () => engine.zeros(-1, 2), /zeros: \[-1, 2\] is not a shape/],
+    ["empty", () => engine.empty(2 ** 32 + 3, 1), /empty: \[4294967299, 1\] is not a shape/],
+    ["empty, half a row", () => engine.empty(1.5, 2), /empty: \[1\.5, 2\] is not a shape/],
+    ["empty, product", () => engine.empty(2 ** 20, 2 ** 12 + 1), /empty: .* is too large/],
     [
       "sparseRowSum",
       () => engine.sparseRowSum(t(2, 3), batch, t(4, 3), {}),

@@ -3,10 +3,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Engine, NO_ITEM } from "../../src/compute/engine.js";
 import { openEngine } from "../../src/compute/open-engine.js";
-import { UserError } from "../../src/core/errors.js";
+import { AbortedError, UserError } from "../../src/core/errors.js";
 import { parseOptions } from "../../src/models/options.js";
 import { algorithmNames, findAlgorithm, restoreModel } from "../../src/models/registry.js";
 import type { Algorithm } from "../../src/recommender/algorithm.js";
@@ -57,6 +57,9 @@ const shorter = (name: string, epochs: number) =>
   small[name] && { ...small[name], ...("epochs" in small[name] ? { epochs } : {}) };
 /** Models that cannot tell colours apart, and need not: the same list for everybody. */
 const unpersonalised = new Set(["popularity"]);
+
+/** Models that hold a few numbers per item, or those of parts that were restored one by one. */
+const frugal = new Set(["popularity", "blend"]);
 
 const { items } = dataset;
 const histories = dataset.test.foldIn;
@@ -140,6 +143,33 @@ describe.each(engineNames)("on the %s engine", (engineName) => {
       expect((await model.score(emptyMatrix(0, items.size)).topK(5)).items).toHaveLength(0);
       expect(await model.score(emptyMatrix(0, items.size)).read()).toHaveLength(0);
     });
+
+    it("answers nothing once it is told to stop", async () => {
+      const signal = AbortSignal.abort();
+      await expect(model.score(histories, { signal }).topK(3)).rejects.toThrow(AbortedError);
+      await expect(model.score(histories, { signal }).at(Uint32Array.of(1))).rejects.toThrow(AbortedError);
+      await expect(model.score(histories, { signal }).read()).rejects.toThrow(AbortedError);
+    });
+
+    it.skipIf(frugal.has(name))(
+      "refuses to train without the memory for it, before it takes any",
+      async () => {
+        const fresh = await openEngine({ engine: engineName, threads: 1 });
+        const limit = vi.spyOn(process, "constrainedMemory").mockReturnValue(1);
+        try {
+          const training = algorithm.fit(dataset, parseOptions(algorithm, small[name]), {
+            engine: fresh,
+            seed: 7,
+          });
+          await expect(training).rejects.toThrow(/needs .* of memory, and 0 MiB are available\. .+/);
+          await expect(training).rejects.toThrow(UserError);
+          expect(fresh.memory()).toBe(0);
+        } finally {
+          limit.mockRestore();
+          await fresh.close();
+        }
+      },
+    );
 
     it("recommends by id, reports unknown ids, and refuses a history of nothing else", async () => {
       const { items: list, unknown } = await recommend(model, ["item1", "who?", "item5"], {

@@ -49,7 +49,7 @@ describe.each(engineNames)("wmf on the %s engine", (engineName) => {
       const options = parseOptions(wmf, {
         ...{ factors: FACTORS, regularization: 0.3, weighting: "two-level", a: 5, b: 1, solver },
       });
-      const trainable = wmfTrainable(trainingOnly(train), options, { engine, seed: 1 });
+      const trainable = await wmfTrainable(trainingOnly(train), options, { engine, seed: 1 });
       trainable.loadState({ users: start(USERS, 0), items: start(ITEMS, 1) });
       for (const [n, loss] of losses.entries()) {
         const { values } = await trainable.epoch(epoch(n + 1));
@@ -78,7 +78,7 @@ describe.each(engineNames)("wmf on the %s engine", (engineName) => {
     ]) {
       const { values: ratings, ...others } = given;
       const options = parseOptions(wmf, { factors: 4, regularization: 0.2, ...others });
-      const trainable = wmfTrainable(trainingOnly({ ...train, values: ratings }), options, {
+      const trainable = await wmfTrainable(trainingOnly({ ...train, values: ratings }), options, {
         engine,
         seed: 5,
       });

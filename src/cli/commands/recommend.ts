@@ -72,6 +72,7 @@ async function recommendItems(run: string, flags: Flags, context: CliContext): P
       k: flags.k,
       exclude: Array.from(excluded, (index) => items.ids[index]),
       includeHistory: flags.includeHistory,
+      signal: context.signal,
     });
     if (flags.json) {
       context.json({

@@ -17,7 +17,7 @@ import type {
   SparseRowSumOptions,
   TopK,
 } from "../engine.js";
-import { closedError, foreignError, releasedError, shapes, sizeClass } from "../shapes.js";
+import { closedError, foreignError, MOST_NUMBERS, releasedError, shapes, sizeClass } from "../shapes.js";
 import { alsHalfSweep } from "../solvers/als.js";
 import * as dense from "../solvers/dense.js";
 import { elasticNet } from "../solvers/elastic-net.js";
@@ -90,19 +90,19 @@ export class ReferenceEngine implements Engine {
   // Memory.
 
   empty(rows: number, columns: number): Tensor {
-    shapes.size("empty", rows, columns);
+    shapes.dense("empty", rows, columns);
     return this.#allocate(rows, columns);
   }
 
   zeros(rows: number, columns: number): Tensor {
-    shapes.size("zeros", rows, columns);
+    shapes.dense("zeros", rows, columns);
     const tensor = this.#allocate(rows, columns);
     elementwise.fill(this.#open("zeros", tensor), 0);
     return tensor;
   }
 
   tensor(rows: number, columns: number, data: ArrayLike<number>): Tensor {
-    shapes.size("tensor", rows, columns);
+    shapes.dense("tensor", rows, columns);
     shapes.data("tensor", { rows, columns }, data);
     const tensor = this.#allocate(rows, columns);
     elementwise.write(this.#open("tensor", tensor), data);
@@ -163,7 +163,7 @@ export class ReferenceEngine implements Engine {
   #allocate(rows: number, columns: number): Tensor {
     if (this.#closed) throw closedError();
     const length = rows * columns;
-    const capacity = sizeClass(length);
+    const capacity = Math.min(sizeClass(length), MOST_NUMBERS);
     let data = this.#free.get(capacity)?.pop();
     if (data) this.#freeBytes -= data.byteLength;
     else data = this.precision === "float32" ? new Float32Array(capacity) : new Float64Array(capacity);

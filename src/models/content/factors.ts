@@ -114,11 +114,11 @@ class Side {
   /** [1, n]: 1 where it counts. */
   readonly #mask: Tensor | undefined;
 
-  constructor(engine: Engine, initial: Float32Array, k: number, counted: Uint32Array, variance?: number) {
-    const rows = initial.length / k;
+  /** The factors are zeros until they are set. */
+  constructor(engine: Engine, rows: number, k: number, counted: Uint32Array, variance?: number) {
     this.#engine = engine;
     this.counted = counted;
-    this.factors = engine.tensor(rows, k, initial);
+    this.factors = engine.zeros(rows, k);
     this.gram = engine.zeros(k, k);
     if (variance === undefined) return;
     const mask = new Float32Array(rows);
@@ -162,11 +162,10 @@ export class Factors {
   readonly #byItem: SparseTensor;
   readonly #objectives: Tensor;
 
-  /** `users` [users, k] are initial values; the items' are zeros until they are set. Bayesian: covariances start as the priors'. */
+  /** Factors are zeros until they are set. Bayesian: covariances start as the priors'. */
   constructor(
     engine: Engine,
     clicks: CsrMatrix,
-    users: Float32Array,
     k: number,
     options: FactorOptions & { readonly bayesian?: boolean },
   ) {
@@ -175,9 +174,8 @@ export class Factors {
     const { lambdaU, lambdaV, bayesian = false } = options;
     this.#engine = engine;
     this.#options = options;
-    this.#users = new Side(engine, users, k, filledRows(ones), bayesian ? 1 / lambdaU : undefined);
-    const none = new Float32Array(clicks.columns * k);
-    this.#items = new Side(engine, none, k, filledRows(byItem), bayesian ? 1 / lambdaV : undefined);
+    this.#users = new Side(engine, ones.rows, k, filledRows(ones), bayesian ? 1 / lambdaU : undefined);
+    this.#items = new Side(engine, ones.columns, k, filledRows(byItem), bayesian ? 1 / lambdaV : undefined);
     this.#byUser = engine.sparse(ones);
     this.#byItem = engine.sparse(byItem);
     this.#objectives = engine.zeros(clicks.columns, 1);

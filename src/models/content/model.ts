@@ -8,10 +8,12 @@ import { UserError } from "../../core/errors.js";
 import type { JsonObject } from "../../core/json.js";
 import { type ContentForm, contentForm, formOf, type ItemContent } from "../../data/content.js";
 import type { Dataset } from "../../data/dataset.js";
+import { initialised } from "../../nn/initialise.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import type { ContentAware } from "../../recommender/content-aware.js";
 import type { ModelFiles, Recommender } from "../../recommender/recommender.js";
 import type { RunContext } from "../../recommender/run-context.js";
+import { requireContentMemory } from "../training-memory.js";
 import { contentReader } from "./batches.js";
 import { encodeAll } from "./encode.js";
 import type { FactorOptions } from "./factors.js";
@@ -80,7 +82,10 @@ export async function fitContentModel<
   run: RunContext,
   parts: Pick<ContentTrainingOptions, "batches" | "bayesian"> & {
     readonly content: ItemContent;
-    readonly model: ContentModel;
+    /** Numbers in the network. */
+    readonly numbers: number;
+    /** Makes the network, with its initial values. */
+    readonly model: () => ContentModel;
     /** What a saved model needs of the options. */
     readonly config: JsonObject;
     /** The options that pretraining depends on. */
@@ -93,26 +98,34 @@ export async function fitContentModel<
     import("./training.js"),
   ]);
   const { engine } = run;
-  const { content, model, config, pretrainedBy, batches, bayesian } = parts;
+  const { content, config, pretrainedBy, batches, bayesian } = parts;
   const { latent, epochs, patience } = options;
   const files = { algorithm: algorithm.name, config, items: dataset.items, content: formOf(content) };
   const key = Object.fromEntries(pretrainedBy.map((name) => [name, options[name]]));
-  const trainable = new ContentTraining(
-    {
-      dataset,
-      content,
-      model,
-      options: { ...options, batches, bayesian },
-      pretrainingKey: JSON.parse(JSON.stringify(key)) as JsonObject,
-      minimise: minimiseBatches,
-      recommender: (factors) =>
-        savedFactorModel(engine, networkEncoder(engine, model, latent), factors, options, {
-          files,
-          restore: (grown) => algorithm.restore(grown, { engine }),
-        }),
-    },
-    run,
-  );
+  requireContentMemory(algorithm.name, dataset, { network: parts.numbers, latent, bayesian }, run);
+  const make = () => {
+    const model = parts.model();
+    return new ContentTraining(
+      {
+        dataset,
+        content,
+        model,
+        options: { ...options, batches, bayesian },
+        pretrainingKey: JSON.parse(JSON.stringify(key)) as JsonObject,
+        minimise: minimiseBatches,
+        recommender: (factors) =>
+          savedFactorModel(engine, networkEncoder(engine, model, latent), factors, options, {
+            files,
+            restore: (grown) => algorithm.restore(grown, { engine }),
+          }),
+      },
+      run,
+    );
+  };
+  const trainable = await initialised(make, {
+    signal: run.signal,
+    release: (training) => training.dispose(),
+  });
   return fit({ algorithm, options, dataset, trainable, epochs, patience }, run);
 }
 
@@ -186,10 +199,10 @@ export async function restoreFactorModel<Shape extends FactorOptions & { latent:
   for (const parameter of encoder.scaffolding) parameter.release();
   const made: Record<string, Tensor> = {};
   try {
-    loadParameters(encoder.parameters, tensors);
+    await loadParameters(encoder.parameters, tensors);
     for (const [name, [rows, columns]] of Object.entries(shapes)) {
       made[name] = engine.empty(rows, columns);
-      loadTensor(engine, made[name], name, tensors);
+      await loadTensor(engine, made[name], name, tensors);
     }
   } catch (error) {
     for (const parameter of encoder.parameters) parameter.release();

@@ -137,14 +137,20 @@ export function factorRecommender(
     itemRules,
     ...vectorsFrom({ algorithm, items }, [space]),
 
-    score: (histories) =>
-      blockwiseScores(engine, histories, items.size, (block) => {
-        const users = foldIn(block);
-        const scores = engine.empty(block.rows, items.size);
-        engine.matmul(scores, users, scored, { transposeB: true });
-        engine.release(users);
-        return scores;
-      }),
+    score: (histories, options) =>
+      blockwiseScores(
+        engine,
+        histories,
+        items.size,
+        (block) => {
+          const users = foldIn(block);
+          const scores = engine.empty(block.rows, items.size);
+          engine.matmul(scores, users, scored, { transposeB: true });
+          engine.release(users);
+          return scores;
+        },
+        options,
+      ),
 
     save,
 

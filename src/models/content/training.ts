@@ -19,6 +19,7 @@ import type { JsonObject } from "../../core/json.js";
 import { permutation, type RandomKey, RandomSequence, streamOf } from "../../core/philox.js";
 import type { ItemContent } from "../../data/content.js";
 import type { Dataset } from "../../data/dataset.js";
+import { initialise } from "../../nn/initialise.js";
 import { initialKey, normal } from "../../nn/initializers.js";
 import type { ContentAware } from "../../recommender/content-aware.js";
 import type { RunContext } from "../../recommender/run-context.js";
@@ -89,8 +90,9 @@ export class ContentTraining implements Trainable {
     this.#reader = contentReader(content);
     this.#items = itemsWithContent(content);
     this.#phases = model.phases.filter(({ epochs }) => epochs > 0);
-    const users = normal(0.1)(dataset.train.rows, options.latent, initialKey(seed, "users"));
-    this.#factors = new Factors(engine, dataset.train, users, options.latent, options);
+    this.#factors = new Factors(engine, dataset.train, options.latent, options);
+    const { users } = this.#factors;
+    initialise(engine, users, normal(0.1)(users.rows, users.columns, initialKey(seed, "users")));
     this.#theta = engine.zeros(dataset.items.size, options.latent);
     this.#optimizer = this.#enter(0);
     this.pretraining = {
@@ -278,17 +280,17 @@ export class ContentTraining implements Trainable {
     };
   }
 
-  loadState(state: NamedTensors): void {
+  async loadState(state: NamedTensors): Promise<void> {
     const phase = Object.hasOwn(state, "phase") ? state.phase.data[0] : undefined;
     if (phase === undefined || phase > this.#phases.length)
       throw new UserError({ place: "tensor phase", problem: "is missing, or no phase of this training" });
     const pretrains = phase < this.#phases.length;
     this.#optimizer = this.#enter(phase);
-    loadParameters(pretrains ? this.#all : this.#parts.model.parameters, state);
-    this.#optimizer.load(state);
+    await loadParameters(pretrains ? this.#all : this.#parts.model.parameters, state);
+    await this.#optimizer.load(state);
     if (pretrains) return;
     for (const [name, tensor] of Object.entries(this.#factors.state))
-      loadTensor(this.#engine, tensor, `factors.${name}`, state);
+      await loadTensor(this.#engine, tensor, `factors.${name}`, state);
   }
 
   recommender(): ContentAware {

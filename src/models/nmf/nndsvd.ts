@@ -16,6 +16,7 @@ type Columns = Float64Array<ArrayBuffer>[];
 
 /** W [users, k] and H' [items, k], row-major, of X [users, items] with k at most the smaller of both. */
 export async function nndsvda(matrix: CsrMatrix, k: number, randomState: number, signal?: AbortSignal) {
+  const turns = new Turns(signal);
   const { u, s, v } = await randomisedSvd(matrix, k, randomState, signal);
   const { rows, columns, values } = matrix;
   const mean = (values?.reduce((sum, value) => sum + value, 0) ?? entryCount(matrix)) / rows / columns;
@@ -41,6 +42,7 @@ export async function nndsvda(matrix: CsrMatrix, k: number, randomState: number,
     };
     put(users, left, norms[0]);
     put(items, right, norms[1]);
+    if (turns.due) await turns.give();
   }
   return { users, items };
 }
@@ -55,7 +57,10 @@ export async function randomisedSvd(matrix: CsrMatrix, k: number, randomState: n
   const random = new NumpyRandom(randomState);
   const size = k + OVERSAMPLES;
   const start = Array.from({ length: size }, () => new Float64Array(tall.columns));
-  for (let r = 0; r < tall.columns; r++) for (let c = 0; c < size; c++) start[c][r] = random.normal();
+  for (let r = 0; r < tall.columns; r++) {
+    for (let c = 0; c < size; c++) start[c][r] = random.normal();
+    if (turns.due) await turns.give();
+  }
   // However the bases in between are chosen (scikit-learn has LU), they span the same.
   let basis = start;
   for (let iteration = 0; iteration < iterations; iteration++)
@@ -63,7 +68,12 @@ export async function randomisedSvd(matrix: CsrMatrix, k: number, randomState: n
   const range = await spanned(tall, basis, turns);
   // B = range' tall = right' [size, columns]; B B' = rotation diag(s^2) rotation'.
   const right = await product(across, range, turns);
-  const { values, vectors } = symmetricEigen(right.map((a) => right.map((b) => dot(a, b))));
+  const square: number[][] = [];
+  for (const a of right) {
+    square.push(right.map((b) => dot(a, b)));
+    if (turns.due) await turns.give();
+  }
+  const { values, vectors } = await symmetricEigen(square, turns);
   const order = values.map((_, index) => index).sort((a, b) => values[b] - values[a]);
   const chosen = order.slice(0, k);
   const s = chosen.map((index) => Math.sqrt(Math.max(0, values[index])));
@@ -75,8 +85,13 @@ export async function randomisedSvd(matrix: CsrMatrix, k: number, randomState: n
     });
     return out;
   };
-  const left = chosen.map((index) => combine(range, index, 1));
-  const others = chosen.map((index, n) => combine(right, index, s[n] > 0 ? 1 / s[n] : 0));
+  const left: Columns = [];
+  const others: Columns = [];
+  for (const [n, index] of chosen.entries()) {
+    left.push(combine(range, index, 1));
+    others.push(combine(right, index, s[n] > 0 ? 1 / s[n] : 0));
+    if (turns.due) await turns.give();
+  }
   return wide ? { u: others, s, v: left } : { u: left, s, v: others };
 }
 
@@ -130,7 +145,10 @@ function dot(a: Float64Array, b: Float64Array): number {
 const norm = (a: Float64Array) => Math.sqrt(dot(a, a));
 
 /** Eigenvalues and, in columns, eigenvectors of a symmetric matrix, by Jacobi's rotations (Golub, Van Loan, section 8.5). */
-function symmetricEigen(a: number[][]): { values: number[]; vectors: number[][] } {
+async function symmetricEigen(
+  a: number[][],
+  turns: Turns,
+): Promise<{ values: number[]; vectors: number[][] }> {
   const n = a.length;
   const vectors: number[][] = a.map((_, i) => a.map((_, j) => (i === j ? 1 : 0)));
   const size = Math.sqrt(a.flat().reduce((sum, value) => sum + value * value, 0));
@@ -138,7 +156,8 @@ function symmetricEigen(a: number[][]): { values: number[]; vectors: number[][] 
     let outside = 0;
     for (let p = 0; p < n; p++) for (let q = p + 1; q < n; q++) outside += a[p][q] ** 2;
     if (Math.sqrt(outside) <= 1e-15 * size) break;
-    for (let p = 0; p < n; p++)
+    for (let p = 0; p < n; p++) {
+      if (turns.due) await turns.give();
       for (let q = p + 1; q < n; q++) {
         if (a[p][q] === 0) continue;
         const theta = (a[q][q] - a[p][p]) / (2 * a[p][q]);
@@ -155,6 +174,7 @@ function symmetricEigen(a: number[][]): { values: number[]; vectors: number[][] 
         for (let i = 0; i < n; i++)
           [a[p][i], a[q][i]] = [c * a[p][i] - s * a[q][i], s * a[p][i] + c * a[q][i]];
       }
+    }
   }
   return { values: a.map((row, i) => row[i]), vectors };
 }

@@ -374,6 +374,24 @@ describe.skipIf(missing)("the queue", () => {
   it("says so where memory is not to be had", () => {
     expect(() => open(1).empty(2 ** 31, 2 ** 30)).toThrow(/out of memory|too large/);
   });
+
+  it("takes no size for another: neither of 32 bits nor of fractions", async () => {
+    const engine = open(1);
+    // No numbers, so that the largest allowed shape can be had.
+    expect(engine.empty(2 ** 32 - 1, 0)).toMatchObject({ rows: 2 ** 32 - 1, columns: 0 });
+    for (const [rows, columns] of [
+      [2 ** 32, 0],
+      [2 ** 32 + 3, 1],
+      [1, 2 ** 32],
+      [-1, 1],
+      [0.5, 2],
+      [Number.NaN, 1],
+      [Number.POSITIVE_INFINITY, 1],
+    ])
+      for (const make of ["empty", "zeros"] as const)
+        expect(() => engine[make](rows, columns)).toThrow(/is not a shape/);
+    await engine.close();
+  });
 });
 
 describe.skipIf(missing)("the process", () => {
@@ -396,6 +414,29 @@ describe.skipIf(missing)("the process", () => {
     });
     return { status, signal, stdout: stdout.trim(), stderr, took: performance.now() - started };
   }
+
+  it("refuses sizes that are no sizes, in every call that takes one", () => {
+    const result = run(`const engine = new NativeEngine(1);
+      const at = (rows, columns, offset = 0, rowStride = columns) =>
+        engine.fill({ storage: { block }, offset, rows, columns, rowStride }, 1);
+      const block = engine.allocate(12);
+      at(3, 4);
+      const words = [];
+      const refused = (call) => { try { call(); words.push("taken"); } catch { words.push("refused"); } };
+      const none = [-1, 0.5, NaN, Infinity, 2 ** 53, 2 ** 64];
+      for (const length of none) refused(() => engine.allocate(length));
+      // As integers of 32 bits these would be 3 rows of 4, which the block has.
+      for (const rows of [2 ** 32 + 3, -(2 ** 32) + 3, 3.5]) refused(() => at(rows, 4));
+      refused(() => at(3, 2 ** 32 + 4, 0, 4));
+      for (const offset of [-1, 0.5, NaN, 2 ** 64]) refused(() => at(1, 1, offset));
+      refused(() => at(3, 4, 0, 2 ** 64 + 4));
+      const [offsets, indices] = [Uint32Array.of(0, 0, 0, 0), new Uint32Array(0)];
+      engine.sparse(3, 5, offsets, indices, undefined);
+      refused(() => engine.sparse(2 ** 32 + 3, 5, offsets, indices, undefined));
+      refused(() => engine.sparse(3, 2 ** 32 + 5, offsets, indices, undefined));
+      console.log(words.filter((word) => word === "refused").length, words.length);`);
+    expect([result.status, result.stdout]).toEqual([0, "17 17"]);
+  });
 
   it("ends though an engine is idle or still has work queued that nobody waits for", () => {
     const result = run(`const engine = new NativeEngine(2);

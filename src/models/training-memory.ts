@@ -1,0 +1,157 @@
+// What training needs, worked out before anything is allocated: a refusal with a number at the start is worth more than a
+// run that ends for lack of memory after an hour. Only what is certain is counted, in numbers of the engine's precision, so
+// that nothing is refused that would have fitted; bench/training-memory.mjs sets the estimates beside measured peaks.
+
+import { MOST_NUMBERS } from "../compute/shapes.js";
+import { UserError } from "../core/errors.js";
+import { availableMemory, requireMemory } from "../core/memory.js";
+import type { Dataset } from "../data/dataset.js";
+import type { RunContext } from "../recommender/run-context.js";
+import { rowsPerBlock } from "../recommender/scores.js";
+
+/** [rows, columns] of a matrix, or [inputs, outputs] of a layer. */
+export type Size = readonly [rows: number, columns: number];
+
+export interface TrainingNeed {
+  readonly algorithm: string;
+  readonly items: number;
+  /** Numbers at the peak. */
+  readonly numbers: number;
+  /** The matrices of which a single one may be too large. */
+  readonly matrices: readonly Size[];
+  /** What makes the model smaller: "a smaller hidden layer (--set hidden=200)". */
+  readonly smaller: string;
+}
+
+const text = (count: number) => count.toLocaleString("en");
+
+/** Throws UserError, with the number and what to do, where this process cannot have the memory that training needs. */
+export function requireTrainingMemory(
+  { algorithm, items, numbers, matrices, smaller }: TrainingNeed,
+  { engine }: Pick<RunContext, "engine">,
+  available = availableMemory(),
+): void {
+  const bytes = engine.precision === "float32" ? 4 : 8;
+  const remedy = `Leave out rare items (foldin prepare --min-item), or take ${smaller}`;
+  const largest = matrices.reduce(
+    (most, size) => (size[0] * size[1] > most[0] * most[1] ? size : most),
+    [0, 0],
+  );
+  if (largest[0] * largest[1] > MOST_NUMBERS)
+    throw new UserError({
+      place: algorithm,
+      problem: `a matrix of ${text(largest[0])} x ${text(largest[1])} numbers is too large`,
+      expected: `at most ${text(MOST_NUMBERS)} numbers`,
+      remedy,
+    });
+  requireMemory({
+    place: algorithm,
+    bytes: bytes * numbers,
+    what: `training on ${text(items)} items`,
+    alternatives: `${remedy}, or a machine with more memory`,
+    available,
+  });
+}
+
+export interface NetworkNeed {
+  readonly items: number;
+  /** [inputs, outputs] of the layers, each with a bias. */
+  readonly layers: readonly Size[];
+  readonly batchSize: number;
+  /** Numbers that are neither trained nor part of the model: RecVAE's former encoder. */
+  readonly fixed?: number;
+  /** Numbers per step beyond the batch's activations and logits: copies of pseudo-inputs. */
+  readonly perStep?: number;
+}
+
+/** Numbers in the layers' weights and biases. */
+export function numbersOfLayers(layers: readonly Size[]): number {
+  return layers.reduce((sum, [inputs, outputs]) => sum + (inputs + 1) * outputs, 0);
+}
+
+/**
+ * The peak of training a network with Adam: weights, gradients and two moments; a copy of the best epoch's weights; a batch's
+ * logits and hidden activations, or the scores of two blocks of users in validation; and, whichever is more, a checkpoint on its
+ * way to the disk (weights, moments, and the best weights), or the trained model twice, as it is read and as it is restored.
+ */
+export function numbersOfNetwork(
+  { items, layers, batchSize, fixed = 0, perStep = 0 }: NetworkNeed,
+  checkpoints: boolean,
+): number {
+  const weights = numbersOfLayers(layers);
+  const hidden = layers.reduce((sum, [, outputs]) => sum + (outputs === items ? 0 : outputs), 0);
+  const step = batchSize * (items + hidden) + perStep;
+  const scores = 2 * rowsPerBlock(items) * items;
+  const copies = checkpoints ? 4 * weights + fixed : 2 * weights;
+  return 5 * weights + fixed + Math.max(step, scores) + copies;
+}
+
+/** `requireTrainingMemory` for a network that is trained with Adam on histories. */
+export function requireNetworkMemory(
+  need: NetworkNeed & Pick<TrainingNeed, "algorithm" | "smaller">,
+  run: Pick<RunContext, "engine" | "checkpoints">,
+): void {
+  const { algorithm, items, layers, smaller } = need;
+  const numbers = numbersOfNetwork(need, run.checkpoints !== undefined);
+  requireTrainingMemory({ algorithm, items, numbers, matrices: layers, smaller }, run);
+}
+
+/** The peak of alternating least squares and its like: factors of both sides, copied to the host with the best items' for a checkpoint. */
+export function numbersOfFactors(users: number, items: number, k: number, checkpoints: boolean): number {
+  const factors = (users + items) * k;
+  return factors + items * k + (checkpoints ? factors : items * k) + 2 * k ** 2;
+}
+
+/** `requireTrainingMemory` for a network of `network` numbers that reads content, and factors drawn towards what it says. */
+export function requireContentMemory(
+  algorithm: string,
+  { train, items }: Pick<Dataset, "train" | "items">,
+  { network, latent: k, bayesian = false }: { network: number; latent: number; bayesian?: boolean },
+  run: Pick<RunContext, "engine" | "checkpoints">,
+): void {
+  // Of a factor, and of what Bayesian inference knows of it: a packed covariance.
+  const each = k + (bayesian ? (k * (k + 1)) / 2 : 0);
+  const [users, columns] = [train.rows, items.size];
+  const factors = (users + columns) * each;
+  const model = network + columns * each;
+  requireTrainingMemory(
+    {
+      ...{
+        algorithm,
+        items: columns,
+        smaller: `fewer factors or smaller layers (foldin models ${algorithm} lists the options)`,
+      },
+      // Weights, gradients, moments; factors, and what they are drawn towards; the best epoch's; the copies of a checkpoint.
+      numbers:
+        4 * network + factors + columns * k + model + (run.checkpoints ? 3 * network + factors : model),
+      matrices: [
+        [users, each],
+        [columns, each],
+      ],
+    },
+    run,
+  );
+}
+
+/** `requireTrainingMemory` for factors of users and items; `more` = numbers beyond them. */
+export function requireFactorMemory(
+  algorithm: string,
+  { train, items }: Pick<Dataset, "train" | "items">,
+  k: number,
+  run: Pick<RunContext, "engine" | "checkpoints">,
+  more = 0,
+): void {
+  const [rows, columns] = [train.rows, items.size];
+  requireTrainingMemory(
+    {
+      ...{ algorithm, items: columns, smaller: "fewer factors (--set factors=50)" },
+      numbers: numbersOfFactors(rows, columns, k, run.checkpoints !== undefined) + more,
+      matrices: [
+        [rows, k],
+        [columns, k],
+        [k, k],
+      ],
+    },
+    run,
+  );
+}

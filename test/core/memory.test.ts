@@ -1,0 +1,57 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { UserError } from "../../src/core/errors.js";
+import { addressLimitOf, availableMemory, outOfMemory, requireMemory } from "../../src/core/memory.js";
+
+afterEach(() => vi.restoreAllMocks());
+
+describe("memory", () => {
+  const need = (available: number) => () =>
+    requireMemory({ place: "here", bytes: 2 ** 30, what: "it", alternatives: "Take less", available });
+
+  it("is required to the byte", () => {
+    expect(need(2 ** 30)).not.toThrow();
+    expect(need(2 ** 30 - 1)).toThrow(
+      "here: it needs 1.0 GiB of memory, and 1024 MiB are available. Take less",
+    );
+  });
+
+  it("is bounded by the container's limit", () => {
+    vi.spyOn(process.memoryUsage, "rss").mockReturnValue(300);
+    const limit = vi.spyOn(process, "constrainedMemory").mockReturnValue(1000);
+    expect(availableMemory()).toBe(700);
+    limit.mockReturnValue(200);
+    expect(availableMemory()).toBe(0);
+    // Nothing limits the process.
+    limit.mockReturnValue(0);
+    expect(availableMemory()).toBeGreaterThan(700);
+  });
+
+  it("is bounded by ulimit -v, as Linux tells of it", () => {
+    const text = (limit: string) =>
+      `Limit                     Soft Limit           Hard Limit           Units     \nMax address space         ${limit}           unlimited            bytes     \n`;
+    expect(addressLimitOf(text("4608000000"))).toBe(4_608_000_000);
+    expect(addressLimitOf(text("unlimited"))).toBe(Number.POSITIVE_INFINITY);
+    expect(addressLimitOf("")).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it("that ran out is the user's to mend, whoever noticed", () => {
+    let fromV8: unknown;
+    try {
+      new Float64Array(2 ** 52);
+    } catch (error) {
+      fromV8 = error;
+    }
+    for (const error of [
+      fromV8,
+      new Error("read failed in the native engine: out of memory: 320 MiB more"),
+    ]) {
+      const known = outOfMemory(error);
+      expect(known).toBeInstanceOf(UserError);
+      expect(known?.message).toMatch(/^out of memory: .*--min-item/);
+      expect(known?.cause).toBe(error);
+    }
+    expect(outOfMemory(new Error("something else"))).toBeUndefined();
+    expect(outOfMemory(new UserError({ problem: "out of memory: said already" }))).toBeUndefined();
+    expect(outOfMemory("out of memory: a text")).toBeUndefined();
+  });
+});

@@ -1,0 +1,72 @@
+// Estimates of what training needs: exact thresholds, and the sums that they are made of. That each model asks is the
+// conformance suite's; that the estimates stay below measured peaks is shown by bench/training-memory.mjs.
+
+import { describe, expect, it } from "vitest";
+import { ReferenceEngine } from "../../src/compute/engines/reference.js";
+import { MOST_NUMBERS } from "../../src/compute/shapes.js";
+import {
+  numbersOfFactors,
+  numbersOfLayers,
+  numbersOfNetwork,
+  requireTrainingMemory,
+} from "../../src/models/training-memory.js";
+
+const need = { algorithm: "mult-vae", items: 1000, numbers: 1000, matrices: [], smaller: "smaller layers" };
+
+describe("the memory of training", () => {
+  it.each([
+    ["float32", 4],
+    ["float64", 8],
+  ] as const)("is required to the byte, in %s", (precision, bytes) => {
+    const run = { engine: new ReferenceEngine({ precision }) };
+    expect(() => requireTrainingMemory(need, run, 1000 * bytes)).not.toThrow();
+    expect(() => requireTrainingMemory(need, run, 1000 * bytes - 1)).toThrow(
+      /^mult-vae: training on 1,000 items needs 1 MiB of memory.*--min-item.*smaller layers/,
+    );
+  });
+
+  it("has no matrix of more numbers than an array can hold", () => {
+    const run = { engine: new ReferenceEngine() };
+    const matrices = (columns: number) => ({
+      ...need,
+      matrices: [
+        [1, 1],
+        [2 ** 20, columns],
+      ] as const,
+    });
+    expect(() => requireTrainingMemory(matrices(MOST_NUMBERS / 2 ** 20), run, 1e30)).not.toThrow();
+    expect(() => requireTrainingMemory(matrices(MOST_NUMBERS / 2 ** 20 + 1), run, 1e30)).toThrow(
+      /^mult-vae: a matrix of 1,048,576 x 4,097 numbers is too large/,
+    );
+  });
+
+  it("counts Mult-VAE's weights on ML-20M as the paper's network has them", () => {
+    // 20,108 -> 600 -> 2 x 200, 200 -> 600 -> 20,108, with biases.
+    const layers = [
+      [20_108, 600],
+      [600, 400],
+      [200, 600],
+      [600, 20_108],
+    ] as const;
+    const weights = 20_108 * 600 + 600 + 600 * 400 + 400 + 200 * 600 + 600 + 600 * 20_108 + 20_108;
+    expect(numbersOfLayers(layers)).toBe(weights);
+    const whole = (checkpoints: boolean) =>
+      numbersOfNetwork({ items: 20_108, layers, batchSize: 500 }, checkpoints);
+    // Weights, gradients, two moments, the best epoch's: five times. Then two blocks of 512 scores, more than a batch of 500.
+    expect(whole(false)).toBe(5 * weights + 2 * 512 * 20_108 + 2 * weights);
+    expect(whole(true) - whole(false)).toBe(2 * weights);
+  });
+
+  it("counts the larger of a step and of validation's scores", () => {
+    const layers = [[10_000, 100]] as const;
+    const at = (batchSize: number) => numbersOfNetwork({ items: 10_000, layers, batchSize }, false);
+    // 2 x 512 rows of 10,000 scores against 10,100 numbers per user of a batch.
+    expect(at(1013)).toBe(at(1));
+    expect(at(1014)).toBe(at(1) - 2 * 512 * 10_000 + 1014 * 10_100);
+  });
+
+  it("counts both sides' factors, and the copies of them", () => {
+    expect(numbersOfFactors(100, 50, 4, true)).toBe(150 * 4 + 50 * 4 + 150 * 4 + 2 * 16);
+    expect(numbersOfFactors(100, 50, 4, false)).toBe(150 * 4 + 2 * 50 * 4 + 2 * 16);
+  });
+});
