@@ -11,7 +11,7 @@ export function closingWith(recommender: Recommender, engine: Engine): Recommend
   const closing: Recommender = {
     algorithm: recommender.algorithm,
     items: recommender.items,
-    score: (histories) => recommender.score(histories),
+    score: (...asked) => recommender.score(...asked),
     save: () => recommender.save(),
     dispose() {
       recommender.dispose();

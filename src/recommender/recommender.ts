@@ -37,8 +37,11 @@ export interface Recommender {
   /** The registered name of its algorithm. */
   readonly algorithm: string;
   readonly items: Vocabulary;
-  /** Scores for histories [users, items]; columns are indices of `items`. An empty history is allowed. Throws RangeError where columns differ from items.size. */
-  score(histories: CsrMatrix): Scores;
+  /**
+   * Scores for histories [users, items]; columns are indices of `items`. An empty history is allowed. Throws RangeError where
+   * columns differ from items.size. Where the signal stops a model whose scores take long, they reject with AbortedError.
+   */
+  score(histories: CsrMatrix, signal?: AbortSignal): Scores;
   /** Configuration and named tensors, copied to the host. */
   save(): Promise<ModelFiles>;
   /** Gives its memory back to the engine. */

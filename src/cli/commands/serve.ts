@@ -105,7 +105,7 @@ async function serve(runs: readonly string[], flags: Flags, context: CliContext)
     [
       import("../../serving/model-shelf.js"),
       import("../../serving/server/server.js"),
-      import("../../serving/server/guards.js"),
+      import("../../serving/server/hosts.js"),
       import("../../serving/store/open-store.js"),
       import("../../compute/open-engine.js"),
     ],
