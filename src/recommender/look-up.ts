@@ -56,6 +56,8 @@ export function ambiguity(title: string, items: readonly NamedItem[]) {
 const MOST_NAMED = 20;
 /** How many entries are looked up between two questions of the time. */
 const STEP = 32;
+/** More entries wait for their turn. */
+const MANY = 200;
 
 export interface Found {
   /** Indices, each once, in the order given. */
@@ -86,6 +88,7 @@ export async function lookUp(
   if (given instanceof Uint32Array)
     return { known: indices(given, items, place), unknown: [], ambiguous: [] };
   const entries = idList(given, place);
+  if (entries.length > MANY) await pauses.give();
   const known = new Set<number>();
   const unknown = new Set<string>();
   const ambiguous: AmbiguousTitle[] = [];

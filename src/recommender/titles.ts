@@ -9,6 +9,8 @@ type Names = Map<string, number | number[]>;
 
 /** How many titles are looked at between two questions of the time. */
 const STEP = 64;
+/** A search through more titles waits for its turn. */
+const MANY = 2000;
 
 const known = new WeakMap<Vocabulary, Promise<TitleIndex>>();
 
@@ -68,6 +70,7 @@ export class TitleIndex {
 
   /** The items whose title has the text in it, those that begin with it first, then by index; at most `most`. */
   async search(text: string, most: number, pauses: Pauses = new SharedTurns().begin()): Promise<number[]> {
+    if (this.#folded.length > MANY) await pauses.give();
     const wanted = folded(text);
     const beginning: number[] = [];
     const within: number[] = [];

@@ -3,10 +3,11 @@
 
 import rateLimit from "@fastify/rate-limit";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { SharedTurns } from "../../core/shared-turns.js";
 import { Allowance } from "./allowance.js";
 import { requireToken } from "./guards.js";
 import { isLoopback, requireKnownHost } from "./hosts.js";
-import { acceptJson } from "./json-body.js";
+import { acceptJson, mostValues } from "./json-body.js";
 import type { Limits } from "./limits.js";
 import { bodyTooLarge, Problem, problemOf, sendProblem } from "./problems.js";
 import { requireSoundQuery } from "./url.js";
@@ -20,6 +21,8 @@ export interface Admission {
   readonly host: string;
   readonly allowHosts: readonly string[];
   readonly token: string | undefined;
+  /** For reading large bodies. */
+  readonly turns: SharedTurns;
 }
 
 /** Answers a request whose path the router refuses, which passes no hooks. */
@@ -27,7 +30,7 @@ export type RefusedByRouter = (error: Error, request: FastifyRequest, reply: Fas
 
 export async function admission(
   app: FastifyInstance,
-  { limits, host, allowHosts, token }: Admission,
+  { limits, host, allowHosts, token, turns }: Admission,
 ): Promise<RefusedByRouter> {
   const tooMany = () =>
     new Problem(429, `more than ${limits.perSecond} requests in a second from this address`);
@@ -44,7 +47,7 @@ export async function admission(
   if (isLoopback(host) || allowHosts.length > 0) requireKnownHost(app, allowHosts);
   if (token !== undefined) requireToken(app, token);
   requireSoundQuery(app);
-  acceptJson(app);
+  acceptJson(app, mostValues(limits), turns);
   limitBodies(app, limits);
   const count = app.createRateLimit();
   return async (error, request, reply) => {

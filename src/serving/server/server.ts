@@ -3,6 +3,7 @@
 import fastify, { type FastifyServerOptions } from "fastify";
 import type { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
+import { SharedTurns } from "../../core/shared-turns.js";
 import { type ModelPlace, ModelShelf } from "../model-shelf.js";
 import type { HistoryStore } from "../store/history-store.js";
 import { admission, type RefusedByRouter } from "./admission.js";
@@ -71,9 +72,10 @@ export async function createServer(options: ServerOptions) {
   metrics.show(shelf);
   let stopping = false;
   const schemas = schemasOf(limits);
+  const turns = new SharedTurns();
   const serving: Serving = {
     ...{ shelf, engine, store, limits, metrics, schemas },
-    works: new Works(limits.answerTime),
+    works: new Works(turns, limits.answerTime),
     answers: new Allowance("large answers are being read", {
       number: limits.openAnswers,
       bytes: limits.openAnswerBytes,
@@ -119,7 +121,7 @@ export async function createServer(options: ServerOptions) {
     request.log.info({ method, route, status: reply.statusCode, ms: Number(reply.elapsedTime.toFixed(2)) });
   });
   app.addHook("onRequest", async (_, { raw }) => connections.add(raw));
-  refusedByRouter = await admission(app as never, { limits, host, allowHosts, token });
+  refusedByRouter = await admission(app as never, { limits, host, allowHosts, token, turns });
   await swagger(app as never, { token: token !== undefined, problem: schemas.problem });
   await app.register(async (scope) => {
     const routes = scope.withTypeProvider<ZodTypes>();

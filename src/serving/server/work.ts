@@ -3,7 +3,7 @@
 
 import type { ServerResponse } from "node:http";
 import { AbortedError } from "../../core/errors.js";
-import { type Pauses, SharedTurns } from "../../core/shared-turns.js";
+import type { Pauses, SharedTurns } from "../../core/shared-turns.js";
 
 export interface Work {
   /** Aborted after the time, and when the client goes away. */
@@ -16,11 +16,12 @@ export interface Work {
 }
 
 export class Works {
-  readonly #turns = new SharedTurns();
+  readonly #turns: SharedTurns;
   readonly #time: number;
 
   /** `time` in milliseconds is what each work may take. */
-  constructor(time: number) {
+  constructor(turns: SharedTurns, time: number) {
+    this.#turns = turns;
     this.#time = time;
   }
 

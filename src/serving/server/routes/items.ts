@@ -1,5 +1,6 @@
 // GET /v1/items?search= and GET /v1/items/:id/similar: the catalogue, and what is like what.
 
+import { AmbiguousTitlesError, ambiguousTitle, itemsCalled } from "../../../recommender/look-up.js";
 import { ask, withModel } from "../answer.js";
 import { shownItem, shownRecommendation } from "../answer-text.js";
 import { Problem } from "../problems.js";
@@ -42,11 +43,14 @@ export function items(app: App, serving: Serving): void {
     },
     async ({ params: { id }, query: { k, model: name } }, reply) => {
       const { by, answer } = await withModel(serving, reply, name, id, async (model, work) => {
-        const fieldOf = () => "params.id";
-        const [ranked] = await ask(model, { histories: [[id]], k, fieldOf }, work, serving);
-        const [item] = ranked.question.history;
-        if (item === undefined) throw new Problem(404, `the model ${model.name} knows no such item`);
         const { items } = model.recommender;
+        const { text, called } = await itemsCalled(items, id, "params.id");
+        if (called.length === 0) throw new Problem(404, `the model ${model.name} knows no such item`);
+        if (called.length > 1)
+          throw new AmbiguousTitlesError([ambiguousTitle(items, text, called, "params.id")]);
+        const [item] = called;
+        const asked = { histories: [[items.ids[item]]], k, fieldOf: () => "item" };
+        const [ranked] = await ask(model, asked, work, serving);
         return {
           item: shownItem(item, items),
           items: Array.from(ranked.items, (_, place) => shownRecommendation(ranked, place, items)),
