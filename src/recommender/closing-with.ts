@@ -11,7 +11,7 @@ export function closingWith(recommender: Recommender, engine: Engine): Recommend
   const closing: Recommender = {
     algorithm: recommender.algorithm,
     items: recommender.items,
-    score: (...asked) => recommender.score(...asked),
+    score: (histories, options) => recommender.score(histories, options),
     save: () => recommender.save(),
     dispose() {
       recommender.dispose();

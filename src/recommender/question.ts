@@ -20,6 +20,8 @@ export interface RecommendOptions {
   includeHistory?: boolean;
   /** Whether to say, with each item, which of the history speak for it: a history of n items is then scored n + 1 times more. Default false. */
   explain?: boolean;
+  /** Ends the computation with AbortedError. */
+  signal?: AbortSignal;
 }
 
 export interface Question {

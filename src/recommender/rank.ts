@@ -8,7 +8,7 @@ import { fromRows } from "../sparse/csr.js";
 import { influences } from "./explain.js";
 import { leftOut, type Question } from "./question.js";
 import type { Recommender } from "./recommender.js";
-import { isUncertain } from "./uncertain.js";
+import { isUncertain, type Uncertain } from "./uncertain.js";
 
 export interface Ranked {
   readonly question: Question;
@@ -52,25 +52,28 @@ export async function rank(
     const { question, items } = answer;
     answers[place] = {
       ...answer,
-      ...(isUncertain(recommender) && { deviations: await deviationsOf(answer) }),
+      ...(isUncertain(recommender) && { deviations: await deviations(recommender, answer, pauses) }),
       ...(question.explain && {
         influences: await influences(recommender, question.history, items, options),
       }),
     };
   }
   return answers;
+}
 
-  async function deviationsOf({ question, items }: Ranked): Promise<Float32Array> {
-    const all = new Float32Array(items.length);
-    if (!isUncertain(recommender)) return all;
-    const history = fromRows(recommender.items.size, [question.history]);
-    for (let first = 0; first < items.length; first += DEVIATIONS_AT_ONCE) {
-      if (pauses.due) await pauses.give();
-      const some = items.subarray(first, first + DEVIATIONS_AT_ONCE);
-      all.set((await recommender.scoreWithUncertainty(history, some)).deviations, first);
-    }
-    return all;
+async function deviations(
+  recommender: Uncertain,
+  { question, items }: Ranked,
+  pauses: Pauses,
+): Promise<Float32Array> {
+  const all = new Float32Array(items.length);
+  const history = fromRows(recommender.items.size, [question.history]);
+  for (let first = 0; first < items.length; first += DEVIATIONS_AT_ONCE) {
+    if (pauses.due) await pauses.give();
+    const some = items.subarray(first, first + DEVIATIONS_AT_ONCE);
+    all.set((await recommender.scoreWithUncertainty(history, some)).deviations, first);
   }
+  return all;
 }
 
 type Best = Pick<Ranked, "items" | "scores">;
@@ -99,7 +102,7 @@ async function inCatalogue(
   );
   const without = fromRows(size, questions.map(leftOut));
   const best = await recommender
-    .score(histories, signal)
+    .score(histories, { signal })
     .topK(k, without.indices.length > 0 ? without : undefined);
   return questions.map(({ k }, row) => {
     const from = row * best.k;
@@ -124,7 +127,7 @@ async function amongCandidates(
     recommender.items.size,
     questions.map(({ history }) => history),
   );
-  const all = await recommender.score(histories, signal).at(candidates);
+  const all = await recommender.score(histories, { signal }).at(candidates);
   const answers: Best[] = [];
   for (const [row, question] of questions.entries()) {
     if (pauses.due) await pauses.give();

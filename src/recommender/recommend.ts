@@ -8,7 +8,7 @@ import type { ItemId } from "./item-ids.js";
 import { type NamedItem, namedItem } from "./look-up.js";
 import { askedOf, type Question, type RecommendOptions } from "./question.js";
 import { type Ranked, rank, reasons } from "./rank.js";
-import type { Recommender } from "./recommender.js";
+import type { Recommender, ScoreOptions } from "./recommender.js";
 
 export type { ItemId } from "./item-ids.js";
 export { type AmbiguousTitle, AmbiguousTitlesError, type NamedItem, namedItem } from "./look-up.js";
@@ -68,16 +68,17 @@ export async function recommend(
         near === undefined ? "Give ids of items that were in the training data" : `Did you mean "${near}"?`,
     });
   }
-  const [answer] = await answerAll(recommender, [question]);
+  const [answer] = await answerAll(recommender, [question], { signal: options.signal });
   return answer;
 }
 
-/** Answers questions, in order, the model being asked for the scores of all of them at once. */
+/** Answers questions, in order, the model being asked for the scores of all of them at once. Throws AbortedError on the signal. */
 export async function answerAll(
   recommender: Recommender,
   questions: readonly Question[],
+  options?: ScoreOptions,
 ): Promise<Recommendations[]> {
-  const ranked = await rank(recommender, questions);
+  const ranked = await rank(recommender, questions, options);
   return ranked.map((answer) => named(answer, recommender.items));
 }
 

@@ -32,16 +32,18 @@ export interface Scores {
   read(): Promise<Float32Array>;
 }
 
+export interface ScoreOptions {
+  /** Ends a computation with AbortedError: a request's deadline, Ctrl-C. Looked at before each block of histories, and within one where that takes long. */
+  readonly signal?: AbortSignal;
+}
+
 /** A trained model. */
 export interface Recommender {
   /** The registered name of its algorithm. */
   readonly algorithm: string;
   readonly items: Vocabulary;
-  /**
-   * Scores for histories [users, items]; columns are indices of `items`. An empty history is allowed. Throws RangeError where
-   * columns differ from items.size. Where the signal stops a model whose scores take long, they reject with AbortedError.
-   */
-  score(histories: CsrMatrix, signal?: AbortSignal): Scores;
+  /** Scores for histories [users, items]; columns are indices of `items`. An empty history is allowed. Throws RangeError where columns differ from items.size. */
+  score(histories: CsrMatrix, options?: ScoreOptions): Scores;
   /** Configuration and named tensors, copied to the host. */
   save(): Promise<ModelFiles>;
   /** Gives its memory back to the engine. */

@@ -12,7 +12,7 @@ import type { Work } from "./work.js";
 type Entry = string | number;
 
 /** What a request asks of a model. */
-export interface Asked extends Omit<RecommendOptions, "exclude" | "candidates"> {
+export interface Asked extends Omit<RecommendOptions, "exclude" | "candidates" | "signal"> {
   readonly exclude?: readonly Entry[];
   readonly candidates?: readonly Entry[];
   readonly histories: readonly (readonly Entry[])[];
