@@ -26,7 +26,7 @@ export function possibleConnections(wanted: number): number {
   const [, soft] = /^Max open files\s+(\d+)/m.exec(read("/proc/self/limits")) ?? [];
   if (soft === undefined) return wanted;
   const open = readdirSync("/proc/self/fd").length;
-  return Math.max(8, Math.min(wanted, Number(soft) - open - RESERVED));
+  return Math.min(wanted, Math.max(8, Number(soft) - open - RESERVED));
 }
 
 /** Not every system has the file. */

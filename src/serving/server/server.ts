@@ -19,7 +19,6 @@ import { recommendations } from "./routes/recommendations.js";
 import { users } from "./routes/users.js";
 import { schemasOf } from "./schemas.js";
 import type { Serving, ZodTypes } from "./types.js";
-import { encodedUrl } from "./url.js";
 import { Works } from "./work.js";
 
 /** Histories that are scored at once: more gain little and make those who wait wait longer. */
@@ -94,7 +93,6 @@ export async function createServer(options: ServerOptions) {
     return503OnClosing: false,
     forceCloseConnections: "idle",
     trustProxy: trustProxies.length > 0 && [...trustProxies],
-    rewriteUrl: encodedUrl,
     routerOptions: { maxParamLength: 1000 },
     frameworkErrors: (error, request, reply): void =>
       void refusedByRouter?.(error, request as never, reply as never),

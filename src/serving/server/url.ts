@@ -1,20 +1,9 @@
-// Paths and queries: percent-encoded UTF-8. Bytes outside ASCII that a client did not encode are encoded here, as Node would
-// read each of them as a letter; what does not decode to text is refused.
+// Queries are percent-encoded UTF-8. A query that does not decode to text is refused; Fastify would keep it as it stands.
 
-import type { IncomingMessage } from "node:http";
 import type { FastifyInstance } from "fastify";
 import { Problem } from "./problems.js";
 
-/** The request's target with bytes outside ASCII encoded. */
-export function encodedUrl({ url = "/" }: IncomingMessage): string {
-  return url.replace(/[\x80-\xff]/g, (byte) => encodeByte(byte.charCodeAt(0)));
-}
-
-function encodeByte(byte: number): string {
-  return `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
-}
-
-/** Refuses queries that do not decode; a path that does not is refused by the router. */
+/** A path that does not decode is refused by the router, and bytes outside ASCII by Node. */
 export function requireSoundQuery(app: FastifyInstance): void {
   app.addHook("onRequest", async ({ raw }) => {
     const [, query = ""] = /\?(.*)$/s.exec(raw.url ?? "") ?? [];
