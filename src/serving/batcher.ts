@@ -146,12 +146,12 @@ export class Batcher {
       const milliseconds = performance.now() - started;
       this.#learn(milliseconds / batch.length);
       this.#options.onBatch?.(batch.length, milliseconds / 1000);
+      for (const { job } of batch) if (job.signal?.aborted) job.settle({ reason: new AbortedError() });
       for (const [b, { job, place }] of batch.entries()) {
         job.running = false;
         job.answers[place] = answers[b];
         if (++job.answered === job.questions.length) job.settle({ answers: job.answers });
       }
-      for (const { job } of batch) if (job.signal?.aborted) job.settle({ reason: new AbortedError() });
     } catch (reason) {
       if (done.signal.aborted) this.#learn((performance.now() - started) / batch.length);
       for (const { job } of batch) job.settle({ reason });
@@ -230,9 +230,12 @@ class ModelTurns {
     });
   }
 
+  /** Others go on in the next turn of the event loop: some engines compute on the spot. */
   free(): void {
-    this.#busy = false;
-    this.#next();
+    setImmediate(() => {
+      this.#busy = false;
+      this.#next();
+    });
   }
 
   #next(): void {
