@@ -14,7 +14,10 @@ import type { Recommender } from "../recommender/recommender.js";
 export interface BatcherOptions {
   /** Questions scored at once, at most. */
   readonly mostAtOnce: number;
-  /** Questions that may wait, at most; one that is to be explained counts once more for each item of its history. */
+  /**
+   * Questions that may have to be answered before a new request, at most: of each waiting request no more than the new one
+   * has. One that is to be explained counts once more for each item of its history.
+   */
   readonly mostWaiting: number;
   /** Milliseconds that a new question may have to wait, as far as one can tell. Default: any. */
   readonly longestWait?: number;
@@ -52,6 +55,8 @@ export class Batcher {
   readonly #turns = new ModelTurns();
   /** Jobs with questions that are in no batch yet. */
   readonly #jobs = new Set<Job>();
+  /** How many questions each request counts as that has not been answered. */
+  readonly #open = new Map<readonly Question[], number>();
   #waiting = 0;
   #running = false;
   /** Milliseconds that a question takes; slow to grow, as delays of the event loop are among what is measured. */
@@ -80,6 +85,7 @@ export class Batcher {
     );
     this.#refuseTooMany(weight);
     this.#waiting += weight;
+    this.#open.set(questions, weight);
     try {
       return await new Promise((resolve, reject) => {
         const stop = () => {
@@ -100,14 +106,17 @@ export class Batcher {
       });
     } finally {
       this.#waiting -= weight;
+      this.#open.delete(questions);
     }
   }
 
+  /** A small request is answered before most of a large one, and so is not refused because of it. */
   #refuseTooMany(weight: number): void {
     const { mostWaiting, longestWait = Infinity } = this.#options;
+    let before = 0;
+    for (const left of this.#open.values()) before += Math.min(left, weight);
     // An idle model takes what one request may hold.
-    if (this.#waiting === 0) return;
-    if (this.#waiting + weight > mostWaiting || this.#waiting * this.#perQuestion > longestWait)
+    if (before > 0 && (before + weight > mostWaiting || before * this.#perQuestion > longestWait))
       throw new OverloadedError(`${this.#waiting} questions are waiting`);
   }
 

@@ -95,22 +95,30 @@ describe("a batcher", () => {
   it("refuses what would have to wait too long, in questions or in time", async () => {
     const few = new Batcher(slow(5), { mostAtOnce: 64, mostWaiting: 3 });
     const first = few.ask(await many(3));
-    await expect(few.ask(await many(1))).rejects.toThrow(OverloadedError);
+    await expect(few.ask(await many(2))).rejects.toThrow(OverloadedError);
     expect(await first).toHaveLength(3);
     expect(await few.ask(await many(5))).toHaveLength(5);
 
     const soon = new Batcher(slow(20), { mostAtOnce: 64, mostWaiting: 1000, longestWait: 100 });
     await soon.ask(await many(20));
     const long = soon.ask(await many(20));
-    await expect(soon.ask(await many(1))).rejects.toThrow(OverloadedError);
+    await expect(soon.ask(await many(15))).rejects.toThrow(OverloadedError);
     await long;
+  });
+
+  it("does not refuse a small request because a large one waits", async () => {
+    const batcher = new Batcher(slow(1), { mostAtOnce: 64, mostWaiting: 10 });
+    const large = batcher.ask(await many(100));
+    expect(await batcher.ask(await many(1))).toHaveLength(1);
+    await expect(batcher.ask(await many(8))).rejects.toThrow(OverloadedError);
+    await large;
   });
 
   it("counts an explanation as the histories that it scores", async () => {
     const batcher = new Batcher(slow(5), { mostAtOnce: 64, mostWaiting: 10 });
     const explaining = batcher.ask([await asked(plain.items.ids.slice(0, 5), { explain: true })]);
     expect(batcher.waiting).toBe(6);
-    await expect(batcher.ask(await many(5))).rejects.toThrow(OverloadedError);
+    await expect(batcher.ask(await many(6))).rejects.toThrow(OverloadedError);
     await explaining;
   });
 

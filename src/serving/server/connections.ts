@@ -55,7 +55,10 @@ export class Connections {
     this.#log = log;
     this.#cut = cut;
     server.maxConnections = possibleConnections(limits.connections);
-    server.on("connection", () => this.#makeRoom());
+    server.on("connection", (socket) => {
+      this.#makeRoom();
+      socket.once("close", () => this.#endAnswers(socket));
+    });
     server.on("drop", () => this.#tellRefused());
     this.#timer = setInterval(() => this.#cutSlowReaders(), lookEvery(limits)).unref();
   }
@@ -75,7 +78,7 @@ export class Connections {
     const { status, detail, reason } = refusal(error);
     this.#cut.inc({ reason });
     const answering = [...this.#open.keys()].some(
-      (response) => response.socket === socket && response.headersSent,
+      (response) => response.req.socket === socket && response.headersSent,
     );
     if (answering || !socket.writable) {
       socket.destroy();
@@ -87,6 +90,11 @@ export class Connections {
       `HTTP/1.1 ${status} ${problem.title}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
     );
     setTimeout(() => socket.destroy(), LINGER).unref();
+  }
+
+  /** An answer that waits behind another one on its connection does not hear from Node that this is gone. */
+  #endAnswers(socket: Socket): void {
+    for (const response of this.#open.keys()) if (response.req.socket === socket) response.emit("close");
   }
 
   /** Idle connections give way before new ones are refused. */
@@ -118,7 +126,7 @@ export class Connections {
         if (response.headersSent) this.#open.set(response, now);
       } else if (now - since > this.#limits.readTime) {
         this.#cut.inc({ reason: "answer not read" });
-        (response.socket ?? response).destroy();
+        response.req.socket.destroy();
       }
   }
 }
