@@ -17,13 +17,13 @@ const LISTED = 10;
  * The items of a history, each once, in the order given; none for entries of blanks and empty files. Throws UserError for
  * what is unknown, and for a title of several items.
  */
-export function resolveHistory(entries: readonly string[], items: Vocabulary): Promise<Uint32Array> {
-  return new Entries(items, "--history", onlyOne).resolve(entries);
+export async function resolveHistory(entries: readonly string[], items: Vocabulary): Promise<Uint32Array> {
+  return new Entries(items, await TitleIndex.of(items), "--history", onlyOne).resolve(entries);
 }
 
 /** The items to be left out: of a title, all that are called so. Throws UserError for what is unknown. */
-export function resolveExcluded(entries: readonly string[], items: Vocabulary): Promise<Uint32Array> {
-  return new Entries(items, "--exclude", (called) => called).resolve(entries);
+export async function resolveExcluded(entries: readonly string[], items: Vocabulary): Promise<Uint32Array> {
+  return new Entries(items, await TitleIndex.of(items), "--exclude", (called) => called).resolve(entries);
 }
 
 /** What is meant by a title that several items have. Throws UserError where that cannot be known. */
@@ -52,11 +52,11 @@ class Entries {
   readonly #found = new Set<number>();
   readonly #unknown: string[] = [];
 
-  constructor(items: Vocabulary, option: string, choose: Choose) {
+  constructor(items: Vocabulary, titles: TitleIndex, option: string, choose: Choose) {
     this.#items = items;
     this.#option = option;
     this.#choose = choose;
-    this.#titles = new TitleIndex(items);
+    this.#titles = titles;
   }
 
   async resolve(entries: readonly string[]): Promise<Uint32Array> {

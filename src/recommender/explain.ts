@@ -1,8 +1,17 @@
 // Why an item was recommended: what each item of the history adds to its score. That is the score with the whole history
 // less the score with the history without that item, which any model can be asked for.
 
+import { throwIfAborted } from "../core/errors.js";
 import { fromRows } from "../sparse/csr.js";
 import type { Recommender, ScoreOptions } from "./recommender.js";
+
+/** Histories that are scored at once: others need not wait long for the model. */
+const AT_ONCE = 8;
+
+export interface ExplainOptions extends ScoreOptions {
+  /** Is called between the passes over the model's weights. */
+  readonly between?: () => Promise<void>;
+}
 
 /**
  * What each item of a history adds to the score of each of the given items, [history.length, items.length], row-major:
@@ -11,14 +20,21 @@ import type { Recommender, ScoreOptions } from "./recommender.js";
  */
 export async function influences(
   recommender: Recommender,
-  history: readonly number[],
+  history: ArrayLike<number>,
   items: Uint32Array,
-  options?: ScoreOptions,
+  { signal, between }: ExplainOptions = {},
 ): Promise<Float32Array> {
-  const without = history.map((left) => history.filter((item) => item !== left));
-  const histories = fromRows(recommender.items.size, [history, ...without]);
-  const scores = await recommender.score(histories, options).at(items);
-  const added = new Float32Array(history.length * items.length);
-  for (let at = 0; at < added.length; at++) added[at] = scores[at % items.length] - scores[items.length + at];
+  const { size } = recommender.items;
+  const whole = Array.from(history);
+  const added = new Float32Array(whole.length * items.length);
+  for (let first = 0; first < whole.length; first += AT_ONCE) {
+    await between?.();
+    throwIfAborted(signal);
+    const without = whole.slice(first, first + AT_ONCE).map((left) => whole.filter((item) => item !== left));
+    // The whole history comes along each time: rounding is then the same on both sides of the difference.
+    const scores = await recommender.score(fromRows(size, [whole, ...without]), { signal }).at(items);
+    for (let at = 0; at < without.length * items.length; at++)
+      added[first * items.length + at] = scores[at % items.length] - scores[items.length + at];
+  }
   return added;
 }

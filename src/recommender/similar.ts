@@ -3,15 +3,16 @@
 
 import { UserError } from "../core/errors.js";
 import { nearestName } from "../core/nearest.js";
-import { answerAll, askedOf, type ItemId, type NamedItem, type RecommendedItem } from "./recommend.js";
+import { type ItemId, idText } from "./item-ids.js";
+import { answerAll, askedOf, type NamedItem, type RecommendedItem } from "./recommend.js";
 import type { Recommender } from "./recommender.js";
 
 export interface SimilarOptions {
   /** How many items. Default 10. */
   k?: number;
-  /** Ids of items to leave out; ids that are not in the catalogue are ignored. */
+  /** Ids or titles of items to leave out; what is not in the catalogue is ignored. */
   exclude?: Iterable<ItemId>;
-  /** Ids of the only items to choose from. Default: the catalogue. */
+  /** Ids or titles of the only items to choose from. Default: the catalogue. */
   candidates?: Iterable<ItemId>;
 }
 
@@ -22,21 +23,22 @@ export interface SimilarItems {
 }
 
 /**
- * The items that the model ranks first for a history of that one item. Throws UserError where the catalogue has no such
- * item, or k is not a positive integer.
+ * The items that the model ranks first for a history of that one item, named by its id or title. Throws UserError where the
+ * catalogue has no such item, several items have that title, or k is not a positive integer.
  */
 export async function similarItems(
   recommender: Recommender,
   id: ItemId,
   options: SimilarOptions = {},
 ): Promise<SimilarItems> {
-  const question = askedOf(recommender.items, [id], options);
+  const name = idText(id, "item");
+  const question = await askedOf(recommender.items, [name], options);
   if (question.unknown.length > 0) {
     const { ids } = recommender.items;
-    const near = nearestName(String(id), ids.slice(0, 50_000));
+    const near = nearestName(name, ids.slice(0, 50_000));
     throw new UserError({
       place: "item",
-      problem: `"${id}" is not in the model's catalogue`,
+      problem: `"${name}" is not in the model's catalogue`,
       expected: `an id such as ${ids.slice(0, 3).join(", ")}`,
       remedy: near === undefined ? undefined : `Did you mean "${near}"?`,
     });

@@ -1,63 +1,110 @@
 // Items by their titles as people write them: in any case, with or without the year, "the godfather" for "Godfather, The".
+// The index is built once for a catalogue, in slices that leave the event loop to others.
 
+import { type Pauses, SharedTurns } from "../core/shared-turns.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 
-export class TitleIndex {
-  readonly #items: Vocabulary;
-  #exact: Map<string, number[]> | undefined;
-  #spoken: Map<string, number[]> | undefined;
-  #withoutYear: Map<string, number[]> | undefined;
+/** The items of one name: nearly always a single one, which then needs no list. */
+type Names = Map<string, number | number[]>;
 
-  constructor(items: Vocabulary) {
-    this.#items = items;
+/** How many titles are looked at between two questions of the time. */
+const STEP = 64;
+/** A search through more titles waits for its turn. */
+const MANY = 2000;
+
+const known = new WeakMap<Vocabulary, Promise<TitleIndex>>();
+
+export class TitleIndex {
+  /** Titles as they are compared, by item; "" where an item has none. */
+  readonly #folded: string[] = [];
+  /** By the title. */
+  readonly #exact: Names = new Map();
+  /** By the title as people say it, where that differs from the title. */
+  readonly #spoken: Names = new Map();
+  /** By the spoken title without its year, where it has one. */
+  readonly #withoutYear: Names = new Map();
+
+  private constructor() {}
+
+  /** The index of a catalogue, which is built the first time that it is asked for. */
+  static of(items: Vocabulary): Promise<TitleIndex> {
+    const before = known.get(items);
+    if (before) return before;
+    const building = TitleIndex.#build(items);
+    known.set(items, building);
+    return building;
+  }
+
+  static async #build(items: Vocabulary): Promise<TitleIndex> {
+    const index = new TitleIndex();
+    const pauses = new SharedTurns().begin();
+    for (const [item, title] of (items.titles ?? []).entries()) {
+      index.#add(item, title);
+      if (item % STEP === 0 && pauses.due) await pauses.give();
+    }
+    return index;
+  }
+
+  #add(item: number, title: string | null): void {
+    const exact = title === null ? "" : folded(title);
+    this.#folded.push(exact);
+    if (title === null) return;
+    put(this.#exact, exact, item);
+    const said = spoken(exact);
+    if (said !== exact) put(this.#spoken, said, item);
+    const bare = withoutYear(said);
+    if (bare !== said) put(this.#withoutYear, bare, item);
   }
 
   /** The items that are called so: none, one, or several of the same title. */
   find(text: string): readonly number[] {
-    if (!this.#items.titles) return [];
-    this.#exact ??= this.#by(folded);
-    this.#spoken ??= this.#by((title) => spoken(folded(title)));
-    this.#withoutYear ??= this.#by((title) => withoutYear(spoken(folded(title))));
-    return (
-      this.#exact.get(folded(text)) ??
-      this.#spoken.get(spoken(folded(text))) ??
-      this.#withoutYear.get(spoken(folded(text))) ??
-      []
-    );
+    if (this.#folded.length === 0) return [];
+    const exact = folded(text);
+    const called = numbers(this.#exact.get(exact));
+    if (called.length > 0) return called;
+    const said = spoken(exact);
+    const spokenOf = [...numbers(this.#exact.get(said)), ...numbers(this.#spoken.get(said))];
+    if (spokenOf.length > 0) return [...new Set(spokenOf)].sort((a, b) => a - b);
+    return numbers(this.#withoutYear.get(said));
   }
 
   /** The items whose title has the text in it, those that begin with it first, then by index; at most `most`. */
-  search(text: string, most: number): number[] {
+  async search(text: string, most: number, pauses: Pauses = new SharedTurns().begin()): Promise<number[]> {
+    if (this.#folded.length > MANY) await pauses.give();
     const wanted = folded(text);
     const beginning: number[] = [];
     const within: number[] = [];
-    for (const [index, title] of (this.#items.titles ?? []).entries()) {
-      const at = title === null ? -1 : folded(title).indexOf(wanted);
-      if (at === 0) beginning.push(index);
-      else if (at > 0) within.push(index);
+    for (const [item, title] of this.#folded.entries()) {
+      if (item % STEP === 0 && pauses.due) await pauses.give();
+      const at = title === "" ? -1 : title.indexOf(wanted);
+      if (at === 0) beginning.push(item);
+      else if (at > 0 && within.length < most) within.push(item);
       if (beginning.length === most) break;
     }
     return [...beginning, ...within].slice(0, most);
   }
+}
 
-  #by(key: (title: string) => string): Map<string, number[]> {
-    const index = new Map<string, number[]>();
-    for (const [i, title] of (this.#items.titles ?? []).entries()) {
-      if (title === null) continue;
-      const same = index.get(key(title));
-      if (same) same.push(i);
-      else index.set(key(title), [i]);
-    }
-    return index;
-  }
+function put(names: Names, name: string, item: number): void {
+  const before = names.get(name);
+  if (before === undefined) names.set(name, item);
+  else if (typeof before === "number") names.set(name, [before, item]);
+  else before.push(item);
+}
+
+function numbers(items: number | number[] | undefined): readonly number[] {
+  if (items === undefined) return [];
+  return typeof items === "number" ? [items] : items;
 }
 
 export function folded(title: string): string {
   return title.normalize("NFC").trim().toLowerCase();
 }
 
+/** A search for the blanks before the year, in the same expression, would take a time that is the square of their number. */
 export function withoutYear(title: string): string {
-  return /\(\d{4}\)$/.test(title) ? title.slice(0, -6).trimEnd() : title;
+  const year = /\(\d{4}\)$/.exec(title);
+  return year ? title.slice(0, year.index).trimEnd() : title;
 }
 
 /** As people say it: "godfather, the (1972)" is "the godfather (1972)". */

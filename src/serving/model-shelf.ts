@@ -205,12 +205,14 @@ function retire(old: Held): void {
 async function load({ name, folder }: ModelPlace, { engine, batcher }: ShelfOptions): Promise<ServedModel> {
   const version = await versionOf(folder);
   const recommender = await loadRecommender(folder, { engine });
+  // Both indices of the catalogue are made now, not by the first request.
+  recommender.items.indexOf("");
   return {
     name,
     version,
     loadedAt: new Date(),
     recommender,
-    titles: new TitleIndex(recommender.items),
+    titles: await TitleIndex.of(recommender.items),
     batcher: new Batcher(recommender, batcher(name)),
   };
 }

@@ -116,7 +116,9 @@ describe("many questions at once", () => {
       [["item0", "?"], { candidates: ["item1", "item2"] }],
       [["item2", "item1"], { explain: true, k: 3 }],
     ];
-    const questions = asked.map(([history, options]) => askedOf(recommender.items, history, options));
+    const questions = await Promise.all(
+      asked.map(([history, options]) => askedOf(recommender.items, history, options)),
+    );
     const together = await answerAll(recommender, questions);
     for (const [q, [history, options]] of asked.entries())
       expect(together[q]).toEqual(await recommend(recommender, history, options));

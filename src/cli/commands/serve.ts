@@ -14,12 +14,16 @@ interface Flags extends EngineFlags {
   store: string;
   share?: string[];
   tokenFile?: string;
+  allowHost?: string[];
+  trustProxy?: string[];
   watch: number;
   rateLimit?: number;
   maxHistory?: number;
   maxHistories?: number;
   maxK?: number;
   maxBody?: number;
+  maxConnections?: number;
+  answerSeconds?: number;
   logLevel: string;
   stopSeconds: number;
 }
@@ -54,6 +58,16 @@ export function register(program: Command, context: CliContext): void {
         "a file with the token that requests must bring (or FOLDIN_TOKEN in the environment)",
       )
       .option(
+        "--allow-host <name>",
+        "a name that requests may give the server, such as the public one behind a reverse proxy; *.example.com for all below it; may be given again",
+        collected,
+      )
+      .option(
+        "--trust-proxy <address>",
+        "a reverse proxy (address, network or 'loopback') whose X-Forwarded-For says who the client is; may be given again",
+        collected,
+      )
+      .option(
         "--watch <seconds>",
         "how often to look for newer models at the same places; 0 = never",
         wholeNumber(0),
@@ -61,13 +75,19 @@ export function register(program: Command, context: CliContext): void {
       )
       .option(
         "--rate-limit <n>",
-        "requests a second from one address; 0 = no limit (default: 500)",
+        "requests a second from one address, refused ones included; 0 = no limit (default: 500)",
         wholeNumber(0),
       )
       .option("--max-history <n>", "items of one history, and of a kept one (default: 1000)", wholeNumber(1))
       .option("--max-histories <n>", "histories of one request (default: 100)", wholeNumber(1))
       .option("--max-k <n>", "recommended items of one history (default: 1000)", wholeNumber(1))
       .option("--max-body <bytes>", "size of a request (default: 1 MiB)", wholeNumber(1))
+      .option("--max-connections <n>", "connections at the same time (default: 4096)", wholeNumber(1))
+      .option(
+        "--answer-seconds <n>",
+        "how long a request may be worked on; then the answer is 503 (default: 10)",
+        wholeNumber(1),
+      )
       .option(
         "--log-level <level>",
         `${LEVELS.join(", ")}; info logs every request, as JSON on stdout`,
@@ -86,6 +106,7 @@ export function register(program: Command, context: CliContext): void {
 Examples:
   foldin serve runs/ml-1m
   foldin serve old=runs/may new=runs/june --share old=90 --share new=10
+  foldin serve runs/ml-1m --allow-host recs.example.com --trust-proxy loopback
   foldin serve runs/ml-1m --host 0.0.0.0 --token-file token --store postgres://foldin@db/foldin
   curl localhost:8080/v1/recommendations -H 'content-type: application/json' -d '{"history": ["Toy Story"]}'`,
     )
@@ -101,15 +122,18 @@ async function serve(runs: readonly string[], flags: Flags, context: CliContext)
     });
   if (flags.port > 65_535)
     throw new UserError({ place: "--port", problem: `${flags.port} is no port`, expected: "0 to 65535" });
-  const [{ parsePlace }, { createServer }, { isLoopback }, { openStore }, { openEngine }] = await Promise.all(
-    [
+  const [{ parsePlace }, { createServer }, hosts, { parseProxies }, { openStore }, { openEngine }] =
+    await Promise.all([
       import("../../serving/model-shelf.js"),
       import("../../serving/server/server.js"),
-      import("../../serving/server/guards.js"),
+      import("../../serving/server/hosts.js"),
+      import("../../serving/server/proxies.js"),
       import("../../serving/store/open-store.js"),
       import("../../compute/open-engine.js"),
-    ],
-  );
+    ]);
+  const { isLoopback, parseAllowedHost } = hosts;
+  for (const name of flags.allowHost ?? []) parseAllowedHost(name);
+  const trustProxies = parseProxies(flags.trustProxy ?? []);
   const places = runs.map(parsePlace);
   const shares = sharesOf(
     places.map(({ name }) => name),
@@ -129,6 +153,8 @@ async function serve(runs: readonly string[], flags: Flags, context: CliContext)
       engine,
       store,
       host: flags.host,
+      allowHosts: flags.allowHost,
+      trustProxies,
       token,
       logger: { level: flags.logLevel, stream: { write: logLine } },
       limits: withoutUnset({
@@ -137,6 +163,8 @@ async function serve(runs: readonly string[], flags: Flags, context: CliContext)
         histories: flags.maxHistories,
         k: flags.maxK,
         bodyBytes: flags.maxBody,
+        connections: flags.maxConnections,
+        answerTime: flags.answerSeconds && flags.answerSeconds * 1000,
       }),
     });
     const reload = () => void server.reload();

@@ -43,6 +43,12 @@ export function createMetrics() {
       registers,
     }),
     events: new Counter({ name: "foldin_events_total", help: "Events that were stored", registers }),
+    cut: new Counter({
+      name: "foldin_cut_connections_total",
+      help: "Connections that were refused or cut off, by why",
+      labelNames: ["reason"],
+      registers,
+    }),
     reloads: new Counter({
       name: "foldin_reloads_total",
       help: "Times that a model's files changed, by what came of it",

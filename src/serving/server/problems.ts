@@ -4,9 +4,11 @@
 import { STATUS_CODES } from "node:http";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import { UserError } from "../../core/errors.js";
+import { AbortedError, UserError } from "../../core/errors.js";
+import { type AmbiguousTitle, AmbiguousTitlesError, ambiguity } from "../../recommender/look-up.js";
 import { OverloadedError } from "../batcher.js";
 import { StoreError, type StoreTrouble } from "../store/history-store.js";
+import { shownAmbiguity } from "./answer-text.js";
 
 export const problemSchema = z.object({
   type: z.string().describe("about:blank: the status says what kind of problem it is"),
@@ -17,6 +19,16 @@ export const problemSchema = z.object({
     .array(z.object({ field: z.string().describe("such as body.histories.0"), problem: z.string() }))
     .optional()
     .describe("the fields that are wrong"),
+  ambiguous: z
+    .array(
+      z.object({
+        field: z.string(),
+        title: z.string(),
+        items: z.array(z.object({ id: z.string(), title: z.string() })).describe("the first 20 of them"),
+      }),
+    )
+    .optional()
+    .describe("titles that several items have: ask again with the id of the one that is meant"),
 });
 export type ProblemBody = z.infer<typeof problemSchema>;
 
@@ -72,8 +84,10 @@ export const storeProblems: Readonly<Record<StoreTrouble, readonly [status: numb
 export function problemOf(error: unknown): ProblemBody {
   if (error instanceof Problem) return problemBody(error.status, error.message, error.errors);
   if (error instanceof InvalidInput) return invalid(error);
-  if (error instanceof OverloadedError)
-    return problemBody(503, "too many requests are waiting for the model: try again in a second");
+  if (error instanceof OverloadedError) return problemBody(503, `${error.message}: try again in a second`);
+  if (error instanceof AbortedError)
+    return problemBody(503, "there was no answer in time: ask for less at once, or try again later");
+  if (error instanceof AmbiguousTitlesError) return ambiguous(error.titles);
   if (error instanceof StoreError) return problemBody(...storeProblems[error.trouble]);
   if (error instanceof UserError) return problemBody(400, error.message);
   const { statusCode, message } = error as Partial<FastifyError>;
@@ -82,10 +96,16 @@ export function problemOf(error: unknown): ProblemBody {
   return problemBody(500, "the server failed to answer; its log says why");
 }
 
+export function bodyTooLarge(limit: number): Problem {
+  return new Problem(413, `the body is larger than ${limit} bytes: send fewer histories or ids at once`);
+}
+
 /** Fastify's error handler. */
 export function handleError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const body = problemOf(error);
-  if (body.status >= 500 && !(error instanceof OverloadedError))
+  // A body without a length turns out to be too large as it comes.
+  const tooLarge = (error as Partial<FastifyError>).code === "FST_ERR_CTP_BODY_TOO_LARGE";
+  const body = problemOf(tooLarge ? bodyTooLarge(request.server.initialConfig.bodyLimit ?? 0) : error);
+  if (body.status >= 500 && !(error instanceof OverloadedError || error instanceof AbortedError))
     request.log.error({ err: error }, "request failed");
   if (body.status === 503 || body.status === 507) reply.header("retry-after", "1");
   return sendProblem(reply, body);
@@ -100,4 +120,16 @@ function invalid({ issues, validationContext = "request" }: InvalidInput): Probl
     return { field: at.join("."), problem: issue.message.slice(0, 500) };
   });
   return problemBody(400, `${errors[0].field}: ${errors[0].problem}`, errors);
+}
+
+function ambiguous(titles: readonly AmbiguousTitle[]): ProblemBody {
+  const fields = titles.map((one) => ({
+    field: [one.place, ...(one.at === undefined ? [] : [one.at])].join("."),
+    ...ambiguity(one.title, one.items),
+  }));
+  const errors = fields.map(({ field, problem, remedy }) => ({ field, problem: `${problem}. ${remedy}` }));
+  return {
+    ...problemBody(400, `${errors[0].field}: ${errors[0].problem}`, errors),
+    ambiguous: titles.map((one, t) => ({ field: fields[t].field, ...shownAmbiguity(one) })),
+  };
 }

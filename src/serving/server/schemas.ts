@@ -1,17 +1,31 @@
 // What requests and answers look like. The same schemas check requests and make the OpenAPI document.
 
 import { z } from "zod";
+import { boundedList, failure } from "./bounded-list.js";
 import type { Limits } from "./limits.js";
 import { problemSchema } from "./problems.js";
 
 /** Text without control characters and halves of surrogate pairs, which no store would give back as it came. */
+const PLAIN = /^[^\p{Cc}\p{Cs}]+$/u;
 const text = (most: number) =>
-  z
-    .string()
-    .min(1)
-    .max(most)
-    .regex(/^[^\p{Cc}\p{Cs}]+$/u, "expected text without control characters");
+  z.string().min(1).max(most).regex(PLAIN, "expected text without control characters");
+/** An id or a title. */
 const item = z.union([z.int(), text(500)], { error: "expected an id or a title: text, or a whole number" });
+type Item = z.output<typeof item>;
+/** What is wrong with an id or a title: a check of its own, as a request may hold a hundred thousand. */
+function itemProblem(value: unknown): string | undefined {
+  if (typeof value === "string") {
+    if (value.length === 0 || value.length > 500) return "expected an id or a title of 1 to 500 characters";
+    return PLAIN.test(value) ? undefined : "expected text without control characters";
+  }
+  if (Number.isSafeInteger(value)) return undefined;
+  if (Number.isInteger(value)) return "expected an id: a number of this size is not exact, send it as text";
+  return "expected an id or a title: text, or a whole number";
+}
+const event = z.strictObject({
+  item: item.describe("an id or a title"),
+  at: z.iso.datetime({ offset: true }).optional().describe("when; unset = now"),
+});
 const userId = text(200).describe("whatever the application calls the user");
 const flag = z.enum(["true", "false"]).transform((value) => value === "true");
 
@@ -33,6 +47,10 @@ const recommended = z.object({
 const result = z.object({
   history: z.array(z.object(named)).describe("what was folded in"),
   unknown: z.array(z.string()).describe("what of the history the model does not know"),
+  ambiguous: z
+    .array(z.object({ title: z.string(), items: z.array(z.object(named)) }))
+    .optional()
+    .describe("titles in a kept history that several items have by now; they were left out"),
   items: z.array(recommended).describe("best first"),
 });
 const model = {
@@ -40,11 +58,17 @@ const model = {
   version: z.string().describe("changes whenever the model's files do"),
 };
 
+/** Why an explanation is refused. */
+export function tooManyReasons(k: number, history: number, most: number): string {
+  return `${k} recommendations with ${history} reasons each are ${k * history}; the limit is ${most}`;
+}
+
 /** Zod's schemas of all requests and answers under these limits. */
 export function schemasOf(limits: Limits) {
   const k = z.int().min(1).max(limits.k);
-  const ids = z.array(item).max(limits.ids);
-  const history = z.array(item).max(limits.history);
+  const ids = boundedList<Item>({ items: item, most: limits.ids, problems: failure(itemProblem) });
+  const historyBounds = { items: item, most: limits.history, problems: failure(itemProblem) };
+  const history = boundedList<Item>(historyBounds);
   const modelName = text(64).describe("the name of a model; unset = by its share of the traffic");
   const query = z.strictObject({
     k: z.coerce.number().pipe(k).default(10),
@@ -55,10 +79,7 @@ export function schemasOf(limits: Limits) {
       body: z
         .strictObject({
           history: history.optional().describe("ids or titles: one history"),
-          histories: z
-            .array(history)
-            .min(1)
-            .max(limits.histories)
+          histories: boundedList<Item[]>({ items: history, least: 1, most: limits.histories })
             .optional()
             .describe("several of them, instead of `history`"),
           k: k.default(10).describe("how many items"),
@@ -69,7 +90,7 @@ export function schemasOf(limits: Limits) {
             .boolean()
             .default(false)
             .describe(
-              `which items of the history speak for each recommendation; one history of at most ${limits.explained} items`,
+              `which items of the history speak for each recommendation; one history of at most ${limits.explained} items, and at most ${limits.reasons} reasons: k times the items of the history`,
             ),
           model: modelName.optional(),
           user: userId.optional().describe("the same user gets the same model; unset = by the history"),
@@ -87,6 +108,12 @@ export function schemasOf(limits: Limits) {
               code: "custom",
               path: ["explain"],
               message: `expected one history of at most ${limits.explained} items`,
+            });
+          else if (body.explain && body.k * explained.length > limits.reasons)
+            context.addIssue({
+              code: "custom",
+              path: ["explain"],
+              message: tooManyReasons(body.k, explained.length, limits.reasons),
             });
         }),
       answer: z.object({ ...model, results: z.array(result).describe("one for each history, in order") }),
@@ -106,15 +133,7 @@ export function schemasOf(limits: Limits) {
     },
     events: {
       body: z.strictObject({
-        events: z
-          .array(
-            z.strictObject({
-              item: item.describe("an id or a title"),
-              at: z.iso.datetime({ offset: true }).optional().describe("when; unset = now"),
-            }),
-          )
-          .min(1)
-          .max(limits.history),
+        events: boundedList<z.output<typeof event>>({ items: event, least: 1, most: limits.history }),
       }),
       answer: z.object({
         stored: z.int().describe("events that a crash cannot lose any more"),

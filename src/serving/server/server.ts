@@ -1,27 +1,28 @@
 // The HTTP server around trained models. Everything a client can get wrong ends in a 4xx that names the field.
 
-import rateLimit from "@fastify/rate-limit";
 import fastify, { type FastifyServerOptions } from "fastify";
 import type { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
+import { SharedTurns } from "../../core/shared-turns.js";
 import { type ModelPlace, ModelShelf } from "../model-shelf.js";
 import type { HistoryStore } from "../store/history-store.js";
-import { isLoopback, requireLocalName, requireToken } from "./guards.js";
+import { admission, type RefusedByRouter } from "./admission.js";
+import { Allowance } from "./allowance.js";
+import { Connections, lookEvery } from "./connections.js";
 import { defaultLimits, type Limits } from "./limits.js";
 import { createMetrics } from "./metrics.js";
 import { swagger } from "./openapi.js";
-import { handleError, InvalidInput, Problem, problemBody, problemOf, sendProblem } from "./problems.js";
+import { handleError, InvalidInput, problemBody, sendProblem } from "./problems.js";
 import { items } from "./routes/items.js";
 import { operations } from "./routes/operations.js";
 import { recommendations } from "./routes/recommendations.js";
 import { users } from "./routes/users.js";
 import { schemasOf } from "./schemas.js";
 import type { Serving, ZodTypes } from "./types.js";
+import { Works } from "./work.js";
 
 /** Histories that are scored at once: more gain little and make those who wait wait longer. */
 const MOST_AT_ONCE = 64;
-/** Milliseconds within which a request must have arrived whole. */
-const REQUEST_TIMEOUT = 15_000;
 
 export interface ServerOptions {
   readonly models: readonly ModelPlace[];
@@ -32,6 +33,10 @@ export interface ServerOptions {
   readonly limits?: Partial<Limits>;
   /** The address to listen on. Default 127.0.0.1. */
   readonly host?: string;
+  /** Names that requests may give the server, besides those of this machine; without any, one on all addresses takes all names. */
+  readonly allowHosts?: readonly string[];
+  /** Addresses or networks of reverse proxies whose X-Forwarded-For says who the client is. */
+  readonly trustProxies?: readonly string[];
   /** Every request but those for health and documentation must bring it. */
   readonly token?: string;
   /** Fastify's own: false for none, or pino's options. */
@@ -43,6 +48,7 @@ export type FoldinServer = Awaited<ReturnType<typeof createServer>>;
 /** A server with its models loaded, not listening yet. Throws UserError where a model cannot be loaded. */
 export async function createServer(options: ServerOptions) {
   const { engine, store, token, host = "127.0.0.1", logger = false } = options;
+  const { allowHosts = [], trustProxies = [] } = options;
   const limits: Limits = { ...defaultLimits, ...options.limits };
   const metrics = createMetrics();
   const shelf = await ModelShelf.open(options.models, {
@@ -55,6 +61,7 @@ export async function createServer(options: ServerOptions) {
     batcher: (model) => ({
       mostAtOnce: MOST_AT_ONCE,
       mostWaiting: limits.waiting,
+      longestWait: limits.answerTime,
       onBatch(questions, seconds) {
         metrics.batchSize.observe({ model }, questions);
         metrics.batchSeconds.observe({ model }, seconds);
@@ -64,27 +71,34 @@ export async function createServer(options: ServerOptions) {
   metrics.show(shelf);
   let stopping = false;
   const schemas = schemasOf(limits);
-  const serving: Serving = { shelf, engine, store, limits, metrics, schemas, stopping: () => stopping };
-
+  const turns = new SharedTurns();
+  const serving: Serving = {
+    ...{ shelf, engine, store, limits, metrics, schemas },
+    works: new Works(turns, limits.answerTime),
+    answers: new Allowance("large answers are being read", {
+      number: limits.openAnswers,
+      bytes: limits.openAnswerBytes,
+    }),
+    stopping: () => stopping,
+  };
+  let refusedByRouter: RefusedByRouter | undefined;
   const app = fastify({
     logger,
     logController: new fastify.LogController({ disableRequestLogging: true }),
     bodyLimit: limits.bodyBytes,
-    requestTimeout: REQUEST_TIMEOUT,
+    requestTimeout: limits.requestTime,
+    keepAliveTimeout: limits.idleTime,
+    http: { headersTimeout: limits.headerTime, connectionsCheckingInterval: lookEvery(limits) },
     // While it stops, what was accepted is still answered.
     return503OnClosing: false,
     forceCloseConnections: "idle",
+    trustProxy: trustProxies.length > 0 && [...trustProxies],
     routerOptions: { maxParamLength: 1000 },
-    frameworkErrors: (error, _, reply) => void sendProblem(reply as never, problemOf(error)),
-    clientErrorHandler(_, socket) {
-      if (!socket.writable) return void socket.destroy();
-      const body = JSON.stringify(problemBody(400, "this is no HTTP request that the server understands"));
-      socket.end(
-        `HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
-      );
-    },
+    frameworkErrors: (error, request, reply): void =>
+      void refusedByRouter?.(error, request as never, reply as never),
+    clientErrorHandler: (error, socket): void => connections.refuse(error, socket),
   }).withTypeProvider<ZodTypes>();
-  app.removeContentTypeParser("text/plain");
+  const connections: Connections = new Connections(app.server, limits, app.log, metrics.cut);
   app.setValidatorCompiler<z.ZodType>(({ schema }) => (data) => {
     const parsed = schema.safeParse(data);
     return parsed.success ? { value: parsed.data } : { error: new InvalidInput(parsed.error.issues) };
@@ -104,16 +118,8 @@ export async function createServer(options: ServerOptions) {
     // The pattern, not the path: that may hold a user's name.
     request.log.info({ method, route, status: reply.statusCode, ms: Number(reply.elapsedTime.toFixed(2)) });
   });
-  if (isLoopback(host)) requireLocalName(app as never);
-  if (limits.perSecond > 0)
-    await app.register(rateLimit, {
-      max: limits.perSecond,
-      timeWindow: 1000,
-      allowList: ({ url }) => url.startsWith("/health/"),
-      errorResponseBuilder: (_, { max }) =>
-        new Problem(429, `more than ${max} requests in a second from this address`),
-    });
-  if (token !== undefined) requireToken(app as never, token);
+  app.addHook("onRequest", async (_, { raw }) => connections.add(raw));
+  refusedByRouter = await admission(app as never, { limits, host, allowHosts, token, turns });
   await swagger(app as never, { token: token !== undefined, problem: schemas.problem });
   await app.register(async (scope) => {
     const routes = scope.withTypeProvider<ZodTypes>();
@@ -136,6 +142,7 @@ export async function createServer(options: ServerOptions) {
     async close() {
       stopping = true;
       await app.close();
+      connections.close();
       await shelf.close();
     },
   };

@@ -12,9 +12,11 @@ import type { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
 import type { ModelShelf } from "../model-shelf.js";
 import type { HistoryStore } from "../store/history-store.js";
+import type { Allowance } from "./allowance.js";
 import type { Limits } from "./limits.js";
 import type { Metrics } from "./metrics.js";
 import type { Schemas } from "./schemas.js";
+import type { Works } from "./work.js";
 
 /** Requests have the types of their zod schemas. */
 export interface ZodTypes extends FastifyTypeProvider {
@@ -40,6 +42,9 @@ export interface Serving {
   readonly limits: Limits;
   readonly metrics: Metrics;
   readonly schemas: Schemas;
+  readonly works: Works;
+  /** The large answers that clients are reading. */
+  readonly answers: Allowance;
   /** Whether the server is on its way out. */
   stopping(): boolean;
 }

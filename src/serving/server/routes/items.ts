@@ -1,11 +1,13 @@
 // GET /v1/items?search= and GET /v1/items/:id/similar: the catalogue, and what is like what.
 
-import { namedItem } from "../../../recommender/recommend.js";
-import { ask, idOf, shownItem, shownRecommendation, withModel } from "../answer.js";
+import { AmbiguousTitlesError, ambiguousTitle, itemsCalled } from "../../../recommender/look-up.js";
+import { ask, withModel } from "../answer.js";
+import { shownItem, shownRecommendation } from "../answer-text.js";
 import { Problem } from "../problems.js";
 import type { App, Serving } from "../types.js";
 
-export function items(app: App, { shelf, metrics, schemas }: Serving): void {
+export function items(app: App, serving: Serving): void {
+  const { schemas } = serving;
   app.get(
     "/v1/items",
     {
@@ -16,14 +18,16 @@ export function items(app: App, { shelf, metrics, schemas }: Serving): void {
         response: { 200: schemas.items.answer },
       },
     },
-    async ({ query: { search, limit, model: name } }) =>
-      withModel(shelf, name, search, async ({ recommender, titles }) => {
-        const exact = recommender.items.indexOf(search);
-        const found = new Set([...(exact === undefined ? [] : [exact]), ...titles.search(search, limit)]);
-        return {
-          items: [...found].slice(0, limit).map((index) => shownItem(namedItem(index, recommender.items))),
-        };
-      }),
+    async ({ query: { search, limit, model: name } }, reply) => {
+      const { by, answer } = await withModel(serving, reply, name, search, async (model, { pauses }) => {
+        const { items } = model.recommender;
+        const exact = items.indexOf(search);
+        const called = await model.titles.search(search, limit, pauses);
+        const found = new Set([...(exact === undefined ? [] : [exact]), ...called]);
+        return { items: [...found].slice(0, limit).map((index) => shownItem(index, items)) };
+      });
+      return { ...by, ...answer };
+    },
   );
 
   app.get(
@@ -37,11 +41,22 @@ export function items(app: App, { shelf, metrics, schemas }: Serving): void {
         response: { 200: schemas.similar.answer },
       },
     },
-    async ({ params, query: { k, model: name } }) =>
-      withModel(shelf, name, params.id, async (model) => {
-        const { history, items } = await ask(model, { history: [idOf(model, params.id)], k }, metrics);
-        if (history.length === 0) throw new Problem(404, `the model ${model.name} knows no such item`);
-        return { item: shownItem(history[0]), items: items.map(shownRecommendation) };
-      }),
+    async ({ params: { id }, query: { k, model: name } }, reply) => {
+      const { by, answer } = await withModel(serving, reply, name, id, async (model, work) => {
+        const { items } = model.recommender;
+        const { text, called } = await itemsCalled(items, id, "params.id");
+        if (called.length === 0) throw new Problem(404, `the model ${model.name} knows no such item`);
+        if (called.length > 1)
+          throw new AmbiguousTitlesError([ambiguousTitle(items, text, called, "params.id")]);
+        const [item] = called;
+        const asked = { histories: [[items.ids[item]]], k, fieldOf: () => "item" };
+        const [ranked] = await ask(model, asked, work, serving);
+        return {
+          item: shownItem(item, items),
+          items: Array.from(ranked.items, (_, place) => shownRecommendation(ranked, place, items)),
+        };
+      });
+      return { ...by, ...answer };
+    },
   );
 }

@@ -1,28 +1,33 @@
 // POST /v1/recommendations: histories in, ranked items out; nobody needs to be known.
 
-import { ask, shownAnswer, withModel } from "../answer.js";
+import { ask, reserve, withModel } from "../answer.js";
+import { answerText, isLarge, itemsIn, sendText } from "../answer-text.js";
 import type { App, Serving } from "../types.js";
 
-export function recommendations(app: App, { shelf, metrics, schemas }: Serving): void {
+export function recommendations(app: App, serving: Serving): void {
   app.post(
     "/v1/recommendations",
     {
       schema: {
         summary: "Recommend items for one history or for several",
         tags: ["recommendations"],
-        body: schemas.recommendations.body,
-        response: { 200: schemas.recommendations.answer },
+        body: serving.schemas.recommendations.body,
+        response: { 200: serving.schemas.recommendations.answer },
       },
     },
-    async ({ body }) => {
+    async ({ body }, reply) => {
       const { history, histories = [history ?? []], model: name, user, ...options } = body;
       const key = user ?? JSON.stringify(histories[0]);
-      return withModel(shelf, name, key, async (model) => {
-        const answers = await Promise.all(
-          histories.map((history) => ask(model, { ...options, history }, metrics)),
-        );
-        return { results: answers.map(shownAnswer) };
+      const { answer, work, model, by } = await withModel(serving, reply, name, key, async (model, work) => {
+        const k = Math.min(options.k, model.recommender.items.size);
+        const numbers = histories.length * k * (options.explain ? histories[0].length + 1 : 1);
+        // An index and a score for each.
+        if (isLarge(numbers)) reserve(serving, reply, 8 * numbers);
+        const fieldOf = (place: number) => (history ? "body.history" : `body.histories.${place}`);
+        return ask(model, { ...options, histories, fieldOf }, work, serving);
       });
+      const text = answerText(by, answer, model.recommender.items);
+      return sendText(reply, text, isLarge(itemsIn(answer)), work);
     },
   );
 }

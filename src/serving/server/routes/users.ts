@@ -1,11 +1,15 @@
 // /v1/users/:id: histories that the server keeps. An event is acknowledged once a crash cannot lose it.
 
+import { AmbiguousTitlesError, ambiguousTitle, itemsCalled } from "../../../recommender/look-up.js";
 import type { HistoryStore } from "../../store/history-store.js";
-import { ask, idOf, shownAnswer, withModel } from "../answer.js";
+import { ask, reserve, withModel } from "../answer.js";
+import { isLarge, itemsIn, sendText, singleAnswerText } from "../answer-text.js";
 import { Problem } from "../problems.js";
+import { tooManyReasons } from "../schemas.js";
 import type { App, Serving } from "../types.js";
 
-export function users(app: App, { shelf, store, limits, metrics, schemas }: Serving): void {
+export function users(app: App, serving: Serving): void {
+  const { store, limits, metrics, schemas } = serving;
   const kept = (): HistoryStore => {
     if (store) return store;
     throw new Problem(404, "this server keeps no histories (--store none)");
@@ -22,18 +26,34 @@ export function users(app: App, { shelf, store, limits, metrics, schemas }: Serv
         response: { 200: schemas.events.answer },
       },
     },
-    async ({ params: { id }, body: { events } }) => {
+    async ({ params: { id }, body: { events } }, reply) => {
       const now = Date.now();
-      const { unknown, stored } = await withModel(shelf, undefined, id, async (model) => {
-        const stored = events.map(({ item, at }) => ({
-          item: idOf(model, item),
-          at: at === undefined ? now : Date.parse(at),
-        }));
-        const unknown = stored
-          .filter(({ item }) => model.recommender.items.indexOf(item) === undefined)
-          .map(({ item }) => item);
-        return { stored, unknown: [...new Set(unknown)] };
-      });
+      const { answer } = await withModel(
+        serving,
+        reply,
+        undefined,
+        id,
+        async ({ recommender }, { pauses }) => {
+          const { items } = recommender;
+          const stored = [];
+          const unknown = new Set<string>();
+          const ambiguous = [];
+          for (const [e, { item, at }] of events.entries()) {
+            if (pauses.due) await pauses.give();
+            const place = `body.events.${e}.item`;
+            const { text, called } = await itemsCalled(items, item, place);
+            if (called.length === 0) unknown.add(text);
+            else if (called.length > 1) ambiguous.push(ambiguousTitle(items, text, called, place));
+            stored.push({
+              item: called.length === 0 ? text : items.ids[called[0]],
+              at: at === undefined ? now : Date.parse(at),
+            });
+          }
+          if (ambiguous.length > 0) throw new AmbiguousTitlesError(ambiguous.slice(0, 20));
+          return { stored, unknown: [...unknown] };
+        },
+      );
+      const { stored, unknown } = answer;
       await kept().add(id, stored, limits.history);
       metrics.events.inc(stored.length);
       return { stored: stored.length, unknown };
@@ -68,12 +88,19 @@ export function users(app: App, { shelf, store, limits, metrics, schemas }: Serv
         response: { 200: schemas.user.answer },
       },
     },
-    async ({ params: { id }, query: { model: name, ...options } }) => {
+    async ({ params: { id }, query: { model: name, ...options } }, reply) => {
       const events = await kept().history(id, options.explain ? limits.explained : limits.history);
-      const history = events.map(({ item }) => item);
-      return withModel(shelf, name, id, async (model) =>
-        shownAnswer(await ask(model, { ...options, history }, metrics)),
+      const histories = [events.map(({ item }) => item)];
+      const numbers = options.k * (options.explain ? events.length + 1 : 1);
+      if (options.explain && options.k * events.length > limits.reasons)
+        throw new Problem(400, `query.k: ${tooManyReasons(options.k, events.length, limits.reasons)}`);
+      if (isLarge(numbers)) reserve(serving, reply, 8 * numbers);
+      const { answer, work, model, by } = await withModel(serving, reply, name, id, (model, work) =>
+        // What is kept cannot be asked about any more.
+        ask(model, { ...options, histories, fieldOf: () => "history", severalOf: "reported" }, work, serving),
       );
+      const text = singleAnswerText(by, answer[0], model.recommender.items);
+      return sendText(reply, text, isLarge(itemsIn(answer)), work);
     },
   );
 

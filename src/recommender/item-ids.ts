@@ -1,0 +1,44 @@
+// Ids as programs hand them over: text, whole numbers, BigInts. What is none of these, or is not a list where a list belongs,
+// is refused: a string is a list of its letters to JavaScript, and `exclude: "37"` would exclude the items 3 and 7.
+
+import { inspect } from "node:util";
+import { UserError } from "../core/errors.js";
+
+/** An item's id: text, or a number as in the source file. */
+export type ItemId = string | number | bigint;
+
+/** The id as text. Throws UserError, naming the place, where it is not an id. */
+export function idText(id: unknown, place: string): string {
+  if (typeof id === "string") return id;
+  if (typeof id === "bigint" || Number.isSafeInteger(id)) return String(id);
+  if (Number.isInteger(id))
+    throw new UserError({
+      place,
+      problem: `${String(id)} is too large to be exact as a number`,
+      remedy: `Give it as text or as a BigInt`,
+    });
+  throw new UserError({
+    place,
+    problem: `${shown(id)} is not an id`,
+    expected: "text, a whole number or a BigInt",
+  });
+}
+
+/** The list as an array. Throws UserError, naming the place, where it is not a list of ids, or is one of indices in disguise. */
+export function idList(ids: unknown, place: string): readonly unknown[] {
+  if (Array.isArray(ids)) return ids;
+  const numbers = ArrayBuffer.isView(ids);
+  const iterable = typeof ids === "object" && ids !== null && Symbol.iterator in ids;
+  if (iterable && !numbers && !(ids instanceof String)) return [...(ids as Iterable<unknown>)];
+  throw new UserError({
+    place,
+    problem: numbers ? `a ${ids.constructor.name} is not a list of ids` : `${shown(ids)} is not a list`,
+    expected: numbers ? "an array of ids, or item indices as a Uint32Array" : "an array of ids",
+    remedy: typeof ids === "string" ? `Give [${shown(ids)}]` : undefined,
+  });
+}
+
+function shown(value: unknown): string {
+  const text = inspect(value, { depth: 0, breakLength: Infinity, maxArrayLength: 3, maxStringLength: 60 });
+  return text.length > 80 ? `${text.slice(0, 80)}...` : text;
+}

@@ -1,0 +1,66 @@
+import { describe, expect, it } from "vitest";
+import { AbortedError } from "../../src/core/errors.js";
+import { SharedTurns } from "../../src/core/shared-turns.js";
+
+/** Keeps the processor busy for at least so many milliseconds. */
+function busy(milliseconds: number): void {
+  for (const end = performance.now() + milliseconds; performance.now() < end; );
+}
+
+describe("shared turns", () => {
+  it("let one computation go on in each turn of the event loop, however many wait", async () => {
+    const turns = new SharedTurns();
+    let turn = 0;
+    let over = false;
+    const count = () => {
+      turn++;
+      if (!over) setImmediate(count);
+    };
+    setImmediate(count);
+    const steps: number[] = [];
+    await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const pauses = turns.begin();
+        for (let step = 0; step < 5; step++) {
+          await pauses.give();
+          steps.push(turn);
+        }
+      }),
+    );
+    over = true;
+    expect(steps).toHaveLength(100);
+    expect(new Set(steps).size).toBe(100);
+  });
+
+  it("put a computation that has had little time before those that have had much", async () => {
+    const turns = new SharedTurns();
+    let done = false;
+    let before = 0;
+    const large = Array.from({ length: 10 }, async () => {
+      const pauses = turns.begin();
+      for (let step = 0; step < 20 && !done; step++) {
+        busy(1);
+        await pauses.give();
+        before++;
+      }
+    });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    before = 0;
+    const small = turns.begin();
+    await small.give();
+    done = true;
+    expect(before).toBeLessThanOrEqual(1);
+    await Promise.all(large);
+  });
+
+  it("say when a slice is over, and stop what is aborted", async () => {
+    const controller = new AbortController();
+    const pauses = new SharedTurns().begin(controller.signal);
+    await pauses.give();
+    busy(10);
+    expect(pauses.due).toBe(true);
+    await pauses.give();
+    controller.abort();
+    await expect(pauses.give()).rejects.toThrow(AbortedError);
+  });
+});
