@@ -2,6 +2,7 @@
 // else a list of those with commas; `@file` stands for the lines of a file, `@-` for those of stdin. Anything unknown is refused
 // with near titles; nothing at all is the history of somebody new.
 
+import { devNull } from "node:os";
 import { text as textOf } from "node:stream/consumers";
 import { distance } from "fastest-levenshtein";
 import { UserError } from "../core/errors.js";
@@ -148,7 +149,8 @@ function quoted(texts: readonly string[]): string {
 /** The lines of a file, or of stdin, that are not empty. */
 async function linesOf(path: string, option: string): Promise<string[]> {
   const expected = `a text file with one id or title a line, for ${option}`;
-  const text = await (path === "-" ? textOf(process.stdin) : readText(path, { expected }));
+  const text =
+    path === "-" ? await textOf(process.stdin) : path === devNull ? "" : await readText(path, { expected });
   return text
     .replace(/^\ufeff/, "")
     .split(/\r\n|[\r\n]/)

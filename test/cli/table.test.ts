@@ -58,7 +58,6 @@ describe("numbers", () => {
 describe("a table of 300,000 rows", () => {
   it("is as wide as its widest cell", () => {
     const rows = Array.from({ length: 300_000 }, (_, k) => [String(k)]);
-    const text = table([{ heading: "n", align: "right" }], rows);
-    expect(text.slice(0, 14)).toBe("     n\n     0\n");
+    expect(table([{ heading: "n", align: "right" }], rows).slice(0, 2)).toEqual(["     n", "     0"]);
   });
 });

@@ -56,7 +56,7 @@ function postgres(text: string, env: NodeJS.ProcessEnv): StorePlace {
   ].join("?");
   const secrets = [
     password,
-    /:\/\/[^:/?#]*:(.*)@/.exec(url)?.[1],
+    /^[^:]*:\/\/[^:/?#]*:(.*)@/.exec(url)?.[1],
     ...[...searchParams, ...written].filter(([name]) => !HARMLESS.test(name)).map(([, value]) => value),
     ...[env.PGPASSWORD, env.PGSSLPASSWORD],
   ].filter((secret) => secret !== undefined);
