@@ -6,7 +6,9 @@ import { Command, CommanderError } from "commander";
 import { AbortedError, UserError } from "../core/errors.js";
 import { printable } from "../core/printable.js";
 import { withoutPasswords } from "../core/secrets.js";
+import { withSystemFault } from "../core/system-errors.js";
 import { type CliContext, createContext, type Register } from "./context.js";
+import { addTempOption } from "./temp-option.js";
 
 export interface Streams {
   readonly stdout: NodeJS.WriteStream;
@@ -59,6 +61,7 @@ function program(commands: readonly Register[], context: CliContext, { stdout, s
     .configureHelp({ sortOptions: false })
     .addHelpText("after", "\nTry it: foldin quickstart\nFor one command: foldin help train");
   for (const register of commands) register(root, context);
+  addTempOption(root);
   return root;
 }
 
@@ -72,7 +75,8 @@ export function explain(error: unknown): { message: string; code: number } {
       .replace(/\n\(Did you mean (.*?)\??\)$/s, " (did you mean $1?)");
     return { message, code: 2 };
   }
-  if (error instanceof UserError) return { message: error.message, code: 2 };
+  const mendable = withSystemFault(error);
+  if (mendable instanceof UserError) return { message: mendable.message, code: 2 };
   if (error instanceof AbortedError || (error instanceof Error && error.name === "AbortError"))
     return { message: "stopped on request", code: 130 };
   if (isZodError(error)) {

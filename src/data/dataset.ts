@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { restoreReplaced } from "../core/atomic-folder.js";
 import { throwIfAborted, UserError } from "../core/errors.js";
 import { type CsrMatrix, fromPairs } from "../sparse/csr.js";
 import { loadContent } from "./content/store.js";
@@ -138,6 +139,7 @@ export function inEntryOrder(
 /** Reads and checks a folder's manifest. Throws UserError as `loadDataset`. */
 export async function readManifest(folder: string): Promise<Manifest> {
   const path = join(folder, manifestFile);
+  await restoreReplaced(folder);
   const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
     throw new UserError({
       place: path,

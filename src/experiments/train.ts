@@ -6,6 +6,7 @@ import { type EngineChoice, openEngine } from "../compute/open-engine.js";
 import { writeFolder } from "../core/atomic-folder.js";
 import { UserError } from "../core/errors.js";
 import type { JsonObject } from "../core/json.js";
+import { withLock } from "../core/lock.js";
 import type { ProgressListener } from "../core/progress.js";
 import { version } from "../core/version.js";
 import type { Dataset } from "../data/dataset.js";
@@ -32,10 +33,12 @@ import {
   epochWriter,
   findRunFolder,
   modelFolderOf,
+  moveIntoPlace,
+  placeOfNewRun,
   type RunConfig,
   readRunFolder,
   removeIfWorthless,
-  requireFreeRunFolder,
+  settleRunFolder,
 } from "./run-folder.js";
 
 export interface TrainOptions {
@@ -57,6 +60,10 @@ export interface TrainOptions {
   initFrom?: string;
   /** Go on with the run in `out` where it was interrupted; a finished one is only loaded, one that is not there is started. */
   resume?: boolean;
+  /** Replace the run in `out`, once the new one is finished. */
+  force?: boolean;
+  /** Milliseconds to wait for another process that writes `out`. Default 0: refuse at once. */
+  patience?: number;
   /** Where the dataset lies on disk, for config.json. */
   datasetPath?: string;
   /** Least seconds between checkpoints. Default 10; see `fileCheckpoints`. */
@@ -77,17 +84,35 @@ export const DEFAULT_SEED = 98765;
  * has a checkpoint to resume from.
  */
 export async function train(dataset: Dataset, given: TrainOptions = {}): Promise<Recommender> {
-  const { out, resume = false, progress, signal } = given;
-  if (resume && out === undefined)
+  const { out, resume = false, force = false, patience, progress } = given;
+  if (out !== undefined) {
+    if (resume && force)
+      throw new UserError({ place: "force", problem: "cannot go with resume", remedy: "Give one of them" });
+    const onNote = (text: string) => progress?.({ type: "note", text });
+    return withLock(out, () => trainAt(dataset, given, out), { patience, onNote });
+  }
+  if (resume)
     throw new UserError({
       place: "resume",
-      problem: "there is no run folder to resume from",
+      problem: "there is not a run folder to resume from",
       remedy: "Give out",
     });
+  return trainAt(dataset, given, undefined);
+}
+
+/** Trains into `out`, whose lock the caller holds; undefined = no folder. */
+async function trainAt(dataset: Dataset, given: TrainOptions, out: string | undefined): Promise<Recommender> {
+  const { resume = false, force, progress, signal } = given;
+  if (out !== undefined) await settleRunFolder(out);
   const before = resume && out !== undefined ? await findRunFolder(out) : undefined;
   if (resume && !before)
     progress?.({ type: "note", text: `there is nothing to resume in ${out}: starting from the beginning` });
-  if (out !== undefined && !before) await requireFreeRunFolder(out);
+  const place = before?.path ?? (out === undefined ? undefined : await placeOfNewRun(out, { force }));
+  const finish = async () => {
+    if (out === undefined || place === undefined) return;
+    const kept = await moveIntoPlace(place, out);
+    if (kept.length > 0) progress?.({ type: "note", text: `kept of the former ${out}: ${kept.join(", ")}` });
+  };
 
   const initFrom = given.initFrom ?? before?.config.initFrom?.path;
   const start = initFrom === undefined ? undefined : await startOf(initFrom);
@@ -142,9 +167,11 @@ export async function train(dataset: Dataset, given: TrainOptions = {}): Promise
     if (before?.complete) {
       progress?.({ type: "note", text: `the run in ${before.path} is finished already` });
       await fileCheckpoints(checkpointFolderOf(before.path)).clear();
-      return own(await restoreModel(await readModelFiles(modelFolderOf(before.path)), { engine }));
+      const files = await readModelFiles(modelFolderOf(before.path));
+      await finish();
+      return own(await restoreModel(files, { engine }));
     }
-    if (out === undefined)
+    if (out === undefined || place === undefined)
       return own(
         await algorithm.fit(dataset, options, {
           engine,
@@ -157,10 +184,17 @@ export async function train(dataset: Dataset, given: TrainOptions = {}): Promise
         }),
       );
 
-    if (!before) await createRunFolder(out, config);
+    if (!before) await createRunFolder(place, config);
+    if (place !== out && !before)
+      progress?.({
+        type: "note",
+        text: `${out} stays as it is until the new run is finished, which is trained in ${place}`,
+      });
     try {
-      const checkpoints = fileCheckpoints(checkpointFolderOf(out), { everySeconds: given.checkpointSeconds });
-      const write = epochWriter(out);
+      const checkpoints = fileCheckpoints(checkpointFolderOf(place), {
+        everySeconds: given.checkpointSeconds,
+      });
+      const write = epochWriter(place);
       const onEpoch = (record: EpochRecord) => {
         write(record);
         given.onEpoch?.(record);
@@ -176,13 +210,14 @@ export async function train(dataset: Dataset, given: TrainOptions = {}): Promise
         onEpoch,
       });
       const files = await recommender.save();
-      await writeFolder(modelFolderOf(out), { marker: "config.json" }, (folder) =>
+      await writeFolder(modelFolderOf(place), { marker: "config.json", locked: true }, (folder) =>
         writeModelFiles(folder, files),
       );
       await checkpoints.clear();
+      await finish();
       return own(recommender);
     } catch (error) {
-      await removeIfWorthless(out);
+      await removeIfWorthless(place);
       throw error;
     }
   } catch (error) {

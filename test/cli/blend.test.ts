@@ -46,7 +46,7 @@ describe("foldin blend", () => {
 
   it("refuses what cannot be, and keeps what is there", async () => {
     expect(await complaint("popularity", "--out", "x")).toMatch(/one run alone is no blend/);
-    expect(await complaint("popularity", "nowhere", "--out", "x")).toMatch(/^nowhere: is no run folder/);
+    expect(await complaint("popularity", "nowhere", "--out", "x")).toMatch(/^nowhere: is not a run folder/);
     expect(await complaint("popularity", "item-knn", "--out", "item-knn", "--force")).toMatch(
       /--out: item-knn is one of the runs to blend/,
     );

@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { writeFileAtomic, writeFolder } from "../../src/core/atomic-folder.js";
+import { writeFileAtomic } from "../../src/core/atomic-file.js";
+import { writeFolder } from "../../src/core/atomic-folder.js";
 import { AbortedError, UserError } from "../../src/core/errors.js";
 
 let home: string;

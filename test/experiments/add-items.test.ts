@@ -140,7 +140,7 @@ describe("add-items", () => {
     [
       "no run",
       () => ({ run: join(home, "none"), content: news(), out: join(home, "no") }),
-      /none: is no run folder/,
+      /none: is not a run folder/,
     ],
   ])("refuses %s, and leaves nothing behind", async (_, options, message) => {
     const failing = addItems({ ...options(), engine: "reference" });

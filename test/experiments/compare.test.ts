@@ -147,7 +147,7 @@ describe("compare", () => {
     [["popular"], /nothing to compare with/],
     [["popular", "popular"], /given twice/],
     [["popular", "elsewhere"], /elsewhere: was trained on other data/],
-    [["popular", "missing"], /missing: is no run folder/],
+    [["popular", "missing"], /missing: is not a run folder/],
     [["popular", "missing.csv"], /no such file/],
   ])("refuses %j", async (names, message) => {
     await expect(

@@ -123,7 +123,7 @@ describe("train", () => {
     await expect(resume({ seed: 1 })).rejects.toThrow(/seed: the run to resume has 98765, this one has 1/);
     await expect(resume({ model: "popularity" })).rejects.toThrow(/model: .* has mult-vae/);
     await expect(resume({}, tastes({ seed: 9 }))).rejects.toThrow(/data: /);
-    await expect(train(dataset, { out: folder, resume: true })).rejects.toThrow(/is no run folder/);
+    await expect(train(dataset, { out: folder, resume: true })).rejects.toThrow(/is not a run folder/);
     await expect(train(dataset, { resume: true })).rejects.toThrow(UserError);
     expect((await readRunFolder(join(folder, "run"))).epochs).toHaveLength(2);
   });

@@ -3,6 +3,7 @@
 import type { Command } from "commander";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, type EngineFlags, wholeNumber } from "../engine-options.js";
+import { tellHowToGoOn } from "../go-on.js";
 import {
   addHistoriesOptions,
   type HistoriesFlags,
@@ -72,8 +73,11 @@ async function scoreRun(run: string, flags: Flags, context: CliContext): Promise
       ...{ resume: flags.resume, force: flags.force },
       ...{ progress: context.progress, signal: context.signal },
     }).catch((error: unknown) => {
-      if (context.signal.aborted) context.say(`${partialFolder(out)} has what is done: go on with --resume`);
-      throw error;
+      throw tellHowToGoOn(
+        error,
+        `the same command and --resume (what is done is in ${partialFolder(out)})`,
+        context,
+      );
     });
     const seconds = (performance.now() - started) / 1000;
     if (flags.json) return context.json({ out, users, rows, resumed, seconds });

@@ -1,0 +1,30 @@
+// Commands that a person copies into a shell. Whatever a name holds, the shell passes it on as that one word and runs
+// nothing else.
+
+/** A text as one word of a POSIX shell. */
+export function shellWord(text: string): string {
+  if (/^[\w@%+=:,./-]+$/.test(text) && !/^=/.test(text)) return text;
+  if (!CONTROL.test(text) || /\n$/.test(text)) return `'${text.replaceAll("'", "'\\''")}'`;
+  // Control characters would act on the terminal: printf makes them where the command runs.
+  const escaped = [...text].map((character) => {
+    if (character === "\\") return "\\\\";
+    if (character === "%") return "%%";
+    if (character !== "'" && !CONTROL.test(character)) return character;
+    return [...Buffer.from(character)].map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
+  });
+  return `"$(printf -- '${escaped.join("")}')"`;
+}
+
+/** What a terminal might act upon: C0 and C1 controls, DEL, line separators, and marks that turn the direction of text. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it is about.
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
+
+/** A path as an argument that is not taken for an option. */
+export function pathArgument(path: string): string {
+  return path.startsWith("-") ? `./${path}` : path;
+}
+
+/** A command line that passes exactly these words; words that are undefined are left out. */
+export function shellCommand(...words: readonly (string | undefined)[]): string {
+  return words.flatMap((word) => (word === undefined ? [] : [shellWord(word)])).join(" ");
+}
