@@ -107,7 +107,9 @@ export async function writeFolder<T>(
   try {
     return await withPartial(target, async (partial) => {
       await mkdir(partial);
-      const result = await write(partial);
+      const result = await write(partial).catch((error: unknown) => {
+        throw inPlaceOf(partial, destination, error);
+      });
       throwIfAborted(signal);
       await syncTree(partial);
       await refuseToOverwrite(target, options);
@@ -117,6 +119,20 @@ export async function writeFolder<T>(
   } catch (error) {
     throw withSystemFault(error, destination);
   }
+}
+
+/** The error in words about the destination: the temporary folder is gone by the time anybody reads them. */
+function inPlaceOf(partial: string, destination: string, error: unknown): unknown {
+  const told = withSystemFault(error);
+  if (!(told instanceof UserError && told.place?.startsWith(partial))) return error;
+  const { problem, expected, remedy, cause } = told;
+  return new UserError({
+    place: destination + told.place.slice(partial.length),
+    problem,
+    expected,
+    remedy,
+    cause,
+  });
 }
 
 /**
@@ -162,7 +178,10 @@ export async function restoreReplaced(path: string): Promise<void> {
   for (let tries = 0; tries < 20; tries++) {
     if (existsSync(target) || (await namesBeside(target, "old")).length === 0) return;
     // Locked: another process is between the two renames, or is about to put it right. What stays missing the caller reports.
-    await withLock(target, () => restoreNewest(target)).catch(() => {});
+    await withLock(target, async () => {
+      await restoreNewest(target);
+      await removeLeftovers(target, { locked: true });
+    }).catch(() => {});
   }
 }
 

@@ -3,13 +3,14 @@
 // it. See docs/decisions/locks.md for what else was considered.
 
 import { randomUUID } from "node:crypto";
-import { existsSync, unlinkSync } from "node:fs";
-import { realpath } from "node:fs/promises";
+import { constants, existsSync, statSync, unlinkSync } from "node:fs";
+import { access, realpath, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "./errors.js";
 import { makeFolders, removeEmptyFolders } from "./folders.js";
+import { withSystemFault } from "./system-errors.js";
 
 export interface LockOptions {
   /** Milliseconds to wait for another process to end its work. Default 0. */
@@ -82,6 +83,7 @@ async function acquire(
           remedy: `Remove it, if nothing is writing ${path}`,
         });
       if (!code.startsWith("SQLITE_BUSY")) {
+        await requireWritable(file, path);
         onNote?.(`${path} cannot be locked (${message}): take care that no other process writes it`);
         return;
       }
@@ -90,6 +92,23 @@ async function acquire(
     const known = holder !== undefined && holder.id === before;
     if (performance.now() > until || (known && patience === 0)) throw isHeld(path, holder);
     await sleep(25);
+  }
+}
+
+/**
+ * Throws UserError, with the system's own words, where the reason that a lock file could not be made keeps `path` from being
+ * written, too. What is there already may be written although nothing can be put beside it.
+ */
+async function requireWritable(file: string, path: string): Promise<void> {
+  try {
+    await writeFile(file, " ");
+    await rm(file);
+  } catch (error) {
+    const isThere = await access(path, constants.W_OK).then(
+      () => true,
+      () => false,
+    );
+    if (!isThere) throw withSystemFault(error, path);
   }
 }
 
@@ -131,9 +150,19 @@ function attempt(Database: typeof import("libsql"), file: string): "held" | Hold
     return undefined;
   } catch (error) {
     if (isBusy(error)) return undefined;
+    removeEmpty(file);
     throw error;
   } finally {
     if (held.get(file) !== database) database.close();
+  }
+}
+
+/** A file that could be made and not written. Nobody relies on one that is empty: see `isAt`. */
+function removeEmpty(file: string): void {
+  try {
+    if (statSync(file).size === 0) unlinkSync(file);
+  } catch {
+    // It is not there, or the folder is read-only.
   }
 }
 

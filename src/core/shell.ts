@@ -15,9 +15,8 @@ export function shellWord(text: string): string {
   return `"$(printf -- '${escaped.join("")}')"`;
 }
 
-/** What a terminal might act upon: C0 and C1 controls, DEL, line separators, and marks that turn the direction of text. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it is about.
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
+/** What a terminal might act upon: control characters, line separators, and marks that turn the direction of text. */
+const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u;
 
 /** A path as an argument that is not taken for an option. */
 export function pathArgument(path: string): string {

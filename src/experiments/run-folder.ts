@@ -8,7 +8,7 @@
 // One that is to replace another has a folder of its own beside it (`replacementOf`) until it is complete.
 
 import { appendFileSync, readFileSync } from "node:fs";
-import { readdir, readFile, realpath, stat, writeFile } from "node:fs/promises";
+import { lstat, readdir, readFile, realpath, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { writeFileAtomicSync } from "../core/atomic-file.js";
@@ -86,13 +86,17 @@ export const runFolderKind: FolderKind = {
 
 /** Puts right what a killed process left of a replacement of the run; the caller holds the lock of `path`. */
 export async function settleRunFolder(path: string): Promise<void> {
-  await settleFolder(await realpath(path).catch(() => resolve(path)), runFolderKind);
+  for (const folder of [path, await replacementOf(path)])
+    await settleFolder(await realpath(folder).catch(() => resolve(folder)), runFolderKind);
 }
 
 /** Where the run that is to replace the one in `path` is trained. */
 export async function replacementOf(path: string): Promise<string> {
-  const target = await realpath(path).catch(() => resolve(path));
-  return join(dirname(target), `.${basename(target)}.new`);
+  const isLink = (await lstat(path).catch(() => undefined))?.isSymbolicLink();
+  const target = isLink ? await realpath(path).catch(() => path) : path;
+  // "." has no name of its own.
+  const name = basename(resolve(target));
+  return join(basename(target) === name ? dirname(target) : dirname(resolve(target)), `.${name}.new`);
 }
 
 /**
@@ -279,8 +283,12 @@ function readEpochs(path: string): EpochRecord[] {
     .map((line) => JSON.parse(line) as EpochRecord);
 }
 
-/** Removes a run folder that has nothing worth resuming: no checkpoint and no model. Files that are not foldin's stay. */
-export async function removeIfWorthless(path: string): Promise<void> {
-  if (!(await exists(checkpointFolderOf(path))) && !(await exists(modelFolderOf(path))))
-    await removeOwn(path, runFolderKind);
+/**
+ * Removes a run folder that has nothing worth resuming: no checkpoint and no model. Files that are not foldin's stay.
+ * Returns whether there was something.
+ */
+export async function removeIfWorthless(path: string): Promise<boolean> {
+  if ((await exists(checkpointFolderOf(path))) || (await exists(modelFolderOf(path)))) return true;
+  await removeOwn(path, runFolderKind);
+  return false;
 }

@@ -114,7 +114,11 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
     if (kept.length > 0) progress?.({ type: "note", text: `kept of the former ${out}: ${kept.join(", ")}` });
   };
 
-  const initFrom = given.initFrom ?? before?.config.initFrom?.path;
+  // What a finished run started from may be gone, or be this run itself, which took its place.
+  const former = before?.config.initFrom;
+  const isFormer = given.initFrom === undefined || resolve(given.initFrom) === former?.path;
+  const started = before?.complete && isFormer ? former : undefined;
+  const initFrom = started ? undefined : (given.initFrom ?? former?.path);
   const start = initFrom === undefined ? undefined : await startOf(initFrom);
   const algorithm = await findAlgorithm(
     given.model ?? before?.config.model ?? start?.initial.files.algorithm ?? "mult-vae",
@@ -157,6 +161,7 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
     engine: engine.name,
     precision: engine.precision,
     threads: engine.threads,
+    ...(started && { initFrom: started }),
     ...(start && { initFrom: { path: resolve(start.path), digest: start.initial.digest } }),
   };
   const cache = given.cache === undefined ? undefined : fileCache(given.cache);
@@ -217,7 +222,11 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
       await finish();
       return own(recommender);
     } catch (error) {
-      await removeIfWorthless(place);
+      if ((await removeIfWorthless(place)) && place !== out)
+        progress?.({
+          type: "note",
+          text: `${out} is as it was; the unfinished run is in ${place}: resume goes on with it, force begins again`,
+        });
       throw error;
     }
   } catch (error) {

@@ -9,7 +9,7 @@ import { NO_ITEM } from "../compute/engine.js";
 import { requireFreeFile, syncFolder, writeFileAtomic } from "../core/atomic-file.js";
 import { type FolderKind, removeOwn } from "../core/atomic-folder.js";
 import { throwIfAborted, UserError } from "../core/errors.js";
-import { makeFolders } from "../core/folders.js";
+import { makeFolders, removeEmptyFolders } from "../core/folders.js";
 import { withPartial } from "../core/leftovers.js";
 import { withLock } from "../core/lock.js";
 import type { ProgressListener } from "../core/progress.js";
@@ -121,14 +121,11 @@ async function scoreInto(
   await requireFreeOutput(options);
   const partial = partialFolder(out);
   if (force && !resume) await removeOwn(partial, scoringFolder);
-  await makeFolders(partial);
-  await requireSameScoring(partial, {
-    formatVersion: 1,
-    model: options.model,
-    histories: digestOf(histories),
-    k,
-    includeHistory,
-    partUsers,
+  const made = await makeFolders(partial);
+  const identity = { model: options.model, histories: digestOf(histories), k, includeHistory, partUsers };
+  await requireSameScoring(partial, { formatVersion: 1, ...identity }).catch(async (error: unknown) => {
+    await removeEmptyFolders(made);
+    throw error;
   });
 
   const users = histories.users.length;

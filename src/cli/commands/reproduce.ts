@@ -1,5 +1,6 @@
 // foldin reproduce [preset]: runs a published experiment from raw files to its table, ours beside the published numbers.
 
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
@@ -122,6 +123,7 @@ async function runBaselines(flags: Flags, context: CliContext): Promise<void> {
           : `${model}: not trained: ${failure}`,
       ),
   }).catch((error: unknown) => {
+    if (!existsSync(out)) throw error;
     throw tellHowToGoOn(error, again(BASELINES.name, data, out), context);
   });
   if (flags.json) {
@@ -210,6 +212,7 @@ async function run(name: string, flags: Flags, context: CliContext): Promise<voi
       ),
     onRun: (title, number, runs) => context.say(`${number} of ${runs}: ${title}`),
   }).catch((error: unknown) => {
+    if (!existsSync(out)) throw error;
     throw tellHowToGoOn(error, again(name, data, out), context);
   });
   const network = preset.network && { ...preset.network, items: result.studies[0].items };

@@ -1,5 +1,6 @@
 // foldin score <run> --out <file>: recommendations for all users of a dataset or of a file, into one file.
 
+import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, type EngineFlags, wholeNumber } from "../engine-options.js";
@@ -73,6 +74,7 @@ async function scoreRun(run: string, flags: Flags, context: CliContext): Promise
       ...{ resume: flags.resume, force: flags.force },
       ...{ progress: context.progress, signal: context.signal },
     }).catch((error: unknown) => {
+      if (!existsSync(partialFolder(out))) throw error;
       throw tellHowToGoOn(
         error,
         `the same command and --resume (what is done is in ${partialFolder(out)})`,

@@ -1,5 +1,6 @@
 // foldin sweep <dataset>: trains a model with many settings of its options, and chooses the best on the validation users.
 
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { UserError } from "../../core/errors.js";
@@ -141,6 +142,7 @@ async function runSweep(dataset: string, flags: Flags, context: CliContext): Pro
         `${finished} of ${points}: ${settingText(point)}: ${point.state === "failed" ? `failed: ${point.message}` : `${metricName} ${estimate(point.metrics?.[metricName])} in ${duration(point.seconds ?? 0)}`}`,
       ),
   }).catch((error: unknown) => {
+    if (!existsSync(join(out, "sweep.json"))) throw error;
     throw tellHowToGoOn(error, `the same command again (it is in ${out})`, context);
   });
   if (flags.json) {
