@@ -38,16 +38,7 @@ export async function refuseToOverwrite(
   destination: string,
   { force = false, marker, recognises }: AtomicFolderOptions,
 ): Promise<void> {
-  const entries = await readdir(destination).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return [] as string[];
-    if (error.code === "ENOTDIR")
-      throw new UserError({
-        place: destination,
-        problem: "there is a file of this name",
-        remedy: "Choose another folder",
-      });
-    throw withSystemFault(error, destination);
-  });
+  const entries = await entriesOf(destination);
   if (entries.length === 0) return requireNoDeadLink(destination);
   if (!force)
     throw new UserError({
@@ -70,6 +61,25 @@ export async function refuseToOverwrite(
     });
 }
 
+/** What is in a folder; nothing where there is none. Throws UserError where it is a file, or cannot be read. */
+export async function entriesOf(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return [];
+    // A file above it is named by what makes the parents, which is none then.
+    if (code === "ENOTDIR" && !existsSync(folder)) await makeFolders(dirname(resolve(folder)));
+    if (code === "ENOTDIR")
+      throw new UserError({
+        place: folder,
+        problem: "there is a file of this name",
+        remedy: "Choose another folder",
+      });
+    throw withSystemFault(error, folder);
+  }
+}
+
 async function requireNoDeadLink(path: string): Promise<void> {
   if ((await lstat(path).catch(() => undefined))?.isSymbolicLink() && !existsSync(path))
     throw new UserError({ place: path, problem: "is a link that leads nowhere", expected: "a folder" });
@@ -77,14 +87,11 @@ async function requireNoDeadLink(path: string): Promise<void> {
 
 async function readHead(path: string): Promise<unknown> {
   try {
-    const found = await stat(path);
-    const [isFile, size] = [found.isFile(), found.size];
-    return isFile && size < MOST_HEAD_BYTES ? JSON.parse(await readFile(path, "utf8")) : undefined;
+    return (await stat(path)).isFile() ? JSON.parse(await readFile(path, "utf8")) : undefined;
   } catch {
     return undefined;
   }
 }
-const MOST_HEAD_BYTES = 64 << 20;
 
 /**
  * Lets `write` fill a temporary folder beside `destination`, then renames it. Parents are made. On an error or an abort

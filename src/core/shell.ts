@@ -15,8 +15,8 @@ export function shellWord(text: string): string {
   return `"$(printf -- '${escaped.join("")}')"`;
 }
 
-/** What a terminal might act upon: control characters, line separators, and marks that turn the direction of text. */
-const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u;
+/** What is not seen, or acts on a terminal, and would be shown as an escape (core/printable.ts): no shell reads those. */
+const CONTROL = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
 /** A path as an argument that is not taken for an option. */
 export function pathArgument(path: string): string {

@@ -9,8 +9,9 @@ export function databaseFault(error: unknown, folder: string): unknown {
   if (!(error instanceof Error) || error instanceof UserError) return error;
   const temporary = dirname(folder);
   const fault = systemFault(error);
-  const spilled =
-    error.message.includes(folder) || (error as NodeJS.ErrnoException).path?.startsWith(folder) === true;
+  const { path } = error as NodeJS.ErrnoException;
+  const isTemporary =
+    error.message.includes(folder) || path === temporary || path?.startsWith(folder) === true;
   if (/^Out of Memory Error|max_temp_directory_size/.test(error.message))
     return new UserError({
       place: temporary,
@@ -18,7 +19,7 @@ export function databaseFault(error: unknown, folder: string): unknown {
       remedy: "Free some space there, or name another folder with --temp <folder>",
       cause: error,
     });
-  if (fault && spilled)
+  if (fault && isTemporary)
     return new UserError({
       place: temporary,
       problem: `the temporary folder cannot be used: ${fault.reason}`,

@@ -73,7 +73,8 @@ export async function withDatabase<T>(
   } catch (error) {
     throw databaseFault(error, folder);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    // What cannot be removed was not made, or is cleared away by a later one.
+    await rm(folder, { recursive: true, force: true }).catch(() => {});
   }
 }
 

@@ -8,11 +8,12 @@
 // One that is to replace another has a folder of its own beside it (`replacementOf`) until it is complete.
 
 import { appendFileSync, readFileSync } from "node:fs";
-import { lstat, readdir, readFile, realpath, stat, writeFile } from "node:fs/promises";
+import { lstat, readFile, realpath, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { writeFileAtomicSync } from "../core/atomic-file.js";
 import {
+  entriesOf,
   type FolderKind,
   refuseToOverwrite,
   removeOwn,
@@ -116,7 +117,7 @@ export async function placeOfNewRun(path: string, { force = false } = {}): Promi
     return path;
   }
   await refuseToOverwrite(path, { force, ...runFolderKind });
-  const taken = (await readdir(path).catch(() => [])).length > 0 || (await exists(replacement));
+  const taken = (await entriesOf(path)).length > 0 || (await exists(replacement));
   return taken ? replacement : path;
 }
 
@@ -137,10 +138,7 @@ export async function moveIntoPlace(trained: string, path: string): Promise<stri
 
 /** Throws UserError unless a run folder can be made here. */
 export async function requireFreeRunFolder(path: string): Promise<void> {
-  const there = await readdir(path).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === "ENOENT") return [];
-    throw new UserError({ place: path, problem: "is not a folder that a run could be written into", cause });
-  });
+  const there = await entriesOf(path);
   if (there.length === 0) return;
   const run = await readRunFolder(path).catch(() => undefined);
   throw new UserError({

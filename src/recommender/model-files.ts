@@ -68,7 +68,7 @@ export async function findModelFolder(path: string): Promise<string> {
     throw new UserError({
       place: path,
       problem: "holds a run that has no model yet",
-      remedy: "Finish it with foldin train ... --resume",
+      remedy: "Finish it with foldin train ... --resume; a blend is made again with foldin blend ... --force",
     });
   return path;
 }

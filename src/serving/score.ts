@@ -7,13 +7,12 @@ import { open, readdir, readFile, rename } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
 import { NO_ITEM } from "../compute/engine.js";
 import { requireFreeFile, syncFolder, writeFileAtomic } from "../core/atomic-file.js";
-import { type FolderKind, removeOwn } from "../core/atomic-folder.js";
+import { entriesOf, type FolderKind, removeOwn } from "../core/atomic-folder.js";
 import { throwIfAborted, UserError } from "../core/errors.js";
 import { makeFolders, removeEmptyFolders } from "../core/folders.js";
 import { withPartial } from "../core/leftovers.js";
 import { withLock } from "../core/lock.js";
 import type { ProgressListener } from "../core/progress.js";
-import { withSystemFault } from "../core/system-errors.js";
 import { type Database, literal, withDatabase } from "../data/database.js";
 import type { Histories } from "../data/histories.js";
 import { Vocabulary } from "../data/vocabulary.js";
@@ -77,10 +76,7 @@ export async function requireFreeOutput({
   if (spreadsheet) requireSpreadsheet(out);
   await requireFreeFile(out, { force });
   const partial = partialFolder(out);
-  const there = await readdir(partial).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return [] as string[];
-    throw withSystemFault(error, partial);
-  });
+  const there = await entriesOf(partial);
   if (there.length === 0) return;
   if (!there.includes(scoringFolder.marker))
     throw new UserError({

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "vitest";
+import type { Sweep } from "../../src/experiments/sweep/result.js";
 import { foldin, type RunningProgram, start } from "../support/foldin.js";
 
 const home = mkdtempSync(join(tmpdir(), "foldin-locked-"));
@@ -37,6 +38,8 @@ async function expectRefusal(args: string[], holder: RunningProgram): Promise<vo
   ]);
 }
 
+const train = ["train", "ds", "--out", "run", "--epochs", "150", "--checkpoint-seconds", "0", ...small];
+
 beforeAll(async () => {
   const lines = ["user,item"];
   for (let user = 0; user < 300; user++)
@@ -44,11 +47,10 @@ beforeAll(async () => {
   writeFileSync(join(home, "clicks.csv"), `${lines.join("\n")}\n`);
   const args = ["prepare", "clicks.csv", "--out", "ds", "--validation-users", "20", "--test-users", "20"];
   expect((await run(args)).code).toBe(0);
+  expect((await run(train.with(train.indexOf("run"), "whole"))).code).toBe(0);
 });
 
 describe("train", () => {
-  const train = ["train", "ds", "--out", "run", "--epochs", "150", "--checkpoint-seconds", "0", ...small];
-
   it("--resume beside --resume is refused, and the run ends as if it had been alone", async () => {
     const first = begin(train);
     await until(first, () => epochsOf("run").length >= 3);
@@ -58,6 +60,7 @@ describe("train", () => {
     const second = begin(["train", "ds", "--out", "run", "--resume"]);
     const before = epochsOf("run").length;
     await until(second, () => epochsOf("run").length > before + 1);
+    second.process.kill("SIGSTOP");
     await expectRefusal(["train", "ds", "--out", "run", "--resume"], second);
     await expectRefusal(["train", "ds", "--out", "run", "--force", ...small], second);
     await expectRefusal(["train", "ds", "--out", "./run/", "--resume"], second);
@@ -67,12 +70,11 @@ describe("train", () => {
     third.process.kill("SIGINT");
     expect((await third.outcome).code).not.toBe(0);
     expect(existsSync(join(home, "run/config.json"))).toBe(true);
+    second.process.kill("SIGCONT");
 
     expect((await second.outcome).code).toBe(0);
     expect(epochsOf("run")).toEqual(Array.from({ length: 150 }, (_, e) => e + 1));
     expect(readdirSync(home).filter((name) => name.includes("run"))).toEqual(["run"]);
-    const whole = train.with(train.indexOf("run"), "whole");
-    expect((await run(whole)).code).toBe(0);
     expect(readFileSync(join(home, "run/model/model.safetensors"))).toEqual(
       readFileSync(join(home, "whole/model/model.safetensors")),
     );
@@ -125,7 +127,9 @@ describe("the other commands", () => {
         readdirSync(points).some((point) => epochsOf(join("sweep/points", point)).length > 2)
       );
     });
+    first.process.kill("SIGSTOP");
     await expectRefusal([...sweep, "sweep"], first);
+    first.process.kill("SIGCONT");
     first.process.kill("SIGKILL");
     await first.outcome;
     const again = await run([...sweep, "sweep"]);
@@ -133,8 +137,10 @@ describe("the other commands", () => {
     expect(again.stdout).not.toMatch(/failed/);
     expect((await run([...sweep, "alone"])).code).toBe(0);
     const results = (folder: string) =>
-      readFileSync(join(home, folder, "results.csv"), "utf8").replaceAll(/,[\d.]+$/gm, "");
-    expect(results("sweep")).toBe(results("alone"));
+      (JSON.parse(readFileSync(join(home, folder, "results.json"), "utf8")) as Sweep).points.map(
+        ({ key, metrics, epochs, chosenEpoch }) => ({ key, metrics, epochs, chosenEpoch }),
+      );
+    expect(results("sweep")).toEqual(results("alone"));
     const left = readdirSync(join(home, "sweep"), { recursive: true, encoding: "utf8" });
     expect(left.filter((name) => /(^|\/)\.|partial|\.tmp|\.lock/.test(name))).toEqual([]);
     rmSync(join(home, "sweep"), { recursive: true });
