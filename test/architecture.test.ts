@@ -52,6 +52,13 @@ describe("the floors of the house", () => {
     expect(upward).toEqual([]);
   });
 
+  it("makes folders in one place, level by level: Node's recursive mkdir never ends where a file system refuses", () => {
+    const elsewhere = files.filter((file) =>
+      /mkdir(Sync)?\([^;]*recursive: true/.test(readFileSync(file, "utf8")),
+    );
+    expect(elsewhere.map((file) => relative(source, file))).toEqual([]);
+  });
+
   it("has no circles", () => {
     const state = new Map<string, "open" | "done">();
     const circles: string[] = [];

@@ -45,16 +45,13 @@ const commands: readonly Register[] = [
 
 const stop = new AbortController();
 let stoppedBy: NodeJS.Signals | undefined;
-for (const [name, number] of [
-  ["SIGINT", 2],
-  ["SIGTERM", 15],
-] as const)
-  process.on(name, () => {
-    // The second one does not wait for anything to end well; only the cursor, hidden beside a bar, is shown again.
-    if (stoppedBy) {
-      if (process.stderr.isTTY) process.stderr.write("\u001b[?25h");
-      process.exit(128 + number);
-    }
+for (const name of ["SIGINT", "SIGTERM"] as const)
+  process.once(name, () => {
+    // The second one ends the process at once: the system does that, as `process.exit` would wait for work in other threads, and
+    // nothing here runs while this thread is busy. Only the cursor, hidden beside a progress bar, must be shown again by then.
+    process.removeAllListeners("SIGINT");
+    process.removeAllListeners("SIGTERM");
+    if (process.stderr.isTTY) process.stderr.write("\u001b[?25h");
     stoppedBy = name;
     stop.abort();
   });

@@ -7,7 +7,9 @@ import { AbortedError, UserError } from "../core/errors.js";
 import { outOfMemory } from "../core/memory.js";
 import { printable } from "../core/printable.js";
 import { withoutPasswords } from "../core/secrets.js";
+import { withSystemFault } from "../core/system-errors.js";
 import { type CliContext, createContext, type Register } from "./context.js";
+import { addTempOption } from "./temp-option.js";
 
 export interface Streams {
   readonly stdout: NodeJS.WriteStream;
@@ -60,6 +62,7 @@ function program(commands: readonly Register[], context: CliContext, { stdout, s
     .configureHelp({ sortOptions: false })
     .addHelpText("after", "\nTry it: foldin quickstart\nFor one command: foldin help train");
   for (const register of commands) register(root, context);
+  addTempOption(root);
   return root;
 }
 
@@ -73,7 +76,8 @@ export function explain(error: unknown): { message: string; code: number } {
     const meant = suggestion?.slice(0, suggestion.endsWith("?)") ? -2 : -1);
     return { message: meant === undefined ? problem : `${problem} (did you mean ${meant}?)`, code: 2 };
   }
-  if (error instanceof UserError) return { message: error.message, code: 2 };
+  const mendable = withSystemFault(error);
+  if (mendable instanceof UserError) return { message: mendable.message, code: 2 };
   if (error instanceof AbortedError || (error instanceof Error && error.name === "AbortError"))
     return { message: "stopped on request", code: 130 };
   if (isZodError(error)) {

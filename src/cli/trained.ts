@@ -1,6 +1,5 @@
 // What a command prints of a run that it has just trained: the report is written, the metrics are shown.
 
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Dataset } from "../data/dataset.js";
 import type { Recommender } from "../recommender/recommender.js";
@@ -55,13 +54,6 @@ export async function printTrained(
     ),
   );
   context.out([`run: ${out}`, `report: ${join(out, "report.html")}`]);
-}
-
-/** Removes a run; anything else in the way stays, for `train` to refuse. */
-export async function removeRun(path: string): Promise<void> {
-  const { readRunFolder } = await import("../experiments/run-folder.js");
-  const run = await readRunFolder(path).catch(() => undefined);
-  if (run) await rm(path, { recursive: true });
 }
 
 function estimate(value: { mean: number; standardError?: number } | undefined): string {

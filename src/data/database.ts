@@ -12,9 +12,10 @@ import type {
   DuckDBValue,
   DuckDBVector,
 } from "@duckdb/node-api";
-import { isRunning } from "../core/atomic-folder.js";
 import { AbortedError, throwIfAborted } from "../core/errors.js";
+import { isRunning } from "../core/leftovers.js";
 import { Turns } from "../core/turns.js";
+import { databaseFault } from "./database-fault.js";
 
 export interface DatabaseOptions {
   /** What DuckDB may hold in memory, in its notation; beyond that it spills to a temporary folder. */
@@ -45,11 +46,11 @@ export async function withDatabase<T>(
   const { DuckDBInstance } = await import("@duckdb/node-api");
   // DuckDB makes its temporary folder when it needs it, which for small work is never.
   const folder = join(tmpdir(), `${folderPrefix}${process.pid}-${randomBytes(6).toString("hex")}`);
-  if (tables === "file") {
-    await sweep();
-    await mkdir(folder);
-  }
   try {
+    if (tables === "file") {
+      await sweep();
+      await mkdir(folder);
+    }
     const instance = await DuckDBInstance.create(
       tables === "file" ? join(folder, "work.duckdb") : ":memory:",
       {
@@ -72,8 +73,11 @@ export async function withDatabase<T>(
       connection.closeSync();
       instance.closeSync();
     }
+  } catch (error) {
+    throw databaseFault(error, folder);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    // What cannot be removed was not made, or is cleared away by a later one.
+    await rm(folder, { recursive: true, force: true }).catch(() => {});
   }
 }
 

@@ -3,6 +3,7 @@
 
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { restoreReplaced } from "../core/atomic-folder.js";
 import { throwIfAborted, UserError } from "../core/errors.js";
 import { readPieces } from "../core/input-file.js";
 import { checkJson, readJson } from "../core/json-file.js";
@@ -138,6 +139,7 @@ export function inEntryOrder(
 /** Reads and checks a folder's manifest. Throws UserError as `loadDataset`. */
 export async function readManifest(folder: string): Promise<Manifest> {
   const path = join(folder, manifestFile);
+  await restoreReplaced(folder);
   const json = await readJson(path, {
     expected: "a dataset folder",
     remedy: "Make one with: foldin prepare",

@@ -1,6 +1,7 @@
 // manifest.json: what a dataset folder holds, where it came from, and how it was made.
 
 import { z } from "zod";
+import type { FolderKind } from "../core/atomic-folder.js";
 import { contentKinds, textRule } from "./content.js";
 import { protocolOptions } from "./protocol.js";
 
@@ -11,6 +12,14 @@ export const formatVersion = 2;
 export const formatVersionOf = (content: unknown): 1 | 2 => (content === undefined ? 1 : 2);
 
 export const manifestFile = "manifest.json";
+
+/** How a dataset folder is known when it is to be replaced. */
+export const datasetFolder: FolderKind = {
+  marker: manifestFile,
+  recognises: (head) =>
+    typeof head === "object" && head !== null && Reflect.get(head, "format") === "foldin-dataset",
+  own: /^(manifest\.json|(items|users|train|validation|test)\.parquet|content\.(parquet|npy)|content-(words|tokens)\.parquet)$/,
+};
 
 /** The tables of a dataset folder. */
 export const tableFiles = [

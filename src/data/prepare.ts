@@ -4,6 +4,7 @@
 import { basename, resolve } from "node:path";
 import { refuseToOverwrite, writeFolder } from "../core/atomic-folder.js";
 import { throwIfAborted, UserError } from "../core/errors.js";
+import { withLock } from "../core/lock.js";
 import { type ProgressListener, silent } from "../core/progress.js";
 import { version } from "../core/version.js";
 import { fromPairs } from "../sparse/csr.js";
@@ -29,10 +30,10 @@ import { type ItemFile, type ItemRecord, type ItemTable, itemTable, readItems } 
 import {
   type DatasetCounts,
   type DatasetSource,
+  datasetFolder,
   formatVersionOf,
   type HeldOutCounts,
   type Manifest,
-  manifestFile,
 } from "./manifest.js";
 import { type ProtocolInput, type ProtocolOptions, parseProtocol } from "./protocol.js";
 import { type ReadOptions, readInteractions } from "./read.js";
@@ -74,10 +75,13 @@ export interface PrepareOptions extends BuildOptions {
  */
 export async function prepareDataset(options: PrepareOptions): Promise<Manifest> {
   const { out, force, signal, progress = silent } = options;
-  const place = { force, signal, marker: manifestFile };
+  const place = { force, signal, locked: true, ...datasetFolder };
   await refuseToOverwrite(out, place);
-  const contents = await build({ ...options, name: options.name ?? basename(resolve(out)) });
-  return writeFolder(out, place, (folder) => writeDataset(folder, contents, progress, signal));
+  const work = async () => {
+    const contents = await build({ ...options, name: options.name ?? basename(resolve(out)) });
+    return writeFolder(out, place, (folder) => writeDataset(folder, contents, progress, signal));
+  };
+  return withLock(out, work, { onNote: (text) => progress({ type: "note", text }) });
 }
 
 /** Makes a dataset in memory, without a folder; throws as `prepareDataset`. */

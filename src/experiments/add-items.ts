@@ -2,12 +2,13 @@
 // whole or not at all. Nothing is trained.
 
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, writeFile } from "node:fs/promises";
+import { copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Engine } from "../compute/engine.js";
 import { type EngineChoice, openEngine } from "../compute/open-engine.js";
-import { refuseToOverwrite, writeFolder } from "../core/atomic-folder.js";
+import { refuseToOverwrite, restoreReplaced, writeFolder } from "../core/atomic-folder.js";
 import { UserError } from "../core/errors.js";
+import { makeFolders } from "../core/folders.js";
 import { suggestion } from "../core/nearest.js";
 import type { ProgressListener } from "../core/progress.js";
 import { WantedItems } from "../data/content/draft.js";
@@ -17,9 +18,15 @@ import { type ItemFile, type ItemRecord, itemTable, readItems } from "../data/it
 import { Vocabulary } from "../data/vocabulary.js";
 import { restoreModel } from "../models/registry.js";
 import { isContentAware } from "../recommender/content-aware.js";
-import { readModelFiles, writeModelFiles } from "../recommender/model-files.js";
+import { modelFolderKind, readModelFiles, writeModelFiles } from "../recommender/model-files.js";
 import type { ModelFiles } from "../recommender/recommender.js";
-import { modelFolderOf, type RunFolder, readRunFolder, requireComplete } from "./run-folder.js";
+import {
+  modelFolderOf,
+  type RunFolder,
+  readRunFolder,
+  requireComplete,
+  runFolderKind,
+} from "./run-folder.js";
 
 export interface AddItemsOptions {
   /** A finished run folder, or a model folder. */
@@ -59,9 +66,10 @@ export interface AddedItems {
  */
 export async function addItems(options: AddItemsOptions): Promise<AddedItems> {
   const { run, out, force, progress, signal, threads, engine: choice = "auto" } = options;
-  const place = { force, signal, marker: "config.json" };
-  await refuseToOverwrite(out, place);
+  await restoreReplaced(run);
   const isModel = existsSync(join(run, "model.safetensors"));
+  const place = { force, signal, ...(isModel ? modelFolderKind : runFolderKind) };
+  await refuseToOverwrite(out, place);
   const before = isModel ? undefined : requireComplete(await readRunFolder(run));
   const files = await readModelFiles(before ? modelFolderOf(run) : run);
   const engine = typeof choice === "string" ? await openEngine({ engine: choice, threads }) : choice;
@@ -69,7 +77,7 @@ export async function addItems(options: AddItemsOptions): Promise<AddedItems> {
     const { files: after, result } = await extend(files, options, engine);
     await writeFolder(out, place, async (folder) => {
       if (!before) return writeModelFiles(folder, after);
-      await mkdir(modelFolderOf(folder));
+      await makeFolders(modelFolderOf(folder));
       await writeModelFiles(modelFolderOf(folder), after);
       await writeRunHead(folder, before, options, result);
     });

@@ -2,12 +2,12 @@
 // and judges. Everything lies beneath one folder: data/<study>/, runs/<study>/<run>/ (with several splits data/<study>/<split>/
 // and runs/<study>/<split>/<run>/), results.json, report.html. Started again with the same folder it goes on where it stopped.
 
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Engine } from "../compute/engine.js";
 import { type EngineChoice, openEngine } from "../compute/open-engine.js";
 import { writeFileWhole } from "../core/atomic-file.js";
 import { throwIfAborted, UserError } from "../core/errors.js";
+import { withLock } from "../core/lock.js";
 import { suggestion } from "../core/nearest.js";
 import type { ProgressListener } from "../core/progress.js";
 import { type Dataset, loadDataset, readManifest } from "../data/dataset.js";
@@ -19,6 +19,7 @@ import { recommend } from "../recommender/recommend.js";
 import type { Recommender } from "../recommender/recommender.js";
 import type { EpochRecord } from "../recommender/run-context.js";
 import { emptyMatrix, rowIndices, sliceRows } from "../sparse/csr.js";
+import { claimFolder } from "./claim-folder.js";
 import type { ListedUser, Preset, PresetRun, Published, Split, Study } from "./presets/preset.js";
 import { findRunFolder, type RunFolder, readRunFolder } from "./run-folder.js";
 import { train } from "./train.js";
@@ -122,6 +123,14 @@ export interface Reproduction {
 
 /** Runs the preset and returns its tables; `results.json` holds the same. Throws UserError where a needed source's files are missing. */
 export async function reproduce(preset: Preset, given: ReproduceOptions): Promise<Reproduction> {
+  const { out, progress } = given;
+  return withLock(out, () => reproduceInto(preset, given), {
+    onNote: (text) => progress?.({ type: "note", text }),
+  });
+}
+
+/** Reproduces; the caller holds the folder's lock. */
+async function reproduceInto(preset: Preset, given: ReproduceOptions): Promise<Reproduction> {
   const { data, out, progress, signal, epochs } = given;
   const chosen = chosenStudies(preset, given);
   const folders = await Promise.all(chosen.map(({ source }) => findSourceFolder(source, data)));
@@ -138,7 +147,7 @@ export async function reproduce(preset: Preset, given: ReproduceOptions): Promis
     .map(({ title, source }) => ({ title, why: `there are no files of ${source} in ${data}` }));
   const studies = chosen.filter((_, s) => folders[s] !== undefined);
 
-  await mkdir(out, { recursive: true });
+  await claimReproduction(out, preset.name);
   const engine = await openEngine({
     engine: given.engine ?? "auto",
     threads: given.threads,
@@ -228,6 +237,24 @@ export async function reproduce(preset: Preset, given: ReproduceOptions): Promis
   } finally {
     await engine.close();
   }
+}
+
+/** Makes the folder, or sees that the one that is there is this preset's. */
+async function claimReproduction(out: string, preset: string): Promise<void> {
+  const found = await claimFolder(out, {
+    marker: "reproduction.json",
+    head: { formatVersion: 1, preset },
+    what: `foldin reproduce ${preset}`,
+    former: ["data", "runs", "results.json", "report.html"],
+  });
+  const before = typeof found === "object" && found !== null && "preset" in found ? found.preset : undefined;
+  if (before !== preset)
+    throw new UserError({
+      place: out,
+      problem: typeof before === "string" ? `holds a reproduction of ${before}` : "holds something else",
+      expected: `a new folder, or one of foldin reproduce ${preset}`,
+      remedy: "Choose another folder with --out",
+    });
 }
 
 interface PlannedRun {

@@ -5,16 +5,29 @@
 //   model/         appears at once when training has ended: a run is complete if, and only if, it has a model
 //   report.html    written by the CLI
 // A run that fails or is stopped before its first checkpoint leaves no folder behind; a later one can be resumed.
+// One that is to replace another has a folder of its own beside it (`replacementOf`) until it is complete.
 
-import { appendFileSync, existsSync, writeFileSync } from "node:fs";
-import { readdir, rm, stat, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { appendFileSync, existsSync } from "node:fs";
+import { lstat, realpath, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
-import { writeFolder } from "../core/atomic-folder.js";
+import { writeFileAtomicSync } from "../core/atomic-file.js";
+import {
+  entriesOf,
+  type FolderKind,
+  refuseToOverwrite,
+  removeOwn,
+  replaceFolder,
+  restoreReplaced,
+  settleFolder,
+  writeFolder,
+} from "../core/atomic-folder.js";
 import { UserError } from "../core/errors.js";
 import { readTextSync } from "../core/input-file.js";
 import type { JsonObject } from "../core/json.js";
 import { checkJson, parseJson, readJson, refuseNewer } from "../core/json-file.js";
+import { pathArgument, shellCommand } from "../core/shell.js";
+import { withSystemFault } from "../core/system-errors.js";
 import type { EpochRecord } from "../recommender/run-context.js";
 
 /** What this version writes, and the newest that it reads. */
@@ -85,25 +98,67 @@ export function checkpointFolderOf(run: string): string {
   return join(run, "checkpoint");
 }
 
-/** Makes a new run folder, with its config.json from the start. Throws UserError where something (but an empty folder) is there already. */
+/** How a run folder is known when it is to be replaced. */
+export const runFolderKind: FolderKind = {
+  marker: "config.json",
+  recognises: (head) => configSchema.safeParse(head).success,
+  own: /^(config\.json|metrics\.jsonl|report\.html|result\.json|checkpoint\/[^/]*|model\/((config|items|content)\.json|model\.safetensors))$/,
+};
+
+/** Puts right what a killed process left of a replacement of the run; the caller holds the lock of `path`. */
+export async function settleRunFolder(path: string): Promise<void> {
+  for (const folder of [path, await replacementOf(path)])
+    await settleFolder(await realpath(folder).catch(() => resolve(folder)), runFolderKind);
+}
+
+/** Where the run that is to replace the one in `path` is trained. */
+export async function replacementOf(path: string): Promise<string> {
+  const isLink = (await lstat(path).catch(() => undefined))?.isSymbolicLink();
+  const target = isLink ? await realpath(path).catch(() => path) : path;
+  // "." has no name of its own.
+  const name = basename(resolve(target));
+  return join(basename(target) === name ? dirname(target) : dirname(resolve(target)), `.${name}.new`);
+}
+
+/**
+ * Chooses the folder in which a new run is trained: `path` itself where nothing is there, else, with `force`, its
+ * replacement. Throws UserError where a run may not be written. The caller holds the lock of `path`.
+ */
+export async function placeOfNewRun(path: string, { force = false } = {}): Promise<string> {
+  const replacement = await replacementOf(path);
+  if (!force) {
+    await requireFreeRunFolder(path);
+    if (await exists(replacement))
+      throw new UserError({
+        place: path,
+        problem: `was being replaced, and that run is unfinished (${replacement})`,
+        remedy: "Go on with it with --resume, or begin again with --force",
+      });
+    return path;
+  }
+  await refuseToOverwrite(path, { force, ...runFolderKind });
+  const taken = (await entriesOf(path)).length > 0 || (await exists(replacement));
+  return taken ? replacement : path;
+}
+
+/** Makes a new run folder, with its config.json from the start; an unfinished replacement that is there already gives way. The caller holds the run's lock. */
 export async function createRunFolder(path: string, config: Omit<RunConfig, "formatVersion">): Promise<void> {
-  await requireFreeRunFolder(path);
   const text = `${JSON.stringify({ formatVersion: RUN_FORMAT_VERSION, ...config }, null, 2)}\n`;
-  await writeFolder(path, { marker: "config.json" }, (folder) =>
+  await writeFolder(path, { ...runFolderKind, force: true, locked: true }, (folder) =>
     writeFile(join(folder, "config.json"), text),
   );
 }
 
+/** Puts a finished run at `path`, where it was not trained there; returns the user's own files of the former run, which are kept in it. */
+export async function moveIntoPlace(trained: string, path: string): Promise<string[]> {
+  if (trained === path) return [];
+  const target = await realpath(path).catch(() => resolve(path));
+  return replaceFolder(trained, target, runFolderKind);
+}
+
 /** Throws UserError unless a run folder can be made here. */
 export async function requireFreeRunFolder(path: string): Promise<void> {
-  const there = await readdir(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return [];
-    throw new UserError({
-      place: path,
-      problem: "is no folder that a run could be written into",
-      cause: error,
-    });
-  });
+  const there = await entriesOf(path);
   if (there.length === 0) return;
   const run = await readRunFolder(path).catch(() => undefined);
   throw new UserError({
@@ -112,24 +167,40 @@ export async function requireFreeRunFolder(path: string): Promise<void> {
       ? `holds a ${run.complete ? "finished" : "started"} run of ${run.config.model} already`
       : "is not empty",
     expected: "a new folder",
-    remedy:
-      run && !run.complete
-        ? "Go on with it with --resume, or choose another folder"
-        : "Choose another folder",
+    remedy: !run
+      ? "Choose another folder"
+      : run.complete || isBlend(run)
+        ? "Choose another folder, or replace it with --force"
+        : "Go on with it with --resume, or choose another folder",
   });
 }
 
-/** The run folder to resume, or undefined where there is nothing at all (a run that was killed before it had a folder). */
+/** The run folder to resume: the unfinished replacement of a run before the run itself; undefined where there is nothing at all (a run that was killed before it had a folder). */
 export async function findRunFolder(path: string): Promise<RunFolder | undefined> {
+  await restoreReplaced(path);
+  const replacement = await replacementOf(path);
+  if (await exists(replacement)) return readRunFolder(replacement);
   return (await exists(path)) ? readRunFolder(path) : undefined;
+}
+
+/** Whether a run that was stopped has something to go on from. */
+export async function hasCheckpoint(path: string): Promise<boolean> {
+  const replacement = await replacementOf(path);
+  return exists(checkpointFolderOf((await exists(replacement)) ? replacement : path));
 }
 
 async function exists(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined)) !== undefined;
 }
 
+/** A blend is made by a command of its own, which has nothing to resume. */
+function isBlend({ config }: RunFolder): boolean {
+  return config.model === "blend";
+}
+
 /** Reads a run folder, finished or not. Throws UserError where it is none, damaged, or of a newer format. */
 export async function readRunFolder(path: string): Promise<RunFolder> {
+  await restoreReplaced(path);
   const configPath = join(path, "config.json");
   if (!existsSync(configPath))
     throw new UserError({
@@ -153,9 +224,24 @@ export function requireComplete(run: RunFolder): RunFolder {
     throw new UserError({
       place: run.path,
       problem: `the run is not finished (${run.epochs.length} epochs so far)`,
-      remedy: `Finish it: foldin train ${run.config.dataset.path ?? "<dataset>"} --out ${basename(run.path)} --resume`,
+      remedy: `Finish it: ${commandToFinish(run)}`,
     });
   return run;
+}
+
+function commandToFinish(run: RunFolder): string {
+  const { path, config } = run;
+  const { runs } = config.options;
+  if (isBlend(run) && Array.isArray(runs))
+    return shellCommand(
+      "foldin",
+      "blend",
+      ...runs.map((part) => pathArgument(String(part))),
+      "--out",
+      path,
+      "--force",
+    );
+  return `foldin train ${config.dataset.path === null ? "<dataset>" : shellCommand(config.dataset.path)} ${shellCommand("--out", path, "--resume")}`;
 }
 
 /**
@@ -168,10 +254,14 @@ export function epochWriter(path: string): (record: EpochRecord) => void {
   return (record) => {
     if (first) {
       const kept = readEpochs(path).filter(({ epoch }) => epoch < record.epoch);
-      writeFileSync(file, kept.map((line) => `${JSON.stringify(line)}\n`).join(""));
+      writeFileAtomicSync(file, kept.map((line) => `${JSON.stringify(line)}\n`).join(""));
       first = false;
     }
-    appendFileSync(file, `${JSON.stringify(record)}\n`);
+    try {
+      appendFileSync(file, `${JSON.stringify(record)}\n`);
+    } catch (error) {
+      throw withSystemFault(error, file);
+    }
   };
 }
 
@@ -192,8 +282,12 @@ function readEpochs(path: string): EpochRecord[] {
     });
 }
 
-/** Removes a run folder that has nothing worth resuming: no checkpoint and no model. */
-export async function removeIfWorthless(path: string): Promise<void> {
-  if (!(await exists(checkpointFolderOf(path))) && !(await exists(modelFolderOf(path))))
-    await rm(path, { recursive: true, force: true });
+/**
+ * Removes a run folder that has nothing worth resuming: no checkpoint and no model. Files that are not foldin's stay.
+ * Returns whether there was something.
+ */
+export async function removeIfWorthless(path: string): Promise<boolean> {
+  if ((await exists(checkpointFolderOf(path))) || (await exists(modelFolderOf(path)))) return true;
+  await removeOwn(path, runFolderKind);
+  return false;
 }

@@ -6,6 +6,7 @@ import { type EngineChoice, openEngine } from "../compute/open-engine.js";
 import { writeFolder } from "../core/atomic-folder.js";
 import { UserError } from "../core/errors.js";
 import type { JsonObject } from "../core/json.js";
+import { withLock } from "../core/lock.js";
 import { outOfMemory } from "../core/memory.js";
 import type { ProgressListener } from "../core/progress.js";
 import { version } from "../core/version.js";
@@ -33,10 +34,12 @@ import {
   epochWriter,
   findRunFolder,
   modelFolderOf,
+  moveIntoPlace,
+  placeOfNewRun,
   type RunConfig,
   readRunFolder,
   removeIfWorthless,
-  requireFreeRunFolder,
+  settleRunFolder,
 } from "./run-folder.js";
 
 export interface TrainOptions {
@@ -58,6 +61,10 @@ export interface TrainOptions {
   initFrom?: string;
   /** Go on with the run in `out` where it was interrupted; a finished one is only loaded, one that is not there is started. */
   resume?: boolean;
+  /** Replace the run in `out`, once the new one is finished. */
+  force?: boolean;
+  /** Milliseconds to wait for another process that writes `out`. Default 0: refuse at once. */
+  patience?: number;
   /** Where the dataset lies on disk, for config.json. */
   datasetPath?: string;
   /** Least seconds between checkpoints. Default 10; see `fileCheckpoints`. */
@@ -78,19 +85,41 @@ export const DEFAULT_SEED = 98765;
  * has a checkpoint to resume from.
  */
 export async function train(dataset: Dataset, given: TrainOptions = {}): Promise<Recommender> {
-  const { out, resume = false, progress, signal } = given;
-  if (resume && out === undefined)
+  const { out, resume = false, force = false, patience, progress } = given;
+  if (out !== undefined) {
+    if (resume && force)
+      throw new UserError({ place: "force", problem: "cannot go with resume", remedy: "Give one of them" });
+    const onNote = (text: string) => progress?.({ type: "note", text });
+    return withLock(out, () => trainAt(dataset, given, out), { patience, onNote });
+  }
+  if (resume)
     throw new UserError({
       place: "resume",
-      problem: "there is no run folder to resume from",
+      problem: "there is not a run folder to resume from",
       remedy: "Give out",
     });
+  return trainAt(dataset, given, undefined);
+}
+
+/** Trains into `out`, whose lock the caller holds; undefined = no folder. */
+async function trainAt(dataset: Dataset, given: TrainOptions, out: string | undefined): Promise<Recommender> {
+  const { resume = false, force, progress, signal } = given;
+  if (out !== undefined) await settleRunFolder(out);
   const before = resume && out !== undefined ? await findRunFolder(out) : undefined;
   if (resume && !before)
     progress?.({ type: "note", text: `there is nothing to resume in ${out}: starting from the beginning` });
-  if (out !== undefined && !before) await requireFreeRunFolder(out);
+  const place = before?.path ?? (out === undefined ? undefined : await placeOfNewRun(out, { force }));
+  const finish = async () => {
+    if (out === undefined || place === undefined) return;
+    const kept = await moveIntoPlace(place, out);
+    if (kept.length > 0) progress?.({ type: "note", text: `kept of the former ${out}: ${kept.join(", ")}` });
+  };
 
-  const initFrom = given.initFrom ?? before?.config.initFrom?.path;
+  // What a finished run started from may be gone, or be this run itself, which took its place.
+  const former = before?.config.initFrom;
+  const isFormer = given.initFrom === undefined || resolve(given.initFrom) === former?.path;
+  const started = before?.complete && isFormer ? former : undefined;
+  const initFrom = started ? undefined : (given.initFrom ?? former?.path);
   const start = initFrom === undefined ? undefined : await startOf(initFrom);
   const algorithm = await findAlgorithm(
     given.model ?? before?.config.model ?? start?.initial.files.algorithm ?? "mult-vae",
@@ -133,6 +162,7 @@ export async function train(dataset: Dataset, given: TrainOptions = {}): Promise
     engine: engine.name,
     precision: engine.precision,
     threads: engine.threads,
+    ...(started && { initFrom: started }),
     ...(start && { initFrom: { path: resolve(start.path), digest: start.initial.digest } }),
   };
   const cache = given.cache === undefined ? undefined : fileCache(given.cache);
@@ -143,9 +173,11 @@ export async function train(dataset: Dataset, given: TrainOptions = {}): Promise
     if (before?.complete) {
       progress?.({ type: "note", text: `the run in ${before.path} is finished already` });
       await fileCheckpoints(checkpointFolderOf(before.path)).clear();
-      return own(await restoreModel(await readModelFiles(modelFolderOf(before.path)), { engine }));
+      const files = await readModelFiles(modelFolderOf(before.path));
+      await finish();
+      return own(await restoreModel(files, { engine }));
     }
-    if (out === undefined)
+    if (out === undefined || place === undefined)
       return own(
         await algorithm.fit(dataset, options, {
           engine,
@@ -158,10 +190,17 @@ export async function train(dataset: Dataset, given: TrainOptions = {}): Promise
         }),
       );
 
-    if (!before) await createRunFolder(out, config);
+    if (!before) await createRunFolder(place, config);
+    if (place !== out && !before)
+      progress?.({
+        type: "note",
+        text: `${out} stays as it is until the new run is finished, which is trained in ${place}`,
+      });
     try {
-      const checkpoints = fileCheckpoints(checkpointFolderOf(out), { everySeconds: given.checkpointSeconds });
-      const write = epochWriter(out);
+      const checkpoints = fileCheckpoints(checkpointFolderOf(place), {
+        everySeconds: given.checkpointSeconds,
+      });
+      const write = epochWriter(place);
       const onEpoch = (record: EpochRecord) => {
         write(record);
         given.onEpoch?.(record);
@@ -177,13 +216,18 @@ export async function train(dataset: Dataset, given: TrainOptions = {}): Promise
         onEpoch,
       });
       const files = await recommender.save();
-      await writeFolder(modelFolderOf(out), { marker: "config.json" }, (folder) =>
+      await writeFolder(modelFolderOf(place), { marker: "config.json", locked: true }, (folder) =>
         writeModelFiles(folder, files),
       );
       await checkpoints.clear();
+      await finish();
       return own(recommender);
     } catch (error) {
-      await removeIfWorthless(out);
+      if ((await removeIfWorthless(place)) && place !== out)
+        progress?.({
+          type: "note",
+          text: `${out} is as it was; the unfinished run is in ${place}: resume goes on with it, force begins again`,
+        });
       throw error;
     }
   } catch (error) {

@@ -9,6 +9,7 @@ import { existsSync } from "node:fs";
 import { open, realpath, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import { type FolderKind, restoreReplaced } from "../core/atomic-folder.js";
 import { UserError } from "../core/errors.js";
 import { readPieces, requireFile } from "../core/input-file.js";
 import type { JsonObject } from "../core/json.js";
@@ -35,6 +36,13 @@ const itemsSchema = z.object({
   titles: z.array(z.string().nullable()).nullable(),
 });
 
+/** How a model folder is known when it is to be replaced. */
+export const modelFolderKind: FolderKind = {
+  marker: "config.json",
+  recognises: (head) => configSchema.safeParse(head).success,
+  own: /^((config|items|content)\.json|model\.safetensors)$/,
+};
+
 /** Writes a model into an existing empty folder; `writeFolder` (core/atomic-folder.ts) around it makes it appear at once. */
 export async function writeModelFiles(folder: string, files: ModelFiles): Promise<void> {
   const { algorithm, config, tensors, items, content } = files;
@@ -56,6 +64,7 @@ export async function writeModelFiles(folder: string, files: ModelFiles): Promis
 
 /** The model folder meant by a path: a run folder's `model/`, or the path itself. Throws UserError for a run that is not finished. */
 export async function findModelFolder(path: string): Promise<string> {
+  await restoreReplaced(path);
   const has = async (...name: string[]) =>
     (await stat(join(path, ...name)).catch(() => undefined)) !== undefined;
   if (await has("model", "config.json")) return join(path, "model");
@@ -63,7 +72,7 @@ export async function findModelFolder(path: string): Promise<string> {
     throw new UserError({
       place: path,
       problem: "holds a run that has no model yet",
-      remedy: "Finish it with foldin train ... --resume",
+      remedy: "Finish it with foldin train ... --resume; a blend is made again with foldin blend ... --force",
     });
   return path;
 }

@@ -7,7 +7,7 @@
 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { writeFolder } from "../core/atomic-folder.js";
+import { type FolderKind, writeFolder } from "../core/atomic-folder.js";
 import { throwIfAborted, UserError } from "../core/errors.js";
 import type { ProgressListener } from "../core/progress.js";
 import { writeNpy } from "../data/content/npy.js";
@@ -21,8 +21,14 @@ import { sliceRows } from "../sparse/csr.js";
 export const vectorFormats = ["parquet", "npy"] as const;
 export type VectorFormat = (typeof vectorFormats)[number];
 
-/** The file by which such a folder is known. */
-export const vectorsFile = "vectors.json";
+const vectorsFile = "vectors.json";
+
+/** How such a folder is known when it is to be replaced. */
+export const vectorsFolder: FolderKind = {
+  marker: vectorsFile,
+  recognises: (head) => typeof head === "object" && head !== null && "space" in head && "dimensions" in head,
+  own: /^(vectors\.json|(items|users)\.(parquet|npy|ids\.json))$/,
+};
 
 export interface EmbedOptions {
   /** The folder to write. */
@@ -107,7 +113,7 @@ export async function embed(recommender: Recommender, options: EmbedOptions): Pr
     done += rows;
     progress?.({ type: "advance", task, done });
   };
-  await writeFolder(out, { marker: vectorsFile, force, signal }, async (folder) => {
+  await writeFolder(out, { ...vectorsFolder, force, signal }, async (folder) => {
     progress?.({ type: "start", task, total, unit: "vectors" });
     for (const kind of kinds)
       await (format === "npy" ? writeArray : writeTable)(folder, kind, space.dimensions, told, signal);

@@ -4,13 +4,17 @@
 
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { open, readdir, rename } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
 import { z } from "zod";
 import { NO_ITEM } from "../compute/engine.js";
-import { writeFileAtomic } from "../core/atomic-folder.js";
+import { requireFreeFile, syncFolder, writeFileAtomic } from "../core/atomic-file.js";
+import { entriesOf, type FolderKind, removeOwn } from "../core/atomic-folder.js";
 import { throwIfAborted, UserError } from "../core/errors.js";
 import { checkJson, readJson } from "../core/json-file.js";
+import { makeFolders, removeEmptyFolders } from "../core/folders.js";
+import { withPartial } from "../core/leftovers.js";
+import { withLock } from "../core/lock.js";
 import type { ProgressListener } from "../core/progress.js";
 import { type Database, literal, withDatabase } from "../data/database.js";
 import type { Histories } from "../data/histories.js";
@@ -53,6 +57,12 @@ const copyFormats: Readonly<Record<string, string>> = {
   ".jsonl": "FORMAT json",
 };
 
+/** How the folder of an unfinished scoring is known, and what is in it. */
+const scoringFolder: FolderKind = {
+  marker: "scoring.json",
+  own: /^(scoring\.json|result|part-\d+\.parquet)$/,
+};
+
 /** Where the parts of an unfinished scoring are. */
 export function partialFolder(out: string): string {
   return `${out}.partial`;
@@ -67,17 +77,17 @@ export async function requireFreeOutput({
 }: Pick<ScoreOptions, "out" | "resume" | "force" | "spreadsheet">): Promise<void> {
   formatOf(out);
   if (spreadsheet) requireSpreadsheet(out);
-  const there = await stat(out).catch(() => undefined);
-  if (there?.isDirectory())
-    throw new UserError({ place: out, problem: "is a folder", expected: "a file to write" });
-  if (there && !force)
-    throw new UserError({
-      place: out,
-      problem: "there is a file of this name already",
-      remedy: "Choose another one, or replace it with --force",
-    });
+  await requireFreeFile(out, { force });
   const partial = partialFolder(out);
-  if (!resume && !force && (await stat(partial).catch(() => undefined)))
+  const there = await entriesOf(partial);
+  if (there.length === 0) return;
+  if (!there.includes(scoringFolder.marker))
+    throw new UserError({
+      place: partial,
+      problem: "the folder is in the way, and foldin did not write it",
+      remedy: "Move it, or choose another --out",
+    });
+  if (!resume && !force)
     throw new UserError({
       place: partial,
       problem: "holds a scoring that was interrupted",
@@ -95,18 +105,26 @@ export async function scoreAll(
   histories: Histories,
   options: ScoreOptions,
 ): Promise<Scored> {
+  const { out, progress } = options;
+  return withLock(out, () => scoreInto(recommender, histories, options), {
+    onNote: (text) => progress?.({ type: "note", text }),
+  });
+}
+
+async function scoreInto(
+  recommender: Recommender,
+  histories: Histories,
+  options: ScoreOptions,
+): Promise<Scored> {
   const { out, k = 10, includeHistory = false, resume, force, partUsers = 8192, progress, signal } = options;
   await requireFreeOutput(options);
   const partial = partialFolder(out);
-  if (force && !resume) await rm(partial, { recursive: true, force: true });
-  await mkdir(partial, { recursive: true });
-  await requireSameScoring(partial, {
-    formatVersion: 1,
-    model: options.model,
-    histories: digestOf(histories),
-    k,
-    includeHistory,
-    partUsers,
+  if (force && !resume) await removeOwn(partial, scoringFolder);
+  const made = await makeFolders(partial);
+  const identity = { model: options.model, histories: digestOf(histories), k, includeHistory, partUsers };
+  await requireSameScoring(partial, { formatVersion: 1, ...identity }).catch(async (error: unknown) => {
+    await removeEmptyFolders(made);
+    throw error;
   });
 
   const users = histories.users.length;
@@ -145,9 +163,9 @@ export async function scoreAll(
   } finally {
     await file.close();
   }
-  await mkdir(dirname(out), { recursive: true });
   await rename(result, out);
-  await rm(partial, { recursive: true, force: true });
+  await syncFolder(dirname(out));
+  await removeOwn(partial, scoringFolder);
   return { users, rows, resumed };
 }
 
@@ -198,40 +216,40 @@ async function writePart(
   const { titles } = items;
   const id = (numeric: boolean, column: string) =>
     numeric ? `CAST("${column}" AS BIGINT) AS "${column}"` : `"${column}"`;
-  const beside = `${path}.${process.pid}.tmp`;
-  await withDatabase(
-    async (database) => {
-      const columns = {
-        ...({ user: "VARCHAR", rank: "UINTEGER", item: "VARCHAR" } as const),
-        ...(titles && ({ title: "VARCHAR" } as const)),
-        score: "FLOAT",
-      } as const;
-      await database.createTable("part", columns, places.length, (first, count, set) => {
-        const [user, rank, item, title] = set;
-        const score = set[set.length - 1];
-        for (let row = 0; row < count; row++) {
-          const place = places[first + row];
-          user(row, users[from + Math.floor(place / best.k)]);
-          rank(row, (place % best.k) + 1);
-          item(row, items.ids[best.items[place]]);
-          if (titles) title(row, titles[best.items[place]]);
-          score(row, best.scores[place]);
-        }
-      });
-      const chosen = [
-        id(new Vocabulary(users).numeric, "user"),
-        "rank",
-        id(items.numeric, "item"),
-        ...(titles ? ["title"] : []),
-        "score",
-      ];
-      await database.run(
-        `COPY (SELECT ${chosen.join(", ")} FROM part) TO ${literal(beside)} (FORMAT parquet)`,
-      );
-    },
-    { signal },
+  await withPartial(path, (beside) =>
+    withDatabase(
+      async (database) => {
+        const columns = {
+          ...({ user: "VARCHAR", rank: "UINTEGER", item: "VARCHAR" } as const),
+          ...(titles && ({ title: "VARCHAR" } as const)),
+          score: "FLOAT",
+        } as const;
+        await database.createTable("part", columns, places.length, (first, count, set) => {
+          const [user, rank, item, title] = set;
+          const score = set[set.length - 1];
+          for (let row = 0; row < count; row++) {
+            const place = places[first + row];
+            user(row, users[from + Math.floor(place / best.k)]);
+            rank(row, (place % best.k) + 1);
+            item(row, items.ids[best.items[place]]);
+            if (titles) title(row, titles[best.items[place]]);
+            score(row, best.scores[place]);
+          }
+        });
+        const chosen = [
+          id(new Vocabulary(users).numeric, "user"),
+          "rank",
+          id(items.numeric, "item"),
+          ...(titles ? ["title"] : []),
+          "score",
+        ];
+        await database.run(
+          `COPY (SELECT ${chosen.join(", ")} FROM part) TO ${literal(beside)} (FORMAT parquet)`,
+        );
+      },
+      { signal },
+    ).then(() => rename(beside, path)),
   );
-  await rename(beside, path);
 }
 
 const identitySchema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
@@ -239,7 +257,7 @@ type Identity = Readonly<z.infer<typeof identitySchema>>;
 
 /** Writes down what is being scored; where that is written already, it must be the same. */
 async function requireSameScoring(partial: string, identity: Identity): Promise<void> {
-  const path = join(partial, "scoring.json");
+  const path = join(partial, scoringFolder.marker);
   if (!existsSync(path)) return writeFileAtomic(path, `${JSON.stringify(identity)}\n`);
   const remedy = "Begin again with --force";
   const old = checkJson(identitySchema, await readJson(path, { remedy }), path, {

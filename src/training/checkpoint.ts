@@ -1,11 +1,12 @@
 // Checkpoints on disk: one safetensors file that holds the loop's memory (as text), the model's changing tensors and the
 // best model so far. One file, written beside and renamed, so that a kill at any moment leaves the old one or the new one.
 
-import { mkdir, rm, stat } from "node:fs/promises";
+import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { writeFileWhole } from "../core/atomic-file.js";
 import { UserError } from "../core/errors.js";
+import { makeFolders } from "../core/folders.js";
 import type { JsonObject } from "../core/json.js";
 import { parseJson } from "../core/json-file.js";
 import type { NamedTensors } from "../recommender/recommender.js";
@@ -69,7 +70,7 @@ export function fileCheckpoints(folder: string, { everySeconds = 10 } = {}): Fil
 
     async save({ epoch, loop, state, best }: Checkpoint) {
       const started = performance.now();
-      await mkdir(folder, { recursive: true });
+      await makeFolders(folder);
       const head: z.input<typeof headSchema> = {
         formatVersion: FORMAT_VERSION,
         epoch,

@@ -152,7 +152,9 @@ async function train<Options>(
       if (cache && pretraining.phases.length > 0) {
         const outcome = await pretraining.save();
         await requireFinite(outcome, "after pretraining");
-        await cache.save(name, outcome);
+        await cache.save(name, outcome).catch((error: Error) => {
+          progress?.({ type: "note", text: `pretraining is not kept for other runs: ${error.message}` });
+        });
       }
     }
     await pretraining.end();

@@ -1,9 +1,9 @@
 // A folder of tensors that runs share: the outcome of pretraining, named by a hash of all that it depends on.
 
 import { createHash } from "node:crypto";
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileWhole } from "../core/atomic-file.js";
+import { makeFolders } from "../core/folders.js";
 import type { JsonObject } from "../core/json.js";
 import type { RunContext, TensorCache } from "../recommender/run-context.js";
 import { readSafetensors, writeSafetensors } from "../recommender/safetensors.js";
@@ -20,7 +20,7 @@ export function fileCache(folder: string): TensorCache {
       );
     },
     async save(name, tensors) {
-      await mkdir(folder, { recursive: true });
+      await makeFolders(folder);
       await writeFileWhole(path(name), (file) => writeSafetensors(file, tensors, {}));
     },
   };

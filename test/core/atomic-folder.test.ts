@@ -1,8 +1,20 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { writeFileAtomic, writeFolder } from "../../src/core/atomic-folder.js";
+import { writeFileAtomic } from "../../src/core/atomic-file.js";
+import { restoreReplaced, writeFolder } from "../../src/core/atomic-folder.js";
 import { AbortedError, UserError } from "../../src/core/errors.js";
 
 let home: string;
@@ -78,6 +90,163 @@ describe("writeFolder", () => {
     mkdirSync(join(home, ".out.partial-999999999-0badcafe"));
     await writeFolder(join(home, "out"), { marker }, fill("new"));
     expect(readdirSync(home)).toEqual(["out"]);
+  });
+});
+
+/** A dataset-like kind: two files, one of them in a folder, and a head that says what it is. */
+const kind = {
+  marker,
+  recognises: (head: unknown) => typeof head === "object" && head !== null && "ours" in head,
+  own: /^(manifest\.json|tables\/.+\.parquet)$/,
+};
+const fillOurs = (version: number) => async (folder: string) => {
+  mkdirSync(join(folder, "tables"));
+  writeFileSync(join(folder, "tables", "rows.parquet"), String(version));
+  writeFileSync(join(folder, marker), JSON.stringify({ ours: version }));
+};
+const tree = (folder: string) =>
+  (readdirSync(folder, { recursive: true }) as string[])
+    .toSorted()
+    .filter((name) => !name.endsWith("tables"));
+
+describe("what is the user's in a folder that is replaced", () => {
+  it("goes into the new folder: files, links, folders, whatever is in ours too", async () => {
+    const out = join(home, "out");
+    await writeFolder(out, kind, fillOurs(1));
+    writeFileSync(join(out, "notes.txt"), "mine");
+    mkdirSync(join(out, "plots", "deep"), { recursive: true });
+    writeFileSync(join(out, "plots", "deep", "a.png"), "png");
+    writeFileSync(join(out, "tables", "rows.csv"), "mine, too");
+    symlinkSync("/nowhere", join(out, "link"));
+    await writeFolder(out, { ...kind, force: true }, fillOurs(2));
+    expect(tree(out)).toEqual([
+      ...["link", "manifest.json", "notes.txt", "plots", "plots/deep", "plots/deep/a.png"],
+      ...["tables/rows.csv", "tables/rows.parquet"],
+    ]);
+    expect(read("out")).toBe('{"ours":2}');
+    expect(readFileSync(join(out, "tables", "rows.csv"), "utf8")).toBe("mine, too");
+    expect(readdirSync(home)).toEqual(["out"]);
+  });
+
+  it("gets another name where the new folder has one of its own", async () => {
+    const out = join(home, "out");
+    await writeFolder(out, kind, fillOurs(1));
+    writeFileSync(join(out, "extra"), "mine");
+    await writeFolder(out, { ...kind, force: true }, async (folder) => {
+      await fillOurs(2)(folder);
+      writeFileSync(join(folder, "extra"), "new");
+    });
+    expect(readFileSync(join(out, "extra"), "utf8")).toBe("new");
+    expect(readFileSync(join(out, "extra.1"), "utf8")).toBe("mine");
+  });
+
+  it("is safe where only the name of the marker is ours", async () => {
+    mkdirSync(join(home, "app"));
+    for (const text of ['{"name": "a web app"}', "no JSON", ""]) {
+      writeFileSync(join(home, "app", marker), text);
+      await expect(writeFolder(join(home, "app"), { ...kind, force: true }, fillOurs(1))).rejects.toThrow(
+        /manifest\.json is not one that foldin wrote, so the folder is not replaced/,
+      );
+      expect(read("app")).toBe(text);
+    }
+  });
+
+  it("is replaced behind a link, which stays", async () => {
+    await writeFolder(join(home, "v1"), kind, fillOurs(1));
+    symlinkSync("v1", join(home, "current"));
+    await writeFolder(join(home, "current"), { ...kind, force: true }, fillOurs(2));
+    expect(readlinkSync(join(home, "current"))).toBe("v1");
+    expect(read("v1")).toBe('{"ours":2}');
+    expect(readdirSync(home).toSorted()).toEqual(["current", "v1"]);
+  });
+
+  it("is not written through a link that leads nowhere", async () => {
+    symlinkSync("nowhere", join(home, "dead"));
+    await expect(writeFolder(join(home, "dead"), kind, fillOurs(1))).rejects.toThrow(/leads nowhere/);
+    expect(readdirSync(home)).toEqual(["dead"]);
+  });
+});
+
+describe("a replacement that was killed between its two renames", () => {
+  const old = (hex: string) => join(home, `.out.old-0badcafe-999999999-${hex}`);
+  const interrupt = async () => {
+    await writeFolder(join(home, "out"), kind, fillOurs(1));
+    writeFileSync(join(home, "out", "notes.txt"), "mine");
+    renameSync(join(home, "out"), old("00000001"));
+    mkdirSync(join(home, ".out.partial-0badcafe-999999999-00000002"));
+  };
+
+  it("is undone by the next reader", async () => {
+    await interrupt();
+    await restoreReplaced(join(home, "out"));
+    expect(read("out")).toBe('{"ours":1}');
+    expect(readdirSync(home)).toEqual(["out"]);
+  });
+
+  it("is undone by the next writer, who does not overwrite without force", async () => {
+    await interrupt();
+    await expect(writeFolder(join(home, "out"), kind, fillOurs(2))).rejects.toThrow(/exists already/);
+    expect(read("out")).toBe('{"ours":1}');
+    await writeFolder(join(home, "out"), { ...kind, force: true }, fillOurs(3));
+    expect(read("out")).toBe('{"ours":3}');
+    expect(readFileSync(join(home, "out", "notes.txt"), "utf8")).toBe("mine");
+    expect(readdirSync(home)).toEqual(["out"]);
+  });
+
+  it("is undone where a former version left it", async () => {
+    await interrupt();
+    renameSync(old("00000001"), join(home, ".out.old-999999999-00000001"));
+    await restoreReplaced(join(home, "out"));
+    expect(read("out")).toBe('{"ours":1}');
+  });
+
+  it("is completed where the new folder is in place already", async () => {
+    await interrupt();
+    mkdirSync(join(home, "out"));
+    await fillOurs(2)(join(home, "out"));
+    await restoreReplaced(join(home, "out"));
+    expect(read("out")).toBe('{"ours":2}');
+    await writeFolder(join(home, "out"), { ...kind, force: true }, fillOurs(3));
+    expect(readFileSync(join(home, "out", "notes.txt"), "utf8")).toBe("mine");
+    expect(readdirSync(home)).toEqual(["out"]);
+  });
+
+  it("restores the newest of several", async () => {
+    await interrupt();
+    await writeFolder(old("00000003"), kind, fillOurs(5));
+    await restoreReplaced(join(home, "out"));
+    expect(read("out")).toBe('{"ours":5}');
+  });
+
+  it("is left to a user's own file of a like name", async () => {
+    writeFileSync(join(home, ".out.old-notes"), "mine");
+    await restoreReplaced(join(home, "out"));
+    await writeFolder(join(home, "out"), kind, fillOurs(1));
+    expect(readdirSync(home).toSorted()).toEqual([".out.old-notes", "out"]);
+  });
+});
+
+describe("what a killed process left beside a file", () => {
+  const left = (owner: string) => `.a.txt.partial-${owner}-0badcafe`;
+
+  it("goes with the next writing of the file; what another one may still be writing stays", async () => {
+    for (const owner of ["999999999", `${process.ppid}`, "12345678-999999999"])
+      writeFileSync(join(home, left(owner)), "half");
+    utimesSync(join(home, left("12345678-999999999")), new Date(), new Date());
+    await writeFileAtomic(join(home, "a.txt"), "whole");
+    expect(readdirSync(home).toSorted()).toEqual(
+      ["a.txt", left(`${process.ppid}`), left("12345678-999999999")].toSorted(),
+    );
+  });
+
+  it("goes after a day, whatever machine or process it is of", async () => {
+    const yesterday = new Date(Date.now() - 25 * 3600_000);
+    for (const owner of [`${process.ppid}`, "12345678-1"]) {
+      writeFileSync(join(home, left(owner)), "half");
+      utimesSync(join(home, left(owner)), yesterday, yesterday);
+    }
+    await writeFileAtomic(join(home, "a.txt"), "whole");
+    expect(readdirSync(home)).toEqual(["a.txt"]);
   });
 });
 

@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
+import { pathArgument, shellCommand } from "../../core/shell.js";
 import { addContentOptions, type ContentFlags, contentInput, skippedLines } from "../content-options.js";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, type EngineFlags } from "../engine-options.js";
@@ -57,5 +58,5 @@ async function addToRun(run: string, flags: Flags, context: CliContext): Promise
   }
   context.out(`${plural(added.length, "item")} added (rule: ${rule}); ${out} now knows ${count(items)}`);
   for (const line of skippedLines(skipped, examples)) context.out(context.style.dim(`  ${line}`));
-  context.out(`Next: foldin recommend ${out} --history ...`);
+  context.out(`Next: ${shellCommand("foldin", "recommend", pathArgument(out), "--history")} ...`);
 }

@@ -7,7 +7,7 @@ import { type CliContext, required } from "../context.js";
 import { datasetOfRun } from "../dataset-of-run.js";
 import { addEngineOptions, type EngineFlags } from "../engine-options.js";
 import { table } from "../table.js";
-import { printTrained, removeRun } from "../trained.js";
+import { printTrained } from "../trained.js";
 
 interface Flags extends EngineFlags {
   out?: string;
@@ -34,7 +34,7 @@ export function register(program: Command, context: CliContext): void {
       .option("--metric <name>", "what the weights are chosen on (default: ndcg@100)")
       .option("--dataset <folder>", "the dataset (default: where it was when the first run was trained)"),
   )
-    .option("--force", "replace the run in --out")
+    .option("--force", "replace the run in --out, once the new one is finished")
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
@@ -64,7 +64,7 @@ async function blendRuns(runs: string[], flags: Flags, context: CliContext): Pro
     import("../../models/options.js"),
     import("../../models/registry.js"),
   ]);
-  // What can be wrong on the command line is looked at before anything is read or removed.
+  // What can be wrong on the command line is looked at before anything is read.
   const { weights, step, metric } = flags;
   const options = {
     runs,
@@ -83,7 +83,6 @@ async function blendRuns(runs: string[], flags: Flags, context: CliContext): Pro
   for (const run of runs) configs.push(requireComplete(await readRunFolder(run)).config);
   const datasetPath = datasetOfRun(runs[0], configs[0], flags.dataset);
   const dataset = await loadDataset(datasetPath, { signal: context.signal });
-  if (flags.force) await removeRun(out);
 
   const started = performance.now();
   const recommender = await train(dataset, {
@@ -92,6 +91,7 @@ async function blendRuns(runs: string[], flags: Flags, context: CliContext): Pro
     engine: flags.engine,
     threads: flags.threads,
     out,
+    force: flags.force,
     datasetPath,
     progress: context.progress,
     signal: context.signal,

@@ -16,6 +16,7 @@ interface Flags extends EngineFlags {
   seed: number;
   csv?: string;
   html?: string;
+  force?: boolean;
   json?: boolean;
 }
 
@@ -46,6 +47,7 @@ export function register(program: Command, context: CliContext): void {
   )
     .option("--csv <file>", "write every test as CSV")
     .option("--html <file>", "write a page")
+    .option("--force", "replace the files in --csv and --html")
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
@@ -69,6 +71,9 @@ async function compareRuns(runs: string[], flags: Flags, context: CliContext): P
   for (const path of [flags.csv, flags.html])
     if (path !== undefined && runs.includes(path))
       throw new UserError({ place: path, problem: "is to be compared, and would be written over" });
+  const { requireFreeFile } = await import("../../core/atomic-file.js");
+  for (const path of [flags.csv, flags.html])
+    if (path !== undefined) await requireFreeFile(path, { force: flags.force });
   const [{ compare }, report, { estimateText }] = await Promise.all([
     import("../../experiments/compare/compare.js"),
     import("../../experiments/compare/report.js"),

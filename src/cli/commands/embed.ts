@@ -56,13 +56,13 @@ Examples:
 
 async function embedRun(run: string, flags: Flags, context: CliContext): Promise<void> {
   const out = required(flags.out, "--out", "the folder to write, such as --out vectors");
-  const [{ loadRecommender }, { embed, requireVectors, vectorsFile }, { refuseToOverwrite }] =
+  const [{ loadRecommender }, { embed, requireVectors, vectorsFolder }, { refuseToOverwrite }] =
     await Promise.all([
       import("../../serving/load.js"),
       import("../../serving/embed.js"),
       import("../../core/atomic-folder.js"),
     ]);
-  await refuseToOverwrite(out, { marker: vectorsFile, force: flags.force });
+  await refuseToOverwrite(out, { ...vectorsFolder, force: flags.force });
   const place = flags.users ? await locateHistories(run, flags) : undefined;
   const recommender = await loadRecommender(run, { engine: flags.engine, threads: flags.threads });
   try {

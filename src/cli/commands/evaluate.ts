@@ -14,6 +14,7 @@ interface Flags extends EngineFlags {
   coldItems?: true | "alone" | "among-all";
   evaluator: "foldin" | "cvae-paper";
   perUser?: string;
+  force?: boolean;
   json?: boolean;
 }
 
@@ -50,6 +51,7 @@ export function register(program: Command, context: CliContext): void {
       ),
   )
     .option("--per-user <file>", "write the values of every user as CSV, such as foldin compare takes")
+    .option("--force", "replace the file in --per-user")
     .option("--json", "print one JSON object")
     .action((run: string, flags: Flags) => evaluateRun(run, flags, context));
 }
@@ -70,6 +72,10 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
     import("../../data/dataset.js"),
     import("../../experiments/run-folder.js"),
   ]);
+  if (flags.perUser !== undefined) {
+    const { requireFreeFile } = await import("../../core/atomic-file.js");
+    await requireFreeFile(flags.perUser, { force: flags.force });
+  }
   const paper = flags.evaluator === "cvae-paper";
   if (paper && flags.on === "validation")
     throw new UserError({

@@ -47,22 +47,18 @@ async function exportRun(run: string, flags: Flags, context: CliContext): Promis
   const out = required(flags.onnx, "--onnx", "the file to write, such as --onnx model.onnx");
   if (flags.float16 && flags.int8)
     throw new UserError({ place: "--int8", problem: "cannot go with --float16", remedy: "Give one of them" });
-  const [{ mkdir, stat }, { writeFileAtomic }, { findModelFolder, readModelFiles }, { onnxOf }] =
-    await Promise.all([
-      import("node:fs/promises"),
-      import("../../core/atomic-folder.js"),
-      import("../../recommender/model-files.js"),
-      import("../../serving/onnx/export.js"),
-    ]);
-  const there = await stat(out).catch(() => undefined);
-  if (there?.isDirectory())
-    throw new UserError({ place: out, problem: "is a folder", expected: "a file to write" });
-  if (there && !flags.force)
-    throw new UserError({
-      place: out,
-      problem: "there is a file of this name already",
-      remedy: "Choose another one, or replace it with --force",
-    });
+  const [
+    { requireFreeFile, writeFileAtomic },
+    { makeFolders },
+    { findModelFolder, readModelFiles },
+    { onnxOf },
+  ] = await Promise.all([
+    import("../../core/atomic-file.js"),
+    import("../../core/folders.js"),
+    import("../../recommender/model-files.js"),
+    import("../../serving/onnx/export.js"),
+  ]);
+  await requireFreeFile(out, { force: flags.force });
   const files = await readModelFiles(await findModelFolder(run));
   if (flags.steps !== undefined && files.algorithm !== "wmf")
     throw new UserError({
@@ -72,7 +68,7 @@ async function exportRun(run: string, flags: Flags, context: CliContext): Promis
     });
   const weights = flags.float16 ? "float16" : flags.int8 ? "int8" : "float32";
   const bytes = await onnxOf(files, { weights, steps: flags.steps });
-  await mkdir(dirname(resolve(out)), { recursive: true });
+  await makeFolders(dirname(resolve(out)));
   await writeFileAtomic(out, bytes);
   const { algorithm, items } = files;
   if (flags.json) return context.json({ out, algorithm, weights, items: items.size, bytes: bytes.length });

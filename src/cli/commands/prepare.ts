@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
 import { nearestName } from "../../core/nearest.js";
+import { pathArgument, shellCommand } from "../../core/shell.js";
 import type { ItemFile } from "../../data/items.js";
 import type { Manifest } from "../../data/manifest.js";
 import type { ReadOptions } from "../../data/read.js";
@@ -332,6 +333,6 @@ function print(
     context.say("warning: nobody can be judged in one of the splits; hold out more users or a larger share");
   if (!columns.value) context.say(dim("the source has no ratings: every row counts as an interaction"));
   context.out(
-    `${out} written in ${seconds.toFixed(1)} s. Next: foldin train ${out} --model ${content ? "cvae" : "mult-vae"} --out runs/${name}`,
+    `${out} written in ${seconds.toFixed(1)} s. Next: ${shellCommand("foldin", "train", pathArgument(out), "--model", content ? "cvae" : "mult-vae", "--out", `runs/${name}`)}`,
   );
 }

@@ -1,8 +1,9 @@
 // foldin quickstart: the whole path on a generated catalogue, in under a minute: prepare, train, judge, recommend, report.
 
-import { rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
+import { UserError } from "../../core/errors.js";
+import { pathArgument, shellCommand } from "../../core/shell.js";
 import type { DemoCatalogue, DemoFilm } from "../../data/sources/demo.js";
 import type { Evaluation } from "../../evaluation/evaluate.js";
 import type { CliContext } from "../context.js";
@@ -50,7 +51,6 @@ async function quickstart({ out, epochs, engine, threads }: Flags, context: CliC
     import("../../recommender/recommend.js"),
     import("../../compute/open-engine.js"),
   ]);
-  const { readRunFolder } = await import("../../experiments/run-folder.js");
   const { reportOnRun } = await import("../../experiments/run-report.js");
   const { bold, dim, accent } = context.style;
   const { signal, progress } = context;
@@ -59,6 +59,7 @@ async function quickstart({ out, epochs, engine, threads }: Flags, context: CliC
   const runPath = join(out, "mult-vae");
 
   heading("A catalogue of films that do not exist");
+  await requireOwn(datasetPath, runPath);
   const catalogue = demoCatalogue();
   const { manifest } = await prepareSource({ source: "demo", out: datasetPath, force: true, signal });
   const { counts } = manifest;
@@ -70,14 +71,13 @@ async function quickstart({ out, epochs, engine, threads }: Flags, context: CliC
   heading("Mult-VAE learns who likes what");
   const opened = await openEngine({ engine, threads, onNote: context.say });
   try {
-    // Only an earlier quickstart's run is removed; anything else in the way is refused by `train`.
-    if (await readRunFolder(runPath).catch(() => undefined)) await rm(runPath, { recursive: true });
     const started = performance.now();
     const vae = await train(dataset, {
       model: "mult-vae",
       options: { ...DEMO_OPTIONS, epochs },
       engine: opened,
       out: runPath,
+      force: true,
       datasetPath,
       signal,
       progress,
@@ -162,25 +162,43 @@ function nextSteps(run: string, dataset: string, viewer: readonly DemoFilm[], { 
   const foldin = process.env.npm_execpath ? "npx foldin" : "foldin";
   const runs = join(dirname(run), "runs");
   const { title } = viewer.find((film) => !film.title.includes("'")) ?? viewer[0];
+  const command = (...words: string[]) => `${foldin} ${shellCommand(...words)}`;
+  const [runArgument, datasetArgument] = [pathArgument(run), pathArgument(dataset)];
+  const options = ["--model", "mult-dae", "--epochs", "10", "--set", "batchSize=100"];
   return [
     dim(`# look at the report in a browser: ${join(run, "report.html")}`),
     dim("# ask for other films, by title or id"),
-    `${foldin} recommend ${run} --history ${quoted(title)} --history 12`,
+    command("recommend", runArgument, "--history", title, "--history", "12"),
     dim("# look at the data, and at what can be set"),
-    `${foldin} describe ${dataset}`,
-    `${foldin} models mult-vae`,
+    command("describe", datasetArgument),
+    command("models", "mult-vae"),
     dim("# train another model, and judge it"),
-    `${foldin} train ${dataset} --model mult-dae --epochs 10 --set batchSize=100 --out ${join(runs, "dae")}`,
-    `${foldin} evaluate ${join(runs, "dae")}`,
+    command("train", datasetArgument, ...options, "--out", join(runs, "dae")),
+    command("evaluate", pathArgument(join(runs, "dae"))),
     dim("# your own data: a file with a user and an item in each row"),
-    `${foldin} prepare ratings.csv --out data/mine`,
-    `${foldin} train data/mine --out runs/mine`,
+    command("prepare", "ratings.csv", "--out", "data/mine"),
+    command("train", "data/mine", "--out", "runs/mine"),
   ];
 }
 
-/** A text as one word of a POSIX shell. */
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
+/** Throws UserError where what an earlier quickstart would have left is something else. */
+async function requireOwn(datasetPath: string, runPath: string): Promise<void> {
+  const { readManifest } = await import("../../data/dataset.js");
+  const { readRunFolder } = await import("../../experiments/run-folder.js");
+  const manifest = await readManifest(datasetPath).catch(() => undefined);
+  const run = await readRunFolder(runPath).catch(() => undefined);
+  const stranger =
+    manifest && !manifest.source.generated
+      ? datasetPath
+      : run && run.config.dataset.path !== resolve(datasetPath)
+        ? runPath
+        : undefined;
+  if (stranger !== undefined)
+    throw new UserError({
+      place: stranger,
+      problem: "is not from an earlier quickstart, and would be replaced",
+      remedy: "Choose another folder with --out",
+    });
 }
 
 function indented(lines: readonly string[]): string[] {

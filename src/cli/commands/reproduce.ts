@@ -1,12 +1,15 @@
 // foldin reproduce [preset]: runs a published experiment from raw files to its table, ours beside the published numbers.
 
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
+import { shellCommand } from "../../core/shell.js";
 import type { ReproducedStudy } from "../../experiments/reproduce.js";
 import { cacheFolder } from "../cache-folder.js";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, type EngineFlags, wholeNumber } from "../engine-options.js";
+import { tellHowToGoOn } from "../go-on.js";
 import { count, duration, plural, table, wrap } from "../table.js";
 
 interface Flags extends EngineFlags {
@@ -120,9 +123,8 @@ async function runBaselines(flags: Flags, context: CliContext): Promise<void> {
           : `${model}: not trained: ${failure}`,
       ),
   }).catch((error: unknown) => {
-    if (context.signal.aborted)
-      context.say(`to go on: foldin reproduce baselines --data ${data} --out ${out}`);
-    throw error;
+    if (!existsSync(out)) throw error;
+    throw tellHowToGoOn(error, again(BASELINES.name, data, out), context);
   });
   if (flags.json) {
     context.json({ ...result, folder: out });
@@ -210,8 +212,8 @@ async function run(name: string, flags: Flags, context: CliContext): Promise<voi
       ),
     onRun: (title, number, runs) => context.say(`${number} of ${runs}: ${title}`),
   }).catch((error: unknown) => {
-    if (context.signal.aborted) context.say(`to go on: foldin reproduce ${name} --data ${data} --out ${out}`);
-    throw error;
+    if (!existsSync(out)) throw error;
+    throw tellHowToGoOn(error, again(name, data, out), context);
   });
   const network = preset.network && { ...preset.network, items: result.studies[0].items };
   const report = await reportOnReproduction(out, result, network);
@@ -302,6 +304,11 @@ async function run(name: string, flags: Flags, context: CliContext): Promise<voi
   if (result.shortenedTo !== undefined)
     context.out(`cut short at ${plural(result.shortenedTo, "epoch")}: these numbers are no reproduction`);
   context.out([`results: ${join(out, "results.json")}`, `report: ${report}`]);
+}
+
+/** The command that goes on. */
+function again(name: string, data: string, out: string): string {
+  return shellCommand("foldin", "reproduce", name, "--data", data, "--out", out);
 }
 
 /** Each listed user's best items, model by model. */

@@ -1,8 +1,10 @@
 // foldin score <run> --out <file>: recommendations for all users of a dataset or of a file, into one file.
 
+import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, type EngineFlags, wholeNumber } from "../engine-options.js";
+import { tellHowToGoOn } from "../go-on.js";
 import {
   addHistoriesOptions,
   type HistoriesFlags,
@@ -72,8 +74,12 @@ async function scoreRun(run: string, flags: Flags, context: CliContext): Promise
       ...{ resume: flags.resume, force: flags.force },
       ...{ progress: context.progress, signal: context.signal },
     }).catch((error: unknown) => {
-      if (context.signal.aborted) context.say(`${partialFolder(out)} has what is done: go on with --resume`);
-      throw error;
+      if (!existsSync(partialFolder(out))) throw error;
+      throw tellHowToGoOn(
+        error,
+        `the same command and --resume (what is done is in ${partialFolder(out)})`,
+        context,
+      );
     });
     const seconds = (performance.now() - started) / 1000;
     if (flags.json) return context.json({ out, users, rows, resumed, seconds });

@@ -1,5 +1,6 @@
 // foldin sweep <dataset>: trains a model with many settings of its options, and chooses the best on the validation users.
 
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { UserError } from "../../core/errors.js";
@@ -7,6 +8,7 @@ import type { MetricValue } from "../../evaluation/evaluate.js";
 import type { SweepPoint } from "../../experiments/sweep/result.js";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, collected, type EngineFlags, wholeNumber } from "../engine-options.js";
+import { tellHowToGoOn } from "../go-on.js";
 import { duration, plural, table } from "../table.js";
 
 interface Flags extends EngineFlags {
@@ -140,8 +142,8 @@ async function runSweep(dataset: string, flags: Flags, context: CliContext): Pro
         `${finished} of ${points}: ${settingText(point)}: ${point.state === "failed" ? `failed: ${point.message}` : `${metricName} ${estimate(point.metrics?.[metricName])} in ${duration(point.seconds ?? 0)}`}`,
       ),
   }).catch((error: unknown) => {
-    if (context.signal.aborted) context.say(`to go on, give the same command again; it lies in ${out}`);
-    throw error;
+    if (!existsSync(join(out, "sweep.json"))) throw error;
+    throw tellHowToGoOn(error, `the same command again (it is in ${out})`, context);
   });
   if (flags.json) {
     context.json({ ...result, folder: out });

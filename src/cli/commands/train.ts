@@ -1,13 +1,13 @@
 // foldin train <dataset>: trains a model into a run folder, judges it on the held-out users, and writes the report.
 
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
+import { pathArgument, shellCommand } from "../../core/shell.js";
 import { cacheFolder } from "../cache-folder.js";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, collected, type EngineFlags, wholeNumber } from "../engine-options.js";
-import { printTrained, removeRun } from "../trained.js";
+import { tellHowToGoOn } from "../go-on.js";
+import { printTrained } from "../trained.js";
 
 interface Flags extends EngineFlags {
   model?: string;
@@ -51,7 +51,7 @@ export function register(program: Command, context: CliContext): void {
       .option("--seed <n>", "the seed that everything random follows from (default: 98765)", wholeNumber(0)),
   )
     .option("--resume", "go on with the interrupted run in --out")
-    .option("--force", "replace the run in --out")
+    .option("--force", "replace the run in --out, once the new one is finished")
     .option("--checkpoint-seconds <n>", "seconds between checkpoints (default: 10)", wholeNumber(0))
     .option("--json", "print one JSON object")
     .addHelpText(
@@ -73,7 +73,7 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
     throw new UserError({ place: "--force", problem: "cannot go with --resume", remedy: "Give one of them" });
   const [
     { train },
-    { findRunFolder },
+    { findRunFolder, hasCheckpoint },
     { loadDataset },
     { findAlgorithm },
     { parseOptions, parseSettings },
@@ -86,7 +86,7 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
     import("../../models/options.js"),
     import("../../experiments/recipes/registry.js"),
   ]);
-  // What can be wrong on the command line is looked at before anything is read or removed.
+  // What can be wrong on the command line is looked at before anything is read.
   const interrupted = flags.resume ? await findRunFolder(out) : undefined;
   const model =
     flags.model ??
@@ -99,7 +99,6 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
   const recipe = flags.recipe === undefined ? undefined : await findRecipe(flags.recipe, algorithm.name);
   parseOptions(algorithm, { ...recipe?.options, ...options });
   const dataset = await loadDataset(datasetPath, { signal: context.signal });
-  if (flags.force) await removeRun(out);
 
   const started = performance.now();
   const recommender = await train(dataset, {
@@ -112,15 +111,16 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
     threads: flags.threads,
     out,
     resume: flags.resume,
+    force: flags.force,
     datasetPath,
     checkpointSeconds: flags.checkpointSeconds,
     cache: cacheFolder(process.env),
     progress: context.progress,
     signal: context.signal,
-  }).catch((error: unknown) => {
-    if (context.signal.aborted && existsSync(join(out, "checkpoint")))
-      context.say(`to go on: foldin train ${datasetPath} --out ${out} --resume`);
-    throw error;
+  }).catch(async (error: unknown) => {
+    if (!(await hasCheckpoint(out))) throw error;
+    const again = shellCommand("foldin", "train", pathArgument(datasetPath), "--out", out, "--resume");
+    throw tellHowToGoOn(error, again, context);
   });
   const seconds = (performance.now() - started) / 1000;
   try {

@@ -4,14 +4,17 @@
 
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { access, mkdir, mkdtemp, rename, rm, rmdir } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { access, mkdir, rename } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { openPromise } from "yauzl";
 import { AbortedError, UserError } from "../../core/errors.js";
+import { makeFolders, removeEmptyFolders } from "../../core/folders.js";
+import { removeLeftovers, withPartial } from "../../core/leftovers.js";
 import type { ProgressListener } from "../../core/progress.js";
 import { silent } from "../../core/progress.js";
+import { shellCommand } from "../../core/shell.js";
 
 /** One file at the official address. */
 export interface RemoteFile {
@@ -50,26 +53,27 @@ export interface DownloadTask {
 export async function downloadSource(task: DownloadTask): Promise<void> {
   const { download, signal } = task;
   const folder = resolve(task.folder);
-  const madeFolder = await mkdir(folder, { recursive: true });
-  const work = await mkdtemp(join(folder, ".download-"));
+  const made = await makeFolders(folder);
+  const target = join(folder, "download");
+  await removeLeftovers(target);
   try {
-    for (const file of download.files) {
-      const names = localNames(file);
-      if (await allExist(names.map((name) => join(folder, name)))) continue;
-      const fetched = join(work, basename(file.path));
-      await fetchFile(task, file, fetched);
-      if (file.members) await unzip(fetched, file.members, work, task);
-      for (const name of names) await rename(join(work, name), join(folder, name));
-    }
+    await withPartial(target, async (work) => {
+      await mkdir(work);
+      for (const file of download.files) {
+        const names = localNames(file);
+        if (await allExist(names.map((name) => join(folder, name)))) continue;
+        const fetched = join(work, basename(file.path));
+        await fetchFile(task, file, fetched);
+        if (file.members) await unzip(fetched, file.members, work, task);
+        for (const name of names) await rename(join(work, name), join(folder, name));
+      }
+    });
   } catch (error) {
     if (signal?.aborted) throw new AbortedError();
     throw error;
   } finally {
-    await rm(work, { recursive: true, force: true });
-    // Where nothing arrived, the folders made for it go again (rmdir refuses those that hold something).
-    if (madeFolder)
-      for (let made = folder; made.length >= madeFolder.length; made = dirname(made))
-        await rmdir(made).catch(() => {});
+    // Where nothing arrived, the folders made for it go again.
+    await removeEmptyFolders(made);
   }
 }
 
@@ -183,7 +187,7 @@ function failure(task: DownloadTask, place: string, problem: string, cause?: unk
   return new UserError({
     place,
     problem,
-    remedy: `Get ${wanted} from ${task.homepage} by another way, put them into ${task.folder}, and run: foldin prepare ${task.source} --from ${task.folder}`,
+    remedy: `Get ${wanted} from ${task.homepage} by another way, put them into ${task.folder}, and run: ${shellCommand("foldin", "prepare", task.source, "--from", task.folder)} --out <folder>`,
     cause,
   });
 }

@@ -2,15 +2,18 @@
 // compares what comes out with the expected counts.
 
 import { createWriteStream, existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { isDeepStrictEqual } from "node:util";
 import { refuseToOverwrite } from "../../core/atomic-folder.js";
 import { throwIfAborted, UserError } from "../../core/errors.js";
+import { makeFolders, removeEmptyFolders } from "../../core/folders.js";
+import { removeLeftovers, withPartial } from "../../core/leftovers.js";
 import { type ProgressListener, silent } from "../../core/progress.js";
+import { withSystemFault } from "../../core/system-errors.js";
 import type { ContentFile } from "../content/input.js";
-import { type DatasetCounts, type Manifest, manifestFile } from "../manifest.js";
+import { type DatasetCounts, datasetFolder, type Manifest } from "../manifest.js";
 import { type BuildOptions, prepareDataset } from "../prepare.js";
 import { type ProtocolInput, type ProtocolOptions, parseProtocol } from "../protocol.js";
 import { demoCatalogue } from "./demo.js";
@@ -65,7 +68,7 @@ export interface PreparedSource {
  */
 export async function prepareSource(options: PrepareSourceOptions): Promise<PreparedSource> {
   const { out, force, progress = silent, signal } = options;
-  await refuseToOverwrite(out, { force, marker: manifestFile });
+  await refuseToOverwrite(out, { force, ...datasetFolder });
   const common = { out, force, progress, signal };
   if (options.source === demoName) {
     const stray = (["from", "mirror"] as const).find((name) => options[name] !== undefined);
@@ -242,6 +245,7 @@ async function withBuild<T>(
   work: (build: BuildOptions) => Promise<T>,
 ): Promise<T> {
   const { interactions, items, content } = source;
+  const { rewrite } = interactions;
   const files = await findFiles(folder, interactions.names);
   if (files.length === 0)
     throw new UserError({ place: folder, problem: `there is no ${interactions.names.join(" or ")}` });
@@ -265,30 +269,31 @@ async function withBuild<T>(
   };
   if (interactions.parse)
     return work({ ...build, input: await interactions.parse(files, folder, parseProtocol(chosen)) });
-  if (!interactions.rewrite) return work({ ...build, input: files });
+  if (!rewrite) return work({ ...build, input: files });
 
-  const beside = dirname(resolve(out));
-  await mkdir(beside, { recursive: true });
-  const temporary = await mkdtemp(join(beside, `.${source.name}-`));
+  const target = `${resolve(out)}.rows`;
+  const made = await makeFolders(dirname(target));
+  await removeLeftovers(target);
   try {
-    const rewritten = join(temporary, `${source.name}.csv`);
-    const task = `rewriting ${description.files.join(", ")}`;
-    progress({ type: "start", task });
-    await pipeline(interactions.rewrite(files), createWriteStream(rewritten), { signal }).catch(
-      (error: unknown) => {
+    return await withPartial(target, async (temporary) => {
+      await mkdir(temporary);
+      const rewritten = join(temporary, `${source.name}.csv`);
+      const task = `rewriting ${description.files.join(", ")}`;
+      progress({ type: "start", task });
+      await pipeline(rewrite(files), createWriteStream(rewritten), { signal }).catch((error: unknown) => {
         throwIfAborted(signal);
-        throw error;
-      },
-    );
-    progress({ type: "end", task });
-    return await work({ ...build, input: [rewritten] }).catch((error: unknown) => {
-      // The rewritten file is gone by the time anybody reads the message.
-      if (!(error instanceof UserError && error.place?.includes(rewritten))) throw error;
-      const { problem, expected, remedy, cause } = error;
-      throw new UserError({ place: folder, problem, expected, remedy, cause });
+        throw withSystemFault(error, temporary);
+      });
+      progress({ type: "end", task });
+      return await work({ ...build, input: [rewritten] }).catch((error: unknown) => {
+        // The rewritten file is gone by the time anybody reads the message.
+        if (!(error instanceof UserError && error.place?.includes(rewritten))) throw error;
+        const { problem, expected, remedy, cause } = error;
+        throw new UserError({ place: folder, problem, expected, remedy, cause });
+      });
     });
   } finally {
-    await rm(temporary, { recursive: true, force: true });
+    await removeEmptyFolders(made);
   }
 }
 

@@ -4,16 +4,17 @@
 //   results.json, results.csv, report.html
 // Started again with the same folder it goes on. A model that cannot be trained here (too large, say) is a row that says why.
 
-import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { EngineChoice } from "../../compute/open-engine.js";
 import { writeFileWhole } from "../../core/atomic-file.js";
 import { AbortedError, throwIfAborted, UserError } from "../../core/errors.js";
+import { withLock } from "../../core/lock.js";
 import { suggestion } from "../../core/nearest.js";
 import type { ProgressListener } from "../../core/progress.js";
 import { readManifest } from "../../data/dataset.js";
 import { describeOptions, parseOptions } from "../../models/options.js";
 import { algorithmNames, findAlgorithm } from "../../models/registry.js";
+import { claimFolder } from "../claim-folder.js";
 import { compare } from "../compare/compare.js";
 import { writeComparisonCsv } from "../compare/report.js";
 import { findRecipe, recipesOf } from "../recipes/registry.js";
@@ -50,6 +51,14 @@ const BLENDED = 2;
  * models could be trained; AbortedError on the signal.
  */
 export async function runBaselines(dataset: string, given: BaselinesOptions): Promise<Baselines> {
+  const { out, progress } = given;
+  return withLock(out, () => trainAll(dataset, given), {
+    onNote: (text) => progress?.({ type: "note", text }),
+  });
+}
+
+/** Trains and compares; the caller holds the folder's lock. */
+async function trainAll(dataset: string, given: BaselinesOptions): Promise<Baselines> {
   const { out, signal, epochs } = given;
   const manifest = await readManifest(dataset);
   const known = baselines.map(({ model }) => model);
@@ -61,7 +70,9 @@ export async function runBaselines(dataset: string, given: BaselinesOptions): Pr
       remedy: suggestion(unknown, known),
     });
   const plan = baselines.filter(({ model }) => given.models?.includes(model) ?? true);
-  await mkdir(out, { recursive: true });
+  const head = { formatVersion: 1, dataset: manifest.name };
+  const former = [...algorithmNames, "results.json", "results.csv", "report.html"];
+  await claimFolder(out, { marker: "baselines.json", head, what: "foldin reproduce baselines", former });
   const blends = plan.length > BLENDED && algorithmNames.includes("blend");
   const total = plan.length + (blends ? 1 : 0);
   const rows: BaselineRow[] = [];

@@ -1,5 +1,6 @@
 // A sweep as one command that repeats it, for results and recipes: nothing of this machine's paths, processes or threads in it.
 
+import { shellCommand } from "../../core/shell.js";
 import { optionText } from "../option-text.js";
 import type { JudgedOn } from "./point.js";
 import { type Dimension, spaceText } from "./space.js";
@@ -21,7 +22,7 @@ export function sweepCommand(
 ): string {
   const varied = new Set(space.map(({ name }) => name));
   const fixed = Object.entries(options).filter(([name]) => !varied.has(name));
-  const words = [
+  return shellCommand(
     ...["foldin", "sweep", `data/${dataset}`, "--model", model],
     ...fixed.flatMap(([name, value]) => ["--set", `${name}=${optionText(value)}`]),
     ...(space.length > 0 ? ["--grid", ...space.map(spaceText)] : []),
@@ -29,6 +30,5 @@ export function sweepCommand(
     ...(seed === undefined ? [] : ["--seed", String(seed)]),
     ...(metric === undefined || metric === "ndcg@100" ? [] : ["--metric", metric]),
     ...(chooseOn === "test" ? ["--choose-on", "test"] : []),
-  ];
-  return words.map((word) => (/^[\w@%+=:,./-]*$/.test(word) ? word : `'${word}'`)).join(" ");
+  );
 }

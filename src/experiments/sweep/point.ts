@@ -79,6 +79,8 @@ export async function runPoint(
     engine,
     out: folder,
     resume: before !== undefined,
+    // A worker whose parent was killed a moment ago may still be ending.
+    patience: 15_000,
     datasetPath,
     checkpointSeconds,
     progress,

@@ -6,8 +6,7 @@
 // Started again with the same folder it goes on: finished points are kept, also where the space has grown.
 
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { mkdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
@@ -15,8 +14,9 @@ import type { EngineChoice } from "../../compute/open-engine.js";
 import { writeFileWhole } from "../../core/atomic-file.js";
 import { UserError } from "../../core/errors.js";
 import type { JsonObject, JsonValue } from "../../core/json.js";
-import { readJson } from "../../core/json-file.js";
+import { withLock } from "../../core/lock.js";
 import type { ProgressListener } from "../../core/progress.js";
+import { shellCommand } from "../../core/shell.js";
 import { version } from "../../core/version.js";
 import { loadDataset, readManifest } from "../../data/dataset.js";
 import type { Manifest } from "../../data/manifest.js";
@@ -24,6 +24,7 @@ import { defaultMetrics, parseMetric } from "../../evaluation/metrics.js";
 import { parseOptions } from "../../models/options.js";
 import { findAlgorithm } from "../../models/registry.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
+import { claimFolder } from "../claim-folder.js";
 import { type Recipe, readRecipe, withSearch, writeRecipe } from "../recipes/recipe.js";
 import { findRecipe } from "../recipes/registry.js";
 import type { Report } from "../report.js";
@@ -100,6 +101,14 @@ interface Point {
  * value that fits at no point, for a folder of another sweep, and where every point failed; AbortedError on the signal.
  */
 export async function sweep(dataset: string, given: SweepOptions): Promise<Sweep> {
+  const { out, progress } = given;
+  return withLock(out, () => search(dataset, given), {
+    onNote: (text) => progress?.({ type: "note", text }),
+  });
+}
+
+/** Searches; the caller holds the folder's lock. */
+async function search(dataset: string, given: SweepOptions): Promise<Sweep> {
   const { out, seed = DEFAULT_SEED, chooseOn = "validation", progress, signal } = given;
   const algorithm = await findAlgorithm(given.model);
   const metric = parseMetric(given.metric ?? "ndcg@100");
@@ -146,7 +155,7 @@ export async function sweep(dataset: string, given: SweepOptions): Promise<Sweep
   });
   refuseHopeless(algorithm, fixed, points);
   if (given.writeRecipe !== undefined) await existing(given.writeRecipe, algorithm.name);
-  await claimFolder(out, { dataset: manifest.name, data, model: algorithm.name });
+  await claimSweepFolder(out, { dataset: manifest.name, data, model: algorithm.name });
 
   const outcomes = new Map<Point, PointOutcome>();
   for (const point of points) {
@@ -269,7 +278,11 @@ export async function sweep(dataset: string, given: SweepOptions): Promise<Sweep
       options: JSON.parse(JSON.stringify(best.job.options)) as JsonObject,
       validation: {
         ...score,
-        command: `foldin train data/${name} --model ${algorithm.name} --recipe ${name}${seed === DEFAULT_SEED ? "" : ` --seed ${seed}`} --out runs/${algorithm.name}`,
+        command: shellCommand(
+          ...["foldin", "train", `data/${name}`, "--model", algorithm.name, "--recipe", name],
+          ...(seed === DEFAULT_SEED ? [] : ["--seed", String(seed)]),
+          ...["--out", `runs/${algorithm.name}`],
+        ),
       },
       searches: [
         {
@@ -312,21 +325,16 @@ function sixDecimals(value: number | undefined): number {
 }
 
 /** Makes the sweep's folder, or sees that the one that is there is this model's on this data. */
-async function claimFolder(
+async function claimSweepFolder(
   out: string,
   head: { dataset: string; data: string; model: string },
 ): Promise<void> {
-  await mkdir(out, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
-    throw new UserError({ place: out, problem: `is no folder that a sweep could be written into`, cause });
+  const found = await claimFolder(out, {
+    marker: "sweep.json",
+    head: { formatVersion: 1, ...head },
+    what: "a sweep",
   });
-  const path = join(out, "sweep.json");
-  if (!existsSync(path)) {
-    await writeFileWhole(path, (file) =>
-      file.writeFile(`${JSON.stringify({ formatVersion: 1, ...head }, null, 2)}\n`),
-    );
-    return;
-  }
-  const before = headSchema.safeParse(await readJson(path));
+  const before = headSchema.safeParse(found);
   if (!before.success || before.data.model !== head.model || before.data.data !== head.data)
     throw new UserError({
       place: out,

@@ -1,0 +1,48 @@
+// --temp: where DuckDB puts what does not fit into memory. It takes the place of TMPDIR for this program and its workers.
+
+import { accessSync, constants, statSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { UserError } from "../core/errors.js";
+
+/** The commands that read or write tables. */
+const commands: ReadonlySet<string> = new Set([
+  ...["quickstart", "prepare", "describe", "train", "blend", "evaluate", "compare", "recommend", "score"],
+  ...["embed", "add-items", "sweep", "reproduce"],
+]);
+
+/** Adds --temp to every command that may need it. */
+export function addTempOption(program: Command): void {
+  for (const command of program.commands)
+    if (commands.has(command.name()))
+      command.option(
+        "--temp <folder>",
+        "the folder for what does not fit into memory (default: the system's)",
+      );
+  program.hook("preAction", (_, command) => {
+    const { temp } = command.opts<{ temp?: string }>();
+    if (temp !== undefined) useAsTemporaryFolder(temp);
+  });
+}
+
+function useAsTemporaryFolder(folder: string): void {
+  const place = `--temp ${folder}`;
+  const path = resolve(folder);
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory())
+    throw new UserError({
+      place,
+      problem: "there is no such folder",
+      remedy: "Make it, or name another one",
+    });
+  try {
+    accessSync(path, constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw new UserError({
+      place,
+      problem: "the folder cannot be written",
+      remedy: "Name another one",
+      cause,
+    });
+  }
+  for (const name of ["TMPDIR", "TMP", "TEMP"]) process.env[name] = path;
+}
