@@ -68,9 +68,9 @@ export async function openTable(
       // DuckDB reads what there is of a gzip file that is cut short; this does not.
       if (!(await isUtf8File(file, head, signal)))
         throw new UserError({ place: file, problem: "the file is not UTF-8, as JSON must be" });
-      return jsonSource(file, head);
+      return jsonSource(file, head, database);
     case "text":
-      return textSource(file, head, options, knownNames, positions, signal);
+      return textSource(file, head, database, options, knownNames, positions, signal);
   }
 }
 
@@ -145,7 +145,7 @@ function formatOf(file: string, head: Head): TableSource["format"] {
 }
 
 async function parquetSource(file: string, database: Database): Promise<TableSource> {
-  const from = `read_parquet(${fileLiteral(file)}, hive_partitioning = false)`;
+  const from = database.files("parquet", file);
   let described: unknown[][];
   try {
     described = await database.rows(`SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM ${from})`);
@@ -166,7 +166,7 @@ async function parquetSource(file: string, database: Database): Promise<TableSou
   };
 }
 
-function jsonSource(file: string, head: Head): TableSource {
+function jsonSource(file: string, head: Head, database: Database): TableSource {
   if (/^\s*\[/.test(head.bytes.subarray(0, 64).toString("latin1")))
     throw new UserError({ place: file, problem: "this is a JSON array", expected: "one JSON object a line" });
   const records: Record<string, unknown>[] = [];
@@ -196,7 +196,7 @@ function jsonSource(file: string, head: Head): TableSource {
     typeOf: () => "VARCHAR",
     expression: (column) => `"${column.replaceAll('"', '""')}"`,
     from: async () =>
-      `read_json(${fileLiteral(file)}, format = 'newline_delimited', columns = {${declared}})`,
+      database.files("json", file, ["format = 'newline_delimited'", `columns = {${declared}}`]),
     place: (row) => `${file}:${row + 1}`,
     sample: (column) => records.flatMap((record) => (column in record ? [String(record[column])] : [])),
   };
@@ -205,6 +205,7 @@ function jsonSource(file: string, head: Head): TableSource {
 function textSource(
   file: string,
   head: Head,
+  database: Database,
   options: FileOptions,
   knownNames: ReadonlySet<string>,
   positions: readonly string[],
@@ -245,11 +246,16 @@ function textSource(
     expression: (column) => `c${names.indexOf(column)}`,
     from: async () => {
       const encoding = options.encoding ?? ((await isUtf8File(file, head, signal)) ? "utf-8" : "latin-1");
-      return (
-        `read_csv(${fileLiteral(file)}, auto_detect = false, header = ${header}, delim = ${literal(delimiter)}, ` +
-        `quote = ${quote}, escape = ${quote}, compression = '${head.gzipped ? "gzip" : "none"}', ` +
-        `encoding = '${encoding}', columns = {${declared}})`
-      );
+      return database.files("csv", file, [
+        "auto_detect = false",
+        `header = ${header}`,
+        `delim = ${literal(delimiter)}`,
+        `quote = ${quote}`,
+        `escape = ${quote}`,
+        `compression = '${head.gzipped ? "gzip" : "none"}'`,
+        `encoding = '${encoding}'`,
+        `columns = {${declared}}`,
+      ]);
     },
     text: { delimiter, header, bytes: () => bytesOf(file, head, signal) },
     place: (row) => `${file}:${row + 1 + (header ? 1 : 0)}`,
@@ -336,9 +342,6 @@ async function isUtf8File(file: string, head: Head, signal: AbortSignal | undefi
 
 const isUtf8Head = ({ bytes, whole }: Head): boolean =>
   isUtf8(whole ? bytes : bytes.subarray(0, lastWholeCharacter(bytes)));
-
-/** A file's name for DuckDB, which would take brackets and stars for a pattern. */
-const fileLiteral = (file: string): string => literal(file.replace(/[[*?]/g, "[$&]"));
 
 /** Where the last character that may be cut off begins; the length where none is. */
 function lastWholeCharacter(bytes: Buffer): number {

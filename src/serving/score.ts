@@ -9,7 +9,7 @@ import { NO_ITEM } from "../compute/engine.js";
 import { writeFileAtomic } from "../core/atomic-folder.js";
 import { throwIfAborted, UserError } from "../core/errors.js";
 import type { ProgressListener } from "../core/progress.js";
-import { literal, withDatabase } from "../data/database.js";
+import { withDatabase } from "../data/database.js";
 import type { Histories } from "../data/histories.js";
 import { Vocabulary } from "../data/vocabulary.js";
 import type { Recommender } from "../recommender/recommender.js";
@@ -123,8 +123,11 @@ export async function scoreAll(
   const result = join(partial, "result");
   const rows = await withDatabase(
     async (database) => {
-      const all = `read_parquet([${Array.from({ length: parts }, (_, part) => literal(join(partial, name(part)))).join(", ")}])`;
-      await database.run(`COPY (SELECT * FROM ${all}) TO ${literal(result)} (${formatOf(out)})`);
+      const all = database.files(
+        "parquet",
+        Array.from({ length: parts }, (_, part) => join(partial, name(part))),
+      );
+      await database.copy(`SELECT * FROM ${all}`, result, formatOf(out));
       return Number((await database.rows(`SELECT count(*) FROM ${all}`))[0][0]);
     },
     { signal },
@@ -199,9 +202,7 @@ async function writePart(
         ...(titles ? ["title"] : []),
         "score",
       ];
-      await database.run(
-        `COPY (SELECT ${chosen.join(", ")} FROM part) TO ${literal(beside)} (FORMAT parquet)`,
-      );
+      await database.copy(`SELECT ${chosen.join(", ")} FROM part`, beside);
     },
     { signal },
   );
