@@ -13,7 +13,7 @@ import type { ProgressListener } from "../core/progress.js";
 import { WantedItems } from "../data/content/draft.js";
 import { type ContentInput, readContent } from "../data/content/read-content.js";
 import { keepContent } from "../data/content/store.js";
-import { type ItemFile, type ItemRecord, itemTable, readItems } from "../data/items.js";
+import { type ItemFile, type ItemRecord, itemRecords, readItems } from "../data/items.js";
 import { Vocabulary } from "../data/vocabulary.js";
 import { restoreModel } from "../models/registry.js";
 import { isContentAware } from "../recommender/content-aware.js";
@@ -141,12 +141,13 @@ async function titlesOf(
   const isTable = own && /\.(csv|tsv|jsonl|ndjson|json|parquet|pq)(\.gz)?$/i.test(own.file);
   const source = titled ?? (isTable ? { ...own, title: undefined } : undefined);
   if (source === undefined) return undefined;
-  const table =
+  const said =
     typeof source === "string"
       ? await readItems({ file: source }, signal)
       : "file" in source
         ? await readItems(source, signal)
-        : itemTable(source);
+        : itemRecords(source);
+  const { table } = said.matching(new Vocabulary(ids));
   if (table.columns[0] !== "title") return undefined;
   return ids.map((id) => table.byId.get(id)?.[0] ?? null);
 }

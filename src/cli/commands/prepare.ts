@@ -5,10 +5,11 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
 import { nearestName } from "../../core/nearest.js";
+import type { ReadOptions } from "../../data/columns.js";
 import type { ItemFile } from "../../data/items.js";
-import type { Manifest } from "../../data/manifest.js";
-import type { ReadOptions } from "../../data/read.js";
+import type { ItemsManifest, Manifest, TimesManifest } from "../../data/manifest.js";
 import type { ComparedCount } from "../../data/sources/prepare-source.js";
+import { showTime } from "../../data/times.js";
 import {
   addContentOptions,
   type ContentFlags,
@@ -289,19 +290,53 @@ function inFlags(error: unknown): unknown {
   return new UserError({ place, problem, expected: error.expected && flag(error.expected), remedy, cause });
 }
 
+function describeTimes({ unit, from, to, missing }: TimesManifest, interactions: number): string {
+  const [first, last] = [from, to].map((time) => showTime(time, unit));
+  const span = first === last ? first : `${first} to ${last}`;
+  const what = unit === "own" ? "numbers in the source's own unit" : `${unit} since 1970`;
+  const none = missing === 0 ? "" : `; ${count(missing)} of ${plural(interactions, "row")} without a time`;
+  return `times: ${span} (${what})${none}`;
+}
+
+function describeTitles({ file, id, title, rows, matched, titled }: ItemsManifest, all: number): string {
+  const from =
+    file === undefined
+      ? plural(rows, "record")
+      : `${file} (id = ${JSON.stringify(id)}${title === undefined ? "" : `, title = ${JSON.stringify(title)}`})`;
+  return title === undefined
+    ? `items: ${count(matched)} of ${count(all)} have a row in ${from}; there is no column of titles`
+    : `titles: ${count(titled)} of ${plural(all, "item")} from ${from}`;
+}
+
 function print(
-  { name, counts, columns, content }: Manifest,
+  { name, counts, columns, content, protocol, times, items }: Manifest,
   out: string,
   seconds: number,
   context: CliContext,
 ): void {
   const { bold, dim } = context.style;
   const { filtered, validation, test } = counts;
-  context.out(`${bold(name)}: ${count(counts.sourceRows)} rows read, ${count(filtered.interactions)} kept`);
+  const { minUser, minItem, filter } = protocol;
+  const core = filter === "k-core" ? ", again and again" : "";
+  context.out(
+    `${bold(name)}: ${count(counts.sourceRows)} rows read, ${count(counts.kept ?? filtered.interactions)} kept`,
+  );
   for (const [rows, why] of [
-    [filtered.belowRating, "below the minimum rating"],
+    [filtered.repeatedHeaders ?? 0, "a header among the rows"],
+    [filtered.belowRating, "below the minimum rating (--min-rating)"],
     [filtered.duplicates, "of a user and item that came before"],
-    [validation.unknownItems + test.unknownItems, "held out, of items that nobody trains on"],
+    [
+      filtered.belowMinItem ?? 0,
+      `of ${plural(filtered.rareItems ?? 0, "item")} with fewer than ${minItem} (--min-item${core})`,
+    ],
+    [
+      filtered.belowMinUser ?? 0,
+      `of ${plural(filtered.rareUsers ?? 0, "user")} with fewer than ${minUser} (--min-user${core})`,
+    ],
+    [
+      validation.unknownItems + test.unknownItems,
+      "of held-out users, whose items nobody trains on (--catalogue)",
+    ],
     [validation.coldUsers + test.coldUsers, "of users with too little to fold in"],
   ] as const)
     if (rows > 0) context.out(dim(`  ${plural(rows, "row")} dropped: ${why}`));
@@ -322,6 +357,8 @@ function print(
       dim,
     ),
   );
+  if (times) context.out(describeTimes(times, filtered.interactions));
+  if (items) context.out(describeTitles(items, counts.items));
   if (content) {
     const { kind, shape, items, missing, skipped, examples } = content;
     const without = missing === 0 ? "" : `, ${count(missing)} ${missing === 1 ? "has" : "have"} none`;

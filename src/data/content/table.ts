@@ -2,8 +2,8 @@
 // dimension). Vectors are streamed: a table of any length passes through in blocks.
 
 import { UserError } from "../../core/errors.js";
+import { usualNames } from "../columns.js";
 import type { Database } from "../database.js";
-import { usualNames } from "../read.js";
 import { explainReadError, openTable, plainName, type TableSource } from "../table-source.js";
 import type { ItemRow } from "./draft.js";
 import type { ContentFile } from "./input.js";
