@@ -68,6 +68,7 @@ export async function openInputs(
   const open = (file: string, options: FileOptions) => openTable(file, database, options, known, signal);
   const sources: TableSource[] = [];
   for (const file of files) sources.push(await open(file, columns));
+  if (columns.columns && columns.header === undefined) for (const source of sources) refuseHeader(source);
   const headed = sources.find(({ text }) => text?.header);
   const inputs: Input[] = [];
   for (const source of sources) {
@@ -81,6 +82,24 @@ export async function openInputs(
   for (const role of ["rating", "time"] as const) refuseGaps(role, inputs);
   return inputs;
 }
+
+/** Refuses a first line of names in a file whose columns the caller names. */
+function refuseHeader(source: TableSource): void {
+  if (source.text?.header !== false) return;
+  const samples = source.columns.map((column) => source.sample(column));
+  const first = samples.map(([value = ""]) => value);
+  if (first.some(isNumber)) return;
+  const known = first.filter((value) => knownNames.has(plainName(value))).length;
+  const numbersFollow = samples.some(([, ...others]) => others.length > 0 && others.every(isNumber));
+  if (known < 2 && !numbersFollow) return;
+  throw new UserError({
+    place: `${source.file}:1`,
+    problem: `the first line looks like a header (${first.join(", ")}), and --columns names the columns too`,
+    remedy: "Leave --columns out, or add --no-header if this line is a row",
+  });
+}
+
+const isNumber = (text: string): boolean => text.trim() !== "" && Number.isFinite(Number(text));
 
 function findColumns(source: TableSource, columns: ReadOptions, minRating: number | undefined): Input {
   const find = (role: Role, needed: boolean): string | undefined => {
@@ -224,16 +243,22 @@ function describeInput(input: Input, columns: ReadOptions): string {
 export function headerAmongRows({ source, user, item }: Input): string {
   if (source.text === undefined) return "0";
   const { header } = source.text;
-  const among = (column: string, names: readonly string[]) => {
-    const letters = `lower(translate(${source.expression(column)}, ' \t._-\ufeff', ''))`;
-    const wanted = names.map((name) => literal(name.toLowerCase().replace(/[ \t._\-\ufeff]/g, "")));
-    return `${letters} IN (${wanted.join(", ")})`;
-  };
+  const among = (column: string, names: readonly string[]) =>
+    `lower(trim(${source.expression(column)})) IN (${names.flatMap(spellings).map(literal).join(", ")})`;
   const usual = [...usualNames.user, ...usualNames.item];
   const any = header ? source.columns.filter((name) => knownNames.has(plainName(name))) : usual;
   const [users, items] = header ? [[user], [item]] : [usualNames.user, usualNames.item];
+  // Nearly every row is decided by its user alone.
   return (
-    `CASE WHEN ${among(user, users)} AND ${among(item, items)} THEN 1 ` +
+    `CASE WHEN NOT (${among(user, [...any, ...users])}) THEN 0 WHEN ${among(user, users)} AND ${among(item, items)} THEN 1 ` +
     `WHEN ${among(user, [...any, user])} AND ${among(item, [...any, item])} THEN 2 ELSE 0 END`
   );
+}
+
+/** A name as it may stand in a header, in lower case: with what separates its words, and after a byte order mark. */
+function spellings(name: string): string[] {
+  const lower = name.toLowerCase();
+  const words = /^(\p{L}+)(id|name)$/u.exec(lower);
+  const forms = words ? ["", "_", "-", " "].map((between) => words[1] + between + words[2]) : [lower];
+  return forms.flatMap((form) => [form, `\ufeff${form}`]);
 }

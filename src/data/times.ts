@@ -16,14 +16,11 @@ export function timeExpression(source: TableSource, column: string): string {
     return `CASE WHEN ${value} IS NULL THEN ${none} ELSE epoch(${value}) END`;
   const text = `CAST(${value} AS VARCHAR)`;
   const number = `TRY_CAST(${text} AS DOUBLE)`;
-  const isFloat = type === "FLOAT" || type === "DOUBLE";
-  const missing = isFloat
-    ? `${value} IS NULL OR isnan(${value})`
-    : `${value} IS NULL OR trim(${text}, ' \t') = ''`;
+  const missing = type === "FLOAT" || type === "DOUBLE" ? `isnan(${value})` : `trim(${text}, ' \t') = ''`;
   return (
-    `CASE WHEN ${missing} THEN ${none} ` +
-    `WHEN ${number} IS NOT NULL THEN CASE WHEN isfinite(${number}) THEN ${number} END ` +
+    `CASE WHEN ${value} IS NULL THEN ${none} ` +
     `WHEN regexp_full_match(${text}, '${usualDate}') THEN epoch(TRY_CAST(${text} AS TIMESTAMPTZ)) ` +
+    `WHEN isfinite(${number}) THEN ${number} WHEN ${missing} THEN ${none} ` +
     `WHEN regexp_full_match(${text}, '${otherDate}') THEN ${normalised(text)} END`
   );
 }
@@ -32,10 +29,10 @@ const none = "'nan'::DOUBLE";
 
 /** ISO 8601 as most programs write it; DuckDB reads it as it is. */
 const usualDate =
-  "[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?";
+  "[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-5][0-9]([.][0-9]+)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?)?";
 const leapSecond = ":[0-9]{2}:60([^0-9]|$)";
 const offset = "(Z|z|UTC|GMT|[+-][0-9]{2}(:?[0-9]{2})?|[A-Z][A-Za-z]+/[A-Za-z_]+(/[A-Za-z_]+)?)";
-/** The rest of what is unambiguous: slashes, one digit, "t" and "z", blanks, commas, leap seconds, names of zones, no separators. */
+/** The rest of what is unambiguous: slashes, one digit, "t" and "z", blanks, commas, an offset without seconds, leap seconds, names of zones, no separators. */
 const otherDate =
   "\\s*([0-9]{4}([-/])[0-9]{1,2}[-/][0-9]{1,2}([Tt ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?" +
   ` ?${offset}?)?|[0-9]{8}[Tt][0-9]{6}([.,][0-9]+)? ?${offset}?)\\s*`;
@@ -50,6 +47,7 @@ function normalised(text: string): string {
   );
   let iso = replace(whole, "^([-/0-9]+)t", "\\1T");
   iso = replace(iso, ",", ".");
+  iso = replace(iso, "([T ][0-9]{1,2}:[0-9]{2})([^:0-9]|$)", "\\1:00\\2");
   iso = replace(iso, " ?(z|UTC|GMT)$", "Z");
   iso = replace(iso, "([0-9]) ([+-])", "\\1\\2");
   iso = replace(iso, leapSecond.replace("[0-9]{2}", "([0-9]{2})"), ":\\1:59\\2");
