@@ -4,6 +4,7 @@
 import { UserError } from "../core/errors.js";
 import { type Database, literal } from "./database.js";
 import { type FileOptions, openTable, plainName, type TableSource } from "./table-source.js";
+import type { Expectations } from "./tables/table.js";
 import { isEpoch, looksLikeDate } from "./times.js";
 
 /** Which columns mean what; where not given they are found by their usual names. */
@@ -61,11 +62,15 @@ export async function openInputs(
   database: Database,
   columns: ReadOptions,
   minRating: number | undefined,
-  signal: AbortSignal | undefined,
+  listening: Pick<Expectations, "progress" | "signal">,
 ): Promise<Input[]> {
   const given = roles.map((role) => columns[role]).filter((name) => typeof name === "string");
-  const known = { knownNames: new Set([...knownNames, ...given.map(plainName)]), positions: [] };
-  const open = (file: string, options: FileOptions) => openTable(file, database, options, known, signal);
+  const known = {
+    knownNames: new Set([...knownNames, ...given.map(plainName)]),
+    positions: [],
+    ...listening,
+  };
+  const open = (file: string, options: FileOptions) => openTable(file, database, options, known);
   const sources: TableSource[] = [];
   for (const file of files) sources.push(await open(file, columns));
   if (columns.columns && columns.header === undefined) for (const source of sources) refuseHeader(source);

@@ -67,7 +67,7 @@ export async function withDatabase<T>(
     const interrupt = () => connection.interrupt();
     signal?.addEventListener("abort", interrupt);
     try {
-      return await work(new Database(connection, signal, `${folder}-links`));
+      return await work(new Database(connection, signal, `${folder}-scratch`));
     } catch (error) {
       throw signal?.aborted ? new AbortedError() : error;
     } finally {
@@ -76,7 +76,7 @@ export async function withDatabase<T>(
       instance.closeSync();
     }
   } finally {
-    for (const used of [folder, `${folder}-links`]) await rm(used, { recursive: true, force: true });
+    for (const used of [folder, `${folder}-scratch`]) await rm(used, { recursive: true, force: true });
   }
 }
 
@@ -97,14 +97,14 @@ async function sweep(): Promise<void> {
 export class Database {
   readonly #connection: DuckDBConnection;
   readonly #signal: AbortSignal | undefined;
-  readonly #links: string;
-  #linked = 0;
+  readonly #scratch: string;
+  #scratchFiles = 0;
 
-  /** `links`: a folder that does not exist yet, for names of files that DuckDB cannot be given. */
-  constructor(connection: DuckDBConnection, signal: AbortSignal | undefined, links: string) {
+  /** `scratch`: a folder that does not exist yet, for files that are gone with the database. */
+  constructor(connection: DuckDBConnection, signal: AbortSignal | undefined, scratch: string) {
     this.#connection = connection;
     this.#signal = signal;
-    this.#links = links;
+    this.#scratch = scratch;
   }
 
   /**
@@ -122,13 +122,18 @@ export class Database {
     await this.run(`COPY (${select}) TO ${literal(resolve(path))} (${options})`);
   }
 
+  /** The path of a file that does not exist yet, in a folder that is removed with the database. */
+  scratchFile(): string {
+    mkdirSync(this.#scratch, { recursive: true });
+    return join(this.#scratch, String(this.#scratchFiles++));
+  }
+
   /** A pattern that matches this file alone. */
   #nameOf(path: string): string {
     const whole = resolve(path);
     // In a pattern DuckDB takes a backslash for a separator of folders, and it cannot be escaped.
     if (sep === "/" && /[[*?]/.test(whole) && whole.includes("\\")) {
-      mkdirSync(this.#links, { recursive: true });
-      const link = join(this.#links, String(this.#linked++));
+      const link = this.scratchFile();
       symlinkSync(whole, link);
       return escaped(link);
     }

@@ -1,6 +1,7 @@
 // What is known of the items besides their ids: titles and other columns, from a second file or from the caller.
 
 import { UserError } from "../core/errors.js";
+import type { ProgressListener } from "../core/progress.js";
 import { usualNames } from "./columns.js";
 import { withDatabase } from "./database.js";
 import { idExpected, isId, show } from "./interactions.js";
@@ -63,13 +64,19 @@ const positions = ["item", "title"];
  * Reads a file of items. Of several rows with one id the first counts; blanks around ids and titles do not. Throws UserError as
  * `readInteractions`.
  */
-export async function readItems(itemFile: ItemFile, signal?: AbortSignal): Promise<ItemSource> {
+export async function readItems(
+  itemFile: ItemFile,
+  { progress, signal }: { progress?: ProgressListener; signal?: AbortSignal } = {},
+): Promise<ItemSource> {
   return withDatabase(
     async (database) => {
       const { file } = itemFile;
       const given = [itemFile.id, itemFile.title].filter((name) => name !== undefined);
       const knownNames = new Set([...idNames, ...titleNames, ...given.map(plainName)]);
-      const source = await openTable(file, database, itemFile, { knownNames, positions }, signal);
+      const source = await openTable(file, database, itemFile, {
+        ...{ knownNames, positions, prefix: "items-" },
+        ...{ progress, signal },
+      });
       const find = (names: readonly string[]) =>
         names.flatMap((name) => source.columns.filter((column) => plainName(column) === plainName(name)));
       const title = find(itemFile.title === undefined ? titleNames : [itemFile.title]).at(0);
@@ -93,9 +100,11 @@ export async function readItems(itemFile: ItemFile, signal?: AbortSignal): Promi
       if (title === undefined && itemFile.title !== undefined)
         throw missing(`there is no column "${itemFile.title}"`);
       const rows: (string | null)[][] = [];
-      const expressions = source.columns.map((column) => `CAST(${source.expression(column)} AS VARCHAR)`);
+      const expressions = source.columns.map((column) =>
+        ids.includes(column) ? source.id(column) : `CAST(${source.expression(column)} AS VARCHAR)`,
+      );
       try {
-        const sql = `SELECT ${expressions.join(", ")} FROM ${await source.from()}`;
+        const sql = `SELECT ${expressions.join(", ")} FROM ${await source.from({ ids: ids.slice(0, 1), columns: source.columns })}`;
         for await (const chunk of database.chunks(sql)) {
           const columns = expressions.map((_, place) => chunk.texts(place));
           for (let row = 0; row < chunk.rows; row++) rows.push(columns.map((column) => column.getItem(row)));

@@ -141,7 +141,7 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
   const protocol = parseProtocol(options.options);
   const { minRating } = protocol;
   const files = filesOf(input);
-  const known = await readItemTable(options.items, signal);
+  const known = await readItemTable(options.items, { progress, signal });
   const wholeCatalogue = protocol.protocol !== "notebook" && protocol.items === "catalogue";
   if (wholeCatalogue && !known)
     throw new UserError({
@@ -226,11 +226,11 @@ function filesOf(input: BuildOptions["input"]): readonly string[] | undefined {
 
 async function readItemTable(
   items: BuildOptions["items"],
-  signal: AbortSignal | undefined,
+  listening: { progress: ProgressListener; signal: AbortSignal | undefined },
 ): Promise<ItemSource | undefined> {
   if (items === undefined) return undefined;
-  if (typeof items === "string") return readItems({ file: items }, signal);
-  if (typeof items === "object" && items !== null && "file" in items) return readItems(items, signal);
+  if (typeof items === "string") return readItems({ file: items }, listening);
+  if (typeof items === "object" && items !== null && "file" in items) return readItems(items, listening);
   return itemRecords(items);
 }
 

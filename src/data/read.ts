@@ -9,6 +9,7 @@ import { type Database, identifier, literal, withDatabase } from "./database.js"
 import { codeIntegers, GrowingColumn, type Interactions } from "./interactions.js";
 import { type PlainColumn, PlainRows } from "./plain-rows.js";
 import { explainReadError, type TableSource } from "./table-source.js";
+import type { Selection } from "./tables/table.js";
 import { acceptedTimes, holdsDates, timeExpression } from "./times.js";
 import { plainInteger, Vocabulary } from "./vocabulary.js";
 
@@ -29,7 +30,7 @@ export async function readInteractions(
   if (files.length === 0) throw new UserError({ problem: "no file of interactions is given" });
   return withDatabase(
     async (database) => {
-      const inputs = await openInputs(files, database, columns, minRating, signal);
+      const inputs = await openInputs(files, database, columns, minRating, { progress, signal });
       for (const text of describeColumns(inputs, columns)) progress({ type: "note", text });
       const reader = new Reader(database, inputs, minRating, progress);
       return (await reader.plain(signal)) ?? (await reader.integers()) ?? (await reader.texts());
@@ -63,7 +64,7 @@ class Reader {
     const rows = new PlainRows(this.#minRating);
     for (const input of this.#inputs) {
       const { text, columns, file } = input.source;
-      if (text === undefined) return undefined;
+      if (text?.isPlain !== true) return undefined;
       const roles = columns.map((name) => plainColumn(name, input));
       const task = `reading ${file}`;
       let told = 0;
@@ -120,12 +121,11 @@ class Reader {
     const ends: number[] = [];
     for (const input of this.#inputs) {
       const { source, user, item } = input;
-      const id = (column: string) => `CAST(${source.expression(column)} AS VARCHAR)`;
       const task = `reading ${source.file}`;
       this.#progress({ type: "start", task });
       try {
         await database.run(
-          `INSERT INTO source_rows SELECT ${id(user)}, ${id(item)}, ${numbersOf(input)} FROM ${await source.from()}`,
+          `INSERT INTO source_rows SELECT ${source.id(user)}, ${source.id(item)}, ${numbersOf(input)} FROM ${await source.from(selectionOf(input))}`,
         );
       } catch (error) {
         throw explainReadError(error, source.file);
@@ -247,7 +247,7 @@ class Reader {
 
   async #valueAt(source: TableSource, column: string, row: number): Promise<string | null> {
     const [found] = await this.#database.rows(
-      `SELECT CAST(${source.expression(column)} AS VARCHAR) FROM ${await source.from()} LIMIT 1 OFFSET ${row}`,
+      `SELECT CAST(${source.expression(column)} AS VARCHAR) FROM ${await source.from({ columns: [column] })} LIMIT 1 OFFSET ${row}`,
     );
     return found?.[0] == null ? null : String(found[0]);
   }
@@ -276,10 +276,14 @@ class Reader {
   }
 }
 
+function selectionOf({ user, item, rating, time }: Input): Selection {
+  return { ids: [user, item], columns: [rating, time].filter((column) => column !== undefined) };
+}
+
 /** The rating and the time as SQL expressions of type DOUBLE, and whether the row is a header. */
 function numbersOf(input: Input): string {
   const { source, rating, time } = input;
-  const value = rating === undefined ? "0::DOUBLE" : `TRY_CAST(${source.expression(rating)} AS DOUBLE)`;
+  const value = rating === undefined ? "0::DOUBLE" : source.number(rating);
   const seconds = time === undefined ? "0::DOUBLE" : timeExpression(source, time);
   return `${value}, ${seconds}, CAST(${headerAmongRows(input)} AS UTINYINT)`;
 }

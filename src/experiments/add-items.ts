@@ -111,7 +111,7 @@ async function extend(
         problem: "nothing in it can be used",
         expected: "at least one item that the model does not know yet",
       });
-    const items = new Vocabulary(wanted.ids, await titlesOf(wanted.ids, titled, input, signal));
+    const items = new Vocabulary(wanted.ids, await titlesOf(wanted.ids, titled, input, { progress, signal }));
     const extended = await model.withItems({ items, content }, rule);
     try {
       const result: AddedItems = {
@@ -135,7 +135,7 @@ async function titlesOf(
   ids: readonly string[],
   titled: AddItemsOptions["items"],
   input: string | ContentInput,
-  signal: AbortSignal | undefined,
+  listening: Pick<AddItemsOptions, "progress" | "signal">,
 ): Promise<(string | null)[] | undefined> {
   const own = typeof input === "string" ? { file: input } : "records" in input ? undefined : input;
   const isTable = own && /\.(csv|tsv|jsonl|ndjson|json|parquet|pq)(\.gz)?$/i.test(own.file);
@@ -143,9 +143,9 @@ async function titlesOf(
   if (source === undefined) return undefined;
   const said =
     typeof source === "string"
-      ? await readItems({ file: source }, signal)
+      ? await readItems({ file: source }, listening)
       : "file" in source
-        ? await readItems(source, signal)
+        ? await readItems(source, listening)
         : itemRecords(source);
   const { table } = said.matching(new Vocabulary(ids));
   if (table.columns[0] !== "title") return undefined;

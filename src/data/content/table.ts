@@ -43,13 +43,12 @@ export async function openContentTable(
   const { file } = given;
   const asked = [given.id, ...(given.fields ?? [])].filter((name) => name !== undefined);
   const names = new Set([...knownNames, ...asked.map(plainName)]);
-  const source = await openTable(
-    file,
-    database,
-    given,
-    { knownNames: names, positions: ["id", "text"] },
+  const source = await openTable(file, database, given, {
+    knownNames: names,
+    positions: ["id", "text"],
+    prefix: "content-",
     signal,
-  );
+  });
   const find = (name: string) => source.columns.find((column) => plainName(column) === plainName(name));
   const missing = (problem: string, remedy: string) =>
     new UserError({
