@@ -126,7 +126,9 @@ export async function* textsOf(
   const columns = [id, ...fields].map((column) => `CAST(${source.expression(column)} AS VARCHAR)`);
   let row = 0;
   try {
-    for await (const chunk of database.chunks(`SELECT ${columns.join(", ")} FROM ${await source.from()}`)) {
+    for await (const chunk of database.chunks(
+      `SELECT ${columns.join(", ")} FROM ${await source.from(undefined, database)}`,
+    )) {
       const [ids, ...texts] = columns.map((_, place) => chunk.texts(place));
       for (let k = 0; k < chunk.rows; k++, row++) {
         const text = texts.map((column) => column.getItem(k) ?? "").join(" ");
@@ -143,7 +145,7 @@ async function idsAndLengths({ source, id, looks, fields }: ContentTable, databa
   const list = looks === "lists" ? listOf(source, fields[0]) : undefined;
   const length = list === undefined ? String(fields.length) : `COALESCE(len(${list}), 0)`;
   const raw = list === undefined ? "''" : `CAST(${source.expression(fields[0])} AS VARCHAR)`;
-  const sql = `SELECT CAST(${source.expression(id)} AS VARCHAR), ${length}::INTEGER, (COALESCE(${raw}, '') = '')::INTEGER FROM ${await source.from()}`;
+  const sql = `SELECT CAST(${source.expression(id)} AS VARCHAR), ${length}::INTEGER, (COALESCE(${raw}, '') = '')::INTEGER FROM ${await source.from(undefined, database)}`;
   const ids: string[] = [];
   const lengths: number[] = [];
   for await (const chunk of database.chunks(sql)) {
@@ -206,7 +208,9 @@ export async function openVectors(
   ) {
     const columns = fields.map((field) => `TRY_CAST(${source.expression(field)} AS DOUBLE)`);
     let row = 0;
-    for await (const chunk of database.chunks(`SELECT ${columns.join(", ")} FROM ${await source.from()}`)) {
+    for await (const chunk of database.chunks(
+      `SELECT ${columns.join(", ")} FROM ${await source.from(undefined, database)}`,
+    )) {
       const numbers = columns.map((_, place) => chunk.numbers(place));
       for (let k = 0; k < chunk.rows; k++, row++) {
         const item = items[row];
@@ -227,7 +231,7 @@ export async function openVectors(
     dimensions: number,
   ) {
     // Flat, so that a list does not become an object: row after row, each with as many numbers as were counted.
-    const flat = `SELECT unnest(${listOf(source, fields[0])}) FROM ${await source.from()}`;
+    const flat = `SELECT unnest(${listOf(source, fields[0])}) FROM ${await source.from(undefined, database)}`;
     let row = 0;
     let filled = 0;
     let vector = new Float32Array(dimensions);

@@ -5,8 +5,8 @@ import { type Database, identifier } from "../database.js";
 import type { FileBytes } from "./bytes.js";
 import { JsonLines, type JsonRow, jsonNested } from "./json-lines.js";
 import { idOfJson, textOfJson } from "./json-values.js";
-import { ScratchTable } from "./scratch-table.js";
-import { type Expectations, type FileOptions, selected, type TableSource } from "./table.js";
+import { type Copy, holds, ScratchTable } from "./scratch-table.js";
+import { type Expectations, type FileOptions, numberInText, selected, type TableSource } from "./table.js";
 import { TextEncoding } from "./text-encoding.js";
 
 const sampledRows = 100;
@@ -43,25 +43,18 @@ export async function openJson(
     if (samples.length < sampledRows) samples.push(textsOf(bytes, row, known));
   });
   if (samples.length === 0) throw new UserError({ place: file, problem: "the file has no rows" });
-  let table:
-    | { names: readonly string[]; ids: readonly string[]; from: string; lines: ScratchTable["lines"] }
-    | undefined;
-
-  const read = async (names: readonly string[], ids: readonly string[]) => {
-    const scratch = await ScratchTable.write(
-      database,
-      names.map((name) => columnOf(name)),
-      async (scratch) => {
-        await scan(
-          (known) => {
-            const writer = new RowWriter(file, names, ids, known);
-            return (bytes, row, line) => writer.write(bytes, row, line, scratch);
-          },
-          () => scratch.flush(),
-        );
-      },
-    );
-    return { names, ids, from: scratch.from(), lines: scratch.lines };
+  let table: Copy | undefined;
+  const read = async (columns: readonly string[], ids: readonly string[], into: Database): Promise<Copy> => {
+    const scratch = await ScratchTable.write(into, columns.map(columnOf), async (scratch) => {
+      await scan(
+        (known) => {
+          const writer = new RowWriter(file, columns, ids, known);
+          return (bytes, row, line) => writer.write(bytes, row, line, scratch);
+        },
+        () => scratch.flush(),
+      );
+    });
+    return { database: into, columns, ids, from: scratch.from(), lines: scratch.lines };
   };
   const columnOf = (name: string) => `c${keys.indexOf(name)}`;
 
@@ -73,18 +66,11 @@ export async function openJson(
     typeOf: () => "VARCHAR",
     expression: (column) => identifier(columnOf(column)),
     id: (column) => identifier(columnOf(column)),
-    number: (column) => {
-      const text = identifier(columnOf(column));
-      return `TRY_CAST(CASE WHEN contains(${text}, '_') THEN NULL ELSE ${text} END AS DOUBLE)`;
-    },
-    from: async (selection) => {
-      const names = selection === undefined ? keys : selected(selection);
+    number: (column) => numberInText(identifier(columnOf(column))),
+    from: async (selection, into = database) => {
+      const wanted = selection === undefined ? keys : selected(selection);
       const ids = selection?.ids ?? [];
-      const fits =
-        table !== undefined &&
-        names.every((name) => table?.names.includes(name)) &&
-        ids.every((name) => table?.ids.includes(name));
-      if (table === undefined || !fits) table = await read(names, ids);
+      if (table === undefined || !holds(table, wanted, ids, into)) table = await read(wanted, ids, into);
       return table.from;
     },
     place: (row) => {

@@ -3,7 +3,7 @@
 import { UserError } from "../../core/errors.js";
 import { type Database, identifier } from "../database.js";
 import { explainReadError } from "./read-error.js";
-import type { Selection, TableSource } from "./table.js";
+import { numberInText, type Selection, type TableSource } from "./table.js";
 
 /** Opens a Parquet file. Throws UserError where it is none, or damaged. */
 export async function openParquet(file: string, database: Database): Promise<TableSource> {
@@ -67,7 +67,7 @@ export async function openParquet(file: string, database: Database): Promise<Tab
       const type = typeOf(column);
       const value = identifier(column);
       if (type !== "VARCHAR") return `TRY_CAST(${value} AS DOUBLE)`;
-      return `TRY_CAST(CASE WHEN contains(${value}, '_') THEN NULL ELSE ${value} END AS DOUBLE)`;
+      return numberInText(value);
     },
     from: async (selection?: Selection) => {
       try {

@@ -12,6 +12,30 @@ const LF = 10;
 const CR = 13;
 const nothing = new Uint8Array(0);
 
+/** Some columns of a source, copied for a database. */
+export interface Copy {
+  readonly database: Database;
+  readonly columns: readonly string[];
+  /** Those that were copied as ids. */
+  readonly ids: readonly string[];
+  readonly from: string;
+  readonly lines: LineMap;
+}
+
+/** Whether a copy has these columns, as ids where they are wanted so, for this database. */
+export function holds(
+  copy: Copy,
+  columns: readonly string[],
+  ids: readonly string[],
+  database: Database,
+): boolean {
+  return (
+    copy.database === database &&
+    columns.every((column) => copy.columns.includes(column)) &&
+    ids.every((column) => copy.ids.includes(column))
+  );
+}
+
 export class ScratchTable {
   /** The line in the source of each row. */
   readonly lines = new LineMap();

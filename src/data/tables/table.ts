@@ -1,6 +1,7 @@
 // What an input file is to those who read it: named columns behind SQL, and the place of each row in the file.
 
 import type { ProgressListener } from "../../core/progress.js";
+import type { Database } from "../database.js";
 
 /** How a file is to be understood, where its own looks do not say it. */
 export interface FileOptions {
@@ -60,9 +61,10 @@ export interface TableSource {
   number(column: string): string;
   /**
    * What stands behind FROM, for the wanted columns (default: all, none of them ids). Throws UserError, naming file and line,
-   * where the file is damaged or its rows are not what they should be.
+   * where the file is damaged or its rows are not what they should be. `database`: the one that is to read it, where that is
+   * not the one that the file was opened with.
    */
-  from(selection?: Selection): Promise<string>;
+  from(selection?: Selection, database?: Database): Promise<string>;
   /** How the lines of a text file look; absent for other formats. */
   readonly text?: TextLook;
   /** "file:line" of the row with this number, from 0; of a file that `from` has been asked for. */
@@ -88,4 +90,9 @@ export function plainName(name: string): string {
 /** All columns that a selection names, each once. */
 export function selected({ columns = [], ids = [] }: Selection): readonly string[] {
   return [...new Set([...ids, ...columns])];
+}
+
+/** Text as a DOUBLE in SQL, null where it is no number. (DuckDB would read 5_0 as 50.) */
+export function numberInText(text: string): string {
+  return `TRY_CAST(CASE WHEN contains(${text}, '_') THEN NULL ELSE ${text} END AS DOUBLE)`;
 }

@@ -15,10 +15,11 @@ import {
   RowSplitter,
   splitRows,
 } from "./rows.js";
-import { ScratchTable } from "./scratch-table.js";
+import { type Copy, holds, ScratchTable } from "./scratch-table.js";
 import {
   type Expectations,
   type FileOptions,
+  numberInText,
   type Selection,
   selected,
   type TableSource,
@@ -57,9 +58,7 @@ class TextTable implements TableSource {
   /** Lines before the first row or header: Excel's "sep=;". */
   readonly #preamble: boolean;
   readonly #samples: readonly (readonly string[])[];
-  #table:
-    | { readonly columns: readonly string[]; readonly from: string; readonly lines: ScratchTable["lines"] }
-    | undefined;
+  #table: Copy | undefined;
   /** How quotation marks turned out to be meant. */
   #letters: boolean | undefined;
 
@@ -132,7 +131,7 @@ class TextTable implements TableSource {
 
   number(column: string): string {
     const text = this.expression(column);
-    const number = `TRY_CAST(CASE WHEN contains(${text}, '_') THEN NULL ELSE ${text} END AS DOUBLE)`;
+    const number = numberInText(text);
     if (this.#delimiter === ",") return number;
     // "1,234" may be 1.234 or 1234: with three decimals a comma is no decimal comma that could be trusted.
     const isComma = `regexp_full_match(${text}, '\\s*[-+]?[0-9]+,([0-9]{1,2}|[0-9]{4,})\\s*')`;
@@ -149,23 +148,23 @@ class TextTable implements TableSource {
     return line === undefined ? `${this.file}, row ${row + 1}` : `${this.file}:${line}`;
   }
 
-  async from(selection?: Selection): Promise<string> {
+  async from(selection?: Selection, database = this.#database): Promise<string> {
     const wanted = selection === undefined ? this.columns : selected(selection);
-    if (this.#table === undefined || !wanted.every((column) => this.#table?.columns.includes(column)))
-      this.#table = await this.#read(wanted);
+    if (this.#table === undefined || !holds(this.#table, wanted, [], database))
+      this.#table = await this.#read(wanted, database);
     return this.#table.from;
   }
 
-  async #read(columns: readonly string[]) {
+  async #read(columns: readonly string[], database: Database): Promise<Copy> {
     const places = columns.map((column) => this.columns.indexOf(column));
     const write = async (letters: boolean) => {
       const evidence = new QuotingEvidence();
       const table = await ScratchTable.write(
-        this.#database,
+        database,
         columns.map((column) => this.expression(column)),
         (scratch) => this.#copy(scratch, places, letters, evidence),
       );
-      return { columns, from: table.from(), lines: table.lines, evidence };
+      return { database, columns, ids: [], from: table.from(), lines: table.lines, evidence };
     };
     if (this.#letters !== undefined || this.#quoteGiven) return write(this.#letters ?? false);
     try {
