@@ -60,6 +60,9 @@ export class PlainRows {
       if (headerLeft && end > 0) {
         start = bytes.indexOf(newline) + 1;
         headerLeft = false;
+        // A carriage return within the header ends it: what follows is a row already.
+        const back = bytes.indexOf(carriageReturn);
+        if (back >= 0 && back < start - 2) return false;
       }
       if (end > start && !this.#take(bytes, start, end, columns, delimiter)) return false;
       // A line that does not end is no row of ratings; and the bytes of the piece may be used again.
@@ -69,7 +72,7 @@ export class PlainRows {
     }
     if (rest.length === 0) return true;
     // The last line may lack its line break; the header's may lack it too, and then there are no rows.
-    if (headerLeft) return true;
+    if (headerLeft) return !rest.subarray(0, -1).includes(carriageReturn);
     const line = joined(rest, Uint8Array.of(newline));
     return this.#take(line, 0, line.length, columns, delimiter);
   }
@@ -108,7 +111,7 @@ export class PlainRows {
           else item = id;
         } else if (role === "skip") {
           for (let byte = bytes[place]; byte !== first && byte !== newline; byte = bytes[++place])
-            if (byte === quote) return false;
+            if (byte === quote || (byte === carriageReturn && bytes[place + 1] !== newline)) return false;
           // A carriage return at the end of the line belongs to the line break.
           if (bytes[place] === newline && place > start && bytes[place - 1] === carriageReturn) place--;
         } else {

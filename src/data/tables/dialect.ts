@@ -82,7 +82,7 @@ function withoutQuoted(line: string, quote: string | undefined): string {
 
 /** Whether every field of some column, in several lines, has a blank beside it: then blanks belong to the separator. */
 export function hasBlanksAround(lines: readonly string[], delimiter: string): boolean {
-  if (lines.length < 2 || delimiter.trim() === "") return false;
+  if (lines.length < 2 || delimiter === " ") return false;
   const rows = lines.map((line) => line.split(delimiter));
   const columns = Math.min(...rows.map((row) => row.length));
   if (columns < 2) return false;
