@@ -38,6 +38,8 @@ export interface Interactions {
   readonly sourceRows: number;
   /** Of these, lines that are a header among the rows. */
   readonly repeatedHeaders?: number;
+  /** Rows that were dropped while reading because the same user and item came before. */
+  readonly duplicates?: number;
   /** Whether the times come from dates: then they are seconds since 1970, whatever their size. */
   readonly dated?: boolean;
   /** Where the first interaction without a time stands, where others have one. */

@@ -4,7 +4,7 @@
 // from its beginning: it is the one that judges what is right. (docs/decisions/reading-plain-rows.md)
 
 import type { Buffer } from "node:buffer";
-import { GrowingColumn } from "./interactions.js";
+import type { CollectedRows } from "./collected-rows.js";
 
 /** What the columns of a line are, in their order. */
 export type PlainColumn = "user" | "item" | "rating" | "time" | "skip";
@@ -23,23 +23,12 @@ export class PlainRows {
   /** Rows seen so far, in all files. */
   seen = 0;
   readonly #minRating: number;
-  readonly #userOf = new GrowingColumn((length) => new Uint32Array(length));
-  readonly #itemOf = new GrowingColumn((length) => new Uint32Array(length));
-  readonly #ratingOf = new GrowingColumn((length) => new Float32Array(length));
-  readonly #timeOf = new GrowingColumn((length) => new Float64Array(length));
+  readonly #kept: CollectedRows;
 
-  constructor(minRating: number | undefined) {
+  /** Rows that are kept go to `kept`. */
+  constructor(minRating: number | undefined, kept: CollectedRows) {
     this.#minRating = minRating ?? Number.NEGATIVE_INFINITY;
-  }
-
-  /** The rows kept; columns that no file has are empty. */
-  take() {
-    return {
-      userOf: this.#userOf.take(),
-      itemOf: this.#itemOf.take(),
-      ratingOf: this.#ratingOf.take(),
-      timeOf: this.#timeOf.take(),
-    };
+    this.#kept = kept;
   }
 
   /** Reads one file's bytes; false where they are not plain. `advance` hears of the rows of this file now and then. */
@@ -148,10 +137,7 @@ export class PlainRows {
       place++;
       this.seen++;
       if (rated && !(rating >= this.#minRating)) continue;
-      this.#userOf.push(user);
-      this.#itemOf.push(item);
-      if (rated) this.#ratingOf.push(rating);
-      if (timed) this.#timeOf.push(time);
+      this.#kept.push(user, item, rated ? rating : undefined, timed ? time : undefined);
     }
     return true;
   }

@@ -269,7 +269,7 @@ function countAll(
       ...split.lost[which],
     };
   };
-  const { repeatedHeaders = 0 } = read;
+  const { repeatedHeaders = 0, duplicates = 0 } = read;
   return {
     users: countOf(split.splitOf, 0),
     items: split.items.length,
@@ -279,8 +279,8 @@ function countAll(
       users: present(countRows(kept.userOf, kept.users.size)),
       items: present(countRows(kept.itemOf, kept.items.size)),
       interactions: kept.userOf.length,
-      duplicates: read.userOf.length - unique.userOf.length,
-      belowRating: read.sourceRows - repeatedHeaders - read.userOf.length,
+      duplicates: duplicates + read.userOf.length - unique.userOf.length,
+      belowRating: read.sourceRows - repeatedHeaders - duplicates - read.userOf.length,
       repeatedHeaders,
       belowMinUser: users.rows,
       rareUsers: users.codes,

@@ -4,9 +4,10 @@
 
 import { throwIfAborted, UserError } from "../core/errors.js";
 import { type ProgressListener, silent } from "../core/progress.js";
+import { CollectedRows } from "./collected-rows.js";
 import { describeColumns, headerAmongRows, type Input, openInputs, type ReadOptions } from "./columns.js";
 import { type Database, identifier, literal, withDatabase } from "./database.js";
-import { codeIntegers, GrowingColumn, type Interactions } from "./interactions.js";
+import { codeIntegers, type Interactions } from "./interactions.js";
 import { type PlainColumn, PlainRows } from "./plain-rows.js";
 import { explainReadError, type TableSource } from "./table-source.js";
 import type { Selection } from "./tables/table.js";
@@ -61,7 +62,8 @@ class Reader {
 
   /** Plain rows of text, read without DuckDB; undefined where a file is anything else. */
   async plain(signal: AbortSignal | undefined): Promise<Interactions | undefined> {
-    const rows = new PlainRows(this.#minRating);
+    const kept = this.#collected();
+    const rows = new PlainRows(this.#minRating, kept);
     for (const input of this.#inputs) {
       const { text, columns, file } = input.source;
       if (text?.isPlain !== true) return undefined;
@@ -82,7 +84,7 @@ class Reader {
         this.#progress({ type: "end", task });
       }
     }
-    return this.#coded(rows.take(), { seen: rows.seen, repeatedHeaders: 0 });
+    return this.#coded(kept, { seen: rows.seen, repeatedHeaders: 0 });
   }
 
   /** Ids that are integers in the files' own types (Parquet); undefined where they are not, or do not fit 32 bits. */
@@ -91,26 +93,32 @@ class Reader {
       /^U?(TINY|SMALL|BIG)?INT(EGER)?$/.test(source.typeOf(column));
     if (!this.#inputs.every((input) => isInteger(input, input.user) && isInteger(input, input.item)))
       return undefined;
-    const collector = new Collector(this.#minRating);
+    const kept = this.#collected();
+    const collector = new Collector(this.#minRating, kept);
     for (const input of this.#inputs) {
       const { source, user, item } = input;
       const id = (column: string) => `TRY_CAST(${source.expression(column)} AS UINTEGER)`;
       const sql = `SELECT ${id(user)}, ${id(item)}, ${numbersOf(input)} FROM ${await source.from()}`;
       if ((await this.#collect(sql, input, collector)) === "id") return undefined;
     }
-    return this.#coded(collector.take(), collector);
+    return this.#coded(kept, collector);
+  }
+
+  #collected(): CollectedRows {
+    return new CollectedRows({ place: this.#inputs.map(({ source }) => source.file).join(", ") });
   }
 
   /** Rows whose ids are integers, coded. */
-  #coded(rows: Rows, counts: Counts): Interactions {
-    this.#refuseEmpty(counts, rows.userOf.length);
+  #coded(kept: CollectedRows, counts: Counts): Interactions {
+    this.#refuseEmpty(counts, kept.length);
+    const rows = kept.take();
     const users = codeIntegers(rows.userOf);
     const items = codeIntegers(rows.itemOf);
     return {
       users: new Vocabulary(Array.from(users, String)),
       items: new Vocabulary(Array.from(items, String)),
       ...this.#present(rows),
-      ...sourceCounts(counts),
+      ...sourceCounts(counts, kept),
     };
   }
 
@@ -135,7 +143,8 @@ class Reader {
     }
     const users = await this.#codeTexts("u", "user_ids");
     const items = await this.#codeTexts("i", "item_ids");
-    const collector = new Collector(this.#minRating);
+    const kept = this.#collected();
+    const collector = new Collector(this.#minRating, kept);
     for (const [place, input] of this.#inputs.entries()) {
       const code = (column: string, type: string) => `enum_code(TRY_CAST(${column} AS ${type}))::UINTEGER`;
       const problem = await this.#collect(
@@ -146,9 +155,8 @@ class Reader {
       );
       if (problem === "id") throw await this.#missingId(input, collector.seenInFile - 1);
     }
-    const rows = collector.take();
-    this.#refuseEmpty(collector, rows.userOf.length);
-    return { users, items, ...this.#present(rows), ...sourceCounts(collector) };
+    this.#refuseEmpty(collector, kept.length);
+    return { users, items, ...this.#present(kept.take()), ...sourceCounts(collector, kept) };
   }
 
   /** Makes an ENUM type of the ids in their order, and returns them. */
@@ -302,8 +310,9 @@ interface Counts {
   readonly untimed?: string;
 }
 
-const sourceCounts = ({ seen, repeatedHeaders, untimed }: Counts) => ({
+const sourceCounts = ({ seen, repeatedHeaders, untimed }: Counts, { duplicates }: CollectedRows) => ({
   sourceRows: seen,
+  duplicates,
   repeatedHeaders,
   untimed,
 });
@@ -315,13 +324,11 @@ class Collector implements Counts {
   repeatedHeaders = 0;
   untimed: string | undefined;
   readonly #minRating: number;
-  readonly #userOf = new GrowingColumn((length) => new Uint32Array(length));
-  readonly #itemOf = new GrowingColumn((length) => new Uint32Array(length));
-  readonly #ratingOf = new GrowingColumn((length) => new Float32Array(length));
-  readonly #timeOf = new GrowingColumn((length) => new Float64Array(length));
+  readonly #kept: CollectedRows;
 
-  constructor(minRating: number | undefined) {
+  constructor(minRating: number | undefined, kept: CollectedRows) {
     this.#minRating = minRating ?? Number.NEGATIVE_INFINITY;
+    this.#kept = kept;
   }
 
   startFile(): void {
@@ -354,24 +361,17 @@ class Collector implements Counts {
       else if (value === null || !Number.isFinite(value)) wrong = "rating";
       else if (seconds === null) wrong = "time";
       else if (rating === undefined || value >= least) {
-        this.#userOf.push(user);
-        this.#itemOf.push(item);
-        if (rating !== undefined) this.#ratingOf.push(value);
-        if (time !== undefined) this.#timeOf.push(seconds);
+        this.#kept.push(
+          user,
+          item,
+          rating === undefined ? undefined : value,
+          time === undefined ? undefined : seconds,
+        );
         if (Number.isNaN(seconds)) this.untimed ??= source.place(this.seenInFile + row);
       }
     }
     this.seen += row;
     this.seenInFile += row;
     return wrong;
-  }
-
-  take() {
-    return {
-      userOf: this.#userOf.take(),
-      itemOf: this.#itemOf.take(),
-      ratingOf: this.#ratingOf.take(),
-      timeOf: this.#timeOf.take(),
-    };
   }
 }
