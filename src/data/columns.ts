@@ -154,7 +154,7 @@ function refuseGaps(role: "rating" | "time", inputs: readonly Input[]): void {
     place: lacking.source.file,
     problem: `no column looks like the ${role}'s, but ${having.source.file} has "${having[role]}"`,
     expected: `one of the columns that there are: ${lacking.source.columns.join(", ")}`,
-    remedy: `Name it with ${flags[role]}, or read all files without with --no-${role}`,
+    remedy: `Name it with ${flags[role]}, or ignore this column in all files with --no-${role}`,
   });
 }
 

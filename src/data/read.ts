@@ -32,9 +32,10 @@ export async function readInteractions(
   return withDatabase(
     async (database) => {
       const inputs = await openInputs(files, database, columns, minRating, { progress, signal });
-      for (const text of describeColumns(inputs, columns)) progress({ type: "note", text });
       const reader = new Reader(database, inputs, minRating, progress);
-      return (await reader.plain(signal)) ?? (await reader.integers()) ?? (await reader.texts());
+      const read = (await reader.plain(signal)) ?? (await reader.integers()) ?? (await reader.texts());
+      for (const text of describeColumns(inputs, columns)) progress({ type: "note", text });
+      return read;
     },
     { signal, tables: "file" },
   );
@@ -218,7 +219,7 @@ class Reader {
           place,
           problem: `the line looks like another header (${await this.#valueAt(source, user, row)}, ${await this.#valueAt(source, item, row)})`,
           expected: `columns as in the first line: ${user}, ${item}`,
-          remedy: "Divide the file there, and give its parts as files of their own",
+          remedy: "Split the file there, and pass its parts as separate files",
         });
       case "rating": {
         const text = await this.#valueAt(source, rating as string, row);

@@ -361,8 +361,8 @@ function timesOf({ timeOf, untimed }: Interactions, protocol: string): Float64Ar
   if (missing > 0)
     throw new UserError({
       place: untimed ?? `protocol ${protocol}`,
-      problem: `there is no time, as in ${missing} of ${timeOf.length} interactions`,
-      expected: `a time in all of them, as protocol ${protocol} needs it`,
+      problem: `the time is missing (as in ${missing} of ${timeOf.length} interactions)`,
+      expected: `a time in every interaction, for the protocol "${protocol}"`,
       remedy: "Mend the column, name another one with --time, or choose another protocol",
     });
   return timeOf;

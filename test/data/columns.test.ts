@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ReadOptions } from "../../src/data/columns.js";
+import { type ReadOptions, usualNames } from "../../src/data/columns.js";
 import { withDatabase } from "../../src/data/database.js";
 import type { Interactions } from "../../src/data/interactions.js";
 import { readInteractions } from "../../src/data/read.js";
@@ -163,6 +163,14 @@ describe("the usual names", () => {
     expect(rows[0].includes(" 5 ")).toBe(/rating|stars|overall|weight/i.test(header));
     expect(rows[0].endsWith(" -")).toBe(!/time|date/i.test(header));
   });
+});
+
+it("docs/datasets.md lists the usual names, in their order", () => {
+  const document = readFileSync(join(import.meta.dirname, "../../docs/datasets.md"), "utf8");
+  for (const [role, names] of Object.entries(usualNames)) {
+    const [, listed] = new RegExp(`^\\| ${role} +\\| (.*?) *\\|$`, "m").exec(document) ?? [];
+    expect(listed?.split(", ")).toEqual([...names]);
+  }
 });
 
 describe("several files", () => {

@@ -9,7 +9,6 @@ import type { ReadOptions } from "../../data/columns.js";
 import type { ItemFile } from "../../data/items.js";
 import type { ItemsManifest, Manifest, TimesManifest } from "../../data/manifest.js";
 import type { ComparedCount } from "../../data/sources/prepare-source.js";
-import { showTime } from "../../data/times.js";
 import {
   addContentOptions,
   type ContentFlags,
@@ -135,7 +134,7 @@ async function prepare(files: string[], given: Given, context: CliContext): Prom
   }
   if (given.json) context.json(manifest);
   else {
-    print(manifest, out, (performance.now() - started) / 1000, context);
+    await print(manifest, out, (performance.now() - started) / 1000, context);
     const agree = compared.filter(({ expected, actual }) => expected === actual).length;
     if (compared.length > 0)
       context.out(
@@ -284,7 +283,11 @@ function inFlags(error: unknown): unknown {
   return new UserError({ place, problem, expected: error.expected && flag(error.expected), remedy, cause });
 }
 
-function describeTimes({ unit, from, to, missing }: TimesManifest, interactions: number): string {
+async function describeTimes(
+  { unit, from, to, missing }: TimesManifest,
+  interactions: number,
+): Promise<string> {
+  const { showTime } = await import("../../data/times.js");
   const [first, last] = [from, to].map((time) => showTime(time, unit));
   const span = first === last ? first : `${first} to ${last}`;
   const what = unit === "own" ? "numbers in the source's own unit" : `${unit} since 1970`;
@@ -302,12 +305,12 @@ function describeTitles({ file, id, title, rows, matched, titled }: ItemsManifes
     : `titles: ${count(titled)} of ${plural(all, "item")} from ${from}`;
 }
 
-function print(
+async function print(
   { name, counts, columns, content, protocol, times, items }: Manifest,
   out: string,
   seconds: number,
   context: CliContext,
-): void {
+): Promise<void> {
   const { bold, dim } = context.style;
   const { filtered, validation, test } = counts;
   const { minUser, minItem, filter } = protocol;
@@ -329,7 +332,7 @@ function print(
     ],
     [
       validation.unknownItems + test.unknownItems,
-      "of held-out users, whose items nobody trains on (--catalogue)",
+      "for items without a training row (--catalogue all keeps them)",
     ],
     [validation.coldUsers + test.coldUsers, "of users with too little to fold in"],
   ] as const)
@@ -351,7 +354,7 @@ function print(
       dim,
     ),
   );
-  if (times) context.out(describeTimes(times, filtered.interactions));
+  if (times) context.out(await describeTimes(times, filtered.interactions));
   if (items) context.out(describeTitles(items, counts.items));
   if (content) {
     const { kind, shape, items, missing, skipped, examples } = content;
