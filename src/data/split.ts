@@ -361,7 +361,7 @@ function timesOf({ timeOf, untimed }: Interactions, protocol: string): Float64Ar
   if (missing > 0)
     throw new UserError({
       place: untimed ?? `protocol ${protocol}`,
-      problem: `the time is missing (as in ${missing} of ${timeOf.length} interactions)`,
+      problem: `the time is missing, here first and in ${missing} of ${timeOf.length} interactions in all`,
       expected: `a time in every interaction, for the protocol "${protocol}"`,
       remedy: "Mend the column, name another one with --time, or choose another protocol",
     });

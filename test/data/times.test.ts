@@ -156,7 +156,7 @@ describe("a time that is missing", () => {
     });
     for (const protocol of ["temporal", "leave-last-out"] as const)
       await expect(buildDataset({ input: path, options: { protocol } })).rejects.toThrow(
-        `${path}:52: the time is missing (as in 4 of 400 interactions)`,
+        `${path}:52: the time is missing, here first and in 4 of 400 interactions in all`,
       );
   });
 

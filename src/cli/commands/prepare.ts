@@ -291,7 +291,8 @@ async function describeTimes(
   const [first, last] = [from, to].map((time) => showTime(time, unit));
   const span = first === last ? first : `${first} to ${last}`;
   const what = unit === "own" ? "numbers in the source's own unit" : `${unit} since 1970`;
-  const none = missing === 0 ? "" : `; ${count(missing)} of ${plural(interactions, "row")} without a time`;
+  const none =
+    missing === 0 ? "" : `; ${count(missing)} of ${plural(interactions, "interaction")} without a time`;
   return `times: ${span} (${what})${none}`;
 }
 
