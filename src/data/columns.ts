@@ -163,7 +163,8 @@ type Kind = "date" | "epoch" | "number" | "text";
 function kindOf(values: readonly string[]): Kind {
   const filled = values.filter((value) => value.trim() !== "");
   const half = filled.length / 2;
-  const numbers = filled.map(Number).filter(Number.isFinite);
+  // A decimal comma stands only where commas do not separate the columns.
+  const numbers = filled.map((value) => Number(value.replace(",", "."))).filter(Number.isFinite);
   if (filled.length > 0 && numbers.length >= half) return numbers.every(isEpoch) ? "epoch" : "number";
   return filled.length > 0 && filled.filter(looksLikeDate).length >= half ? "date" : "text";
 }

@@ -2,7 +2,7 @@
 // Nothing here depends on the time zone of the machine: the database's is UTC (database.ts).
 
 import type { Interactions } from "./interactions.js";
-import type { TableSource } from "./table-source.js";
+import { numberInText, type TableSource } from "./tables/table.js";
 
 /** What is accepted as a time, for messages. */
 export const acceptedTimes =
@@ -15,7 +15,7 @@ export function timeExpression(source: TableSource, column: string): string {
   if (/^(DATE|TIMESTAMP)/.test(type))
     return `CASE WHEN ${value} IS NULL THEN ${none} ELSE epoch(${value}) END`;
   const text = `CAST(${value} AS VARCHAR)`;
-  const number = `TRY_CAST(${text} AS DOUBLE)`;
+  const number = numberInText(text);
   const missing = type === "FLOAT" || type === "DOUBLE" ? `isnan(${value})` : `trim(${text}, ' \t') = ''`;
   return (
     `CASE WHEN ${value} IS NULL THEN ${none} ` +

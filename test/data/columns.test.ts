@@ -48,6 +48,12 @@ describe("a file without a header", () => {
       "1 2 4.5 -",
     ],
     [
+      "a rating with a decimal comma",
+      ["1;2;4,5", "3;4;5,0"],
+      "user = column 1, item = column 2, rating = column 3; no time",
+      "1 2 4.5 -",
+    ],
+    [
       "rating and time",
       ["1,2,4.5,1700000000", "3,4,5,1700000001"],
       "user = column 1, item = column 2, rating = column 3, time = column 4",
