@@ -122,7 +122,7 @@ function findColumns(source: TableSource, columns: ReadOptions, minRating: numbe
       place: source.file,
       problem: given === undefined ? `no column looks like the ${role}'s` : `there is no column "${given}"`,
       expected: `one of the columns that there are: ${source.columns.join(", ")}`,
-      remedy: `Name it with ${flags[role]}`,
+      remedy: `Name it with ${flags[role]}${source.text?.header ? "; or add --no-header if the first line is a row" : ""}`,
     });
   };
   return {

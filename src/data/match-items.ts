@@ -31,6 +31,7 @@ export function itemsWarning(
   { file, title }: ItemSource,
   { id, table }: Matched,
   touched: Vocabulary,
+  whose = "the interactions",
 ): string | undefined {
   const place = file ?? "the records of items";
   const matched = touched.ids.filter((item) => table.byId.has(item)).length;
@@ -44,7 +45,7 @@ export function itemsWarning(
         ? `none of ${touched.size} items has a ${what} in ${place}`
         : `only ${matched} of ${touched.size} items ${matched === 1 ? "has" : "have"} a ${what} in ${place}`;
     if (theirs === undefined) return few;
-    return `${few}: its ids${file === undefined ? "" : ` (column "${id}")`} look like ${theirs}, those of the interactions like ${ours}`;
+    return `${few}: its ids${file === undefined ? "" : ` (column "${id}")`} look like ${theirs}, those of ${whose} like ${ours}`;
   }
   const titled = touched.ids.some((item) => isTitled(table, item));
   return title === undefined || titled

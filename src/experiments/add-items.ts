@@ -14,6 +14,7 @@ import { WantedItems } from "../data/content/draft.js";
 import { type ContentInput, readContent } from "../data/content/read-content.js";
 import { keepContent } from "../data/content/store.js";
 import { type ItemFile, type ItemRecord, itemRecords, readItems } from "../data/items.js";
+import { itemsWarning } from "../data/match-items.js";
 import { Vocabulary } from "../data/vocabulary.js";
 import { restoreModel } from "../models/registry.js";
 import { isContentAware } from "../recommender/content-aware.js";
@@ -58,7 +59,7 @@ export interface AddedItems {
  * content is not of its form, or `out` is taken.
  */
 export async function addItems(options: AddItemsOptions): Promise<AddedItems> {
-  const { run, out, force, progress, signal, threads, engine: choice = "auto" } = options;
+  const { run, out, force, signal, threads, engine: choice = "auto" } = options;
   const place = { force, signal, marker: "config.json" };
   await refuseToOverwrite(out, place);
   const isModel = existsSync(join(run, "model.safetensors"));
@@ -73,7 +74,6 @@ export async function addItems(options: AddItemsOptions): Promise<AddedItems> {
       await writeModelFiles(modelFolderOf(folder), after);
       await writeRunHead(folder, before, options, result);
     });
-    progress?.({ type: "note", text: `${result.added.length} items added to ${files.items.size}` });
     return result;
   } finally {
     if (choice !== engine) await engine.close();
@@ -147,7 +147,11 @@ async function titlesOf(
       : "file" in source
         ? await readItems(source, listening)
         : itemRecords(source);
-  const { table } = said.matching(new Vocabulary(ids));
+  const added = new Vocabulary(ids);
+  const matched = said.matching(added);
+  const warning = titled && itemsWarning(said, matched, added, "the added items");
+  if (warning) listening.progress?.({ type: "note", text: `warning: ${warning}` });
+  const { table } = matched;
   if (table.columns[0] !== "title") return undefined;
   return ids.map((id) => table.byId.get(id)?.[0] ?? null);
 }

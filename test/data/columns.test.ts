@@ -119,6 +119,16 @@ describe("a file without a header", () => {
     expect(rows[0]).toBe(first);
   });
 
+  it("may begin with an item that is called like a column", async () => {
+    const { rows, notes } = await read(file("x.csv", "7,song,5\n8,artist,4\n"));
+    expect(rows).toEqual(["7 song 5 -", "8 artist 4 -"]);
+    expect(notes[0]).toContain("no header");
+    await expect(read(file("x.csv", "ann,bread\nbob,milk\n"))).rejects.toThrow(
+      /no column looks like the user's .*ann, bread.*--no-header if the first line is a row/,
+    );
+    expect((await read(file("x.csv", "ann,bread\nbob,milk\n"), { header: false })).rows).toHaveLength(2);
+  });
+
   it("whose fourth column is a date that cannot be read is refused, not read without times", async () => {
     const path = file("x.csv", "1,2,5,18.07.2018\n3,4,5,19.07.2018\n");
     await expect(read(path)).rejects.toThrow(/x\.csv:1: "18\.07\.2018" in the column "time" is not a time/);

@@ -93,8 +93,10 @@ export function hasBlanksAround(lines: readonly string[], delimiter: string): bo
   return everywhere(/^[ \t]+[^ \t]/) || everywhere(/[^ \t][ \t]+$/);
 }
 
-/** A header names a column that is known, or at least holds no number. */
+/** A header holds no number, or names columns that are known. */
 export function looksLikeHeader(fields: readonly string[], knownNames: ReadonlySet<string>): boolean {
-  if (fields.some((field) => knownNames.has(plainName(field)))) return true;
-  return !fields.some((field) => /^\s*[-+]?\d+([.,]\d+)?\s*$/.test(field));
+  const known = fields.filter((field) => knownNames.has(plainName(field))).length;
+  const hasNumbers = fields.some((field) => /^\s*[-+]?\d+([.,]\d+)?\s*$/.test(field));
+  // Numbers name the dimensions of vectors (id, 0, 1, ...); in a row such as "7, song, 5" the known name is an item's.
+  return !hasNumbers || known > 1 || knownNames.has(plainName(fields[0]));
 }
