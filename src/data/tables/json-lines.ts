@@ -41,6 +41,8 @@ export class JsonLines {
   /** Per key the line in which it was seen last. */
   readonly #seenIn: number[] = [];
   #line = 1;
+  /** Whether an object has been read. */
+  #started = false;
   #rest: Uint8Array[] = [];
   #restBytes = 0;
   /** Whether the byte before was a carriage return: a line feed then belongs to the same line break. */
@@ -103,14 +105,14 @@ export class JsonLines {
     const text = Buffer.from(bytes.subarray(start, Math.min(end, start + 200)))
       .toString("utf8")
       .trim();
-    if (this.keys.length === 0 && text.startsWith("["))
+    if (!this.#started && text.startsWith("["))
       return new UserError({
         place: this.#file,
         problem: "this is a JSON array",
         expected: "one JSON object a line",
         remedy: "Convert it with: jq -c '.[]' old.json > new.jsonl",
       });
-    if (/^\{\s*$|^\{\s*"(?:[^"\\]|\\.)*"\s*:[^{}]*,?$/.test(text) && end - start < 200)
+    if (!this.#started && text.startsWith("{") && !text.endsWith("}") && end - start < 200)
       return this.#wrong(
         "the line is not a whole JSON object, as if the file were pretty-printed",
         "Convert it with: jq -c . old.json > new.jsonl",
@@ -154,6 +156,7 @@ export class JsonLines {
         place = skipBlanks(bytes, place + 1, end);
       }
     if (skipBlanks(bytes, place, end) !== end) throw this.#wrong("something follows the object in the line");
+    this.#started = true;
     this.#sink(bytes, row, this.#line);
   }
 

@@ -57,7 +57,8 @@ function isText(bytes: Uint8Array, start: number, end: number): boolean {
   if (length === 0) return false;
   const first = bytes[start];
   if (first >= 43 && first <= 57) return false;
-  if (length > 4) return true;
+  // N, n or a backslash.
+  if (length > 4 || (first !== 78 && first !== 110 && first !== 92)) return true;
   return !/^(?:NA|N\/A|NaN|NULL|null|None|\\N)$/.test(
     Buffer.from(bytes.subarray(start, end)).toString("latin1"),
   );

@@ -74,15 +74,15 @@ export class ScratchTable {
     }
   }
 
-  /** Adds a field to the row; null is not the same as a field without text. */
-  field(bytes: Uint8Array | null): void {
+  /** Adds a field to the row, the bytes [start, end); null is not the same as a field without text. */
+  field(bytes: Uint8Array | null, start = 0, end = bytes?.length ?? 0): void {
     if (bytes !== null) {
       // Every byte a quote, and two quotes and a comma.
-      this.#reserve(bytes.length * 2 + 3);
+      this.#reserve((end - start) * 2 + 3);
       const buffer = this.#buffer;
       let used = this.#used;
       buffer[used++] = quote;
-      for (let k = 0; k < bytes.length; k++) {
+      for (let k = start; k < end; k++) {
         const byte = bytes[k];
         if (byte === quote) buffer[used++] = quote;
         else if (byte === LF || byte === CR) this.#hasLineBreaks = true;

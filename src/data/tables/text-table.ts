@@ -8,6 +8,7 @@ import { delimiterOf, firstLines, hasBlanksAround, looksLikeHeader } from "./dia
 import { QuotingEvidence } from "./quoting.js";
 import {
   type Dialect,
+  escapedField,
   type Fields,
   fieldBytes,
   longestRow,
@@ -202,9 +203,11 @@ class TextTable implements TableSource {
             throw this.#ragged(fields.count, line, evidence.quoted || (letters && hasQuote(bytes, fields)));
           if (isHeader) return;
           for (const place of places) {
-            const field = fieldBytes(bytes, fields, place, dialect);
+            const [start, end] = [fields.start[place], fields.end[place]];
             // A field of nothing is null, in quotation marks or not.
-            scratch.field(field.length === 0 ? null : field);
+            if (start === end) scratch.field(null);
+            else if ((fields.kind[place] & escapedField) === 0) scratch.field(bytes, start, end);
+            else scratch.field(fieldBytes(bytes, fields, place, dialect));
           }
           scratch.endRow(line);
         },
