@@ -144,6 +144,8 @@ class Reader {
     }
     const users = await this.#codeTexts("u", "user_ids");
     const items = await this.#codeTexts("i", "item_ids");
+    this.#noteBlanks("user", users);
+    this.#noteBlanks("item", items);
     const kept = this.#collected();
     const collector = new Collector(this.#minRating, kept);
     for (const [place, input] of this.#inputs.entries()) {
@@ -158,6 +160,15 @@ class Reader {
     }
     this.#refuseEmpty(collector, kept.length);
     return { users, items, ...this.#present(kept.take()), ...sourceCounts(collector, kept) };
+  }
+
+  #noteBlanks(role: "user" | "item", { ids }: Vocabulary): void {
+    const blank = ids.filter((id) => id !== id.trim()).length;
+    if (blank > 0)
+      this.#progress({
+        type: "note",
+        text: `${blank} of ${ids.length} ${role} ids begin or end with a blank, which is part of the id`,
+      });
   }
 
   /** Makes an ENUM type of the ids in their order, and returns them. */

@@ -40,6 +40,13 @@ describe("the delimiter", () => {
       );
   });
 
+  it("blanks around some ids are part of them, with a note", async () => {
+    const { notes, progress } = notebook();
+    const path = file("blanks.csv", "user,item\na,1\n a,2\nb ,3\n");
+    expect(await rowsOf(path, {}, progress)).toEqual(["a 1", " a 2", "b  3"]);
+    expect(notes).toContain("2 of 3 user ids begin or end with a blank, which is part of the id");
+  });
+
   it("a decimal comma with three decimals could be thousands, and is refused with its place", async () => {
     await expect(rowsOf(file("plays.csv", "user;item;plays\n1;2;3,5\n1;3;1,234\n"))).rejects.toThrow(
       /plays\.csv:3: "1,234" in the column "plays" is no number/,
