@@ -52,7 +52,9 @@ async function addToRun(run: string, flags: Flags, context: CliContext): Promise
   const { added, items, rule, skipped, examples } = await addItems({
     ...{ run, out, content, items: itemFile(flags), rule: flags.rule, force: flags.force },
     ...{ engine: flags.engine, threads: flags.threads },
-    ...{ progress: context.progress, signal: context.signal },
+    // What is worth saying, without the time that each step took.
+    progress: (event) => event.type === "note" && context.progress(event),
+    signal: context.signal,
   });
   if (flags.json) {
     context.json({ run: out, added: added.length, items, rule, skipped });
