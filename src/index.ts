@@ -3,6 +3,7 @@ export * from "./compute/engine.js";
 export { type EngineChoice, type EngineOptions, openEngine } from "./compute/open-engine.js";
 export * from "./core/errors.js";
 export type * from "./core/progress.js";
+export type { ReadOptions } from "./data/columns.js";
 export * from "./data/content/in-memory.js";
 export type { ContentFile, ContentInput, ContentOptions, ContentRecord } from "./data/content/input.js";
 export * from "./data/content.js";
@@ -31,7 +32,6 @@ export {
   protocolOptions,
   protocols,
 } from "./data/protocol.js";
-export type { ReadOptions } from "./data/read.js";
 export {
   type DemoCatalogue,
   type DemoFilm,

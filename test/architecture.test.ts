@@ -78,3 +78,28 @@ describe("the floors of the house", () => {
     expect(circles).toEqual([]);
   });
 });
+
+describe("the one door to DuckDB", () => {
+  const sql =
+    /\b(?:read_(?:parquet|csv|json|ndjson|text|blob)\w*|parquet_\w+|sniff_csv|glob)\s*\(|\bCOPY\s*\(|\bCOPY\s+\$|\b(?:ATTACH|IMPORT|EXPORT)\s+(?:DATABASE\b|')|\b(?:FROM|TO)\s+(?:'|\$\{literal)|hive_partitioning/;
+
+  it("is the only place that puts a file's name into SQL, so that names are taken literally everywhere", () => {
+    const elsewhere = files
+      .filter((file) => relative(source, file) !== join("data", "database.ts"))
+      .filter((file) => sql.test(readFileSync(file, "utf8")))
+      .map((file) => relative(source, file));
+    expect(elsewhere).toEqual([]);
+  });
+
+  it("would notice a reader or a COPY elsewhere", () => {
+    const examples = [
+      "`SELECT * FROM read_parquet($" + "{literal(path)})`",
+      "`read_csv_auto('x.csv')`",
+      "`COPY (SELECT 1) TO 'x.csv'`",
+      "`COPY $" + "{table} TO $" + "{literal(path)}`",
+      "`ATTACH '$" + "{path}'`",
+      "`SELECT * FROM '$" + "{path}'`",
+    ];
+    for (const example of examples) expect(example).toMatch(sql);
+  });
+});

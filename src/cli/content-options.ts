@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { UserError } from "../core/errors.js";
 import type { ContentFile } from "../data/content/input.js";
 import { wholeNumber } from "./engine-options.js";
+import { addFileOptions, fileOptions } from "./file-options.js";
 import { count } from "./table.js";
 
 /** As commander names them. */
@@ -38,6 +39,7 @@ export function addContentOptions(command: Command, { trained = false } = {}): C
       "--content-vocabulary <file>",
       "words, one a line: those of mult.dat, or the only ones to know of texts",
     );
+  addFileOptions(command, "content-", "content table");
   if (trained) return command;
   return command
     .addOption(
@@ -88,6 +90,7 @@ export function contentInput(given: ContentFlags): ContentFile | undefined {
   }
   return {
     file,
+    ...fileOptions({ ...given }, "content-"),
     kind: given.contentKind,
     id: given.contentId,
     fields: given.contentFields?.split(",").map((name) => name.trim()),

@@ -6,6 +6,7 @@ import type { Histories } from "../data/histories.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import type { CliContext } from "./context.js";
 import { datasetOfRun } from "./dataset-of-run.js";
+import { addFileOptions, type FileFlags, fileOptions, givenFileOption } from "./file-options.js";
 import { count, plural } from "./table.js";
 
 /** As commander names them. */
@@ -19,7 +20,7 @@ export interface HistoriesFlags {
 }
 
 export function addHistoriesOptions(command: Command): Command {
-  return command
+  command
     .option(
       "--histories <file>",
       "users and items, a row each (CSV, TSV, Parquet, JSON lines): the users to fold in",
@@ -32,6 +33,7 @@ export function addHistoriesOptions(command: Command): Command {
     .option("--item <column>", "histories' file: the item's column")
     .option("--rating <column>", "histories' file: the rating's column")
     .option("--min-rating <n>", "histories' file: leave out rows with a lower rating", number);
+  return addFileOptions(command, "", "histories' file");
 }
 
 function number(text: string): number {
@@ -46,6 +48,7 @@ export async function locateHistories(
   flags: HistoriesFlags,
 ): Promise<{ kind: "file" | "dataset"; path: string }> {
   const { histories, dataset } = flags;
+  const given: FileFlags = { ...flags };
   if (histories !== undefined && dataset !== undefined)
     throw new UserError({
       place: "--dataset",
@@ -53,10 +56,12 @@ export async function locateHistories(
       remedy: "Give one of them",
     });
   if (histories !== undefined) return { kind: "file", path: histories };
-  const stray = (["user", "item", "rating", "minRating"] as const).find((name) => flags[name] !== undefined);
+  const named = (["user", "item", "rating", "minRating"] as const).find((name) => flags[name] !== undefined);
+  const stray =
+    named === undefined ? givenFileOption(given, "") : named === "minRating" ? "--min-rating" : `--${named}`;
   if (stray !== undefined)
     throw new UserError({
-      place: stray === "minRating" ? "--min-rating" : `--${stray}`,
+      place: stray,
       problem: "is about a file of histories, and none is given",
       remedy: "Name the file with --histories",
     });
@@ -77,7 +82,8 @@ export async function readHistories(
   const { historiesOfDataset, historiesOfFile } = await import("../data/histories.js");
   let read: Histories;
   if (kind === "file") {
-    const columns = { user: flags.user, item: flags.item, rating: flags.rating };
+    const { user, item, rating } = flags;
+    const columns = { user, item, rating, ...fileOptions({ ...flags }, "") };
     read = await historiesOfFile({ path, columns, minRating: flags.minRating }, items, { signal, progress });
   } else {
     const { loadDataset } = await import("../data/dataset.js");

@@ -18,8 +18,8 @@ export interface InputRules {
 }
 
 export interface TextRules extends InputRules {
-  /** Default: UTF-8, or UTF-16 where the file begins with its byte order mark. */
-  readonly encoding?: "utf-8" | "latin-1";
+  /** A label of the Encoding Standard. Default: UTF-8, or UTF-16 where the file begins with its byte order mark. */
+  readonly encoding?: string;
 }
 
 export interface OpenInput {
@@ -210,8 +210,10 @@ function unreadable(path: string, { expected, remedy }: InputRules, cause: NodeJ
 function decode(path: string, bytes: Buffer, rules: TextRules): string {
   const isWide = wideMarks[bytes.subarray(0, 2).toString("hex")];
   if (isWide !== undefined && rules.encoding === undefined) return new TextDecoder(isWide).decode(bytes);
+  const encoding = rules.encoding ?? "utf-8";
+  if (encoding.startsWith("utf-16")) return new TextDecoder(encoding).decode(bytes);
   requireText(path, bytes, rules);
-  if (rules.encoding === "latin-1") return bytes.toString("latin1");
+  if (encoding !== "utf-8") return new TextDecoder(encoding).decode(bytes);
   if (!isUtf8(bytes))
     throw new UserError({
       place: path,

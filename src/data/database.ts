@@ -2,9 +2,10 @@
 // abort signal. Results are streamed as column chunks, so that no row ever becomes a JavaScript object.
 
 import { randomBytes } from "node:crypto";
+import { mkdirSync, symlinkSync } from "node:fs";
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve, sep } from "node:path";
 import type {
   DuckDBConnection,
   DuckDBDataChunk,
@@ -37,6 +38,9 @@ export type ColumnType =
 /** Puts a value into a row of a block. */
 export type Setter = (row: number, value: string | number | ArrayLike<number> | null) => void;
 
+/** What DuckDB reads. */
+export type FileFormat = "parquet" | "csv" | "json";
+
 /** Runs `work` with a fresh database; its files are removed at the end, whatever the end is. */
 export async function withDatabase<T>(
   work: (database: Database) => Promise<T>,
@@ -62,10 +66,12 @@ export async function withDatabase<T>(
     const connection = await instance.connect();
     // The file is removed: to bring it up to date as it is closed would only hold the event loop.
     if (tables === "file") await connection.run("PRAGMA disable_checkpoint_on_shutdown");
+    // Instants and text without an offset mean the same seconds on every machine.
+    await connection.run("SET TimeZone = 'UTC'");
     const interrupt = () => connection.interrupt();
     signal?.addEventListener("abort", interrupt);
     try {
-      return await work(new Database(connection, signal));
+      return await work(new Database(connection, signal, `${folder}-scratch`));
     } catch (error) {
       throw signal?.aborted ? new AbortedError() : error;
     } finally {
@@ -77,7 +83,8 @@ export async function withDatabase<T>(
     throw databaseFault(error, folder);
   } finally {
     // What cannot be removed was not made, or is cleared away by a later one.
-    await rm(folder, { recursive: true, force: true }).catch(() => {});
+    for (const used of [folder, `${folder}-scratch`])
+      await rm(used, { recursive: true, force: true }).catch(() => {});
   }
 }
 
@@ -98,10 +105,47 @@ async function sweep(): Promise<void> {
 export class Database {
   readonly #connection: DuckDBConnection;
   readonly #signal: AbortSignal | undefined;
+  readonly #scratch: string;
+  #scratchFiles = 0;
 
-  constructor(connection: DuckDBConnection, signal: AbortSignal | undefined) {
+  /** `scratch`: a folder that does not exist yet, for files that are gone with the database. */
+  constructor(connection: DuckDBConnection, signal: AbortSignal | undefined, scratch: string) {
     this.#connection = connection;
     this.#signal = signal;
+    this.#scratch = scratch;
+  }
+
+  /**
+   * The rows of files as a table expression for FROM; `parameters` are those of DuckDB's reader. File names are taken
+   * literally (no patterns, no "~", no remote addresses), and a folder called "user=5" does not become a column.
+   */
+  files(format: FileFormat, paths: string | readonly string[], parameters: readonly string[] = []): string {
+    const names = [paths].flat().map((path) => literal(this.#nameOf(path)));
+    const all = [`[${names.join(", ")}]`, "hive_partitioning = false", ...parameters];
+    return `read_${format}(${all.join(", ")})`;
+  }
+
+  /** Writes the rows of a query to a file, whose name is taken literally. `options` are those of DuckDB's COPY. */
+  async copy(select: string, path: string, options = "FORMAT parquet"): Promise<void> {
+    await this.run(`COPY (${select}) TO ${literal(resolve(path))} (${options})`);
+  }
+
+  /** The path of a file that does not exist yet, in a folder that is removed with the database. */
+  scratchFile(): string {
+    mkdirSync(this.#scratch, { recursive: true });
+    return join(this.#scratch, String(this.#scratchFiles++));
+  }
+
+  /** A pattern that matches this file alone. */
+  #nameOf(path: string): string {
+    const whole = resolve(path);
+    // In a pattern DuckDB takes a backslash for a separator of folders, and it cannot be escaped.
+    if (sep === "/" && /[[*?]/.test(whole) && whole.includes("\\")) {
+      const link = this.scratchFile();
+      symlinkSync(whole, link);
+      return escaped(link);
+    }
+    return escaped(whole);
   }
 
   /** Runs a statement. */
@@ -199,6 +243,8 @@ export class Chunk {
     return this.#chunk.getColumnVector(column) as DuckDBVector<string>;
   }
 }
+
+const escaped = (path: string): string => path.replace(/[[*?]/g, "[$&]");
 
 /** Text as an SQL literal. */
 export function literal(text: string): string {

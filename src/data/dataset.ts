@@ -108,10 +108,10 @@ async function loadTrainTimes(folder: string, train: CsrMatrix): Promise<Float64
   return withDatabase(async (database) => {
     const users = new Uint32Array(train.indices.length);
     const times = new Float64Array(train.indices.length);
-    const file = literal(join(folder, "train.parquet"));
+    const table = database.files("parquet", join(folder, "train.parquet"));
     let place = 0;
     for await (const chunk of database.chunks(
-      `SELECT ${identifier("user")}, CAST("time" AS DOUBLE) FROM read_parquet(${file})`,
+      `SELECT ${identifier("user")}, CAST("time" AS DOUBLE) FROM ${table}`,
     )) {
       const user = chunk.numbers(0);
       const time = chunk.numbers(1);
@@ -204,7 +204,7 @@ class FolderTables {
   }
 
   #from(file: TableFile): string {
-    return `read_parquet(${literal(join(this.#folder, file))})`;
+    return this.#database.files("parquet", join(this.#folder, file));
   }
 
   async #columnsOf(file: TableFile): Promise<string[]> {

@@ -37,49 +37,69 @@ export function dropDuplicates(interactions: Interactions): Interactions {
   return takeInteractions(interactions, keep);
 }
 
-/** Keeps the users and items with enough interactions. */
-export function keepFrequent(
-  interactions: Interactions,
-  { minUser, minItem, filter }: Minimums,
-): Interactions {
+/** What a minimum count has dropped. */
+export interface Dropped {
+  readonly rows: number;
+  /** The users (or items) that had too few. */
+  readonly codes: number;
+}
+
+export interface Frequent {
+  readonly kept: Interactions;
+  readonly users: Dropped;
+  readonly items: Dropped;
+}
+
+/** Keeps the users and items with enough interactions, and counts what it drops; a row is counted once. */
+export function keepFrequent(interactions: Interactions, { minUser, minItem, filter }: Minimums): Frequent {
   const { userOf, itemOf, users, items } = interactions;
   const keep = new Uint8Array(userOf.length).fill(1);
-  const dropRare = (codeOf: Uint32Array, counts: Uint32Array, least: number): number => {
-    let dropped = 0;
+  const dropRare = (codeOf: Uint32Array, counts: Uint32Array, least: number): Dropped => {
+    let rows = 0;
     for (let row = 0; row < keep.length; row++)
       if (keep[row] === 1 && counts[codeOf[row]] < least) {
         keep[row] = 0;
-        dropped++;
+        rows++;
       }
-    return dropped;
+    return { rows, codes: counts.reduce((sum, count) => sum + (count > 0 && count < least ? 1 : 0), 0) };
   };
   const countKept = (codeOf: Uint32Array, codes: number): Uint32Array => {
     const counts = new Uint32Array(codes);
     for (let row = 0; row < keep.length; row++) counts[codeOf[row]] += keep[row];
     return counts;
   };
+  const frequent = (byItem: Dropped, byUser: Dropped): Frequent => ({
+    kept: takeInteractions(interactions, keep),
+    users: byUser,
+    items: byItem,
+  });
   switch (filter) {
     case "simultaneous": {
       const perItem = countRows(itemOf, items.size);
       const perUser = countRows(userOf, users.size);
-      dropRare(itemOf, perItem, minItem);
-      dropRare(userOf, perUser, minUser);
-      break;
+      return frequent(dropRare(itemOf, perItem, minItem), dropRare(userOf, perUser, minUser));
     }
-    case "items-then-users":
-      dropRare(itemOf, countRows(itemOf, items.size), minItem);
-      dropRare(userOf, countKept(userOf, users.size), minUser);
-      break;
-    case "k-core":
+    case "items-then-users": {
+      const byItem = dropRare(itemOf, countRows(itemOf, items.size), minItem);
+      return frequent(byItem, dropRare(userOf, countKept(userOf, users.size), minUser));
+    }
+    case "k-core": {
+      let [byItem, byUser]: Dropped[] = [noneDropped, noneDropped];
       for (;;) {
-        const dropped =
-          dropRare(itemOf, countKept(itemOf, items.size), minItem) +
-          dropRare(userOf, countKept(userOf, users.size), minUser);
-        if (dropped === 0) break;
+        const rareItems = dropRare(itemOf, countKept(itemOf, items.size), minItem);
+        const rareUsers = dropRare(userOf, countKept(userOf, users.size), minUser);
+        if (rareItems.rows + rareUsers.rows === 0) return frequent(byItem, byUser);
+        byItem = sum(byItem, rareItems);
+        byUser = sum(byUser, rareUsers);
       }
-      break;
+    }
     default:
-      filter satisfies never;
+      return filter satisfies never;
   }
-  return takeInteractions(interactions, keep);
 }
+
+const noneDropped: Dropped = { rows: 0, codes: 0 };
+const sum = (one: Dropped, other: Dropped): Dropped => ({
+  rows: one.rows + other.rows,
+  codes: one.codes + other.codes,
+});

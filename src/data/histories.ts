@@ -3,8 +3,9 @@
 
 import type { ProgressListener } from "../core/progress.js";
 import { type CsrMatrix, fromPairs } from "../sparse/csr.js";
+import type { ReadOptions } from "./columns.js";
 import type { Dataset } from "./dataset.js";
-import { type ReadOptions, readInteractions } from "./read.js";
+import { readInteractions } from "./read.js";
 import type { Vocabulary } from "./vocabulary.js";
 
 export interface Histories {
@@ -56,7 +57,14 @@ export async function historiesOfFile(
   items: Vocabulary,
   { progress, signal }: { progress?: ProgressListener; signal?: AbortSignal } = {},
 ): Promise<Histories> {
-  const read = await readInteractions([path], { columns, minRating, progress, signal });
+  // Times do not matter here, nor do ratings without a minimum: what cannot be read of them does no harm.
+  const rating = columns?.rating ?? (minRating === undefined ? false : undefined);
+  const read = await readInteractions([path], {
+    columns: { ...columns, rating, time: false },
+    minRating,
+    progress,
+    signal,
+  });
   return matched(read.users.ids, read.userOf, read.itemOf, read.items, items);
 }
 

@@ -1,18 +1,20 @@
 // Interactions: who touched what, as parallel arrays in the order of the source. Ids are coded by their place in the
 // sorted vocabulary, so that "ascending by id" is "ascending by code" everywhere after this.
 
+import { inspect } from "node:util";
 import { throwIfAborted, UserError } from "../core/errors.js";
 import { orderIds, Vocabulary } from "./vocabulary.js";
 
 /** One row of the source, as a caller in TypeScript gives it. */
 export interface Interaction {
-  readonly user: string | number;
-  readonly item: string | number;
-  readonly rating?: number;
+  /** Text, or a whole number, which stands for its decimal digits. */
+  readonly user: string | number | bigint;
+  readonly item: string | number | bigint;
+  readonly rating?: number | bigint | null;
   /** Seconds since 1970 (or any number that grows with time), or a date. */
-  readonly time?: number | Date;
+  readonly time?: number | bigint | Date | null;
   /** What the interaction is for, where the source says so (protocol "given"). */
-  readonly part?: GivenPart;
+  readonly part?: GivenPart | null;
 }
 
 export const givenParts = ["train", "validation", "test"] as const;
@@ -34,6 +36,14 @@ export interface Interactions {
   readonly partOf?: Uint8Array;
   /** Rows of the source, before any filter. */
   readonly sourceRows: number;
+  /** Of these, lines that are a header among the rows. */
+  readonly repeatedHeaders?: number;
+  /** Rows that were dropped while reading because the same user and item came before. */
+  readonly duplicates?: number;
+  /** Whether the times come from dates: then they are seconds since 1970, whatever their size. */
+  readonly dated?: boolean;
+  /** Where the first interaction without a time stands, where others have one. */
+  readonly untimed?: string;
 }
 
 /** Appends numbers to a typed array that grows block by block, so that no row is copied more than once. */
@@ -99,13 +109,18 @@ export async function fromIterable(
   let withRating = 0;
   let withTime = 0;
   let row = 0;
+  let dates = 0;
+  let untimed: string | undefined;
   const take = (interaction: Interaction) => {
     row++;
-    const { user, item, rating, time, part } = interaction;
     const fail = (problem: string, expected: string) =>
       new UserError({ place: `interaction ${row}`, problem, expected });
-    if (!isId(user)) throw fail(`the user is ${show(user)}`, "text or a whole number");
-    if (!isId(item)) throw fail(`the item is ${show(item)}`, "text or a whole number");
+    if (typeof interaction !== "object" || interaction === null)
+      throw fail(`it is ${show(interaction)}`, "an object with user and item");
+    const { user, item, part } = interaction;
+    const rating = numberOf(interaction.rating);
+    if (!isId(user)) throw fail(`the user is ${show(user)}`, idExpected);
+    if (!isId(item)) throw fail(`the item is ${show(item)}`, idExpected);
     if (rating !== undefined) {
       if (typeof rating !== "number" || !Number.isFinite(rating))
         throw fail(`the rating is ${show(rating)}`, "a number");
@@ -114,13 +129,15 @@ export async function fromIterable(
       throw fail("there is no rating", "one in every interaction, because a minimum rating is asked for");
     }
     if (minRating !== undefined && !((rating as number) >= minRating)) return;
-    const seconds = time instanceof Date ? time.getTime() / 1000 : time;
+    const { time } = interaction;
+    const seconds = time instanceof Date ? time.getTime() / 1000 : numberOf(time);
     if (seconds !== undefined) {
       if (typeof seconds !== "number" || !Number.isFinite(seconds))
         throw fail(`the time is ${show(time)}`, "a number or a date");
       withTime++;
-    }
-    if (part !== undefined) {
+      if (time instanceof Date) dates++;
+    } else untimed ??= `interaction ${row}`;
+    if (part !== undefined && part !== null) {
       const place = givenParts.indexOf(part);
       if (place < 0) throw fail(`the part is ${show(part)}`, givenParts.join(", "));
       parts.push(place);
@@ -131,6 +148,11 @@ export async function fromIterable(
     times.push(seconds ?? Number.NaN);
     if (row % 65536 === 0) throwIfAborted(signal);
   };
+  if (typeof rows !== "object" || rows === null || !(Symbol.asyncIterator in rows || Symbol.iterator in rows))
+    throw new UserError({
+      problem: `the input is ${show(rows)}`,
+      expected: "names of files, or an iterable of interactions",
+    });
   if (Symbol.asyncIterator in rows) for await (const interaction of rows) take(interaction);
   else for (const interaction of rows) take(interaction);
   throwIfAborted(signal);
@@ -154,15 +176,34 @@ export async function fromIterable(
     itemOf: codedItems,
     ratingOf: withRating > 0 ? values.take() : undefined,
     timeOf: withTime > 0 ? times.take() : undefined,
+    dated: dates > 0 && dates === withTime,
+    untimed,
     partOf: partOf.length > 0 ? partOf : undefined,
     sourceRows: row,
   };
 }
 
-const isId = (id: unknown): boolean =>
-  (typeof id === "string" && id !== "") || (typeof id === "number" && Number.isSafeInteger(id));
+/** A missing value as undefined, a BigInt as a number; anything else as it is. */
+const numberOf = <T>(value: T | bigint | null | undefined): T | number | undefined =>
+  typeof value === "bigint" ? Number(value) : (value ?? undefined);
 
-const show = (value: unknown): string => (typeof value === "string" ? JSON.stringify(value) : String(value));
+/** Whether a caller's value can be an id. */
+export const isId = (id: unknown): id is string | number | bigint =>
+  (typeof id === "string" && id !== "") ||
+  typeof id === "bigint" ||
+  (typeof id === "number" && Number.isSafeInteger(id) && !Object.is(id, -0));
+
+/** What `isId` accepts, for messages. */
+export const idExpected =
+  "text that is not empty, or a whole number below 2^53; larger ones as text or BigInt";
+
+/** A caller's value as a message shows it: never longer than a line, whatever it is. */
+export function show(value: unknown): string {
+  const text =
+    typeof value === "string" ? JSON.stringify(value) : inspect(value, { depth: 0, breakLength: Infinity });
+  const [line] = text.split("\n");
+  return line.length > 80 || line !== text ? `${line.slice(0, 79)}…` : line;
+}
 
 /** Ids to codes in the order of their appearance, and at the end to codes in the order of the ids. */
 class Coder {

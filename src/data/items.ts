@@ -1,9 +1,12 @@
 // What is known of the items besides their ids: titles and other columns, from a second file or from the caller.
 
 import { UserError } from "../core/errors.js";
+import type { ProgressListener } from "../core/progress.js";
+import { usualNames } from "./columns.js";
 import { withDatabase } from "./database.js";
-import { usualNames } from "./read.js";
+import { idExpected, isId, show } from "./interactions.js";
 import { explainReadError, type FileOptions, openTable, plainName } from "./table-source.js";
+import type { Vocabulary } from "./vocabulary.js";
 
 /** A file with one row per item. */
 export interface ItemFile extends FileOptions {
@@ -16,9 +19,9 @@ export interface ItemFile extends FileOptions {
 
 /** One item, as a caller in TypeScript gives it: its id, its title, and whatever else is text. */
 export interface ItemRecord {
-  readonly id: string | number;
+  readonly id: string | number | bigint;
   readonly title?: string | null;
-  readonly [column: string]: string | number | null | undefined;
+  readonly [column: string]: string | number | bigint | boolean | null | undefined;
 }
 
 /** Columns of text, by the id of the item. */
@@ -29,27 +32,58 @@ export interface ItemTable {
   readonly byId: ReadonlyMap<string, readonly (string | null)[]>;
 }
 
-const titleNames = ["title", "name", "itemname", "movietitle", "producttitle", "productname", "itemtitle"];
+/** What a file or a caller says of items, by the ids of the best known column until `matching` has found the right one. */
+export interface ItemSource extends ItemTable {
+  /** The file; absent for a caller's records. */
+  readonly file?: string;
+  /** The column of the titles, where there is one. */
+  readonly title?: string;
+  /** Rows, with an id or not. */
+  readonly rows: number;
+  /** The rows by the ids of the column that fits a catalogue best, and the column's name. */
+  matching(catalogue: Vocabulary): { readonly id: string; readonly table: ItemTable };
+}
+
+const titleNames = [
+  ...["title", "name", "itemname", "movietitle", "producttitle", "productname", "itemtitle", "booktitle"],
+  ...[
+    "songtitle",
+    "tracktitle",
+    "trackname",
+    "artistname",
+    "gametitle",
+    "businessname",
+    "animetitle",
+    "headline",
+  ],
+];
 const idNames = [...usualNames.item, "id"];
 const positions = ["item", "title"];
 
-/** Reads a file of items. Of several rows with one id the first counts. Throws UserError as `readInteractions`. */
-export async function readItems(itemFile: ItemFile, signal?: AbortSignal): Promise<ItemTable> {
+/**
+ * Reads a file of items. Of several rows with one id the first counts; blanks around ids and titles do not. Throws UserError as
+ * `readInteractions`.
+ */
+export async function readItems(
+  itemFile: ItemFile,
+  { progress, signal }: { progress?: ProgressListener; signal?: AbortSignal } = {},
+): Promise<ItemSource> {
   return withDatabase(
     async (database) => {
       const { file } = itemFile;
       const given = [itemFile.id, itemFile.title].filter((name) => name !== undefined);
       const knownNames = new Set([...idNames, ...titleNames, ...given.map(plainName)]);
-      const source = await openTable(file, database, itemFile, { knownNames, positions }, signal);
-      const find = (names: readonly string[]) => {
-        for (const name of names) {
-          const found = source.columns.find((column) => plainName(column) === plainName(name));
-          if (found !== undefined) return found;
-        }
-        return undefined;
-      };
-      const id = find(itemFile.id === undefined ? idNames : [itemFile.id]);
-      const title = find(itemFile.title === undefined ? titleNames : [itemFile.title]);
+      const source = await openTable(file, database, itemFile, {
+        ...{ knownNames, positions, prefix: "items-" },
+        ...{ progress, signal },
+      });
+      const find = (names: readonly string[]) =>
+        names.flatMap((name) => source.columns.filter((column) => plainName(column) === plainName(name)));
+      const title = find(itemFile.title === undefined ? titleNames : [itemFile.title]).at(0);
+      // Which of several columns of ids is meant, the catalogue tells.
+      const endInId = source.columns.filter((column) => /id$/i.test(plainName(column)) && column !== title);
+      const ids =
+        itemFile.id === undefined ? [...new Set([...find(idNames), ...endInId])] : find([itemFile.id]);
       const missing = (problem: string) =>
         new UserError({
           place: file,
@@ -57,46 +91,125 @@ export async function readItems(itemFile: ItemFile, signal?: AbortSignal): Promi
           expected: `one of the columns that there are: ${source.columns.join(", ")}`,
           remedy: "Name it with --item-id or --item-title",
         });
-      if (id === undefined) throw missing("no column looks like the items' ids");
+      if (ids.length === 0)
+        throw missing(
+          itemFile.id === undefined
+            ? "no column looks like the items' ids"
+            : `there is no column "${itemFile.id}"`,
+        );
       if (title === undefined && itemFile.title !== undefined)
         throw missing(`there is no column "${itemFile.title}"`);
-      const others = source.columns.filter((column) => column !== id && column !== title);
-      const chosen = title === undefined ? others : [title, ...others];
-      const expressions = [id, ...chosen].map((column) => `CAST(${source.expression(column)} AS VARCHAR)`);
-      const byId = new Map<string, (string | null)[]>();
+      const rows: (string | null)[][] = [];
+      const expressions = source.columns.map((column) =>
+        ids.includes(column) ? source.id(column) : `CAST(${source.expression(column)} AS VARCHAR)`,
+      );
       try {
-        const sql = `SELECT ${expressions.join(", ")} FROM ${await source.from()}`;
+        const sql = `SELECT ${expressions.join(", ")} FROM ${await source.from({ ids: ids.slice(0, 1), columns: source.columns })}`;
         for await (const chunk of database.chunks(sql)) {
           const columns = expressions.map((_, place) => chunk.texts(place));
-          for (let row = 0; row < chunk.rows; row++) {
-            const key = columns[0].getItem(row);
-            if (key !== null && !byId.has(key))
-              byId.set(
-                key,
-                columns.slice(1).map((column) => column.getItem(row)),
-              );
-          }
+          for (let row = 0; row < chunk.rows; row++) rows.push(columns.map((column) => column.getItem(row)));
         }
       } catch (error) {
         throw explainReadError(error, file);
       }
-      return { columns: columnNames(title === undefined ? others : ["title", ...others]), byId };
+      const kept = source.named ? rows.filter(isNoHeader(source.columns)) : rows;
+      const table = { columns: source.columns, rows: kept, title };
+      return {
+        ...tableBy(table, ids[0]),
+        ...{ file, title, rows: kept.length },
+        matching: (catalogue) => matching(table, ids, catalogue),
+      };
     },
     { signal },
   );
 }
 
-/** Items from the caller; columns are those of all records together. */
+/** False for a row that repeats the names of the columns, as in files that were put together with cat. */
+const isNoHeader =
+  (columns: readonly string[]) =>
+  (row: readonly (string | null)[]): boolean =>
+    row.some((value, place) => plainName(value ?? "") !== plainName(columns[place]));
+
+interface RawTable {
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly (string | null)[])[];
+  readonly title: string | undefined;
+}
+
+/** The rows by the ids of a column; `keyOf` turns these into the catalogue's. */
+function tableBy({ columns, rows, title }: RawTable, id: string, keyOf = (text: string) => text): ItemTable {
+  const others = columns.filter((column) => column !== id && column !== title);
+  const places = (title === undefined ? others : [title, ...others]).map((name) => columns.indexOf(name));
+  const idPlace = columns.indexOf(id);
+  const byId = new Map<string, (string | null)[]>();
+  for (const row of rows) {
+    const text = row[idPlace]?.trim();
+    if (text === undefined || text === "") continue;
+    const key = keyOf(text);
+    if (byId.has(key)) continue;
+    const values = places.map((place) => row[place]);
+    if (title !== undefined) values[0] = values[0]?.trim() || null;
+    byId.set(key, values);
+  }
+  return { columns: columnNames(title === undefined ? others : ["title", ...others]), byId };
+}
+
+/** The column with the most ids of the catalogue, the best known one among equals, and the rows by it. */
+function matching(table: RawTable, ids: readonly string[], catalogue: Vocabulary) {
+  const known = catalogueIds(catalogue);
+  const matched = ids.map((id) => {
+    const place = table.columns.indexOf(id);
+    const found = new Set<string>();
+    for (const row of table.rows) {
+      const key = known(row[place]?.trim() ?? "");
+      if (key !== undefined) found.add(key);
+    }
+    return found.size;
+  });
+  const id = ids[matched.indexOf(Math.max(...matched))];
+  return { id, table: tableBy(table, id, (text) => known(text) ?? text) };
+}
+
+/** The catalogue's id for a text without blanks around it; undefined where there is none. */
+function catalogueIds(catalogue: Vocabulary): (text: string) => string | undefined {
+  const trimmed = new Map(catalogue.ids.filter((id) => id !== id.trim()).map((id) => [id.trim(), id]));
+  return (text) => (catalogue.indexOf(text) === undefined ? trimmed.get(text) : text);
+}
+
+/** Items from the caller; columns are those of all records together. Throws UserError for a record without an id. */
 export function itemTable(records: Iterable<ItemRecord>): ItemTable {
+  if (typeof records !== "object" || records === null || !(Symbol.iterator in records))
+    throw new UserError({
+      problem: `the items are ${show(records)}`,
+      expected: "the name of a file, or an iterable of records such as { id, title }",
+    });
   const all = [...records];
+  for (const [place, record] of all.entries()) {
+    const fail = (problem: string, expected: string) =>
+      new UserError({ place: `item record ${place + 1}`, problem, expected });
+    if (typeof record !== "object" || record === null)
+      throw fail(`it is ${show(record)}`, "an object such as { id, title }");
+    if (!isId(record.id))
+      throw fail(record.id === undefined ? "there is no id" : `the id is ${show(record.id)}`, idExpected);
+    for (const [name, value] of Object.entries(record))
+      if (value != null && !["string", "number", "bigint", "boolean"].includes(typeof value))
+        throw fail(`its ${name} is ${show(value)}`, "text, a number, or null");
+  }
   const names = new Set(all.flatMap((record) => Object.keys(record)));
   names.delete("id");
   const columns = names.delete("title") ? ["title", ...names] : [...names];
-  const text = (value: string | number | null | undefined) => (value == null ? null : String(value));
+  const text = (value: ItemRecord[string]) => (value == null ? null : String(value));
   return {
     columns: columnNames(columns),
     byId: new Map(all.map((record) => [String(record.id), columns.map((name) => text(record[name]))])),
   };
+}
+
+/** The caller's records as what a file says of items. */
+export function itemRecords(records: Iterable<ItemRecord>): ItemSource {
+  const table = itemTable(records);
+  const title = table.columns[0] === "title" ? "title" : undefined;
+  return { ...table, title, rows: table.byId.size, matching: () => ({ id: "id", table }) };
 }
 
 /** Names that do not collide with the columns that every items table has. */

@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { FolderKind } from "../core/atomic-folder.js";
 import { contentKinds, textRule } from "./content.js";
 import { protocolOptions } from "./protocol.js";
+import { timeUnits } from "./times.js";
 
 /** The newest version of the folder's layout that this code understands; newer ones are refused. */
 export const formatVersion = 2;
@@ -53,9 +54,39 @@ const counts = z.object({
     interactions: count,
     duplicates: count.describe("rows dropped because the same user and item came before"),
     belowRating: count.describe("rows dropped because of their rating"),
+    repeatedHeaders: count.optional().describe("lines dropped because they are a header among the rows"),
+    belowMinUser: count.optional().describe("rows dropped because their user has too few"),
+    rareUsers: count.optional().describe("the users of these rows"),
+    belowMinItem: count.optional().describe("rows dropped because their item has too few"),
+    rareItems: count.optional().describe("the items of these rows"),
   }),
   validation: heldOutCounts,
   test: heldOutCounts,
+  kept: count
+    .optional()
+    .describe(
+      "rows of the source that are in a table: sourceRows without all that filters dropped, and without the unknownItems and coldUsers of validation and test",
+    ),
+});
+
+/** What is known of the times of the filtered interactions. */
+const times = z.object({
+  unit: z
+    .enum([...timeUnits, "own"])
+    .describe("what the numbers count since 1970; own = they are too small for that"),
+  from: z.number(),
+  to: z.number(),
+  missing: count.describe("interactions without a time"),
+});
+
+/** What the items' file or records gave. */
+const items = z.object({
+  file: z.string().optional().describe("name of the file, without its folder"),
+  id: z.string().describe("the column that was taken for the items' ids"),
+  title: z.string().optional().describe("the column that was taken for the titles"),
+  rows: count,
+  matched: count.describe("items of the catalogue that have a row"),
+  titled: count.describe("items of the catalogue that have a title"),
 });
 
 /** Where the interactions came from. */
@@ -101,11 +132,15 @@ export const manifestSchema = z.object({
   counts,
   /** Whether the tables carry the source's ratings and times. */
   columns: z.object({ value: z.boolean(), time: z.boolean() }),
+  times: times.optional(),
+  items: items.optional(),
   tables: z.record(z.enum(tableFiles), file),
   content: content.optional(),
 });
 
 export type Manifest = z.output<typeof manifestSchema>;
+export type ItemsManifest = NonNullable<Manifest["items"]>;
+export type TimesManifest = NonNullable<Manifest["times"]>;
 export type ContentManifest = z.output<typeof content>;
 export type DatasetCounts = Manifest["counts"];
 export type HeldOutCounts = DatasetCounts["validation"];

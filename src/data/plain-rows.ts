@@ -4,7 +4,7 @@
 // from its beginning: it is the one that judges what is right. (docs/decisions/reading-plain-rows.md)
 
 import type { Buffer } from "node:buffer";
-import { GrowingColumn } from "./interactions.js";
+import type { CollectedRows } from "./collected-rows.js";
 
 /** What the columns of a line are, in their order. */
 export type PlainColumn = "user" | "item" | "rating" | "time" | "skip";
@@ -23,23 +23,12 @@ export class PlainRows {
   /** Rows seen so far, in all files. */
   seen = 0;
   readonly #minRating: number;
-  readonly #userOf = new GrowingColumn((length) => new Uint32Array(length));
-  readonly #itemOf = new GrowingColumn((length) => new Uint32Array(length));
-  readonly #ratingOf = new GrowingColumn((length) => new Float32Array(length));
-  readonly #timeOf = new GrowingColumn((length) => new Float64Array(length));
+  readonly #kept: CollectedRows;
 
-  constructor(minRating: number | undefined) {
+  /** Rows that are kept go to `kept`. */
+  constructor(minRating: number | undefined, kept: CollectedRows) {
     this.#minRating = minRating ?? Number.NEGATIVE_INFINITY;
-  }
-
-  /** The rows kept; columns that no file has are empty. */
-  take() {
-    return {
-      userOf: this.#userOf.take(),
-      itemOf: this.#itemOf.take(),
-      ratingOf: this.#ratingOf.take(),
-      timeOf: this.#timeOf.take(),
-    };
+    this.#kept = kept;
   }
 
   /** Reads one file's bytes; false where they are not plain. `advance` hears of the rows of this file now and then. */
@@ -60,6 +49,9 @@ export class PlainRows {
       if (headerLeft && end > 0) {
         start = bytes.indexOf(newline) + 1;
         headerLeft = false;
+        // A carriage return within the header ends it: what follows is a row already.
+        const back = bytes.indexOf(carriageReturn);
+        if (back >= 0 && back < start - 2) return false;
       }
       if (end > start && !this.#take(bytes, start, end, columns, delimiter)) return false;
       // A line that does not end is no row of ratings; and the bytes of the piece may be used again.
@@ -69,7 +61,7 @@ export class PlainRows {
     }
     if (rest.length === 0) return true;
     // The last line may lack its line break; the header's may lack it too, and then there are no rows.
-    if (headerLeft) return true;
+    if (headerLeft) return !rest.subarray(0, -1).includes(carriageReturn);
     const line = joined(rest, Uint8Array.of(newline));
     return this.#take(line, 0, line.length, columns, delimiter);
   }
@@ -108,7 +100,7 @@ export class PlainRows {
           else item = id;
         } else if (role === "skip") {
           for (let byte = bytes[place]; byte !== first && byte !== newline; byte = bytes[++place])
-            if (byte === quote) return false;
+            if (byte === quote || (byte === carriageReturn && bytes[place + 1] !== newline)) return false;
           // A carriage return at the end of the line belongs to the line break.
           if (bytes[place] === newline && place > start && bytes[place - 1] === carriageReturn) place--;
         } else {
@@ -145,10 +137,7 @@ export class PlainRows {
       place++;
       this.seen++;
       if (rated && !(rating >= this.#minRating)) continue;
-      this.#userOf.push(user);
-      this.#itemOf.push(item);
-      if (rated) this.#ratingOf.push(rating);
-      if (timed) this.#timeOf.push(time);
+      this.#kept.push(user, item, rated ? rating : undefined, timed ? time : undefined);
     }
     return true;
   }

@@ -8,6 +8,7 @@ import { withLock } from "../core/lock.js";
 import { type ProgressListener, silent } from "../core/progress.js";
 import { version } from "../core/version.js";
 import { fromPairs } from "../sparse/csr.js";
+import type { ReadOptions } from "./columns.js";
 import { WantedItems } from "./content/draft.js";
 import { type ContentInput, readContent } from "./content/read-content.js";
 import { keepContent } from "./content/store.js";
@@ -18,7 +19,7 @@ import {
   type LoadDatasetOptions,
   makeHeldOutSplit,
 } from "./dataset.js";
-import { dropDuplicates, keepFrequent } from "./filter.js";
+import { dropDuplicates, type Frequent, keepFrequent } from "./filter.js";
 import {
   countRows,
   fromIterable,
@@ -26,7 +27,7 @@ import {
   type Interactions,
   withCatalogue,
 } from "./interactions.js";
-import { type ItemFile, type ItemRecord, type ItemTable, itemTable, readItems } from "./items.js";
+import { type ItemFile, type ItemRecord, type ItemSource, itemRecords, readItems } from "./items.js";
 import {
   type DatasetCounts,
   type DatasetSource,
@@ -35,9 +36,11 @@ import {
   type HeldOutCounts,
   type Manifest,
 } from "./manifest.js";
+import { describeItems, itemsWarning } from "./match-items.js";
 import { type ProtocolInput, type ProtocolOptions, parseProtocol } from "./protocol.js";
-import { type ReadOptions, readInteractions } from "./read.js";
-import { type SplitTable, SplitTables, splitInteractions, userSplits } from "./split.js";
+import { readInteractions } from "./read.js";
+import { part, presentCodes, type SplitTable, SplitTables, splitInteractions, userSplits } from "./split.js";
+import { mixedUnits, summariseTimes } from "./times.js";
 import { Vocabulary } from "./vocabulary.js";
 import { type DatasetContents, writeDataset } from "./write-dataset.js";
 
@@ -142,7 +145,7 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
   const protocol = parseProtocol(options.options);
   const { minRating } = protocol;
   const files = filesOf(input);
-  const known = await readItemTable(options.items, signal);
+  const known = await readItemTable(options.items, { progress, signal });
   const wholeCatalogue = protocol.protocol !== "notebook" && protocol.items === "catalogue";
   if (wholeCatalogue && !known)
     throw new UserError({
@@ -155,8 +158,10 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
     : await fromIterable(input as Iterable<Interaction>, { minRating, signal });
   throwIfAborted(signal);
   const unique = dropDuplicates(read);
-  const kept = keepFrequent(unique, protocol);
-  const interactions = wholeCatalogue && known ? withCatalogue(kept, known.byId.keys()) : kept;
+  const frequent = keepFrequent(unique, protocol);
+  const matched = known?.matching(read.items);
+  const interactions =
+    wholeCatalogue && matched ? withCatalogue(frequent.kept, matched.table.byId.keys()) : frequent.kept;
   if (interactions.userOf.length === 0)
     throw new UserError({
       place: files?.join(", "),
@@ -172,9 +177,22 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
   const tables = new SplitTables(interactions, split);
   const idsOf = (codes: Uint32Array, vocabulary: Vocabulary) =>
     new Vocabulary(Array.from(codes, (code) => vocabulary.ids[code]));
-  const counts = countAll(read, unique, interactions, split, tables);
+  const counts = countAll(read, unique, { ...frequent, kept: interactions }, split, tables);
   options.check?.(counts, protocol);
   const items = idsOf(split.items, interactions.items);
+  const times = summariseTimes(interactions);
+  const described = known && matched && describeItems(known, matched, items);
+  const warnings = [
+    times && mixedUnits(times),
+    known &&
+      matched &&
+      itemsWarning(
+        known,
+        matched,
+        idsOf(presentCodes(interactions.itemOf, interactions.items.size), interactions.items),
+      ),
+  ];
+  for (const text of warnings) if (text !== undefined) progress({ type: "note", text: `warning: ${text}` });
   const content =
     options.content === undefined
       ? undefined
@@ -187,7 +205,7 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
     items,
     content,
     users: idsOf(split.users, interactions.users),
-    itemTable: known,
+    itemTable: matched?.table,
     manifest: {
       format: "foldin-dataset",
       formatVersion: formatVersionOf(content),
@@ -197,6 +215,8 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
       protocol,
       counts,
       columns: { value: interactions.ratingOf !== undefined, time: interactions.timeOf !== undefined },
+      ...(times && { times: { unit: times.unit, from: times.from, to: times.to, missing: times.missing } }),
+      ...(described && { items: described }),
     },
   };
 }
@@ -210,12 +230,12 @@ function filesOf(input: BuildOptions["input"]): readonly string[] | undefined {
 
 async function readItemTable(
   items: BuildOptions["items"],
-  signal: AbortSignal | undefined,
-): Promise<ItemTable | undefined> {
+  listening: { progress: ProgressListener; signal: AbortSignal | undefined },
+): Promise<ItemSource | undefined> {
   if (items === undefined) return undefined;
-  if (typeof items === "string") return readItems({ file: items }, signal);
-  if ("file" in items) return readItems(items, signal);
-  return itemTable(items);
+  if (typeof items === "string") return readItems({ file: items }, listening);
+  if (typeof items === "object" && items !== null && "file" in items) return readItems(items, listening);
+  return itemRecords(items);
 }
 
 const asked = ({ minUser, minItem, minRating, filter }: ProtocolOptions): string =>
@@ -230,7 +250,7 @@ const present = (counts: Uint32Array): number =>
 function countAll(
   read: Interactions,
   unique: Interactions,
-  kept: Interactions,
+  { kept, users, items }: Frequent,
   split: DatasetContents["split"],
   tables: SplitTables,
 ): DatasetCounts {
@@ -253,6 +273,7 @@ function countAll(
       ...split.lost[which],
     };
   };
+  const { repeatedHeaders = 0, duplicates = 0 } = read;
   return {
     users: countOf(split.splitOf, 0),
     items: split.items.length,
@@ -262,9 +283,15 @@ function countAll(
       users: present(countRows(kept.userOf, kept.users.size)),
       items: present(countRows(kept.itemOf, kept.items.size)),
       interactions: kept.userOf.length,
-      duplicates: read.userOf.length - unique.userOf.length,
-      belowRating: read.sourceRows - read.userOf.length,
+      duplicates: duplicates + read.userOf.length - unique.userOf.length,
+      belowRating: read.sourceRows - repeatedHeaders - duplicates - read.userOf.length,
+      repeatedHeaders,
+      belowMinUser: users.rows,
+      rareUsers: users.codes,
+      belowMinItem: items.rows,
+      rareItems: items.codes,
     },
+    kept: split.parts.length - countOf(split.parts, part.dropped),
     validation: heldOutCounts("validation"),
     test: heldOutCounts("test"),
   };

@@ -4,104 +4,19 @@
 
 import { throwIfAborted, UserError } from "../core/errors.js";
 import { type ProgressListener, silent } from "../core/progress.js";
+import { CollectedRows } from "./collected-rows.js";
+import { describeColumns, headerAmongRows, type Input, openInputs, type ReadOptions } from "./columns.js";
 import { type Database, identifier, literal, withDatabase } from "./database.js";
-import { codeIntegers, GrowingColumn, type Interactions } from "./interactions.js";
+import { codeIntegers, type Interactions } from "./interactions.js";
 import { type PlainColumn, PlainRows } from "./plain-rows.js";
-import {
-  explainReadError,
-  type FileOptions,
-  openTable,
-  plainName,
-  type TableSource,
-} from "./table-source.js";
+import { explainReadError, type TableSource } from "./table-source.js";
+import type { Selection } from "./tables/table.js";
+import { acceptedTimes, holdsDates, timeExpression } from "./times.js";
 import { plainInteger, Vocabulary } from "./vocabulary.js";
 
-/** Which columns mean what; where not given they are found by their usual names. */
-export interface ReadOptions extends FileOptions {
-  user?: string;
-  item?: string;
-  /** `false`: the file has no ratings, or they are to be ignored. */
-  rating?: string | false;
-  time?: string | false;
-}
-
-/** The usual names of the columns, best first; case, spaces and punctuation do not matter. */
-export const usualNames = {
-  user: [
-    "user",
-    "userid",
-    "uid",
-    "reviewerid",
-    "customerid",
-    "memberid",
-    "visitorid",
-    "sessionid",
-    "username",
-    "users",
-  ],
-  item: [
-    ...[
-      "item",
-      "itemid",
-      "iid",
-      "movieid",
-      "movie",
-      "sid",
-      "asin",
-      "parentasin",
-      "productid",
-      "product",
-      "bookid",
-    ],
-    ...[
-      "isbn",
-      "songid",
-      "song",
-      "trackid",
-      "track",
-      "articleid",
-      "article",
-      "businessid",
-      "gameid",
-      "newsid",
-      "items",
-    ],
-  ],
-  rating: ["rating", "ratings", "score", "stars", "overall", "value", "playcount", "plays", "count"],
-  time: [
-    "timestamp",
-    "time",
-    "datetime",
-    "date",
-    "unixreviewtime",
-    "unixtime",
-    "ts",
-    "createdat",
-    "reviewtime",
-  ],
-} as const;
-
-type Role = keyof typeof usualNames;
-
-/** The options by which a person names the columns. */
-const flags: Record<Role, string> = { user: "--user", item: "--item", rating: "--rating", time: "--time" };
-
-const knownNames: ReadonlySet<string> = new Set([...usualNames.user, ...usualNames.item]);
-
-/** In a file without a header the columns are taken in this order. */
-const positions = ["user", "item", "rating", "time"];
-
-/** One file and the columns that matter in it. */
-interface Input {
-  readonly source: TableSource;
-  readonly user: string;
-  readonly item: string;
-  readonly rating: string | undefined;
-  readonly time: string | undefined;
-}
-
 /**
- * Reads interactions. Rows with a rating below `minRating` are left out and only counted.
+ * Reads interactions. Rows with a rating below `minRating`, and headers among the rows, are left out and only counted. Which
+ * column was taken for what is told as a note.
  * Throws UserError, naming file and line, for whatever is wrong with the files or their columns.
  */
 export async function readInteractions(
@@ -116,63 +31,14 @@ export async function readInteractions(
   if (files.length === 0) throw new UserError({ problem: "no file of interactions is given" });
   return withDatabase(
     async (database) => {
-      const inputs: Input[] = [];
-      for (const file of files) inputs.push(await openInput(file, database, columns, minRating, signal));
-      const reader = new Reader(database, sameColumns(inputs), minRating, progress);
-      return (await reader.plain(signal)) ?? (await reader.integers()) ?? (await reader.texts());
+      const inputs = await openInputs(files, database, columns, minRating, { progress, signal });
+      const reader = new Reader(database, inputs, minRating, progress);
+      const read = (await reader.plain(signal)) ?? (await reader.integers()) ?? (await reader.texts());
+      for (const text of describeColumns(inputs, columns)) progress({ type: "note", text });
+      return read;
     },
     { signal, tables: "file" },
   );
-}
-
-async function openInput(
-  file: string,
-  database: Database,
-  columns: ReadOptions,
-  minRating: number | undefined,
-  signal: AbortSignal | undefined,
-): Promise<Input> {
-  const named = [columns.user, columns.item, columns.rating, columns.time].filter(
-    (name) => typeof name === "string",
-  );
-  const names = new Set([...knownNames, ...named.map(plainName)]);
-  const source = await openTable(file, database, columns, { knownNames: names, positions }, signal);
-  const find = (role: Role, needed: boolean): string | undefined => {
-    const given = columns[role];
-    if (given === false) return undefined;
-    const wanted: readonly string[] = given === undefined ? usualNames[role] : [given];
-    for (const name of wanted) {
-      const found =
-        source.columns.find((column) => column === name) ??
-        source.columns.find((column) => plainName(column) === plainName(name));
-      if (found !== undefined) return found;
-    }
-    if (!needed && given === undefined) return undefined;
-    throw new UserError({
-      place: file,
-      problem: given === undefined ? `no column looks like the ${role}'s` : `there is no column "${given}"`,
-      expected: `one of the columns that there are: ${source.columns.join(", ")}`,
-      remedy: `Name it with ${flags[role]}`,
-    });
-  };
-  return {
-    source,
-    user: find("user", true) as string,
-    item: find("item", true) as string,
-    rating: find("rating", minRating !== undefined),
-    time: find("time", false),
-  };
-}
-
-/** A rating or time that is not in all files is in none. */
-function sameColumns(inputs: readonly Input[]): Input[] {
-  const rated = inputs.every(({ rating }) => rating !== undefined);
-  const timed = inputs.every(({ time }) => time !== undefined);
-  return inputs.map((input) => ({
-    ...input,
-    rating: rated ? input.rating : undefined,
-    time: timed ? input.time : undefined,
-  }));
 }
 
 type Rows = Pick<Interactions, "userOf" | "itemOf" | "ratingOf" | "timeOf">;
@@ -197,10 +63,11 @@ class Reader {
 
   /** Plain rows of text, read without DuckDB; undefined where a file is anything else. */
   async plain(signal: AbortSignal | undefined): Promise<Interactions | undefined> {
-    const rows = new PlainRows(this.#minRating);
+    const kept = this.#collected();
+    const rows = new PlainRows(this.#minRating, kept);
     for (const input of this.#inputs) {
       const { text, columns, file } = input.source;
-      if (text === undefined) return undefined;
+      if (text?.isPlain !== true) return undefined;
       const roles = columns.map((name) => plainColumn(name, input));
       const task = `reading ${file}`;
       let told = 0;
@@ -218,8 +85,7 @@ class Reader {
         this.#progress({ type: "end", task });
       }
     }
-    const { userOf, itemOf, ratingOf, timeOf } = rows.take();
-    return this.#coded({ userOf, itemOf, ratingOf, timeOf }, rows.seen);
+    return this.#coded(kept, { seen: rows.seen, repeatedHeaders: 0 });
   }
 
   /** Ids that are integers in the files' own types (Parquet); undefined where they are not, or do not fit 32 bits. */
@@ -228,42 +94,47 @@ class Reader {
       /^U?(TINY|SMALL|BIG)?INT(EGER)?$/.test(source.typeOf(column));
     if (!this.#inputs.every((input) => isInteger(input, input.user) && isInteger(input, input.item)))
       return undefined;
-    const collector = new Collector(this.#minRating);
+    const kept = this.#collected();
+    const collector = new Collector(this.#minRating, kept);
     for (const input of this.#inputs) {
       const { source, user, item } = input;
       const id = (column: string) => `TRY_CAST(${source.expression(column)} AS UINTEGER)`;
       const sql = `SELECT ${id(user)}, ${id(item)}, ${numbersOf(input)} FROM ${await source.from()}`;
       if ((await this.#collect(sql, input, collector)) === "id") return undefined;
     }
-    return this.#coded(collector.take(), collector.seen);
+    return this.#coded(kept, collector);
+  }
+
+  #collected(): CollectedRows {
+    return new CollectedRows({ place: this.#inputs.map(({ source }) => source.file).join(", ") });
   }
 
   /** Rows whose ids are integers, coded. */
-  #coded(rows: Rows, seen: number): Interactions {
-    this.#refuseEmpty(seen, rows.userOf.length);
+  #coded(kept: CollectedRows, counts: Counts): Interactions {
+    this.#refuseEmpty(counts, kept.length);
+    const rows = kept.take();
     const users = codeIntegers(rows.userOf);
     const items = codeIntegers(rows.itemOf);
     return {
       users: new Vocabulary(Array.from(users, String)),
       items: new Vocabulary(Array.from(items, String)),
       ...this.#present(rows),
-      sourceRows: seen,
+      ...sourceCounts(counts, kept),
     };
   }
 
   /** Ids as text: DuckDB keeps the rows and codes them. */
   async texts(): Promise<Interactions> {
     const database = this.#database;
-    await database.run("CREATE TABLE source_rows (u VARCHAR, i VARCHAR, r DOUBLE, t DOUBLE)");
+    await database.run("CREATE TABLE source_rows (u VARCHAR, i VARCHAR, r DOUBLE, t DOUBLE, h UTINYINT)");
     const ends: number[] = [];
     for (const input of this.#inputs) {
       const { source, user, item } = input;
-      const id = (column: string) => `CAST(${source.expression(column)} AS VARCHAR)`;
       const task = `reading ${source.file}`;
       this.#progress({ type: "start", task });
       try {
         await database.run(
-          `INSERT INTO source_rows SELECT ${id(user)}, ${id(item)}, ${numbersOf(input)} FROM ${await source.from()}`,
+          `INSERT INTO source_rows SELECT ${source.id(user)}, ${source.id(item)}, ${numbersOf(input)} FROM ${await source.from(selectionOf(input))}`,
         );
       } catch (error) {
         throw explainReadError(error, source.file);
@@ -273,19 +144,31 @@ class Reader {
     }
     const users = await this.#codeTexts("u", "user_ids");
     const items = await this.#codeTexts("i", "item_ids");
-    const collector = new Collector(this.#minRating);
+    this.#noteBlanks("user", users);
+    this.#noteBlanks("item", items);
+    const kept = this.#collected();
+    const collector = new Collector(this.#minRating, kept);
     for (const [place, input] of this.#inputs.entries()) {
-      const code = (column: string, type: string) => `enum_code(${column}::${type})::UINTEGER`;
+      const code = (column: string, type: string) => `enum_code(TRY_CAST(${column} AS ${type}))::UINTEGER`;
       const problem = await this.#collect(
-        `SELECT ${code("u", "user_ids")}, ${code("i", "item_ids")}, r, t FROM source_rows
+        `SELECT ${code("u", "user_ids")}, ${code("i", "item_ids")}, r, t, h FROM source_rows
          WHERE rowid >= ${ends[place - 1] ?? 0} AND rowid < ${ends[place]}`,
         input,
         collector,
       );
       if (problem === "id") throw await this.#missingId(input, collector.seenInFile - 1);
     }
-    this.#refuseEmpty(collector.seen, collector.kept);
-    return { users, items, ...this.#present(collector.take()), sourceRows: collector.seen };
+    this.#refuseEmpty(collector, kept.length);
+    return { users, items, ...this.#present(kept.take()), ...sourceCounts(collector, kept) };
+  }
+
+  #noteBlanks(role: "user" | "item", { ids }: Vocabulary): void {
+    const blank = ids.filter((id) => id !== id.trim()).length;
+    if (blank > 0)
+      this.#progress({
+        type: "note",
+        text: `${blank} of ${ids.length} ${role} ids begin or end with a blank, which is part of the id`,
+      });
   }
 
   /** Makes an ENUM type of the ids in their order, and returns them. */
@@ -293,7 +176,7 @@ class Reader {
     const database = this.#database;
     const table = identifier(`${type}_table`);
     await database.run(`CREATE TABLE ${table} AS SELECT DISTINCT ${column} AS id FROM source_rows
-      WHERE ${column} IS NOT NULL AND ${column} <> ''`);
+      WHERE h = 0 AND ${column} IS NOT NULL AND ${column} <> ''`);
     const [[strange]] = await database.rows(
       `SELECT count(*) FROM ${table} WHERE NOT regexp_full_match(id, ${literal(plainInteger.source.slice(1, -1))})`,
     );
@@ -309,7 +192,7 @@ class Reader {
     return new Vocabulary(ids);
   }
 
-  /** Streams rows of four columns (user, item, rating, time) into the collector; "id" where one has no id. */
+  /** Streams rows of five columns (user, item, rating, time, header) into the collector; "id" where one has no id. */
   async #collect(sql: string, input: Input, collector: Collector): Promise<"id" | undefined> {
     const { source } = input;
     const task = `reading ${source.file}`;
@@ -320,11 +203,11 @@ class Reader {
       for await (const chunk of this.#database.chunks(sql)) {
         const wrong = collector.add(
           chunk.rows,
-          [0, 1, 2, 3].map((column) => chunk.numbers(column)),
+          [0, 1, 2, 3, 4].map((column) => chunk.numbers(column)),
           input,
         );
         if (wrong === "id") return "id";
-        if (wrong === "rating") throw await this.#wrongRating(input, collector.seenInFile - 1);
+        if (wrong !== undefined) throw await this.#wrong(wrong, input, collector.seenInFile - 1);
         if (collector.seenInFile - told >= 1 << 19) {
           told = collector.seenInFile;
           this.#progress({ type: "advance", task, done: told });
@@ -338,17 +221,38 @@ class Reader {
     return undefined;
   }
 
-  async #wrongRating({ source, rating }: Input, row: number): Promise<UserError> {
-    const text = await this.#valueAt(source, rating as string, row);
-    return new UserError({
-      place: source.place(row),
-      problem:
-        text === null || text === ""
-          ? `the column "${rating}" is empty`
-          : `"${text}" in the column "${rating}" is no number`,
-      expected: "a number in every row",
-      remedy: "Mend the row, or pass --no-rating to read the file without ratings",
-    });
+  async #wrong(what: "rating" | "time" | "header", input: Input, row: number): Promise<UserError> {
+    const { source, user, item, rating, time } = input;
+    const place = source.place(row);
+    switch (what) {
+      case "header":
+        return new UserError({
+          place,
+          problem: `the line looks like another header (${await this.#valueAt(source, user, row)}, ${await this.#valueAt(source, item, row)})`,
+          expected: `columns as in the first line: ${user}, ${item}`,
+          remedy: "Split the file there, and pass its parts as separate files",
+        });
+      case "rating": {
+        const text = await this.#valueAt(source, rating as string, row);
+        return new UserError({
+          place,
+          problem:
+            text === null || text === ""
+              ? `the column "${rating}" is empty`
+              : `"${text}" in the column "${rating}" is no number`,
+          expected: "a number in every row",
+          remedy: "Mend the row, or pass --no-rating to read the file without ratings",
+        });
+      }
+      case "time":
+        return new UserError({
+          place,
+          problem: `"${await this.#valueAt(source, time as string, row)}" in the column "${time}" is not a time`,
+          expected: acceptedTimes,
+          remedy:
+            "Rewrite the column, name another one with --time, or pass --no-time to read the file without times",
+        });
+    }
   }
 
   async #missingId({ source, user, item }: Input, row: number): Promise<UserError> {
@@ -363,14 +267,14 @@ class Reader {
 
   async #valueAt(source: TableSource, column: string, row: number): Promise<string | null> {
     const [found] = await this.#database.rows(
-      `SELECT CAST(${source.expression(column)} AS VARCHAR) FROM ${await source.from()} LIMIT 1 OFFSET ${row}`,
+      `SELECT CAST(${source.expression(column)} AS VARCHAR) FROM ${await source.from({ columns: [column] })} LIMIT 1 OFFSET ${row}`,
     );
     return found?.[0] == null ? null : String(found[0]);
   }
 
-  #refuseEmpty(seen: number, kept: number): void {
+  #refuseEmpty({ seen, repeatedHeaders }: Counts, kept: number): void {
     const place = this.#inputs.map(({ source }) => source.file).join(", ");
-    if (seen === 0) throw new UserError({ place, problem: "the file has no rows" });
+    if (seen === repeatedHeaders) throw new UserError({ place, problem: "the file has no rows" });
     if (kept === 0)
       throw new UserError({
         place,
@@ -381,19 +285,27 @@ class Reader {
 
   #present({ userOf, itemOf, ratingOf, timeOf }: Rows) {
     const [{ rating, time }] = this.#inputs;
+    const timed = time !== undefined && !timeOf?.every(Number.isNaN);
     return {
       userOf,
       itemOf,
       ratingOf: rating === undefined ? undefined : ratingOf,
-      timeOf: time === undefined ? undefined : timeOf,
+      timeOf: timed ? timeOf : undefined,
+      dated: timed && this.#inputs.every((input) => holdsDates(input.source, input.time as string)),
     };
   }
 }
 
-/** The rating and the time as SQL expressions of type DOUBLE; null = missing or unreadable. */
-function numbersOf({ source, rating, time }: Input): string {
-  const value = rating === undefined ? "0::DOUBLE" : `TRY_CAST(${source.expression(rating)} AS DOUBLE)`;
-  return `${value}, ${time === undefined ? "0::DOUBLE" : timeOf(source, time)}`;
+function selectionOf({ user, item, rating, time }: Input): Selection {
+  return { ids: [user, item], columns: [rating, time].filter((column) => column !== undefined) };
+}
+
+/** The rating and the time as SQL expressions of type DOUBLE, and whether the row is a header. */
+function numbersOf(input: Input): string {
+  const { source, rating, time } = input;
+  const value = rating === undefined ? "0::DOUBLE" : source.number(rating);
+  const seconds = time === undefined ? "0::DOUBLE" : timeExpression(source, time);
+  return `${value}, ${seconds}, CAST(${headerAmongRows(input)} AS UTINYINT)`;
 }
 
 function plainColumn(name: string, { user, item, rating, time }: Input): PlainColumn {
@@ -402,26 +314,33 @@ function plainColumn(name: string, { user, item, rating, time }: Input): PlainCo
   return name === rating ? "rating" : name === time ? "time" : "skip";
 }
 
-function timeOf(source: TableSource, column: string): string {
-  const text = source.expression(column);
-  const seconds = `epoch(TRY_CAST(${text} AS TIMESTAMP))`;
-  const isDate = /^(DATE|TIMESTAMP)/.test(source.typeOf(column));
-  return isDate ? seconds : `COALESCE(TRY_CAST(${text} AS DOUBLE), ${seconds})`;
+/** What was seen of all files. */
+interface Counts {
+  readonly seen: number;
+  readonly repeatedHeaders: number;
+  /** Where the first row without a time is. */
+  readonly untimed?: string;
 }
 
+const sourceCounts = ({ seen, repeatedHeaders, untimed }: Counts, { duplicates }: CollectedRows) => ({
+  sourceRows: seen,
+  duplicates,
+  repeatedHeaders,
+  untimed,
+});
+
 /** Takes chunks of rows, checks them, and keeps those with a high enough rating. */
-class Collector {
+class Collector implements Counts {
   seen = 0;
   seenInFile = 0;
-  kept = 0;
+  repeatedHeaders = 0;
+  untimed: string | undefined;
   readonly #minRating: number;
-  readonly #userOf = new GrowingColumn((length) => new Uint32Array(length));
-  readonly #itemOf = new GrowingColumn((length) => new Uint32Array(length));
-  readonly #ratingOf = new GrowingColumn((length) => new Float32Array(length));
-  readonly #timeOf = new GrowingColumn((length) => new Float64Array(length));
+  readonly #kept: CollectedRows;
 
-  constructor(minRating: number | undefined) {
+  constructor(minRating: number | undefined, kept: CollectedRows) {
     this.#minRating = minRating ?? Number.NEGATIVE_INFINITY;
+    this.#kept = kept;
   }
 
   startFile(): void {
@@ -431,36 +350,40 @@ class Collector {
   /** Stops at the first row that is wrong, which is then the last one seen. */
   add(
     rows: number,
-    [users, items, values, times]: { getItem(row: number): number | null }[],
-    { rating, time }: Input,
-  ): "id" | "rating" | undefined {
-    let wrong: "id" | "rating" | undefined;
+    [users, items, values, times, headers]: { getItem(row: number): number | null }[],
+    { source, rating, time }: Input,
+  ): "id" | "rating" | "time" | "header" | undefined {
+    // 3.1 as a float32 is less than 3.1 as a float64: a rating is compared in its own precision.
+    const isFloat32 = rating !== undefined && source.typeOf(rating) === "FLOAT";
+    const least = isFloat32 ? Math.fround(this.#minRating) : this.#minRating;
+    let wrong: "id" | "rating" | "time" | "header" | undefined;
     let row = 0;
     for (; row < rows && wrong === undefined; row++) {
+      const header = headers.getItem(row);
+      if (header === 1) {
+        this.repeatedHeaders++;
+        continue;
+      }
       const user = users.getItem(row);
       const item = items.getItem(row);
       const value = values.getItem(row);
-      if (user === null || item === null) wrong = "id";
+      const seconds = times.getItem(row);
+      if (header === 2) wrong = "header";
+      else if (user === null || item === null) wrong = "id";
       else if (value === null || !Number.isFinite(value)) wrong = "rating";
-      else if (rating === undefined || value >= this.#minRating) {
-        this.#userOf.push(user);
-        this.#itemOf.push(item);
-        if (rating !== undefined) this.#ratingOf.push(value);
-        if (time !== undefined) this.#timeOf.push(times.getItem(row) ?? Number.NaN);
-        this.kept++;
+      else if (seconds === null) wrong = "time";
+      else if (rating === undefined || value >= least) {
+        this.#kept.push(
+          user,
+          item,
+          rating === undefined ? undefined : value,
+          time === undefined ? undefined : seconds,
+        );
+        if (Number.isNaN(seconds)) this.untimed ??= source.place(this.seenInFile + row);
       }
     }
     this.seen += row;
     this.seenInFile += row;
     return wrong;
-  }
-
-  take() {
-    return {
-      userOf: this.#userOf.take(),
-      itemOf: this.#itemOf.take(),
-      ratingOf: this.#ratingOf.take(),
-      timeOf: this.#timeOf.take(),
-    };
   }
 }

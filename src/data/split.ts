@@ -5,6 +5,7 @@ import { UserError } from "../core/errors.js";
 import { NumpyRandom } from "../core/numpy-random.js";
 import { countRows, groupRows, type Interactions } from "./interactions.js";
 import type { ProtocolOptions } from "./protocol.js";
+import { dateInUnit, summariseTimes } from "./times.js";
 
 /** What a row is for. The fold-in rows of users who are also trained on are not marked: they are the rows before. */
 export const part = {
@@ -135,15 +136,16 @@ function weakSizes(
 function temporal(interactions: Interactions, options: Options<"temporal">): Split {
   const times = timesOf(interactions, "temporal");
   const parts = new Uint8Array(times.length).fill(part.train);
-  const byTime = (count: number, from: number | string | undefined, before: number): number => {
+  const byTime = (count: number, option: "testFrom" | "validationFrom", before: number): number => {
+    const from = options[option];
     if (from === undefined) return Math.max(0, before - Math.trunc(count));
-    const begin = typeof from === "number" ? from : inUnitOf(times, from);
+    const begin = typeof from === "number" ? from : inUnitOf(interactions, from, option);
     let earlier = 0;
     for (let row = 0; row < times.length; row++) if (times[row] < begin) earlier++;
     return earlier;
   };
-  const testFrom = byTime(options.testShare * times.length, options.testFrom, times.length);
-  const validationFrom = byTime(options.validationShare * times.length, options.validationFrom, testFrom);
+  const testFrom = byTime(options.testShare * times.length, "testFrom", times.length);
+  const validationFrom = byTime(options.validationShare * times.length, "validationFrom", testFrom);
   if (validationFrom > testFrom)
     throw new UserError({
       place: "option validationFrom",
@@ -248,7 +250,7 @@ function permuted(codes: Uint32Array, random: NumpyRandom): Uint32Array {
 }
 
 /** The codes that have rows, ascending. */
-function presentCodes(codeOf: Uint32Array, codes: number): Uint32Array {
+export function presentCodes(codeOf: Uint32Array, codes: number): Uint32Array {
   const counts = countRows(codeOf, codes);
   return Uint32Array.from(counts.keys()).filter((code) => counts[code] > 0);
 }
@@ -335,7 +337,7 @@ function shared(interactions: Interactions, parts: Uint8Array, which: ItemChoice
     // Nothing to fold in for validation; the row stays only where the test folds it in.
     if (parts[row] === part.validationHeldOut && !trained[user]) {
       parts[row] = tested[user] ? part.testFoldIn : part.dropped;
-      lost.validation.coldUsers++;
+      if (!tested[user]) lost.validation.coldUsers++;
     }
   }
   const order: number[] = [];
@@ -347,7 +349,7 @@ function shared(interactions: Interactions, parts: Uint8Array, which: ItemChoice
   return { parts, users: Uint32Array.from(order), splitOf, items, sharedUsers: true, lost };
 }
 
-function timesOf({ timeOf }: Interactions, protocol: string): Float64Array {
+function timesOf({ timeOf, untimed }: Interactions, protocol: string): Float64Array {
   if (timeOf === undefined)
     throw new UserError({
       place: `protocol ${protocol}`,
@@ -355,23 +357,27 @@ function timesOf({ timeOf }: Interactions, protocol: string): Float64Array {
       expected: "a column such as timestamp",
       remedy: "Name it with --time",
     });
-  const missing = timeOf.findIndex(Number.isNaN);
-  if (missing >= 0)
+  const missing = timeOf.reduce((count, time) => count + (Number.isNaN(time) ? 1 : 0), 0);
+  if (missing > 0)
     throw new UserError({
-      place: `protocol ${protocol}`,
-      problem: "the time of some interactions is missing or cannot be read as a number or a date",
-      remedy: "Mend the column, or name another one with --time",
+      place: untimed ?? `protocol ${protocol}`,
+      problem: `the time is missing, here first and in ${missing} of ${timeOf.length} interactions in all`,
+      expected: `a time in every interaction, for the protocol "${protocol}"`,
+      remedy: "Mend the column, name another one with --time, or choose another protocol",
     });
   return timeOf;
 }
 
-/** A date in the unit that the times are in: seconds, or where they are that large, milli-, micro- or nanoseconds. */
-function inUnitOf(times: Float64Array, date: string): number {
-  const seconds = Date.parse(/T/.test(date) && !/(Z|[+-]\d\d:?\d\d)$/.test(date) ? `${date}Z` : date) / 1000;
-  let largest = 0;
-  for (let row = 0; row < times.length; row++) largest = Math.max(largest, times[row]);
-  const unit = largest < 1e11 ? 1 : largest < 1e14 ? 1e3 : largest < 1e17 ? 1e6 : 1e9;
-  return seconds * unit;
+/** A date in the unit that the times are in. Throws UserError where they do not count from 1970. */
+function inUnitOf(interactions: Interactions, date: string, option: string): number {
+  const summary = summariseTimes(interactions);
+  if (summary === undefined || summary.unit === "own")
+    throw new UserError({
+      place: `option ${option}`,
+      problem: `${date} is a date, and the times are numbers from ${summary?.from} to ${summary?.to}, too small for seconds since 1970`,
+      expected: "a number in the same unit",
+    });
+  return dateInUnit(date, summary.unit);
 }
 
 /** The rows of one table of the dataset, as parallel arrays. */

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { ProgressListener } from "../core/progress.js";
 import type { ContentDraft } from "./content/draft.js";
 import { writeContent } from "./content/store.js";
-import { type ColumnType, type Database, identifier, literal, withDatabase } from "./database.js";
+import { type ColumnType, type Database, identifier, withDatabase } from "./database.js";
 import { checksum } from "./dataset.js";
 import type { Interactions } from "./interactions.js";
 import type { ItemTable } from "./items.js";
@@ -160,7 +160,7 @@ class TableWriter {
   }
 
   async #copy(select: string, file: TableFile): Promise<void> {
-    await this.#database.run(`COPY (${select}) TO ${literal(join(this.#folder, file))} (FORMAT parquet)`);
+    await this.#database.copy(select, join(this.#folder, file));
   }
 }
 

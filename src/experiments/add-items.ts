@@ -14,7 +14,8 @@ import type { ProgressListener } from "../core/progress.js";
 import { WantedItems } from "../data/content/draft.js";
 import { type ContentInput, readContent } from "../data/content/read-content.js";
 import { keepContent } from "../data/content/store.js";
-import { type ItemFile, type ItemRecord, itemTable, readItems } from "../data/items.js";
+import { type ItemFile, type ItemRecord, itemRecords, readItems } from "../data/items.js";
+import { itemsWarning } from "../data/match-items.js";
 import { Vocabulary } from "../data/vocabulary.js";
 import { restoreModel } from "../models/registry.js";
 import { isContentAware } from "../recommender/content-aware.js";
@@ -65,7 +66,7 @@ export interface AddedItems {
  * content is not of its form, or `out` is taken.
  */
 export async function addItems(options: AddItemsOptions): Promise<AddedItems> {
-  const { run, out, force, progress, signal, threads, engine: choice = "auto" } = options;
+  const { run, out, force, signal, threads, engine: choice = "auto" } = options;
   await restoreReplaced(run);
   const isModel = existsSync(join(run, "model.safetensors"));
   const place = { force, signal, ...(isModel ? modelFolderKind : runFolderKind) };
@@ -81,7 +82,6 @@ export async function addItems(options: AddItemsOptions): Promise<AddedItems> {
       await writeModelFiles(modelFolderOf(folder), after);
       await writeRunHead(folder, before, options, result);
     });
-    progress?.({ type: "note", text: `${result.added.length} items added to ${files.items.size}` });
     return result;
   } finally {
     if (choice !== engine) await engine.close();
@@ -119,7 +119,7 @@ async function extend(
         problem: "nothing in it can be used",
         expected: "at least one item that the model does not know yet",
       });
-    const items = new Vocabulary(wanted.ids, await titlesOf(wanted.ids, titled, input, signal));
+    const items = new Vocabulary(wanted.ids, await titlesOf(wanted.ids, titled, input, { progress, signal }));
     const extended = await model.withItems({ items, content }, rule);
     try {
       const result: AddedItems = {
@@ -143,18 +143,23 @@ async function titlesOf(
   ids: readonly string[],
   titled: AddItemsOptions["items"],
   input: string | ContentInput,
-  signal: AbortSignal | undefined,
+  listening: Pick<AddItemsOptions, "progress" | "signal">,
 ): Promise<(string | null)[] | undefined> {
   const own = typeof input === "string" ? { file: input } : "records" in input ? undefined : input;
   const isTable = own && /\.(csv|tsv|jsonl|ndjson|json|parquet|pq)(\.gz)?$/i.test(own.file);
   const source = titled ?? (isTable ? { ...own, title: undefined } : undefined);
   if (source === undefined) return undefined;
-  const table =
+  const said =
     typeof source === "string"
-      ? await readItems({ file: source }, signal)
+      ? await readItems({ file: source }, listening)
       : "file" in source
-        ? await readItems(source, signal)
-        : itemTable(source);
+        ? await readItems(source, listening)
+        : itemRecords(source);
+  const added = new Vocabulary(ids);
+  const matched = said.matching(added);
+  const warning = titled && itemsWarning(said, matched, added, "the added items");
+  if (warning) listening.progress?.({ type: "note", text: `warning: ${warning}` });
+  const { table } = matched;
   if (table.columns[0] !== "title") return undefined;
   return ids.map((id) => table.byId.get(id)?.[0] ?? null);
 }

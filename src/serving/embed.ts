@@ -11,7 +11,7 @@ import { type FolderKind, writeFolder } from "../core/atomic-folder.js";
 import { throwIfAborted, UserError } from "../core/errors.js";
 import type { ProgressListener } from "../core/progress.js";
 import { writeNpy } from "../data/content/npy.js";
-import { type ColumnType, literal, withDatabase } from "../data/database.js";
+import { type ColumnType, withDatabase } from "../data/database.js";
 import type { Histories } from "../data/histories.js";
 import { Vocabulary } from "../data/vocabulary.js";
 import type { Recommender } from "../recommender/recommender.js";
@@ -158,7 +158,7 @@ async function writeTable(
       // Ids that were integers in the source are integers again.
       const id = new Vocabulary(ids).numeric ? "CAST(id AS BIGINT) AS id" : "id";
       const select = `SELECT ${id}${titles ? ", title" : ""}, vector FROM vectors`;
-      await database.run(`COPY (${select}) TO ${literal(join(folder, `${name}.parquet`))} (FORMAT parquet)`);
+      await database.copy(select, join(folder, `${name}.parquet`));
     },
     { tables: "file", signal },
   );

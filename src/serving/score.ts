@@ -16,7 +16,7 @@ import { makeFolders, removeEmptyFolders } from "../core/folders.js";
 import { withPartial } from "../core/leftovers.js";
 import { withLock } from "../core/lock.js";
 import type { ProgressListener } from "../core/progress.js";
-import { type Database, literal, withDatabase } from "../data/database.js";
+import { type Database, withDatabase } from "../data/database.js";
 import type { Histories } from "../data/histories.js";
 import { Vocabulary } from "../data/vocabulary.js";
 import type { Recommender } from "../recommender/recommender.js";
@@ -149,10 +149,11 @@ async function scoreInto(
   const result = join(partial, "result");
   const rows = await withDatabase(
     async (database) => {
-      const all = `read_parquet([${Array.from({ length: parts }, (_, part) => literal(join(partial, name(part)))).join(", ")}])`;
-      await database.run(
-        `COPY (SELECT ${await columnsOf(database, all, options)} FROM ${all}) TO ${literal(result)} (${formatOf(out)})`,
+      const all = database.files(
+        "parquet",
+        Array.from({ length: parts }, (_, part) => join(partial, name(part))),
       );
+      await database.copy(`SELECT ${await columnsOf(database, all, options)} FROM ${all}`, result, formatOf(out));
       return Number((await database.rows(`SELECT count(*) FROM ${all}`))[0][0]);
     },
     { signal },
@@ -243,9 +244,7 @@ async function writePart(
           ...(titles ? ["title"] : []),
           "score",
         ];
-        await database.run(
-          `COPY (SELECT ${chosen.join(", ")} FROM part) TO ${literal(beside)} (FORMAT parquet)`,
-        );
+        await database.copy(`SELECT ${chosen.join(", ")} FROM part`, beside);
       },
       { signal },
     ).then(() => rename(beside, path)),

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CollectedRows } from "../../src/data/collected-rows.js";
 import { type PlainColumn, PlainRows } from "../../src/data/plain-rows.js";
 import { readInteractions } from "../../src/data/read.js";
 
@@ -16,12 +17,13 @@ async function read(
     minRating,
   }: { delimiter?: string; header?: boolean; minRating?: number } = {},
 ) {
-  const rows = new PlainRows(minRating);
+  const kept = new CollectedRows();
+  const rows = new PlainRows(minRating, kept);
   async function* given() {
     yield* pieces;
   }
   const plain = await rows.read(given(), columns, delimiter, header, () => {});
-  return { plain, seen: rows.seen, ...rows.take() };
+  return { plain, seen: rows.seen, ...kept.take() };
 }
 
 const id = fc.integer({ min: 0, max: 0xffffffff });

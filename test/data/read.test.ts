@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AbortedError, UserError } from "../../src/core/errors.js";
+import type { ReadOptions } from "../../src/data/columns.js";
 import { withDatabase } from "../../src/data/database.js";
 import type { Interactions } from "../../src/data/interactions.js";
 import { readItems } from "../../src/data/items.js";
-import { type ReadOptions, readInteractions } from "../../src/data/read.js";
+import { readInteractions } from "../../src/data/read.js";
 
 let home: string;
 beforeAll(() => {

@@ -53,6 +53,18 @@ describe("scoring everybody", () => {
     }
   });
 
+  it("in a folder whose name looks like a partition or a pattern writes the same file", async () => {
+    const histories = historiesOfDataset(dataset, model.items);
+    const texts: string[] = [];
+    for (const name of ["plain", "split=test", "user=5", "x[12]"]) {
+      const out = join(folder, name, "scores.csv");
+      await scoreAll(model, histories, { out, model: "m", k: 2, partUsers: 64 });
+      texts.push(readFileSync(out, "utf8"));
+    }
+    expect(texts[0].split("\n")[0]).toBe("user,rank,item,title,score");
+    expect(new Set(texts).size).toBe(1);
+  });
+
   it("goes on where it was stopped: the same file, byte for byte, and no part twice", async () => {
     const histories = historiesOfDataset(dataset, model.items);
     const [whole, out] = [join(folder, "whole.parquet"), join(folder, "stopped.parquet")];

@@ -3,9 +3,11 @@
 import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
 import { pathArgument, shellCommand } from "../../core/shell.js";
+import type { ItemFile } from "../../data/items.js";
 import { addContentOptions, type ContentFlags, contentInput, skippedLines } from "../content-options.js";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, type EngineFlags } from "../engine-options.js";
+import { addFileOptions, fileOptions, givenFileOption } from "../file-options.js";
 import { count, plural } from "../table.js";
 
 interface Flags extends EngineFlags, ContentFlags {
@@ -28,6 +30,7 @@ export function register(program: Command, context: CliContext): void {
     .option("--items <file>", "titles of the new items (default: those in the content's table)")
     .option("--rule <name>", "how a new item gets its place; the model has a default and may have others")
     .option("--force", "replace the run in --out");
+  addFileOptions(command, "items-", "items' file");
   addEngineOptions(addContentOptions(command, { trained: true }))
     .option("--json", "print one JSON object")
     .addHelpText(
@@ -48,9 +51,11 @@ async function addToRun(run: string, flags: Flags, context: CliContext): Promise
   if (content === undefined) throw new UserError({ problem: "no content is given" });
   const { addItems } = await import("../../experiments/add-items.js");
   const { added, items, rule, skipped, examples } = await addItems({
-    ...{ run, out, content, items: flags.items, rule: flags.rule, force: flags.force },
+    ...{ run, out, content, items: itemFile(flags), rule: flags.rule, force: flags.force },
     ...{ engine: flags.engine, threads: flags.threads },
-    ...{ signal: context.signal },
+    // What is worth saying, without the time that each step took.
+    progress: (event) => event.type === "note" && context.progress(event),
+    signal: context.signal,
   });
   if (flags.json) {
     context.json({ run: out, added: added.length, items, rule, skipped });
@@ -59,4 +64,15 @@ async function addToRun(run: string, flags: Flags, context: CliContext): Promise
   context.out(`${plural(added.length, "item")} added (rule: ${rule}); ${out} now knows ${count(items)}`);
   for (const line of skippedLines(skipped, examples)) context.out(context.style.dim(`  ${line}`));
   context.out(`Next: ${shellCommand("foldin", "recommend", pathArgument(out), "--history")} ...`);
+}
+
+function itemFile(flags: Flags): ItemFile | undefined {
+  if (flags.items !== undefined) return { file: flags.items, ...fileOptions({ ...flags }, "items-") };
+  const stray = givenFileOption({ ...flags }, "items-");
+  if (stray === undefined) return undefined;
+  throw new UserError({
+    place: stray,
+    problem: "there is no items' file that it could be about",
+    remedy: "Name it with --items",
+  });
 }

@@ -6,9 +6,9 @@ import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
 import { nearestName } from "../../core/nearest.js";
 import { pathArgument, shellCommand } from "../../core/shell.js";
+import type { ReadOptions } from "../../data/columns.js";
 import type { ItemFile } from "../../data/items.js";
-import type { Manifest } from "../../data/manifest.js";
-import type { ReadOptions } from "../../data/read.js";
+import type { ItemsManifest, Manifest, TimesManifest } from "../../data/manifest.js";
 import type { ComparedCount } from "../../data/sources/prepare-source.js";
 import {
   addContentOptions,
@@ -18,6 +18,7 @@ import {
   skippedLines,
 } from "../content-options.js";
 import { type CliContext, required } from "../context.js";
+import { addFileOptions, fileOptions, givenFileOption } from "../file-options.js";
 import { count, plural, table } from "../table.js";
 
 /** What commander hands over: text, or true and false for options without a value; content's options are parsed. */
@@ -85,13 +86,9 @@ export function register(program: Command, context: CliContext): void {
     .option("--rating <column>", "the rating's column")
     .option("--no-rating", "ignore ratings")
     .option("--time <column>", "the time's column")
-    .option("--no-time", "ignore times")
-    .option("--columns <names>", "the columns' names, with commas, for a file without a header")
-    .option("--delimiter <text>", 'what stands between columns: "," ";" "|" "::" or tab')
-    .option("--header", "the first line names the columns")
-    .option("--no-header", "the first line is a row already")
-    .option("--encoding <name>", "utf-8 or latin-1")
-    .option("--format <name>", "text, parquet or json-lines");
+    .option("--no-time", "ignore times");
+  addFileOptions(command, "", "").option("--format <name>", "text, parquet or json-lines");
+  addFileOptions(command, "items-", "items' file");
   addContentOptions(command);
   for (const [flag, , meaning] of protocolFlags) command.option(flag, meaning);
   command
@@ -138,7 +135,7 @@ async function prepare(files: string[], given: Given, context: CliContext): Prom
   }
   if (given.json) context.json(manifest);
   else {
-    print(manifest, out, (performance.now() - started) / 1000, context);
+    await print(manifest, out, (performance.now() - started) / 1000, context);
     const agree = compared.filter(({ expected, actual }) => expected === actual).length;
     if (compared.length > 0)
       context.out(
@@ -180,13 +177,16 @@ async function isSource(files: readonly string[], given: Given): Promise<boolean
 
 async function fromSource(source: string, out: string, given: Given, context: CliContext) {
   const { prepareSource } = await import("../../data/sources/prepare-source.js");
-  const stray = [
-    ...["items", "itemId", "itemTitle", "user", "item", "rating", "time", "columns", "delimiter", "header"],
-    ...["encoding", "format"],
-  ].find((name) => given[name] !== undefined && !(given[name] === true && ["rating", "time"].includes(name)));
+  const named = ["items", "itemId", "itemTitle", "user", "item", "rating", "time", "format"].find(
+    (name) => given[name] !== undefined && !(given[name] === true && ["rating", "time"].includes(name)),
+  );
+  const stray =
+    named === undefined
+      ? (givenFileOption(given, "") ?? givenFileOption(given, "items-"))
+      : `--${given[named] === false ? "no-" : ""}${named.replace(/[A-Z]/g, "-$&").toLowerCase()}`;
   if (stray !== undefined)
     throw new UserError({
-      place: `--${given[stray] === false ? "no-" : ""}${stray.replace(/[A-Z]/g, "-$&").toLowerCase()}`,
+      place: stray,
       problem: `${source} knows its own files`,
       remedy: "Leave the option out, or name the files instead of the source",
     });
@@ -210,46 +210,40 @@ const text = (value: string | boolean | undefined): string | undefined =>
   typeof value === "string" ? value : undefined;
 
 function readOptions(given: Given): ReadOptions {
-  const delimiter = text(given.delimiter);
-  const encoding = oneOf(given, "encoding", ["utf-8", "latin-1"] as const);
-  const format = oneOf(given, "format", ["text", "parquet", "json-lines"] as const);
   return {
     user: text(given.user),
     item: text(given.item),
     rating: given.rating === false ? false : text(given.rating),
     time: given.time === false ? false : text(given.time),
-    columns: text(given.columns)
-      ?.split(",")
-      .map((name) => name.trim()),
-    delimiter: delimiter === "tab" || delimiter === "\\t" ? "\t" : delimiter,
-    header: typeof given.header === "boolean" ? given.header : undefined,
-    encoding,
-    format,
+    ...fileOptions(given, ""),
+    format: formatNamed(text(given.format)),
   };
 }
 
-function oneOf<T extends string>(given: Given, option: string, values: readonly T[]): T | undefined {
-  const value = given[option];
-  if (value === undefined) return undefined;
-  const found = values.find((known) => known === value);
-  if (found !== undefined) return found;
+const formats = ["text", "parquet", "json-lines"] as const;
+
+function formatNamed(name: string | undefined): ReadOptions["format"] {
+  const found = formats.find((format) => format === name);
+  if (name === undefined || found !== undefined) return found;
   throw new UserError({
-    place: `--${option}`,
-    problem: `there is no ${option} "${value}"`,
-    expected: values.join(", "),
+    place: "--format",
+    problem: `there is no format "${name}"`,
+    expected: formats.join(", "),
   });
 }
 
 function itemFile(given: Given): ItemFile | undefined {
   const file = text(given.items);
-  if (file !== undefined) return { file, id: text(given.itemId), title: text(given.itemTitle) };
-  if (given.itemId ?? given.itemTitle)
-    throw new UserError({
-      place: given.itemId ? "--item-id" : "--item-title",
-      problem: "there is no items' file to find the column in",
-      remedy: "Name it with --items",
-    });
-  return undefined;
+  if (file !== undefined)
+    return { file, id: text(given.itemId), title: text(given.itemTitle), ...fileOptions(given, "items-") };
+  const column = given.itemId ? "--item-id" : given.itemTitle ? "--item-title" : undefined;
+  const stray = column ?? givenFileOption(given, "items-");
+  if (stray === undefined) return undefined;
+  throw new UserError({
+    place: stray,
+    problem: "there is no items' file that it could be about",
+    remedy: "Name it with --items",
+  });
 }
 
 /** The filter's and protocol's options, as far as they are given. */
@@ -290,19 +284,58 @@ function inFlags(error: unknown): unknown {
   return new UserError({ place, problem, expected: error.expected && flag(error.expected), remedy, cause });
 }
 
-function print(
-  { name, counts, columns, content }: Manifest,
+async function describeTimes(
+  { unit, from, to, missing }: TimesManifest,
+  interactions: number,
+): Promise<string> {
+  const { showTime } = await import("../../data/times.js");
+  const [first, last] = [from, to].map((time) => showTime(time, unit));
+  const span = first === last ? first : `${first} to ${last}`;
+  const what = unit === "own" ? "numbers in the source's own unit" : `${unit} since 1970`;
+  const none =
+    missing === 0 ? "" : `; ${count(missing)} of ${plural(interactions, "interaction")} without a time`;
+  return `times: ${span} (${what})${none}`;
+}
+
+function describeTitles({ file, id, title, rows, matched, titled }: ItemsManifest, all: number): string {
+  const from =
+    file === undefined
+      ? plural(rows, "record")
+      : `${file} (id = ${JSON.stringify(id)}${title === undefined ? "" : `, title = ${JSON.stringify(title)}`})`;
+  return title === undefined
+    ? `items: ${count(matched)} of ${count(all)} have a row in ${from}; there is no column of titles`
+    : `titles: ${count(titled)} of ${plural(all, "item")} from ${from}`;
+}
+
+async function print(
+  { name, counts, columns, content, protocol, times, items }: Manifest,
   out: string,
   seconds: number,
   context: CliContext,
-): void {
+): Promise<void> {
   const { bold, dim } = context.style;
   const { filtered, validation, test } = counts;
-  context.out(`${bold(name)}: ${count(counts.sourceRows)} rows read, ${count(filtered.interactions)} kept`);
+  const { minUser, minItem, filter } = protocol;
+  const core = filter === "k-core" ? ", again and again" : "";
+  context.out(
+    `${bold(name)}: ${count(counts.sourceRows)} rows read, ${count(counts.kept ?? filtered.interactions)} kept`,
+  );
   for (const [rows, why] of [
-    [filtered.belowRating, "below the minimum rating"],
+    [filtered.repeatedHeaders ?? 0, "a header among the rows"],
+    [filtered.belowRating, "below the minimum rating (--min-rating)"],
     [filtered.duplicates, "of a user and item that came before"],
-    [validation.unknownItems + test.unknownItems, "held out, of items that nobody trains on"],
+    [
+      filtered.belowMinItem ?? 0,
+      `of ${plural(filtered.rareItems ?? 0, "item")} with fewer than ${minItem} (--min-item${core})`,
+    ],
+    [
+      filtered.belowMinUser ?? 0,
+      `of ${plural(filtered.rareUsers ?? 0, "user")} with fewer than ${minUser} (--min-user${core})`,
+    ],
+    [
+      validation.unknownItems + test.unknownItems,
+      "for items without a training row (--catalogue all keeps them)",
+    ],
     [validation.coldUsers + test.coldUsers, "of users with too little to fold in"],
   ] as const)
     if (rows > 0) context.out(dim(`  ${plural(rows, "row")} dropped: ${why}`));
@@ -323,6 +356,8 @@ function print(
       dim,
     ),
   );
+  if (times) context.out(await describeTimes(times, filtered.interactions));
+  if (items) context.out(describeTitles(items, counts.items));
   if (content) {
     const { kind, shape, items, missing, skipped, examples } = content;
     const without = missing === 0 ? "" : `, ${count(missing)} ${missing === 1 ? "has" : "have"} none`;

@@ -9,6 +9,7 @@ import { linesOf, openInput, readText } from "../../core/input-file.js";
 import { type ProgressListener, silent } from "../../core/progress.js";
 import type { ContentForm, ContentKind } from "../content.js";
 import { withDatabase } from "../database.js";
+import { encodingNamed } from "../tables/encoding.js";
 import { Vocabulary } from "../vocabulary.js";
 import type { ContentDraft, ItemRow, RowDraft, WantedItems } from "./draft.js";
 import { defaultImageShape, findImages, type ImageShape, readImages } from "./images.js";
@@ -276,7 +277,8 @@ async function arrayDraft(given: ContentFile, reading: Reading): Promise<Content
 
 async function lineDraft(given: ContentFile, reading: Reading): Promise<ContentDraft> {
   const { file } = given;
-  const lines = linesOf(await readText(file, { encoding: given.encoding, expected: "texts, one a line" }));
+  const encoding = given.encoding && encodingNamed(given.encoding, "--content-encoding");
+  const lines = linesOf(await readText(file, { encoding, expected: "texts, one a line" }));
   const idOf = await rowIds(given, "line");
   idOf.requireAll(lines.length);
   const collector = await textCollector(given.vocabulary, file, reading);

@@ -9,7 +9,7 @@ import { AbortedError, UserError } from "../../core/errors.js";
 import { requireMemory } from "../../core/memory.js";
 import { fromPairs } from "../../sparse/csr.js";
 import { type ItemContent, knownItems, type SequenceContent, type WordContent } from "../content.js";
-import { type ColumnType, type Database, identifier, literal, withDatabase } from "../database.js";
+import { type ColumnType, type Database, identifier, withDatabase } from "../database.js";
 import type { ContentManifest } from "../manifest.js";
 import { Vocabulary } from "../vocabulary.js";
 import type { ContentDraft, ItemRow, RowDraft } from "./draft.js";
@@ -105,7 +105,7 @@ async function writeRows(folder: string, database: Database, { kind, shape, rows
 }
 
 async function copy(database: Database, table: string, folder: string, file: string): Promise<void> {
-  await database.run(`COPY ${identifier(table)} TO ${literal(join(folder, file))} (FORMAT parquet)`);
+  await database.copy(`FROM ${identifier(table)}`, join(folder, file));
   await database.run(`DROP TABLE ${identifier(table)}`);
 }
 
@@ -138,7 +138,7 @@ async function readTables(
   items: number,
 ): Promise<ItemContent> {
   const { kind, text, shape } = manifest;
-  const table = (file: string) => `read_parquet(${literal(join(folder, file))})`;
+  const table = (file: string) => database.files("parquet", join(folder, file));
   const column = async (name: string, file: string, rows: number) => {
     const numbers = new Uint32Array(rows);
     let place = 0;

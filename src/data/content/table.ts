@@ -2,8 +2,8 @@
 // dimension). Vectors are streamed: a table of any length passes through in blocks.
 
 import { UserError } from "../../core/errors.js";
+import { usualNames } from "../columns.js";
 import type { Database } from "../database.js";
-import { usualNames } from "../read.js";
 import { explainReadError, openTable, plainName, type TableSource } from "../table-source.js";
 import type { ItemRow } from "./draft.js";
 import type { ContentFile } from "./input.js";
@@ -64,13 +64,12 @@ export async function openContentTable(
   const { file } = given;
   const asked = [given.id, ...(given.fields ?? [])].filter((name) => name !== undefined);
   const names = new Set([...knownNames, ...asked.map(plainName)]);
-  const source = await openTable(
-    file,
-    database,
-    given,
-    { knownNames: names, positions: ["id", "text"] },
+  const source = await openTable(file, database, given, {
+    knownNames: names,
+    positions: ["id", "text"],
+    prefix: "content-",
     signal,
-  );
+  });
   const find = (name: string) => source.columns.find((column) => plainName(column) === plainName(name));
   const missing = (problem: string, remedy: string) =>
     new UserError({
@@ -149,7 +148,9 @@ export async function* textsOf(
   const columns = [id, ...fields].map((column) => `CAST(${source.expression(column)} AS VARCHAR)`);
   let row = 0;
   try {
-    for await (const chunk of database.chunks(`SELECT ${columns.join(", ")} FROM ${await source.from()}`)) {
+    for await (const chunk of database.chunks(
+      `SELECT ${columns.join(", ")} FROM ${await source.from(undefined, database)}`,
+    )) {
       const [ids, ...texts] = columns.map((_, place) => chunk.texts(place));
       for (let k = 0; k < chunk.rows; k++, row++) {
         const text = texts.map((column) => column.getItem(k) ?? "").join(" ");
@@ -179,7 +180,7 @@ async function inspectRows(
   const list = looks === "lists" ? listOf(source, fields[0]) : undefined;
   const length = list === undefined ? String(fields.length) : `COALESCE(len(${list}), 0)`;
   const raw = list === undefined ? "''" : `CAST(${source.expression(fields[0])} AS VARCHAR)`;
-  const sql = `SELECT CAST(${source.expression(id)} AS VARCHAR), ${length}::INTEGER, (COALESCE(${raw}, '') = '')::INTEGER FROM ${await source.from()}`;
+  const sql = `SELECT CAST(${source.expression(id)} AS VARCHAR), ${length}::INTEGER, (COALESCE(${raw}, '') = '')::INTEGER FROM ${await source.from(undefined, database)}`;
   const items: (number | undefined)[] = [];
   let lengths = new Uint32Array(1024);
   let first: { id: string; length: number } | undefined;
@@ -251,7 +252,9 @@ export async function openVectors(
   ) {
     const columns = fields.map((field) => `TRY_CAST(${source.expression(field)} AS DOUBLE)`);
     let row = 0;
-    for await (const chunk of database.chunks(`SELECT ${columns.join(", ")} FROM ${await source.from()}`)) {
+    for await (const chunk of database.chunks(
+      `SELECT ${columns.join(", ")} FROM ${await source.from(undefined, database)}`,
+    )) {
       const numbers = columns.map((_, place) => chunk.numbers(place));
       for (let k = 0; k < chunk.rows; k++, row++) {
         const item = items[row];
@@ -272,7 +275,7 @@ export async function openVectors(
     dimensions: number,
   ) {
     // Flat, so that a list does not become an object: row after row, each with as many numbers as were counted.
-    const flat = `SELECT unnest(${listOf(source, fields[0])}) FROM ${await source.from()}`;
+    const flat = `SELECT unnest(${listOf(source, fields[0])}) FROM ${await source.from(undefined, database)}`;
     let row = 0;
     let filled = 0;
     let vector = new Float32Array(dimensions);

@@ -15,7 +15,7 @@ export interface LibrarySplit {
 
 /** Reads a file of lines "n id id ...". Throws UserError, with file and line, where a line is not of that form. */
 export async function readLibraries(file: string): Promise<Libraries> {
-  const text = await readText(file, { encoding: "latin-1", expected: "lines of article numbers" });
+  const text = await readText(file, { encoding: "windows-1252", expected: "lines of article numbers" });
   return linesOf(text).map((line, k) => {
     const numbers = line.trim().split(/\s+/).map(Number);
     const [count, ...articles] = numbers;

@@ -1,12 +1,12 @@
 // What is known about a public data set: its files, how they are read, the protocols it is published with, the counts that
 // come out of each, and where to get it. One file per source with little in it but facts.
 
+import type { ReadOptions } from "../columns.js";
 import type { ContentFile } from "../content/input.js";
 import type { Interaction } from "../interactions.js";
 import type { ItemFile, ItemRecord } from "../items.js";
 import type { DatasetCounts } from "../manifest.js";
 import type { ProtocolInput, ProtocolOptions } from "../protocol.js";
-import type { ReadOptions } from "../read.js";
 import type { Download } from "./download.js";
 
 /**

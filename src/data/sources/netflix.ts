@@ -46,7 +46,7 @@ export const netflix: KnownSource = {
 
 /** Lines "id,year,title" in latin-1; a title may hold commas and is never quoted. */
 async function readTitles(file: string): Promise<ItemRecord[]> {
-  const lines = linesOf(await readText(file, { encoding: "latin-1", expected: "the films' titles" }));
+  const lines = linesOf(await readText(file, { encoding: "windows-1252", expected: "the films' titles" }));
   return lines
     .map((line, k) => ({ line, place: `${file}:${k + 1}` }))
     .filter(({ line }) => line !== "")

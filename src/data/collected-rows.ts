@@ -1,0 +1,139 @@
+// The rows of interactions as they are read, in memory: the one place where a file's size becomes memory. What a file of any size
+// may cost is bounded: repeated rows of a user and item are dropped early where there are masses of them, and where the rows
+// still need more than there is, that is said with numbers.
+
+import { UserError } from "../core/errors.js";
+import { availableMemory, bytesText } from "../core/memory.js";
+import { GrowingColumn } from "./interactions.js";
+
+/** From so many rows on it is looked for masses of duplicates. */
+const manyRows = 1 << 25;
+const sampledRows = 1 << 20;
+const rowsBetweenChecks = 1 << 20;
+/** Reading, filtering and splitting hold the rows about twice (measured; see test/data/collected-rows.test.ts). */
+const timesHeld = 2;
+
+export interface CollectedRowsOptions {
+  /** The files that the rows come from. */
+  place?: string;
+  /** What there is of memory, in bytes; default: what is free now. */
+  available?: number;
+  /** From how many rows on duplicates are looked for. */
+  many?: number;
+}
+
+/** Columns that grow by rows. */
+export class CollectedRows {
+  /** Rows dropped because the same user and item came before. */
+  duplicates = 0;
+  readonly #place: string | undefined;
+  readonly #available: number;
+  readonly #userOf = new GrowingColumn((length) => new Uint32Array(length));
+  readonly #itemOf = new GrowingColumn((length) => new Uint32Array(length));
+  readonly #ratingOf = new GrowingColumn((length) => new Float32Array(length));
+  readonly #timeOf = new GrowingColumn((length) => new Float64Array(length));
+  #rows = 0;
+  #nextCheck: number;
+  readonly #checkEvery: number;
+  #nextLook: number;
+
+  constructor({ place, available = availableMemory(), many = manyRows }: CollectedRowsOptions = {}) {
+    this.#place = place;
+    this.#available = available;
+    this.#nextLook = many;
+    this.#checkEvery = Math.min(rowsBetweenChecks, many);
+    this.#nextCheck = this.#checkEvery;
+  }
+
+  get length(): number {
+    return this.#rows;
+  }
+
+  /** Adds a row; a rating or time is given in all rows or in none. Throws UserError where the rows need too much memory. */
+  push(user: number, item: number, rating: number | undefined, time: number | undefined): void {
+    this.#userOf.push(user);
+    this.#itemOf.push(item);
+    if (rating !== undefined) this.#ratingOf.push(rating);
+    if (time !== undefined) this.#timeOf.push(time);
+    if (++this.#rows === this.#nextCheck)
+      this.#check(8 + (rating === undefined ? 0 : 4) + (time === undefined ? 0 : 8));
+  }
+
+  /** The rows; columns that no row has are empty. Nothing is left. */
+  take() {
+    this.#rows = 0;
+    return {
+      userOf: this.#userOf.take(),
+      itemOf: this.#itemOf.take(),
+      ratingOf: this.#ratingOf.take(),
+      timeOf: this.#timeOf.take(),
+    };
+  }
+
+  #check(bytesPerRow: number): void {
+    if (this.#rows >= this.#nextLook) {
+      this.#dropMassesOfDuplicates();
+      this.#nextLook = Math.max(this.#nextLook, 2 * this.#rows);
+    }
+    this.#nextCheck = this.#rows + this.#checkEvery;
+    const bytes = this.#rows * bytesPerRow * timesHeld;
+    if (bytes > this.#available)
+      throw new UserError({
+        place: this.#place,
+        problem: `the first ${this.#rows.toLocaleString("en")} rows need about ${bytesText(bytes)} of memory, and there are ${bytesText(this.#available)}`,
+        remedy:
+          "Look whether it is the right file; keep fewer rows with --min-rating, or give the process more memory",
+      });
+  }
+
+  #dropMassesOfDuplicates(): void {
+    const { userOf, itemOf, ratingOf, timeOf } = this.take();
+    const rows = userOf.length;
+    const last = rows - Math.min(sampledRows, rows);
+    const isMass = countKept(firstOfPairs(userOf.subarray(last), itemOf.subarray(last))) < (rows - last) / 2;
+    const keep = isMass ? firstOfPairs(userOf, itemOf) : undefined;
+    for (let row = 0; row < rows; row++) {
+      if (keep?.[row] === 0) {
+        this.duplicates++;
+        continue;
+      }
+      this.#userOf.push(userOf[row]);
+      this.#itemOf.push(itemOf[row]);
+      if (ratingOf.length > 0) this.#ratingOf.push(ratingOf[row]);
+      if (timeOf.length > 0) this.#timeOf.push(timeOf[row]);
+      this.#rows++;
+    }
+  }
+}
+
+/** Per row 1 where its pair of user and item comes for the first time, else 0. */
+function firstOfPairs(userOf: Uint32Array, itemOf: Uint32Array): Uint8Array {
+  const rows = userOf.length;
+  const bits = Math.ceil(Math.log2(2 * rows + 1));
+  // Open addressing: a row's number + 1 at the place of its pair.
+  const slots = new Uint32Array(2 ** bits);
+  const mask = slots.length - 1;
+  const keep = new Uint8Array(rows);
+  for (let row = 0; row < rows; row++) {
+    const user = userOf[row];
+    const item = itemOf[row];
+    let hash = Math.imul(user, 0x9e3779b1) ^ Math.imul(item ^ (item >>> 15), 0x85ebca6b);
+    hash = Math.imul(hash ^ (hash >>> 16), 0xc2b2ae35);
+    let slot = (hash ^ (hash >>> 13)) & mask;
+    while (slots[slot] !== 0) {
+      const other = slots[slot] - 1;
+      if (userOf[other] === user && itemOf[other] === item) break;
+      slot = (slot + 1) & mask;
+    }
+    if (slots[slot] !== 0) continue;
+    slots[slot] = row + 1;
+    keep[row] = 1;
+  }
+  return keep;
+}
+
+function countKept(keep: Uint8Array): number {
+  let count = 0;
+  for (let row = 0; row < keep.length; row++) count += keep[row];
+  return count;
+}

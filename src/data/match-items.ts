@@ -1,0 +1,54 @@
+// How well a file of items fits the catalogue: what is counted, and what is said where next to nothing fits.
+
+import { basename } from "node:path";
+import type { ItemSource, ItemTable } from "./items.js";
+import type { ItemsManifest } from "./manifest.js";
+import type { Vocabulary } from "./vocabulary.js";
+
+type Matched = ReturnType<ItemSource["matching"]>;
+
+const isTitled = ({ columns, byId }: ItemTable, id: string): boolean =>
+  columns[0] === "title" && byId.get(id)?.[0] != null;
+
+/** What the items' file or records gave to a catalogue. */
+export function describeItems(
+  { file, title, rows }: ItemSource,
+  { id, table }: Matched,
+  catalogue: Vocabulary,
+): ItemsManifest {
+  return {
+    ...(file !== undefined && { file: basename(file) }),
+    id,
+    ...(title !== undefined && title !== id && { title }),
+    rows,
+    matched: catalogue.ids.filter((item) => table.byId.has(item)).length,
+    titled: catalogue.ids.filter((item) => isTitled(table, item)).length,
+  };
+}
+
+/** A warning where fewer than half of the items that somebody has touched have a row (or none has a title). */
+export function itemsWarning(
+  { file, title }: ItemSource,
+  { id, table }: Matched,
+  touched: Vocabulary,
+  whose = "the interactions",
+): string | undefined {
+  const place = file ?? "the records of items";
+  const matched = touched.ids.filter((item) => table.byId.has(item)).length;
+  if (2 * matched < touched.size) {
+    const known = new Set(touched.ids);
+    const theirs = [...table.byId.keys()].find((key) => !known.has(key));
+    const ours = touched.ids.find((item) => !table.byId.has(item));
+    const what = title === undefined ? "row" : "title";
+    const few =
+      matched === 0
+        ? `none of ${touched.size} items has a ${what} in ${place}`
+        : `only ${matched} of ${touched.size} items ${matched === 1 ? "has" : "have"} a ${what} in ${place}`;
+    if (theirs === undefined) return few;
+    return `${few}: its ids${file === undefined ? "" : ` (column "${id}")`} look like ${theirs}, those of ${whose} like ${ours}`;
+  }
+  const titled = touched.ids.some((item) => isTitled(table, item));
+  return title === undefined || titled
+    ? undefined
+    : `no item has a title in ${place}: the column "${title}" is empty`;
+}

@@ -1,0 +1,107 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { withDatabase } from "../../src/data/database.js";
+import { loadDataset } from "../../src/data/dataset.js";
+import { readItems } from "../../src/data/items.js";
+import { prepareDataset } from "../../src/data/prepare.js";
+import { readInteractions } from "../../src/data/read.js";
+
+let home: string;
+beforeAll(() => {
+  home = mkdtempSync(join(tmpdir(), "foldin-test-"));
+});
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+/** A name, and the names of neighbours that it would match, were it a pattern. */
+const names: [name: string, neighbours: string[]][] = [
+  ["x[12]", ["x1", "x2"]],
+  ["y*", ["yes", "y"]],
+  ["z?", ["za"]],
+  ["**", ["deep/er"]],
+  ["w[!a]", ["wb"]],
+  ["[[]", ["["]],
+  ["{a,b}", ["a", "b"]],
+  ["back\\slash", ["back/slash"]],
+  ["v[1]\\u?", ["v1/ux", "v[1]/u?", "v1\\ux"]],
+  ["role=held-out", []],
+  ["user=5", []],
+  ["id=9", []],
+  ["split=test", []],
+  ["index=0", []],
+  ["~", []],
+  ["~root", []],
+  ["-rf", []],
+  ["s3:", []],
+  ["it's; DROP TABLE part; --", []],
+  ["100%20 $HOME", []],
+  ["n\u0303 and \u00f1", ["\u00f1 and \u00f1"]],
+];
+
+describe.each(names)("%s", (name, neighbours) => {
+  it("is the name of one file, not a pattern, to the readers and to COPY", async () => {
+    const folder = mkdtempSync(join(home, "files-"));
+    await withDatabase(async (database) => {
+      for (const [value, path] of [name, ...neighbours].entries()) {
+        for (const file of [join(folder, path, "t.parquet"), join(folder, `${path}.parquet`)]) {
+          mkdirSync(dirname(file), { recursive: true });
+          await database.copy(`SELECT ${value} AS id`, file);
+        }
+      }
+      for (const file of [join(folder, name, "t.parquet"), join(folder, `${name}.parquet`)])
+        expect(await database.rows(`SELECT * FROM ${database.files("parquet", [file, file])}`)).toEqual([
+          [0],
+          [0],
+        ]);
+    });
+    expect(readdirSync(folder)).toContain(`${name}.parquet`);
+  });
+
+  it("is the name of a folder with input files and a dataset", async () => {
+    const folder = mkdtempSync(join(home, "datasets-"));
+    const prepared = async (place: string, offset: number) => {
+      const below = join(folder, place);
+      mkdirSync(below, { recursive: true });
+      const rows = Array.from({ length: 320 }, (_, k) => [Math.floor(k / 8), offset + ((k * 7) % 24)]);
+      const csv = join(below, "ratings.csv");
+      // Quoted, so that DuckDB reads it.
+      writeFileSync(csv, `user,item\n${rows.map(([u, i]) => `"u${u}","${i}"\n`).join("")}`);
+      const lines = join(below, "ratings.jsonl");
+      writeFileSync(lines, rows.map(([user, item]) => `${JSON.stringify({ user, item })}\n`).join(""));
+      const items = join(below, "items.csv");
+      const titles = Array.from({ length: 24 }, (_, i) => `${offset + i},"Film ${offset + i}"\n`);
+      writeFileSync(items, `item,title\n${titles.join("")}`);
+      const out = join(below, "data");
+      await prepareDataset({ input: csv, items, content: items, out });
+      return { csv, lines, items, out };
+    };
+    const { csv, lines, items, out } = await prepared(name, 100);
+    for (const [place, neighbour] of neighbours.entries()) await prepared(neighbour, 1000 * (place + 1));
+    expect((await readInteractions([csv], {})).items.ids[0]).toBe("100");
+    const fromJson = await readInteractions([lines], {});
+    expect([fromJson.users.size, fromJson.items.ids[0]]).toEqual([40, "100"]);
+    expect([...(await readItems({ file: items })).byId.keys()][0]).toBe("100");
+    const dataset = await loadDataset(out);
+    expect(dataset.items.size).toBe(24);
+    expect([...dataset.items.ids].sort()[0]).toBe("100");
+    expect(dataset.train.rows).toBe(dataset.manifest?.counts.users);
+    expect(dataset.train.indices.length).toBe(dataset.manifest?.counts.interactions);
+    expect(dataset.test.heldOut.indices.length).toBe(dataset.manifest?.counts.test.heldOut);
+    expect(dataset.content?.items).toBe(24);
+  });
+});
+
+it("a file called ~t.csv is not one in the home folder", async () => {
+  const file = join(home, "~t.csv");
+  writeFileSync(file, 'user,item\n"a","b"\n');
+  const before = process.cwd();
+  process.chdir(home);
+  try {
+    expect((await readInteractions(["~t.csv"], {})).users.ids).toEqual(["a"]);
+    await expect(readInteractions(["~/t.csv"], {})).rejects.toThrow(/~\/t\.csv: there is no such file/);
+  } finally {
+    process.chdir(before);
+  }
+  expect(homedir()).not.toBe(home);
+});
