@@ -11,8 +11,8 @@ import { NO_ITEM } from "../compute/engine.js";
 import { requireFreeFile, syncFolder, writeFileAtomic } from "../core/atomic-file.js";
 import { entriesOf, type FolderKind, removeOwn } from "../core/atomic-folder.js";
 import { throwIfAborted, UserError } from "../core/errors.js";
-import { checkJson, readJson } from "../core/json-file.js";
 import { makeFolders, removeEmptyFolders } from "../core/folders.js";
+import { checkJson, readJson } from "../core/json-file.js";
 import { withPartial } from "../core/leftovers.js";
 import { withLock } from "../core/lock.js";
 import type { ProgressListener } from "../core/progress.js";
@@ -153,7 +153,11 @@ async function scoreInto(
         "parquet",
         Array.from({ length: parts }, (_, part) => join(partial, name(part))),
       );
-      await database.copy(`SELECT ${await columnsOf(database, all, options)} FROM ${all}`, result, formatOf(out));
+      await database.copy(
+        `SELECT ${await columnsOf(database, all, options)} FROM ${all}`,
+        result,
+        formatOf(out),
+      );
       return Number((await database.rows(`SELECT count(*) FROM ${all}`))[0][0]);
     },
     { signal },
