@@ -2,7 +2,7 @@
 // abort signal. Results are streamed as column chunks, so that no row ever becomes a JavaScript object.
 
 import { randomBytes } from "node:crypto";
-import { mkdirSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, symlinkSync } from "node:fs";
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve, sep } from "node:path";
@@ -132,7 +132,7 @@ export class Database {
 
   /** The path of a file that does not exist yet, in a folder that is removed with the database. */
   scratchFile(): string {
-    mkdirSync(this.#scratch, { recursive: true });
+    if (!existsSync(this.#scratch)) mkdirSync(this.#scratch);
     return join(this.#scratch, String(this.#scratchFiles++));
   }
 

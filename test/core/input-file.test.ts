@@ -96,7 +96,7 @@ describe("texts", () => {
       Buffer.from("\ufeffpâté", "utf16le").swap16(),
     ])
       expect(await readText(write("mark", bytes))).toBe("pâté");
-    expect(await readText(write("latin", Buffer.from("pâté", "latin1")), { encoding: "latin-1" })).toBe(
+    expect(await readText(write("latin", Buffer.from("pâté", "latin1")), { encoding: "windows-1252" })).toBe(
       "pâté",
     );
   });

@@ -288,16 +288,16 @@ describe("an array on disk", () => {
 });
 
 describe("times", () => {
-  // A calendar date is compared in the unit that the times have by their size: 10^11 seconds are in the year 5138.
+  // A calendar date is compared in the unit that most times have by their size: 10^11 seconds are in the year 5138.
   it.each([
-    ["seconds", 1e11 - 1, "5138-11-16T09:46:39Z"],
-    ["milliseconds", 1e11, "1973-03-03T09:46:40Z"],
-    ["milliseconds", 1e14 - 1000, "5138-11-16T09:46:39Z"],
-    ["microseconds", 1e14, "1973-03-03T09:46:40Z"],
-    ["microseconds", 1e17 - 1_000_000, "5138-11-16T09:46:39Z"],
-    ["nanoseconds", 1e17, "1973-03-03T09:46:40Z"],
-  ])("are in %s where the largest is %d", async (_, largest, testFrom) => {
-    const input = [largest / 2, largest / 1.5, largest].map((time, item) => ({ user: 1, item, time }));
+    ["seconds", 1e11 - 5, 2, "5138-11-16T09:46:39Z"],
+    ["milliseconds", 1e11, 2000, "1973-03-03T09:46:44Z"],
+    ["milliseconds", 1e14 - 5000, 2000, "5138-11-16T09:46:39Z"],
+    ["microseconds", 1e14, 2e6, "1973-03-03T09:46:44Z"],
+    ["microseconds", 1e17 - 5e6, 2e6, "5138-11-16T09:46:39Z"],
+    ["nanoseconds", 1e17, 2e9, "1973-03-03T09:46:44Z"],
+  ])("are in %s from %d on, in steps of %d", async (_, first, step, testFrom) => {
+    const input = [first, first + step, first + 2 * step].map((time, item) => ({ user: 1, item, time }));
     const options = {
       protocol: "temporal",
       minUser: 1,

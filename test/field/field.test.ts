@@ -79,11 +79,11 @@ const outcomes: Record<string, (text: string) => void> = {
   },
   "09-times-unread"(text) {
     for (const [file, value] of [
-      ["amazon.csv", "09 13, 2009"],
-      ["german.csv", "."],
-      ["american.csv", "/"],
+      ["amazon.csv", "\\d\\d \\d\\d, 2009"],
+      ["german.csv", "\\d\\d\\.\\d\\d\\."],
+      ["american.csv", "\\d\\d/\\d\\d/"],
     ])
-      expect(text).toMatch(new RegExp(`${file}:2: .*${value.replace(/[.]/g, "\\.")}.*--no-time`));
+      expect(text).toMatch(new RegExp(`${file}:2: "${value}.*--no-time`));
     expect(exits(text).slice(0, 3)).toEqual([2, 2, 2]);
   },
   "10-mixed-line-ends"(text) {
@@ -115,7 +115,7 @@ const outcomes: Record<string, (text: string) => void> = {
   "16-http-ambiguous-title"(text) {
     expect(text).toMatch(/107.*110/s);
     const [, ...answers] = text.split("\n");
-    expect(answers.join("\n")).toMatch(/ambiguous/i);
+    expect(answers.join("\n")).toMatch(/"status":400.*Hamlet.*107.*110/);
     expect(answers.join("\n")).not.toMatch(/^"title":"Hamlet/m);
   },
   "17-header-among-rows"(text) {

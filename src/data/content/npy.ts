@@ -52,7 +52,7 @@ const littleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 /** One read moves at most this much. */
 const pieceBytes = 1 << 26;
 /** A header of one array is a line of text. */
-const mostHeaderBytes = 1 << 16;
+const mostHeaderBytes = 1 << 20;
 
 /** Reads the header. Throws UserError, naming the file, where it is missing, damaged, or of a kind that is not read. */
 export async function openNpy(path: string): Promise<NpyFile> {
