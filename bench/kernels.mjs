@@ -82,7 +82,7 @@ await measure("multinomialLoss", () => engine.multinomialLoss(loss, logits, bias
 await measure("multinomialLossGradient", () => engine.multinomialLossGradient(logits, x, statistics, loss), {
   bytes: 2 * logitBytes,
 });
-await measure("sumRows of the logits", () => engine.sumRows(bias, logits), { bytes: logitBytes });
+await measure("sumRows of the logits", () => engine.addSumOfRows(bias, logits), { bytes: logitBytes });
 
 const [m, v, touched] = [
   tensor(items, hidden),

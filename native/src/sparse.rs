@@ -42,7 +42,7 @@ impl Columns {
 }
 
 impl Sparse {
-    /// The arrays must fit together: shapes.ts has checked them, except that an index out of range is refused here too.
+    /// The arrays must fit together: compute/shapes.ts has checked them, except that an index out of range is refused here too.
     pub fn new(
         rows: usize,
         columns: usize,

@@ -85,7 +85,7 @@ export class Adam implements Optimizer {
       if (gradient && this.#normalises) {
         // The norm stays in the engine: nothing waits for it.
         const squares = this.#engine.zeros(1, 1);
-        this.#engine.sumOfSquares(squares, gradient.tensor, 1);
+        this.#engine.addSumOfSquares(squares, gradient.tensor, 1);
         this.#engine.adam(parameter.value, m, v, gradient, step, { squares, epsilon: NORM_EPSILON });
         this.#engine.release(squares);
       } else if (gradient) {

@@ -179,7 +179,7 @@ export class KeptParameters {
     this.#kept = parameters.map(({ name, value }, p) => {
       const copy = engine.empty(value.rows, value.columns);
       engine.copy(copy, value);
-      engine.sumOfSquares(viewColumns(squares, p, p + 1), value, 1);
+      engine.addSumOfSquares(viewColumns(squares, p, p + 1), value, 1);
       return [name, copy] as const;
     });
     this.finite = engine.read(squares).then((sums) => sums.every(Number.isFinite));

@@ -114,8 +114,8 @@ export class Tape {
   value(objective: Objective): Tensor {
     const out = this.zeros(1, 1);
     for (const term of objective.terms)
-      if (term.kind === "sum") this.engine.sum(out, term.of.value, term.weight);
-      else this.engine.sumOfSquares(out, term.of.value, term.weight);
+      if (term.kind === "sum") this.engine.addSum(out, term.of.value, term.weight);
+      else this.engine.addSumOfSquares(out, term.of.value, term.weight);
     return out;
   }
 

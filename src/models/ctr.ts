@@ -238,7 +238,7 @@ class CtrTraining implements Trainable {
     const { clickedItems } = this.#factors;
     const fitted = await this.#factors.sweep(this.#thetaTensor, clickedItems);
     const norm = engine.zeros(1, 1);
-    engine.sumOfSquares(norm, this.#factors.users, lambdaU);
+    engine.addSumOfSquares(norm, this.#factors.users, lambdaU);
     // Every cell's C (R - u'v)^2, and both ridges.
     const squares = fitted + (await engine.read(norm))[0] + a * this.#dataset.train.indices.length;
     engine.release(norm);

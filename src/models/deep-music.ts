@@ -284,7 +284,7 @@ class DeepMusicTraining implements Trainable {
           const v = tape.empty(rows.length, latent);
           engine.takeRows(v, this.#factors.items, rows);
           const loss = halfSquaredDistance(tape, this.#network.code(tape, batch), tape.constant(v));
-          engine.sum(total, loss.value, 1);
+          engine.addSum(total, loss.value, 1);
           tape.backward(sum(loss).times(1 / rows.length));
         } finally {
           tape.dispose();

@@ -276,7 +276,7 @@ export function trainNetwork(training: NetworkTraining): Trainable {
       for (const [column, name] of reports.entries()) {
         const sums = name === "loss" ? loss : partial[name];
         for (const term of sums.terms)
-          if (term.kind === "sum") engine.sum(totals[column], term.of.value, term.weight);
+          if (term.kind === "sum") engine.addSum(totals[column], term.of.value, term.weight);
       }
       const perUser = loss.times(1 / batch.rows);
       tape.backward(penalty ? perUser.plus(penalty) : perUser);

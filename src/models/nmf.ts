@@ -290,7 +290,7 @@ class NmfTraining {
       return (await engine.read(total))[0];
     };
     const addViolation = ({ products, violation }: { products: Tensor; violation: Tensor }) => {
-      engine.sum(total, violation, 1);
+      engine.addSum(total, violation, 1);
       engine.release(violation);
       return products;
     };
@@ -305,13 +305,13 @@ class NmfTraining {
     const scratch = engine.zeros(h.rows, h.columns);
     const crossed = await numbers(() => {
       engine.addProduct(scratch, products, h);
-      engine.sum(total, scratch, 1);
+      engine.addSum(total, scratch, 1);
     });
     engine.matmul(products, h, this.#gram);
     const ofProduct = await numbers(() => {
       engine.fill(scratch, 0);
       engine.addProduct(scratch, products, h);
-      engine.sum(total, scratch, 1);
+      engine.addSum(total, scratch, 1);
     });
     const square = Math.max(0, sumOfSquares(this.#matrix) - 2 * crossed + ofProduct);
     let loss = square / 2;
@@ -322,8 +322,8 @@ class NmfTraining {
       [h, penalties.items],
     ] as const)
       loss += await numbers(() => {
-        if (l1 > 0) engine.sum(total, factors, l1);
-        if (l2 > 0) engine.sumOfSquares(total, factors, l2 / 2);
+        if (l1 > 0) engine.addSum(total, factors, l1);
+        if (l2 > 0) engine.addSumOfSquares(total, factors, l2 / 2);
       });
     for (const tensor of [total, products, scratch]) engine.release(tensor);
     return { loss, error: Math.sqrt(square), violation: this.#begun === 0 ? 0 : violated / this.#begun };

@@ -251,7 +251,7 @@ class RecVaeTraining {
       const { loss, parts = {} } = this.loss(tape, batch, half, key);
       for (const [column, { terms }] of [loss, ...Object.values(parts)].entries())
         for (const term of terms)
-          if (term.kind === "sum") this.#engine.sum(totals[column], term.of.value, term.weight);
+          if (term.kind === "sum") this.#engine.addSum(totals[column], term.of.value, term.weight);
       tape.backward(loss.times(1 / batch.rows));
     } finally {
       tape.dispose();

@@ -405,8 +405,8 @@ export const vae: Algorithm<VaeOptions> = {
             const stream = streamOf(`validation noise ${first}`);
             const noise = sampleAtPrediction ? { seed, step: updates, stream } : undefined;
             const { reconstruction, kl } = network.terms(tape, x, y, noise);
-            engine.sum(total, reconstruction.value, weight);
-            engine.sum(total, kl.value, betaAtValidation(updates));
+            engine.addSum(total, reconstruction.value, weight);
+            engine.addSum(total, kl.value, betaAtValidation(updates));
           } finally {
             tape.dispose();
           }

@@ -267,7 +267,7 @@ class WmfTraining {
     const sum = engine.zeros(1, 1);
     try {
       await this.halfSweep("items", (share) => turn((1 + share) / 2), objective);
-      engine.sum(sum, objective, 1);
+      engine.addSum(sum, objective, 1);
       const [ofItems] = await engine.read(sum);
       // The items' systems leave out sum c p^2, and the users' part of the penalty.
       const loss = total(this.#train, target) + ofItems + (await this.#penalty());
@@ -290,7 +290,7 @@ class WmfTraining {
       const last = Math.min(factors.rows, first + NORMS_AT_ONCE);
       const part = viewRows(scaled, 0, last - first);
       engine.scaleRows(part, viewRows(factors, first, last), viewRows(roots, first, last));
-      engine.sumOfSquares(sum, part, 1);
+      engine.addSumOfSquares(sum, part, 1);
     }
     const [penalty] = await engine.read(sum);
     for (const tensor of [sum, roots, scaled]) engine.release(tensor);

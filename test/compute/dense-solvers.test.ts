@@ -82,7 +82,7 @@ describe.each(engines)("the solvers of the %s", (_, openOne, tolerance) => {
     expect(() => solvers.gram(wide, x)).toThrow("gram: out is [2, 3] where [3, 3] is needed");
     expect(() => solvers.gram(square, x, square)).toThrow("weights is [3, 3] where [1, 2]");
     expect(() => solvers.sparseProduct(square, x, engine.sparse(fromRows(2, [[0]])))).toThrow(
-      "a has 3 columns, b has 2",
+      "b is [1, 2] where [1, 3] is needed",
     );
     await expect(solvers.sweep(wide, 0, 1)).rejects.toThrow("a is [2, 3]");
     await expect(solvers.sweep(square, 2, 2)).rejects.toThrow("pivots up to 4");

@@ -172,7 +172,7 @@ describe("shape errors", () => {
     [
       "takeRows",
       () => engine.takeRows(t(1, 2), t(2, 2), Uint32Array.of(2)),
-      /takeRows: row 2 is outside \[0, 2\)/,
+      /takeRows: rows holds 2, outside \[0, 2\)/,
     ],
     [
       "sparse",
@@ -189,7 +189,7 @@ describe("shape errors", () => {
           { kind: "rows", tensor: t(2, 2), touched: Uint32Array.of(1, 1) },
           { learningRate: 1, beta1: 0, beta2: 0, epsilon: 0, update: 1, decay: 0 },
         ),
-      /adam: touched rows must ascend/,
+      /adam: touched must ascend/,
     ],
   ])("%s names the kernel and the shapes", (_, call, message) => {
     expect(call).toThrow(RangeError);

@@ -346,7 +346,7 @@ describe.each([
     const given = { ...problem(bench), prior: undefined };
     await expect(solve(bench, { ...given, gram: bench.matrix(1, 99) })).rejects.toThrow(/alsHalfSweep: gram/);
     await expect(solve(bench, { ...given, ridges: -1 })).rejects.toThrow("alsHalfSweep: a ridge is negative");
-    await expect(solve(bench, given, 0)).rejects.toThrow("alsHalfSweep: 0 is no number of steps");
+    await expect(solve(bench, given, 0)).rejects.toThrow("alsHalfSweep: steps 0 is not an integer from 1");
     await expect(solve(bench, { ...given, rows: Uint32Array.of(1, 0) })).rejects.toThrow("must ascend");
   });
 

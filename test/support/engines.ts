@@ -3,6 +3,7 @@
 // naive formula in float64 gives. The reference engine's test and the native parity test both walk this list.
 
 import { type Engine, NO_ITEM, type RandomKey } from "../../src/compute/engine.js";
+import { kernels } from "../../src/compute/kernels.js";
 import {
   type FloatArray,
   type SparseTensor,
@@ -28,6 +29,7 @@ export interface Outcome {
 }
 
 export interface KernelCase {
+  /** The kernels that it tries, by their names in the table, in a sentence. */
   readonly kernel: string;
   run(workbench: Workbench): Promise<Outcome[]>;
 }
@@ -162,6 +164,13 @@ export class Workbench {
     for (const tensor of this.#owned) this.engine.release(tensor);
     for (const tensor of this.#sparse) this.engine.releaseSparse(tensor);
   }
+}
+
+/** The kernels of the table that a case tries. */
+export function triedBy({ kernel }: KernelCase): (keyof typeof kernels)[] {
+  return [...kernel.matchAll(/\w+/g)]
+    .map(([word]) => word as keyof typeof kernels)
+    .filter((word) => word in kernels);
 }
 
 /** Runs one case `times` times with different seeds and hands every outcome to `judge`. */
@@ -501,14 +510,14 @@ export const kernelCases: readonly KernelCase[] = [
   elementwiseCase(
     "tanhGradient",
     2,
-    ({ engine }, out, [y, g]) => engine.tanhGradient(out, y, g, true),
+    ({ engine }, out, [y, g]) => engine.tanhGradient(out, y, g, { accumulate: true }),
     (out, [y, g]) => out + g * (1 - y * y),
     true,
   ),
   elementwiseCase(
     "tanhGradient of the first contribution",
     2,
-    ({ engine }, out, [y, g]) => engine.tanhGradient(out, y, g, false),
+    ({ engine }, out, [y, g]) => engine.tanhGradient(out, y, g),
     (_, [y, g]) => g * (1 - y * y),
     false,
   ),
@@ -584,7 +593,7 @@ export const kernelCases: readonly KernelCase[] = [
     true,
   ),
   {
-    kernel: "layerNorm and its gradients",
+    kernel: "layerNorm, layerNormGradient and layerNormWeightGradient",
     async run(bench) {
       const [rows, columns] = [bench.size(0), bench.size(1, 600)];
       const [a, g] = [bench.matrix(rows, columns), bench.matrix(rows, columns)];
@@ -638,7 +647,7 @@ export const kernelCases: readonly KernelCase[] = [
     },
   },
   {
-    kernel: "compositeKl and its gradient",
+    kernel: "compositeKl and compositeKlGradient",
     async run(bench) {
       const [rows, columns] = [bench.size(0), bench.size()];
       const [z, mean, spread, formerMean, formerSpread] = [1, 0.5, 0.5, 0.5, 0.5].map((deviation) =>
@@ -815,7 +824,7 @@ export const kernelCases: readonly KernelCase[] = [
     true,
   ),
   {
-    kernel: "dropClamped and its gradient",
+    kernel: "dropClamped and dropClampedGradient",
     async run(bench) {
       const [rows, columns] = [bench.size(0), bench.size()];
       const key = bench.key();
@@ -848,7 +857,7 @@ export const kernelCases: readonly KernelCase[] = [
     },
   },
   {
-    kernel: "unitRows and its gradient",
+    kernel: "unitRows and unitRowsGradient",
     async run(bench) {
       const [rows, columns] = [bench.size(0), bench.size(1, 700)];
       const [a, g, before] = Array.from({ length: 3 }, () => bench.matrix(rows, columns));
@@ -911,7 +920,7 @@ export const kernelCases: readonly KernelCase[] = [
     },
   },
   {
-    kernel: "gaussianLogDensity and its gradient",
+    kernel: "gaussianLogDensity and gaussianLogDensityGradient",
     async run(bench) {
       const [rows, columns] = [bench.size(0), bench.size()];
       const [x, m, l, ...before] = Array.from({ length: 6 }, () => bench.matrix(rows, columns));
@@ -1030,7 +1039,7 @@ export const kernelCases: readonly KernelCase[] = [
     },
   },
   {
-    kernel: "gaussianKl and its gradient, on views of one tensor",
+    kernel: "gaussianKl and gaussianKlGradient, on views of one tensor",
     async run(bench) {
       const [rows, columns] = [bench.size(0), bench.size()];
       const posterior = bench.matrix(rows, 2 * columns);
@@ -1081,27 +1090,27 @@ export const kernelCases: readonly KernelCase[] = [
     },
   },
   {
-    kernel: "sumRows",
+    kernel: "addSumOfRows",
     async run(bench) {
       const [rows, columns] = [bench.size(0, 300), bench.size()];
       const a = bench.matrix(rows, columns);
       const before = bench.matrix(1, columns);
       const out = bench.put(before);
-      bench.engine.sumRows(out, bench.put(a));
+      bench.engine.addSumOfRows(out, bench.put(a));
       const expected = before.data.slice();
       for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) expected[c] += at(a, r, c);
       return [{ what: "out", actual: await bench.read(out), expected }];
     },
   },
   {
-    kernel: "sum and sumOfSquares",
+    kernel: "addSum and addSumOfSquares",
     async run(bench) {
       const a = bench.matrix(bench.size(0, 300), bench.size());
       const tensor = bench.put(a);
       const sum = bench.put({ rows: 1, columns: 1, data: Float64Array.of(3) });
       const squares = bench.put({ rows: 1, columns: 1, data: Float64Array.of(-1) });
-      bench.engine.sum(sum, tensor, 0.5);
-      bench.engine.sumOfSquares(squares, tensor, 2);
+      bench.engine.addSum(sum, tensor, 0.5);
+      bench.engine.addSumOfSquares(squares, tensor, 2);
       return [
         {
           what: "sum",
@@ -1151,7 +1160,7 @@ export const kernelCases: readonly KernelCase[] = [
   sparseRowSumCase(true),
   sumSparseRowsCase,
   {
-    kernel: "multinomialLoss and its gradient",
+    kernel: "multinomialLoss and multinomialLossGradient",
     async run(bench) {
       const [rows, columns] = [bench.size(0), bench.size(1, 200)];
       // Now and then logits far beyond exp's range.
@@ -1191,7 +1200,7 @@ export const kernelCases: readonly KernelCase[] = [
     },
   },
   {
-    kernel: "bernoulliLoss and its gradient",
+    kernel: "bernoulliLoss and bernoulliLossGradient",
     async run(bench) {
       // Every fifth row is wider than a block of the sum.
       const [rows, columns] = [

@@ -26,7 +26,7 @@ function pass(engine: ReferenceEngine, users: number, batchSize: number) {
         [totals[1], 10 * batch.entries],
       ] as const) {
         const add = engine.tensor(1, 1, [value]);
-        engine.sum(total, add, 1);
+        engine.addSum(total, add, 1);
         engine.release(add);
       }
     },

@@ -31,13 +31,13 @@ const SLACK: f32 = 1e-6;
 const UNDERFLOW: f32 = 1e-35;
 
 /// The elements of the copy of a row of `width` weights.
-#[cfg(test)]
 pub fn coarse_columns(width: usize) -> usize {
     HEAD + width.div_ceil(PACKED)
 }
 
 /// out [rows, 3 + ceil(width / 4)] becomes the copy of weights [rows, width].
 pub fn coarse(out: Matrix, weights: Matrix) {
+    assert!(out.columns == coarse_columns(weights.columns), "the coarse copy has another width");
     for_each_row(weights.rows, ROWS_PER_TASK, |row| {
         let (head, numbers) = out.row_mut(row).split_at_mut(HEAD);
         let numbers =
@@ -133,6 +133,10 @@ pub fn best_products(
     wanted: usize,
     without: Option<&Sparse>,
 ) -> TopK {
+    assert!(
+        coarse.rows == weights.rows && coarse.columns == coarse_columns(weights.columns),
+        "the coarse copy is not one of these weights"
+    );
     let n = weights.rows;
     let k = wanted.min(n);
     let mut result = TopK::empty(a.rows, k);

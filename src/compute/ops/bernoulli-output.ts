@@ -23,7 +23,7 @@ export function bernoulliOutputLoss(
   engine.bernoulliLoss(loss, logits, bias.value, target);
   return tape.record(loss, [hidden, weight, bias], (g) => {
     engine.bernoulliLossGradient(logits, target, g);
-    if (bias.needsGradient) engine.sumRows(bias.gradient(), logits);
+    if (bias.needsGradient) engine.addSumOfRows(bias.gradient(), logits);
     if (weight.needsGradient)
       weight.addGradient((to, accumulate) =>
         engine.matmul(to, logits, hidden.value, { transposeA: true, accumulate }),

@@ -14,7 +14,7 @@ export function layerNorm(
   const statistics = tape.empty(x.value.rows, 2);
   engine.layerNorm(out, x.value, weight.value, bias.value, statistics, epsilon);
   return tape.record(out, [x, weight, bias], (g) => {
-    if (bias.needsGradient) engine.sumRows(bias.gradient(), g);
+    if (bias.needsGradient) engine.addSumOfRows(bias.gradient(), g);
     if (weight.needsGradient) engine.layerNormWeightGradient(weight.gradient(), x.value, statistics, g);
     if (x.needsGradient) engine.layerNormGradient(x.gradient(), x.value, weight.value, statistics, g);
   });

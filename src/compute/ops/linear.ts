@@ -10,7 +10,7 @@ export function linear(tape: Tape, x: Differentiable, weight: Differentiable, bi
   engine.matmul(out, x.value, weight.value);
   if (bias) engine.addRow(out, bias.value);
   return tape.record(out, bias ? [x, weight, bias] : [x, weight], (g) => {
-    if (bias?.needsGradient) engine.sumRows(bias.gradient(), g);
+    if (bias?.needsGradient) engine.addSumOfRows(bias.gradient(), g);
     if (weight.needsGradient)
       weight.addGradient((to, accumulate) => engine.matmul(to, x.value, g, { transposeA: true, accumulate }));
     if (x.needsGradient)

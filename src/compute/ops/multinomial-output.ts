@@ -24,7 +24,7 @@ export function multinomialOutputLoss(
   engine.multinomialLoss(loss, logits, bias.value, target, statistics);
   return tape.record(loss, [hidden, weight, bias], (g) => {
     engine.multinomialLossGradient(logits, target, statistics, g);
-    if (bias.needsGradient) engine.sumRows(bias.gradient(), logits);
+    if (bias.needsGradient) engine.addSumOfRows(bias.gradient(), logits);
     if (weight.needsGradient)
       weight.addGradient((to, accumulate) =>
         engine.matmul(to, logits, hidden.value, { transposeA: true, accumulate }),

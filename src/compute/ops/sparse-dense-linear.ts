@@ -25,7 +25,7 @@ export function sparseDenseLinear(
   engine.matmul(out, z.value, ofZ, { accumulate: true });
   engine.addRow(out, bias.value);
   return tape.record(out, [z, weight, bias], (g) => {
-    engine.sumRows(bias.gradient(), g);
+    engine.addSumOfRows(bias.gradient(), g);
     const sparse = x.touched.length;
     const touched = new Uint32Array(sparse + z.value.columns);
     touched.set(x.touched);

@@ -19,7 +19,7 @@ export function sparseLinear(
   engine.sparseRowSum(out, x, weight.value, options);
   if (bias) engine.addRow(out, bias.value);
   return tape.record(out, bias ? [weight, bias] : [weight], (g) => {
-    if (bias?.needsGradient) engine.sumRows(bias.gradient(), g);
+    if (bias?.needsGradient) engine.addSumOfRows(bias.gradient(), g);
     if (weight.needsGradient)
       weight.addRowsGradient(x.touched, (to) => engine.sparseRowSumGradient(to, x, g, options));
   });

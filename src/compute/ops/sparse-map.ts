@@ -14,7 +14,7 @@ export function sparseMap(tape: Tape, map: CsrMatrix, x: Differentiable, bias?: 
   engine.sparseRowSum(out, sparse, x.value, {});
   if (bias) engine.addRow(out, bias.value);
   return tape.record(out, bias ? [x, bias] : [x], (g) => {
-    if (bias?.needsGradient) engine.sumRows(bias.gradient(), g);
+    if (bias?.needsGradient) engine.addSumOfRows(bias.gradient(), g);
     if (!x.needsGradient) return;
     const touched = tape.empty(sparse.touched.length, width);
     engine.sparseRowSumGradient(touched, sparse, g, {});

@@ -7,6 +7,6 @@ export function tanh(tape: Tape, x: Differentiable): Variable {
   const out = tape.empty(x.value.rows, x.value.columns);
   engine.tanh(out, x.value);
   return tape.record(out, [x], (g) =>
-    x.addGradient((to, accumulate) => engine.tanhGradient(to, out, g, accumulate)),
+    x.addGradient((to, accumulate) => engine.tanhGradient(to, out, g, { accumulate })),
   );
 }

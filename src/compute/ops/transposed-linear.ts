@@ -15,7 +15,7 @@ export function transposedLinear(
   engine.matmul(out, x.value, weight.value, { transposeB: true });
   engine.addRow(out, bias.value);
   return tape.record(out, [x, weight, bias], (g) => {
-    if (bias.needsGradient) engine.sumRows(bias.gradient(), g);
+    if (bias.needsGradient) engine.addSumOfRows(bias.gradient(), g);
     if (weight.needsGradient)
       weight.addGradient((to, accumulate) => engine.matmul(to, g, x.value, { transposeA: true, accumulate }));
     if (x.needsGradient)

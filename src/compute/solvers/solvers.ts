@@ -1,9 +1,8 @@
-// What CPU engines have beside their kernels: the inner loops of models that are solved rather than trained by gradients.
-// A call is queued like a kernel's (engine.ts): it returns at once, checks its shapes there (RangeError), and its effect is
-// visible to what is called after it. Sums run in fixed order, so the number of threads changes no bit.
+// What solvers are asked for: the inner loops of models that are solved rather than trained by gradients, which CPU engines
+// have as further kernels (kernels.ts).
 
-import type { CsrMatrix } from "../../sparse/csr.js";
-import type { SparseTensor, Tensor } from "../tensor.js";
+import type { SolverMethods } from "../kernels.js";
+import type { Tensor } from "../tensor.js";
 
 /** What an entry of value r counts for (1 where the matrix has no values): constant + slope * r. */
 export interface EntryWeight {
@@ -109,40 +108,8 @@ export interface ElasticNet {
   readonly k: number;
 }
 
-export interface Solvers {
-  /** Solves the rows of factors [rows, k] for `interactions` [rows, columns]. `factors` must not overlap what `sweep` reads. */
-  alsHalfSweep(factors: Tensor, interactions: SparseTensor, sweep: AlsHalfSweep): void;
-  /** Improves factors [rows, k], none of which is negative, from where they stand. They must not overlap what `sweeps` reads. */
-  nonNegativeSweeps(factors: Tensor, sweeps: NonNegativeSweeps): void;
-
+/** The kernels of solvers (kernels.ts has what each computes), and how `sweep` is best called. */
+export interface Solvers extends SolverMethods {
   /** How many pivots one `sweep` should take: so many that the threads are busy, and so few that an abort need not wait long. */
   readonly pivots: number;
-  /** out [columns, columns] = x' diag(weights) x, symmetric; weights [1, rows], absent = all ones. */
-  gram(out: Tensor, x: SparseTensor, weights?: Tensor): void;
-  /** out [a.rows, b.rows] = a b', with a.columns = b.columns. */
-  sparseProduct(out: Tensor, a: SparseTensor, b: SparseTensor): void;
-  /**
-   * Sweeps the pivots first .. first + count of a symmetric positive definite a [n, n], of which only the lower triangle
-   * is used (the upper one is undefined afterwards). Once all pivots are swept it holds -a^-1 (`sweepAll` in inverse.ts).
-   * Answers with the first pivot that is not positive, a then being spoilt, or -1.
-   */
-  sweep(a: Tensor, first: number, count: number): Promise<number>;
-  /** a[i, j] = rows[i] columns[j] a[max(i, j), min(i, j)], in place: the whole of a symmetric matrix from its lower triangle, scaled. rows, columns [1, n]. */
-  expandLower(a: Tensor, rows: Tensor, columns: Tensor): void;
-  /**
-   * a[r, c] = x_r . y_c becomes K(x_r, y_c), the network's neural tangent kernel; rows [1, a.rows] = x_r . x_r, columns
-   * [1, a.columns] = y_c . y_c. With K = S before the first layer, every layer does, t being the angle arccos(S(x, y) / sqrt(S(x, x) S(y, y))),
-   * S <- sqrt(S(x, x) S(y, y)) (sin t + (pi - t) cos t) / pi + bias, K <- S + K (pi - t) / pi.
-   */
-  tangentKernel(a: Tensor, rows: Tensor, columns: Tensor, network: TangentNetwork): void;
-
-  /** For each of the columns [from, to) of x, the k other columns of the largest positive similarity (ties: the lower index): a row each, [to - from, columns], columns ascending. */
-  neighbours(x: SparseTensor, similarity: Similarity, from: number, to: number): Promise<CsrMatrix>;
-  /** The elastic nets of the columns [from, to) of X, whose numbers are not negative, from X's Gram matrix: a row of weights each, [to - from, columns]; `unfinished` of them are not within the tolerance. */
-  elasticNet(
-    gram: Tensor,
-    net: ElasticNet,
-    from: number,
-    to: number,
-  ): Promise<{ weights: CsrMatrix; unfinished: number }>;
 }

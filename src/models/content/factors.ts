@@ -242,7 +242,7 @@ export class Factors {
     });
     await this.renewItemGram();
     const total = engine.zeros(1, 1);
-    engine.sum(total, this.#objectives, 1);
+    engine.addSum(total, this.#objectives, 1);
     const [value] = await engine.read(total);
     engine.release(total);
     return value;

@@ -216,7 +216,7 @@ export class ContentTraining implements Trainable {
           const whole = Object.values(parts).reduce((all, part) => all.plus(part));
           for (const [column, of] of [whole, ...reports.map((name) => parts[name])].entries())
             for (const term of of.terms)
-              if (term.kind === "sum") engine.sum(totals[column], term.of.value, term.weight);
+              if (term.kind === "sum") engine.addSum(totals[column], term.of.value, term.weight);
           const perItem = whole.times(1 / rows.length);
           tape.backward(penalty ? perItem.plus(penalty) : perItem);
         } finally {

@@ -41,31 +41,21 @@ function step(
   }
 }
 
-export function adamDense(
+/** `gradient`: of all rows, or of the rows `touched` (ascending); every other row's is zero. */
+export function adam(
   value: Matrix,
   m: Matrix,
   v: Matrix,
-  gradient: Matrix,
-  scale: number,
+  gradient: { readonly tensor: Matrix; readonly touched?: Uint32Array },
   options: AdamStep,
+  norm?: { readonly squares: Matrix; readonly epsilon: number },
 ): void {
-  step(value, m, v, gradient, (row) => gradient.offset + row * gradient.rowStride, scale, options);
-}
-
-/** `gradient` holds the rows `touched` (ascending); every other row's is zero. */
-export function adamRows(
-  value: Matrix,
-  m: Matrix,
-  v: Matrix,
-  gradient: Matrix,
-  touched: Uint32Array,
-  scale: number,
-  options: AdamStep,
-): void {
+  const { tensor, touched } = gradient;
+  const scale = norm ? 1 / (Math.sqrt(norm.squares.data[norm.squares.offset]) + norm.epsilon) : 1;
   let next = 0;
-  const gradientRow = (row: number) => {
-    if (next === touched.length || touched[next] !== row) return -1;
-    return gradient.offset + next++ * gradient.rowStride;
-  };
-  step(value, m, v, gradient, gradientRow, scale, options);
+  const touchedRow = (rows: Uint32Array, row: number) =>
+    rows[next] === row ? tensor.offset + next++ * tensor.rowStride : -1;
+  const rowOf = (row: number) =>
+    touched ? touchedRow(touched, row) : tensor.offset + row * tensor.rowStride;
+  step(value, m, v, tensor, rowOf, scale, options);
 }

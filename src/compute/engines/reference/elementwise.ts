@@ -1,7 +1,7 @@
 // Element-wise kernels and reductions of the reference engine.
 
 import { randomWords } from "../../../core/philox.js";
-import type { Dropout } from "../../engine.js";
+import type { Accumulate, Dropout } from "../../engine.js";
 import type { FloatArray } from "../../tensor.js";
 import type { Matrix } from "./matrix.js";
 
@@ -56,7 +56,7 @@ export function addRow(out: Matrix, row: Matrix): void {
   }
 }
 
-export function sumRows(out: Matrix, a: Matrix): void {
+export function addSumOfRows(out: Matrix, a: Matrix): void {
   const { data, columns } = a;
   const sums = new Float64Array(columns);
   for (let r = 0; r < a.rows; r++) {
@@ -66,8 +66,16 @@ export function sumRows(out: Matrix, a: Matrix): void {
   for (let c = 0; c < columns; c++) out.data[out.offset + c] += sums[c];
 }
 
+export function addSum(out: Matrix, a: Matrix, factor: number): void {
+  out.data[out.offset] += factor * total(a, false);
+}
+
+export function addSumOfSquares(out: Matrix, a: Matrix, factor: number): void {
+  out.data[out.offset] += factor * total(a, true);
+}
+
 /** Sum of all elements (or their squares) in float64: one partial sum per row, added in the order of the rows. */
-export function total(a: Matrix, squared: boolean): number {
+function total(a: Matrix, squared: boolean): number {
   const { data, columns } = a;
   let all = 0;
   for (let r = 0; r < a.rows; r++) {
@@ -89,7 +97,7 @@ export function tanh(out: Matrix, a: Matrix): void {
   }
 }
 
-export function tanhGradient(out: Matrix, y: Matrix, g: Matrix, accumulate: boolean): void {
+export function tanhGradient(out: Matrix, y: Matrix, g: Matrix, { accumulate }: Accumulate = {}): void {
   const { data, columns } = out;
   for (let r = 0; r < out.rows; r++) {
     const o = out.offset + r * out.rowStride;

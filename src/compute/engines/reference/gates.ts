@@ -1,7 +1,7 @@
 // Gates, clamps, and rows that are added or scaled: what gated layers, pseudo-inputs and mixtures need.
 
 import { randomWords } from "../../../core/philox.js";
-import type { Dropout } from "../../engine.js";
+import type { Accumulate, Dropout } from "../../engine.js";
 import type { Matrix } from "./matrix.js";
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
@@ -67,7 +67,7 @@ export function dropClampedGradient(
   a: Matrix,
   y: Matrix,
   g: Matrix,
-  { rate, accumulate }: { readonly rate: number; readonly accumulate: boolean },
+  { rate, accumulate }: Accumulate & { readonly rate: number },
 ): void {
   const scale = 1 / (1 - rate);
   forEachRow([out, a, y, g], ([o, i, j, k]) => {

@@ -16,7 +16,7 @@ const packedB = new Float64Array(COLUMNS * INNER);
 const tile = new Float64Array(16);
 
 /** out = op(a) op(b), or += with accumulate; shapes are checked by the caller. */
-export function matmul(out: Matrix, a: Matrix, b: Matrix, options: MatmulOptions): void {
+export function matmul(out: Matrix, a: Matrix, b: Matrix, options: MatmulOptions = {}): void {
   const { transposeA = false, transposeB = false, accumulate = false } = options;
   const m = out.rows;
   const n = out.columns;

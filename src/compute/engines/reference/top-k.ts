@@ -2,9 +2,11 @@
 // ascending order, so a newcomer that only equals the root loses, as ties by ascending index demand.
 
 import { NO_ITEM, type TopK } from "../../engine.js";
+import { addRow } from "./elementwise.js";
+import { matmul } from "./matmul.js";
 import type { Matrix, SparseMatrix } from "./matrix.js";
 
-export function topK(scores: Matrix, wanted: number, without: SparseMatrix | undefined): TopK {
+export function topK(scores: Matrix, wanted: number, without?: SparseMatrix): TopK {
   const { rows, columns } = scores;
   const k = Math.min(wanted, columns);
   const items = new Uint32Array(rows * k).fill(NO_ITEM);
@@ -72,4 +74,20 @@ export function topK(scores: Matrix, wanted: number, without: SparseMatrix | und
     if (without) for (let e = from; e < to; e++) excluded[without.indices[e]] = 0;
   }
   return { rows, k, items, scores: best };
+}
+
+/** Here all products are computed. */
+export function bestProducts(
+  a: Matrix,
+  { weights, bias }: { readonly weights: Matrix; readonly bias: Matrix },
+  k: number,
+  without?: SparseMatrix,
+): TopK {
+  const [rows, columns] = [a.rows, weights.rows];
+  const data =
+    a.data instanceof Float32Array ? new Float32Array(rows * columns) : new Float64Array(rows * columns);
+  const scores = { data, offset: 0, rows, columns, rowStride: columns };
+  matmul(scores, a, weights, { transposeB: true });
+  addRow(scores, bias);
+  return topK(scores, k, without);
 }

@@ -1,0 +1,83 @@
+//! A call of a kernel as JavaScript writes it down: numbers one after the other (src/compute/engines/native.ts), and lists.
+
+use crate::matrix::Matrix;
+use crate::philox::{Dropout, Key};
+use crate::sparse::Sparse;
+use crate::{NativeEngine, refused};
+use napi::bindgen_prelude::{Result, Uint32Array};
+use std::sync::Arc;
+
+/// Reads a call's arguments in their order. A kind of argument is a function here, named as in src/compute/kernel.ts.
+pub struct Call<'a> {
+    engine: &'a NativeEngine,
+    numbers: &'a [f64],
+    lists: &'a [Uint32Array],
+}
+
+impl<'a> Call<'a> {
+    pub fn new(engine: &'a NativeEngine, numbers: &'a [f64], lists: &'a [Uint32Array]) -> Self {
+        Self { engine, numbers, lists }
+    }
+
+    fn take<const N: usize>(&mut self) -> Result<[f64; N]> {
+        let Some((first, rest)) = self.numbers.split_first_chunk::<N>() else {
+            return Err(refused("the call ends early"));
+        };
+        self.numbers = rest;
+        Ok(*first)
+    }
+
+    pub fn number(&mut self) -> Result<f64> {
+        self.take::<1>().map(|[number]| number)
+    }
+
+    pub fn maybe_number(&mut self) -> Result<Option<f64>> {
+        self.number().map(|number| (!number.is_nan()).then_some(number))
+    }
+
+    pub fn maybe_matrix(&mut self) -> Result<Option<Matrix>> {
+        let view = self.take::<5>()?;
+        if view[0].is_nan() { Ok(None) } else { self.engine.matrix(view).map(Some) }
+    }
+
+    pub fn matrix(&mut self) -> Result<Matrix> {
+        let view = self.take::<5>()?;
+        self.engine.matrix(view)
+    }
+
+    pub fn maybe_batch(&mut self) -> Result<Option<Arc<Sparse>>> {
+        self.maybe_number()?.map(|number| self.engine.batch(number as u32)).transpose()
+    }
+
+    pub fn batch(&mut self) -> Result<Arc<Sparse>> {
+        self.maybe_batch()?.ok_or_else(|| refused("a sparse batch is missing"))
+    }
+
+    pub fn maybe_list(&mut self) -> Result<Option<Vec<u32>>> {
+        let Some(number) = self.maybe_number()? else { return Ok(None) };
+        let list = self.lists.get(number as usize).ok_or_else(|| refused("a list is missing"))?;
+        Ok(Some(list.to_vec()))
+    }
+
+    pub fn list(&mut self) -> Result<Vec<u32>> {
+        self.maybe_list()?.ok_or_else(|| refused("a list is missing"))
+    }
+
+    pub fn floats(&mut self) -> Result<Vec<f32>> {
+        Ok(self.list()?.into_iter().map(f32::from_bits).collect())
+    }
+}
+
+/// An option that is true or false.
+pub fn is_set(option: Option<f64>) -> bool {
+    option.is_some_and(|value| value != 0.0)
+}
+
+pub fn key(seed: f64, step: f64, stream: f64) -> Key {
+    Key { seed: seed as u64, step: step as u32, stream: stream as u32 }
+}
+
+pub fn dropout(rate: f64, key: Key) -> Dropout {
+    let threshold = (rate * 4_294_967_296.0) as u32;
+    Dropout { threshold, scale: 1.0 / (1.0 - rate), key }
+}

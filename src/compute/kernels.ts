@@ -1,0 +1,539 @@
+// The kernel table: what every engine computes, each kernel once. Its type, its checks, its forwarding and its contract with
+// the native addon follow from here (kernel.ts has the notation). To add one: an entry here, its plain TypeScript twin in
+// engines/reference/, its Rust in native/src/kernels/, and a case against a naive formula in test/support/engines.ts.
+//
+// Operands marked = are overwritten, + added to, ~ changed in place; where a kernel does either, `accumulate` adds. So
+// kernels that always add are called add... or ...Gradient. An output must not overlap an input unless said. Sums run over
+// blocks of fixed size in fixed order: the number of threads changes no bit.
+
+import { checkRandomKey, type RandomKey } from "../core/philox.js";
+import type { CsrMatrix } from "../sparse/csr.js";
+import { fail, kernel, type Methods, shape, table } from "./kernel.js";
+import type {
+  AlsHalfSweep,
+  ElasticNet,
+  NonNegativeSweeps,
+  Similarity,
+  TangentNetwork,
+} from "./solvers/solvers.js";
+import type { SparseTensor, Tensor } from "./tensor.js";
+
+/** Keep an entry where its random word >= floor(rate * 2^32), and scale it by 1 / (1 - rate). Rate in [0, 1). */
+export interface Dropout {
+  readonly rate: number;
+  readonly key: RandomKey;
+}
+
+/** Add to the output instead of overwriting it. Default false. */
+export interface Accumulate {
+  readonly accumulate?: boolean;
+}
+
+export interface MatmulOptions extends Accumulate {
+  readonly transposeA?: boolean;
+  readonly transposeB?: boolean;
+}
+
+export interface SparseRowSumOptions {
+  /** "l2": every row is divided by max(its L2 norm, 1e-12), the norm taken before dropout. Default "none". */
+  rowScale?: "none" | "l2";
+  dropout?: Dropout;
+}
+
+/** RecVAE's composite prior, per coordinate: weights (summing to 1) of N(0, 1), of a former posterior, and of N(0, exp(broadLogVariance)). */
+export interface CompositeMixture {
+  readonly standard: number;
+  readonly former: number;
+  readonly broad: number;
+  readonly broadLogVariance: number;
+}
+
+/** One Adam step (Kingma and Ba 2015, algorithm 1), fused over a parameter. */
+export interface AdamStep {
+  readonly learningRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  /** The number of this update, from 1: for the bias correction. */
+  readonly update: number;
+  /** L2 term inside the gradient: g += decay * value. */
+  readonly decay: number;
+  /** Decoupled decay (AdamW, Loshchilov and Hutter 2019): value -= learningRate * weightDecay * value, first. Default 0. */
+  readonly weightDecay?: number;
+}
+
+/** One AdaDelta step (Zeiler 2012, algorithm 1), fused over a parameter. */
+export interface AdaDeltaStep {
+  readonly rho: number;
+  readonly epsilon: number;
+  /** L2 term inside the gradient: g += decay * value. */
+  readonly decay: number;
+}
+
+/** Divides a gradient by (||g||_2 + epsilon) before anything else is done with it. */
+export interface GradientNorm {
+  /** [1, 1]: the sum of the gradient's squares, computed by then. */
+  readonly squares: Tensor;
+  readonly epsilon: number;
+}
+
+/** A gradient: dense, or the rows `touched` of a sparse first layer (every other row is zero). */
+export type GradientTensor =
+  | { readonly kind: "dense"; readonly tensor: Tensor }
+  | { readonly kind: "rows"; readonly tensor: Tensor; readonly touched: Uint32Array };
+
+/** Per row, the k best columns: items[row * k + rank], best first; equal scores by ascending column. */
+export interface TopK {
+  readonly rows: number;
+  /** Columns of the result: min(k, catalogue). */
+  readonly k: number;
+  /** [rows, k]. Ranks beyond a row's candidates (all others excluded) hold 0xffffffff, their scores -Infinity. */
+  readonly items: Uint32Array;
+  /** [rows, k]. */
+  readonly scores: Float32Array;
+}
+
+/** The item index that fills ranks for which a row has no candidate left. */
+export const NO_ITEM = 0xffffffff;
+
+/** Weights [items, width] with their coarse copy, and a bias [1, items]. */
+export interface CoarseLayer {
+  readonly weights: Tensor;
+  /** What `coarse` made of the weights. */
+  readonly coarse: Tensor;
+  readonly bias: Tensor;
+}
+
+// Checks that are not about shapes.
+
+const rate = (kernel: string, { rate }: { readonly rate: number }) => {
+  if (!(rate >= 0 && rate < 1)) fail(kernel, `dropout rate ${rate} is outside [0, 1)`);
+};
+const dropout = (kernel: string, dropout: Dropout | undefined) => {
+  if (dropout === undefined) return;
+  rate(kernel, dropout);
+  checkRandomKey(dropout.key);
+};
+const bounds = (kernel: string, low: number, high: number) => {
+  if (!(low <= high)) fail(kernel, `the lower bound ${low} exceeds the upper bound ${high}`);
+};
+const positive = (kernel: string, name: string, count: number) => {
+  if (!(Number.isInteger(count) && count >= 1 && count < 2 ** 32))
+    fail(kernel, `${name} ${count} is not an integer from 1`);
+};
+const ranking = (kernel: string, k: number) => {
+  if (!(Number.isInteger(k) && k >= 0)) fail(kernel, `k = ${k} is not a non-negative integer`);
+};
+const range = (kernel: string, from: number, to: number, bound: number) => {
+  if (!(Number.isInteger(from) && Number.isInteger(to) && 0 <= from && from <= to && to <= bound))
+    fail(kernel, `[${from}, ${to}) is not within [0, ${bound})`);
+};
+const atLeastZero = (kernel: string, numbers: Readonly<Record<string, number>>) => {
+  for (const [name, number] of Object.entries(numbers))
+    if (!(number >= 0)) fail(kernel, `${name} ${number} is negative or not a number`);
+};
+const mixtureWeights = (kernel: string, { standard, former, broad, broadLogVariance }: CompositeMixture) => {
+  const weights = [standard, former, broad];
+  if (!weights.every((weight) => weight >= 0) || !(weights.reduce((sum, weight) => sum + weight) > 0))
+    fail(kernel, `the mixture's weights ${weights.join(", ")} are not weights`);
+  if (!Number.isFinite(broadLogVariance))
+    fail(kernel, `the broad log-variance ${broadLogVariance} is not a number`);
+};
+
+/** Products and sums in float32 lose what their length costs: with 530 terms of about 23, sqrt(530) roundings of half a unit are 3e-5; the multinomial's gradient is a difference of numbers up to 280. */
+const long = { tolerance: 6e-5 };
+const exact = { tolerance: 0 };
+const mixture = "mixture:{standard former broad broadLogVariance}";
+const posterior = "z[r,l] mean[r,l] logVariance[r,l] formerMean[r,l] formerLogVariance[r,l]";
+const dropoutFields = "{rate key:{seed step stream}}";
+
+type Unary = (out: Tensor, a: Tensor) => void;
+type Binary = (out: Tensor, a: Tensor, b: Tensor) => void;
+type OfGaussian = (out: Tensor, mean: Tensor, logVariance: Tensor) => void;
+
+export const kernels = table({
+  // Element-wise and reductions.
+
+  /** out = value */
+  fill: kernel<(out: Tensor, value: number) => void>("=out[r,c] value"),
+  /** out = a */
+  copy: kernel<Unary>("=out[r,c] a[r,c]"),
+  /** out += factor * a */
+  addScaled: kernel<(out: Tensor, a: Tensor, factor: number) => void>("+out[r,c] a[r,c] factor"),
+  /** out[r, c] += row[0, c] */
+  addRow: kernel<(out: Tensor, row: Tensor) => void>("+out[r,c] row[1,c]"),
+  /** out[0, c] += sum over r of a[r, c] */
+  addSumOfRows: kernel<Unary>("+out[1,c] a[r,c]"),
+  /** out[0, 0] += factor * sum of all of a; accumulated in float64 */
+  addSum: kernel<(out: Tensor, a: Tensor, factor: number) => void>("+out[1,1] a[r,c] factor"),
+  /** out[0, 0] += factor * sum of a^2; accumulated in float64 */
+  addSumOfSquares: kernel<(out: Tensor, a: Tensor, factor: number) => void>("+out[1,1] a[r,c] factor"),
+  /** out = tanh(a); out may be a */
+  tanh: kernel<Unary>("=out[r,c] a[r,c]"),
+  /** out = or += g * (1 - y^2) with y = tanh(a) */
+  tanhGradient: kernel<(out: Tensor, y: Tensor, g: Tensor, options?: Accumulate) => void>(
+    "=out[r,c] y[r,c] g[r,c] options?:{accumulate?}",
+  ),
+  /** out = max(a, 0); out may be a */
+  relu: kernel<Unary>("=out[r,c] a[r,c]"),
+  /** out += g where y > 0, with y = relu(a) */
+  reluGradient: kernel<(out: Tensor, y: Tensor, g: Tensor) => void>("+out[r,c] y[r,c] g[r,c]"),
+  /** out = 1 / (1 + e^-a); out may be a */
+  sigmoid: kernel<Unary>("=out[r,c] a[r,c]"),
+  /** out += g * y * (1 - y) with y = sigmoid(a) */
+  sigmoidGradient: kernel<(out: Tensor, y: Tensor, g: Tensor) => void>("+out[r,c] y[r,c] g[r,c]"),
+  /** out = a * sigmoid(a); out may be a */
+  swish: kernel<Unary>("=out[r,c] a[r,c]"),
+  /** out += g * s * (1 + a * (1 - s)) with s = sigmoid(a) */
+  swishGradient: kernel<(out: Tensor, a: Tensor, g: Tensor) => void>("+out[r,c] a[r,c] g[r,c]"),
+  /** out += a * b, element by element */
+  addProduct: kernel<Binary>("+out[r,c] a[r,c] b[r,c]"),
+  /** out = a with entries dropped; out may be a. Its gradient is the same kernel with the same key. */
+  dropout: kernel<(out: Tensor, a: Tensor, dropout: Dropout) => void>(
+    `=out[r,c] a[r,c] dropout:${dropoutFields}`,
+    { check: (_out, _a, options) => dropout("dropout", options) },
+  ),
+  /** out[r, k] = a[rows[r], k] */
+  takeRows: kernel<(out: Tensor, a: Tensor, rows: Uint32Array) => void>("=out[t,c] a[r,c] rows{t<r}"),
+  /** out[r, k] = a[r, columns[k]] */
+  takeColumns: kernel<(out: Tensor, a: Tensor, columns: Uint32Array) => void>(
+    "=out[r,t] a[r,c] columns{t<c}",
+  ),
+  /** out = a * sigmoid(b) (the gated linear unit's product) */
+  gate: kernel<Binary>("=out[r,c] a[r,c] b[r,c]"),
+  /** aGradient += g * sigmoid(b); bGradient += g * a * sigmoid(b) * (1 - sigmoid(b)) */
+  gateGradient: kernel<(aGradient: Tensor, bGradient: Tensor, a: Tensor, b: Tensor, g: Tensor) => void>(
+    "+aGradient[r,c] +bGradient[r,c] a[r,c] b[r,c] g[r,c]",
+  ),
+  /** out = min(max(a, low), high), a NaN stays one; out may be a */
+  clamp: kernel<(out: Tensor, a: Tensor, low: number, high: number) => void>("=out[r,c] a[r,c] low high", {
+    check: (_out, _a, low, high) => bounds("clamp", low, high),
+  }),
+  /** out += g where low < a < high */
+  clampGradient: kernel<(out: Tensor, a: Tensor, g: Tensor, low: number, high: number) => void>(
+    "+out[r,c] a[r,c] g[r,c] low high",
+    { check: (_out, _a, _g, low, high) => bounds("clampGradient", low, high) },
+  ),
+  /** out = min(max(a, 0), 1) with entries dropped, a NaN stays one; in one pass, and `out` tells its gradient what was dropped */
+  dropClamped: kernel<(out: Tensor, a: Tensor, dropout: Dropout) => void>(
+    `=out[r,c] a[r,c] dropout:${dropoutFields}`,
+    { check: (_out, _a, options) => dropout("dropClamped", options) },
+  ),
+  /** out = or += g / (1 - rate) where a < 1 and y > 0, with y = dropClamped(a): where it was kept and within (0, 1) */
+  dropClampedGradient: kernel<
+    (out: Tensor, a: Tensor, y: Tensor, g: Tensor, options: Accumulate & { readonly rate: number }) => void
+  >("=out[r,c] a[r,c] y[r,c] g[r,c] options:{rate accumulate?}", {
+    check: (_out, _a, _y, _g, options) => rate("dropClampedGradient", options),
+  }),
+  /** out[r] = a[r] / max(its L2 norm, 1e-12) */
+  unitRows: kernel<Unary>("=out[r,c] a[r,c]"),
+  /** out[r] += the gradient with respect to a[r], from g = that of unitRows(a): (g - y (y . g)) / norm, and g 1e12 where the norm is below 1e-12 */
+  unitRowsGradient: kernel<(out: Tensor, a: Tensor, g: Tensor) => void>("+out[r,c] a[r,c] g[r,c]"),
+  /** out[rows[r], c] += a[r, c]; the rows are distinct and ascend */
+  addRows: kernel<(out: Tensor, a: Tensor, rows: Uint32Array) => void>("+out[n,c] a[t,c] rows{t/n}"),
+  /** out[r, c] = factor[r, 0] * a[r, c]; out may be a */
+  scaleRows: kernel<(out: Tensor, a: Tensor, factor: Tensor) => void>("=out[r,c] a[r,c] factor[r,1]"),
+
+  // Products.
+
+  /** out = op(a) op(b), or += with accumulate. */
+  matmul: kernel<(out: Tensor, a: Tensor, b: Tensor, options?: MatmulOptions) => void>(
+    "=out[m,n] a[*,*] b[*,*] options?:{transposeA? transposeB? accumulate?}",
+    { ...long, check: checkMatmul },
+  ),
+  /** out[r] = scale_r * sum over the entries (r, i) that dropout keeps of value_ri * weights[i]; out [rows, h], weights [columns, h]. */
+  sparseRowSum: kernel<
+    (out: Tensor, input: SparseTensor, weights: Tensor, options: SparseRowSumOptions) => void
+  >(`=out[r,h] input<r,c> weights[c,h] options:{rowScale?=(none|l2) dropout?:${dropoutFields}}`, {
+    check: (_out, _input, _weights, options) => dropout("sparseRowSum", options.dropout),
+  }),
+  /** The gradient with respect to the touched rows of the weights: out [touched.length, h] = ..., from g [rows, h]; same options as forward. */
+  sparseRowSumGradient: kernel<
+    (out: Tensor, input: SparseTensor, g: Tensor, options: SparseRowSumOptions) => void
+  >(`=out[t,h] input<r,c;t> g[r,h] options:{rowScale?=(none|l2) dropout?:${dropoutFields}}`, {
+    check: (_out, _input, _g, options) => dropout("sparseRowSumGradient", options.dropout),
+  }),
+  /** out[r] = sum over the entries (r, i) of value_ri * rows[i], sparse rows; out [input.rows, rows.columns], input [.., rows.rows]. */
+  sumSparseRows: kernel<(out: Tensor, input: SparseTensor, rows: SparseTensor) => void>(
+    "=out[r,c] input<r,n> rows<n,c>",
+  ),
+
+  // Layer normalisation (Ba, Kiros and Hinton 2016), row by row.
+
+  /** out[r] = weight * (a[r] - mean_r) / sqrt(variance_r + epsilon) + bias, the variance biased; statistics [rows, 2] become [mean, 1 / sqrt(variance + epsilon)]. weight, bias [1, columns]. */
+  layerNorm: kernel<
+    (out: Tensor, a: Tensor, weight: Tensor, bias: Tensor, statistics: Tensor, epsilon: number) => void
+  >("=out[r,c] a[r,c] weight[1,c] bias[1,c] =statistics[r,2] epsilon", {
+    check(_out, _a, _weight, _bias, _statistics, epsilon) {
+      if (!(epsilon > 0)) fail("layerNorm", `epsilon ${epsilon} is not positive`);
+    },
+  }),
+  /** out += the gradient with respect to a, from g = that of layerNorm's result. */
+  layerNormGradient: kernel<(out: Tensor, a: Tensor, weight: Tensor, statistics: Tensor, g: Tensor) => void>(
+    "+out[r,c] a[r,c] weight[1,c] statistics[r,2] g[r,c]",
+  ),
+  /** out[0, c] += sum over r of g[r, c] * (a[r, c] - mean_r) / sqrt(variance_r + epsilon) */
+  layerNormWeightGradient: kernel<(out: Tensor, a: Tensor, statistics: Tensor, g: Tensor) => void>(
+    "+out[1,c] a[r,c] statistics[r,2] g[r,c]",
+  ),
+
+  // The Gaussian posterior. mean and logVariance [rows, l] may be views of one tensor.
+
+  /** out = mean + exp(logVariance / 2) * noise; noise by Box-Muller from pairs of words of a block: radius sqrt(-2 ln u(w0)), angle 2 pi u(w1), element 0 = cos, 1 = sin, likewise w2, w3; u(w) = ((w >>> 9) + 0.5) * 2^-23. */
+  gaussianSample: kernel<(out: Tensor, mean: Tensor, logVariance: Tensor, key: RandomKey) => void>(
+    "=out[r,l] mean[r,l] logVariance[r,l] key:{seed step stream}",
+    { check: (_out, _mean, _logVariance, key) => checkRandomKey(key) },
+  ),
+  /** meanGradient += g; logVarianceGradient += g * (sample - mean) / 2, sample being what gaussianSample made: mean + exp(logVariance / 2) * noise */
+  gaussianSampleGradient: kernel<
+    (meanGradient: Tensor, logVarianceGradient: Tensor, mean: Tensor, sample: Tensor, g: Tensor) => void
+  >("+meanGradient[r,l] +logVarianceGradient[r,l] mean[r,l] sample[r,l] g[r,l]"),
+  /** out[r, 0] = 1/2 sum over l of (exp(logVariance) + mean^2 - 1 - logVariance): KL(N(mean, exp(logVariance)) || N(0, I)) */
+  gaussianKl: kernel<OfGaussian>("=out[r,1] mean[r,l] logVariance[r,l]"),
+  /** meanGradient += g[r] * mean; logVarianceGradient += g[r] * (exp(logVariance) - 1) / 2; g [rows, 1] */
+  gaussianKlGradient: kernel<
+    (meanGradient: Tensor, logVarianceGradient: Tensor, mean: Tensor, logVariance: Tensor, g: Tensor) => void
+  >("+meanGradient[r,l] +logVarianceGradient[r,l] mean[r,l] logVariance[r,l] g[r,1]"),
+  /** out[r, 0] = sum over l of log N(z; mean, exp(logVariance)) - log sum over the mixture's three of weight N(z): one sample's KL. former* [rows, l] belong to the mixture's second part. */
+  compositeKl: kernel<
+    (
+      out: Tensor,
+      z: Tensor,
+      mean: Tensor,
+      logVariance: Tensor,
+      formerMean: Tensor,
+      formerLogVariance: Tensor,
+      mixture: CompositeMixture,
+    ) => void
+  >(`=out[r,1] ${posterior} ${mixture}`, {
+    check: (_out, _z, _mean, _logVariance, _formerMean, _formerLogVariance, weights) =>
+      mixtureWeights("compositeKl", weights),
+  }),
+  /** Adds to the gradients with respect to z, mean and logVariance (not to the former ones); g [rows, 1] */
+  compositeKlGradient: kernel<
+    (
+      zGradient: Tensor,
+      meanGradient: Tensor,
+      logVarianceGradient: Tensor,
+      z: Tensor,
+      mean: Tensor,
+      logVariance: Tensor,
+      formerMean: Tensor,
+      formerLogVariance: Tensor,
+      mixture: CompositeMixture,
+      g: Tensor,
+    ) => void
+  >(`+zGradient[r,l] +meanGradient[r,l] +logVarianceGradient[r,l] ${posterior} ${mixture} g[r,1]`, {
+    check: (...values) => mixtureWeights("compositeKlGradient", values[8]),
+  }),
+
+  // Log densities of Gaussians, the constant -1/2 ln 2 pi per dimension left out. With powers [x^2 | x | 1] of points and factors of
+  // Gaussians, powers factors^T [points, gaussians] holds every log density at every point: nothing of three dimensions exists.
+
+  /** out[r, 0] = -1/2 sum over l of (logVariance + (x - mean)^2 exp(-logVariance)) */
+  gaussianLogDensity: kernel<(out: Tensor, x: Tensor, mean: Tensor, logVariance: Tensor) => void>(
+    "=out[r,1] x[r,l] mean[r,l] logVariance[r,l]",
+  ),
+  /** With p = g[r] (x - mean) exp(-logVariance): xGradient -= p; meanGradient += p; logVarianceGradient += (p (x - mean) - g[r]) / 2; g [rows, 1] */
+  gaussianLogDensityGradient: kernel<
+    (
+      xGradient: Tensor,
+      meanGradient: Tensor,
+      logVarianceGradient: Tensor,
+      x: Tensor,
+      mean: Tensor,
+      logVariance: Tensor,
+      g: Tensor,
+    ) => void
+  >("+xGradient[r,l] +meanGradient[r,l] +logVarianceGradient[r,l] x[r,l] mean[r,l] logVariance[r,l] g[r,1]"),
+  /** out [rows, 2 l + 1] = [-w / 2 | mean w | -1/2 sum over l of (logVariance + mean^2 w)], w = exp(-logVariance) */
+  densityFactors: kernel<OfGaussian>("=out[r,2*l+1] mean[r,l] logVariance[r,l]"),
+  /** Adds what g [rows, 2 l + 1] passes back through densityFactors. */
+  densityFactorsGradient: kernel<
+    (meanGradient: Tensor, logVarianceGradient: Tensor, mean: Tensor, logVariance: Tensor, g: Tensor) => void
+  >("+meanGradient[r,l] +logVarianceGradient[r,l] mean[r,l] logVariance[r,l] g[r,2*l+1]"),
+  /** out [rows, 2 l + 1] = [x^2 | x | 1] */
+  densityPowers: kernel<(out: Tensor, x: Tensor) => void>("=out[r,2*l+1] x[r,l]"),
+  /** out += 2 x g_1 + g_2, g [rows, 2 l + 1] = [g_1 | g_2 | anything] */
+  densityPowersGradient: kernel<(out: Tensor, x: Tensor, g: Tensor) => void>("+out[r,l] x[r,l] g[r,2*l+1]"),
+  /** out[r, 0] = ln(mean over c of exp(a[r, c])), max-subtracted; a is overwritten by softmax(a[r]), which is its gradient, in float32 shares below 2^-40 being 0: a thousand of them are less than float32's rounding, and subnormal numbers, which they would lead to, are slow to compute with. */
+  logMeanExp: kernel<Unary>("=out[r,1] ~a[r,c]", {
+    check(_out, a) {
+      if (a.columns === 0) fail("logMeanExp", `a is ${shape(a)}: it has no columns to average`);
+    },
+  }),
+
+  // The multinomial output. logits [rows, items] are overwritten with whatever the engine's gradient kernel wants to find there.
+
+  /** loss[r, 0] = -sum over i of x_ri log softmax(logits[r] + bias)_i, max-subtracted; statistics [rows, 2] and logits are handed on to the gradient. */
+  multinomialLoss: kernel<
+    (loss: Tensor, logits: Tensor, bias: Tensor, target: SparseTensor, statistics: Tensor) => void
+  >("=loss[r,1] ~logits[r,n] bias[1,n] target<r,n> =statistics[r,2]", long),
+  /** logits = d loss / d logits scaled by g [rows, 1]: g_r * (n_r softmax - x), n_r = sum of x_r; once per multinomialLoss. */
+  multinomialLossGradient: kernel<
+    (logits: Tensor, target: SparseTensor, statistics: Tensor, g: Tensor) => void
+  >("~logits[r,n] target<r,n> statistics[r,2] g[r,1]", long),
+
+  // The Bernoulli output. logits [rows, items] are overwritten likewise.
+
+  /** loss[r, 0] = sum over i of max(l, 0) - l x_ri + log(1 + e^-|l|) with l = logits[r, i] + bias[i]: -log p(x_r), no overflow. */
+  bernoulliLoss: kernel<(loss: Tensor, logits: Tensor, bias: Tensor, target: SparseTensor) => void>(
+    "=loss[r,1] ~logits[r,n] bias[1,n] target<r,n>",
+    long,
+  ),
+  /** logits = d loss / d logits scaled by g [rows, 1]: g_r * (sigmoid(l) - x); once per bernoulliLoss. */
+  bernoulliLossGradient: kernel<(logits: Tensor, target: SparseTensor, g: Tensor) => void>(
+    "~logits[r,n] target<r,n> g[r,1]",
+    long,
+  ),
+
+  // Optimisers.
+
+  /** m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, value -= lr * mhat / (sqrt(vhat) + epsilon), over ALL elements: rows without a gradient move by their momentum (dense Adam). With `norm` the gradient is first divided by its norm. */
+  adam: kernel<
+    (
+      value: Tensor,
+      m: Tensor,
+      v: Tensor,
+      gradient: GradientTensor,
+      step: AdamStep,
+      norm?: GradientNorm,
+    ) => void
+  >(
+    "~value[r,c] ~m[r,c] ~v[r,c] gradient:{tensor[t,c] touched?{t/r}} step:{learningRate beta1 beta2 epsilon update decay weightDecay?} norm?:{squares[1,1] epsilon}",
+    { check: checkAdam },
+  ),
+  /** squares = rho squares + (1 - rho) g^2, d = sqrt((deltas + epsilon) / (squares + epsilon)) g, deltas = rho deltas + (1 - rho) d^2, value -= d. */
+  adadelta: kernel<
+    (value: Tensor, squares: Tensor, deltas: Tensor, gradient: Tensor, step: AdaDeltaStep) => void
+  >("~value[r,c] ~squares[r,c] ~deltas[r,c] gradient[r,c] step:{rho epsilon decay}"),
+
+  // Ranking.
+
+  /** Per row of scores [rows, items], the k best items not in `without`'s row. NaN counts, and comes back, as -Infinity. */
+  topK: kernel<(scores: Tensor, k: number, without?: SparseTensor) => Promise<TopK>>(
+    "scores[r,n] k without?<r,n>",
+    { ...exact, check: (_scores, k) => ranking("topK", k) },
+  ),
+  /** What `topK` gives for the scores a weights^T + bias, a [rows, width], each row computed as if it were the only one; meant for a few rows, whose products are not all computed. */
+  bestProducts: kernel<(a: Tensor, layer: CoarseLayer, k: number, without?: SparseTensor) => Promise<TopK>>(
+    "a[r,w] layer:{weights[n,w] coarse[*,*] bias[1,n]} k without?<r,n>",
+    { ...exact, check: (_a, _layer, k) => ranking("bestProducts", k) },
+  ),
+});
+
+/** The kernels of solvers: the inner loops of models that are solved rather than trained by gradients (solvers/solvers.ts). */
+export const solverKernels = table({
+  /** Solves the rows of factors [rows, k] for `interactions` [rows, columns]. `factors` must not overlap what `sweep` reads. */
+  alsHalfSweep: kernel<(factors: Tensor, interactions: SparseTensor, sweep: AlsHalfSweep) => void>(
+    "~factors[n,k] interactions<n,m> sweep:{fixed[m,k] gram[k,k] gramWeight outer:{constant slope} target:{constant slope} ridge|*| prior?[n,k] rows?{s/n} steps? =objective?[n,1] covariances?[m,tri(k)] =posterior?[n,tri(k)]}",
+    { check: checkAls },
+  ),
+  /** Improves factors [rows, k], none of which is negative, from where they stand. They must not overlap what `sweeps` reads. */
+  nonNegativeSweeps: kernel<(factors: Tensor, sweeps: NonNegativeSweeps) => void>(
+    "~factors[n,k] sweeps:{gram[k,k] products[n,k] l1 l2 sweeps tolerance =violation?[n,1]}",
+    {
+      check(_factors, { l1, l2, sweeps, tolerance }) {
+        atLeastZero("nonNegativeSweeps", { l1, l2, tolerance });
+        positive("nonNegativeSweeps", "sweeps", sweeps);
+      },
+    },
+  ),
+  /** out [columns, columns] = x' diag(weights) x, symmetric; weights [1, rows], absent = all ones. */
+  gram: kernel<(out: Tensor, x: SparseTensor, weights?: Tensor) => void>("=out[c,c] x<r,c> weights?[1,r]"),
+  /** out [a.rows, b.rows] = a b', with a.columns = b.columns. */
+  sparseProduct: kernel<(out: Tensor, a: SparseTensor, b: SparseTensor) => void>("=out[m,n] a<m,i> b<n,i>"),
+  /**
+   * Sweeps the pivots first .. first + count of a symmetric positive definite a [n, n], of which only the lower triangle
+   * is used (the upper one is undefined afterwards). Once all pivots are swept it holds -a^-1 (`sweepAll` in inverse.ts).
+   * Answers with the first pivot that is not positive, a then being spoilt, or -1.
+   */
+  sweep: kernel<(a: Tensor, first: number, count: number) => Promise<number>>("~a[n,n] first count", {
+    check(a, first, count) {
+      if (!(Number.isInteger(first) && Number.isInteger(count) && first >= 0 && count >= 1))
+        fail("sweep", `${first} .. ${first} + ${count} are not pivots`);
+      if (first + count > a.rows)
+        fail("sweep", `pivots up to ${first + count} of a matrix with ${a.rows} rows`);
+    },
+  }),
+  /** a[i, j] = rows[i] columns[j] a[max(i, j), min(i, j)], in place: the whole of a symmetric matrix from its lower triangle, scaled. rows, columns [1, n]. */
+  expandLower: kernel<(a: Tensor, rows: Tensor, columns: Tensor) => void>("~a[n,n] rows[1,n] columns[1,n]"),
+  /**
+   * a[r, c] = x_r . y_c becomes K(x_r, y_c), the network's neural tangent kernel; rows [1, a.rows] = x_r . x_r, columns
+   * [1, a.columns] = y_c . y_c. With K = S before the first layer, every layer does, t being the angle arccos(S(x, y) / sqrt(S(x, x) S(y, y))),
+   * S <- sqrt(S(x, x) S(y, y)) (sin t + (pi - t) cos t) / pi + bias, K <- S + K (pi - t) / pi.
+   */
+  tangentKernel: kernel<(a: Tensor, rows: Tensor, columns: Tensor, network: TangentNetwork) => void>(
+    "~a[m,n] rows[1,m] columns[1,n] network:{scale bias depth}",
+    {
+      check(_a, _rows, _columns, { depth }) {
+        if (!(Number.isInteger(depth) && depth >= 0))
+          fail("tangentKernel", `depth ${depth} is not a number of layers`);
+      },
+    },
+  ),
+  /** For each of the columns [from, to) of x, the k other columns of the largest positive similarity (ties: the lower index): a row each, [to - from, columns], columns ascending. */
+  neighbours: kernel<
+    (x: SparseTensor, similarity: Similarity, from: number, to: number) => Promise<CsrMatrix>
+  >("x<r,c> similarity:{size=(product|union) left|c| right|c| shrink k} from to", {
+    check(x, { shrink, k }, from, to) {
+      range("neighbours", from, to, x.columns);
+      atLeastZero("neighbours", { shrink });
+      positive("neighbours", "k", k);
+    },
+  }),
+  /** The elastic nets of the columns [from, to) of X, whose numbers are not negative, from X's Gram matrix: a row of weights each, [to - from, columns]; `unfinished` of them are not within the tolerance. */
+  elasticNet: kernel<
+    (
+      gram: Tensor,
+      net: ElasticNet,
+      from: number,
+      to: number,
+    ) => Promise<{ weights: CsrMatrix; unfinished: number }>
+  >("gram[n,n] net:{l1 l2 tolerance maxSweeps k} from to", {
+    check(gram, { l1, l2, tolerance, maxSweeps, k }, from, to) {
+      range("elasticNet", from, to, gram.columns);
+      atLeastZero("elasticNet", { l1, l2, tolerance });
+      positive("elasticNet", "maxSweeps", maxSweeps);
+      positive("elasticNet", "k", k);
+    },
+  }),
+});
+
+export type KernelMethods = Methods<typeof kernels>;
+export type SolverMethods = Methods<typeof solverKernels>;
+
+function checkMatmul(out: Tensor, a: Tensor, b: Tensor, options: MatmulOptions = {}): void {
+  const [m, inner] = options.transposeA ? [a.columns, a.rows] : [a.rows, a.columns];
+  const [inner2, n] = options.transposeB ? [b.columns, b.rows] : [b.rows, b.columns];
+  if (inner === inner2 && out.rows === m && out.columns === n) return;
+  const product = `${shape(a)}${options.transposeA ? "^T" : ""} ${shape(b)}${options.transposeB ? "^T" : ""}`;
+  if (inner !== inner2) fail("matmul", `the inner sizes of ${product} differ`);
+  fail("matmul", `out is ${shape(out)} where ${product} gives [${m}, ${n}]`);
+}
+
+function checkAdam(
+  value: Tensor,
+  _m: Tensor,
+  _v: Tensor,
+  gradient: GradientTensor,
+  { update }: AdamStep,
+): void {
+  if (gradient.kind === "dense" && gradient.tensor.rows !== value.rows)
+    fail("adam", `value is ${shape(value)} but gradient is ${shape(gradient.tensor)}`);
+  if (!(Number.isInteger(update) && update >= 1)) fail("adam", `update ${update} is not an integer from 1`);
+}
+
+function checkAls(factors: Tensor, _interactions: SparseTensor, sweep: AlsHalfSweep): void {
+  const name = "alsHalfSweep";
+  const { gramWeight, outer, target, ridge, steps, covariances, posterior } = sweep;
+  if (steps !== undefined && (covariances || posterior))
+    fail(name, "covariances need exact solutions, not steps");
+  if (typeof ridge !== "number" && ridge.length !== factors.rows)
+    fail(name, `${ridge.length} ridges for ${factors.rows} rows`);
+  if (!(typeof ridge === "number" ? ridge >= 0 : ridge.every((one) => one >= 0)))
+    fail(name, "a ridge is negative or not a number");
+  if (![gramWeight, outer.constant, outer.slope, target.constant, target.slope].every(Number.isFinite))
+    fail(name, "a weight is not a number");
+  if (steps !== undefined) positive(name, "steps", steps);
+}

@@ -1,0 +1,68 @@
+// What all engines share: a method for every kernel of the table, which checks its arguments there and hands them on, and
+// how tensors are made.
+
+import type { Kernel } from "./kernel.js";
+import { type KernelMethods, kernels, type SolverMethods, solverKernels } from "./kernels.js";
+import { shapes } from "./shapes.js";
+import type { Solvers } from "./solvers/solvers.js";
+import type { Tensor } from "./tensor.js";
+
+/** The kernels whose calls answer with a promise. */
+const answering: ReadonlySet<string> = new Set(["topK", "bestProducts", "sweep", "neighbours", "elasticNet"]);
+
+abstract class Dispatching {
+  readonly solvers: Solvers;
+
+  /** `pivots`: how many pivots one call of `sweep` should take. */
+  constructor(pivots: number) {
+    this.#offer(this, kernels);
+    this.solvers = { pivots } as Solvers;
+    this.#offer(this.solvers, solverKernels);
+  }
+
+  /** Runs a kernel on arguments that fit its description. */
+  protected abstract run(kernel: Kernel, values: readonly unknown[]): unknown;
+  protected abstract allocate(rows: number, columns: number): Tensor;
+  protected abstract put(kernel: string, out: Tensor, data: ArrayLike<number>): void;
+
+  empty(rows: number, columns: number): Tensor {
+    shapes.dense("empty", rows, columns);
+    return this.allocate(rows, columns);
+  }
+
+  zeros(rows: number, columns: number): Tensor {
+    shapes.dense("zeros", rows, columns);
+    const tensor = this.allocate(rows, columns);
+    this.run(kernels.fill, [tensor, 0]);
+    return tensor;
+  }
+
+  tensor(rows: number, columns: number, data: ArrayLike<number>): Tensor {
+    shapes.dense("tensor", rows, columns);
+    shapes.data("tensor", { rows, columns }, data);
+    const tensor = this.allocate(rows, columns);
+    this.put("tensor", tensor, data);
+    return tensor;
+  }
+
+  write(out: Tensor, data: ArrayLike<number>): void {
+    shapes.data("write", out, data);
+    this.put("write", out, data);
+  }
+
+  #offer(target: object, offered: typeof kernels | typeof solverKernels): void {
+    for (const kernel of Object.values<Kernel>(offered)) {
+      const call = (...values: unknown[]) => {
+        kernel.check(values);
+        return this.run(kernel, values);
+      };
+      const value = answering.has(kernel.name) ? async (...values: unknown[]) => call(...values) : call;
+      Object.defineProperty(target, kernel.name, { value, enumerable: true });
+    }
+  }
+}
+
+/** An engine of the table: extend it, and say how a kernel runs. */
+export const TableEngine = Dispatching as unknown as abstract new (
+  pivots: number,
+) => Dispatching & KernelMethods & { readonly solvers: Solvers & SolverMethods };
