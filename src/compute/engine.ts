@@ -10,8 +10,7 @@
 
 import type { RandomKey } from "../core/philox.js";
 import type { CsrMatrix } from "../sparse/csr.js";
-import type { KernelMethods } from "./kernels.js";
-import type { Solvers } from "./solvers/solvers.js";
+import type { KernelMethods, Solvers } from "./kernels.js";
 import type { FloatArray, Precision, SparseTensor, Tensor } from "./tensor.js";
 
 export type {

@@ -503,6 +503,12 @@ export const solverKernels = table({
 export type KernelMethods = Methods<typeof kernels>;
 export type SolverMethods = Methods<typeof solverKernels>;
 
+/** The kernels of solvers (kernels.ts has what each computes), and how `sweep` is best called. */
+export interface Solvers extends SolverMethods {
+  /** How many pivots one `sweep` should take: so many that the threads are busy, and so few that an abort need not wait long. */
+  readonly pivots: number;
+}
+
 function checkMatmul(out: Tensor, a: Tensor, b: Tensor, options: MatmulOptions = {}): void {
   const [m, inner] = options.transposeA ? [a.columns, a.rows] : [a.rows, a.columns];
   const [inner2, n] = options.transposeB ? [b.columns, b.rows] : [b.rows, b.columns];

@@ -2,9 +2,9 @@
 // how tensors are made.
 
 import type { Kernel } from "./kernel.js";
+import type { Solvers } from "./kernels.js";
 import { type KernelMethods, kernels, type SolverMethods, solverKernels } from "./kernels.js";
 import { shapes } from "./shapes.js";
-import type { Solvers } from "./solvers/solvers.js";
 import type { Tensor } from "./tensor.js";
 
 /** The kernels whose calls answer with a promise. */
@@ -57,7 +57,7 @@ abstract class Dispatching {
         return this.run(kernel, values);
       };
       const value = answering.has(kernel.name) ? async (...values: unknown[]) => call(...values) : call;
-      Object.defineProperty(target, kernel.name, { value, enumerable: true });
+      Object.assign(target, { [kernel.name]: value });
     }
   }
 }

@@ -1,8 +1,8 @@
 // What every engine's solvers must compute, in the manner of engines.ts: random shapes, inputs and views, and what a naive
 // formula in float64 gives (dense products, Gauss-Jordan elimination with pivoting, the library's arc cosine).
 
+import type { Solvers } from "../../src/compute/kernels.js";
 import { sweepAll } from "../../src/compute/solvers/inverse.js";
-import type { Solvers } from "../../src/compute/solvers/solvers.js";
 import { densify, type HostMatrix, type KernelCase, type Workbench } from "./engines.js";
 
 function solversOf({ engine }: Workbench): Solvers {

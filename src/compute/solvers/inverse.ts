@@ -3,8 +3,8 @@
 
 import { setImmediate } from "node:timers/promises";
 import { throwIfAborted } from "../../core/errors.js";
+import type { Solvers } from "../kernels.js";
 import type { Tensor } from "../tensor.js";
-import type { Solvers } from "./solvers.js";
 
 /** The matrix is not positive definite, or so nearly singular that its numbers cannot tell. */
 export class NotPositiveDefiniteError extends Error {

@@ -2,7 +2,7 @@
 
 import { UserError } from "../../core/errors.js";
 import type { Engine } from "../engine.js";
-import type { Solvers } from "./solvers.js";
+import type { Solvers } from "../kernels.js";
 
 /** The engine's solvers. Throws UserError where it has none. */
 export function solversOf(engine: Engine): Solvers {

@@ -1,7 +1,6 @@
 // What solvers are asked for: the inner loops of models that are solved rather than trained by gradients, which CPU engines
 // have as further kernels (kernels.ts).
 
-import type { SolverMethods } from "../kernels.js";
 import type { Tensor } from "../tensor.js";
 
 /** What an entry of value r counts for (1 where the matrix has no values): constant + slope * r. */
@@ -106,10 +105,4 @@ export interface ElasticNet {
   readonly maxSweeps: number;
   /** How many weights are kept, the largest. */
   readonly k: number;
-}
-
-/** The kernels of solvers (kernels.ts has what each computes), and how `sweep` is best called. */
-export interface Solvers extends SolverMethods {
-  /** How many pivots one `sweep` should take: so many that the threads are busy, and so few that an abort need not wait long. */
-  readonly pivots: number;
 }

@@ -6,8 +6,9 @@
 // would bring fresh numbers in (`tensor`, `write`), which is refused, as is every kernel that is not here.
 
 import type { Engine, SparseRowSumOptions, TopK } from "../../compute/engine.js";
+import type { Solvers } from "../../compute/kernels.js";
 import { symmetricEigen } from "../../compute/solvers/eigen.js";
-import type { AlsHalfSweep, Solvers } from "../../compute/solvers/solvers.js";
+import type { AlsHalfSweep } from "../../compute/solvers/solvers.js";
 import type { FloatArray, SparseTensor, Storage, Tensor } from "../../compute/tensor.js";
 import type { UserError } from "../../core/errors.js";
 import { type CsrMatrix, entryCount } from "../../sparse/csr.js";

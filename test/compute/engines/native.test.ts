@@ -425,7 +425,7 @@ describe.skipIf(missing)("the process", () => {
   it("refuses sizes that are no sizes, in every call that takes one", () => {
     const result = run(`const engine = new NativeEngine(1);
       const at = (rows, columns, offset = 0, rowStride = columns) =>
-        engine.fill({ storage: { block }, offset, rows, columns, rowStride }, 1);
+        engine.run(numberOf("fill"), Float64Array.of(block, offset, rows, columns, rowStride, 1));
       const block = engine.allocate(12);
       at(3, 4);
       const words = [];
