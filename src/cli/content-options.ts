@@ -84,7 +84,7 @@ export function contentInput(given: ContentFlags): ContentFile | undefined {
     if (stray === undefined) return undefined;
     throw new UserError({
       place: `--${stray[0].replace(/[A-Z]/g, "-$&").toLowerCase()}`,
-      problem: "there is no content that it could be about",
+      problem: "is about content, and none is given",
       remedy: "Name it with --content",
     });
   }

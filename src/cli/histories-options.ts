@@ -39,7 +39,7 @@ export function addHistoriesOptions(command: Command): Command {
 function number(text: string): number {
   const value = Number(text);
   if (text.trim() !== "" && Number.isFinite(value)) return value;
-  throw new UserError({ place: "--min-rating", problem: `"${text}" is no number` });
+  throw new UserError({ place: "--min-rating", problem: `"${text}" is not a number` });
 }
 
 /** Where the histories are, found before anything long begins. Throws UserError where the options do not go together. */

@@ -93,7 +93,7 @@ export interface IterableOptions {
 
 /**
  * Interactions out of memory. Throws UserError, naming the interaction by its number from 1, for a missing user or item,
- * a rating that is no number, or where `minRating` is given and a rating is missing.
+ * a rating that is not a number, or where `minRating` is given and a rating is missing.
  */
 export async function fromIterable(
   rows: Iterable<Interaction> | AsyncIterable<Interaction>,

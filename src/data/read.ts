@@ -239,7 +239,7 @@ class Reader {
           problem:
             text === null || text === ""
               ? `the column "${rating}" is empty`
-              : `"${text}" in the column "${rating}" is no number`,
+              : `"${text}" in the column "${rating}" is not a number`,
           expected: "a number in every row",
           remedy: "Mend the row, or pass --no-rating to read the file without ratings",
         });

@@ -248,7 +248,7 @@ describe("refuses what cannot be prepared", () => {
       /4 \+ 100 users are to be held out, but there are 40/,
     ],
     [
-      "a rating that is no number",
+      "a rating that is not a number",
       { input: [{ user: 1, item: 2, rating: Number.NaN }] },
       /interaction 1: the rating is NaN/,
     ],

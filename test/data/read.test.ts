@@ -193,12 +193,12 @@ describe("refuses with file and line", () => {
     [
       "text.csv",
       "user,item,rating\n1,2,3\n1,3,good\n",
-      /text\.csv:3: "good" in the column "rating" is no number/,
+      /text\.csv:3: "good" in the column "rating" is not a number/,
     ],
     ["text.dat", "1::2::3::1\n1::3::4::2\n1::4::bad::3\n", /text\.dat:3: "bad" in the column "rating"/],
     ["text-ids.csv", "user,item,rating\na,b,3\na,c,good\n", /text-ids\.csv:3: "good" in the column "rating"/],
     ["gap.csv", "user,item,rating\n1,2,3\n1,3,\n", /gap\.csv:3: the column "rating" is empty/],
-    ["nan.csv", "user,item,rating\n1,2,nan\n", /nan\.csv:2: "nan" in the column "rating" is no number/],
+    ["nan.csv", "user,item,rating\n1,2,nan\n", /nan\.csv:2: "nan" in the column "rating" is not a number/],
     [
       "short.csv",
       "user,item,rating\n1,2,3\n1,3\n1,4,5\n",
@@ -214,7 +214,7 @@ describe("refuses with file and line", () => {
     ["no-text-id.csv", "user,item,rating\nx,2,3\nx,,4\n", /no-text-id\.csv:3: the column "item" is empty/],
     ["quote.csv", 'user,item\n1,"2\n3,4\n', /quote\.csv:2: a quotation mark/],
     ["low.csv", "user,item,rating\n1,2,3\n", /low\.csv: none of the 1 rows has a rating of at least 4/, 4],
-    ["bad.jsonl", '{"user":1,"item":2}\nnonsense\n', /bad\.jsonl:2: the line is no JSON object/],
+    ["bad.jsonl", '{"user":1,"item":2}\nnonsense\n', /bad\.jsonl:2: the line is not a JSON object/],
     ["array.json", '[{"user":1,"item":2}]', /array\.json: this is a JSON array/],
     ["bad.parquet", "PAR1 and then nothing", /bad\.parquet: the file cannot be read/],
     [

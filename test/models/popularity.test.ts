@@ -47,7 +47,7 @@ describe("popularity, by hand", () => {
     expect(await scores({ halfLife: 2, window: 0.5 })).toEqual([0, 1, 1, 0]);
   });
 
-  it("refuses to look at times that are not there, and what is no number of days", async () => {
+  it("refuses to look at times that are not there, and what is not a number of days", async () => {
     const { trainTimes: _, ...untimed } = dataset;
     await expect(scores({ window: 3 }, untimed)).rejects.toThrow(
       /window: the interactions of days have no times .*--time <column>/,

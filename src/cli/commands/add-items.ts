@@ -72,7 +72,7 @@ function itemFile(flags: Flags): ItemFile | undefined {
   if (stray === undefined) return undefined;
   throw new UserError({
     place: stray,
-    problem: "there is no items' file that it could be about",
+    problem: "is about the items file, and none is given",
     remedy: "Name it with --items",
   });
 }

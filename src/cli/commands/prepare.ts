@@ -241,7 +241,7 @@ function itemFile(given: Given): ItemFile | undefined {
   if (stray === undefined) return undefined;
   throw new UserError({
     place: stray,
-    problem: "there is no items' file that it could be about",
+    problem: "is about the items file, and none is given",
     remedy: "Name it with --items",
   });
 }
@@ -259,7 +259,7 @@ export function protocolInput(given: Given): Record<string, unknown> {
     if (kind === "number" && !isNumber)
       throw new UserError({
         place: flag.slice(0, flag.indexOf(" ")),
-        problem: `"${value}" is no number`,
+        problem: `"${value}" is not a number`,
         expected: flag.slice(flag.indexOf("<") + 1, -1),
       });
     options[name === "catalogue" ? "items" : name] = kind !== "text" && isNumber ? Number(value) : value;

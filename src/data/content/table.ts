@@ -295,7 +295,7 @@ export async function openVectors(
   }
 }
 
-/** A column as a list of DOUBLE; what is no number in it becomes null. */
+/** A column as a list of DOUBLE; what is not a number in it becomes null. */
 function listOf(source: TableSource, column: string): string {
   const expression = source.expression(column);
   if (source.typeOf(column).endsWith("]")) return `CAST(${expression} AS DOUBLE[])`;
@@ -318,8 +318,8 @@ function requireNumber(value: number | null, source: TableSource, column: string
     place: source.place(row),
     problem:
       value === null
-        ? `what stands in the column "${column}" is no number`
-        : `${value} in the column "${column}" is no number to compute with`,
+        ? `what stands in the column "${column}" is not a number`
+        : `${value} in the column "${column}" is not a number to compute with`,
     expected: "finite numbers",
   });
 }

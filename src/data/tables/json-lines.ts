@@ -119,7 +119,7 @@ export class JsonLines {
       );
     if (/[:,[]\s*-?(?:NaN|Infinity)\b/.test(Buffer.from(bytes.subarray(start, end)).toString("latin1")))
       return this.#wrong("NaN and Infinity are not JSON", "Write null, or leave the key out");
-    return this.#wrong("the line is no JSON object");
+    return this.#wrong("the line is not a JSON object");
   }
 
   #take(bytes: Uint8Array, start: number, end: number): void {

@@ -92,7 +92,7 @@ export function selected({ columns = [], ids = [] }: Selection): readonly string
   return [...new Set([...ids, ...columns])];
 }
 
-/** Text as a DOUBLE in SQL, null where it is no number. (DuckDB would read 5_0 as 50.) */
+/** Text as a DOUBLE in SQL, null where it is not a number. (DuckDB would read 5_0 as 50.) */
 export function numberInText(text: string): string {
   return `TRY_CAST(CASE WHEN contains(${text}, '_') THEN NULL ELSE ${text} END AS DOUBLE)`;
 }

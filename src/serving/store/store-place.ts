@@ -24,7 +24,7 @@ export function parseStorePlace(given: string, env: NodeJS.ProcessEnv = process.
   const text = given.trim();
   const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text) ?? [];
   if (scheme !== undefined && /^postgres(ql)?$/i.test(scheme)) return postgres(text, env);
-  if (scheme !== undefined) throw refused(`${scheme.toLowerCase()}://... is no store that foldin knows`);
+  if (scheme !== undefined) throw refused(`${scheme.toLowerCase()}://... is not a store that foldin knows`);
   // A file of such a name would be made, with the password in its name.
   if (/^(postgres(ql)?|jdbc|libsql|mysql|mariadb|redis|mongodb|sqlite|https?|wss?)[a-z+]*:/i.test(text))
     throw refused("it looks like a URL, and is none");

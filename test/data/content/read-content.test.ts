@@ -332,12 +332,12 @@ describe("content that cannot be used is refused in one line", () => {
     [
       "a word among numbers",
       () => ({ file: write("word.csv", "id,a,b\n0,1,2\n1,3,four\n"), kind: "vectors", fields: ["a", "b"] }),
-      /word\.csv:3: what stands in the column "b" is no number/,
+      /word\.csv:3: what stands in the column "b" is not a number/,
     ],
     [
       "a number that is not finite",
       () => write("nan.csv", "id,a,b\n0,1,2\n1,1e300,4\n"),
-      /nan\.csv:3: 1e\+300 in the column "a" is no number to compute with/,
+      /nan\.csv:3: 1e\+300 in the column "a" is not a number to compute with/,
     ],
     [
       "a list that is none",

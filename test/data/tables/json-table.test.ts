@@ -70,11 +70,11 @@ describe("JSON lines", () => {
       /:2: the column "user" holds text with escapes that are not valid/,
     ],
     ["NaN", '{"user": 1, "item": 2, "rating": NaN}', /:2: NaN and Infinity are not JSON/],
-    ["a trailing comma", '{"user": 1, "item": 2,}', /:2: the line is no JSON object/],
-    ["a padded number", '{"user": 007, "item": 2}', /:2: the line is no JSON object/],
+    ["a trailing comma", '{"user": 1, "item": 2,}', /:2: the line is not a JSON object/],
+    ["a padded number", '{"user": 007, "item": 2}', /:2: the line is not a JSON object/],
     ["two objects", '{"user": 1, "item": 2}{"user": 1, "item": 3}', /:2: something follows the object/],
-    ["another value", "[1, 2]", /:2: the line is no JSON object/],
-    ["a cut line", '{"user": 1, "it', /:2: the line is no JSON object/],
+    ["another value", "[1, 2]", /:2: the line is not a JSON object/],
+    ["a cut line", '{"user": 1, "it', /:2: the line is not a JSON object/],
   ])("%s is refused with its place", async (name, line, message) => {
     const path = file(`${name}.jsonl`, lines('{"user": 1, "item": 2}', line));
     await expect(rowsOf(path)).rejects.toThrow(message);

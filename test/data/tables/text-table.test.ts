@@ -49,7 +49,7 @@ describe("the delimiter", () => {
 
   it("a decimal comma with three decimals could be thousands, and is refused with its place", async () => {
     await expect(rowsOf(file("plays.csv", "user;item;plays\n1;2;3,5\n1;3;1,234\n"))).rejects.toThrow(
-      /plays\.csv:3: "1,234" in the column "plays" is no number/,
+      /plays\.csv:3: "1,234" in the column "plays" is not a number/,
     );
   });
 });
