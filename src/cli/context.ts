@@ -4,11 +4,11 @@
 
 import type { Command } from "commander";
 import { UserError } from "../core/errors.js";
-import { printableJson, printableStyled } from "../core/printable.js";
+import { printable, printableJson, printableStyled } from "../core/printable.js";
 import type { ProgressListener } from "../core/progress.js";
 import { withoutPasswords } from "../core/secrets.js";
 import { createProgress } from "./progress.js";
-import { styles } from "./style.js";
+import { isStyled, styles } from "./style.js";
 
 export interface CliContext {
   /**
@@ -38,9 +38,11 @@ export function createContext(
   signal: AbortSignal,
 ): CliContext & { close(): void } {
   const progress = createProgress(stderr);
+  // Where no styles are shown, codes for them came from outside.
+  const clean = isStyled(stdout) || isStyled(stderr) ? printableStyled : printable;
   return {
-    out: (text = "") => progress.aside(() => stdout.write(shown(text))),
-    say: (text) => progress.aside(() => stderr.write(shown(text))),
+    out: (text = "") => progress.aside(() => stdout.write(shown(text, clean))),
+    say: (text) => progress.aside(() => stderr.write(shown(text, clean))),
     json: (value) => stdout.write(`${printableJson(JSON.stringify(value, null, 2))}\n`),
     progress: progress.listener,
     signal,
@@ -50,11 +52,11 @@ export function createContext(
   };
 }
 
-function shown(text: string | readonly string[]): string {
+function shown(text: string | readonly string[], clean: (line: string) => string): string {
   const lines = typeof text === "string" ? [text] : text;
   return lines
     .map(withoutPasswords)
-    .map((line) => `${line.startsWith("\n") ? "\n" : ""}${printableStyled(line.replace(/^\n/, ""))}\n`)
+    .map((line) => `${line.startsWith("\n") ? "\n" : ""}${clean(line.replace(/^\n/, ""))}\n`)
     .join("");
 }
 

@@ -6,8 +6,13 @@ export interface Styles {
   accent(text: string): string;
 }
 
+/** Whether styles are shown on a stream. */
+export function isStyled(stream: { isTTY?: boolean }, env: NodeJS.ProcessEnv = process.env): boolean {
+  return stream.isTTY === true && !env.NO_COLOR && env.TERM !== "dumb";
+}
+
 export function styles(stream: { isTTY?: boolean }, env: NodeJS.ProcessEnv = process.env): Styles {
-  const on = stream.isTTY === true && !env.NO_COLOR && env.TERM !== "dumb";
+  const on = isStyled(stream, env);
   const wrap = (start: number, end: number) => (text: string) =>
     on && text !== "" ? `\u001b[${start}m${text}\u001b[${end}m` : text;
   return { bold: wrap(1, 22), dim: wrap(2, 22), accent: wrap(36, 39) };

@@ -124,8 +124,9 @@ describe("answers that nobody reads", () => {
     k: 60,
     includeHistory: true,
   });
+  const single = `${HEADER}Content-Length: ${large.length}\r\n\r\n${large}`;
   /** Many at once on one connection, so that more is to be sent than the system takes. */
-  const request = `${HEADER}Content-Length: ${large.length}\r\n\r\n${large}`.repeat(40);
+  const request = single.repeat(40);
 
   it("are cut off, and hold little memory until then", { timeout: 60_000 }, async () => {
     const { address, sockets, cut, ask } = await listening({
@@ -152,9 +153,10 @@ describe("answers that nobody reads", () => {
     const { address, ask } = await listening({ openAnswers: 1, readTime: 4000 });
     const reader = await rawClient(address);
     reader.socket.pause();
-    reader.socket.write(request);
     let refused: Awaited<ReturnType<typeof ask>> | undefined;
+    // One request after the other, until the system takes no more of the answers.
     for (let n = 0; n < 400 && refused === undefined; n++) {
+      reader.socket.write(single);
       await setTimeout(50);
       const answer = await ask("POST", "/v1/recommendations", JSON.parse(large));
       if (answer.status !== 200) refused = answer;
