@@ -87,7 +87,7 @@ describe("foldin serve", () => {
     [["nowhere"], /nowhere.*config\.json: no such file/],
     [["RUN", "RUN"], /two models are called run.*Give them names/],
     [["RUN", "--share", "other=1"], /--share other=1: no model is called other/],
-    [["RUN", "--store", "mysql://x"], /--store: mysql:\/\/\.\.\. is no store/],
+    [["RUN", "--store", "mysql://x"], /--store: mysql:\/\/\.\.\. is not a store/],
     [["RUN", "--store", "RUN/config.json"], /config\.json: cannot be used as a store of histories/],
     [["RUN", "--token-file", "RUN/none"], /none: there is no such file .*--token-file/],
     [["RUN", "--port", "99999"], /--port: 99999 is no port/],
