@@ -1,7 +1,7 @@
 // The network of the Keras notebooks as Keras' plot_model draws it (show_shapes): a box per layer with its input and output
 // shapes, arrows from layer to layer; and the same as a summary with numbers of weights.
 
-import { vaeSummary } from "../models/vae.js";
+import { vaeSummary } from "../models/autoencoders/vae.js";
 import { type Html, html } from "./html.js";
 
 export interface Network {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { multDae } from "../../src/models/mult-dae.js";
-import { multVae } from "../../src/models/mult-vae.js";
+import { multDae } from "../../src/models/autoencoders/mult-dae.js";
+import { multVae } from "../../src/models/autoencoders/mult-vae.js";
 import { parseOptions } from "../../src/models/options.js";
 import type { Algorithm } from "../../src/recommender/algorithm.js";
 import type { EpochRecord } from "../../src/recommender/run-context.js";

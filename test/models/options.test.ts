@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { UserError } from "../../src/core/errors.js";
-import { hVamp } from "../../src/models/h-vamp.js";
-import { multDae } from "../../src/models/mult-dae.js";
-import { multVae } from "../../src/models/mult-vae.js";
+import { hVamp } from "../../src/models/autoencoders/h-vamp.js";
+import { multDae } from "../../src/models/autoencoders/mult-dae.js";
+import { multVae } from "../../src/models/autoencoders/mult-vae.js";
+import { vae } from "../../src/models/autoencoders/vae.js";
+import { vamp } from "../../src/models/autoencoders/vamp.js";
 import { describeOptions, parseOptions, parseSettings } from "../../src/models/options.js";
 import { popularity } from "../../src/models/popularity.js";
 import { algorithmNames, findAlgorithm } from "../../src/models/registry.js";
-import { vae } from "../../src/models/vae.js";
-import { vamp } from "../../src/models/vamp.js";
 import type { Algorithm } from "../../src/recommender/algorithm.js";
 
 describe("options", () => {

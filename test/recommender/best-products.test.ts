@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { openEngine } from "../../src/compute/open-engine.js";
 import { sparseLinear } from "../../src/compute/ops/sparse-linear.js";
 import { tanh } from "../../src/compute/ops/tanh.js";
-import { networkRecommender } from "../../src/models/multinomial-autoencoder.js";
+import { networkRecommender } from "../../src/models/autoencoders/network.js";
 import { normal } from "../../src/nn/initializers.js";
 import { makeParameter } from "../../src/nn/linear.js";
 import { OutputLayer } from "../../src/nn/output-layer.js";

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { ReferenceEngine } from "../../src/compute/engines/reference.js";
 import { AbortedError, UserError } from "../../src/core/errors.js";
 import type { Dataset } from "../../src/data/dataset.js";
-import { type MultVaeOptions, multVae } from "../../src/models/mult-vae.js";
+import { type MultVaeOptions, multVae } from "../../src/models/autoencoders/mult-vae.js";
 import { parseOptions } from "../../src/models/options.js";
 import type { Algorithm } from "../../src/recommender/algorithm.js";
 import type { ModelFiles } from "../../src/recommender/recommender.js";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ReferenceEngine } from "../../src/compute/engines/reference.js";
-import { multVae } from "../../src/models/mult-vae.js";
+import { multVae } from "../../src/models/autoencoders/mult-vae.js";
 import { parseOptions } from "../../src/models/options.js";
 import type { EpochRecord } from "../../src/recommender/run-context.js";
 import { Plateau } from "../../src/training/plateau.js";

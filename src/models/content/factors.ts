@@ -9,7 +9,7 @@
 // are their covariances, and v_j v_j' becomes its expectation v_j v_j' + cov(v_j), likewise u_i u_i'.
 
 import type { Engine } from "../../compute/engine.js";
-import { sweep } from "../../compute/solvers/dense.js";
+import { sweep } from "../../compute/engines/reference/dense.js";
 import { solversOf } from "../../compute/solvers/solvers-of.js";
 import type { FloatArray, SparseTensor, Tensor } from "../../compute/tensor.js";
 import { type CsrMatrix, transpose } from "../../sparse/csr.js";

@@ -1,0 +1,386 @@
+// What the models of EVCF have in common (Kim and Suh: "Enhancing VAEs for collaborative filtering: flexible priors and gating
+// mechanisms", RecSys 2019; psywaves/EVCF): options, the encoder of histories, which also encodes pseudo-inputs, initial
+// values, and training. Beta grows by epochs, gradients are normalised per tensor, KL is estimated at one sample.
+
+import { z } from "zod";
+import type { Engine } from "../../compute/engine.js";
+import type { Objective } from "../../compute/objective.js";
+import type { Parameter } from "../../compute/parameter.js";
+import type { Tape, Variable } from "../../compute/tape.js";
+import type { SparseTensor } from "../../compute/tensor.js";
+import { UserError } from "../../core/errors.js";
+import { permutation, type RandomKey, streamOf } from "../../core/philox.js";
+import type { Dataset } from "../../data/dataset.js";
+import { SparseHiddenLayer } from "../../nn/hidden-layer.js";
+import { initialised } from "../../nn/initialise.js";
+import { heNormal, type Initializer, normal, pytorchBias, zeros } from "../../nn/initializers.js";
+import { bernoulli, type Likelihood, multinomial } from "../../nn/likelihoods.js";
+import { Linear } from "../../nn/linear.js";
+import { Mlp } from "../../nn/mlp.js";
+import { DiagonalNormal } from "../../nn/normal.js";
+import { PseudoInputs, type PseudoInputsOptions } from "../../nn/vamp-prior.js";
+import type { Algorithm } from "../../recommender/algorithm.js";
+import type { Recommender } from "../../recommender/recommender.js";
+import type { RunContext } from "../../recommender/run-context.js";
+import { type CsrMatrix, rowIndices } from "../../sparse/csr.js";
+import { depth, savedConfig, size } from "../settings.js";
+import { requireNetworkMemory, type Size } from "../training-memory.js";
+import {
+  type BatchLoss,
+  hiddenLayers,
+  LOG_VARIANCE,
+  type Network,
+  networkRecommender,
+  releaseAll,
+  restoreNetwork,
+} from "./network.js";
+import { trainNetwork } from "./training.js";
+
+/** Options that Vamp and H+Vamp share, with the values of EVCF's program (experiment.py). */
+export const evcfOptions = {
+  hidden: size.default(600).describe("units of every hidden layer (EVCF, section 4.1)"),
+  layers: depth
+    .default(1)
+    .describe("hidden layers of each network, n; 1 to 3 in EVCF's table 2 (EVCF's num_layers)"),
+  gated: z
+    .boolean()
+    .default(false)
+    .describe("hidden layers are gated linear units instead of tanh (EVCF, section 3.2)"),
+  likelihood: z
+    .enum(["multinomial", "bernoulli"])
+    .default("multinomial")
+    .describe(
+      "of a history given z; the paper took the better one per model and data set (EVCF's input_type)",
+    ),
+  pseudoInputs: size.default(1000).describe("K, the components of the prior (EVCF, section 4.1)"),
+  pseudoInit: z
+    .enum(["noise", "training-rows"])
+    .default("noise")
+    .describe(
+      "pseudo-inputs start as noise N(.05, .01^2), or as K training histories plus N(0, .01^2) (EVCF's use_training_data_init)",
+    ),
+  l2NormalisePseudoInputs: z
+    .boolean()
+    .optional()
+    .describe(
+      "divide pseudo-inputs by their L2 norm before dropout, as histories are; unset = false (EVCF's program, where their norm is many times a history's)",
+    ),
+  dropout: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0.5)
+    .describe("share of a history, and of the pseudo-inputs, that is dropped in training (EVCF's program)"),
+  beta: z.number().min(0).default(1).describe("largest weight of the KL term (EVCF's max_beta)"),
+  warmup: z
+    .int()
+    .min(0)
+    .default(100)
+    .describe("epochs in which beta grows to it: beta min(1, epoch / warmup) (EVCF's program); 0 = none"),
+  learningRate: z
+    .number()
+    .positive()
+    .default(5e-4)
+    .describe("Adam's step size, for gradients divided by their norm (EVCF's program)"),
+  batchSize: size.default(200).describe("users per update (EVCF's program)"),
+  epochs: size.default(400).describe("passes over the training users, at most (EVCF's program)"),
+  patience: size
+    .default(51)
+    .describe(
+      "stop after this many epochs without a better validation NDCG@100, those of the warm-up not counted (EVCF stops after more than 50)",
+    ),
+};
+const evcfSchema = z.object(evcfOptions);
+type EvcfOptions = z.infer<typeof evcfSchema>;
+
+/** What of the shared options shapes a network. */
+export const evcfShape = {
+  hidden: evcfOptions.hidden,
+  layers: evcfOptions.layers,
+  gated: evcfOptions.gated,
+  pseudoInputs: evcfOptions.pseudoInputs,
+};
+export type EvcfShape = Pick<EvcfOptions, keyof typeof evcfShape>;
+
+/** He et al.'s normal weights and PyTorch's biases, from a seed; without one all are zero, to be loaded. */
+export interface Initial {
+  readonly layer: { readonly seed: number; readonly weight: Initializer; readonly bias: Initializer };
+  /** Of the output layer, whose weights are item-major. */
+  readonly output: Initial["layer"];
+  readonly pseudoInputs: Omit<PseudoInputsOptions, "count" | "items">;
+}
+
+/** Loaded networks start from zeros. */
+const NOTHING: Initial = {
+  layer: { seed: 0, weight: zeros, bias: zeros },
+  output: { seed: 0, weight: zeros, bias: zeros },
+  pseudoInputs: { seed: 0, initial: zeros, l2Normalise: false },
+};
+
+/** Initial values of a new network (`start`), or of one that will be loaded. */
+export function initialValues(start?: {
+  seed: number;
+  histories: CsrMatrix;
+  pseudoInit: EvcfOptions["pseudoInit"];
+  l2NormalisePseudoInputs?: boolean;
+}): Initial {
+  if (!start) return NOTHING;
+  const { seed, histories, pseudoInit, l2NormalisePseudoInputs: l2Normalise = false } = start;
+  return {
+    layer: { seed, weight: heNormal("rows"), bias: pytorchBias },
+    output: { seed, weight: heNormal("columns"), bias: pytorchBias },
+    pseudoInputs: {
+      seed,
+      initial: pseudoInit === "noise" ? normal(0.01, 0.05) : noisyRows(histories, seed),
+      l2Normalise,
+    },
+  };
+}
+
+/** Distinct histories, drawn at random, as dense 0/1 rows plus N(0, .01^2). */
+function noisyRows(histories: CsrMatrix, seed: number): Initializer {
+  return (rows, columns, key, inputs) => {
+    const noise = normal(0.01)(rows, columns, key, inputs);
+    const chosen = permutation(seed, 0, streamOf("pseudo-inputs"), histories.rows);
+    return (out, first) => {
+      noise(out, first);
+      const last = Math.ceil((first + out.length) / columns);
+      for (let r = Math.floor(first / columns); r < last; r++)
+        for (const item of rowIndices(histories, chosen[r])) {
+          const at = r * columns + item - first;
+          if (at >= 0 && at < out.length) out[at] += 1;
+        }
+    };
+  };
+}
+
+/** Throws UserError where training histories cannot give as many pseudo-inputs. */
+export function requireEnoughUsers(
+  { pseudoInputs, pseudoInit }: Pick<EvcfOptions, "pseudoInputs" | "pseudoInit">,
+  dataset: Dataset,
+): void {
+  const users = dataset.train.rows;
+  if (pseudoInit === "training-rows" && pseudoInputs > users)
+    throw new UserError({
+      place: "pseudoInputs",
+      problem: `${pseudoInputs} pseudo-inputs cannot start from the histories of ${users} training users`,
+      expected: `at most ${users} with pseudoInit=training-rows`,
+      remedy: "Take fewer, or pseudoInit=noise",
+    });
+}
+
+/** The heads of a Gaussian: mean h W + b, log-variance h V + c held to [-12, 4]; neither is ever gated. */
+export class GaussianHeads {
+  readonly #mean: Linear;
+  readonly #logVariance: Linear;
+
+  constructor(engine: Engine, initial: Initial, name: string, inputs: number, outputs: number) {
+    this.#mean = new Linear(engine, { ...initial.layer, name: `${name}.mean`, inputs, outputs });
+    this.#logVariance = new Linear(engine, {
+      ...initial.layer,
+      name: `${name}.logVariance`,
+      inputs,
+      outputs,
+    });
+  }
+
+  get parameters(): readonly Parameter[] {
+    return [...this.#mean.parameters, ...this.#logVariance.parameters];
+  }
+
+  forward(tape: Tape, h: Variable): DiagonalNormal {
+    const heads = new DiagonalNormal(this.#mean.forward(tape, h), this.#logVariance.forward(tape, h));
+    return heads.clamped(tape, LOG_VARIANCE);
+  }
+}
+
+/** q(z | x): dropout, n hidden layers, two heads; of a history divided by its L2 norm, or of pseudo-inputs as they are. */
+export class HistoryEncoder {
+  readonly #input: SparseHiddenLayer;
+  readonly #inner: Mlp;
+  readonly #heads: GaussianHeads;
+
+  constructor(
+    engine: Engine,
+    initial: Initial,
+    {
+      name,
+      items,
+      latent,
+      hidden,
+      layers,
+      gated,
+    }: EvcfShape & { name: string; items: number; latent: number },
+  ) {
+    const sizes = new Array<number>(layers).fill(hidden);
+    const input = { ...initial.layer, name: `${name}.input`, inputs: items, outputs: hidden, gated };
+    this.#input = new SparseHiddenLayer(engine, input);
+    this.#inner = new Mlp(engine, { ...initial.layer, name, sizes, activateLast: true, gated });
+    this.#heads = new GaussianHeads(engine, initial, name, hidden, latent);
+  }
+
+  get parameters(): readonly Parameter[] {
+    return [this.#input, this.#inner, this.#heads].flatMap(({ parameters }) => parameters);
+  }
+
+  forward(tape: Tape, histories: SparseTensor, dropped?: Dropped): DiagonalNormal {
+    const h = this.#input.forward(tape, histories, { rowScale: "l2", dropout: dropped });
+    return this.#heads.forward(tape, this.#inner.forward(tape, h));
+  }
+
+  /** Of pseudo-inputs u [K, items], which enter after the normalisation and after dropout. */
+  forwardPseudoInputs(tape: Tape, u: Variable): DiagonalNormal {
+    const h = this.#input.forwardDense(tape, u);
+    return this.#heads.forward(tape, this.#inner.forward(tape, h));
+  }
+}
+
+type Dropped = { readonly rate: number; readonly key: RandomKey };
+
+/** [inputs, outputs] of a `HistoryEncoder`'s layers. */
+export function encoderLayers(
+  items: number,
+  latent: number,
+  { hidden, layers, gated }: EvcfShape,
+): [number, number][] {
+  const inner = new Array<[number, number]>(layers - 1).fill([hidden, hidden]);
+  return [...hiddenLayers([[items, hidden], ...inner], gated), [hidden, latent], [hidden, latent]];
+}
+
+/** The pseudo-inputs, as many numbers as a layer of K - 1 inputs and a bias has. */
+export function pseudoInputLayer(items: number, { pseudoInputs }: EvcfShape): [number, number] {
+  return [pseudoInputs - 1, items];
+}
+
+export function makePseudoInputs(
+  engine: Engine,
+  initial: Initial,
+  items: number,
+  count: number,
+): PseudoInputs {
+  return new PseudoInputs(engine, { ...initial.pseudoInputs, count, items });
+}
+
+/** What a batch's loss is made of: log densities at the samples, each [rows, 1]. */
+export interface Terms {
+  /** Summed over the users: -log p(x | z). */
+  readonly negativeLogLikelihood: Objective;
+  /** Summed over the users: log q - log p at the sample of z, which may be negative. */
+  readonly kl: Objective;
+}
+
+export interface EvcfNetwork extends Network {
+  terms(tape: Tape, x: SparseTensor, rate: number, key: (name: string) => RandomKey): Terms;
+}
+
+export const likelihoods: Record<EvcfOptions["likelihood"], Likelihood> = { multinomial, bernoulli };
+
+/** Dropout at a rate, or none. */
+export function droppedAt(rate: number, key: RandomKey): Dropped | undefined {
+  return rate > 0 ? { rate, key } : undefined;
+}
+
+/** Minimises -log p(x | z) + beta KL, beta warmed up by epochs, gradients normalised. */
+async function fitEvcf<Options extends EvcfOptions>(
+  algorithm: Algorithm<Options>,
+  shape: z.ZodType<EvcfShape>,
+  dataset: Dataset,
+  options: Options,
+  run: RunContext,
+  layers: readonly Size[],
+  make: (initial: Initial) => EvcfNetwork,
+): Promise<Recommender> {
+  const [{ fit }, { minimise, updatesPerPass }, { warmedUpBeta }] = await Promise.all([
+    import("../../training/fit.js"),
+    import("../../training/minimise.js"),
+    import("../../training/annealing.js"),
+  ]);
+  requireEnoughUsers(options, dataset);
+  const { engine, seed } = run;
+  const { batchSize, learningRate, epochs, patience, warmup, dropout: rate } = options;
+  requireNetworkMemory(
+    {
+      ...{ algorithm: algorithm.name, items: dataset.items.size, layers, batchSize },
+      // What is clamped and dropped out of them, and the gradient of that.
+      perStep: 2 * options.pseudoInputs * dataset.items.size,
+      smaller: "fewer pseudo-inputs or smaller layers (--set pseudoInputs=200 --set hidden=300)",
+    },
+    run,
+  );
+  const updatesPerEpoch = updatesPerPass(dataset.train.rows, batchSize);
+  const beta = warmedUpBeta({ cap: options.beta, warmup, updatesPerEpoch });
+  const network = await initialised(
+    () => make(initialValues({ ...options, seed, histories: dataset.train })),
+    { signal: run.signal, release: releaseAll },
+  );
+  const trainable = trainNetwork({
+    engine,
+    network,
+    algorithm: algorithm.name,
+    config: savedConfig(shape, options),
+    items: dataset.items,
+    histories: dataset.train,
+    batchSize,
+    learningRate,
+    adam: { normaliseGradients: true },
+    parts: ["kl"],
+    loss(tape, batch, update): BatchLoss {
+      const key = (name: string) => ({ seed, step: update, stream: streamOf(name) });
+      const { negativeLogLikelihood, kl } = network.terms(tape, batch, rate, key);
+      return { loss: negativeLogLikelihood.plus(kl.times(beta(update - 1))), parts: { kl } };
+    },
+    report: (updates) => ({ beta: beta(updates - 1) }),
+    minimise,
+  });
+  // EVCF sets its counter of epochs to 0 as long as epoch < warmup.
+  const patienceHeldUntil = Math.max(0, warmup - 1);
+  return fit({ algorithm, options, dataset, trainable, epochs, patience, patienceHeldUntil }, run);
+}
+
+/** What tells the models of the family apart. */
+export interface EvcfModel<Options, Shape> {
+  readonly name: string;
+  readonly summary: string;
+  readonly options: z.ZodType<Options>;
+  /** Those options that shape the network. */
+  readonly shape: z.ZodType<Shape>;
+  /** [inputs, outputs] of every layer, pseudo-inputs included. */
+  readonly layersOf: (items: number, given: Shape) => [number, number][];
+  readonly Network: new (
+    engine: Engine,
+    items: number,
+    given: Shape,
+    initial: Initial,
+    likelihood?: EvcfOptions["likelihood"],
+  ) => EvcfNetwork;
+}
+
+/** A saved model holds all weights, the prior's too, which scoring does not need: training may start from them. */
+export function evcfAlgorithm<Shape extends EvcfShape, Options extends EvcfOptions & Shape>(
+  model: EvcfModel<Options, Shape>,
+): Algorithm<Options> {
+  const { name, summary, options, shape, layersOf, Network } = model;
+  const algorithm: Algorithm<Options> = {
+    name,
+    summary,
+    source:
+      "Kim, Suh: Enhancing VAEs for collaborative filtering: flexible priors & gating mechanisms, RecSys 2019",
+    options,
+    warmStart: true,
+
+    fit(dataset, options, run) {
+      const make = (initial: Initial) =>
+        new Network(run.engine, dataset.items.size, options, initial, options.likelihood);
+      const layers = layersOf(dataset.items.size, options);
+      return fitEvcf(algorithm, shape, dataset, options, run, layers, make);
+    },
+
+    async restore(files, { engine }) {
+      const make = (given: Shape) => new Network(engine, files.items.size, given, initialValues());
+      return networkRecommender(engine, await restoreNetwork(shape, files, layersOf, make), files, {
+        final: true,
+      });
+    },
+  };
+  return algorithm;
+}

@@ -1,0 +1,300 @@
+// Mult-VAE^PR (Liang, Krishnan, Hoffman, Jebara: "Variational autoencoders for collaborative filtering", WWW 2018):
+//
+//   z_u ~ N(0, I),   x_u ~ Multinomial(n_u, softmax(f(z_u)))                                        (equation 1)
+//   q(z_u | x_u) = N(mu(x_u), diag(sigma^2(x_u))),   x_u divided by its L2 norm, then dropout       (section 2.2, 2.4)
+//   minimise  -E_q[log p(x_u | z_u)] + beta KL(q(z_u | x_u) || N(0, I))                             (equation 7)
+//
+// with beta annealed from 0 to a cap (section 2.2.2). A history is scored by f(mu). Settings as in the authors' notebook
+// (dawenl/vae_cf, VAE_ML20M_WWW2018.ipynb). As there, the log-variance is not clamped: a clamp would change the gradient
+// where it acts, and a run that overflows is stopped by the check of its loss.
+//
+// Options make it the baseline of EVCF, Vamp's table (Kim and Suh, RecSys 2019; psywaves/EVCF): gated layers, He-normal initial
+// values, a clamped log-variance, KL at one sample, normalised gradients and beta warmed up by epochs. There mean and
+// log-variance are two layers; here they are the halves of one, so one norm divides the gradients of both.
+
+import { z } from "zod";
+import type { Engine } from "../../compute/engine.js";
+import { sum } from "../../compute/objective.js";
+import type { Tape, Variable } from "../../compute/tape.js";
+import type { SparseTensor } from "../../compute/tensor.js";
+import { type RandomKey, streamOf } from "../../core/philox.js";
+import { SparseHiddenLayer } from "../../nn/hidden-layer.js";
+import { initialised } from "../../nn/initialise.js";
+import { heNormal, pytorchBias, zeros } from "../../nn/initializers.js";
+import { SparseLinear } from "../../nn/linear.js";
+import { Mlp } from "../../nn/mlp.js";
+import { DiagonalNormal } from "../../nn/normal.js";
+import { OutputLayer } from "../../nn/output-layer.js";
+import type { Algorithm } from "../../recommender/algorithm.js";
+import { depth, layerSizes, published, savedConfig, size } from "../settings.js";
+import { requireNetworkMemory } from "../training-memory.js";
+import {
+  type BatchLoss,
+  hiddenLayers,
+  type Latent,
+  LOG_VARIANCE,
+  type Network,
+  networkRecommender,
+  pairs,
+  releaseAll,
+  restoreNetwork,
+} from "./network.js";
+import { checkScheduler, recoTour } from "./plateau-options.js";
+import { trainNetwork } from "./training.js";
+
+const settings = z.strictObject({
+  hidden: layerSizes
+    .default([600])
+    .describe(
+      "sizes of the encoder's hidden layers; the decoder mirrors them (Liang et al. 2018, section 4.4)",
+    ),
+  latent: size.default(200).describe("dimensions of z (Liang et al. 2018, section 4.4)"),
+  layers: depth
+    .optional()
+    .describe(
+      "hidden layers of the encoder and of the decoder, all as wide as the one in hidden (EVCF's num_layers); unset = as many as hidden has",
+    ),
+  gated: z
+    .boolean()
+    .default(false)
+    .describe("hidden layers are gated linear units instead of tanh (Kim and Suh 2019, section 3.2)"),
+  dropout: published.dropout,
+  beta: z
+    .number()
+    .min(0)
+    .default(0.2)
+    .describe("weight of the KL term once annealed (Liang et al.'s notebook, anneal_cap)"),
+  annealSteps: z
+    .number()
+    .min(0)
+    .optional()
+    .describe(
+      "updates in which beta would grow to 1: beta = min(cap, updates / annealSteps), 200,000 in Liang et al.'s notebook; 0 = no annealing; unset = the cap is reached at 85 % of the planned updates, as there on ML-20M",
+    ),
+  warmup: z
+    .int()
+    .min(0)
+    .optional()
+    .describe(
+      "epochs in which beta grows to its cap, beta min(1, epoch / warmup), instead of by updates (EVCF's program, 100); epochs before it do not count towards patience; unset = by updates",
+    ),
+  kl: z
+    .enum(["closed-form", "one-sample"])
+    .default("closed-form")
+    .describe("the KL term exactly, or log q(z | x) - log p(z) at the sample of z (EVCF's program)"),
+  clampLogVariance: z.boolean().default(false).describe("hold the log-variance to [-12, 4] (EVCF's program)"),
+  initialValues: z
+    .enum(["xavier", "he"])
+    .default("xavier")
+    .describe(
+      "weights Glorot-uniform (Liang et al.'s notebook), or He-normal with PyTorch's biases (EVCF's program)",
+    ),
+  normaliseGradients: z
+    .boolean()
+    .default(false)
+    .describe("divide every parameter's gradient by its norm before Adam (EVCF's AdamNormGrad)"),
+  learningRate: published.learningRate,
+  batchSize: published.batchSize,
+  epochs: published.epochs,
+  patience: published.patience,
+  ...recoTour,
+});
+const options = settings
+  .refine(({ hidden, layers }) => layers === undefined || hidden.length === 1, {
+    path: ["layers"],
+    message: "layers repeats the one size in hidden, which must have exactly one",
+  })
+  .refine(({ warmup, annealSteps }) => warmup === undefined || annealSteps === undefined, {
+    path: ["warmup"],
+    message: "beta grows by epochs (warmup) or by updates (annealSteps), not by both",
+  })
+  .superRefine(checkScheduler);
+export type MultVaeOptions = z.infer<typeof options>;
+
+/** What of the options shapes the network. */
+const shape = z.object({
+  hidden: settings.shape.hidden,
+  layers: settings.shape.layers,
+  gated: settings.shape.gated,
+  latent: settings.shape.latent,
+});
+type Shape = z.infer<typeof shape>;
+
+/** The encoder's hidden layers. */
+function widths({ hidden, layers }: Shape): number[] {
+  return layers === undefined ? hidden : new Array<number>(layers).fill(hidden[0]);
+}
+
+/** [inputs, outputs] of every layer, from a history to the logits. */
+function layersOf(items: number, given: Shape): [number, number][] {
+  const { latent, gated } = given;
+  const hidden = widths(given);
+  const inner = [...pairs([items, ...hidden]), ...pairs([latent, ...hidden.toReversed()])];
+  const [last, width] = [hidden.at(-1) ?? items, hidden.at(0) ?? latent];
+  return [...hiddenLayers(inner, gated), [last, 2 * latent], [width, items]];
+}
+
+class MultVaeNetwork implements Network {
+  readonly output: OutputLayer;
+  readonly latent: Latent;
+  readonly #input: SparseLinear | SparseHiddenLayer;
+  readonly #encoder: Mlp;
+  readonly #decoder: Mlp;
+
+  /** Initial values depend on the seed; without one all are zero, to be loaded. */
+  constructor(
+    engine: Engine,
+    items: number,
+    given: Shape,
+    start?: { seed: number } & Pick<MultVaeOptions, "initialValues">,
+  ) {
+    const { latent, gated } = given;
+    this.latent = {
+      dimensions: latent,
+      what: "the mean of q(z | x)",
+      mean: (tape, x) => this.posterior(tape, x).mean,
+    };
+    const hidden = widths(given);
+    const he = start?.initialValues === "he";
+    const init = start
+      ? { seed: start.seed, ...(he && { weight: heNormal("rows"), bias: pytorchBias }) }
+      : { seed: 0, weight: zeros, bias: zeros };
+    const [first, ...rest] = [...hidden, 2 * latent];
+    const decoder = [latent, ...hidden.toReversed()];
+    const input = { ...init, name: "encoder.input", inputs: items, outputs: first };
+    // Without a hidden layer the input layer is the last one, which is linear.
+    this.#input =
+      hidden.length > 0
+        ? new SparseHiddenLayer(engine, { ...input, gated })
+        : new SparseLinear(engine, input);
+    this.#encoder = new Mlp(engine, {
+      ...init,
+      name: "encoder",
+      sizes: [first, ...rest],
+      activateLast: false,
+      gated,
+    });
+    this.#decoder = new Mlp(engine, { ...init, name: "decoder", sizes: decoder, activateLast: true, gated });
+    this.output = new OutputLayer(engine, {
+      ...init,
+      ...(he && { weight: heNormal("columns") }),
+      name: "decoder.output",
+      inputs: decoder[decoder.length - 1],
+      outputs: items,
+    });
+  }
+
+  get parameters() {
+    return [this.#input, this.#encoder, this.#decoder, this.output].flatMap(({ parameters }) => parameters);
+  }
+
+  /** q(z | x): tanh (or gates) on all layers but the last, which holds [mu | log sigma^2]. */
+  posterior(tape: Tape, histories: SparseTensor, dropout?: { rate: number; key: RandomKey }): DiagonalNormal {
+    const first = this.#input.forward(tape, histories, { rowScale: "l2", dropout });
+    return DiagonalNormal.fromHalves(tape, this.#encoder.forward(tape, first));
+  }
+
+  decode(tape: Tape, z: Variable): Variable {
+    return this.#decoder.forward(tape, z);
+  }
+
+  activations(tape: Tape, histories: SparseTensor): Variable {
+    return this.decode(tape, this.posterior(tape, histories).mean);
+  }
+
+  /** The negative ELBO with weight beta on its KL term, summed over the batch's users. */
+  loss(
+    tape: Tape,
+    x: SparseTensor,
+    beta: number,
+    { dropout, clampLogVariance, kl: estimate }: Pick<MultVaeOptions, "dropout" | "clampLogVariance" | "kl">,
+    key: (name: string) => RandomKey,
+  ): BatchLoss {
+    const encoded = this.posterior(tape, x, dropout > 0 ? { rate: dropout, key: key("dropout") } : undefined);
+    const posterior = clampLogVariance ? encoded.clamped(tape, LOG_VARIANCE) : encoded;
+    const z = posterior.sample(tape, key("noise"));
+    const negativeLogLikelihood = sum(this.output.loss(tape, this.decode(tape, z), x));
+    const kl =
+      estimate === "closed-form"
+        ? sum(posterior.kl(tape))
+        : sum(posterior.logDensity(tape, z)).plus(sum(standard(tape, z).logDensity(tape, z)).times(-1));
+    return { loss: negativeLogLikelihood.plus(kl.times(beta)), parts: { kl } };
+  }
+}
+
+const standard = (tape: Tape, z: Variable) => DiagonalNormal.standard(tape, z.value.rows, z.value.columns);
+
+export const multVae: Algorithm<MultVaeOptions> = {
+  name: "mult-vae",
+  summary: "Variational autoencoder with a multinomial likelihood and an annealed KL term.",
+  source: "Liang, Krishnan, Hoffman, Jebara: Variational autoencoders for collaborative filtering, WWW 2018",
+  options,
+  warmStart: true,
+
+  async fit(dataset, options, run) {
+    const [{ fit }, { minimise, updatesPerPass }, { annealedBeta, warmedUpBeta }, { plateauOf }] =
+      await Promise.all([
+        import("../../training/fit.js"),
+        import("../../training/minimise.js"),
+        import("../../training/annealing.js"),
+        import("../../training/plateau.js"),
+      ]);
+    const { engine, seed } = run;
+    const { batchSize, learningRate, epochs, patience, annealSteps, warmup, normaliseGradients } = options;
+    const updatesPerEpoch = updatesPerPass(dataset.train.rows, batchSize);
+    const plannedUpdates = epochs * updatesPerEpoch;
+    const beta =
+      warmup === undefined
+        ? annealedBeta({ cap: options.beta, annealSteps, plannedUpdates })
+        : warmedUpBeta({ cap: options.beta, warmup, updatesPerEpoch });
+    const start = { seed, initialValues: options.initialValues };
+    const layers = layersOf(dataset.items.size, options);
+    requireNetworkMemory(
+      {
+        algorithm: multVae.name,
+        items: dataset.items.size,
+        layers,
+        batchSize,
+        smaller: "smaller layers (--set hidden=200 --set latent=100)",
+      },
+      run,
+    );
+    const network = await initialised(() => new MultVaeNetwork(engine, dataset.items.size, options, start), {
+      signal: run.signal,
+      release: releaseAll,
+    });
+    const trainable = trainNetwork({
+      engine,
+      network,
+      algorithm: multVae.name,
+      config: savedConfig(shape, options),
+      items: dataset.items,
+      histories: dataset.train,
+      batchSize,
+      learningRate,
+      adam: { normaliseGradients, weightDecay: options.weightDecay },
+      plateau: plateauOf(options),
+      parts: ["kl"],
+      loss: (tape, batch, update) =>
+        network.loss(tape, batch, beta(update - 1), options, (name) => ({
+          seed,
+          step: update,
+          stream: streamOf(name),
+        })),
+      report: (updates) => ({ beta: beta(updates - 1) }),
+      minimise,
+    });
+    const patienceHeldUntil = Math.max(0, (warmup ?? 0) - 1);
+    return fit({ algorithm: multVae, options, dataset, trainable, epochs, patience, patienceHeldUntil }, run);
+  },
+
+  async restore(files, { engine }) {
+    const network = await restoreNetwork(
+      shape,
+      files,
+      layersOf,
+      (sizes) => new MultVaeNetwork(engine, files.items.size, sizes),
+    );
+    return networkRecommender(engine, network, files, { final: true });
+  },
+};

@@ -1,0 +1,395 @@
+// RecVAE (Shenbin, Alekseev, Tutubalina, Malykh, Nikolenko: "RecVAE: a new variational autoencoder for top-N recommendations
+// with implicit feedback", WSDM 2020), after the authors' program (ilya-shenbin/RecVAE, model.py and run.py):
+//
+//   h_1 = LN(swish(W_1 x~)),   h_k = LN(swish(W_k h_(k-1) + h_1 + ... + h_(k-1))),   x~ = dropout(x / ||x||)     (section 3.2)
+//   q(z | x) = N(mu(h_n), diag(sigma^2(h_n))),   p(x | z) = Multinomial(softmax(W z + b))
+//   p(z | x) = product over the coordinates of 3/20 N(0, 1) + 3/4 q_old(z | x) + 1/10 N(0, e^10)                 (section 3.3)
+//   minimise  -log p(x | z) + gamma n_u (log q(z | x) - log p(z | x)),   n_u = items of the user, one z ~ q    (section 3.4)
+//
+// Every epoch trains the encoder (on noisy histories), renews q_old by a copy of it, and trains the decoder (on clean ones), each
+// with an Adam of its own (section 3.5). A history is scored by the decoder at mu. Before the first copy, q_old is an encoder
+// of other initial values. As published: initial values are PyTorch's defaults, LayerNorm's epsilon is 0.1, the log-variance is not
+// clamped. The KL term does not reach the decoder, so its passes leave it out.
+
+import { z } from "zod";
+import type { CompositeMixture, Engine } from "../../compute/engine.js";
+import { sum } from "../../compute/objective.js";
+import { add, product } from "../../compute/ops/arithmetic.js";
+import { compositeKl } from "../../compute/ops/composite-kl.js";
+import { rowSums } from "../../compute/ops/row-sums.js";
+import { swish } from "../../compute/ops/swish.js";
+import { Adam } from "../../compute/optimizers.js";
+import { loadParameters, type Parameter, saveParameters } from "../../compute/parameter.js";
+import { Tape, type Variable } from "../../compute/tape.js";
+import type { NamedTensors, SparseTensor, Tensor } from "../../compute/tensor.js";
+import { permutation, type RandomKey, streamOf } from "../../core/philox.js";
+import type { Dataset } from "../../data/dataset.js";
+import type { Vocabulary } from "../../data/vocabulary.js";
+import { initialised } from "../../nn/initialise.js";
+import { torchLinear, zeros } from "../../nn/initializers.js";
+import { LayerNorm } from "../../nn/layer-norm.js";
+import { Linear, SparseLinear } from "../../nn/linear.js";
+import { DiagonalNormal } from "../../nn/normal.js";
+import { OutputLayer } from "../../nn/output-layer.js";
+import type { Algorithm } from "../../recommender/algorithm.js";
+import type { ModelFiles } from "../../recommender/recommender.js";
+import type { RunContext } from "../../recommender/run-context.js";
+import { startFrom } from "../../recommender/warm-start.js";
+import type { Minimisation, PassReport } from "../../training/minimise.js";
+import type { Epoch, EpochReport, Trainable } from "../../training/trainable.js";
+import { depth, published, savedConfig, size } from "../settings.js";
+import { numbersOfLayers, requireNetworkMemory } from "../training-memory.js";
+import { type BatchLoss, type Network, networkRecommender, releaseAll, restoreNetwork } from "./network.js";
+
+const options = z.strictObject({
+  hidden: size.default(600).describe("width of the encoder's hidden layers (the authors' program)"),
+  layers: depth.default(5).describe("the encoder's hidden layers (Shenbin et al. 2020, figure 2)"),
+  latent: size.default(200).describe("dimensions of z (Shenbin et al. 2020, section 4.3)"),
+  dropout: published.dropout.describe(
+    "share of a history that is dropped in the encoder's passes; the decoder's see all of it (Shenbin et al. 2020, section 3.5)",
+  ),
+  gamma: z
+    .number()
+    .min(0)
+    .default(0.005)
+    .describe(
+      "weight of a user's KL term per item of the history (the authors' program on ML-20M; .0035 on Netflix, .01 on MSD)",
+    ),
+  mixture: z
+    .array(z.number().min(0))
+    .length(3)
+    .refine((weights) => Math.abs(weights.reduce((sum, weight) => sum + weight, 0) - 1) < 1e-6, {
+      message: "the weights must add up to 1",
+    })
+    .default([3 / 20, 3 / 4, 1 / 10])
+    .describe(
+      "the prior's weights of N(0, 1), of the former posterior and of the broad N(0, e^10); they add up to 1 (the authors' program)",
+    ),
+  encoderPasses: size
+    .default(3)
+    .describe("passes of the encoder's updates per epoch (the authors' program, n-enc_epochs)"),
+  decoderPasses: size
+    .default(1)
+    .describe("passes of the decoder's updates per epoch (the authors' program, n-dec_epochs)"),
+  learningRate: published.learningRate
+    .default(5e-4)
+    .describe("step size of both Adams (Shenbin et al. 2020, section 4.3)"),
+  batchSize: published.batchSize.describe("users per update (Shenbin et al. 2020, section 4.3)"),
+  epochs: published.epochs
+    .default(50)
+    .describe("rounds of encoder and decoder passes (the authors' program on ML-20M and Netflix)"),
+  patience: published.patience,
+});
+export type RecVaeOptions = z.infer<typeof options>;
+
+/** What of the options shapes the network. */
+const shape = z.object({ hidden: options.shape.hidden, layers: options.shape.layers, latent: size });
+type Shape = z.infer<typeof shape>;
+
+const LAYER_NORM_EPSILON = 0.1;
+const BROAD_LOG_VARIANCE = 10;
+
+/** [inputs, outputs] of every layer; a layer normalisation has as many numbers as a linear layer from one input. */
+function layersOf(items: number, { hidden, layers, latent }: Shape): [number, number][] {
+  const inner = Array.from({ length: layers }, (_, k): [number, number][] => [
+    [k === 0 ? items : hidden, hidden],
+    [1, hidden],
+  ]);
+  return [...inner.flat(), [hidden, 2 * latent], [latent, items]];
+}
+
+/** Initial values of a linear layer: PyTorch's defaults; without a seed zeros, to be loaded. */
+const initial = (fanIn: number, seed: number | undefined) =>
+  seed === undefined
+    ? { seed: 0, weight: zeros, bias: zeros }
+    : { seed, weight: torchLinear(fanIn), bias: torchLinear(fanIn) };
+
+class Encoder {
+  readonly #first: SparseLinear;
+  readonly #rest: readonly Linear[];
+  readonly #norms: readonly LayerNorm[];
+  readonly #posterior: Linear;
+
+  constructor(engine: Engine, name: string, items: number, { hidden, layers, latent }: Shape, seed?: number) {
+    const inner = (k: number) => ({ ...initial(hidden, seed), name: `${name}.${k}`, inputs: hidden });
+    this.#first = new SparseLinear(engine, {
+      ...initial(items, seed),
+      name: `${name}.1`,
+      inputs: items,
+      outputs: hidden,
+    });
+    this.#rest = Array.from(
+      { length: layers - 1 },
+      (_, i) => new Linear(engine, { ...inner(i + 2), outputs: hidden }),
+    );
+    this.#norms = Array.from(
+      { length: layers },
+      (_, i) =>
+        new LayerNorm(engine, { name: `${name}.${i + 1}.norm`, width: hidden, epsilon: LAYER_NORM_EPSILON }),
+    );
+    this.#posterior = new Linear(engine, {
+      ...initial(hidden, seed),
+      name: `${name}.posterior`,
+      inputs: hidden,
+      outputs: 2 * latent,
+    });
+  }
+
+  get parameters(): readonly Parameter[] {
+    return [this.#first, ...this.#rest, ...this.#norms, this.#posterior].flatMap(
+      ({ parameters }) => parameters,
+    );
+  }
+
+  /** q(z | x). The earlier layers' outputs are added before swish. */
+  posterior(tape: Tape, histories: SparseTensor, dropout?: { rate: number; key: RandomKey }): DiagonalNormal {
+    const x = this.#first.forward(tape, histories, { rowScale: "l2", dropout });
+    let h = this.#norms[0].forward(tape, swish(tape, x));
+    let earlier = h;
+    this.#rest.forEach((layer, i) => {
+      if (i > 0) earlier = add(tape, earlier, h);
+      h = this.#norms[i + 1].forward(tape, swish(tape, add(tape, layer.forward(tape, h), earlier)));
+    });
+    return DiagonalNormal.fromHalves(tape, this.#posterior.forward(tape, h));
+  }
+}
+
+class RecVaeNetwork implements Network {
+  readonly encoder: Encoder;
+  /** The decoder: one linear layer. */
+  readonly output: OutputLayer;
+
+  constructor(engine: Engine, items: number, shape: Shape, seed?: number) {
+    this.encoder = new Encoder(engine, "encoder", items, shape, seed);
+    this.output = new OutputLayer(engine, {
+      ...initial(shape.latent, seed),
+      name: "decoder",
+      inputs: shape.latent,
+      outputs: items,
+    });
+  }
+
+  get parameters() {
+    return [...this.encoder.parameters, ...this.output.parameters];
+  }
+
+  activations(tape: Tape, histories: SparseTensor): Variable {
+    return this.encoder.posterior(tape, histories).mean;
+  }
+}
+
+type Half = "encoder" | "decoder";
+type Key = (name: string) => RandomKey;
+
+class RecVaeTraining {
+  readonly network: RecVaeNetwork;
+  /** The encoder of q_old. */
+  readonly #former: Encoder;
+  readonly #engine: Engine;
+  readonly #options: RecVaeOptions;
+  readonly #mixture: CompositeMixture;
+  readonly #adams: Readonly<Record<Half, Adam>>;
+
+  constructor(engine: Engine, items: number, options: RecVaeOptions, seed: number) {
+    this.#engine = engine;
+    this.#options = options;
+    const [standard, former, broad] = options.mixture;
+    this.#mixture = { standard, former, broad, broadLogVariance: BROAD_LOG_VARIANCE };
+    this.network = new RecVaeNetwork(engine, items, options, seed);
+    this.#former = new Encoder(engine, "former", items, options, seed);
+    for (const parameter of this.#former.parameters) parameter.needsGradient = false;
+    const { learningRate } = options;
+    this.#adams = {
+      encoder: new Adam(engine, this.network.encoder.parameters, { learningRate }),
+      decoder: new Adam(engine, this.network.output.parameters, { learningRate }),
+    };
+  }
+
+  /** Only this half gets gradients from now on. */
+  train(half: Half): void {
+    const { encoder, output } = this.network;
+    for (const parameter of encoder.parameters) parameter.needsGradient = half === "encoder";
+    for (const parameter of output.parameters) parameter.needsGradient = half === "decoder";
+  }
+
+  /** q_old becomes the encoder as it stands. */
+  updatePrior(): void {
+    const { parameters } = this.network.encoder;
+    this.#former.parameters.forEach((parameter, i) => {
+      this.#engine.copy(parameter.value, parameters[i].value);
+    });
+  }
+
+  /** -log p(x | z) + gamma n_u KL for the encoder, -log p(x | z) for the decoder: sums over the batch's users. */
+  loss(tape: Tape, x: SparseTensor, half: Half, key: Key): BatchLoss {
+    const { dropout: rate, gamma } = this.#options;
+    const { encoder, output } = this.network;
+    const dropout = half === "encoder" && rate > 0 ? { rate, key: key("dropout") } : undefined;
+    const posterior = encoder.posterior(tape, x, dropout);
+    const z = posterior.sample(tape, key("noise"));
+    const negativeLogLikelihood = sum(output.loss(tape, z, x));
+    if (half === "decoder") return { loss: negativeLogLikelihood };
+    const old = this.#former.posterior(tape, x);
+    const former = { mean: old.mean.value, logVariance: old.logVariance.value };
+    const kl = compositeKl(tape, z, posterior, former, this.#mixture);
+    const weighted = sum(product(tape, kl, rowSums(tape, x))).times(gamma);
+    return { loss: negativeLogLikelihood.plus(weighted), parts: { kl: sum(kl) } };
+  }
+
+  step(batch: SparseTensor, half: Half, key: Key, totals: readonly Tensor[]): void {
+    const tape = new Tape(this.#engine);
+    try {
+      const { loss, parts = {} } = this.loss(tape, batch, half, key);
+      for (const [column, { terms }] of [loss, ...Object.values(parts)].entries())
+        for (const term of terms)
+          if (term.kind === "sum") this.#engine.addSum(totals[column], term.of.value, term.weight);
+      tape.backward(loss.times(1 / batch.rows));
+    } finally {
+      tape.dispose();
+    }
+    this.#adams[half].step();
+  }
+
+  async saveState(): Promise<NamedTensors> {
+    const parts = await Promise.all([
+      saveParameters(this.network.parameters),
+      saveParameters(this.#former.parameters),
+      this.#adams.encoder.save().then((state) => renamed(state, UPDATES, `encoder.${UPDATES}`)),
+      this.#adams.decoder.save().then((state) => renamed(state, UPDATES, `decoder.${UPDATES}`)),
+    ]);
+    return Object.assign({}, ...parts);
+  }
+
+  async loadState(state: NamedTensors): Promise<void> {
+    await loadParameters([...this.network.parameters, ...this.#former.parameters], state);
+    for (const half of ["encoder", "decoder"] as const)
+      await this.#adams[half].load(renamed(state, `${half}.${UPDATES}`, UPDATES));
+  }
+
+  /** q_old becomes the saved encoder: the posterior of the run that is gone on with. */
+  async startFrom(items: Vocabulary, files: ModelFiles): Promise<void> {
+    await startFrom(this.network.parameters, recVae.name, items, files);
+    this.updatePrior();
+  }
+
+  dispose(): void {
+    releaseAll(this.network);
+    releaseAll(this.#former);
+  }
+}
+
+/** What Adam calls the number of its updates, of which there are two here. */
+const UPDATES = "adam.updates";
+
+function renamed(state: NamedTensors, from: string, to: string): NamedTensors {
+  return Object.fromEntries(
+    Object.entries(state).map(([name, tensor]) => [name === from ? to : name, tensor]),
+  );
+}
+
+/** An epoch: the encoder's passes, a new prior, the decoder's passes; every pass over all users in an order of its own. */
+async function trainable(
+  dataset: Dataset,
+  options: RecVaeOptions,
+  run: RunContext,
+  minimise: (pass: Minimisation) => Promise<PassReport>,
+): Promise<Trainable> {
+  const { engine, seed, signal } = run;
+  const { encoderPasses, decoderPasses, batchSize } = options;
+  const items = dataset.items.size;
+  const layers = layersOf(items, options);
+  requireNetworkMemory(
+    {
+      ...{ algorithm: recVae.name, items, layers, batchSize },
+      fixed: numbersOfLayers(layers.slice(0, -1)),
+      smaller: "smaller layers (--set hidden=300 --set latent=100)",
+    },
+    run,
+  );
+  const training = await initialised(() => new RecVaeTraining(engine, dataset.items.size, options, seed), {
+    signal,
+    release: (training) => training.dispose(),
+  });
+  const config = savedConfig(shape, options);
+  const passes = encoderPasses + decoderPasses;
+
+  async function epoch(whole: Epoch): Promise<EpochReport> {
+    let { updates } = whole;
+    let values: Record<string, number> = {};
+    for (let pass = 0; pass < passes; pass++) {
+      const half = pass < encoderPasses ? "encoder" : "decoder";
+      if (pass === encoderPasses) training.updatePrior();
+      training.train(half);
+      const stream = streamOf(`order of users, pass ${pass}`);
+      const order = pass === 0 ? whole.order : permutation(seed, whole.number, stream, dataset.train.rows);
+      const told = values;
+      const report = await minimise({
+        engine,
+        histories: dataset.train,
+        batchSize,
+        epoch: {
+          ...whole,
+          order,
+          updates,
+          onProgress: (share, now) =>
+            whole.onProgress?.((pass + share) / passes, half === "encoder" ? now : told),
+        },
+        reports: half === "encoder" ? ["loss", "kl"] : ["loss"],
+        step: (batch, update, totals) =>
+          training.step(batch, half, (name) => ({ seed, step: update, stream: streamOf(name) }), totals),
+      });
+      updates = report.updates;
+      values = half === "encoder" ? report.means : { ...values, reconstruction: report.means.loss };
+    }
+    return { updates, values };
+  }
+
+  return {
+    saveState: () => training.saveState(),
+    loadState: (state) => training.loadState(state),
+    startFrom: (files) => training.startFrom(dataset.items, files),
+    epoch,
+    recommender: () =>
+      networkRecommender(engine, training.network, { algorithm: recVae.name, config, items: dataset.items }),
+    dispose: () => training.dispose(),
+  };
+}
+
+export const recVae: Algorithm<RecVaeOptions> = {
+  name: "rec-vae",
+  summary:
+    "Variational autoencoder with a deep encoder, a composite prior, and encoder and decoder in turns.",
+  source:
+    "Shenbin, Alekseev, Tutubalina, Malykh, Nikolenko: RecVAE: a new variational autoencoder for top-N recommendations with implicit feedback, WSDM 2020",
+  options,
+  warmStart: true,
+
+  async fit(dataset, options, run) {
+    const [{ fit }, { minimise }] = await Promise.all([
+      import("../../training/fit.js"),
+      import("../../training/minimise.js"),
+    ]);
+    const { epochs, patience } = options;
+    return fit(
+      {
+        algorithm: recVae,
+        options,
+        dataset,
+        trainable: await trainable(dataset, options, run, minimise),
+        epochs,
+        patience,
+      },
+      run,
+    );
+  },
+
+  async restore(files, { engine }) {
+    const network = await restoreNetwork(
+      shape,
+      files,
+      layersOf,
+      (sizes) => new RecVaeNetwork(engine, files.items.size, sizes),
+    );
+    return networkRecommender(engine, network, files, { final: true });
+  },
+};

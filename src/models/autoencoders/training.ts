@@ -1,0 +1,101 @@
+// Training a network of histories: an epoch is one pass of Adam over all users.
+
+import type { Engine } from "../../compute/engine.js";
+import { Adam, type AdamOptions } from "../../compute/optimizers.js";
+import { loadParameters, saveParameters } from "../../compute/parameter.js";
+import { Tape } from "../../compute/tape.js";
+import type { SparseTensor, Tensor } from "../../compute/tensor.js";
+import type { JsonObject } from "../../core/json.js";
+import type { Vocabulary } from "../../data/vocabulary.js";
+import { startFrom } from "../../recommender/warm-start.js";
+import type { CsrMatrix } from "../../sparse/csr.js";
+import type { Minimisation } from "../../training/minimise.js";
+import type { Plateau } from "../../training/plateau.js";
+import type { Trainable } from "../../training/trainable.js";
+import { type BatchLoss, keptModel, type Network, networkRecommender, releaseAll } from "./network.js";
+
+export interface NetworkTraining {
+  readonly engine: Engine;
+  readonly network: Network;
+  readonly histories: CsrMatrix;
+  readonly items: Vocabulary;
+  readonly algorithm: string;
+  readonly config: JsonObject;
+  readonly batchSize: number;
+  readonly learningRate: number;
+  /** Adam's other settings. */
+  readonly adam?: AdamOptions;
+  /** How the step size follows the validation; handed in for the same reason as `minimise`. */
+  readonly plateau?: Plateau;
+  /** Names of the loss's parts, which are reported beside it. */
+  readonly parts?: readonly string[];
+  /** The loss of a batch in the `update`-th update of the run (from 1). */
+  readonly loss: (tape: Tape, batch: SparseTensor, update: number) => BatchLoss;
+  /** More numbers for an epoch's report, after `updates` updates: { beta }. */
+  readonly report?: (updates: number) => Record<string, number>;
+  /** The pass over the batches; handed in so that loading a model loads no training code. */
+  readonly minimise: (pass: Minimisation) => Promise<{ updates: number; means: Record<string, number> }>;
+}
+
+/** The network in training: an epoch is one pass of Adam (Kingma and Ba 2015) over all users. */
+export function trainNetwork(training: NetworkTraining): Trainable {
+  const { engine, network, plateau, parts = [], report = () => ({}) } = training;
+  const adam = new Adam(engine, network.parameters, {
+    ...training.adam,
+    learningRate: training.learningRate,
+  });
+  const reports = ["loss", ...parts];
+
+  function step(batch: SparseTensor, update: number, totals: readonly Tensor[]): void {
+    const tape = new Tape(engine);
+    try {
+      const { loss, penalty, parts: partial = {} } = training.loss(tape, batch, update);
+      for (const [column, name] of reports.entries()) {
+        const sums = name === "loss" ? loss : partial[name];
+        for (const term of sums.terms)
+          if (term.kind === "sum") engine.addSum(totals[column], term.of.value, term.weight);
+      }
+      const perUser = loss.times(1 / batch.rows);
+      tape.backward(penalty ? perUser.plus(penalty) : perUser);
+    } finally {
+      tape.dispose();
+    }
+    adam.step();
+  }
+
+  return {
+    saveState: async () => ({
+      ...(await saveParameters(network.parameters)),
+      ...(await adam.save()),
+      ...plateau?.save(),
+    }),
+    async loadState(state) {
+      await loadParameters(network.parameters, state);
+      await adam.load(state);
+      if (plateau) {
+        plateau.load(state);
+        adam.learningRate = plateau.learningRate;
+      }
+    },
+    validated(validation) {
+      if (plateau) adam.learningRate = plateau.next(validation["ndcg@100"]);
+    },
+    startFrom: (files) => startFrom(network.parameters, training.algorithm, training.items, files),
+    async epoch(epoch) {
+      const { histories, batchSize } = training;
+      const { updates, means } = await training.minimise({
+        engine,
+        histories,
+        batchSize,
+        epoch,
+        reports,
+        step,
+      });
+      const rate: Record<string, number> = plateau ? { "learning rate": adam.learningRate } : {};
+      return { updates, values: { ...means, ...report(updates), ...rate } };
+    },
+    recommender: () => networkRecommender(engine, network, training),
+    keep: () => keptModel(engine, network.parameters, training),
+    dispose: () => releaseAll(network),
+  };
+}

@@ -1,0 +1,451 @@
+// The variational autoencoder of the Keras notebooks (papers/keras-vae-notebook-v1 and -v2), with a Bernoulli likelihood:
+//
+//   h = relu(W dropout(x) + b),  q(z | x) = N(W_m h + b_m, diag(exp(W_v h + b_v))),  z ~ q(z | x)
+//   p_i = sigmoid(output_i(relu(decoder(z))))
+//   minimise  R + beta KL(q(z | x) || N(0, I)),  R = -(sum or mean over i) of x_i log p_i + (1 - x_i) log(1 - p_i)
+//
+// Sizes, optimiser and beta's cap are the notebooks' second version's. What there is a slip is corrected by default (the sum,
+// not the mean, of the reconstruction; scores from z's mean; NDCG@100 selects, and the best weights are kept; beta by update)
+// and is kept behind an option: the presets keras-notebook-v1 and -v2 set them. Keras clips p to [1e-7, 1 - 1e-7]; here the
+// loss comes from logits and needs no clipping.
+
+import { z } from "zod";
+import type { Engine } from "../../compute/engine.js";
+import { sum } from "../../compute/objective.js";
+import { relu } from "../../compute/ops/relu.js";
+import { Tape, type Variable } from "../../compute/tape.js";
+import { type SparseTensor, viewRows } from "../../compute/tensor.js";
+import { UserError } from "../../core/errors.js";
+import { type RandomKey, streamOf } from "../../core/philox.js";
+import type { HeldOutSplit } from "../../data/dataset.js";
+import { initialised } from "../../nn/initialise.js";
+import { glorotUniform, zeros } from "../../nn/initializers.js";
+import { bernoulli } from "../../nn/likelihoods.js";
+import { Linear, SparseLinear } from "../../nn/linear.js";
+import { Mlp } from "../../nn/mlp.js";
+import { DiagonalNormal } from "../../nn/normal.js";
+import { OutputLayer } from "../../nn/output-layer.js";
+import type { Algorithm } from "../../recommender/algorithm.js";
+import { type CsrMatrix, fromRows, rowIndices, sliceRows } from "../../sparse/csr.js";
+import { layerSizes, published, savedConfig, size } from "../settings.js";
+import { requireNetworkMemory } from "../training-memory.js";
+import {
+  type BatchLoss,
+  type Latent,
+  type Network,
+  networkRecommender,
+  pairs,
+  releaseAll,
+  restoreNetwork,
+} from "./network.js";
+import { trainNetwork } from "./training.js";
+
+const options = z.strictObject({
+  hidden: layerSizes
+    .min(1)
+    .default([100])
+    .describe("sizes of the encoder's hidden layers; the decoder mirrors them (notebook v2; 120 in v1)"),
+  latent: size.default(25).describe("dimensions of z (notebook v2; 40 in v1)"),
+  inputNorm: z
+    .enum(["none", "l2"])
+    .default("none")
+    .describe("none = raw 0/1 rows (the notebooks); l2 = divided by their norm, as in Mult-VAE"),
+  dropout: published.dropout.describe("share of a history that is dropped in training (the notebooks)"),
+  reconstruction: z
+    .enum(["sum", "mean"])
+    .default("sum")
+    .describe(
+      "the cross-entropy over the items is summed, or averaged as Keras does (the notebooks): a beta of the mean is worth beta x items of the sum",
+    ),
+  beta: z.number().min(0).default(0.2).describe("largest weight of the KL term (the notebooks' anneal_cap)"),
+  anneal: z
+    .enum(["update", "epoch", "batch-in-epoch"])
+    .default("update")
+    .describe(
+      "what beta grows with: update = the updates since the start, before each; epoch = set at an epoch's end to annealMultiplier x its index / annealSteps (notebook v2); batch-in-epoch = set at a batch's end to its index within the epoch / annealSteps (notebook v1: a saw-tooth)",
+    ),
+  annealSteps: z
+    .number()
+    .min(0)
+    .default(5000)
+    .describe(
+      "updates in which beta would grow to 1 (the notebooks' total_anneal_steps); 0 = it is the cap (as soon as it is set)",
+    ),
+  annealMultiplier: z
+    .number()
+    .positive()
+    .default(40)
+    .describe("with anneal=epoch: updates that an epoch counts for (notebook v2's anneal_multiplier)"),
+  initialBeta: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe(
+      "with anneal=epoch or batch-in-epoch: beta until it is first set (0 in notebook v2, 1 in notebook v1)",
+    ),
+  learningRate: z.number().positive().default(1e-3).describe("Adam's step size (Keras' default)"),
+  batchSize: size.default(32).describe("users per update (notebook v2; 128 in v1)"),
+  epochs: size.default(75).describe("passes over the training users, at most (notebook v2; 50 in v1)"),
+  monitor: z
+    .enum(["ndcg@100", "loss"])
+    .default("ndcg@100")
+    .describe(
+      "which validation number selects an epoch and stops early; loss = Keras' val_loss (the notebooks)",
+    ),
+  patience: size
+    .optional()
+    .describe(
+      "stop after this many epochs without a better value of what is monitored (8 in notebook v2, 5 in v1); unset = never",
+    ),
+  restoreBest: z
+    .boolean()
+    .default(true)
+    .describe("end with the weights of the best epoch; false = of the last one (the notebooks)"),
+  validateOn: z
+    .enum(["held-out", "complete", "full-histories"])
+    .default("held-out")
+    .describe(
+      "the validation loss: held-out = from fold-in rows, against what was held out; complete = from fold-in rows, against complete rows (notebook v1); full-histories = complete rows against themselves (notebook v2)",
+    ),
+  recallCurve: z
+    .enum(["held-out", "complete"])
+    .default("held-out")
+    .describe(
+      "the recall@20 of each epoch: held-out = known items masked, against what was held out; complete = nothing masked, against complete rows (notebook v1's callback)",
+    ),
+  sampleAtPrediction: z
+    .boolean()
+    .default(false)
+    .describe(
+      "score from a sample of z instead of its mean (the notebooks); the noise follows from the seed and the history",
+    ),
+});
+export type VaeOptions = z.infer<typeof options>;
+
+/** What of the options shapes the network and its scores. */
+const shape = z.object({
+  hidden: options.shape.hidden,
+  latent: options.shape.latent,
+  inputNorm: options.shape.inputNorm,
+  /** The seed of the noise at prediction; absent = none. */
+  samplingSeed: z.int().min(0).optional(),
+});
+type Shape = z.infer<typeof shape>;
+
+/** [inputs, outputs] of every layer, from a history to the logits; both heads of the posterior among them. */
+function layersOf(items: number, { hidden, latent }: Shape): [number, number][] {
+  const last = hidden[hidden.length - 1];
+  return [
+    ...pairs([items, ...hidden]),
+    [last, latent],
+    [last, latent],
+    ...pairs([latent, ...hidden.toReversed(), items]),
+  ];
+}
+
+/** A layer of the network and its number of weights, in the order of a model summary. */
+export interface LayerSummary {
+  readonly name: string;
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly activation: string;
+  readonly parameters: number;
+}
+
+/** The layers and their numbers of weights, as Keras' `summary()` gives them. */
+export function vaeSummary(
+  items: number,
+  { hidden, latent }: Pick<VaeOptions, "hidden" | "latent">,
+): LayerSummary[] {
+  const names = [
+    ...hidden.map((_, i) => (i === 0 ? "encoder.input" : `encoder.${i - 1}`)),
+    "encoder.mean",
+    "encoder.logVariance",
+    ...hidden.map((_, i) => `decoder.${i}`),
+    "decoder.output",
+  ];
+  return layersOf(items, { hidden, latent, inputNorm: "none" }).map(([inputs, outputs], i) => ({
+    name: names[i],
+    inputs,
+    outputs,
+    activation: /mean|logVariance/.test(names[i])
+      ? "linear"
+      : names[i] === "decoder.output"
+        ? "sigmoid"
+        : "relu",
+    parameters: (inputs + 1) * outputs,
+  }));
+}
+
+class VaeNetwork implements Network {
+  readonly output: OutputLayer;
+  readonly latent: Latent;
+  readonly #input: SparseLinear;
+  readonly #encoder: Mlp;
+  readonly #mean: Linear;
+  readonly #logVariance: Linear;
+  readonly #decoder: Mlp;
+  readonly #shape: Shape;
+
+  /** Kernels Glorot-uniform, biases zero (Keras' defaults), from the seed; without one all are zero, to be loaded. */
+  constructor(engine: Engine, items: number, given: Shape, seed?: number) {
+    const { hidden, latent } = given;
+    const init = { seed: seed ?? 0, weight: seed === undefined ? zeros : glorotUniform, bias: zeros };
+    const last = hidden[hidden.length - 1];
+    const decoder = [latent, ...hidden.toReversed()];
+    const mlp = { ...init, activateLast: true, activation: relu };
+    const head = { ...init, inputs: last, outputs: latent };
+    this.#shape = given;
+    this.latent = {
+      dimensions: latent,
+      what: "the mean of q(z | x)",
+      mean: (tape, x) => this.posterior(tape, x).mean,
+    };
+    this.#input = new SparseLinear(engine, {
+      ...init,
+      name: "encoder.input",
+      inputs: items,
+      outputs: hidden[0],
+    });
+    this.#encoder = new Mlp(engine, { ...mlp, name: "encoder", sizes: hidden });
+    this.#mean = new Linear(engine, { ...head, name: "encoder.mean" });
+    this.#logVariance = new Linear(engine, { ...head, name: "encoder.logVariance" });
+    this.#decoder = new Mlp(engine, { ...mlp, name: "decoder", sizes: decoder });
+    this.output = new OutputLayer(engine, {
+      ...init,
+      name: "decoder.output",
+      inputs: hidden[0],
+      outputs: items,
+    });
+  }
+
+  get parameters() {
+    const { output } = this;
+    return [this.#input, this.#encoder, this.#mean, this.#logVariance, this.#decoder, output].flatMap(
+      ({ parameters }) => parameters,
+    );
+  }
+
+  /** q(z | x) */
+  posterior(tape: Tape, histories: SparseTensor, dropout?: { rate: number; key: RandomKey }): DiagonalNormal {
+    const input = this.#input.forward(tape, histories, { rowScale: this.#shape.inputNorm, dropout });
+    const h = this.#encoder.forward(tape, relu(tape, input));
+    return new DiagonalNormal(this.#mean.forward(tape, h), this.#logVariance.forward(tape, h));
+  }
+
+  activations(tape: Tape, histories: SparseTensor, rows: CsrMatrix): Variable {
+    const { samplingSeed } = this.#shape;
+    const posterior = this.posterior(tape, histories);
+    const z =
+      samplingSeed === undefined ? posterior.mean : sampleByHistory(tape, posterior, rows, samplingSeed);
+    return this.#decoder.forward(tape, z);
+  }
+
+  /** R and KL per user, [rows, 1] each: R summed over the items, z sampled where a key is given. */
+  terms(
+    tape: Tape,
+    x: SparseTensor,
+    target: SparseTensor,
+    noise: RandomKey | undefined,
+    dropout?: { rate: number; key: RandomKey },
+  ): { reconstruction: Variable; kl: Variable } {
+    const posterior = this.posterior(tape, x, dropout);
+    const z = noise ? posterior.sample(tape, noise) : posterior.mean;
+    return {
+      reconstruction: this.output.loss(tape, this.#decoder.forward(tape, z), target, bernoulli),
+      kl: posterior.kl(tape),
+    };
+  }
+}
+
+/** A sample of z per history whose noise follows from the seed and the set of its items: alone or in a batch, the same. */
+function sampleByHistory(tape: Tape, posterior: DiagonalNormal, rows: CsrMatrix, seed: number): Variable {
+  const [mean, logVariance] = [posterior.mean.value, posterior.logVariance.value];
+  const out = tape.empty(mean.rows, mean.columns);
+  for (let r = 0; r < mean.rows; r++) {
+    const items = Uint32Array.from(rowIndices(rows, r)).sort();
+    const key = { seed, step: streamOf(items.join()), stream: streamOf("noise at prediction") };
+    const [to, m, v] = [out, mean, logVariance].map((tensor) => viewRows(tensor, r, r + 1));
+    tape.engine.gaussianSample(to, m, v, key);
+  }
+  return tape.constant(out);
+}
+
+type Schedule = Pick<VaeOptions, "beta" | "anneal" | "annealSteps" | "annealMultiplier" | "initialBeta">;
+
+/** Beta in the `update`-th update of the run, from 1, where an epoch has `updatesPerEpoch`. */
+export function betaAt(
+  { beta: cap, anneal, annealSteps, annealMultiplier, initialBeta }: Schedule,
+  update: number,
+  updatesPerEpoch: number,
+): number {
+  const grown = (steps: number) => (annealSteps === 0 ? cap : Math.min(cap, steps / annealSteps));
+  switch (anneal) {
+    case "update":
+      return grown(update - 1);
+    case "epoch": {
+      // Set when epoch e (from 0) ends, to the value of e: epoch e itself has the value of e - 1.
+      const epoch = Math.floor((update - 1) / updatesPerEpoch);
+      return epoch === 0 ? initialBeta : grown(annealMultiplier * (epoch - 1));
+    }
+    case "batch-in-epoch":
+      // Set when a batch ends, to the value of its index within its epoch.
+      return update === 1 ? initialBeta : grown((update - 2) % updatesPerEpoch);
+    default:
+      return anneal satisfies never;
+  }
+}
+
+/** Input and target of the validation loss. */
+function validationRows(
+  { foldIn, heldOut }: HeldOutSplit,
+  validateOn: VaeOptions["validateOn"],
+): { input: CsrMatrix; target: CsrMatrix } {
+  if (validateOn === "held-out") return { input: foldIn, target: heldOut };
+  const rows = Array.from({ length: foldIn.rows }, (_, r) => [
+    ...rowIndices(foldIn, r),
+    ...rowIndices(heldOut, r),
+  ]);
+  const complete = fromRows(foldIn.columns, rows);
+  return { input: validateOn === "complete" ? foldIn : complete, target: complete };
+}
+
+export const vae: Algorithm<VaeOptions> = {
+  name: "vae",
+  summary: "Variational autoencoder with a Bernoulli likelihood, as in the Keras notebooks.",
+  source:
+    "the Keras notebooks of VAE for collaborative filtering, v1 and v2 (after Liang et al. 2018); logistic likelihood: their section 2.3",
+  options,
+  warmStart: true,
+
+  async fit(dataset, options, run) {
+    const [{ fit }, { minimise, updatesPerPass }, { evaluateSplit }] = await Promise.all([
+      import("../../training/fit.js"),
+      import("../../training/minimise.js"),
+      import("../../evaluation/evaluate.js"),
+    ]);
+    const { engine, seed } = run;
+    const {
+      batchSize,
+      learningRate,
+      epochs,
+      patience,
+      dropout: rate,
+      restoreBest,
+      sampleAtPrediction,
+    } = options;
+    const items = dataset.items.size;
+    if (items === 0)
+      throw new UserError({ place: dataset.name, problem: "has no items", remedy: "Prepare it again" });
+    const updatesPerEpoch = updatesPerPass(dataset.train.rows, batchSize);
+    const beta = (update: number) => betaAt(options, update, updatesPerEpoch);
+    const weight = options.reconstruction === "mean" ? 1 / items : 1;
+    const given = { ...options, samplingSeed: sampleAtPrediction ? seed : undefined };
+    const layers = layersOf(items, given);
+    requireNetworkMemory(
+      {
+        algorithm: vae.name,
+        items,
+        layers,
+        batchSize,
+        smaller: "smaller layers (--set hidden=200 --set latent=50)",
+      },
+      run,
+    );
+    const network = await initialised(() => new VaeNetwork(engine, items, given, seed), {
+      signal: run.signal,
+      release: releaseAll,
+    });
+
+    const trainable = trainNetwork({
+      engine,
+      network,
+      algorithm: vae.name,
+      config: savedConfig(shape, given),
+      items: dataset.items,
+      histories: dataset.train,
+      batchSize,
+      learningRate,
+      // Keras' Adam. A mean over thousands of items has gradients as small as this epsilon.
+      adam: { epsilon: 1e-7, epsilonHat: true },
+      parts: ["kl"],
+      loss(tape, batch, update): BatchLoss {
+        const key = (name: string) => ({ seed, step: update, stream: streamOf(name) });
+        const dropout = rate > 0 ? { rate, key: key("dropout") } : undefined;
+        const terms = network.terms(tape, batch, batch, key("noise"), dropout);
+        const kl = sum(terms.kl);
+        return {
+          loss: sum(terms.reconstruction)
+            .times(weight)
+            .plus(kl.times(beta(update))),
+          parts: { kl },
+        };
+      },
+      report: (updates) => ({ beta: beta(updates) }),
+      minimise,
+    });
+
+    // Keras validates before the end of an epoch is announced, but after the end of its last batch is.
+    const betaAtValidation = (updates: number) =>
+      beta(options.anneal === "batch-in-epoch" ? updates + 1 : updates);
+    const { input, target } = validationRows(dataset.validation, options.validateOn);
+
+    /** The mean over the validation users of what is minimised, without dropout; z as at prediction. */
+    async function validationLoss(updates: number): Promise<number> {
+      const total = engine.zeros(1, 1);
+      try {
+        for (let first = 0; first < input.rows; first += batchSize) {
+          const last = Math.min(input.rows, first + batchSize);
+          const tape = new Tape(engine, { gradients: false });
+          try {
+            const [x, y] = [input, target].map((matrix) => tape.sparse(sliceRows(matrix, first, last)));
+            const stream = streamOf(`validation noise ${first}`);
+            const noise = sampleAtPrediction ? { seed, step: updates, stream } : undefined;
+            const { reconstruction, kl } = network.terms(tape, x, y, noise);
+            engine.addSum(total, reconstruction.value, weight);
+            engine.addSum(total, kl.value, betaAtValidation(updates));
+          } finally {
+            tape.dispose();
+          }
+        }
+        return (await engine.read(total))[0] / input.rows;
+      } finally {
+        engine.release(total);
+      }
+    }
+
+    return fit(
+      {
+        algorithm: vae,
+        options,
+        dataset,
+        trainable,
+        epochs,
+        patience,
+        restoreBest,
+        monitor: { value: options.monitor, lowerIsBetter: options.monitor === "loss" },
+        async validate(model, { updates }, signal) {
+          const complete = options.recallCurve === "complete";
+          const { metrics } = await evaluateSplit(model, dataset.validation, {
+            metrics: ["recall@20"],
+            truth: options.recallCurve,
+            maskKnown: !complete,
+            signal,
+          });
+          return { "recall@20": metrics["recall@20"].mean, loss: await validationLoss(updates) };
+        },
+      },
+      run,
+    );
+  },
+
+  async restore(files, { engine }) {
+    const network = await restoreNetwork(
+      shape,
+      files,
+      layersOf,
+      (sizes) => new VaeNetwork(engine, files.items.size, sizes),
+    );
+    return networkRecommender(engine, network, files, { final: true });
+  },
+};

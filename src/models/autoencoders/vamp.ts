@@ -1,0 +1,126 @@
+// Vamp, and Vamp (gated): Mult-VAE with a VampPrior (Kim and Suh: "Enhancing VAEs for collaborative filtering", RecSys 2019,
+// sections 3.1 and 3.2; psywaves/EVCF, models/Vamp.py):
+//
+//   q(z | x) = N(mu(x), diag(sigma^2(x))),  x divided by its L2 norm, then dropout, then n hidden layers
+//   p(x | z): n hidden layers, then a multinomial or Bernoulli output
+//   p(z) = 1/K sum over k of q(z | u_k),  u_k in [0, 1]^items learned, dropped out as histories are, not normalised
+//   minimise  -log p(x | z) + beta (log q(z | x) - log p(z))  at one sample of z
+//
+// A history is scored by the mean of q(z | x).
+
+import { z } from "zod";
+import type { Engine } from "../../compute/engine.js";
+import { sum } from "../../compute/objective.js";
+import type { Tape, Variable } from "../../compute/tape.js";
+import type { SparseTensor } from "../../compute/tensor.js";
+import type { RandomKey } from "../../core/philox.js";
+import { Mlp } from "../../nn/mlp.js";
+import { OutputLayer } from "../../nn/output-layer.js";
+import { type PseudoInputs, vampLogDensity } from "../../nn/vamp-prior.js";
+import type { Algorithm } from "../../recommender/algorithm.js";
+import { size } from "../settings.js";
+import {
+  droppedAt,
+  type EvcfNetwork,
+  encoderLayers,
+  evcfAlgorithm,
+  evcfOptions,
+  evcfShape,
+  HistoryEncoder,
+  type Initial,
+  likelihoods,
+  makePseudoInputs,
+  pseudoInputLayer,
+  type Terms,
+} from "./evcf.js";
+import { hiddenLayers, type Latent, pairs } from "./network.js";
+
+const { hidden, ...others } = evcfOptions;
+const options = z.strictObject({
+  hidden,
+  latent: size.default(200).describe("dimensions of z (EVCF, section 4.1)"),
+  ...others,
+});
+export type VampOptions = z.infer<typeof options>;
+
+/** What of the options shapes the network. */
+const shape = z.object({ ...evcfShape, latent: options.shape.latent });
+type Shape = z.infer<typeof shape>;
+
+/** [inputs, outputs] of every layer. */
+function layersOf(items: number, given: Shape): [number, number][] {
+  const { hidden, latent, layers, gated } = given;
+  return [
+    ...encoderLayers(items, latent, given),
+    ...hiddenLayers(pairs([latent, ...new Array<number>(layers).fill(hidden)]), gated),
+    [hidden, items],
+    pseudoInputLayer(items, given),
+  ];
+}
+
+class VampNetwork implements EvcfNetwork {
+  readonly output: OutputLayer;
+  readonly latent: Latent;
+  readonly #encoder: HistoryEncoder;
+  readonly #decoder: Mlp;
+  readonly #pseudoInputs: PseudoInputs;
+  readonly #likelihood: VampOptions["likelihood"];
+
+  constructor(
+    engine: Engine,
+    items: number,
+    given: Shape,
+    initial: Initial,
+    likelihood: VampOptions["likelihood"] = "multinomial",
+  ) {
+    const { hidden, latent, layers, gated, pseudoInputs } = given;
+    const sizes = [latent, ...new Array<number>(layers).fill(hidden)];
+    this.#likelihood = likelihood;
+    this.latent = {
+      dimensions: latent,
+      what: "the mean of q(z | x)",
+      mean: (tape, x) => this.#encoder.forward(tape, x).mean,
+    };
+    this.#encoder = new HistoryEncoder(engine, initial, { ...given, name: "encoder", items, latent });
+    this.#decoder = new Mlp(engine, { ...initial.layer, name: "decoder", sizes, activateLast: true, gated });
+    this.output = new OutputLayer(engine, {
+      ...initial.output,
+      name: "decoder.output",
+      inputs: hidden,
+      outputs: items,
+    });
+    this.#pseudoInputs = makePseudoInputs(engine, initial, items, pseudoInputs);
+  }
+
+  get parameters() {
+    const { output } = this;
+    return [this.#encoder, this.#decoder, output, this.#pseudoInputs].flatMap(({ parameters }) => parameters);
+  }
+
+  activations(tape: Tape, histories: SparseTensor): Variable {
+    return this.#decoder.forward(tape, this.#encoder.forward(tape, histories).mean);
+  }
+
+  terms(tape: Tape, x: SparseTensor, rate: number, key: (name: string) => RandomKey): Terms {
+    const posterior = this.#encoder.forward(tape, x, droppedAt(rate, key("dropout")));
+    const z = posterior.sample(tape, key("noise"));
+    const hidden = this.#decoder.forward(tape, z);
+    const u = this.#pseudoInputs.forward(tape, droppedAt(rate, key("dropout of pseudo-inputs")));
+    const components = this.#encoder.forwardPseudoInputs(tape, u);
+    const logQ = posterior.logDensity(tape, z);
+    const logP = vampLogDensity(tape, z, components);
+    return {
+      negativeLogLikelihood: sum(this.output.loss(tape, hidden, x, likelihoods[this.#likelihood])),
+      kl: sum(logQ).plus(sum(logP).times(-1)),
+    };
+  }
+}
+
+export const vamp: Algorithm<VampOptions> = evcfAlgorithm({
+  name: "vamp",
+  summary: "Variational autoencoder whose prior is a mixture of the posteriors of learned pseudo-inputs.",
+  options,
+  shape,
+  layersOf,
+  Network: VampNetwork,
+});

@@ -1,0 +1,202 @@
+// CDL, collaborative deep learning (Wang, Wang, Yeung, KDD 2015), after the authors' program (js05212/CDL, cdl.m): CVAE's
+// predecessor, whose content side is a stacked denoising autoencoder with a point for a code instead of a distribution.
+// Training first pretrains the layers one by one; after that an epoch is
+//
+//   1. a pass over the items' content, masked and with dropout: minimise, on average over a batch,
+//      -log p(x_j | x~_j) + (lambda_v / lambda_n) / 2 ||v_j - h(x~_j)||^2 + lambda_w / 2 sum_l ||W_l||^2
+//      (whose gradient at the bottleneck is (lambda_v / lambda_n) (h - v), as the program adds it), by AdaDelta
+//   2. theta_j = h(x_j), clean, and a sweep of least squares over all u_i, then all v_j (content/factors.ts),
+//
+// and after the last epoch 100 more sweeps. All units are sigmoid, the bottleneck's too; weights are tied, biases shared
+// (content/tied-mlp.ts). Dropout is over all hidden layers, though v_j is compared with all of the bottleneck; as published,
+// nothing is rescaled for it. In pretraining a layer starts from the log-odds of the means of what it reconstructs, and its
+// units' activity is held down.
+
+import { z } from "zod";
+import type { Engine } from "../../compute/engine.js";
+import { sum, sumOfSquares } from "../../compute/objective.js";
+import { halfSquaredDistance } from "../../compute/ops/dense-likelihood.js";
+import { AdaDelta } from "../../compute/optimizers.js";
+import { type ContentForm, formOf, sizeOfForm } from "../../data/content.js";
+import { type Initializer, uniform } from "../../nn/initializers.js";
+import type { Algorithm } from "../../recommender/algorithm.js";
+import { published, savedConfig, size } from "../settings.js";
+import { requireContent } from "./batches.js";
+import { fitContentModel, likelihoodOf, networkEncoder, networkKinds, restoreFactorModel } from "./model.js";
+import type { ContentModel } from "./network.js";
+import { TiedLayers } from "./tied-mlp.js";
+
+const weight = z.number().positive();
+const share = z.number().min(0).lt(1);
+
+const options = z.strictObject({
+  hidden: z
+    .array(size)
+    .max(100)
+    .default([200])
+    .describe("units of the layers before the bottleneck; the decoder mirrors them (the authors' program)"),
+  latent: size
+    .default(50)
+    .describe("K: units of the bottleneck, and dimensions of the factors (the authors' program)"),
+  likelihood: z
+    .enum(["bernoulli", "gaussian"])
+    .optional()
+    .describe(
+      "of the content; unset = bernoulli for bags of words (the authors) and pictures, gaussian for vectors",
+    ),
+  lambdaX: weight.default(1).describe("precision of a Gaussian likelihood"),
+  lambdaU: weight.default(1).describe("lambda_u (the authors' program; Li and She 2017, section 3.3)"),
+  lambdaV: weight.default(10).describe("lambda_v (the authors' program; Li and She 2017, section 3.3)"),
+  lambdaN: weight.default(1000).describe("lambda_n (the authors' program; Li and She 2017, section 3.3)"),
+  lambdaW: z
+    .number()
+    .min(0)
+    .default(1e-4)
+    .describe("lambda_w, over the weights (the authors' program; Li and She 2017, section 3.3)"),
+  a: weight.default(1).describe("confidence of what a user has (Li and She 2017, section 3.3)"),
+  b: weight.default(0.01).describe("confidence of what a user has not (Li and She 2017, section 3.3)"),
+  corruption: share
+    .default(0.3)
+    .describe("share of an item's row that is masked (Li and She 2017, section 3.3)"),
+  dropout: share.default(0.1).describe("share of the hidden units that are dropped (the authors' program)"),
+  rho: share.default(0.99).describe("AdaDelta's decay (the authors' program, where it is the momentum)"),
+  epsilon: weight.default(1e-8).describe("AdaDelta's epsilon (the authors' program)"),
+  batchSize: size.default(128).describe("items per update (the authors' program)"),
+  epochs: published.epochs
+    .default(200)
+    .describe(
+      "network passes, each with its sweeps of least squares (Li and She 2017, section 3.3; 1000 in the authors' program)",
+    ),
+  patience: published.patience,
+  sweeps: size.default(1).describe("sweeps of least squares per epoch (the authors' program)"),
+  finalSweeps: z.int().min(0).default(100).describe("sweeps after the last epoch (the authors' program)"),
+  layerEpochs: z
+    .int()
+    .min(0)
+    .default(500)
+    .describe("pretraining: epochs of each layer as a denoising autoencoder (the authors' program)"),
+  sparsity: z
+    .number()
+    .min(0)
+    .default(0.1)
+    .describe("pretraining: weight of the mean activity of a layer's units (the authors' program)"),
+  pretrainingShare: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.75)
+    .describe("pretraining: share of the items that it sees (the authors' program)"),
+});
+export type CdlOptions = z.infer<typeof options>;
+
+/** What a trained model needs of the options. */
+const shape = options
+  .pick({
+    ...{ hidden: true, latent: true, likelihood: true, lambdaX: true },
+    ...{ lambdaU: true, lambdaV: true, a: true, b: true },
+  })
+  .strip();
+type Shape = z.infer<typeof shape>;
+
+/** Uniform in +-sqrt(6) / sqrt(fan-in + fan-out + 1) (the authors' program). */
+const published6: Initializer = (rows, columns, key) =>
+  uniform(Math.sqrt(6) / Math.sqrt(rows + columns + 1))(rows, columns, key);
+
+function layersOf(
+  engine: Engine,
+  form: ContentForm,
+  given: Shape,
+  training?: CdlOptions,
+  seed?: number,
+): TiedLayers {
+  return new TiedLayers(engine, {
+    inputs: sizeOfForm(form),
+    hidden: [...given.hidden, given.latent],
+    likelihood: likelihoodOf(form.kind, given.likelihood),
+    precision: given.lambdaX,
+    corruption: training?.corruption ?? 0,
+    dropout: training?.dropout ?? 0,
+    sparsity: training?.sparsity ?? 0,
+    visible: "means",
+    weight: published6,
+    seed,
+  });
+}
+
+/** What reads content: the bottleneck. */
+function readingOf(layers: TiedLayers) {
+  const code: ContentModel["code"] = (tape, x) => layers.encode(tape, x);
+  return { parameters: layers.parameters, scaffolding: layers.visibleBiases, code };
+}
+
+/** The network in training. */
+function modelOf(engine: Engine, layers: TiedLayers, options: CdlOptions): ContentModel {
+  const { lambdaV, lambdaN, lambdaW, layerEpochs, rho, epsilon } = options;
+  const decay = (weights: TiedLayers["weights"]) =>
+    lambdaW > 0 ? sumOfSquares(weights).times(lambdaW / 2) : undefined;
+  return {
+    ...readingOf(layers),
+    phases: layers.parts.map((part, l) => ({
+      ...part,
+      epochs: layerEpochs,
+      penalty: decay([layers.weights[l]]),
+    })),
+    optimizer: (parameters) => new AdaDelta(engine, parameters, { rho, epsilon }),
+    reports: ["reconstruction", "coupling"],
+    noisyInput: true,
+    loss(tape, { clean, noisy }, { v }, key) {
+      const h = layers.encode(tape, noisy, { dropout: key });
+      const coupling = sum(halfSquaredDistance(tape, h, tape.constant(v))).times(lambdaV / lambdaN);
+      const reconstruction = sum(layers.reconstruction(tape, h, clean, { dropout: key }));
+      return { parts: { reconstruction, coupling }, penalty: decay(layers.weights) };
+    },
+  };
+}
+
+/** How many numbers the layers have. */
+function numbersOf(form: ContentForm, { hidden, latent }: Pick<Shape, "hidden" | "latent">): number {
+  const sizes = [sizeOfForm(form), ...hidden, latent];
+  return sizes.slice(1).reduce((all, units, l) => all + (sizes[l] + 1) * units, sizes[0]);
+}
+
+export const cdl: Algorithm<CdlOptions> = {
+  name: "cdl",
+  summary: "Collaborative deep learning: a stacked denoising autoencoder of items' content, and clicks.",
+  source: "Wang, Wang, Yeung: Collaborative deep learning for recommender systems, KDD 2015",
+  options,
+
+  async fit(dataset, options, run) {
+    const { engine, seed } = run;
+    const content = requireContent(dataset, cdl.name, networkKinds);
+    return fitContentModel(cdl, dataset, options, run, {
+      content,
+      numbers: numbersOf(formOf(content), options),
+      model: () => modelOf(engine, layersOf(engine, formOf(content), options, options, seed), options),
+      config: savedConfig(shape, options),
+      batches: "shuffled",
+      pretrainedBy: [
+        ...([
+          "hidden",
+          "latent",
+          "likelihood",
+          "lambdaX",
+          "lambdaW",
+          "corruption",
+          "rho",
+          "epsilon",
+        ] as const),
+        ...(["batchSize", "pretrainingShare", "layerEpochs", "sparsity"] as const),
+      ],
+    });
+  },
+
+  restore: (files, { engine }) =>
+    restoreFactorModel(engine, files, shape, {
+      network(given: Shape, form) {
+        const numbers = numbersOf(form, given);
+        const make = () => networkEncoder(engine, readingOf(layersOf(engine, form, given)), given.latent);
+        return { numbers, make };
+      },
+      restore: (grown) => cdl.restore(grown, { engine }),
+    }),
+};

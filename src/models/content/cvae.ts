@@ -1,0 +1,314 @@
+// CVAE, the collaborative variational autoencoder (Li and She, KDD 2017), after the paper and the authors' program
+// (eelxpeng/CollaborativeVAE, lib/vae.py and lib/cvae.py). An item's factor is what its content says and what its clicks add:
+//
+//   u_i ~ N(0, I / lambda_u),  z_j ~ N(0, I),  x_j ~ p(x | z_j),  v_j ~ N(z_j, I / lambda_v),  R_ij ~ N(u_i'v_j, 1 / C_ij)
+//
+// C_ij is a where user i has item j and b elsewhere. Training first pretrains the network on content alone, layer by layer as
+// denoising autoencoders, then its latent part as a VAE, then all of it (content/tied-mlp.ts). After that an epoch is
+//
+//   1. a pass of Adam over the items' content: minimise, on average over a batch,
+//      -log p(x_j | z_j) + KL(q(z_j | x_j) || N(0, I)) + (lambda_v / lambda_r) ||v_j - z_j||^2 + 2e-4 sum_l ||W_l||^2,   z_j ~ q
+//   2. theta_j = E[z_j], and a sweep of least squares over all u_i, then all v_j (content/factors.ts).
+//
+// The paper's equation 1 has lambda_v / 2 before the coupling term, its program does not: `coupling`. The program takes log p
+// from probabilities held to 1e-10; here it comes from the logits. An item without content has theta_j = 0, its prior mean.
+// Pictures and sequences have networks of their own (figure 3: content/convolutional-vae.ts, content/recurrent-vae.ts), which are
+// pretrained as a whole at once. A history is folded in by the least squares for u with V held fixed; an item that nobody has by those for v.
+//
+// Bayesian inference (section 2.3) keeps q(u_i) and q(v_j) as Gaussians: their covariances enter the least squares, and scores
+// come with their deviations (recommender/uncertain.ts). Towards E[v_j] the network is drawn by lambda_v (E[v_j] - z_j), as the
+// evidence lower bound has it; the paper prints Lambda_vj in lambda_v's place.
+
+import { z } from "zod";
+import type { Engine } from "../../compute/engine.js";
+import { sum, sumOfSquares } from "../../compute/objective.js";
+import { add } from "../../compute/ops/arithmetic.js";
+import { halfQuadraticForm, halfSquaredDistance } from "../../compute/ops/dense-likelihood.js";
+import { Adam } from "../../compute/optimizers.js";
+import type { Tape, Variable } from "../../compute/tape.js";
+import { UserError } from "../../core/errors.js";
+import { type ContentForm, contentKinds, formOf, sizeOfForm } from "../../data/content.js";
+import type { Algorithm } from "../../recommender/algorithm.js";
+import { published, savedConfig, size } from "../settings.js";
+import { requireContent } from "./batches.js";
+import { ConvolutionalVae, convolutionalShapes } from "./convolutional-vae.js";
+import { fitContentModel, likelihoodOf, networkEncoder, restoreFactorModel } from "./model.js";
+import type { BatchFactors, ContentModel, ContentVae } from "./network.js";
+import { RecurrentVae, recurrentShapes } from "./recurrent-vae.js";
+import { numbersIn } from "./shapes.js";
+import { TiedMlp } from "./tied-mlp.js";
+
+const share = z.number().min(0).lt(1);
+const weight = z.number().positive();
+
+const options = z.strictObject({
+  hidden: z
+    .array(size)
+    .min(1)
+    .max(100)
+    .default([200, 100])
+    .describe(
+      "network=dense: units of the inference network's layers; the generation network mirrors them (section 3.3)",
+    ),
+  latent: size.default(50).describe("K: dimensions of z and of the factors (section 3.3)"),
+  network: z
+    .enum(["dense", "convolutional", "recurrent"])
+    .optional()
+    .describe(
+      "what reads and writes content; unset = convolutional for pictures, recurrent for sequences, dense for all else (figure 3)",
+    ),
+  filters: z
+    .array(size)
+    .min(1)
+    .max(100)
+    .default([16, 32])
+    .describe(
+      "network=convolutional: filters of its layers, each of which halves the picture; the way back mirrors them (ours)",
+    ),
+  embedding: size.default(64).describe("network=recurrent: numbers of a token (ours)"),
+  units: size.default(128).describe("network=recurrent: numbers of its state (ours)"),
+  sequenceLength: size
+    .max(10_000)
+    .default(50)
+    .describe(
+      "network=recurrent: tokens of a sequence that are read, from its start; memory and time grow with it (ours)",
+    ),
+  wordDropout: share
+    .default(0.3)
+    .describe(
+      "network=recurrent: share of the tokens that the generation network is not told in training, lest it forget z (Bowman et al. 2016; the value is ours)",
+    ),
+  likelihood: z
+    .enum(["bernoulli", "gaussian"])
+    .optional()
+    .describe(
+      "p(x | z); unset = bernoulli for bags of words (the paper) and pictures, gaussian for vectors (section 2.1); tokens of sequences are categorical",
+    ),
+  lambdaX: weight
+    .default(1)
+    .describe("precision of a Gaussian likelihood (section 2.1 has it as lambda_x, without a value)"),
+  lambdaU: weight.default(0.1).describe("lambda_u (the authors' program; section 3.4)"),
+  lambdaV: weight.default(10).describe("lambda_v (the authors' program; section 3.4)"),
+  lambdaR: weight
+    .default(1)
+    .describe(
+      "lambda_r: weight of reconstruction and KL beside the ratings (the authors' program; section 3.4)",
+    ),
+  a: weight.default(1).describe("confidence of what a user has (section 3.3)"),
+  b: weight.default(0.01).describe("confidence of what a user has not (section 3.3)"),
+  coupling: z
+    .enum(["program", "paper", "printed"])
+    .default("program")
+    .describe(
+      "lambda_v ||v - z||^2 as in the authors' program, half of it as in the paper's equation 1, or, with inference=bayes, (v - z)' Lambda_v (v - z) / 2, whose gradient section 2.3 prints",
+    ),
+  inference: z
+    .enum(["map", "bayes"])
+    .default("map")
+    .describe(
+      "of u and v: map = points, as in all the paper's experiments; bayes = with covariances (section 2.3)",
+    ),
+  l2: z
+    .number()
+    .min(0)
+    .default(2e-4)
+    .describe("weight of the sum of the squares of W_1 ... W_L, nothing else (the authors' program)"),
+  learningRate: weight.default(1e-3).describe("Adam's step size (the authors' program)"),
+  batchSize: size.default(128).describe("items per update (section 2.2; the authors' program)"),
+  epochs: published.epochs
+    .default(100)
+    .describe("network passes, each with its sweeps of least squares (the authors' program)"),
+  patience: published.patience,
+  sweeps: size.default(1).describe("sweeps of least squares per epoch (the authors' program, max_iter)"),
+  layerEpochs: z
+    .int()
+    .min(0)
+    .default(50)
+    .describe("pretraining: epochs of each layer as a denoising autoencoder (the authors' program)"),
+  latentEpochs: z
+    .int()
+    .min(0)
+    .default(50)
+    .describe(
+      "pretraining: epochs of the latent part as a VAE on the last layer's codes (the authors' program)",
+    ),
+  wholeEpochs: z
+    .int()
+    .min(0)
+    .default(100)
+    .describe("pretraining: epochs of the whole VAE (the authors' program)"),
+  pretrainingRate: weight.default(0.01).describe("pretraining: Adam's step size (the authors' program)"),
+  corruption: share
+    .default(0.3)
+    .describe("pretraining: share of a layer's input that is masked (the authors' program)"),
+  pretrainingShare: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.8)
+    .describe(
+      "pretraining: share of the items that it sees; the authors' program keeps the others for a validation loss that it prints",
+    ),
+});
+export type CvaeOptions = z.infer<typeof options>;
+
+/** What a trained model needs of the options. */
+const shape = options
+  .pick({
+    ...{ hidden: true, latent: true, likelihood: true, lambdaX: true, inference: true, network: true },
+    ...{ filters: true, embedding: true, units: true, sequenceLength: true },
+    ...{ lambdaU: true, lambdaV: true, a: true, b: true },
+  })
+  .strip();
+type Shape = z.infer<typeof shape>;
+
+/** The network for content of a form. Throws UserError where the one that is asked for does not take it. */
+function kindOf({ kind }: ContentForm, asked: Shape["network"]): NonNullable<Shape["network"]> {
+  const usual = kind === "images" ? "convolutional" : kind === "sequences" ? "recurrent" : "dense";
+  if (asked === undefined || asked === usual || (asked === "dense" && kind === "images"))
+    return asked ?? usual;
+  throw new UserError({
+    place: "network",
+    problem: `${asked} does not take ${kind}`,
+    expected: kind === "images" ? "convolutional or dense" : usual,
+    remedy: "Leave it unset: it then fits the content",
+  });
+}
+
+interface NetworkTraining {
+  readonly corruption: number;
+  readonly wordDropout: number;
+  readonly seed: number;
+}
+
+/** Initial values are drawn for training; else all are zero, to be loaded. */
+function networkOf(engine: Engine, form: ContentForm, given: Shape, training?: NetworkTraining): ContentVae {
+  const { latent, hidden, filters, embedding, units, sequenceLength: length } = given;
+  const { corruption = 0, wordDropout = 0, seed } = training ?? {};
+  const kind = kindOf(form, given.network);
+  if (form.kind === "sequences")
+    return new RecurrentVae(engine, form.tokens.length, {
+      latent,
+      embedding,
+      units,
+      length,
+      wordDropout,
+      seed,
+    });
+  const content = { likelihood: likelihoodOf(form.kind, given.likelihood), precision: given.lambdaX };
+  if (form.kind === "images" && kind === "convolutional")
+    return new ConvolutionalVae(engine, form, { ...content, filters, latent, seed });
+  return new TiedMlp(engine, { ...content, inputs: sizeOfForm(form), hidden, latent, corruption, seed });
+}
+
+/** How many numbers it has. */
+function numbersOf(form: ContentForm, given: Shape): number {
+  if (form.kind === "sequences") return numbersIn(recurrentShapes(form.tokens.length, given));
+  if (form.kind === "images" && kindOf(form, given.network) === "convolutional")
+    return numbersIn(convolutionalShapes(form, given));
+  const sizes = [sizeOfForm(form), ...given.hidden];
+  const [last, { latent }] = [sizes[sizes.length - 1], given];
+  const layers = given.hidden.reduce((all, units, l) => all + (sizes[l] + 1) * units, sizes[0]);
+  return layers + 2 * (last + 1) * latent + (latent + 1) * last;
+}
+
+/** What reads content: E[z] is the posterior's mean. */
+function readingOf(network: ContentVae) {
+  const { parameters, scaffolding } = network;
+  const code: ContentModel["code"] = (tape, x) => network.posterior(tape, x).mean;
+  return { parameters, scaffolding, code };
+}
+
+/** The network in training. */
+function modelOf(engine: Engine, network: ContentVae, options: CvaeOptions): ContentModel {
+  const { layerEpochs, latentEpochs, wholeEpochs, learningRate, pretrainingRate } = options;
+  const { lambdaV, lambdaR, coupling, l2 } = options;
+  const factor = ((coupling === "program" ? 2 : 1) * lambdaV) / lambdaR;
+  const drawn = (tape: Tape, z: Variable, { v, precisions }: BatchFactors) =>
+    precisions
+      ? sum(halfQuadraticForm(tape, z, v, precisions)).times(1 / lambdaR)
+      : sum(halfSquaredDistance(tape, z, tape.constant(v))).times(factor);
+  return {
+    ...readingOf(network),
+    phases: [
+      ...network.parts.map((part) => ({
+        ...part,
+        epochs: part.kind === "layer" ? layerEpochs : latentEpochs,
+      })),
+      {
+        name: "whole",
+        epochs: wholeEpochs,
+        parameters: network.parameters,
+        noisyInput: false,
+        loss(tape, { clean }, key) {
+          const posterior = network.posterior(tape, clean);
+          const z = posterior.sample(tape, key("noise"));
+          return add(tape, network.reconstruction(tape, z, clean, key), posterior.kl(tape));
+        },
+      },
+    ],
+    optimizer: (parameters, stage) =>
+      new Adam(engine, parameters, { learningRate: stage === "epochs" ? learningRate : pretrainingRate }),
+    reports: ["reconstruction", "kl", "coupling"],
+    noisyInput: false,
+    needsPrecisions: coupling === "printed",
+    loss(tape, { clean }, factors, key) {
+      const posterior = network.posterior(tape, clean);
+      const z = posterior.sample(tape, key("noise"));
+      return {
+        parts: {
+          reconstruction: sum(network.reconstruction(tape, z, clean, key)),
+          kl: sum(posterior.kl(tape)),
+          coupling: drawn(tape, z, factors),
+        },
+        penalty: l2 > 0 ? sumOfSquares(network.weights).times(l2) : undefined,
+      };
+    },
+  };
+}
+
+export const cvae: Algorithm<CvaeOptions> = {
+  name: "cvae",
+  summary:
+    "Collaborative variational autoencoder: items' content and clicks together; knows new items by content.",
+  source: "Li, She: Collaborative variational autoencoder for recommender systems, KDD 2017",
+  options,
+
+  async fit(dataset, options, run) {
+    const { engine, seed } = run;
+    if (options.coupling === "printed" && options.inference !== "bayes")
+      throw new UserError({
+        place: "coupling",
+        problem: "printed takes the precisions of the items' factors, which inference=map has none of",
+        expected: "program or paper",
+        remedy: "Set inference=bayes, or another coupling",
+      });
+    const content = requireContent(dataset, cvae.name, contentKinds);
+    return fitContentModel(cvae, dataset, options, run, {
+      content,
+      numbers: numbersOf(formOf(content), options),
+      model: () => {
+        const network = networkOf(engine, formOf(content), options, { ...options, seed });
+        return modelOf(engine, network, options);
+      },
+      config: savedConfig(shape, options),
+      batches: "independent",
+      bayesian: options.inference === "bayes",
+      pretrainedBy: [
+        ...(["hidden", "latent", "likelihood", "lambdaX", "batchSize", "pretrainingRate"] as const),
+        ...(["network", "filters", "embedding", "units", "sequenceLength", "wordDropout"] as const),
+        ...(["pretrainingShare", "corruption", "layerEpochs", "latentEpochs", "wholeEpochs"] as const),
+      ],
+    });
+  },
+
+  restore: (files, { engine }) =>
+    restoreFactorModel(engine, files, shape, {
+      network: (given: Shape, form) => ({
+        numbers: numbersOf(form, given),
+        make: () => networkEncoder(engine, readingOf(networkOf(engine, form, given)), given.latent),
+      }),
+      kinds: ({ inference }) => ({ bayesian: inference === "bayes" }),
+      restore: (grown) => cvae.restore(grown, { engine }),
+    }),
+};

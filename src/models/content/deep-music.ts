@@ -1,0 +1,398 @@
+// DeepMusic (van den Oord, Dieleman, Schrauwen, NIPS 2013), as Li and She 2017 use it, loosely coupled: factors of users and
+// items come from the clicks alone, by weighted matrix factorisation; then a network learns to tell an item's factor from its
+// content,
+//
+//   minimise  1/2 ||f(x_j) - v_j||^2  on average over the items that somebody has      (their equation 4)
+//
+// and an item is scored by what its content says, u_i'f(x_j), or by v_j where it has none. A user is folded in with the factors v
+// of the items, or f(x) of those that had no clicks. The network is convolutional over
+// the frames of audio there; here over the words of a sequence, or over a picture (nn/convolution.ts), and dense over a bag of words or
+// a vector: no program was published, so the sizes are ours. What the filters find in a sequence is averaged (their section 3).
+
+import { z } from "zod";
+import type { Engine } from "../../compute/engine.js";
+import { sum } from "../../compute/objective.js";
+import { halfSquaredDistance } from "../../compute/ops/dense-likelihood.js";
+import { linear } from "../../compute/ops/linear.js";
+import { relu } from "../../compute/ops/relu.js";
+import { sparseLinear } from "../../compute/ops/sparse-linear.js";
+import { sparseMap } from "../../compute/ops/sparse-map.js";
+import { Adam } from "../../compute/optimizers.js";
+import {
+  loadParameters,
+  loadTensor,
+  type Parameter,
+  saveParameters,
+  saveTensor,
+} from "../../compute/parameter.js";
+import { Tape, type Variable } from "../../compute/tape.js";
+import type { NamedTensors, Tensor } from "../../compute/tensor.js";
+import type { JsonObject } from "../../core/json.js";
+import { permutation, streamOf } from "../../core/philox.js";
+import { type ContentForm, contentKinds, formOf, type ItemContent, sizeOfForm } from "../../data/content.js";
+import type { Dataset } from "../../data/dataset.js";
+import { convolve, sequenceWindows } from "../../nn/convolution.js";
+import { oneHot } from "../../nn/gru.js";
+import { initialise, initialised } from "../../nn/initialise.js";
+import { heNormal, initialKey, normal } from "../../nn/initializers.js";
+import type { Algorithm } from "../../recommender/algorithm.js";
+import type { ContentAware } from "../../recommender/content-aware.js";
+import type { RunContext } from "../../recommender/run-context.js";
+import type { CsrMatrix } from "../../sparse/csr.js";
+import type { BatchPass, PassReport } from "../../training/minimise.js";
+import type { Epoch, EpochReport, Pretraining, Trainable } from "../../training/trainable.js";
+import { published, savedConfig, size } from "../settings.js";
+import { requireContentMemory } from "../training-memory.js";
+import {
+  type ContentBatch,
+  contentReader,
+  firstTokens,
+  releaseBatch,
+  requireContent,
+  toEngine,
+} from "./batches.js";
+import { PictureLayers } from "./convolutional-vae.js";
+import { encodeAll } from "./encode.js";
+import { Factors } from "./factors.js";
+import { networkEncoder, restoreFactorModel, savedFactorModel } from "./model.js";
+import { numbersIn, parametersOf, type Shapes } from "./shapes.js";
+
+const weight = z.number().positive();
+
+const options = z.strictObject({
+  hidden: z
+    .array(size)
+    .min(1)
+    .max(100)
+    .default([400, 200])
+    .describe("bags of words and vectors: units of the network's hidden layers, relu (ours)"),
+  filters: z
+    .array(size)
+    .min(1)
+    .max(100)
+    .default([64, 64])
+    .describe(
+      "sequences and pictures: filters of the convolutional layers, relu (two layers in Li and She 2017, section 3.3; their sizes are ours)",
+    ),
+  window: size.default(5).describe("sequences: words that a filter sees at once (ours)"),
+  embedding: size.default(64).describe("sequences: numbers of a word (ours)"),
+  sequenceLength: size.default(200).describe("sequences: words that are read, from the start (ours)"),
+  latent: size
+    .default(50)
+    .describe(
+      "K: dimensions of the factors (Li and She 2017, section 3.3; van den Oord et al. have 50 and 400)",
+    ),
+  lambdaU: weight.default(0.1).describe("ridge of the users' factors (ours)"),
+  lambdaV: weight.default(0.1).describe("ridge of the items' factors (ours)"),
+  a: weight.default(1).describe("confidence of what a user has (Li and She 2017, section 3.3)"),
+  b: weight.default(0.01).describe("confidence of what a user has not (Li and She 2017, section 3.3)"),
+  factorSweeps: size.default(15).describe("sweeps of the factorisation before the network learns (ours)"),
+  learningRate: weight.default(1e-3).describe("Adam's step size (ours)"),
+  batchSize: size.default(128).describe("items per update (ours)"),
+  epochs: published.epochs.default(20).describe("passes over the items that somebody has (ours)"),
+  patience: published.patience,
+});
+export type DeepMusicOptions = z.infer<typeof options>;
+
+/** What a trained model needs of the options. */
+const shape = options
+  .pick({
+    ...{ hidden: true, filters: true, window: true, embedding: true, sequenceLength: true, latent: true },
+    ...{ lambdaU: true, lambdaV: true, a: true, b: true },
+  })
+  .strip();
+type Shape = z.infer<typeof shape>;
+
+/** Units of the layers after what reads the content: [in, ..., latent]. */
+function unitsOf(form: ContentForm, { hidden, latent, filters }: Shape): number[] {
+  switch (form.kind) {
+    case "images":
+      return [new PictureLayers(form, filters).outputs, latent];
+    case "sequences":
+      return [filters[filters.length - 1], latent];
+    default:
+      return [sizeOfForm(form), ...hidden, latent];
+  }
+}
+
+/** [rows, columns] of f's parameters, by name. */
+function shapesOf(form: ContentForm, given: Shape): Shapes {
+  const { filters, embedding, window } = given;
+  const shapes: Shapes = {};
+  if (form.kind === "images") Object.assign(shapes, new PictureLayers(form, filters).shapes("picture"));
+  if (form.kind === "sequences") {
+    shapes["embedding.weight"] = [form.tokens.length, embedding];
+    for (const [l, units] of filters.entries()) {
+      shapes[`sequence.${l + 1}.weight`] = [window * (l === 0 ? embedding : filters[l - 1]), units];
+      shapes[`sequence.${l + 1}.bias`] = [1, units];
+    }
+  }
+  const units = unitsOf(form, given);
+  for (let l = 1; l < units.length; l++) {
+    shapes[`network.${l - 1}.weight`] = [units[l - 1], units[l]];
+    shapes[`network.${l - 1}.bias`] = [1, units[l]];
+  }
+  return shapes;
+}
+
+/** f: content -> factors. */
+class FactorNetwork {
+  readonly parameters: readonly Parameter[];
+  readonly scaffolding: readonly Parameter[] = [];
+  readonly #named: (name: string) => Parameter;
+  readonly #layers: number;
+  readonly #pictures: PictureLayers | undefined;
+  readonly #given: Shape;
+
+  /** He's initial values from the seed; without one all are zero, to be loaded. */
+  constructor(engine: Engine, form: ContentForm, given: Shape, seed?: number) {
+    const { all, named } = parametersOf(engine, shapesOf(form, given), seed, heNormal("rows"));
+    this.parameters = all;
+    this.#named = named;
+    this.#layers = unitsOf(form, given).length - 1;
+    this.#pictures = form.kind === "images" ? new PictureLayers(form, given.filters) : undefined;
+    this.#given = given;
+  }
+
+  /** f(x): [rows, latent] */
+  code(tape: Tape, x: ContentBatch): Variable {
+    const layer = (name: string) => [this.#named(`${name}.weight`), this.#named(`${name}.bias`)] as const;
+    const [weight, bias] = layer("network.0");
+    let h =
+      x.kind === "sparse"
+        ? sparseLinear(tape, x.sparse, weight, bias)
+        : linear(
+            tape,
+            x.kind === "tokens" ? this.#read(tape, x.sequences) : this.#see(tape, x.dense),
+            weight,
+            bias,
+          );
+    for (let l = 1; l < this.#layers; l++) h = linear(tape, relu(tape, h), ...layer(`network.${l}`));
+    return h;
+  }
+
+  #see(tape: Tape, rows: Tensor): Variable {
+    const pictures = this.#pictures;
+    if (!pictures) return tape.constant(rows);
+    return pictures.forward(tape, pictures.turned(tape, rows), this.#named, "picture");
+  }
+
+  /** Convolutions over the words of each sequence, and what they find on average. */
+  #read(tape: Tape, all: CsrMatrix): Variable {
+    const { filters, window, sequenceLength } = this.#given;
+    const sequences = firstTokens(all, sequenceLength);
+    const { rows, offsets, indices, columns } = sequences;
+    const windows = sequenceWindows(sequences, window);
+    let h = sparseLinear(
+      tape,
+      tape.sparse(oneHot(indices, columns)),
+      this.#named("embedding.weight"),
+      undefined,
+    );
+    for (let l = 1; l <= filters.length; l++) {
+      const [weight, bias] = [this.#named(`sequence.${l}.weight`), this.#named(`sequence.${l}.bias`)];
+      h = relu(tape, convolve(tape, windows, h, weight, bias));
+    }
+    const values = new Float32Array(indices.length);
+    for (let r = 0; r < rows; r++) values.fill(1 / (offsets[r + 1] - offsets[r]), offsets[r], offsets[r + 1]);
+    const places = Uint32Array.from(indices, (_, place) => place);
+    return sparseMap(tape, { rows, columns: indices.length, offsets, indices: places, values }, h);
+  }
+}
+
+class DeepMusicTraining implements Trainable {
+  readonly pretraining: Pretraining;
+  readonly #engine: Engine;
+  readonly #seed: number;
+  readonly #dataset: Dataset;
+  readonly #content: ItemContent;
+  readonly #options: DeepMusicOptions;
+  readonly #config: JsonObject;
+  readonly #network: FactorNetwork;
+  readonly #adam: Adam;
+  readonly #factors: Factors;
+  readonly #nothing: Tensor;
+  /** f(x) of every item. */
+  readonly #predicted: Tensor;
+  /** What the network learns from: items that somebody has, and that have content. */
+  readonly #items: Uint32Array;
+  readonly #minimise: <Batch>(pass: BatchPass<Batch>) => Promise<PassReport>;
+  #pretrains = true;
+
+  constructor(
+    dataset: Dataset,
+    content: ItemContent,
+    options: DeepMusicOptions,
+    { engine, seed }: Pick<RunContext, "engine" | "seed">,
+    minimise: <Batch>(pass: BatchPass<Batch>) => Promise<PassReport>,
+  ) {
+    const { latent, factorSweeps } = options;
+    this.#engine = engine;
+    this.#seed = seed;
+    this.#dataset = dataset;
+    this.#content = content;
+    this.#options = options;
+    this.#config = savedConfig(shape, options);
+    this.#minimise = minimise;
+    this.#network = new FactorNetwork(engine, formOf(content), options, seed);
+    this.#adam = new Adam(engine, this.#network.parameters, { learningRate: options.learningRate });
+    this.#factors = new Factors(engine, dataset.train, latent, options);
+    for (const name of ["users", "items"] as const) {
+      const factors = this.#factors[name];
+      initialise(engine, factors, normal(0.1)(factors.rows, latent, initialKey(seed, name)));
+    }
+    this.#nothing = engine.zeros(dataset.items.size, latent);
+    this.#predicted = engine.zeros(dataset.items.size, latent);
+    this.#items = this.#factors.clickedItems.filter((item) => content.known[item] === 1);
+    this.pretraining = {
+      phases: [
+        {
+          name: "factorisation",
+          epochs: factorSweeps,
+          begin: () => {},
+          epoch: async ({ number }) => {
+            return { updates: number, values: { loss: await this.#factors.sweep(this.#nothing) } };
+          },
+        },
+      ],
+      save: async () => ({}),
+      load: () => {},
+      end: async () => {
+        this.#pretrains = false;
+      },
+    };
+  }
+
+  async epoch(epoch: Epoch): Promise<EpochReport> {
+    const engine = this.#engine;
+    const { batchSize, latent } = this.#options;
+    const items = this.#items;
+    const order = permutation(this.#seed, epoch.number, streamOf("order of items"), items.length);
+    const reader = contentReader(this.#content);
+    const { updates, means } = await this.#minimise({
+      engine,
+      epoch,
+      batches: Array.from({ length: Math.ceil(items.length / batchSize) }, (_, b) =>
+        order.subarray(b * batchSize, (b + 1) * batchSize).map((place) => items[place]),
+      ),
+      reports: ["loss"],
+      take: async (rows) => toEngine(engine, await reader(rows)),
+      release: (batch) => releaseBatch(engine, batch),
+      step: (batch, _update, [total], rows) => {
+        const tape = new Tape(engine);
+        try {
+          const v = tape.empty(rows.length, latent);
+          engine.takeRows(v, this.#factors.items, rows);
+          const loss = halfSquaredDistance(tape, this.#network.code(tape, batch), tape.constant(v));
+          engine.addSum(total, loss.value, 1);
+          tape.backward(sum(loss).times(1 / rows.length));
+        } finally {
+          tape.dispose();
+        }
+        this.#adam.step();
+      },
+    });
+    await this.#predict();
+    return { updates, values: items.length > 0 ? means : { loss: 0 } };
+  }
+
+  async #predict(): Promise<void> {
+    const engine = this.#engine;
+    await encodeAll(engine, this.#network, this.#content, contentReader(this.#content), this.#predicted);
+    const [V, f] = await Promise.all(
+      [this.#factors.items, this.#predicted].map((tensor) => engine.read(tensor)),
+    );
+    const { latent } = this.#options;
+    const { known } = this.#content;
+    const clicked = new Set(this.#factors.clickedItems);
+    for (let j = 0; j < this.#dataset.items.size; j++) {
+      const [own, told] = [V, f].map((all) => all.subarray(j * latent, (j + 1) * latent));
+      // Of an item without content the clicks alone tell; whoever has one without clicks is folded in with what its content says.
+      if (known[j] === 0) told.set(own);
+      else if (!clicked.has(j)) own.set(told);
+    }
+    engine.write(this.#predicted, f);
+    engine.write(this.#factors.items, V);
+  }
+
+  async saveState(): Promise<NamedTensors> {
+    const saved = await Promise.all(
+      Object.entries({ ...this.#factors.state, predicted: this.#predicted }).map(
+        async ([name, tensor]) => [`factors.${name}`, await saveTensor(this.#engine, tensor)] as const,
+      ),
+    );
+    return {
+      pretrains: { shape: [1], data: Uint32Array.of(this.#pretrains ? 1 : 0) },
+      ...(await saveParameters(this.#network.parameters)),
+      ...(await this.#adam.save()),
+      ...Object.fromEntries(saved),
+    };
+  }
+
+  async loadState(state: NamedTensors): Promise<void> {
+    this.#pretrains = state.pretrains?.data[0] !== 0;
+    await loadParameters(this.#network.parameters, state);
+    await this.#adam.load(state);
+    for (const [name, tensor] of Object.entries({ ...this.#factors.state, predicted: this.#predicted }))
+      await loadTensor(this.#engine, tensor, `factors.${name}`, state);
+  }
+
+  recommender(): ContentAware {
+    const encoder = networkEncoder(this.#engine, this.#network, this.#options.latent);
+    const { items, itemGram, userGram } = this.#factors;
+    const factors = { items, itemGram, userGram, scored: this.#predicted };
+    return savedFactorModel(this.#engine, encoder, factors, this.#options, {
+      files: {
+        algorithm: deepMusic.name,
+        config: this.#config,
+        items: this.#dataset.items,
+        content: formOf(this.#content),
+      },
+      itemRules,
+      restore: (grown) => deepMusic.restore(grown, { engine: this.#engine }),
+    });
+  }
+
+  dispose(): void {
+    for (const parameter of this.#network.parameters) parameter.release();
+    this.#factors.release();
+    this.#engine.release(this.#nothing);
+    this.#engine.release(this.#predicted);
+  }
+}
+
+const itemRules = ["content"] as const;
+
+export const deepMusic: Algorithm<DeepMusicOptions> = {
+  name: "deep-music",
+  summary: "Factors from clicks alone, and a network that tells an item's factor from its content.",
+  source: "van den Oord, Dieleman, Schrauwen: Deep content-based music recommendation, NIPS 2013",
+  options,
+
+  async fit(dataset, options, run) {
+    const [{ fit }, { minimiseBatches }] = await Promise.all([
+      import("../../training/fit.js"),
+      import("../../training/minimise.js"),
+    ]);
+    const content = requireContent(dataset, deepMusic.name, contentKinds);
+    const network = numbersIn(shapesOf(formOf(content), options));
+    requireContentMemory(deepMusic.name, dataset, { network, latent: options.latent }, run);
+    const trainable = await initialised(
+      () => new DeepMusicTraining(dataset, content, options, run, minimiseBatches),
+      { signal: run.signal, release: (training) => training.dispose() },
+    );
+    const { epochs, patience } = options;
+    return fit({ algorithm: deepMusic, options, dataset, trainable, epochs, patience }, run);
+  },
+
+  restore: (files, { engine }) =>
+    restoreFactorModel(engine, files, shape, {
+      network: (given: Shape, form: ContentForm) => ({
+        numbers: numbersIn(shapesOf(form, given)),
+        make: () => networkEncoder(engine, new FactorNetwork(engine, form, given), given.latent),
+      }),
+      kinds: () => ({ scored: true }),
+      itemRules,
+      restore: (grown) => deepMusic.restore(grown, { engine }),
+    }),
+};

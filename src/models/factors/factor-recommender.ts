@@ -1,0 +1,87 @@
+// What models of factors are once trained: a history is folded in to a vector, and an item's score is its product with it.
+
+import type { Engine } from "../../compute/engine.js";
+import type { Tensor } from "../../compute/tensor.js";
+import { UserError } from "../../core/errors.js";
+import type { Vocabulary } from "../../data/vocabulary.js";
+import type { ModelFiles, ScoreOptions } from "../../recommender/recommender.js";
+import { blockwiseScores } from "../../recommender/scores.js";
+import { productSpace, type Vectors, vectorsFrom } from "../../recommender/vectors.js";
+import type { CsrMatrix } from "../../sparse/csr.js";
+
+/** So many factors are always plausible: F'F and what folding in a history takes are a few megabytes. */
+const FACTORS_OF_ANY_CATALOGUE = 1024;
+
+/**
+ * Throws UserError for more factors than a catalogue has any use for. F'F [k, k], and as much again for every thread that
+ * folds in a history, would be many times larger than F.
+ */
+export function requirePlausibleFactors(algorithm: string, items: number, k: number): void {
+  const most = Math.max(FACTORS_OF_ANY_CATALOGUE, 4 * items);
+  if (k > most)
+    throw new UserError({
+      place: `${algorithm}: factors`,
+      problem: `${k} factors for ${items} items`,
+      expected: `at most ${most}: ${FACTORS_OF_ANY_CATALOGUE}, or four for each item`,
+    });
+}
+
+/** The items' factors F [items, k] and F'F [k, k] in the engine. */
+export abstract class FactorRecommender implements Vectors {
+  abstract readonly algorithm: string;
+  readonly items: Vocabulary;
+  readonly spaces: Vectors["spaces"];
+  readonly userVectors: Vectors["userVectors"];
+  readonly itemVectors: Vectors["itemVectors"];
+  protected readonly engine: Engine;
+  protected readonly itemFactors: Tensor;
+  protected readonly gram: Tensor;
+
+  /** Takes over F; `names` say what a user's vector and an item's are. */
+  constructor(
+    engine: Engine,
+    items: Vocabulary,
+    itemFactors: Tensor,
+    names: { readonly users: string; readonly items: string },
+  ) {
+    this.engine = engine;
+    this.items = items;
+    this.itemFactors = itemFactors;
+    this.gram = engine.empty(itemFactors.columns, itemFactors.columns);
+    const encode = (block: CsrMatrix) => this.foldIn(block);
+    const space = productSpace(engine, { ...names, encode, weights: itemFactors });
+    ({
+      spaces: this.spaces,
+      userVectors: this.userVectors,
+      itemVectors: this.itemVectors,
+    } = vectorsFrom(this, [space]));
+    this.renew();
+  }
+
+  /** The users' factors [histories, k], a tensor of the caller's. */
+  protected abstract foldIn(histories: CsrMatrix): Tensor;
+
+  abstract save(): Promise<ModelFiles>;
+
+  /** Takes note that F has changed. */
+  renew(): void {
+    this.engine.matmul(this.gram, this.itemFactors, this.itemFactors, { transposeA: true });
+  }
+
+  score(histories: CsrMatrix, options?: ScoreOptions) {
+    const { engine } = this;
+    const scoreBlock = (block: CsrMatrix) => {
+      const scores = engine.empty(block.rows, this.items.size);
+      const users = this.foldIn(block);
+      engine.matmul(scores, users, this.itemFactors, { transposeB: true });
+      engine.release(users);
+      return scores;
+    };
+    return blockwiseScores(engine, histories, this.items.size, scoreBlock, options);
+  }
+
+  dispose(): void {
+    this.engine.release(this.itemFactors);
+    this.engine.release(this.gram);
+  }
+}

@@ -1,0 +1,401 @@
+// WMF, also called iALS (Hu, Koren, Volinsky: "Collaborative filtering for implicit feedback datasets", ICDM 2008): users and items
+// have vectors x_u and y_i of k factors, and every cell of the matrix counts, those without an interaction a little:
+//
+//   minimise  sum over u, i of c_ui (p_ui - x_u'y_i)^2 + sum over u of lambda_u ||x_u||^2 + sum over i of lambda_i ||y_i||^2
+//
+// with p_ui = 1 where there is an interaction, else 0 (equations 1 and 3). By alternating least squares: with Y fixed, each user's
+//
+//   x_u = (Y'C^u Y + lambda_u I)^-1 Y'C^u p(u),   Y'C^u Y = w Y'Y + sum over u's items of (c_ui - w) y_i y_i'      (equation 4)
+//
+// where w is the confidence of a cell without an interaction; then each item's likewise, with X fixed (equation 5). Whoever is
+// scored is folded in by equation 4, exactly; scores are x_u'y_i.
+
+import { setImmediate } from "node:timers/promises";
+import { z } from "zod";
+import type { Engine } from "../../compute/engine.js";
+import type { AlsHalfSweep, EntryWeight } from "../../compute/solvers/solvers.js";
+import { solversOf } from "../../compute/solvers/solvers-of.js";
+import { type NamedTensors, type SparseTensor, type Tensor, viewRows } from "../../compute/tensor.js";
+import { throwIfAborted, UserError } from "../../core/errors.js";
+import type { JsonObject } from "../../core/json.js";
+import type { Dataset } from "../../data/dataset.js";
+import type { Vocabulary } from "../../data/vocabulary.js";
+import { initialise, initialised } from "../../nn/initialise.js";
+import { type Initializer, initialKey, normal, uniform } from "../../nn/initializers.js";
+import type { Algorithm } from "../../recommender/algorithm.js";
+import type { ModelFiles } from "../../recommender/recommender.js";
+import type { RunContext } from "../../recommender/run-context.js";
+import { requireAlgorithm, startRows } from "../../recommender/warm-start.js";
+import { type CsrMatrix, entryCount, transpose } from "../../sparse/csr.js";
+import type { Trainable } from "../../training/trainable.js";
+import { requireFactorMemory } from "../training-memory.js";
+import { FactorRecommender, requirePlausibleFactors } from "./factor-recommender.js";
+
+const size = z.int().min(1);
+
+const options = z.strictObject({
+  factors: size
+    .default(100)
+    .describe("k, the numbers per user and item (benfred/implicit; Hu et al. up to 200)"),
+  weighting: z
+    .enum(["linear", "two-level", "unobserved"])
+    .default("linear")
+    .describe(
+      "the confidences, r being an interaction's value (1 where there are none): linear = 1 + alpha r, and 1 elsewhere (Hu et al. 2008, section 4); two-level = a, and b elsewhere (CTR, CDL, CVAE); unobserved = 1, and unobservedWeight on every cell (Rendle et al., RecSys 2022)",
+    ),
+  alpha: z.number().positive().default(40).describe("of weighting=linear (Hu et al. 2008, section 4)"),
+  a: z.number().positive().default(1).describe("of weighting=two-level (Wang, Blei: CTR, KDD 2011)"),
+  b: z.number().positive().default(0.01).describe("of weighting=two-level (Wang, Blei: CTR, KDD 2011)"),
+  unobservedWeight: z
+    .number()
+    .positive()
+    .default(0.1)
+    .describe("of weighting=unobserved (google-research/ials, ML-20M)"),
+  regularization: z
+    .number()
+    .positive()
+    .default(0.01)
+    .describe("lambda (benfred/implicit; google-research/ials has .003 for ML-20M with its exponent of 1)"),
+  frequencyExponent: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe(
+      "nu: a row of n interactions and m cells has lambda (n + w m)^nu, w being the weight of a cell without an interaction (google-research/ials has 1); 0 = lambda for all (Hu et al.)",
+    ),
+  solver: z
+    .enum(["cholesky", "conjugate-gradient"])
+    .default("cholesky")
+    .describe(
+      "of training: exact (Hu et al. 2008), or a few steps from where a row stands, for many factors (Takacs et al. 2011; benfred/implicit)",
+    ),
+  steps: size.default(3).describe("of solver=conjugate-gradient, per row and sweep (benfred/implicit)"),
+  init: z
+    .enum(["normal", "uniform"])
+    .default("normal")
+    .describe(
+      "normal = of standard deviation .1 / sqrt(k) (google-research/ials); uniform = between 0 and .01 (benfred/implicit)",
+    ),
+  epochs: size.default(15).describe("sweeps, each over all users and all items (benfred/implicit)"),
+  patience: size
+    .optional()
+    .describe("stop after this many sweeps without a better validation NDCG@100; unset = never"),
+});
+export type WmfOptions = z.infer<typeof options>;
+
+/** What of the options folding in needs. */
+const shape = options
+  .pick({
+    factors: true,
+    weighting: true,
+    alpha: true,
+    a: true,
+    b: true,
+    unobservedWeight: true,
+    regularization: true,
+    frequencyExponent: true,
+  })
+  .strip();
+type Shape = z.infer<typeof shape>;
+
+/** w, the confidence of a cell without an interaction; and of one with: what its y y' counts beyond w, and c p of the right-hand side. */
+function weightsOf({ weighting, alpha, a, b, unobservedWeight }: Shape) {
+  const only = (constant: number): EntryWeight => ({ constant, slope: 0 });
+  switch (weighting) {
+    case "linear":
+      return {
+        gramWeight: 1,
+        outer: { constant: 0, slope: alpha },
+        target: { constant: 1, slope: alpha },
+      };
+    case "two-level":
+      return { gramWeight: b, outer: only(a - b), target: only(a) };
+    case "unobserved":
+      return { gramWeight: unobservedWeight, outer: only(1), target: only(1) };
+    default:
+      return weighting satisfies never;
+  }
+}
+
+/** lambda (n + w columns)^nu */
+function ridgeRuleOf(columns: number, options: Shape) {
+  const { regularization: scale, frequencyExponent: exponent } = options;
+  return { scale, offset: weightsOf(options).gramWeight * columns, exponent };
+}
+
+/** lambda_u of every row. */
+function ridgesOf(matrix: CsrMatrix, options: Shape): Float32Array {
+  const { scale, offset, exponent } = ridgeRuleOf(matrix.columns, options);
+  return Float32Array.from({ length: matrix.rows }, (_, row) => {
+    const entries = matrix.offsets[row + 1] - matrix.offsets[row];
+    return scale * (entries + offset) ** exponent;
+  });
+}
+
+/** sum over the entries of constant + slope * value */
+function total(matrix: CsrMatrix, { constant, slope }: EntryWeight): number {
+  const count = entryCount(matrix);
+  return constant * count + slope * (matrix.values?.reduce((sum, value) => sum + value, 0) ?? count);
+}
+
+/** Y and Y'Y in the engine; histories are folded in exactly. */
+class WmfRecommender extends FactorRecommender {
+  readonly algorithm = "wmf";
+  readonly #options: Shape;
+
+  /** Takes over Y [items, k]. */
+  constructor(engine: Engine, items: Vocabulary, itemFactors: Tensor, options: Shape) {
+    super(engine, items, itemFactors, { users: "x_u, folded in", items: "y_i" });
+    this.#options = options;
+  }
+
+  /** x_u of each history, exactly: [histories, k] (equation 4). */
+  protected foldIn(histories: CsrMatrix): Tensor {
+    const engine = this.engine;
+    const users = engine.zeros(histories.rows, this.#options.factors);
+    const interactions = engine.sparse(histories);
+    solversOf(engine).alsHalfSweep(users, interactions, {
+      fixed: this.itemFactors,
+      gram: this.gram,
+      ...weightsOf(this.#options),
+      ridge: ridgesOf(histories, this.#options),
+      ridgeRule: ridgeRuleOf(this.items.size, this.#options),
+    });
+    engine.releaseSparse(interactions);
+    return users;
+  }
+
+  async save(): Promise<ModelFiles> {
+    const { algorithm, items } = this;
+    const data = await this.engine.read(this.itemFactors);
+    const config = JSON.parse(JSON.stringify(shape.parse(this.#options))) as JsonObject;
+    return {
+      algorithm,
+      config,
+      tensors: { items: { shape: [items.size, this.#options.factors], data } },
+      items,
+    };
+  }
+}
+
+/** Operations after which a sweep looks up: for an abort, for progress. */
+const OPERATIONS_AT_ONCE = 5e10;
+/** Rows whose norms are taken at a time. */
+const NORMS_AT_ONCE = 8192;
+
+/** Uniform between 0 and .01. */
+const smallPositive: Initializer = (...matrix) => {
+  const centred = uniform(0.005)(...matrix);
+  return (out, first) => {
+    centred(out, first);
+    for (let i = 0; i < out.length; i++) out[i] += 0.005;
+  };
+};
+
+/** X and Y while they are learnt. */
+class WmfTraining {
+  readonly recommender: WmfRecommender;
+  readonly #engine: Engine;
+  readonly #options: WmfOptions;
+  readonly #train: CsrMatrix;
+  readonly #sides: Record<
+    "users" | "items",
+    { factors: Tensor; interactions: SparseTensor; ridges: Float32Array }
+  >;
+  readonly #gram: Tensor;
+
+  constructor(engine: Engine, dataset: Dataset, options: WmfOptions, seed: number) {
+    const { train, items } = dataset;
+    const { factors, init } = options;
+    this.#engine = engine;
+    this.#options = options;
+    this.#train = train;
+    const side = (name: string, matrix: CsrMatrix) => {
+      const key = initialKey(seed, `${name}.factors`);
+      const initial = init === "normal" ? normal(0.1 / Math.sqrt(factors)) : smallPositive;
+      const values = engine.empty(matrix.rows, factors);
+      initialise(engine, values, initial(matrix.rows, factors, key));
+      return {
+        factors: values,
+        interactions: engine.sparse(matrix),
+        ridges: ridgesOf(matrix, options),
+      };
+    };
+    this.#sides = { users: side("users", train), items: side("items", transpose(train)) };
+    this.#gram = engine.empty(factors, factors);
+    this.recommender = new WmfRecommender(engine, items, this.#sides.items.factors, options);
+  }
+
+  /** Solves all of one side, the other fixed. `turn` gets its share done now and then. */
+  async halfSweep(
+    which: "users" | "items",
+    turn: (share: number) => Promise<void>,
+    objective?: Tensor,
+  ): Promise<void> {
+    const { factors, interactions, ridges } = this.#sides[which];
+    const fixed = this.#sides[which === "users" ? "items" : "users"].factors;
+    const { factors: k, solver, steps } = this.#options;
+    this.#engine.matmul(this.#gram, fixed, fixed, { transposeA: true });
+    const sweep: AlsHalfSweep = {
+      ...{ fixed, gram: this.#gram, ...weightsOf(this.#options), ridge: ridges, objective },
+      steps: solver === "cholesky" ? undefined : steps,
+    };
+    const work =
+      solver === "cholesky"
+        ? interactions.entries * k ** 2 + (factors.rows * k ** 3) / 3
+        : (steps + 1) * (interactions.entries * 4 * k + factors.rows * 2 * k ** 2);
+    const parts = Math.max(1, Math.min(factors.rows, Math.ceil(work / OPERATIONS_AT_ONCE)));
+    for (let part = 0; part < parts; part++) {
+      // Every parts-th row, so that popular and rare ones are in all parts.
+      const rows = Uint32Array.from(
+        { length: Math.ceil((factors.rows - part) / parts) },
+        (_, n) => part + n * parts,
+      );
+      solversOf(this.#engine).alsHalfSweep(factors, interactions, { ...sweep, rows });
+      await this.#engine.finished();
+      await turn((part + 1) / parts);
+    }
+  }
+
+  /** One sweep; what is minimised afterwards, over the sum of all cells' confidences (as benfred/implicit reports it). */
+  async sweep(turn: (share: number) => Promise<void>): Promise<number> {
+    const engine = this.#engine;
+    const { gramWeight, outer, target } = weightsOf(this.#options);
+    const { rows, columns } = this.#train;
+    await this.halfSweep("users", (share) => turn(share / 2));
+    const objective = engine.empty(columns, 1);
+    const sum = engine.zeros(1, 1);
+    try {
+      await this.halfSweep("items", (share) => turn((1 + share) / 2), objective);
+      engine.addSum(sum, objective, 1);
+      const [ofItems] = await engine.read(sum);
+      // The items' systems leave out sum c p^2, and the users' part of the penalty.
+      const loss = total(this.#train, target) + ofItems + (await this.#penalty());
+      const confidences = gramWeight * rows * columns + total(this.#train, outer);
+      return loss / confidences;
+    } finally {
+      engine.release(objective);
+      engine.release(sum);
+    }
+  }
+
+  /** sum over u of lambda_u ||x_u||^2 */
+  async #penalty(): Promise<number> {
+    const engine = this.#engine;
+    const { factors, ridges } = this.#sides.users;
+    const sum = engine.zeros(1, 1);
+    const roots = engine.tensor(factors.rows, 1, ridges.map(Math.sqrt));
+    const scaled = engine.empty(Math.min(NORMS_AT_ONCE, factors.rows), factors.columns);
+    for (let first = 0; first < factors.rows; first += NORMS_AT_ONCE) {
+      const last = Math.min(factors.rows, first + NORMS_AT_ONCE);
+      const part = viewRows(scaled, 0, last - first);
+      engine.scaleRows(part, viewRows(factors, first, last), viewRows(roots, first, last));
+      engine.addSumOfSquares(sum, part, 1);
+    }
+    const [penalty] = await engine.read(sum);
+    for (const tensor of [sum, roots, scaled]) engine.release(tensor);
+    return penalty;
+  }
+
+  async save(): Promise<NamedTensors> {
+    const named = async (name: "users" | "items") => {
+      const { factors } = this.#sides[name];
+      return { shape: [factors.rows, factors.columns], data: await this.#engine.read(factors) };
+    };
+    return { users: await named("users"), items: await named("items") };
+  }
+
+  load(saved: NamedTensors): void {
+    for (const [name, { factors }] of Object.entries(this.#sides))
+      this.#engine.write(factors, numbers(saved, name, factors.rows, factors.columns));
+  }
+
+  /** Y of the items that a run knew; its users' X follow from them in the first half of a sweep. */
+  async startFrom(items: Vocabulary, files: ModelFiles): Promise<void> {
+    requireAlgorithm("wmf", files);
+    const { factors } = this.#sides.items;
+    const fresh = await this.#engine.read(factors);
+    this.#engine.write(factors, startRows(fresh, "items", items, files));
+  }
+
+  /** The items' factors are the recommender's. */
+  dispose(): void {
+    for (const { interactions } of Object.values(this.#sides)) this.#engine.releaseSparse(interactions);
+    for (const tensor of [this.#sides.users.factors, this.#gram]) this.#engine.release(tensor);
+    this.recommender.dispose();
+  }
+}
+
+/** The saved numbers of a name. Throws UserError where they are missing or are not [rows, columns]. */
+function numbers(saved: NamedTensors, name: string, rows: number, columns: number) {
+  const tensor = Object.hasOwn(saved, name) ? saved[name] : undefined;
+  if (tensor?.shape.join() !== [rows, columns].join() || tensor.data.length !== rows * columns)
+    throw new UserError({
+      place: `wmf: tensor ${name}`,
+      problem: tensor ? `has the shape ${tensor.shape.join(" x ")}` : "is missing",
+      expected: `${rows} x ${columns} numbers`,
+      remedy: "Copy or train the model again",
+    });
+  return tensor.data;
+}
+
+/** One epoch is one sweep. */
+export async function wmfTrainable(
+  dataset: Dataset,
+  options: WmfOptions,
+  { engine, seed, signal, checkpoints }: Pick<RunContext, "engine" | "seed" | "signal" | "checkpoints">,
+): Promise<Trainable> {
+  requireFactorMemory("wmf", dataset, options.factors, { engine, checkpoints });
+  const training = await initialised(() => new WmfTraining(engine, dataset, options, seed), {
+    signal,
+    release: (training) => training.dispose(),
+  });
+  return {
+    saveState: () => training.save(),
+    loadState: (state) => training.load(state),
+    startFrom: (files) => training.startFrom(dataset.items, files),
+    async epoch({ updates, signal, onProgress }) {
+      const loss = await training.sweep(async (share) => {
+        throwIfAborted(signal);
+        onProgress?.(share, {});
+        await setImmediate();
+      });
+      return { updates: updates + 1, values: { loss } };
+    },
+    recommender() {
+      training.recommender.renew();
+      return training.recommender;
+    },
+    dispose: () => training.dispose(),
+  };
+}
+
+export const wmf: Algorithm<WmfOptions> = {
+  name: "wmf",
+  summary: "Weighted matrix factorisation of implicit feedback by alternating least squares (iALS).",
+  source: "Hu, Koren, Volinsky: Collaborative filtering for implicit feedback datasets, ICDM 2008",
+  options,
+  warmStart: true,
+
+  async fit(dataset, options, run) {
+    requirePlausibleFactors(wmf.name, dataset.items.size, options.factors);
+    const { fit } = await import("../../training/fit.js");
+    const { epochs, patience } = options;
+    const trainable = await wmfTrainable(dataset, options, run);
+    return fit({ algorithm: wmf, options, dataset, trainable, epochs, patience }, run);
+  },
+
+  async restore({ config, tensors, items }, { engine }) {
+    const parsed = shape.safeParse(config);
+    if (!parsed.success)
+      throw new UserError({
+        place: "wmf",
+        problem: `the saved model is not sound: ${z.prettifyError(parsed.error)}`,
+        remedy: "Copy or train it again",
+      });
+    const { factors } = parsed.data;
+    requirePlausibleFactors(wmf.name, items.size, factors);
+    const itemFactors = engine.tensor(items.size, factors, numbers(tensors, "items", items.size, factors));
+    return new WmfRecommender(engine, items, itemFactors, parsed.data);
+  },
+};

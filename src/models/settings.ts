@@ -1,0 +1,36 @@
+// Option schemas that several models share, and how a saved model keeps those that shape it.
+
+import { z } from "zod";
+import type { JsonObject } from "../core/json.js";
+
+/** A number of units, users, epochs. */
+export const size = z.int().min(1);
+/** Every layer is waited for, and a saved model may come from a stranger. */
+const MOST_LAYERS = 100;
+/** How many layers. */
+export const depth = z.int().min(1).max(MOST_LAYERS);
+/** The sizes of layers. */
+export const layerSizes = z.array(size).max(MOST_LAYERS);
+
+/** Options that Mult-VAE and Mult-DAE share, with the values of Liang et al. 2018. */
+export const published = {
+  dropout: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0.5)
+    .describe("share of a history that is dropped in training (Liang et al. 2018, section 4.4)"),
+  learningRate: z.number().positive().default(1e-3).describe("Adam's step size (Liang et al.'s notebook)"),
+  batchSize: size.default(500).describe("users per update (Liang et al. 2018, section 4.4)"),
+  epochs: size.default(200).describe("passes over the training users (Liang et al. 2018, section 4.4)"),
+  patience: size
+    .optional()
+    .describe(
+      "stop after this many epochs without a better validation NDCG@100; unset = never, as published",
+    ),
+};
+
+/** The options that shape the network, as a saved model keeps them. */
+export function savedConfig<Shape>(shape: z.ZodType<Shape>, options: Shape): JsonObject {
+  return JSON.parse(JSON.stringify(shape.parse(options))) as JsonObject;
+}
