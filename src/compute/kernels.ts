@@ -12,7 +12,7 @@ import { fail, kernel, type Methods, shape, table } from "./kernel.js";
 import type {
   AlsHalfSweep,
   ElasticNet,
-  NonNegativeSweeps,
+  NonNegativeIterations,
   Similarity,
   TangentNetwork,
 } from "./solvers/solvers.js";
@@ -429,13 +429,13 @@ export const solverKernels = table({
     "~factors[n,k] interactions<n,m> sweep:{fixed[m,k] gram[k,k] gramWeight outer:{constant slope} target:{constant slope} ridge|*| prior?[n,k] rows?{s/n} steps? =objective?[n,1] covariances?[m,tri(k)] =posterior?[n,tri(k)]}",
     { check: checkAls },
   ),
-  /** Improves factors [rows, k], none of which is negative, from where they stand. They must not overlap what `sweeps` reads. */
-  nonNegativeSweeps: kernel<(factors: Tensor, sweeps: NonNegativeSweeps) => void>(
-    "~factors[n,k] sweeps:{gram[k,k] products[n,k] l1 l2 sweeps tolerance =violation?[n,1]}",
+  /** Improves factors [rows, k], none of which is negative, from where they stand. They must not overlap what `iterations` reads. */
+  nonNegativeIterations: kernel<(factors: Tensor, iterations: NonNegativeIterations) => void>(
+    "~factors[n,k] iterations:{gram[k,k] products[n,k] l1 l2 iterations tolerance =violation?[n,1]}",
     {
-      check(_factors, { l1, l2, sweeps, tolerance }) {
-        atLeastZero("nonNegativeSweeps", { l1, l2, tolerance });
-        positive("nonNegativeSweeps", "sweeps", sweeps);
+      check(_factors, { l1, l2, iterations, tolerance }) {
+        atLeastZero("nonNegativeIterations", { l1, l2, tolerance });
+        positive("nonNegativeIterations", "iterations", iterations);
       },
     },
   ),
@@ -490,11 +490,11 @@ export const solverKernels = table({
       from: number,
       to: number,
     ) => Promise<{ weights: CsrMatrix; unfinished: number }>
-  >("gram[n,n] net:{l1 l2 tolerance maxSweeps k} from to", {
-    check(gram, { l1, l2, tolerance, maxSweeps, k }, from, to) {
+  >("gram[n,n] net:{l1 l2 tolerance maxIterations k} from to", {
+    check(gram, { l1, l2, tolerance, maxIterations, k }, from, to) {
       range("elasticNet", from, to, gram.columns);
       atLeastZero("elasticNet", { l1, l2, tolerance });
-      positive("elasticNet", "maxSweeps", maxSweeps);
+      positive("elasticNet", "maxIterations", maxIterations);
       positive("elasticNet", "k", k);
     },
   }),
