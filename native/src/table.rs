@@ -4,7 +4,7 @@
 use crate::calls::{Call, dropout, is_set, key};
 use crate::kernels::{
     adadelta, adam, als, bernoulli, coarse, composite_kl, density, elastic_net, elementwise, gates, gaussian, gram,
-    layer_norm, matmul, multinomial, neighbours, non_negative, reductions, sparse_row_sum, sparse_sum, sweep,
+    inverse, layer_norm, matmul, multinomial, neighbours, non_negative, reductions, sparse_row_sum, sparse_sum,
     tangent_kernel, top_k,
 };
 use crate::{Answer, Work};
@@ -171,9 +171,9 @@ kernels! {
         });
     Kernel gram(out: matrix x: batch weights: maybe_matrix) gram::gram(out, &x, weights);
     Kernel sparseProduct(out: matrix a: batch b: batch) gram::sparse_product(out, &a, &b);
-    Question sweep(a: matrix first: number count: number)
-        Answer::number(sweep::sweep(a, first as usize, count as usize).map_or(-1.0, |pivot| pivot as f64));
-    Kernel expandLower(a: matrix rows: matrix columns: matrix) sweep::expand_lower(a, rows, columns);
+    Question invertPivots(a: matrix first: number count: number)
+        Answer::number(inverse::invert_pivots(a, first as usize, count as usize).map_or(-1.0, |pivot| pivot as f64));
+    Kernel expandLower(a: matrix rows: matrix columns: matrix) inverse::expand_lower(a, rows, columns);
     Kernel tangentKernel(a: matrix rows: matrix columns: matrix scale: number bias: number depth: number)
         tangent_kernel::tangent_kernel(a, rows, columns, tangent_kernel::Network { scale, bias, depth: depth as usize });
     Question neighbours(x: batch size: number left: floats right: floats shrink: number k: number from: number to: number) {

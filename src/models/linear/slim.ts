@@ -35,7 +35,9 @@ const options = z.strictObject({
     .int()
     .min(1)
     .default(100)
-    .describe("iterations over an item's weights at most (scikit-learn's max_iter in RecBole and RecSys2019)"),
+    .describe(
+      "iterations over an item's weights at most (scikit-learn's max_iter in RecBole and RecSys2019)",
+    ),
   tolerance: z
     .number()
     .positive()

@@ -55,7 +55,7 @@ const solvers = sized(solverCases, solverSizes);
 /** As in native.test.ts: sums of products lose what their length costs. */
 function tolerance(kernel: string): number {
   if (kernel === "tangentKernel") return 2e-5;
-  if (/matmul|multinomial|bernoulli|sweep|gram|sparseProduct/.test(kernel)) return 6e-5;
+  if (/matmul|multinomial|bernoulli|invertPivots|gram|sparseProduct/.test(kernel)) return 6e-5;
   return 1e-5;
 }
 
@@ -170,8 +170,8 @@ describe.skipIf(missing)("native kernels whose path depends on what the inputs h
     }
   });
 
-  // sweep.rs: TILE = 512.
-  it("a pivot is swept from a matrix of one tile and of several with the same result", async () => {
+  // inverse.rs: TILE = 512.
+  it("a pivot is inverted in a matrix of one tile and of several with the same result", async () => {
     for (const n of around(513)) {
       // Diagonally dominant; rubbish above the diagonal.
       const data = normals(n * n, 4).map((x, i) => (i % (n + 1) === 0 ? 3 : x / n));
@@ -183,7 +183,7 @@ describe.skipIf(missing)("native kernels whose path depends on what the inputs h
       });
       for (const engine of natives) {
         const a = engine.tensor(n, n, data);
-        expect(await solversOf(engine).sweep(a, 0, 1)).toBe(-1);
+        expect(await solversOf(engine).invertPivots(a, 0, 1)).toBe(-1);
         const actual = (await engine.read(a)).map((x, i) => (i % n > Math.floor(i / n) ? 0 : x));
         expect(relativeDifference({ what: "a", actual, expected }), `n = ${n}`).toBeLessThan(1e-6);
         engine.release(a);

@@ -113,7 +113,9 @@ describe.skipIf(!engineNames.includes("native"))("native solvers of item-item mo
       const similarity = { size: "product", left: three, right: three, shrink: 0, k: 3 } as const;
       await expect(solvers.elasticNet(gram, net, 0, 4)).rejects.toThrow(/elasticNet: \[0, 4\).*\[0, 3\)/);
       await expect(solvers.elasticNet(gram, { ...net, l1: -1 }, 0, 3)).rejects.toThrow(/l1 -1/);
-      await expect(solvers.elasticNet(gram, { ...net, maxIterations: 0 }, 0, 3)).rejects.toThrow(/maxIterations 0/);
+      await expect(solvers.elasticNet(gram, { ...net, maxIterations: 0 }, 0, 3)).rejects.toThrow(
+        /maxIterations 0/,
+      );
       await expect(solvers.elasticNet(engine.zeros(2, 3), net, 0, 3)).rejects.toThrow(RangeError);
       await expect(solvers.neighbours(x, { ...similarity, k: 0 }, 0, 3)).rejects.toThrow(/neighbours/);
       await expect(solvers.neighbours(x, { ...similarity, left: ones(2) }, 0, 3)).rejects.toThrow(
