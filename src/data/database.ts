@@ -52,7 +52,7 @@ export async function withDatabase<T>(
   const folder = join(tmpdir(), `${folderPrefix}${process.pid}-${randomBytes(6).toString("hex")}`);
   try {
     if (tables === "file") {
-      await sweep();
+      await removeLeftFolders();
       await mkdir(folder);
     }
     const instance = await DuckDBInstance.create(
@@ -91,7 +91,7 @@ export async function withDatabase<T>(
 const folderPrefix = "foldin-work-";
 
 /** Removes what killed processes left: folders a day old whose process is gone. */
-async function sweep(): Promise<void> {
+async function removeLeftFolders(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     if (!name.startsWith(folderPrefix)) continue;
     const path = join(tmpdir(), name);

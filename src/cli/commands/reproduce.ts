@@ -94,7 +94,7 @@ async function listPresets(context: CliContext, json: boolean): Promise<void> {
 const BASELINES = {
   name: "baselines",
   summary:
-    "Every model on one dataset, with its recipe or the best of a small sweep: one table, one page. --data is the dataset folder.",
+    "Every model on one dataset, with its recipe or the best of a small search: one table, one page. --data is the dataset folder.",
   source: "No paper",
 };
 

@@ -1,4 +1,4 @@
-// The space that a sweep searches: for each varied option its alternatives, or a range to draw from. A grid is every
+// The space that a search searches: for each varied option its alternatives, or a range to draw from. A grid is every
 // combination, the last option varying fastest; random points are named by (seed, number), so that a longer random search begins
 // with the points of a shorter one.
 
@@ -178,6 +178,7 @@ export function drawSettings(space: readonly Dimension[], count: number, seed: n
 }
 
 function draw({ name, alternatives, whole, list }: Dimension, seed: number, number: number): JsonValue {
+  // The command's former name: the points that a seed draws stay those that former searches drew.
   const random = new RandomSequence({ seed, step: number, stream: streamOf(`sweep ${name}`) });
   if (!isRange(alternatives)) return alternatives[random.below(alternatives.length)];
   const { low, high, scale } = alternatives;

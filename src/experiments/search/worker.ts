@@ -1,4 +1,4 @@
-// The process that trains points of a sweep, one after the other, as its parent sends them. It ends when the parent says
+// The process that trains points of a search, one after the other, as its parent sends them. It ends when the parent says
 // so or is gone. Ctrl-C reaches every process of a terminal: here it is left to the parent, which stops its workers itself.
 
 import type { Engine } from "../../compute/engine.js";

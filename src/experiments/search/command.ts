@@ -1,4 +1,4 @@
-// A sweep as one command that repeats it, for results and recipes: nothing of this machine's paths, processes or threads in it.
+// A search as one command that repeats it, for results and recipes: nothing of this machine's paths, processes or threads in it.
 
 import { shellCommand } from "../../core/shell.js";
 import { optionText } from "../option-text.js";
@@ -16,14 +16,14 @@ export interface Search {
   readonly chooseOn?: JudgedOn;
 }
 
-export function sweepCommand(
+export function searchCommand(
   dataset: string,
   { model, space, random, options = {}, seed, metric, chooseOn }: Search,
 ): string {
   const varied = new Set(space.map(({ name }) => name));
   const fixed = Object.entries(options).filter(([name]) => !varied.has(name));
   return shellCommand(
-    ...["foldin", "sweep", `data/${dataset}`, "--model", model],
+    ...["foldin", "search", `data/${dataset}`, "--model", model],
     ...fixed.flatMap(([name, value]) => ["--set", `${name}=${optionText(value)}`]),
     ...(space.length > 0 ? ["--grid", ...space.map(spaceText)] : []),
     ...(random === undefined ? [] : ["--random", String(random)]),

@@ -1,4 +1,4 @@
-// One point of a sweep: an ordinary run folder with result.json beside its model. What is finished is not done again, what
+// One point of a search: an ordinary run folder with result.json beside its model. What is finished is not done again, what
 // was interrupted goes on from its checkpoint; a point without its model (only the best one keeps it) is finished all the same.
 
 import { existsSync } from "node:fs";
