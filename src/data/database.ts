@@ -196,7 +196,7 @@ export class Database {
     try {
       for (let from = 0; from < rows; from += chunkRows) {
         // Appending is synchronous.
-        if (turns.due) await turns.give();
+        if (turns.due) await turns.yield();
         const count = Math.min(chunkRows, rows - from);
         const chunk = DuckDBDataChunk.create(types, count);
         const vectors = types.map((_, column) => chunk.getColumnVector(column));

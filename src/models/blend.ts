@@ -111,7 +111,7 @@ async function inRows(
   for (let first = 0; first < rows; first += atOnce) {
     const last = Math.min(rows, first + atOnce);
     use(sliceRows(histories, first, last), first * columns, last * columns);
-    if (turns.due) await turns.give();
+    if (turns.due) await turns.yield();
   }
 }
 

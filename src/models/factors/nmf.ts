@@ -401,12 +401,12 @@ async function randomStart(matrix: CsrMatrix, k: number, randomState: number, si
   for (let t = 0; t < k; t++)
     for (let item = 0; item < columns; item++) {
       items[item * k + t] = Math.abs(scale * random.normal());
-      if (item % DRAWN_AT_ONCE === 0 && turns.due) await turns.give();
+      if (item % DRAWN_AT_ONCE === 0 && turns.due) await turns.yield();
     }
   const users = new Float64Array(rows * k);
   for (let at = 0; at < users.length; at++) {
     users[at] = Math.abs(scale * random.normal());
-    if (at % DRAWN_AT_ONCE === 0 && turns.due) await turns.give();
+    if (at % DRAWN_AT_ONCE === 0 && turns.due) await turns.yield();
   }
   return { users, items };
 }
