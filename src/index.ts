@@ -1,4 +1,4 @@
-// The front door: the public API, re-exported. Defines nothing.
+// The public entry point: re-exports the public API and defines nothing.
 export * from "./compute/engine.js";
 export { type EngineChoice, type EngineOptions, openEngine } from "./compute/open-engine.js";
 export * from "./core/errors.js";

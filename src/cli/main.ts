@@ -55,7 +55,7 @@ for (const name of ["SIGINT", "SIGTERM"] as const)
     stoppedBy = name;
     stop.abort();
   });
-// `foldin models | head -1`: whoever read our output has enough.
+// `foldin models | head -1`: the reader of our output has closed it.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
   throw error;

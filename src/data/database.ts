@@ -1,4 +1,4 @@
-// The one door to DuckDB: a database that lives as long as a piece of work, in bounded memory, and is stopped by an
+// The only module that uses DuckDB: a database that lives as long as a piece of work, in bounded memory, and is stopped by an
 // abort signal. Results are streamed as column chunks, so that no row ever becomes a JavaScript object.
 
 import { randomBytes } from "node:crypto";

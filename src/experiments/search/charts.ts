@@ -31,7 +31,7 @@ function valuesOf(found: readonly Finished[], name: string): string[] {
   return [...new Set(values.map(optionText))];
 }
 
-/** As many values of an option as a heat map has room for. */
+/** Most values of an option that a heat map shows. */
 const MOST_CELLS = 12;
 
 /** The pairs of options worth a heat map: those with a few values each, the longest first. */

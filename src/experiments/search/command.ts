@@ -2,7 +2,7 @@
 
 import { shellCommand } from "../../core/shell.js";
 import { optionText } from "../option-text.js";
-import type { JudgedOn } from "./point.js";
+import type { EvaluatedOn } from "./point.js";
 import { type Dimension, spaceText } from "./space.js";
 
 export interface Search {
@@ -13,7 +13,7 @@ export interface Search {
   readonly options?: Readonly<Record<string, unknown>>;
   readonly seed?: number;
   readonly metric?: string;
-  readonly chooseOn?: JudgedOn;
+  readonly chooseOn?: EvaluatedOn;
 }
 
 export function searchCommand(

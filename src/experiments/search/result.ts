@@ -2,7 +2,7 @@
 
 import type { JsonObject } from "../../core/json.js";
 import type { MetricValue } from "../../evaluation/evaluate.js";
-import type { JudgedOn } from "./point.js";
+import type { EvaluatedOn } from "./point.js";
 import type { Dimension, Setting } from "./space.js";
 
 export interface SearchPoint {
@@ -27,7 +27,7 @@ export interface SearchResult {
   options: JsonObject;
   seed: number;
   metric: string;
-  chosenOn: JudgedOn;
+  chosenOn: EvaluatedOn;
   /** The search as one command, the dataset in data/<name>. */
   command: string;
   space: readonly Dimension[];

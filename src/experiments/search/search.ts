@@ -35,7 +35,7 @@ import { DEFAULT_SEED, train } from "../train.js";
 import { searchCommand } from "./command.js";
 import {
   discardModel,
-  type JudgedOn,
+  type EvaluatedOn,
   type PointJob,
   type PointResult,
   readPointResult,
@@ -68,7 +68,7 @@ export interface SearchOptions {
   /** What chooses: more is better. Default "ndcg@100". */
   metric?: string;
   /** Whose metric chooses. Default "validation"; "test" only repeats what was published so. */
-  chooseOn?: JudgedOn;
+  chooseOn?: EvaluatedOn;
   /** Keep every point's model, not the best one's alone. */
   keepModels?: boolean;
   /** The search's folder; one that is there already is gone on with. */
@@ -116,7 +116,7 @@ async function searchAll(dataset: string, given: SearchOptions): Promise<SearchR
   if (!metric.ofUser)
     throw new UserError({
       place: "metric",
-      problem: `${metric.name} is no mean over users, so it cannot choose`,
+      problem: `${metric.name} is not a mean over users, so it cannot choose`,
       expected: "a metric of users, such as ndcg@100",
     });
   if (chooseOn === "test" && given.writeRecipe !== undefined)
@@ -421,7 +421,7 @@ function refuseHopeless(
     }
 }
 
-function described({ key, setting }: Point, outcome: PointOutcome | undefined, on: JudgedOn): SearchPoint {
+function described({ key, setting }: Point, outcome: PointOutcome | undefined, on: EvaluatedOn): SearchPoint {
   if (outcome?.state !== "done")
     return { key, setting, state: "failed", message: outcome?.message ?? "was not run" };
   const { result } = outcome;

@@ -58,7 +58,7 @@ export function parseSpace(algorithm: Algorithm, texts: readonly string[]): Dime
     if (values.length === 0 || values.includes(""))
       throw new UserError({
         place: `--grid ${text}`,
-        problem: "is no list of values",
+        problem: "is not a list of values",
         expected: "name=value,value,...",
         remedy: `Options of ${algorithm.name}: ${[...types.keys()].join(", ") || "none"}`,
       });
@@ -120,7 +120,7 @@ function parseRange(text: string, whole: string): Range | undefined {
   if (!(low < high) || (scale === "log" && low <= 0))
     throw new UserError({
       place: `--grid ${whole}`,
-      problem: "is no range",
+      problem: "is not a range",
       expected:
         scale === "log" ? "two numbers above 0, the lower one first" : "two numbers, the lower one first",
       remedy: "Such as learningRate=1e-4..1e-2",

@@ -36,7 +36,7 @@ process.on("disconnect", orphaned);
 process.on("message", (message: ToWorker) => {
   if ("setup" in message) {
     ready = setUp(message.setup);
-    // Whoever waits for it hears of it too.
+    // Those who await it see the failure too.
     ready.catch(() => {});
   } else if ("point" in message) training = train(message.point);
   else {
