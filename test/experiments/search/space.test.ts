@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { UserError } from "../../src/core/errors.js";
-import { searchCommand } from "../../src/experiments/search/command.js";
-import { drawSettings, gridOf, parseSpace } from "../../src/experiments/search/space.js";
-import { findAlgorithm } from "../../src/models/registry.js";
+import { UserError } from "../../../src/core/errors.js";
+import { searchCommand } from "../../../src/experiments/search/command.js";
+import { drawSettings, gridOf, parseSpace } from "../../../src/experiments/search/space.js";
+import { findAlgorithm } from "../../../src/models/registry.js";
 
 const algorithm = await findAlgorithm("mult-vae");
 const parse = (...texts: string[]) => parseSpace(algorithm, texts);
@@ -32,10 +32,10 @@ describe("the space of a search", () => {
 
   it.each([
     ["dropot=.5", /no such option.*"dropout"/],
-    ["dropout", /no list of values/],
-    ["dropout=", /no list of values/],
-    ["dropout=.3,,.5", /no list of values/],
-    ["dropout=.5...1", /no range/],
+    ["dropout", /not a list of values/],
+    ["dropout=", /not a list of values/],
+    ["dropout=.3,,.5", /not a list of values/],
+    ["dropout=.5...1", /not a range/],
     ["dropout=-1..1:log", /above 0/],
   ])("refuses %s", (text, message) => {
     expect(() => parse(text)).toThrow(UserError);

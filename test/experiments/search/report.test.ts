@@ -2,11 +2,11 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { edgesOf } from "../../src/experiments/search/edges.js";
-import { reportOnSearch } from "../../src/experiments/search/report.js";
-import type { SearchPoint, SearchResult } from "../../src/experiments/search/result.js";
-import { gridOf, parseSpace } from "../../src/experiments/search/space.js";
-import { findAlgorithm } from "../../src/models/registry.js";
+import { edgesOf } from "../../../src/experiments/search/edges.js";
+import { reportOnSearch } from "../../../src/experiments/search/report.js";
+import type { SearchPoint, SearchResult } from "../../../src/experiments/search/result.js";
+import { gridOf, parseSpace } from "../../../src/experiments/search/space.js";
+import { findAlgorithm } from "../../../src/models/registry.js";
 
 const space = parseSpace(await findAlgorithm("mult-dae"), [
   "dropout=0.2,0.5,0.8",

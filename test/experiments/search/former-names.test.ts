@@ -1,5 +1,5 @@
 import { expect, expectTypeOf, it } from "vitest";
-import * as foldin from "../../src/index.js";
+import * as foldin from "../../../src/index.js";
 
 it("the search can still be called by its former names", () => {
   expect(foldin.sweep).toBe(foldin.search);
