@@ -1,4 +1,4 @@
-// Runs ours and the peers interleaved: every contestant is a process of its own that prepares its input once, says
+// Runs ours and the baselines interleaved: every contestant is a process of its own that prepares its input once, says
 // {"ready": ...}, and measures one repetition for each "run" line. One contestant works at a time.
 
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";

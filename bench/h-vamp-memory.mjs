@@ -11,8 +11,8 @@ if (!out) throw new Error("usage: node bench/h-vamp-memory.mjs <run folder>");
 const folder = new URL("./.cache/ml-20m-shape", import.meta.url).pathname;
 const foldIn = readMatrix(folder, "test-fold-in");
 const heldOut = readMatrix(folder, "test-held-out");
-const judged = { users: names(foldIn.rows), foldIn, heldOut };
-const dataset = { ...trainingOnly(readMatrix(folder, "train"), judged), validation: judged };
+const evaluated = { users: names(foldIn.rows), foldIn, heldOut };
+const dataset = { ...trainingOnly(readMatrix(folder, "train"), evaluated), validation: evaluated };
 const report = (what) =>
   console.log(`${what}: peak ${Math.round(process.resourceUsage().maxRSS / 1024)} MiB so far`);
 

@@ -1,5 +1,5 @@
 // The inputs of the benchmarks, generated once and cached in bench/.cache: interactions with the shape statistics of
-// ML-20M (users, items, mean and spread of history lengths, Zipf-like popularity; ../shared/spec/data.md 2.2), as raw
+// ML-20M (users, items, mean and spread of history lengths, Zipf-like popularity; Liang et al. 2018, table 1), as raw
 // arrays that both sides read, and a ratings.csv of 20 million rows.
 
 import { once } from "node:events";

@@ -82,7 +82,7 @@ function compare(a, b, depth) {
 
 function ndcg({ items, k }) {
   let sum = 0;
-  let judged = 0;
+  let evaluated = 0;
   for (let user = 0; user < judgedUsers; user++) {
     const wanted = new Set(rowIndices(heldOut, user));
     if (wanted.size === 0) continue;
@@ -93,7 +93,7 @@ function ndcg({ items, k }) {
       if (rank < wanted.size) ideal += 1 / Math.log2(rank + 2);
     }
     sum += gain / ideal;
-    judged++;
+    evaluated++;
   }
-  return sum / judged;
+  return sum / evaluated;
 }

@@ -1,4 +1,4 @@
-// The table of docs/results.md: trains every model on a prepared dataset with several seeds, judges it on the test users,
+// The table of docs/results.md: trains every model on a prepared dataset with several seeds, evaluates it on the test users,
 // and prints Markdown. What is already there is not trained again: node bench/results.mjs <dataset> [--only key,...]
 // [--seeds 98765,1,2] [--threads n] [--out runs/results] [--table], after npm run setup; --table trains nothing.
 

@@ -5,7 +5,7 @@ import { type Contestant, ours, type Summary } from "./contest.js";
 import { citeulikeT, ml1m, ml20m, ratingsFile, readMatrix, shapeInput } from "./input.js";
 import { fitScaling } from "./scaling.js";
 
-type Peer = (name: string, script: string, ...args: string[]) => Contestant;
+type Baseline = (name: string, script: string, ...args: string[]) => Contestant;
 
 export interface Row {
   name: string;
@@ -14,9 +14,9 @@ export interface Row {
   measures: "median" | "peak";
   /** Repetitions of every contestant, interleaved. */
   rounds: number;
-  prepare(peer: Peer): Promise<{
+  prepare(baseline: Baseline): Promise<{
     ours: Contestant;
-    peers: Contestant[];
+    baselines: Contestant[];
     /** Seconds that the machine would need at its measured rates. */
     limit?: number;
     report?: (ours: Summary) => Record<string, unknown>;
@@ -33,14 +33,14 @@ function steps(
   parameters: number,
   innerFlops: number,
 ): Row["prepare"] {
-  return async (peer) => {
+  return async (baseline) => {
     const input = await shapeInput("ml-20m-shape", ml20m);
     const kind = model === "mult-vae" ? "vae" : "dae";
     const torch = (variant: string) =>
-      peer(variant, "mult_vae", "--input", input, "--model", kind, "--variant", variant);
+      baseline(variant, "mult_vae", "--input", input, "--model", kind, "--variant", variant);
     return {
       ours: ours("train-steps", "--input", input, "--model", model),
-      peers: [torch("pytorch"), torch("pytorch-best")],
+      baselines: [torch("pytorch"), torch("pytorch-best")],
       // Three products of the output layer and of the inner layers; Adam reads and writes value and moments, reads the gradient.
       limit: (3 * 2 * 500 * hidden * ml20m.items + innerFlops) / FLOPS + (parameters * 4 * 7) / BYTES,
     };
@@ -55,11 +55,11 @@ function solved(
   operations: number,
   users?: number,
 ): Row["prepare"] {
-  return async (peer) => {
+  return async (baseline) => {
     const folder = await input();
     const some = users === undefined ? [] : ["--users", String(users)];
     const python = (variant: string) =>
-      peer(
+      baseline(
         variant,
         "closed_forms",
         ...["--input", folder, "--model", model, "--variant", variant, "--lambda", String(lambda), ...some],
@@ -69,16 +69,16 @@ function solved(
         "solve",
         ...["--input", folder, "--model", model, "--options", JSON.stringify({ lambda }), ...some],
       ),
-      peers: [python("numpy"), python("lapack")],
+      baselines: [python("numpy"), python("lapack")],
       limit: operations / FLOPS,
     };
   };
 }
 
-function slim(peer: Peer, input: string, ...options: string[]) {
+function slim(baseline: Baseline, input: string, ...options: string[]) {
   return {
     ours: ours("slim", "--input", input, ...options),
-    peers: [peer("scikit-learn", "slim", "--input", input, ...options)],
+    baselines: [baseline("scikit-learn", "slim", "--input", input, ...options)],
   };
 }
 
@@ -90,7 +90,7 @@ function als(data: "1m" | "20m", factors: number, exact: boolean): Row {
     what: `one sweep of WMF, ${factors} factors, ${exact ? "exact" : "3 steps of conjugate gradients"}, ${shape}, float32`,
     measures: "median",
     rounds: data === "1m" ? 3 : 1,
-    prepare: async (peer) => {
+    prepare: async (baseline) => {
       const input = data === "1m" ? await ml1m() : await shapeInput("ml-20m-shape", ml20m);
       const iterations = data === "1m" ? "4" : "1";
       const options = { factors, weighting: "two-level", a: 5, b: 1 };
@@ -106,8 +106,8 @@ function als(data: "1m" | "20m", factors: number, exact: boolean): Row {
           ...["--input", input, "--iterations", iterations],
           ...["--options", JSON.stringify({ ...options, solver })],
         ),
-        peers: [
-          peer(
+        baselines: [
+          baseline(
             exact ? "implicit-exact" : "implicit",
             "als",
             ...["--input", input, "--factors", `${factors}`, "--iterations", iterations],
@@ -127,7 +127,7 @@ function nmf(data: "1m" | "20m", factors: number): Row {
     what: `one iteration of NMF, ${factors} factors, ${data === "1m" ? "ML-1M" : "the ML-20M shape"}, float32`,
     measures: "median",
     rounds: data === "1m" ? 3 : 1,
-    prepare: async (peer) => {
+    prepare: async (baseline) => {
       const input = data === "1m" ? await ml1m() : await shapeInput("ml-20m-shape", ml20m);
       const iterations = data === "1m" ? "10" : "2";
       const { rows: users, columns: items, indices } = readMatrix(input, "train");
@@ -137,8 +137,8 @@ function nmf(data: "1m" | "20m", factors: number): Row {
           ...["--input", input, "--model", "nmf", "--iterations", iterations],
           ...["--options", JSON.stringify({ factors, tolerance: 0 })],
         ),
-        peers: [
-          peer(
+        baselines: [
+          baseline(
             "scikit-learn",
             "nmf",
             ...["--input", input, "--factors", `${factors}`, "--iterations", iterations],
@@ -174,7 +174,7 @@ export const rows: Row[] = [
     what: "one training step of H+Vamp (gated, 2 layers, K 1000), ML-20M shape, batch 200, float32, 86.5 M parameters",
     measures: "median",
     rounds: 3,
-    prepare: async (peer) => {
+    prepare: async (baseline) => {
       const input = await shapeInput("ml-20m-shape", ml20m);
       const options = { gated: true, layers: 2, warmup: 0, beta: 0.1 };
       // Three products each of the pseudo-inputs with two first layers, and of the output layer; the inner layers are small.
@@ -185,7 +185,7 @@ export const rows: Row[] = [
           ...["--input", input, "--model", "h-vamp", "--batch", "200", "--steps", "4"],
           ...["--options", JSON.stringify(options)],
         ),
-        peers: [peer("pytorch", "h_vamp", "--input", input)],
+        baselines: [baseline("pytorch", "h_vamp", "--input", input)],
         limit: flops / FLOPS + (86_500_000 * 4 * 8) / BYTES,
       };
     },
@@ -195,12 +195,12 @@ export const rows: Row[] = [
     what: "one epoch of Mult-VAE on ML-1M with its validation (real data: ../shared/data or $FOLDIN_DATA)",
     measures: "median",
     rounds: 4,
-    prepare: async (peer) => {
+    prepare: async (baseline) => {
       const input = await ml1m();
       return {
         ours: ours("epochs", "--dataset", join(input, "dataset")),
-        peers: ["pytorch", "pytorch-best"].map((variant) =>
-          peer(
+        baselines: ["pytorch", "pytorch-best"].map((variant) =>
+          baseline(
             variant,
             "mult_vae",
             "--input",
@@ -221,7 +221,7 @@ export const rows: Row[] = [
     what: "one epoch of CVAE on citeulike-t, P = 10: a network pass and a sweep of least squares (real data: ../shared/data or $FOLDIN_DATA)",
     measures: "median",
     rounds: 2,
-    prepare: async (peer) => {
+    prepare: async (baseline) => {
       const input = await citeulikeT();
       const options = { layerEpochs: 0, latentEpochs: 0, wholeEpochs: 0 };
       const steps = Math.floor(25_975 / 128);
@@ -231,8 +231,8 @@ export const rows: Row[] = [
           ...["--dataset", join(input, "dataset"), "--model", "cvae", "--epochs", "2"],
           ...["--options", JSON.stringify(options)],
         ),
-        peers: ["pytorch", "pytorch-best"].map((variant) =>
-          peer(variant, "cvae", "--input", input, "--variant", variant),
+        baselines: ["pytorch", "pytorch-best"].map((variant) =>
+          baseline(variant, "cvae", "--input", input, "--variant", variant),
         ),
         // Per step three products of the output layer, and Adam over its weights; the inner layers and the sweep are small.
         limit: steps * ((3 * 2 * 128 * 200 * 20_000) / FLOPS + (200 * 20_000 * 4 * 7) / BYTES),
@@ -241,14 +241,14 @@ export const rows: Row[] = [
   },
   {
     name: "evaluate",
-    what: "judging 10,000 users x 20,108 items: NDCG@100, Recall@20, Recall@50",
+    what: "evaluating 10,000 users x 20,108 items: NDCG@100, Recall@20, Recall@50",
     measures: "median",
     rounds: 3,
-    prepare: async (peer) => {
+    prepare: async (baseline) => {
       const input = await shapeInput("ml-20m-shape", ml20m);
       return {
-        ours: ours("judge", "--input", input, "--what", "evaluate"),
-        peers: [peer("numpy", "evaluate", "--input", input)],
+        ours: ours("evaluate", "--input", input, "--what", "evaluate"),
+        baselines: [baseline("numpy", "evaluate", "--input", input)],
         limit: (2 * 10_000 * 600 * ml20m.items) / FLOPS,
       };
     },
@@ -258,11 +258,11 @@ export const rows: Row[] = [
     what: "top 20 for one history in process, Mult-VAE of the ML-20M shape (median latency)",
     measures: "median",
     rounds: 5,
-    prepare: async (peer) => {
+    prepare: async (baseline) => {
       const input = await shapeInput("ml-20m-shape", ml20m);
       return {
-        ours: ours("judge", "--input", input, "--what", "recommend"),
-        peers: [peer("pytorch", "recommend", "--input", input)],
+        ours: ours("evaluate", "--input", input, "--what", "recommend"),
+        baselines: [baseline("pytorch", "recommend", "--input", input)],
         // The output weights, in eight bits, pass through memory once.
         limit: (600 * ml20m.items) / BYTES,
       };
@@ -273,12 +273,12 @@ export const rows: Row[] = [
     what: "peak memory of training Mult-VAE on the ML-20M shape, all users loaded",
     measures: "peak",
     rounds: 1,
-    prepare: async (peer) => {
+    prepare: async (baseline) => {
       const input = await shapeInput("ml-20m-shape", ml20m);
       return {
         ours: ours("train-steps", "--input", input, "--model", "mult-vae", "--steps", "10"),
-        peers: [
-          peer(
+        baselines: [
+          baseline(
             "pytorch",
             "mult_vae",
             "--input",
@@ -301,7 +301,7 @@ export const rows: Row[] = [
     rounds: 3,
     prepare: async () => ({
       ours: ours("scaling"),
-      peers: [],
+      baselines: [],
       report: ({ values }) => fitScaling(values),
     }),
   },
@@ -310,11 +310,11 @@ export const rows: Row[] = [
     what: "20 million ratings from CSV to a dataset folder, canonical protocol of ML-20M",
     measures: "median",
     rounds: 2,
-    prepare: async (peer) => {
+    prepare: async (baseline) => {
       const folder = await ratingsFile();
       return {
         ours: ours("prepare", "--input", `${folder}/ratings.csv`),
-        peers: [peer("pandas", "prepare", "--input", `${folder}/ratings.csv`)],
+        baselines: [baseline("pandas", "prepare", "--input", `${folder}/ratings.csv`)],
       };
     },
   },
@@ -351,17 +351,21 @@ export const rows: Row[] = [
     what: "SLIM's weights of every second item of ML-1M (real data: ../shared/data or $FOLDIN_DATA), alpha .01, l1 ratio .1",
     measures: "median",
     rounds: 1,
-    prepare: async (peer) =>
-      slim(peer, await ml1m(), ...["--alpha", "0.01", "--l1-ratio", "0.1", "--blocks", "8", "--size", "218"]),
+    prepare: async (baseline) =>
+      slim(
+        baseline,
+        await ml1m(),
+        ...["--alpha", "0.01", "--l1-ratio", "0.1", "--blocks", "8", "--size", "218"],
+      ),
   },
   {
     name: "slim-ml-20m",
     what: "SLIM's weights of every fortieth item (512) of the ML-20M shape, alpha .001, l1 ratio .0067 (tuned for ML-20M in the RecSys2019 study)",
     measures: "median",
     rounds: 1,
-    prepare: async (peer) =>
+    prepare: async (baseline) =>
       slim(
-        peer,
+        baseline,
         await shapeInput("ml-20m-shape", ml20m),
         ...["--alpha", "0.001", "--l1-ratio", "0.0067", "--blocks", "256", "--size", "2"],
       ),

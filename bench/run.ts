@@ -1,4 +1,4 @@
-// `npm run bench -- <row> [--rounds n] [--json]`: one row of docs/performance.md. Says how ours compares with the peers
+// `npm run bench -- <row> [--rounds n] [--json]`: one row of docs/performance.md. Says how ours compares with the baselines
 // on the same input in one run, and with the limit of the machine.
 
 import { spawnSync } from "node:child_process";
@@ -13,18 +13,18 @@ const requirements = join(root, "bench", "peers", "requirements.txt");
 const environment = join(root, "bench", ".venv");
 const python = join(environment, process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
 
-/** Installs the peers into bench/.venv, once. */
+/** Installs the baselines into bench/.venv, once. */
 function installPeers(): void {
   if (existsSync(join(environment, "ready"))) return;
   console.error(
-    "The peers (PyTorch, NumPy, SciPy, pandas, implicit, scikit-learn; pinned in bench/peers/requirements.txt) are installed\n" +
+    "The baselines (PyTorch, NumPy, SciPy, pandas, implicit, scikit-learn; pinned in bench/peers/requirements.txt) are installed\n" +
       "into bench/.venv first. PyTorch brings its CUDA libraries along: about 6 GB on disk, several minutes.",
   );
   const step = (command: string, ...args: string[]) => {
     const { status, error } = spawnSync(command, args, { stdio: ["ignore", "inherit", "inherit"] });
     if (error || status !== 0) {
       console.error(
-        `bench: "${command} ${args.join(" ")}" failed; Python 3.11 or later with venv is needed for the peers.`,
+        `bench: "${command} ${args.join(" ")}" failed; Python 3.11 or later with venv is needed for the baselines.`,
       );
       process.exit(1);
     }
@@ -34,8 +34,8 @@ function installPeers(): void {
   step(python, "-c", `open(r"${join(environment, "ready")}", "w").close()`);
 }
 
-/** A Python peer. */
-export function peer(name: string, script: string, ...args: string[]): Contestant {
+/** A Python baseline. */
+export function baseline(name: string, script: string, ...args: string[]): Contestant {
   return { name, command: python, args: [join(root, "bench", "peers", `${script}.py`), ...args] };
 }
 
@@ -48,12 +48,12 @@ const { values, positionals } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
     rounds: { type: "string" },
-    "without-peers": { type: "boolean" },
+    "without-baselines": { type: "boolean" },
   },
 });
 const row = rows.find(({ name }) => name === positionals[0]);
 if (!row || positionals.length !== 1) {
-  console.error(`usage: npm run bench -- <row> [--rounds n] [--without-peers] [--json]\n`);
+  console.error(`usage: npm run bench -- <row> [--rounds n] [--without-baselines] [--json]\n`);
   for (const { name, what } of rows) console.error(`  ${name.padEnd(16)} ${what}`);
   process.exit(2);
 }
@@ -63,8 +63,8 @@ if (!Number.isInteger(rounds) || rounds < 1) {
   process.exit(2);
 }
 
-const { ours, peers, limit, report } = await row.prepare(peer);
-const others = values["without-peers"] ? [] : peers;
+const { ours, baselines, limit, report } = await row.prepare(baseline);
+const others = values["without-baselines"] ? [] : baselines;
 if (others.length > 0) installPeers();
 const results = await contest([ours, ...others], rounds);
 const mine = results.get(ours.name) as Summary;
@@ -73,7 +73,7 @@ const output = {
   row: row.name,
   measures: row.measures,
   ours: mine,
-  peers: Object.fromEntries(
+  baselines: Object.fromEntries(
     others.map(({ name }) => {
       const theirs = results.get(name) as Summary;
       return [name, { ...theirs, ratio: value(mine) / value(theirs) }];

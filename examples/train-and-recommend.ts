@@ -1,4 +1,4 @@
-// From interactions to judged recommendations. In a clone: npm run setup && npx tsx examples/train-and-recommend.ts
+// From interactions to evaluated recommendations. In a clone: npm run setup && npx tsx examples/train-and-recommend.ts
 
 import { buildDataset, demoCatalogue, evaluate, recommend, train } from "foldin";
 

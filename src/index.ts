@@ -1,4 +1,4 @@
-// The front door: the public API, re-exported. Defines nothing.
+// The public entry point: re-exports the public API and defines nothing.
 export * from "./compute/engine.js";
 export { type EngineChoice, type EngineOptions, openEngine } from "./compute/open-engine.js";
 export * from "./core/errors.js";
@@ -63,9 +63,15 @@ export {
 } from "./experiments/compare/compare.js";
 
 export { type RunConfig, type RunFolder, readRunFolder } from "./experiments/run-folder.js";
-export type { Sweep, SweepPoint } from "./experiments/sweep/result.js";
-export { type Dimension, parseSpace, type Range, type Setting } from "./experiments/sweep/space.js";
-export { type SweepOptions, sweep } from "./experiments/sweep/sweep.js";
+export {
+  type Sweep,
+  type SweepOptions,
+  type SweepPoint,
+  sweep,
+} from "./experiments/search/former-names.js";
+export type { SearchPoint, SearchResult } from "./experiments/search/result.js";
+export { type SearchOptions, search } from "./experiments/search/search.js";
+export { type Dimension, parseSpace, type Range, type Setting } from "./experiments/search/space.js";
 export { type TrainOptions, train } from "./experiments/train.js";
 export { describeOptions, type OptionDescription } from "./models/options.js";
 export { algorithmNames, findAlgorithm } from "./models/registry.js";

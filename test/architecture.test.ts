@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 
-// The floors of the house, lowest first; a folder imports only from floors below its own or from itself.
-const floors = [
+// The layers, lowest first; a module (a folder of src/) imports only from layers below its own or from itself.
+const layers = [
   ["core"],
   ["sparse"],
   ["data"],
@@ -15,7 +15,7 @@ const floors = [
   ["serving", "experiments"],
   ["cli"],
 ];
-const floorOf = new Map(floors.flatMap((rooms, floor) => rooms.map((room) => [room, floor] as const)));
+const layerOf = new Map(layers.flatMap((modules, layer) => modules.map((name) => [name, layer] as const)));
 const source = resolve(import.meta.dirname, "../src");
 
 const files = readdirSync(source, { recursive: true, encoding: "utf8" })
@@ -29,15 +29,15 @@ function importsOf(file: string): string[] {
   );
 }
 
-describe("the floors of the house", () => {
-  it("knows every folder", () => {
+describe("the layers", () => {
+  it("have a place for every folder of src/", () => {
     for (const file of files) {
-      const room = relative(source, file).split("/")[0];
-      expect(room === "index.ts" || floorOf.has(room), `src/${room} has no floor`).toBe(true);
+      const name = relative(source, file).split("/")[0];
+      expect(name === "index.ts" || layerOf.has(name), `src/${name} has no layer`).toBe(true);
     }
   });
 
-  it("imports only downwards", () => {
+  it("import only from lower layers", () => {
     const upward: string[] = [];
     for (const file of files) {
       const from = relative(source, file).split("/")[0];
@@ -45,7 +45,7 @@ describe("the floors of the house", () => {
       for (const target of importsOf(file)) {
         const to = relative(source, target).split("/")[0];
         if (from === to) continue;
-        if (!((floorOf.get(to) ?? Infinity) < (floorOf.get(from) ?? -1)))
+        if (!((layerOf.get(to) ?? Infinity) < (layerOf.get(from) ?? -1)))
           upward.push(`${relative(source, file)} imports ${relative(source, target)}`);
       }
     }
@@ -79,7 +79,7 @@ describe("the floors of the house", () => {
   });
 });
 
-describe("the one door to DuckDB", () => {
+describe("data/database.ts", () => {
   const sql =
     /\b(?:read_(?:parquet|csv|json|ndjson|text|blob)\w*|parquet_\w+|sniff_csv|glob)\s*\(|\bCOPY\s*\(|\bCOPY\s+\$|\b(?:ATTACH|IMPORT|EXPORT)\s+(?:DATABASE\b|')|\b(?:FROM|TO)\s+(?:'|\$\{literal)|hive_partitioning/;
 

@@ -6,7 +6,7 @@ import { type CsrMatrix, type Dataset, emptyMatrix, Vocabulary } from "foldin";
 export const names = (size: number): Vocabulary =>
   new Vocabulary(Array.from({ length: size }, (_, k) => String(k)));
 
-/** Nobody to validate on, and nobody to judge unless `test` is given. */
+/** Nobody to validate on, and nobody to evaluate unless `test` is given. */
 export function trainingOnly(train: CsrMatrix, test?: Dataset["test"]): Dataset {
   const none = emptyMatrix(0, train.columns);
   const nobody = { users: names(0), foldIn: none, heldOut: none };

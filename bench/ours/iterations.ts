@@ -1,4 +1,4 @@
-// Iterations of a model that is solved: sweeps of WMF, passes of NMF. One repetition trains afresh; the first iteration warms up, the
+// Iterations of a model that is solved: sweeps of WMF, iterations of NMF. One repetition trains afresh; the first iteration warms up, the
 // others are measured (seconds each, with everything that an epoch does but validation).
 
 import { parseArgs } from "node:util";

@@ -27,7 +27,7 @@ const net = {
   l1: alpha * l1Ratio * train.rows,
   l2: alpha * (1 - l1Ratio) * train.rows,
   tolerance: 1e-4,
-  maxSweeps: 100,
+  maxIterations: 100,
   k: train.columns,
 };
 

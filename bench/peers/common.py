@@ -1,7 +1,7 @@
-"""The peers' side of the bench protocol: one line in ("run"), one JSON object out, until standard input closes.
+"""The baselines' side of the bench protocol: one line in ("run"), one JSON object out, until standard input closes.
 
-A peer prepares its input once, says {"ready": ...}, and then measures one repetition per line, so that the bench can
-interleave it with foldin and with other peers on the same machine.
+A baseline prepares its input once, says {"ready": ...}, and then measures one repetition per line, so that the bench can
+interleave it with foldin and with other baselines on the same machine.
 """
 
 import json

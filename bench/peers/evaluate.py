@@ -1,6 +1,6 @@
-"""Judging users with NDCG@100, Recall@20 and Recall@50 as published: scores in batches of 2,000, NumPy argpartition.
+"""Evaluating users with NDCG@100, Recall@20 and Recall@50 as published: scores in batches of 2,000, NumPy argpartition.
 
-The scores are a fixed product (hidden activations times item weights), so that the judging is what is measured on both
+The scores are a fixed product (hidden activations times item weights), so that the evaluation is what is measured on both
 sides: each side computes the same product, masks the fold-in items and ranks.
 """
 
@@ -23,7 +23,7 @@ def main():
     table = (random.standard_normal((fold_in.shape[1], arguments.hidden)) * 0.05).astype(np.float32)
     weights = np.ascontiguousarray(table.T)
 
-    def judge():
+    def evaluate():
         started = time.perf_counter()
         ndcg, recall20, recall50 = [], [], []
         for start in range(0, fold_in.shape[0], 2000):
@@ -37,7 +37,7 @@ def main():
             float(np.nanmean(np.concatenate(values)))
         return {"seconds": [time.perf_counter() - started], "peak": peak_bytes()}
 
-    serve(f"numpy {np.__version__}", judge)
+    serve(f"numpy {np.__version__}", evaluate)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 use crate::calls::{Call, dropout, is_set, key};
 use crate::kernels::{
     adadelta, adam, als, bernoulli, coarse, composite_kl, density, elastic_net, elementwise, gates, gaussian, gram,
-    layer_norm, matmul, multinomial, neighbours, non_negative, reductions, sparse_row_sum, sparse_sum, sweep,
+    inverse, layer_norm, matmul, multinomial, neighbours, non_negative, reductions, sparse_row_sum, sparse_sum,
     tangent_kernel, top_k,
 };
 use crate::{Answer, Work};
@@ -164,16 +164,16 @@ kernels! {
             target: als::EntryWeight { constant: target_constant as f32, slope: target_slope as f32 },
             ridge, prior, rows, steps: steps.map(|steps| steps as u32), objective, covariances, posterior,
         });
-    Kernel nonNegativeSweeps(factors: matrix gram: matrix products: matrix l1: number l2: number sweeps: number
+    Kernel nonNegativeIterations(factors: matrix gram: matrix products: matrix l1: number l2: number iterations: number
         tolerance: number violation: maybe_matrix)
-        non_negative::non_negative_sweeps(factors, &non_negative::Sweeps {
-            gram, products, l1: l1 as f32, l2: l2 as f32, sweeps: sweeps as u32, tolerance: tolerance as f32, violation,
+        non_negative::non_negative_iterations(factors, &non_negative::Iterations {
+            gram, products, l1: l1 as f32, l2: l2 as f32, iterations: iterations as u32, tolerance: tolerance as f32, violation,
         });
     Kernel gram(out: matrix x: batch weights: maybe_matrix) gram::gram(out, &x, weights);
     Kernel sparseProduct(out: matrix a: batch b: batch) gram::sparse_product(out, &a, &b);
-    Question sweep(a: matrix first: number count: number)
-        Answer::number(sweep::sweep(a, first as usize, count as usize).map_or(-1.0, |pivot| pivot as f64));
-    Kernel expandLower(a: matrix rows: matrix columns: matrix) sweep::expand_lower(a, rows, columns);
+    Question invertPivots(a: matrix first: number count: number)
+        Answer::number(inverse::invert_pivots(a, first as usize, count as usize).map_or(-1.0, |pivot| pivot as f64));
+    Kernel expandLower(a: matrix rows: matrix columns: matrix) inverse::expand_lower(a, rows, columns);
     Kernel tangentKernel(a: matrix rows: matrix columns: matrix scale: number bias: number depth: number)
         tangent_kernel::tangent_kernel(a, rows, columns, tangent_kernel::Network { scale, bias, depth: depth as usize });
     Question neighbours(x: batch size: number left: floats right: floats shrink: number k: number from: number to: number) {
@@ -181,8 +181,8 @@ kernels! {
                 neighbours::Similarity { left, right, union: size == 1.0, shrink: shrink as f32, k: k as usize };
             Answer::rows(neighbours::neighbours(&x, &similarity, from as usize, to as usize), 0)
         };
-    Question elasticNet(gram: matrix l1: number l2: number tolerance: number max_sweeps: number k: number from: number to: number) {
-            let net = elastic_net::ElasticNet { l1, l2, tolerance, max_sweeps: max_sweeps as usize, k: k as usize };
+    Question elasticNet(gram: matrix l1: number l2: number tolerance: number max_iterations: number k: number from: number to: number) {
+            let net = elastic_net::ElasticNet { l1, l2, tolerance, max_iterations: max_iterations as usize, k: k as usize };
             let (rows, unfinished) = elastic_net::elastic_net(gram, net, from as usize, to as usize);
             Answer::rows(rows, unfinished)
         };

@@ -16,8 +16,8 @@ import * as quickstart from "./commands/quickstart.js";
 import * as recommend from "./commands/recommend.js";
 import * as reproduce from "./commands/reproduce.js";
 import * as score from "./commands/score.js";
+import * as search from "./commands/search.js";
 import * as serve from "./commands/serve.js";
-import * as sweep from "./commands/sweep.js";
 import * as train from "./commands/train.js";
 import type { Register } from "./context.js";
 import { run } from "./run.js";
@@ -37,7 +37,7 @@ const commands: readonly Register[] = [
   embed,
   exportModel,
   addItems,
-  sweep,
+  search,
   reproduce,
   models,
   doctor,
@@ -55,7 +55,7 @@ for (const name of ["SIGINT", "SIGTERM"] as const)
     stoppedBy = name;
     stop.abort();
   });
-// `foldin models | head -1`: whoever read our output has enough.
+// `foldin models | head -1`: the reader of our output has closed it.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
   throw error;

@@ -47,7 +47,7 @@ export async function run(
 
 function program(commands: readonly Register[], context: CliContext, { stdout, stderr }: Streams): Command {
   const root = new Command("foldin")
-    .description("Recommenders built on variational autoencoders: prepare data, train, judge, recommend.")
+    .description("Recommenders built on variational autoencoders: prepare data, train, evaluate, recommend.")
     .version(version(), "-V, --version", "print the version")
     .helpOption("-h, --help", "show help")
     .helpCommand("help [command]", "show help for a command")

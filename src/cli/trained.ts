@@ -14,7 +14,7 @@ export interface PrintOptions {
   more?: Record<string, unknown>;
 }
 
-/** Judges a finished run, writes its report, and prints the metrics. */
+/** Evaluates a finished run, writes its report, and prints the metrics. */
 export async function printTrained(
   out: string,
   recommender: Recommender,

@@ -12,7 +12,7 @@ import { fail, kernel, type Methods, shape, table } from "./kernel.js";
 import type {
   AlsHalfSweep,
   ElasticNet,
-  NonNegativeSweeps,
+  NonNegativeIterations,
   Similarity,
   TangentNetwork,
 } from "./solvers/solvers.js";
@@ -429,13 +429,13 @@ export const solverKernels = table({
     "~factors[n,k] interactions<n,m> sweep:{fixed[m,k] gram[k,k] gramWeight outer:{constant slope} target:{constant slope} ridge|*| prior?[n,k] rows?{s/n} steps? =objective?[n,1] covariances?[m,tri(k)] =posterior?[n,tri(k)]}",
     { check: checkAls },
   ),
-  /** Improves factors [rows, k], none of which is negative, from where they stand. They must not overlap what `sweeps` reads. */
-  nonNegativeSweeps: kernel<(factors: Tensor, sweeps: NonNegativeSweeps) => void>(
-    "~factors[n,k] sweeps:{gram[k,k] products[n,k] l1 l2 sweeps tolerance =violation?[n,1]}",
+  /** Improves factors [rows, k], none of which is negative, from where they stand. They must not overlap what `iterations` reads. */
+  nonNegativeIterations: kernel<(factors: Tensor, iterations: NonNegativeIterations) => void>(
+    "~factors[n,k] iterations:{gram[k,k] products[n,k] l1 l2 iterations tolerance =violation?[n,1]}",
     {
-      check(_factors, { l1, l2, sweeps, tolerance }) {
-        atLeastZero("nonNegativeSweeps", { l1, l2, tolerance });
-        positive("nonNegativeSweeps", "sweeps", sweeps);
+      check(_factors, { l1, l2, iterations, tolerance }) {
+        atLeastZero("nonNegativeIterations", { l1, l2, tolerance });
+        positive("nonNegativeIterations", "iterations", iterations);
       },
     },
   ),
@@ -444,16 +444,16 @@ export const solverKernels = table({
   /** out [a.rows, b.rows] = a b', with a.columns = b.columns. */
   sparseProduct: kernel<(out: Tensor, a: SparseTensor, b: SparseTensor) => void>("=out[m,n] a<m,i> b<n,i>"),
   /**
-   * Sweeps the pivots first .. first + count of a symmetric positive definite a [n, n], of which only the lower triangle
-   * is used (the upper one is undefined afterwards). Once all pivots are swept it holds -a^-1 (`sweepAll` in inverse.ts).
+   * Inverts the pivots first .. first + count of a symmetric positive definite a [n, n], of which only the lower triangle
+   * is used (the upper one is undefined afterwards). Once all pivots are inverted it holds -a^-1 (`invertAllPivots` in solvers/inverse.ts).
    * Answers with the first pivot that is not positive, a then being spoilt, or -1.
    */
-  sweep: kernel<(a: Tensor, first: number, count: number) => Promise<number>>("~a[n,n] first count", {
+  invertPivots: kernel<(a: Tensor, first: number, count: number) => Promise<number>>("~a[n,n] first count", {
     check(a, first, count) {
       if (!(Number.isInteger(first) && Number.isInteger(count) && first >= 0 && count >= 1))
-        fail("sweep", `${first} .. ${first} + ${count} are not pivots`);
+        fail("invertPivots", `${first} .. ${first} + ${count} are not pivots`);
       if (first + count > a.rows)
-        fail("sweep", `pivots up to ${first + count} of a matrix with ${a.rows} rows`);
+        fail("invertPivots", `pivots up to ${first + count} of a matrix with ${a.rows} rows`);
     },
   }),
   /** a[i, j] = rows[i] columns[j] a[max(i, j), min(i, j)], in place: the whole of a symmetric matrix from its lower triangle, scaled. rows, columns [1, n]. */
@@ -490,11 +490,11 @@ export const solverKernels = table({
       from: number,
       to: number,
     ) => Promise<{ weights: CsrMatrix; unfinished: number }>
-  >("gram[n,n] net:{l1 l2 tolerance maxSweeps k} from to", {
-    check(gram, { l1, l2, tolerance, maxSweeps, k }, from, to) {
+  >("gram[n,n] net:{l1 l2 tolerance maxIterations k} from to", {
+    check(gram, { l1, l2, tolerance, maxIterations, k }, from, to) {
       range("elasticNet", from, to, gram.columns);
       atLeastZero("elasticNet", { l1, l2, tolerance });
-      positive("elasticNet", "maxSweeps", maxSweeps);
+      positive("elasticNet", "maxIterations", maxIterations);
       positive("elasticNet", "k", k);
     },
   }),
@@ -503,9 +503,9 @@ export const solverKernels = table({
 export type KernelMethods = Methods<typeof kernels>;
 export type SolverMethods = Methods<typeof solverKernels>;
 
-/** The kernels of solvers (kernels.ts has what each computes), and how `sweep` is best called. */
+/** The kernels of solvers (kernels.ts has what each computes), and how `invertPivots` is best called. */
 export interface Solvers extends SolverMethods {
-  /** How many pivots one `sweep` should take: so many that the threads are busy, and so few that an abort need not wait long. */
+  /** How many pivots one `invertPivots` should take: so many that the threads are busy, and so few that an abort need not wait long. */
   readonly pivots: number;
 }
 

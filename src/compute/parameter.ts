@@ -226,7 +226,7 @@ export async function loadTensor(
   for (let from = 0; from < data.length; from += LOADED_AT_ONCE) {
     const to = Math.min(from + LOADED_AT_ONCE, data.length);
     engine.write(viewElements(out, from, to), data.subarray(from, to));
-    if (turns.due) await turns.give();
+    if (turns.due) await turns.yield();
   }
 }
 

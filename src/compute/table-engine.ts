@@ -8,12 +8,18 @@ import { shapes } from "./shapes.js";
 import type { Tensor } from "./tensor.js";
 
 /** The kernels whose calls answer with a promise. */
-const answering: ReadonlySet<string> = new Set(["topK", "bestProducts", "sweep", "neighbours", "elasticNet"]);
+const answering: ReadonlySet<string> = new Set([
+  "topK",
+  "bestProducts",
+  "invertPivots",
+  "neighbours",
+  "elasticNet",
+]);
 
 abstract class Dispatching {
   readonly solvers: Solvers;
 
-  /** `pivots`: how many pivots one call of `sweep` should take. */
+  /** `pivots`: how many pivots one call of `invertPivots` should take. */
   constructor(pivots: number) {
     this.#offer(this, kernels);
     this.solvers = { pivots } as Solvers;

@@ -9,7 +9,7 @@ import { bytesText } from "./memory.js";
 
 /** What is known of a file before it is opened. */
 export interface InputRules {
-  /** What the file should be, for messages: "a recipe, as foldin sweep writes it". */
+  /** What the file should be, for messages: "a recipe, as foldin search writes it". */
   readonly expected?: string;
   /** What to do where it is not. */
   readonly remedy?: string;

@@ -166,7 +166,7 @@ function removeEmpty(file: string): void {
   }
 }
 
-/** Whether the file that is locked is still the one at its place: whoever held it before removes it on leaving. */
+/** Whether the file that is locked is still the one at its place: its former holder removes it when it lets go. */
 function isAt(Database: typeof import("libsql"), file: string, id: string): boolean {
   if (!existsSync(file)) return false;
   const again = new Database(file, { timeout: 0 });

@@ -3,11 +3,11 @@
 
 import { throwIfAborted } from "./errors.js";
 
-/** What a long loop asks now and then: is it time to let others run, and then: wait for the next turn. */
+/** What a long loop asks now and then: whether it is time to yield, and then to wait for its next turn. */
 export interface Pauses {
   readonly due: boolean;
   /** Throws AbortedError where the computation is to stop. */
-  give(): Promise<void>;
+  yield(): Promise<void>;
 }
 
 /** Milliseconds that one computation may take of a turn of the event loop. */
@@ -30,7 +30,7 @@ export class SharedTurns {
       get due() {
         return performance.now() - since > SLICE;
       },
-      give: async () => {
+      yield: async () => {
         // What it waited for in between is not its own time.
         used += Math.min(performance.now() - since, 2 * SLICE);
         await new Promise<void>((resume) => this.#wait({ used, resume }));

@@ -1,9 +1,9 @@
-// A long computation on the event loop lets timers, signals and other requests have their turn now and then.
+// A long computation yields to the event loop now and then, so that timers, signals and other requests are served.
 
 import { setImmediate } from "node:timers/promises";
 import { throwIfAborted } from "./errors.js";
 
-/** Milliseconds after which the others get a turn. */
+/** Milliseconds after which a computation yields. */
 const TURN = 20;
 
 export class Turns {
@@ -14,13 +14,13 @@ export class Turns {
     this.#signal = signal;
   }
 
-  /** Whether it is time for `give`: for loops whose rounds are too short for a promise each. */
+  /** Whether it is time to yield: for loops whose rounds are too short for a promise each. */
   get due(): boolean {
     return performance.now() - this.#last > TURN;
   }
 
-  /** The others' turn. Throws AbortedError where the computation is to stop. */
-  async give(): Promise<void> {
+  /** Yields to the event loop. Throws AbortedError where the computation is to stop. */
+  async yield(): Promise<void> {
     await setImmediate();
     throwIfAborted(this.#signal);
     this.#last = performance.now();

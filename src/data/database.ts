@@ -1,4 +1,4 @@
-// The one door to DuckDB: a database that lives as long as a piece of work, in bounded memory, and is stopped by an
+// The only module that uses DuckDB: a database that lives as long as a piece of work, in bounded memory, and is stopped by an
 // abort signal. Results are streamed as column chunks, so that no row ever becomes a JavaScript object.
 
 import { randomBytes } from "node:crypto";
@@ -52,7 +52,7 @@ export async function withDatabase<T>(
   const folder = join(tmpdir(), `${folderPrefix}${process.pid}-${randomBytes(6).toString("hex")}`);
   try {
     if (tables === "file") {
-      await sweep();
+      await removeLeftFolders();
       await mkdir(folder);
     }
     const instance = await DuckDBInstance.create(
@@ -91,7 +91,7 @@ export async function withDatabase<T>(
 const folderPrefix = "foldin-work-";
 
 /** Removes what killed processes left: folders a day old whose process is gone. */
-async function sweep(): Promise<void> {
+async function removeLeftFolders(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     if (!name.startsWith(folderPrefix)) continue;
     const path = join(tmpdir(), name);
@@ -196,7 +196,7 @@ export class Database {
     try {
       for (let from = 0; from < rows; from += chunkRows) {
         // Appending is synchronous.
-        if (turns.due) await turns.give();
+        if (turns.due) await turns.yield();
         const count = Math.min(chunkRows, rows - from);
         const chunk = DuckDBDataChunk.create(types, count);
         const vectors = types.map((_, column) => chunk.getColumnVector(column));

@@ -1,4 +1,4 @@
-// A dataset: histories to train on, and held-out users (or items of the same users) to judge with.
+// A dataset: histories to train on, and held-out users (or items of the same users) to evaluate with.
 // The dataset folder on disk (manifest.json and Parquet tables) is written by write-dataset.ts and read here.
 
 import { createHash } from "node:crypto";
@@ -21,13 +21,13 @@ import {
 } from "./manifest.js";
 import { Vocabulary } from "./vocabulary.js";
 
-/** Users to judge with: what the model may see of each, and what it should rank high. */
+/** Users to evaluate with: what the model may see of each, and what it should rank high. */
 export interface HeldOutSplit {
   /** The users' external ids; row u of both matrices is user u. */
   readonly users: Vocabulary;
   /** [users, items], the histories to fold in. */
   readonly foldIn: CsrMatrix;
-  /** [users, items], what was held out; disjoint from `foldIn`. A row may be empty (the user is then not judged). */
+  /** [users, items], what was held out; disjoint from `foldIn`. A row may be empty (the user is then not evaluated). */
   readonly heldOut: CsrMatrix;
 }
 

@@ -1,7 +1,7 @@
 // The shape in which nearly every large file of ratings comes: text, one row a line, nothing quoted, ids that are plain
 // integers, numbers in plain decimal notation. Such rows are read byte by byte, straight into typed arrays, several times
 // faster than a general reader can. At the first byte that is anything else the reader gives up, and DuckDB reads the file
-// from its beginning: it is the one that judges what is right. (docs/decisions/reading-plain-rows.md)
+// from its beginning and decides what is right. (docs/decisions/reading-plain-rows.md)
 
 import type { Buffer } from "node:buffer";
 import type { CollectedRows } from "./collected-rows.js";

@@ -258,16 +258,16 @@ function countAll(
     const { users, heldOut } = tables.heldOut(which);
     const role = heldOut as Uint8Array;
     const belongs = Uint8Array.from(split.splitOf, (of) => (userSplits[of] === which ? 1 : 0));
-    const judged = new Uint8Array(split.users.length);
+    const evaluated = new Uint8Array(split.users.length);
     for (let row = 0; row < users.length; row++)
       if (role[row] === 1) {
-        judged[users[row]] = 1;
+        evaluated[users[row]] = 1;
         belongs[users[row]] = 1;
       }
     const held = countOf(role, 1);
     return {
       users: countOf(belongs, 1),
-      judgedUsers: countOf(judged, 1),
+      judgedUsers: countOf(evaluated, 1),
       foldIn: role.length - held,
       heldOut: held,
       ...split.lost[which],

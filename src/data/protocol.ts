@@ -1,4 +1,4 @@
-// How interactions become something to train on and something to judge with: one options object per protocol, whose
+// How interactions become something to train on and something to evaluate with: one options object per protocol, whose
 // defaults are the published ones. Everything that a split depends on is in here, and so in the dataset's manifest.
 
 import { z } from "zod";
@@ -43,7 +43,7 @@ const items = z
   );
 
 export const strongOptions = z.strictObject({
-  protocol: z.literal("strong").describe("held-out users: train on some users, fold in and judge others"),
+  protocol: z.literal("strong").describe("held-out users: train on some users, fold in and evaluate others"),
   ...filtering(0, "items-then-users"),
   seed: seed(98765, "the users' order and what is held out of each (98765: Liang et al. 2018)"),
   validationUsers: userCount
@@ -55,7 +55,7 @@ export const strongOptions = z.strictObject({
     .describe("share of a held-out user's items that is held out, rounded down"),
   heldOutMinimum: wholeNumber
     .default(5)
-    .describe("a held-out user with fewer items keeps them all as fold-in and is not judged"),
+    .describe("a held-out user with fewer items keeps them all as fold-in and is not evaluated"),
   items,
 });
 
@@ -83,7 +83,7 @@ const date = z
   .describe("a date (2015-03-31), a date with a time, or a number in the source's own unit");
 
 export const temporalOptions = z.strictObject({
-  protocol: z.literal("temporal").describe("train on the past, judge on what the same users did later"),
+  protocol: z.literal("temporal").describe("train on the past, evaluate on what the same users did later"),
   ...filtering(0, "items-then-users"),
   validationFrom: date.optional().describe("validation begins here; unset: by share"),
   testFrom: date.optional().describe("the test begins here; unset: by share"),
@@ -100,7 +100,7 @@ export const leaveLastOutOptions = z.strictObject({
   heldOutMinimum: wholeNumber
     .min(3)
     .default(3)
-    .describe("a user with fewer interactions is trained on and not judged"),
+    .describe("a user with fewer interactions is trained on and not evaluated"),
   items,
 });
 

@@ -31,7 +31,7 @@ export interface Split {
   /** [items of the dataset]: the item's code in the interactions. */
   readonly items: Uint32Array;
   /**
-   * Whether users are judged on later rows of their own: then the fold-in of validation is their training rows, and that
+   * Whether users are evaluated on later rows of their own: then the fold-in of validation is their training rows, and that
    * of the test their training and validation rows.
    */
   readonly sharedUsers: boolean;
@@ -70,7 +70,7 @@ type ItemChoice = Options<"strong">["items"];
 type Options<Name> = Extract<ProtocolOptions, { protocol: Name }>;
 
 /**
- * Liang et al. 2018 (spec/data.md 2.2): users ascending by id and permuted, the last of them test, those before
+ * Liang et al. 2018 (dawenl/vae_cf, VAE_ML20M_WWW2018.ipynb): users ascending by id and permuted, the last of them test, those before
  * validation. The generator starts afresh with the seed for each of the two, and draws once per user, ascending by id.
  */
 function strong(interactions: Interactions, options: Options<"strong">): Split {
@@ -192,7 +192,7 @@ function leaveLastOut(interactions: Interactions, options: Options<"leave-last-o
   return shared(interactions, parts, options.items);
 }
 
-/** As the source has it; users are judged on rows of their own that are not trained on. */
+/** As the source has it; users are evaluated on rows of their own that are not trained on. */
 function given(interactions: Interactions, options: Options<"given">): Split {
   const { partOf } = interactions;
   if (partOf === undefined)
@@ -210,7 +210,7 @@ function given(interactions: Interactions, options: Options<"given">): Split {
 }
 
 /**
- * The Keras notebooks (spec/data.md 2.1): items permuted, and users permuted by a generator of the same seed; the first
+ * The Keras notebooks (their preprocessing cells): items permuted, and users permuted by a generator of the same seed; the first
  * items of the list are held out for every held-out user. All items stay, those without a training row too.
  */
 function notebook(interactions: Interactions, options: Options<"notebook">): Split {
@@ -286,7 +286,7 @@ function eachUser({ userOf, users }: Interactions, visit: (rows: Uint32Array) =>
   }
 }
 
-/** Numbers the items, and drops the judged rows of items that get no number. */
+/** Numbers the items, and drops the evaluated rows of items that get no number. */
 function numberItems(
   { itemOf, items }: Interactions,
   parts: Uint8Array,
@@ -312,7 +312,7 @@ function numberItems(
   return { items: order.slice(0, count), lost };
 }
 
-/** Finishes a protocol that judges users on later rows of their own. */
+/** Finishes a protocol that evaluates users on later rows of their own. */
 function shared(interactions: Interactions, parts: Uint8Array, which: ItemChoice): Split {
   const { userOf, users } = interactions;
   const { items, lost } = numberItems(interactions, parts, which);
@@ -417,7 +417,7 @@ export class SplitTables {
     return { ...this.#coordinates(source), source };
   }
 
-  /** The rows of the users who are judged, user by user; within a user in the order of the source. */
+  /** The rows of the users who are evaluated, user by user; within a user in the order of the source. */
   heldOut(which: "validation" | "test"): SplitTable {
     const { parts, users, sharedUsers } = this.#split;
     const { userOf } = this.#interactions;

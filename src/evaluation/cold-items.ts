@@ -7,7 +7,7 @@ import { largest } from "../core/largest.js";
 import type { Scores } from "../recommender/recommender.js";
 import { type CsrMatrix, rowIndices } from "../sparse/csr.js";
 
-/** Judges some items only. */
+/** Evaluates some items only. */
 export interface ItemSelection {
   /** Ascending indices of items: what was held out counts only where it is one of them. */
   readonly items: Uint32Array;

@@ -1,4 +1,4 @@
-// Judges a recommender on held-out users: fold in, mask the fold-in items, rank, compare with what was held out. Only
+// Evaluates a recommender on held-out users: fold in, mask the fold-in items, rank, compare with what was held out. Only
 // lists of the top k exist, a few hundred users at a time; the values of every user are kept, for tests of significance.
 
 import { NO_ITEM } from "../compute/engine.js";
@@ -21,15 +21,15 @@ export interface MetricValue {
 
 export interface Evaluation {
   algorithm: string;
-  /** Users judged: those with at least one held-out item. */
+  /** Users evaluated: those with at least one held-out item. */
   users: number;
   /** Users left out because nothing of theirs was held out. */
   skipped: number;
   /** By name, in the order asked for. */
   metrics: Record<string, MetricValue>;
-  /** The rows of the split that were judged, ascending. */
+  /** The rows of the split that were evaluated, ascending. */
   rows: Uint32Array;
-  /** By name, the value of each judged user, in the order of `rows`; not for coverage. */
+  /** By name, the value of each evaluated user, in the order of `rows`; not for coverage. */
   perUser: Record<string, Float64Array>;
 }
 
@@ -40,7 +40,7 @@ export interface EvaluateOptions {
   truth?: "held-out" | "complete";
   /** Whether fold-in items leave the ranking. Default true; false with complete rows is the notebook's reading. */
   maskKnown?: boolean;
-  /** Judge these items only; `coldItems` gives those that nobody trained on. Default: all. */
+  /** Evaluate these items only; `coldItems` gives those that nobody trained on. Default: all. */
   only?: ItemSelection;
   signal?: AbortSignal;
   progress?: ProgressListener;
@@ -51,11 +51,11 @@ const USERS_PER_BATCH = 2000;
 /** Scores of selected items that exist at one time. */
 const SCORES_PER_BATCH = 1 << 24;
 
-/** The evaluator of the CVAE paper's figures (lib/evaluatePaper.m of its program): every user is judged, nothing is masked, and training items count as hits. */
+/** The evaluator of the CVAE paper's figures (lib/evaluatePaper.m of its program): every user is evaluated, nothing is masked, and training items count as hits. */
 export const cvaePaper = { on: "everyone", truth: "complete", maskKnown: false } as const;
 
 /**
- * Judges a recommender on the test users of a dataset (or on the validation users, or on everyone: `on`). Throws UserError for an
+ * Evaluates a recommender on the test users of a dataset (or on the validation users, or on everyone: `on`). Throws UserError for an
  * unknown metric, where the model's catalogue is not the dataset's, and where no user has held-out items.
  */
 export async function evaluate(
@@ -69,8 +69,8 @@ export async function evaluate(
       place: dataset.name,
       problem: `its ${dataset.items.size} items are not the ${ids.length} items that the model was trained on`,
       remedy: dataset.items.ids.every((id, index) => id === ids[index])
-        ? "Items were added to the model: judge the run that they were added to"
-        : "Judge a model on the dataset it was trained on",
+        ? "Items were added to the model: evaluate the run that they were added to"
+        : "Evaluate a model on the dataset it was trained on",
     });
   const evaluation = await evaluateSplit(
     recommender,
@@ -80,7 +80,7 @@ export async function evaluate(
   if (evaluation.users === 0)
     throw new UserError({
       place: dataset.name,
-      problem: `none of its ${evaluation.skipped} ${on === "everyone" ? "" : `${on} `}users has a held-out item${options.only ? ` among the ${options.only.items.length} that are judged` : ""}, so there is nothing to judge`,
+      problem: `none of its ${evaluation.skipped} ${on === "everyone" ? "" : `${on} `}users has a held-out item${options.only ? ` among the ${options.only.items.length} that are evaluated` : ""}, so there is nothing to evaluate`,
       remedy: options.only
         ? "Prepare the dataset with --catalogue catalogue or all, which keeps items that nobody trains on"
         : "Prepare the dataset with more held-out users",
@@ -88,7 +88,7 @@ export async function evaluate(
   return evaluation;
 }
 
-/** Judges a recommender on held-out users whose matrices have the model's items as columns. Throws UserError for an unknown metric. */
+/** Evaluates a recommender on held-out users whose matrices have the model's items as columns. Throws UserError for an unknown metric. */
 export async function evaluateSplit(
   recommender: Recommender,
   split: HeldOutSplit,
@@ -119,8 +119,8 @@ export async function evaluateSplit(
   const rows = Uint32Array.from({ length: heldOut.rows }, (_, row) => row).filter(
     (row) => truthOf(row).length > 0,
   );
-  const judged = metrics.filter((metric) => metric.ofUser !== undefined);
-  const perUser = Object.fromEntries(judged.map(({ name }) => [name, new Float64Array(rows.length)]));
+  const evaluated = metrics.filter((metric) => metric.ofUser !== undefined);
+  const perUser = Object.fromEntries(evaluated.map(({ name }) => [name, new Float64Array(rows.length)]));
   /** Per item, the best rank (from 0) at which any user saw it. */
   const bestRank = new Uint32Array(catalogue).fill(NO_ITEM);
   const isHeldOut = new Uint8Array(catalogue);
@@ -146,7 +146,8 @@ export async function evaluateSplit(
         hits[rank] = item === NO_ITEM ? 0 : isHeldOut[item];
         if (item !== NO_ITEM && rank < bestRank[item]) bestRank[item] = rank;
       }
-      for (const { name, ofUser } of judged) perUser[name][first + b] = ofUser?.(hits, relevant.length) ?? 0;
+      for (const { name, ofUser } of evaluated)
+        perUser[name][first + b] = ofUser?.(hits, relevant.length) ?? 0;
       for (const item of relevant) isHeldOut[item] = 0;
     }
     progress?.({ type: "advance", task, done: first + batch.length });

@@ -1,4 +1,4 @@
-// Every user of a dataset, for evaluators that judge those as well of whom nothing was held out: the authors' program of CVAE
+// Every user of a dataset, for evaluators that also count those of whom nothing was held out: the authors' program of CVAE
 // (lib/evaluatePaper.m) takes the mean over all users and counts training items as hits.
 
 import type { Dataset, HeldOutSplit } from "../data/dataset.js";

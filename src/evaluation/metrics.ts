@@ -44,7 +44,7 @@ export const metricNames: readonly string[] = [...Object.keys(perUser), "coverag
 /** What is reported where nobody asks for anything else. */
 export const defaultMetrics: readonly string[] = ["ndcg@100", "recall@20", "recall@50"];
 
-/** A metric at a depth; `ofUser` is absent for coverage, which is no mean over users. */
+/** A metric at a depth; `ofUser` is absent for coverage, which is not a mean over users. */
 export interface Metric {
   /** "ndcg@100" */
   readonly name: string;

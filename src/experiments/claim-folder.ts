@@ -13,9 +13,11 @@ import { readJson } from "../core/json-file.js";
 export interface Claim {
   /** The file that says what the folder is for. */
   readonly marker: string;
+  /** What a former version of foldin called that file; a folder that has it keeps it. */
+  readonly formerMarker?: string;
   /** What it holds. */
   readonly head: JsonObject;
-  /** "a sweep", for messages. */
+  /** "a search", for messages. */
   readonly what: string;
   /** Names that a former version of foldin left in such a folder, which had no marker then. */
   readonly former?: readonly string[];
@@ -25,9 +27,15 @@ export interface Claim {
  * Makes the folder, or takes the one that is there; returns what its marker holds: `head`, or what was there before. Throws
  * UserError where something else is in the folder. The caller holds the folder's lock.
  */
-export async function claimFolder(out: string, { marker, head, what, former = [] }: Claim): Promise<unknown> {
+export async function claimFolder(
+  out: string,
+  { marker, formerMarker, head, what, former = [] }: Claim,
+): Promise<unknown> {
   await makeFolders(out);
-  const path = join(out, marker);
+  const named = (name: string) => join(out, name);
+  const isFormer =
+    formerMarker !== undefined && existsSync(named(formerMarker)) && !existsSync(named(marker));
+  const path = named(isFormer ? formerMarker : marker);
   if (!existsSync(path)) {
     const others = (await readdir(out)).filter((name) => !name.startsWith(".") && !former.includes(name));
     if (others.length > 0)

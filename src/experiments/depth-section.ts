@@ -67,9 +67,9 @@ export function depthTables({ runs, byDepth }: ReproducedStudy): DepthTable[] {
   return [
     tableOf("training items masked", correct),
     tableOf(
-      "as the CVAE paper judges",
+      "as the CVAE paper evaluates",
       paper,
-      "every user is judged, nothing is masked, and training items count as hits",
+      "every user is evaluated, nothing is masked, and training items count as hits",
     ),
   ].filter(({ rows }) => rows.length > 0);
 }

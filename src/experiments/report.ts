@@ -8,7 +8,7 @@ import { pageText } from "./page.js";
 
 export interface Estimate {
   readonly mean: number;
-  /** Absent for what is no mean over users (coverage). */
+  /** Absent for what is not a mean over users (coverage). */
   readonly standardError?: number;
 }
 
@@ -49,7 +49,7 @@ export interface Report {
   /** Wall-clock seconds of training with its validation. */
   readonly seconds: number;
   readonly epochs: readonly EpochRecord[];
-  /** Whether the users judged on were held out altogether, rather than parts of known users' histories. */
+  /** Whether the users evaluated on were held out altogether, rather than parts of known users' histories. */
   readonly unseenUsers: boolean;
   /** The epoch whose weights were kept; undefined for a model without epochs. */
   readonly chosenEpoch: number | undefined;
@@ -110,7 +110,7 @@ function what({ dataset, seed, engine, seconds, epochs, chosenEpoch }: Report): 
       `${count(dataset.trainInteractions)} interactions of ${count(dataset.trainUsers)} users with ${count(dataset.items)} items (${percent(density)} filled)`,
     ],
     [
-      "Judged on",
+      "Evaluated on",
       `test: ${count(dataset.test.users)} users, ${count(dataset.test.heldOut)} interactions held out; validation: ${count(dataset.validation.users)} users, ${count(dataset.validation.heldOut)} held out`,
     ],
   ];
@@ -185,7 +185,7 @@ function examples({ examples, unseenUsers }: Report): Html {
   if (examples.length === 0) return html``;
   return html`<section>
 <h2>What it recommends</h2>
-<p class="note">${unseenUsers ? "Users of the test set, whom the model has never seen. Part of each history was folded in, the rest held out;" : "Some of the users judged on. The history was folded in, and what else they chose held out;"} <mark>marked</mark> recommendations were held out: the user did choose them.</p>
+<p class="note">${unseenUsers ? "Users of the test set, whom the model has never seen. Part of each history was folded in, the rest held out;" : "Some of the users evaluated on. The history was folded in, and what else they chose held out;"} <mark>marked</mark> recommendations were held out: the user did choose them.</p>
 ${examples.map(
   ({ user, history, recommendations, heldOut }) => html`<article>
 <h3>User ${user}</h3>

@@ -1,5 +1,5 @@
 // Runs a preset from raw files to its table: prepares the data, says how long it will take, trains what is not trained yet,
-// and judges. Everything lies beneath one folder: data/<study>/, runs/<study>/<run>/ (with several splits data/<study>/<split>/
+// and evaluates. Everything lies beneath one folder: data/<study>/, runs/<study>/<run>/ (with several splits data/<study>/<split>/
 // and runs/<study>/<split>/<run>/), results.json, report.html. Started again with the same folder it goes on where it stopped.
 
 import { join } from "node:path";
@@ -59,7 +59,7 @@ export interface ReproducedRun {
   seed: number;
   note?: string;
   epochs: number;
-  /** The epoch whose weights were judged; null for a model without epochs. */
+  /** The epoch whose weights were evaluated; null for a model without epochs. */
   chosenEpoch: number | null;
   /** Wall-clock seconds of training and validation. */
   seconds: number;

@@ -45,7 +45,7 @@ export async function reportOnReproduction(
     style: HEAT_MAP_STYLE + DEPTH_STYLE,
     finished,
     source: `Published: ${result.source}`,
-    body: html`${result.shortenedTo !== undefined && html`<p class="note">Cut short: at most ${result.shortenedTo} epochs per run. These numbers are no reproduction.</p>`}
+    body: html`${result.shortenedTo !== undefined && html`<p class="note">Cut short: at most ${result.shortenedTo} epochs per run. These numbers are not a reproduction.</p>`}
 ${studies}
 ${result.skipped.length > 0 && html`<section><h2>Left out</h2>${result.skipped.map(({ title, why }) => html`<p class="note">${title}: ${why}.</p>`)}</section>`}
 ${network && networkSection(network)}`,
@@ -82,7 +82,7 @@ ${study.runs.map((run) =>
   ),
 )}</tbody>
 </table></div>
-<p class="note">Mean over test users ± its standard error${compared && "; the difference in standard errors (se)"}. ${study.truth === "complete" ? "Judged against complete rows, as published." : ""} ${!study.maskKnown && "Known items are not masked, as published."}</p>
+<p class="note">Mean over test users ± its standard error${compared && "; the difference in standard errors (se)"}. ${study.truth === "complete" ? "Evaluated against complete rows, as published." : ""} ${!study.maskKnown && "Known items are not masked, as published."}</p>
 ${study.grid ? trainings : curves}
 </section>`;
 }
@@ -126,7 +126,7 @@ async function runCurves({ curve }: ReproducedStudy, run: ReproducedRun): Promis
   const options = Object.entries(run.options).map(([name, value]) => `${name}=${optionText(value)}`);
   return html`<article>
 <h3>${run.title}</h3>
-<p class="note">${run.note && html`${run.note}. `}${count(run.epochs)} epochs in ${duration(run.seconds)}; judged with the weights of epoch ${run.chosenEpoch ?? "–"} (dashed), seed ${run.seed}. ${run.model}: ${options.join(", ")}</p>
+<p class="note">${run.note && html`${run.note}. `}${count(run.epochs)} epochs in ${duration(run.seconds)}; evaluated with the weights of epoch ${run.chosenEpoch ?? "–"} (dashed), seed ${run.seed}. ${run.model}: ${options.join(", ")}</p>
 <div class="curves">
 ${wanted.map(({ title }, c) => html`<figure><figcaption>${title}</figcaption>${drawings[c]}</figure>`)}</div>
 </article>`;

@@ -141,7 +141,7 @@ export async function placeOfNewRun(path: string, { force = false } = {}): Promi
   return taken ? replacement : path;
 }
 
-/** Makes a new run folder, with its config.json from the start; an unfinished replacement that is there already gives way. The caller holds the run's lock. */
+/** Makes a new run folder, with its config.json from the start; it replaces an unfinished replacement that is there already. The caller holds the run's lock. */
 export async function createRunFolder(path: string, config: Omit<RunConfig, "formatVersion">): Promise<void> {
   const text = `${JSON.stringify({ formatVersion: RUN_FORMAT_VERSION, ...config }, null, 2)}\n`;
   await writeFolder(path, { ...runFolderKind, force: true, locked: true }, (folder) =>

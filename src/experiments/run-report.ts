@@ -1,4 +1,4 @@
-// The report of a run: judges its model on both splits, picks a few test users to show, and writes report.html.
+// The report of a run: evaluates its model on both splits, picks a few test users to show, and writes report.html.
 
 import { join } from "node:path";
 import { writeFileWhole } from "../core/atomic-file.js";
@@ -46,8 +46,8 @@ export async function reportOnRun(
   const { config, epochs } = await readRunFolder(path);
   const algorithm = await findAlgorithm(config.model);
   const [test, validation] = [
-    await judge("test", recommender, dataset, { signal, progress }),
-    await judge("validation", recommender, dataset, { signal, progress }),
+    await metricsOn("test", recommender, dataset, { signal, progress }),
+    await metricsOn("validation", recommender, dataset, { signal, progress }),
   ];
   const report: Report = {
     algorithm: { name: algorithm.name, summary: algorithm.summary, source: algorithm.source },
@@ -84,8 +84,8 @@ export async function reportOnRun(
   return report;
 }
 
-/** No metrics where the split has nobody to judge. */
-async function judge(
+/** No metrics where the split has nothing held out. */
+async function metricsOn(
   on: "test" | "validation",
   recommender: Recommender,
   dataset: Dataset,

@@ -41,7 +41,7 @@ const options = z.strictObject({
     .min(0.01)
     .max(0.5)
     .default(0.1)
-    .describe("the weights that are tried are the multiples of this that add up to 1 (issue 6's blends: .1)"),
+    .describe("the weights that are tried are the multiples of this that add up to 1 (ours)"),
   metric: z
     .string()
     .default("ndcg@100")
@@ -111,7 +111,7 @@ async function inRows(
   for (let first = 0; first < rows; first += atOnce) {
     const last = Math.min(rows, first + atOnce);
     use(sliceRows(histories, first, last), first * columns, last * columns);
-    if (turns.due) await turns.give();
+    if (turns.due) await turns.yield();
   }
 }
 
@@ -182,7 +182,7 @@ export function simplex(parts: number, units: number): number[][] {
 }
 
 /** The mean metric over the validation users for each of the candidates, every part being asked for its scores once. */
-async function judgeAll(
+async function evaluateAll(
   dataset: Dataset,
   parts: readonly Recommender[],
   candidates: readonly (readonly number[])[],
@@ -318,7 +318,7 @@ function countOf(parts: number, units: number): number {
   return Math.round(count);
 }
 
-/** What is to be tried, and judged by what. Throws UserError for options that fit no blend; reads nothing. */
+/** What is to be tried, and by which metric. Throws UserError for options that fit no blend; reads nothing. */
 export async function planBlend({ runs, weights, step, metric: name }: BlendOptions) {
   const { parseMetric } = await import("../evaluation/metrics.js");
   if (runs.length < 2)
@@ -388,7 +388,7 @@ export function blendOf(find: (name: string) => Promise<Algorithm>): Algorithm<B
         let weights = candidates[0];
         let chosen: JsonObject | undefined;
         if (!given) {
-          const means = await judgeAll(dataset, parts, candidates, metric, run);
+          const means = await evaluateAll(dataset, parts, candidates, metric, run);
           // Of equals the first: what is named last counts for more.
           const best = means.reduce((at, mean, candidate) => (mean > means[at] ? candidate : at), 0);
           weights = candidates[best];

@@ -1,4 +1,4 @@
-// The models by name. Each is imported only when it is asked for; the CLI, sweeps and the conformance test read this list,
+// The models by name. Each is imported only when it is asked for; the CLI, searches and the conformance test read this list,
 // so a model is added by writing its file and naming it here.
 
 import { UserError } from "../core/errors.js";

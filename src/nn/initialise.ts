@@ -44,7 +44,7 @@ export async function initialised<T>(
   }
   const turns = new Turns(signal);
   try {
-    for (const one of own) for (const _ of pieces(one)) if (turns.due) await turns.give();
+    for (const one of own) for (const _ of pieces(one)) if (turns.due) await turns.yield();
   } catch (error) {
     release?.(built);
     throw error;
@@ -58,7 +58,7 @@ export async function filled(length: number, fill: Fill, signal?: AbortSignal): 
   const turns = new Turns(signal);
   for (let first = 0; first < length; first += PIECE) {
     fill(values.subarray(first, first + PIECE), first);
-    if (turns.due) await turns.give();
+    if (turns.due) await turns.yield();
   }
   return values;
 }

@@ -16,7 +16,7 @@ export interface Algorithm<Options = unknown> {
   readonly options: ZodType<Options>;
   /** Whether `fit` can start from another run's weights (`run.initial`); default false. */
   readonly warmStart?: boolean;
-  /** Trains on `dataset.train` and, where the model selects, judges on `dataset.validation`. */
+  /** Trains on `dataset.train` and, where the model selects, evaluates on `dataset.validation`. */
   fit(dataset: Dataset, options: Options, run: RunContext): Promise<Recommender>;
   /** Rebuilds a saved model. Throws UserError where the files do not fit the algorithm. */
   restore(files: ModelFiles, run: Pick<RunContext, "engine">): Promise<Recommender>;

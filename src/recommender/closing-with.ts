@@ -38,7 +38,7 @@ function vectors(recommender: Vectors): Omit<Vectors, keyof Recommender> {
   };
 }
 
-/** A recommender with new items works on the same engine; whoever asked for it has the first one to close it with. */
+/** A recommender with new items works on the same engine; the caller closes it with the first one. */
 function contentAware(recommender: ContentAware): Omit<ContentAware, keyof Recommender> {
   const { content, itemRules } = recommender;
   return { content, itemRules, withItems: (...added) => recommender.withItems(...added) };

@@ -88,17 +88,17 @@ export async function lookUp(
   if (given instanceof Uint32Array)
     return { known: indices(given, items, place), unknown: [], ambiguous: [] };
   const entries = idList(given, place);
-  if (entries.length > MANY) await pauses.give();
+  if (entries.length > MANY) await pauses.yield();
   const known = new Set<number>();
   const unknown = new Set<string>();
   const ambiguous: AmbiguousTitle[] = [];
   for (const [e, entry] of entries.entries()) {
-    if (e > 0 && e % STEP === 0 && pauses.due) await pauses.give();
+    if (e > 0 && e % STEP === 0 && pauses.due) await pauses.yield();
     const { text, called } = await itemsCalled(items, entry, `${place}[${e}]`);
     if (called.length === 0) unknown.add(text);
     else if (called.length === 1 || severalOf === "all")
       for (const [c, item] of called.entries()) {
-        if (c > 0 && c % STEP === 0 && pauses.due) await pauses.give();
+        if (c > 0 && c % STEP === 0 && pauses.due) await pauses.yield();
         known.add(item);
       }
     else if (ambiguous.length < MOST_NAMED) ambiguous.push(ambiguousTitle(items, text, called, place, e));

@@ -69,7 +69,7 @@ async function deviations(
   const all = new Float32Array(items.length);
   const history = fromRows(recommender.items.size, [question.history]);
   for (let first = 0; first < items.length; first += DEVIATIONS_AT_ONCE) {
-    if (pauses.due) await pauses.give();
+    if (pauses.due) await pauses.yield();
     const some = items.subarray(first, first + DEVIATIONS_AT_ONCE);
     all.set((await recommender.scoreWithUncertainty(history, some)).deviations, first);
   }
@@ -130,7 +130,7 @@ async function amongCandidates(
   const all = await recommender.score(histories, { signal }).at(candidates);
   const answers: Best[] = [];
   for (const [row, question] of questions.entries()) {
-    if (pauses.due) await pauses.give();
+    if (pauses.due) await pauses.yield();
     const scores = all.subarray(row * candidates.length, (row + 1) * candidates.length);
     // As `topK` has it.
     for (let c = 0; c < scores.length; c++) if (Number.isNaN(scores[c])) scores[c] = -Infinity;

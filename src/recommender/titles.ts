@@ -40,7 +40,7 @@ export class TitleIndex {
     const pauses = new SharedTurns().begin();
     for (const [item, title] of (items.titles ?? []).entries()) {
       index.#add(item, title);
-      if (item % STEP === 0 && pauses.due) await pauses.give();
+      if (item % STEP === 0 && pauses.due) await pauses.yield();
     }
     return index;
   }
@@ -70,12 +70,12 @@ export class TitleIndex {
 
   /** The items whose title has the text in it, those that begin with it first, then by index; at most `most`. */
   async search(text: string, most: number, pauses: Pauses = new SharedTurns().begin()): Promise<number[]> {
-    if (this.#folded.length > MANY) await pauses.give();
+    if (this.#folded.length > MANY) await pauses.yield();
     const wanted = folded(text);
     const beginning: number[] = [];
     const within: number[] = [];
     for (const [item, title] of this.#folded.entries()) {
-      if (item % STEP === 0 && pauses.due) await pauses.give();
+      if (item % STEP === 0 && pauses.due) await pauses.yield();
       const at = title === "" ? -1 : title.indexOf(wanted);
       if (at === 0) beginning.push(item);
       else if (at > 0 && within.length < most) within.push(item);

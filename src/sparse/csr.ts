@@ -1,6 +1,6 @@
 // The one structure that everyone shares: a sparse matrix in compressed-row form. Row r holds the columns
 // indices[offsets[r] .. offsets[r + 1]), in the order in which they were given; no values means that all are one.
-// Matrices are immutable by convention: whoever wants another one makes another one.
+// Matrices are immutable by convention: to change one, make another one.
 
 /** A sparse matrix [rows, columns]; with rows = users and columns = items, row u is the history of user u. */
 export interface CsrMatrix {

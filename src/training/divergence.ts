@@ -28,7 +28,7 @@ export async function requireFinite(tensors: NamedTensors, when: string): Promis
       const to = Math.min(from + AT_ONCE, data.length);
       for (let i = from; i < to; i++)
         if (!Number.isFinite(data[i])) throw new DivergedError(`${name} holds ${data[i]} ${when}`);
-      if (turns.due) await turns.give();
+      if (turns.due) await turns.yield();
     }
   }
 }

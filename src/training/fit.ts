@@ -76,7 +76,7 @@ export async function fit<Options>(training: Training<Options>, run: RunContext)
       run,
     );
   } finally {
-    // What was queued still uses the weights; a failure of it has been reported by whoever awaited it.
+    // What was queued still uses the weights; a failure of it has been reported where it was awaited.
     await run.engine.finished().catch(() => {});
     keeper.best?.dispose();
     trainable.dispose();

@@ -106,7 +106,7 @@ export async function minimiseBatches<Batch>(pass: BatchPass<Batch>): Promise<Pa
       done += rows.length;
       queued.push({ rows: done, update: updates, totals: engine.read(totals) });
       if (queued.length > QUEUED_UPDATES) await finishOldest();
-      if (turns.due) await turns.give();
+      if (turns.due) await turns.yield();
       const now = performance.now();
       if (now - lastTold > TELL) {
         epoch.onProgress?.(done / all, means);

@@ -28,7 +28,7 @@ describe("foldin blend", () => {
       expect((await run("train", "data", "--model", model, "--out", model)).code).toBe(0);
   });
 
-  it("makes a run of runs, which is judged and recommends like any other", async () => {
+  it("makes a run of runs, which is evaluated and recommends like any other", async () => {
     const { code, stdout, stderr } = await run("blend", "popularity", "item-knn", "--out", "blend", "--json");
     expect(code, stderr).toBe(0);
     const { parts, metrics, algorithm } = JSON.parse(stdout);
@@ -37,8 +37,11 @@ describe("foldin blend", () => {
     expect(stderr).toMatch(
       /validation ndcg@100 0\.\d{4}, the best of 11 mixtures; popularity alone 0\.\d{4}/,
     );
-    const judged = await run("evaluate", "blend", "--metrics", "ndcg@100", "--json");
-    expect(JSON.parse(judged.stdout).metrics["ndcg@100"].mean).toBeCloseTo(metrics["ndcg@100"].test.mean, 9);
+    const evaluated = await run("evaluate", "blend", "--metrics", "ndcg@100", "--json");
+    expect(JSON.parse(evaluated.stdout).metrics["ndcg@100"].mean).toBeCloseTo(
+      metrics["ndcg@100"].test.mean,
+      9,
+    );
     const recommended = await run("recommend", "blend", "--history", "i3,i4", "-k", "5", "--json");
     expect(JSON.parse(recommended.stdout).recommendations).toHaveLength(5);
     expect(readFileSync(join(folder, "blend", "report.html"), "utf8")).toContain("blend on data");

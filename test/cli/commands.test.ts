@@ -60,7 +60,7 @@ describe("from a file of clicks to recommendations, with --json throughout", () 
   });
 
   it("evaluate, with the numbers of the library", async () => {
-    const judged = await json(
+    const evaluated = await json(
       "evaluate",
       "run",
       "--on",
@@ -76,7 +76,7 @@ describe("from a file of clicks to recommendations, with --json throughout", () 
       metrics: ["ndcg@10", "recall@5", "mrr@10"],
     });
     recommender.dispose();
-    expect(judged).toEqual({
+    expect(evaluated).toEqual({
       algorithm: "mult-vae",
       dataset: "data",
       split: "validation",

@@ -163,7 +163,7 @@ describe.skipIf(!canMount)("a full disk", () => {
       ["score", "pop", "--out", "disk/s.csv"],
       ["embed", "vae", "--out", "disk/v"],
       ["export", "vae", "--onnx", "disk/m.onnx"],
-      ["sweep", "ds", "--model", "item-knn", "--grid", "neighbours=5", "--out", "disk/sweep"],
+      ["search", "ds", "--model", "item-knn", "--grid", "neighbours=5", "--out", "disk/search"],
     ]) {
       const { code, stderr } = await run(args);
       expect([code, lastLine(stderr)], args.join(" ")).toEqual([

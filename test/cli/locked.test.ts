@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Sweep } from "../../src/experiments/sweep/result.js";
+import type { SearchResult } from "../../src/experiments/search/result.js";
 import { foldin, type RunningProgram, start } from "../support/foldin.js";
 
 const home = mkdtempSync(join(tmpdir(), "foldin-locked-"));
@@ -106,9 +106,9 @@ describe("the other commands", () => {
     expect(readdirSync(home).filter((name) => /^\.|partial/.test(name))).toEqual([]);
   });
 
-  it("sweep beside itself is refused; killed with its workers still ending, it goes on when started again", async () => {
+  it("search beside itself is refused; killed with its workers still ending, it goes on when started again", async () => {
     const args = [
-      "sweep",
+      "search",
       "ds",
       "--model",
       "mult-vae",
@@ -118,31 +118,31 @@ describe("the other commands", () => {
       "60",
       ...small,
     ];
-    const sweep = [...args, "--jobs", "2", "--checkpoint-seconds", "0", "--out"];
-    const first = begin([...sweep, "sweep"]);
+    const search = [...args, "--jobs", "2", "--checkpoint-seconds", "0", "--out"];
+    const first = begin([...search, "search"]);
     await until(first, () => {
-      const points = join(home, "sweep/points");
+      const points = join(home, "search/points");
       return (
         existsSync(points) &&
-        readdirSync(points).some((point) => epochsOf(join("sweep/points", point)).length > 2)
+        readdirSync(points).some((point) => epochsOf(join("search/points", point)).length > 2)
       );
     });
     first.process.kill("SIGSTOP");
-    await expectRefusal([...sweep, "sweep"], first);
+    await expectRefusal([...search, "search"], first);
     first.process.kill("SIGCONT");
     first.process.kill("SIGKILL");
     await first.outcome;
-    const again = await run([...sweep, "sweep"]);
+    const again = await run([...search, "search"]);
     expect(again.code, again.stderr).toBe(0);
     expect(again.stdout).not.toMatch(/failed/);
-    expect((await run([...sweep, "alone"])).code).toBe(0);
+    expect((await run([...search, "alone"])).code).toBe(0);
     const results = (folder: string) =>
-      (JSON.parse(readFileSync(join(home, folder, "results.json"), "utf8")) as Sweep).points.map(
+      (JSON.parse(readFileSync(join(home, folder, "results.json"), "utf8")) as SearchResult).points.map(
         ({ key, metrics, epochs, chosenEpoch }) => ({ key, metrics, epochs, chosenEpoch }),
       );
-    expect(results("sweep")).toEqual(results("alone"));
-    const left = readdirSync(join(home, "sweep"), { recursive: true, encoding: "utf8" });
+    expect(results("search")).toEqual(results("alone"));
+    const left = readdirSync(join(home, "search"), { recursive: true, encoding: "utf8" });
     expect(left.filter((name) => /(^|\/)\.|partial|\.tmp|\.lock/.test(name))).toEqual([]);
-    rmSync(join(home, "sweep"), { recursive: true });
+    rmSync(join(home, "search"), { recursive: true });
   });
 });

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "vitest";
 import { shellWord } from "../../src/core/shell.js";
-import type { Sweep } from "../../src/experiments/sweep/result.js";
+import type { SearchResult } from "../../src/experiments/search/result.js";
 import { foldin, start } from "../support/foldin.js";
 
 const home = mkdtempSync(join(tmpdir(), "foldin-printed-"));
@@ -37,7 +37,7 @@ beforeAll(() => {
 describe.each(["d$(touch x)", "it's; touch x", "-dash", "line\nbreak", "`touch x` \u001b[31m"])(
   "with the name %j",
   (name) => {
-    it("prepare, train, evaluate and sweep print commands that can be pasted", async () => {
+    it("prepare, train, evaluate and search print commands that can be pasted", async () => {
       const ran = async (args: string[]) => {
         const outcome = await foldin(args, { cwd: home });
         expect(outcome.code, outcome.stderr).toBe(0);
@@ -67,21 +67,21 @@ describe.each(["d$(touch x)", "it's; touch x", "-dash", "line\nbreak", "`touch x
         ...["train", join(home, name), "--out", run, "--resume"],
       ]);
 
-      const sweep = [
-        "sweep",
+      const search = [
+        "search",
         argument,
         "--model",
         "item-knn",
         "--grid",
         "neighbours=5,10",
         "--out",
-        `sweep ${name}`,
+        `search ${name}`,
       ];
-      await ran(sweep);
+      await ran(search);
       const { command } = JSON.parse(
-        readFileSync(join(home, `sweep ${name}`, "results.json"), "utf8"),
-      ) as Sweep;
-      expect(words(command).slice(0, 4)).toEqual(["sweep", `data/${name}`, "--model", "item-knn"]);
+        readFileSync(join(home, `search ${name}`, "results.json"), "utf8"),
+      ) as SearchResult;
+      expect(words(command).slice(0, 4)).toEqual(["search", `data/${name}`, "--model", "item-knn"]);
       rmSync(join(home, name), { recursive: true });
     });
   },

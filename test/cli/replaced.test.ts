@@ -263,11 +263,11 @@ describe("other commands", () => {
     expect(readFileSync(join(home, "runs/x.csv.partial/thesis.txt"), "utf8")).toBe("mine");
   });
 
-  it("sweep and reproduce write into no folder that holds something else", async () => {
+  it("search and reproduce write into no folder that holds something else", async () => {
     mkdirSync(join(home, "runs/own"));
     writeFileSync(join(home, "runs/own/results.csv"), "mine");
     for (const args of [
-      ["sweep", "ds", "--model", "item-knn", "--grid", "neighbours=5", "--out"],
+      ["search", "ds", "--model", "item-knn", "--grid", "neighbours=5", "--out"],
       ["reproduce", "baselines", "--data", "ds", "--models", "popularity,item-knn", "--out"],
     ]) {
       for (const out of ["runs/run", "runs/own"]) {

@@ -3,7 +3,7 @@ import type { Engine } from "../../src/compute/engine.js";
 import { loadNativeEngine } from "../../src/compute/engines/native.js";
 import { ReferenceEngine } from "../../src/compute/engines/reference.js";
 import type { Solvers } from "../../src/compute/kernels.js";
-import { NotPositiveDefiniteError, sweepAll } from "../../src/compute/solvers/inverse.js";
+import { invertAllPivots, NotPositiveDefiniteError } from "../../src/compute/solvers/inverse.js";
 import { viewDiagonal } from "../../src/compute/tensor.js";
 import { AbortedError } from "../../src/core/errors.js";
 import { RandomSequence, randomNormals } from "../../src/core/philox.js";
@@ -50,11 +50,11 @@ describe.each(engines)("the solvers of the %s", (_, openOne, tolerance) => {
     const engine = openOne() as Solving;
     // The third row is the sum of the first two.
     const a = engine.tensor(4, 4, [2, 0, 2, 0, 0, 1, 1, 0, 2, 1, 3, 0, 0, 0, 0, 1]);
-    await expect(sweepAll({ ...engine.solvers, pivots: 2 }, a)).rejects.toThrow(
+    await expect(invertAllPivots({ ...engine.solvers, pivots: 2 }, a)).rejects.toThrow(
       expect.objectContaining({ name: "NotPositiveDefiniteError", pivot: 2 }),
     );
     const notANumber = engine.tensor(1, 1, [Number.NaN]);
-    await expect(sweepAll(engine.solvers, notANumber)).rejects.toThrow(NotPositiveDefiniteError);
+    await expect(invertAllPivots(engine.solvers, notANumber)).rejects.toThrow(NotPositiveDefiniteError);
   });
 
   it("can be watched, and stopped between two blocks of pivots", async () => {
@@ -68,7 +68,9 @@ describe.each(engines)("the solvers of the %s", (_, openOne, tolerance) => {
       if (done === 60) abort.abort();
     };
     const solvers = { ...engine.solvers, pivots: 30 };
-    await expect(sweepAll(solvers, a, { signal: abort.signal, onPivots })).rejects.toThrow(AbortedError);
+    await expect(invertAllPivots(solvers, a, { signal: abort.signal, onPivots })).rejects.toThrow(
+      AbortedError,
+    );
     expect(heard).toEqual([30, 60]);
     const diagonal = await engine.read(viewDiagonal(a));
     expect([...diagonal.subarray(59, 61)]).toEqual([-0.25, 4]);
@@ -84,8 +86,8 @@ describe.each(engines)("the solvers of the %s", (_, openOne, tolerance) => {
     expect(() => solvers.sparseProduct(square, x, engine.sparse(fromRows(2, [[0]])))).toThrow(
       "b is [1, 2] where [1, 3] is needed",
     );
-    await expect(solvers.sweep(wide, 0, 1)).rejects.toThrow("a is [2, 3]");
-    await expect(solvers.sweep(square, 2, 2)).rejects.toThrow("pivots up to 4");
+    await expect(solvers.invertPivots(wide, 0, 1)).rejects.toThrow("a is [2, 3]");
+    await expect(solvers.invertPivots(square, 2, 2)).rejects.toThrow("pivots up to 4");
     expect(() => solvers.expandLower(square, wide, wide)).toThrow("rows is [2, 3]");
     expect(() => solvers.tangentKernel(square, wide, wide, { scale: 1, bias: 0, depth: 1 })).toThrow("rows");
     engine.release(square);
@@ -126,7 +128,7 @@ describe.skipIf(missing)("threads", () => {
         engine.tensor(x.columns, 1, new Float32Array(x.columns).fill(3)),
         1,
       );
-      await sweepAll(solvers, gram);
+      await invertAllPivots(solvers, gram);
       const ones = engine.tensor(1, x.columns, new Float32Array(x.columns).fill(1));
       solvers.expandLower(gram, ones, ones);
       const kernel = engine.empty(rows, rows);
@@ -150,7 +152,7 @@ describe.skipIf(missing)("threads", () => {
     engine.addScaled(viewDiagonal(gram), engine.tensor(1100, 1, new Float32Array(1100).fill(20)), 1);
     const before = engine.empty(1100, 1100);
     engine.copy(before, gram);
-    await sweepAll(engine.solvers, gram);
+    await invertAllPivots(engine.solvers, gram);
     const ones = new Float32Array(1100).fill(1);
     const negative = engine.tensor(
       1,

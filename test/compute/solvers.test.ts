@@ -329,9 +329,9 @@ describe.each([
       bench.put({ rows, columns: 2, data: Float64Array.from(data) });
     const factors = matrix(1, 1, 0);
     const violation = bench.rubbish(1, 1);
-    solversOf(engine).nonNegativeSweeps(factors, {
+    solversOf(engine).nonNegativeIterations(factors, {
       ...{ gram: matrix(2, 2, Number.NaN, 1, 3), products: matrix(1, 5, 4) },
-      ...{ l1: 0, l2: 0, sweeps: 3, tolerance: 0, violation },
+      ...{ l1: 0, l2: 0, iterations: 3, tolerance: 0, violation },
     });
     expect([...(await bench.read(factors)), ...(await bench.read(violation))]).toEqual([
       Number.NaN,
@@ -365,10 +365,10 @@ describe.each([
       const [l1, l2] = [bench.random.below(2) / 2, 0.5 + bench.random.below(2)];
       const factors = bench.put({ ...products, data: products.data.map(Math.abs) });
       const violation = bench.rubbish(rows, 1);
-      solversOf(engine).nonNegativeSweeps(factors, {
+      solversOf(engine).nonNegativeIterations(factors, {
         gram: bench.put({ rows: k, columns: k, data: Float64Array.from(gram.flat()) }),
         products: bench.put(products),
-        ...{ l1, l2, sweeps: 5000, tolerance: tolerance / 10, violation },
+        ...{ l1, l2, iterations: 5000, tolerance: tolerance / 10, violation },
       });
       const w = await bench.read(factors);
       for (let r = 0; r < rows; r++) {
@@ -386,20 +386,20 @@ describe.each([
     });
   });
 
-  it("take one sweep over the coordinates by hand", async () => {
+  it("take one iteration over the coordinates by hand", async () => {
     const bench = new Workbench(engine, 3);
     const factors = bench.put({ rows: 1, columns: 2, data: Float64Array.of(1, 0) });
     const violation = bench.rubbish(1, 1);
-    const sweep = {
+    const iteration = {
       gram: bench.put({ rows: 2, columns: 2, data: Float64Array.of(2, 1, 1, 3) }),
       products: bench.put({ rows: 1, columns: 2, data: Float64Array.of(5, 4) }),
-      ...{ l1: 1, l2: 2, sweeps: 1, tolerance: 0, violation },
+      ...{ l1: 1, l2: 2, iterations: 1, tolerance: 0, violation },
     };
     // Gradients (2 + 2) 1 - (5 - 1) = 0, then 1 - (4 - 1) = -2: w2 = 2 / 5. Next (4 + .4) - 4 = .4: w1 = .9; then 0.9 + 2 - 3 = -.1.
-    solversOf(engine).nonNegativeSweeps(factors, sweep);
+    solversOf(engine).nonNegativeIterations(factors, iteration);
     expectClose(await bench.read(factors), [1, 0.4], "w");
     expectClose(await bench.read(violation), [2], "violation");
-    solversOf(engine).nonNegativeSweeps(factors, sweep);
+    solversOf(engine).nonNegativeIterations(factors, iteration);
     expectClose(await bench.read(factors), [0.9, 0.42], "w");
     expectClose(await bench.read(violation), [0.5], "violation");
     await bench.close();
@@ -431,13 +431,13 @@ describe("the solvers", () => {
         results.push([...(await bench.read(factors))]);
       }
       const factors = bench.put({ ...start, data: start.data.map(Math.abs) });
-      solversOf(engine).nonNegativeSweeps(factors, {
+      solversOf(engine).nonNegativeIterations(factors, {
         ...{
           gram,
           products: bench.put(bench.matrix(rows, k, 20)),
           l1: 0.1,
           l2: 0.1,
-          sweeps: 30,
+          iterations: 30,
           tolerance: 1e-3,
         },
       });

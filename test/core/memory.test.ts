@@ -34,7 +34,7 @@ describe("memory", () => {
     expect(addressLimitOf("")).toBe(Number.POSITIVE_INFINITY);
   });
 
-  it("that ran out is the user's to mend, whoever noticed", () => {
+  it("that ran out is the user's to mend, no matter what noticed it", () => {
     let fromV8: unknown;
     try {
       new Float64Array(2 ** 52);

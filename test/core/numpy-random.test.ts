@@ -7,7 +7,7 @@ const words = (seed: number, count: number) => {
 };
 const head = (values: Uint32Array, count = 5) => [...values.subarray(0, count)];
 
-// The vectors come from NumPy (spec/data.md 2.1, and numpy 2.4.6 for the rest).
+// The vectors are what numpy 2.4.6 prints for RandomState(seed).
 describe("NumpyRandom draws what numpy.random.RandomState draws", () => {
   it("words", () => {
     expect(words(42, 5)).toEqual([1608637542, 3421126067, 4083286876, 787846414, 3143890026]);

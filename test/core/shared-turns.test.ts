@@ -22,7 +22,7 @@ describe("shared turns", () => {
       Array.from({ length: 20 }, async () => {
         const pauses = turns.begin();
         for (let step = 0; step < 5; step++) {
-          await pauses.give();
+          await pauses.yield();
           steps.push(turn);
         }
       }),
@@ -40,14 +40,14 @@ describe("shared turns", () => {
       const pauses = turns.begin();
       for (let step = 0; step < 20 && !done; step++) {
         busy(1);
-        await pauses.give();
+        await pauses.yield();
         before++;
       }
     });
     await new Promise((resolve) => setTimeout(resolve, 20));
     before = 0;
     const small = turns.begin();
-    await small.give();
+    await small.yield();
     done = true;
     expect(before).toBeLessThanOrEqual(1);
     await Promise.all(large);
@@ -56,11 +56,11 @@ describe("shared turns", () => {
   it("say when a slice is over, and stop what is aborted", async () => {
     const controller = new AbortController();
     const pauses = new SharedTurns().begin(controller.signal);
-    await pauses.give();
+    await pauses.yield();
     busy(10);
     expect(pauses.due).toBe(true);
-    await pauses.give();
+    await pauses.yield();
     controller.abort();
-    await expect(pauses.give()).rejects.toThrow(AbortedError);
+    await expect(pauses.yield()).rejects.toThrow(AbortedError);
   });
 });

@@ -15,7 +15,7 @@ const rows = [
 const catalogue = [{ id: 40, title: "Never touched" }, { id: 5 }, { id: 10, title: "Ten" }];
 
 describe('protocol "given"', () => {
-  it("divides as the source says; users without training are not judged", async () => {
+  it("divides as the source says; users without training are not evaluated", async () => {
     const dataset = await buildDataset({ input: rows, options: { protocol: "given", items: "all" } });
     expect(dataset.items.ids).toEqual(["10", "20", "30"]);
     expect(dataset.users.ids).toEqual(["1", "2"]);

@@ -15,7 +15,8 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
-// The numbers are those of the published notebooks (spec/data.md 2.1, 2.2, 2.7).
+// The numbers are those that the published notebooks print: the Keras notebooks, dawenl/vae_cf (VAE_ML20M_WWW2018.ipynb) and
+// Microsoft recommenders (multi_vae_deep_dive.ipynb).
 describe.skipIf(ml1m === undefined)("MovieLens-1M", () => {
   const ratings = join(ml1m ?? "", "ratings.dat");
   const films = join(ml1m ?? "", "movies.dat");

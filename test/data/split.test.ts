@@ -64,7 +64,7 @@ describe("protocols, worked by hand", () => {
   it("leave-last-out: the last is tested, the one before validates", async () => {
     const dataset = await buildDataset({ input: table, options: { protocol: "leave-last-out", minUser: 1 } });
     const { train, users, validation, test } = dataset;
-    // c has two interactions: too few to be judged.
+    // c has two interactions: too few to be evaluated.
     expect(histories(train, users.ids, dataset)).toEqual({ a: ["x", "y"], b: ["y"], c: ["z", "x"] });
     expect(histories(validation.foldIn, validation.users.ids, dataset)).toEqual({ a: ["x", "y"], b: ["y"] });
     expect(histories(validation.heldOut, validation.users.ids, dataset)).toEqual({ a: ["z"], b: ["x"] });
@@ -222,7 +222,7 @@ describe("every protocol, on any interactions", () => {
           for (let row = 0; row < users.size; row++) {
             const known = new Set(rowIndices(foldIn, row));
             for (const item of rowIndices(heldOut, row)) expect(known).not.toContain(item);
-            // Who is judged on their own later rows has something to fold in.
+            // Who is evaluated on their own later rows has something to fold in.
             if (shared) expect(known.size).toBeGreaterThan(0);
           }
           expect(counts[which]).toMatchObject({

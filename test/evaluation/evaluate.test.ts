@@ -43,12 +43,12 @@ describe("evaluate", () => {
       } else {
         expect(evaluation.metrics[name].standardError, name).toBeCloseTo(expected.standardError, 12);
         for (const [user, value] of (expected.perUser ?? []).entries())
-          expect(evaluation.perUser[name][user], `${name} of judged user ${user}`).toBeCloseTo(value, 12);
+          expect(evaluation.perUser[name][user], `${name} of evaluated user ${user}`).toBeCloseTo(value, 12);
       }
     }
   });
 
-  it("judges against complete rows, nothing masked, where it is told to", async () => {
+  it("evaluates against complete rows, nothing masked, where it is told to", async () => {
     const recommender = scoring(4, () => [4, 3, 2, 1]);
     const users = split(fromRows(4, [[0], [3], []]), fromRows(4, [[2], [], []]), "user");
     const metrics = ["recall@1", "recall@2"];
@@ -109,13 +109,13 @@ describe("evaluate", () => {
     expect(metrics["coverage@1"].mean).toBeCloseTo(2 / 3, 12);
   });
 
-  it("judges thousands of users in batches as it would one by one", async () => {
+  it("evaluates thousands of users in batches as it would one by one", async () => {
     const users = 4500;
     const rows = Array.from({ length: users }, (_, user) => [user % 7]);
     const truth = rows.map((_, user) => (user % 5 === 0 ? [] : [7 + (user % 3)]));
     const recommender = scoring(10, ([item]) => Array.from({ length: 10 }, (_, i) => (i * (item + 1)) % 11));
-    const judged = split(fromRows(10, rows), fromRows(10, truth), "user");
-    const all = await evaluateSplit(recommender, judged, { metrics: ["mrr@10"] });
+    const evaluated = split(fromRows(10, rows), fromRows(10, truth), "user");
+    const all = await evaluateSplit(recommender, evaluated, { metrics: ["mrr@10"] });
     expect(all.users).toBe(3600);
     for (const at of [0, 1599, 1600, 3599]) {
       const user = all.rows[at];
@@ -125,7 +125,7 @@ describe("evaluate", () => {
     }
   });
 
-  it.each([1999, 2000, 2001])("judges %i users alike, in one batch and in two", async (users) => {
+  it.each([1999, 2000, 2001])("evaluates %i users alike, in one batch and in two", async (users) => {
     const histories: number[] = [];
     const recommender = scoring(5, ([item]) => [4, 3, 2, 1, 0].map((score, i) => (i === item ? -1 : score)));
     const score = recommender.score;
@@ -139,14 +139,14 @@ describe("evaluate", () => {
     const rows = Array.from({ length: users }, (_, user) => [user % 4]);
     // The last user's item is the last of the list, everybody else's the best but their own.
     const truth = rows.map(([item], user) => [user === users - 1 ? 4 : item === 0 ? 1 : 0]);
-    const judged = split(fromRows(5, rows), fromRows(5, truth), "user");
-    const { perUser } = await evaluateSplit(counting, judged, { metrics: ["mrr@5"] });
+    const evaluated = split(fromRows(5, rows), fromRows(5, truth), "user");
+    const { perUser } = await evaluateSplit(counting, evaluated, { metrics: ["mrr@5"] });
     expect([...perUser["mrr@5"].subarray(0, -1)]).toEqual(new Array(users - 1).fill(1));
     expect(perUser["mrr@5"][users - 1]).toBe(1 / 4);
     expect(histories).toEqual(users === 2001 ? [2000, 1] : [users]);
   });
 
-  it("judges on so many items alone that their scores would be too many for one batch of users", async () => {
+  it("evaluates on so many items alone that their scores would be too many for one batch of users", async () => {
     // 2^24 scores at one time: 8388 items of 2000 users, 8389 of 1999.
     const catalogue = 8400;
     for (const [count, batches] of [
@@ -166,15 +166,15 @@ describe("evaluate", () => {
       };
       const items = Uint32Array.from({ length: count }, (_, n) => n + catalogue - count);
       const truth = Array.from({ length: 2000 }, (_, user) => [items[user % 3]]);
-      const judged = split(emptyMatrix(2000, catalogue), fromRows(catalogue, truth), "user");
+      const evaluated = split(emptyMatrix(2000, catalogue), fromRows(catalogue, truth), "user");
       const only = { items, among: "themselves" } as const;
-      const { perUser } = await evaluateSplit(counting, judged, { metrics: ["mrr@5"], only });
+      const { perUser } = await evaluateSplit(counting, evaluated, { metrics: ["mrr@5"], only });
       expect([...perUser["mrr@5"]]).toEqual(truth.map((_, user) => 1 / (1 + (user % 3))));
       expect(asked).toEqual(batches);
     }
   });
 
-  it("refuses another catalogue and a split with nothing to judge, and stops on request", async () => {
+  it("refuses another catalogue and a split with nothing to evaluate, and stops on request", async () => {
     const dataset = checkerboard(10, 10);
     const recommender = scoring(10, () => new Array<number>(10).fill(0));
     await expect(evaluate(recommender, { ...dataset, items: vocabulary("other", 10) })).rejects.toThrow(

@@ -8,9 +8,9 @@ describe("examples/train-and-recommend.ts", () => {
     const lines: string[] = [];
     vi.spyOn(console, "log").mockImplementation((line: string) => lines.push(line));
     await import("../../examples/train-and-recommend.js");
-    const [judged, asked, ...recommended] = lines;
+    const [evaluated, asked, ...recommended] = lines;
     // Popularity has 0.229 on this catalogue.
-    expect(Number(/^NDCG@100 on 200 viewers: (0\.\d{3}) ± 0\.0\d\d$/.exec(judged)?.[1])).toBeGreaterThan(
+    expect(Number(/^NDCG@100 on 200 viewers: (0\.\d{3}) ± 0\.0\d\d$/.exec(evaluated)?.[1])).toBeGreaterThan(
       0.35,
     );
     const genreOf = new Map(

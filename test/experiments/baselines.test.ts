@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { baselines } from "../../src/experiments/baselines/plan.js";
-import { gridOf, optionsAt, parseSpace } from "../../src/experiments/sweep/space.js";
+import { gridOf, optionsAt, parseSpace } from "../../src/experiments/search/space.js";
 import { parseOptions } from "../../src/models/options.js";
 import { algorithmNames, findAlgorithm } from "../../src/models/registry.js";
 import { foldin } from "../support/foldin.js";
@@ -78,7 +78,7 @@ describe("foldin reproduce baselines", () => {
     expect(existsSync(join(folder, "out", "results.csv"))).toBe(true);
   });
 
-  it("trains nothing again, and takes the best of a small sweep", async () => {
+  it("trains nothing again, and takes the best of a small search", async () => {
     const { code, stdout, stderr } = await foldin([...call, "--models", "popularity", "mult-dae", "wmf"], {
       cwd: folder,
     });

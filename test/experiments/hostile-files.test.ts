@@ -1,4 +1,4 @@
-// The JSON files of runs, datasets, sweeps, recipes and models, with anything wrong in them: each reader gives a sound value or
+// The JSON files of runs, datasets, searches, recipes and models, with anything wrong in them: each reader gives a sound value or
 // a UserError that names the file. Every field is replaced by everything odd, one after the other; nothing is drawn.
 
 import { execFileSync } from "node:child_process";
@@ -11,7 +11,7 @@ import { readManifest } from "../../src/data/dataset.js";
 import { prepareDataset } from "../../src/data/prepare.js";
 import { readRecipe, writeRecipe } from "../../src/experiments/recipes/recipe.js";
 import { readRunFolder } from "../../src/experiments/run-folder.js";
-import { readResult } from "../../src/experiments/sweep/point.js";
+import { readResult } from "../../src/experiments/search/point.js";
 import { train } from "../../src/experiments/train.js";
 import { readModelFiles } from "../../src/recommender/model-files.js";
 import { demoDataset } from "../support/demo-dataset.js";
@@ -46,7 +46,7 @@ beforeAll(async () => {
     options: { validationUsers: 1, testUsers: 1, minUser: 0 },
     out: join(home, "dataset"),
   });
-  const search = { command: "foldin sweep", points: 2, failed: 0, best: score, chosen: {}, foldin: "1" };
+  const search = { command: "foldin search", points: 2, failed: 0, best: score, chosen: {}, foldin: "1" };
   await writeRecipe(join(home, "recipe.json"), {
     ...{ formatVersion: 1 as const, dataset: "demo", model: "mult-vae", options: { hidden: [600, 200] } },
     ...{ validation: { ...score, command: "foldin train" }, searches: [search] },

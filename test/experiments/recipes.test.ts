@@ -22,7 +22,7 @@ describe("recipes", () => {
       expect((await recipesOf(model)).map((recipe) => recipe.dataset)).toContain(dataset);
       if (searches.length === 0) expect(note).toMatch(/^No search yet: /);
       for (const { command, best } of searches) {
-        expect(command).toContain(`foldin sweep data/${dataset} --model ${model} `);
+        expect(command).toContain(`foldin search data/${dataset} --model ${model} `);
         expect(best.mean).toBeLessThanOrEqual(validation.mean);
       }
       expect(validation.mean).toBeGreaterThan(0);

@@ -103,7 +103,7 @@ describe.skipIf(data === undefined)("reproducing on MovieLens 1M", () => {
     expect(run.history[0].values).toHaveProperty("validation recall@20");
 
     const page = await readFile(await reportOnReproduction(out, result, undefined), "utf8");
-    expect(page).toContain("These numbers are no reproduction");
+    expect(page).toContain("These numbers are not a reproduction");
     expect(page).toContain(run.metrics["recall@20"].ours.mean.toFixed(4));
     expect(JSON.parse(await readFile(join(out, "results.json"), "utf8"))).toEqual(
       JSON.parse(JSON.stringify(result)),

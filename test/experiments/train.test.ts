@@ -45,7 +45,7 @@ describe("train", () => {
     const model = await train(dataset, { engine: "reference", options: { ...options, epochs: 30 }, seed: 1 });
     const baseline = await train(dataset, { engine: "reference", model: "popularity" });
     const [learnt, popular] = await Promise.all(
-      [model, baseline].map(async (judged) => (await evaluate(judged, dataset)).metrics["ndcg@100"].mean),
+      [model, baseline].map(async (trained) => (await evaluate(trained, dataset)).metrics["ndcg@100"].mean),
     );
     expect(learnt).toBeGreaterThan(popular + 0.15);
     model.dispose();

@@ -101,7 +101,7 @@ describe("a blend", () => {
     blend.dispose();
   });
 
-  it("takes the weights that judge best on the validation users, one by one", async () => {
+  it("takes the weights that rank best on the validation users, one by one", async () => {
     let best = -1;
     let weights: number[] = [];
     for (const candidate of simplex(3, 4)) {

@@ -105,7 +105,7 @@ describe("items are taken in blocks with the result of all at once", () => {
     solversOf(engine).gram(gram, engine.sparse(train));
     const net = {
       ...{ l1: 0.01 * 0.1 * 300, l2: 0.01 * 0.9 * 300, tolerance: options.tolerance },
-      ...{ maxSweeps: options.maxIterations, k: items },
+      ...{ maxIterations: options.maxIterations, k: items },
     };
     const { weights } = await solversOf(engine).elasticNet(gram, net, 0, items);
     const expected = densify(transpose(weights)).data;

@@ -90,7 +90,7 @@ describe("foldin serve", () => {
     [["RUN", "--store", "mysql://x"], /--store: mysql:\/\/\.\.\. is not a store/],
     [["RUN", "--store", "RUN/config.json"], /config\.json: cannot be used as a store of histories/],
     [["RUN", "--token-file", "RUN/none"], /none: there is no such file .*--token-file/],
-    [["RUN", "--port", "99999"], /--port: 99999 is no port/],
+    [["RUN", "--port", "99999"], /--port: 99999 is not a port/],
     [["RUN", "--host", "nowhere.invalid", "--store", "none"], /--host nowhere.invalid .*cannot listen/],
   ])("refuses %j with one clear line", async (args, message) => {
     const folder = await mkdtemp(join(tmpdir(), "foldin-refused-"));

@@ -18,7 +18,7 @@ export function split(foldIn: CsrMatrix, heldOut: CsrMatrix, prefix: string): He
   return { users: vocabulary(prefix, foldIn.rows), foldIn, heldOut };
 }
 
-/** A dataset with nobody to validate on and nobody to judge. */
+/** A dataset with nobody to validate on and nobody to evaluate. */
 export function trainingOnly(train: CsrMatrix, name = "made up"): Dataset {
   const nobody = split(emptyMatrix(0, train.columns), emptyMatrix(0, train.columns), "v");
   return {
@@ -33,7 +33,7 @@ export function trainingOnly(train: CsrMatrix, name = "made up"): Dataset {
 
 /**
  * Users and items come in two colours; a user touches all items of the own colour except one, which is held out (Ben
- * Frederickson's test in `implicit`). Whoever has understood ranks the withheld item first.
+ * Frederickson's test in `implicit`). A model that has learned the pattern ranks the withheld item first.
  */
 export function checkerboard(users = 50, items = 50): Dataset {
   const seen = (user: number) =>

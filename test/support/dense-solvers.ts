@@ -2,7 +2,7 @@
 // formula in float64 gives (dense products, Gauss-Jordan elimination with pivoting, the library's arc cosine).
 
 import type { Solvers } from "../../src/compute/kernels.js";
-import { sweepAll } from "../../src/compute/solvers/inverse.js";
+import { invertAllPivots } from "../../src/compute/solvers/inverse.js";
 import { densify, type HostMatrix, type KernelCase, type Workbench } from "./engines.js";
 
 function solversOf({ engine }: Workbench): Solvers {
@@ -103,13 +103,13 @@ export const solverCases: KernelCase[] = [
     },
   },
   {
-    kernel: "sweep, some pivots",
+    kernel: "invertPivots, some pivots",
     async run(bench) {
       const n = order(bench);
       const a = positiveDefinite(bench, n);
       const first = bench.size(0, n - 1);
       const last = first + bench.size(1, n - first);
-      const swept = (r: number) => first <= r && r < last;
+      const inverted = (r: number) => first <= r && r < last;
       const pivots = build(last - first, last - first, (r, c) => at(a, first + r, first + c));
       const inverse = naiveInverse(pivots);
       // A[R, K] D^-1
@@ -122,11 +122,11 @@ export const solverCases: KernelCase[] = [
         build(last - first, n, (r, c) => at(a, first + r, c)),
       );
       const expected = build(n, n, (r, c) => {
-        if (swept(r)) return swept(c) ? -at(inverse, r - first, c - first) : at(beside, c, r - first);
-        return swept(c) ? at(beside, r, c - first) : at(a, r, c) - at(update, r, c);
+        if (inverted(r)) return inverted(c) ? -at(inverse, r - first, c - first) : at(beside, c, r - first);
+        return inverted(c) ? at(beside, r, c - first) : at(a, r, c) - at(update, r, c);
       });
       const tensor = bench.put(withRubbishAbove(a));
-      const failed = await solversOf(bench).sweep(tensor, first, last - first);
+      const failed = await solversOf(bench).invertPivots(tensor, first, last - first);
       return [
         { what: "no failure", actual: [failed], expected: [-1] },
         { what: "a", actual: lowerOf(n, await bench.read(tensor)), expected: lower(expected).data },
@@ -134,12 +134,12 @@ export const solverCases: KernelCase[] = [
     },
   },
   {
-    kernel: "sweep, all pivots, then expandLower",
+    kernel: "invertPivots, all pivots, then expandLower",
     async run(bench) {
       const n = order(bench);
       const a = positiveDefinite(bench, n);
       const tensor = bench.put(withRubbishAbove(a));
-      await sweepAll({ ...solversOf(bench), pivots: 1 + bench.random.below(90) }, tensor);
+      await invertAllPivots({ ...solversOf(bench), pivots: 1 + bench.random.below(90) }, tensor);
       const [rows, columns] = [bench.matrix(1, n), bench.matrix(1, n)];
       solversOf(bench).expandLower(tensor, bench.put(rows), bench.put(columns));
       const inverse = naiveInverse(a);

@@ -144,16 +144,18 @@ export const bestProductsSizes = [
   ...zip([1, 1, 1], [1023, 1024, 1025], [70], [5]),
 ];
 
-// gram.rs: ROWS_PER_TASK = 4, TILE = 64; sweep.rs: INNER = 32 pivots, ROWS_PER_TASK = 128 (TILE = 512 has a test of its own);
+// gram.rs: ROWS_PER_TASK = 4, TILE = 64; inverse.rs: INNER = 32 pivots, ROWS_PER_TASK = 128 (TILE = 512 has a test of its own);
 // tangent_kernel.rs: BLOCK = 128.
 export const solverSizes: Readonly<Record<string, readonly (readonly number[])[]>> = {
   gram: zip([20, 20, 20, 9, 9, 9], [...around(64), ...around(4)]),
   sparseProduct: zip([20, 20, 20], around(4), around(16)),
-  "sweep, some pivots": [
+  "invertPivots, some pivots": [
     ...zip([70, 70, 70], [3], around(32)),
     ...zip([70, 70, 70], [0], around(64)),
     ...zip(around(128), [100], [20]),
   ],
-  "sweep, all pivots, then expandLower": [...around(32), ...around(64), ...around(128)].map((n) => [n]),
+  "invertPivots, all pivots, then expandLower": [...around(32), ...around(64), ...around(128)].map((n) => [
+    n,
+  ]),
   tangentKernel: [...zip([3, 3, 3], around(128)), [1, 8192], [1, 8193]],
 };

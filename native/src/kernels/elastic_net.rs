@@ -20,7 +20,7 @@ pub struct ElasticNet {
     pub l1: f64,
     pub l2: f64,
     pub tolerance: f64,
-    pub max_sweeps: usize,
+    pub max_iterations: usize,
     /// How many weights are kept.
     pub k: usize,
 }
@@ -89,16 +89,16 @@ impl<'a> Column<'a> {
     }
 
     fn solve(mut self) -> (Solution, Scratch) {
-        let ElasticNet { tolerance, max_sweeps, .. } = self.options;
+        let ElasticNet { tolerance, max_iterations, .. } = self.options;
         let mut converged = self.candidates.is_empty();
         let mut wanted = tolerance;
-        let mut sweeps = 0;
-        while !converged && sweeps < max_sweeps {
+        let mut iterations = 0;
+        while !converged && iterations < max_iterations {
             if let Some(all) = self.grow() {
-                sweeps += 1;
-                self.descend(if all { tolerance } else { ROUGH.max(tolerance) }, max_sweeps);
+                iterations += 1;
+                self.descend(if all { tolerance } else { ROUGH.max(tolerance) }, max_iterations);
             } else {
-                sweeps += self.descend(wanted, max_sweeps - sweeps);
+                iterations += self.descend(wanted, max_iterations - iterations);
                 wanted *= 0.1;
             }
             self.multiply();
@@ -183,7 +183,7 @@ impl<'a> Column<'a> {
         std::mem::swap(inner, next);
     }
 
-    /// Sweeps over the working set until no weight changes by more than `tolerance` of the largest; how many.
+    /// Iterations over the working set until no weight changes by more than `tolerance` of the largest; how many.
     fn descend(&mut self, tolerance: f64, most: usize) -> usize {
         let n = self.set.len();
         let ElasticNet { l1, l2, .. } = self.options;
@@ -193,7 +193,7 @@ impl<'a> Column<'a> {
                 add(&mut product, &self.scratch.inner[p * n..(p + 1) * n], weight);
             }
         }
-        for sweep in 1..=most {
+        for iteration in 1..=most {
             let (mut largest, mut change) = (0.0f64, 0.0f64);
             for p in 0..n {
                 let row = &self.scratch.inner[p * n..(p + 1) * n];
@@ -208,7 +208,7 @@ impl<'a> Column<'a> {
                 change = change.max((after - before).abs());
             }
             if change <= tolerance * largest {
-                return sweep;
+                return iteration;
             }
         }
         most.max(1)

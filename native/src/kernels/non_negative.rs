@@ -1,4 +1,4 @@
-//! Coordinate descent for non-negative least squares, the half-sweep of NMF: the rows are independent, so 32 of them lie side by
+//! Coordinate descent for non-negative least squares, the half-iteration of NMF: the rows are independent, so 32 of them lie side by
 //! side in vectors and take every coordinate's step together.
 
 use crate::matrix::{Matrix, for_each_task};
@@ -10,18 +10,18 @@ const SIDE: usize = 32;
 /// Sums that take turns, so that one addition need not wait for the last.
 const CHAINS: usize = 4;
 
-/// See NonNegativeSweeps in src/compute/solvers/solvers.ts.
-pub struct Sweeps {
+/// See NonNegativeIterations in src/compute/solvers/solvers.ts.
+pub struct Iterations {
     pub gram: Matrix,
     pub products: Matrix,
     pub l1: f32,
     pub l2: f32,
-    pub sweeps: u32,
+    pub iterations: u32,
     pub tolerance: f32,
     pub violation: Option<Matrix>,
 }
 
-pub fn non_negative_sweeps(factors: Matrix, job: &Sweeps) {
+pub fn non_negative_iterations(factors: Matrix, job: &Iterations) {
     let k = factors.columns;
     let mut gram = Vec::with_capacity(k * k);
     for t in 0..k {
@@ -36,7 +36,7 @@ pub fn non_negative_sweeps(factors: Matrix, job: &Sweeps) {
 
 struct Task<'a> {
     factors: Matrix,
-    job: &'a Sweeps,
+    job: &'a Iterations,
     /// With l2 on the diagonal: [k, k].
     gram: &'a [f32],
     /// The first row, and how many.
@@ -77,7 +77,7 @@ impl Task<'_> {
         let mut last = [0.0f32; SIDE];
         let mut done = [false; SIDE];
         done[count..].fill(true);
-        for sweep in 0..job.sweeps {
+        for iteration in 0..job.iterations {
             let mut violation = [0.0f32; SIDE];
             for t in 0..k {
                 let sums = products_of::<S, WIDE>(simd, &gram[t * k..(t + 1) * k], &w);
@@ -99,7 +99,7 @@ impl Task<'_> {
                     continue;
                 }
                 last[r] = violation[r];
-                if sweep == 0 {
+                if iteration == 0 {
                     begun[r] = violation[r];
                 }
                 done[r] = violation[r] <= job.tolerance * begun[r];

@@ -25,7 +25,7 @@ export function register(program: Command, context: CliContext): void {
       .command("blend")
       .summary("blend trained runs into one model")
       .description(
-        "Blends trained runs: the weighted sum of their scores, standardised for each user. The weights are those that rank best on the validation users. The run that comes out holds all of its parts, and is judged, served and blended like any other.",
+        "Blends trained runs: the weighted sum of their scores, standardised for each user. The weights are those that rank best on the validation users. The run that comes out holds all of its parts, and is evaluated, served and blended like any other.",
       )
       .argument("<run...>", "two or more run folders, trained on one dataset")
       .option("--out <run>", "the run folder to write")

@@ -26,14 +26,16 @@ export function register(program: Command, context: CliContext): void {
       .command("compare")
       .summary("set trained models side by side, with tests of significance")
       .description(
-        "Judges several runs on the same held-out users and tests each pair: randomisation test and paired t test on the users' values, Holm-corrected.",
+        "Evaluates several runs on the same held-out users and tests each pair: randomisation test and paired t test on the users' values, Holm-corrected.",
       )
       .argument(
         "<runs...>",
         "run folders; or tables of per-user values, as foldin evaluate --per-user writes them",
       )
       .addOption(
-        new Option("--on <split>", "the users to judge on").choices(["test", "validation"]).default("test"),
+        new Option("--on <split>", "the users to evaluate on")
+          .choices(["test", "validation"])
+          .default("test"),
       )
       .option("--dataset <folder>", "the dataset (default: where it was when the first run was trained)")
       .option("--metrics <names...>", "such as ndcg@100 recall@20; the first one ranks", namesOf)
@@ -55,7 +57,7 @@ export function register(program: Command, context: CliContext): void {
 Examples:
   foldin compare runs/mult-vae runs/mult-dae runs/popularity
   foldin compare runs/baseline runs/new-* --against first --html compared.html
-  foldin compare runs/mult-vae peer.csv`,
+  foldin compare runs/mult-vae baseline.csv`,
     )
     .action((runs: string[], flags: Flags) => compareRuns(runs, flags, context));
 }

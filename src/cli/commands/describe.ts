@@ -51,7 +51,7 @@ function print(description: DatasetDescription, context: CliContext): void {
       [
         { heading: "" },
         { heading: "users", align: "right" },
-        { heading: "judged", align: "right" },
+        { heading: "evaluated", align: "right" },
         { heading: "interactions", align: "right" },
         { heading: "held out", align: "right" },
       ],

@@ -22,13 +22,15 @@ export function register(program: Command, context: CliContext): void {
   addEngineOptions(
     program
       .command("evaluate")
-      .summary("judge a trained model on held-out users")
+      .summary("evaluate a trained model on held-out users")
       .description(
-        "Judges a trained model: folds in a part of each held-out user's history and compares the ranking with the rest.",
+        "Evaluates a trained model: folds in a part of each held-out user's history and compares the ranking with the rest.",
       )
       .argument("<run>", "a run folder, as foldin train writes it")
       .addOption(
-        new Option("--on <split>", "the users to judge on").choices(["test", "validation"]).default("test"),
+        new Option("--on <split>", "the users to evaluate on")
+          .choices(["test", "validation"])
+          .default("test"),
       )
       .option("--dataset <folder>", "the dataset (default: where it was when the model was trained)")
       .option(
@@ -38,13 +40,13 @@ export function register(program: Command, context: CliContext): void {
       .addOption(
         new Option(
           "--cold-items [lists]",
-          "judge only items that nobody trained on, in lists of their own (alone) or beside all others (among-all)",
+          "evaluate only items that nobody trained on, in lists of their own (alone) or beside all others (among-all)",
         ).choices(["alone", "among-all"]),
       )
       .addOption(
         new Option(
           "--evaluator <name>",
-          "cvae-paper: as in the CVAE paper's figures, every user judged, nothing masked and training items counted as hits",
+          "cvae-paper: as in the CVAE paper's figures, every user evaluated, nothing masked and training items counted as hits",
         )
           .choices(["foldin", "cvae-paper"])
           .default("foldin"),
@@ -80,7 +82,7 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
   if (paper && flags.on === "validation")
     throw new UserError({
       place: "--on",
-      problem: "the CVAE paper's evaluator judges every user, with what was held out for the test",
+      problem: "the CVAE paper's evaluator counts every user, with what was held out for the test",
       remedy: "Leave --on or --evaluator away",
     });
   const { config } = requireComplete(await readRunFolder(run));
@@ -135,11 +137,11 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
     );
     if (paper)
       context.out(
-        "the CVAE paper's evaluator: every user is judged, nothing is masked, and training items count as hits",
+        "the CVAE paper's evaluator: every user is evaluated, nothing is masked, and training items count as hits",
       );
     if (cold)
       context.out(
-        `judged on the ${count(cold.length)} items that nobody trained on, ${flags.coldItems === "among-all" ? "in lists of all items" : "in lists of their own"}`,
+        `evaluated on the ${count(cold.length)} items that nobody trained on, ${flags.coldItems === "among-all" ? "in lists of all items" : "in lists of their own"}`,
       );
     context.out(
       table(

@@ -46,7 +46,7 @@ const protocolFlags: readonly [flag: string, kind: "number" | "text" | "date", m
   [
     "--held-out-minimum <count>",
     "number",
-    "items that a user needs to be judged (default 5; leave-last-out 3)",
+    "items that a user needs to be evaluated (default 5; leave-last-out 3)",
   ],
   ["--validation-share <share>", "number", "weak, temporal: share to validate with (default 0.1)"],
   ["--test-share <share>", "number", "weak, temporal: share to test with (default 0.1)"],
@@ -365,7 +365,9 @@ async function print(
     for (const line of skippedLines(skipped, examples)) context.out(dim(`  ${line}`));
   }
   if (validation.judgedUsers === 0 || test.judgedUsers === 0)
-    context.say("warning: nobody can be judged in one of the splits; hold out more users or a larger share");
+    context.say(
+      "warning: nobody can be evaluated in one of the splits; hold out more users or a larger share",
+    );
   if (!columns.value) context.say(dim("the source has no ratings: every row counts as an interaction"));
   context.out(
     `${out} written in ${seconds.toFixed(1)} s. Next: ${shellCommand("foldin", "train", pathArgument(out), "--model", content ? "cvae" : "mult-vae", "--out", `runs/${name}`)}`,

@@ -1,4 +1,4 @@
-// foldin quickstart: the whole path on a generated catalogue, in under a minute: prepare, train, judge, recommend, report.
+// foldin quickstart: the whole path on a generated catalogue, in under a minute: prepare, train, evaluate, recommend, report.
 
 import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
@@ -26,7 +26,7 @@ export function register(program: Command, context: CliContext): void {
       .command("quickstart")
       .summary("see it all on a generated catalogue, in a minute")
       .description(
-        "Generates a catalogue of films that do not exist, trains a Mult-VAE on invented viewers, judges it beside popularity, and recommends films to somebody new.",
+        "Generates a catalogue of films that do not exist, trains a Mult-VAE on invented viewers, evaluates it beside popularity, and recommends films to somebody new.",
       )
       .option("--out <folder>", "where to put dataset and run", "demo")
       .option("--epochs <n>", "passes over the viewers", wholeNumber(1), 20),
@@ -86,10 +86,10 @@ async function quickstart({ out, epochs, engine, threads }: Flags, context: CliC
     context.out(`  ${plural(epochs, "epoch")} in ${duration(seconds)}, ${opened.name} engine -> ${runPath}`);
     const popularity = await train(dataset, { model: "popularity", engine: opened });
 
-    heading(`Judged on ${count(counts.test.judgedUsers)} viewers whom it never saw`);
-    const judge = { on: "test", metrics: METRICS, signal } as const;
-    const judged = [await evaluate(vae, dataset, judge), await evaluate(popularity, dataset, judge)];
-    context.out(indented(metricsTable(judged, dim)));
+    heading(`Evaluated on ${count(counts.test.judgedUsers)} viewers whom it never saw`);
+    const how = { on: "test", metrics: METRICS, signal } as const;
+    const evaluations = [await evaluate(vae, dataset, how), await evaluate(popularity, dataset, how)];
+    context.out(indented(metricsTable(evaluations, dim)));
 
     const viewer = inventViewer(catalogue);
     const { history, items } = await recommend(
@@ -133,10 +133,10 @@ async function quickstart({ out, epochs, engine, threads }: Flags, context: CliC
   }
 }
 
-function metricsTable(judged: readonly Evaluation[], dim: (text: string) => string): string[] {
+function metricsTable(evaluations: readonly Evaluation[], dim: (text: string) => string): string[] {
   return table(
     [{ heading: "" }, ...METRICS.map((heading) => ({ heading, align: "right" as const }))],
-    judged.map(({ algorithm, metrics }) => [
+    evaluations.map(({ algorithm, metrics }) => [
       algorithm,
       ...METRICS.map((name) => {
         const { mean, standardError = 0 } = metrics[name];
@@ -172,7 +172,7 @@ function nextSteps(run: string, dataset: string, viewer: readonly DemoFilm[], { 
     dim("# look at the data, and at what can be set"),
     command("describe", datasetArgument),
     command("models", "mult-vae"),
-    dim("# train another model, and judge it"),
+    dim("# train another model, and evaluate it"),
     command("train", datasetArgument, ...options, "--out", join(runs, "dae")),
     command("evaluate", pathArgument(join(runs, "dae"))),
     dim("# your own data: a file with a user and an item in each row"),

@@ -30,7 +30,7 @@ export function register(program: Command, context: CliContext): void {
       .command("reproduce")
       .summary("run a published experiment and compare with its numbers")
       .description(
-        "Runs a preset: prepares the raw files as published, trains, judges, and sets our numbers beside the published ones. Interrupted, it goes on when started again. Without a name, lists the presets.",
+        "Runs a preset: prepares the raw files as published, trains, evaluates, and sets our numbers beside the published ones. Interrupted, it goes on when started again. Without a name, lists the presets.",
       )
       .argument("[preset]", "a preset, such as keras-notebook-v2")
       .option(
@@ -94,7 +94,7 @@ async function listPresets(context: CliContext, json: boolean): Promise<void> {
 const BASELINES = {
   name: "baselines",
   summary:
-    "Every model on one dataset, with its recipe or the best of a small sweep: one table, one page. --data is the dataset folder.",
+    "Every model on one dataset, with its recipe or the best of a small search: one table, one page. --data is the dataset folder.",
   source: "No paper",
 };
 
@@ -302,7 +302,7 @@ async function run(name: string, flags: Flags, context: CliContext): Promise<voi
   }
   for (const { title, why } of result.skipped) context.out(dim(`left out: ${title}: ${why}`));
   if (result.shortenedTo !== undefined)
-    context.out(`cut short at ${plural(result.shortenedTo, "epoch")}: these numbers are no reproduction`);
+    context.out(`cut short at ${plural(result.shortenedTo, "epoch")}: these numbers are not a reproduction`);
   context.out([`results: ${join(out, "results.json")}`, `report: ${report}`]);
 }
 

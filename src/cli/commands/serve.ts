@@ -117,11 +117,11 @@ async function serve(runs: readonly string[], flags: Flags, context: CliContext)
   if (!LEVELS.includes(flags.logLevel))
     throw new UserError({
       place: "--log-level",
-      problem: `'${flags.logLevel}' is no level`,
+      problem: `'${flags.logLevel}' is not a level`,
       expected: LEVELS.join(", "),
     });
   if (flags.port > 65_535)
-    throw new UserError({ place: "--port", problem: `${flags.port} is no port`, expected: "0 to 65535" });
+    throw new UserError({ place: "--port", problem: `${flags.port} is not a port`, expected: "0 to 65535" });
   const [{ parsePlace }, { createServer }, hosts, { parseProxies }, { openStore }, { openEngine }] =
     await Promise.all([
       import("../../serving/model-shelf.js"),
@@ -186,7 +186,7 @@ async function serve(runs: readonly string[], flags: Flags, context: CliContext)
     } finally {
       clearInterval(timer);
       process.off("SIGHUP", reload);
-      // Whoever does not end in time is cut off.
+      // Connections that do not end in time are closed.
       const late = setTimeout(() => server.app.server.closeAllConnections(), flags.stopSeconds * 1000);
       await server.close();
       clearTimeout(late);
@@ -218,7 +218,7 @@ function sharesOf(names: readonly string[], given: readonly string[] | undefined
     if (name === undefined || !names.includes(name))
       throw new UserError({
         place: `--share ${text}`,
-        problem: name === undefined ? "is no share" : `no model is called ${name}`,
+        problem: name === undefined ? "is not a share" : `no model is called ${name}`,
         expected: `name=number, of ${names.join(", ")}`,
       });
     shares.set(name, Number(number));
@@ -238,7 +238,7 @@ async function tokenOf(file: string | undefined): Promise<string | undefined> {
   if (trimmed.length < LEAST_TOKEN || /\s/.test(trimmed))
     throw new UserError({
       place,
-      problem: "is no token",
+      problem: "is not a token",
       expected: `at least ${LEAST_TOKEN} characters without spaces`,
       remedy: "Make one: openssl rand -hex 32",
     });

@@ -1,4 +1,4 @@
-// foldin train <dataset>: trains a model into a run folder, judges it on the held-out users, and writes the report.
+// foldin train <dataset>: trains a model into a run folder, evaluates it on the held-out users, and writes the report.
 
 import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";

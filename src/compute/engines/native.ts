@@ -70,7 +70,7 @@ interface Answer {
 const answers: Readonly<Record<string, (answer: Answer, values: readonly unknown[]) => unknown>> = {
   topK: topKOf,
   bestProducts: topKOf,
-  sweep: ({ numbers }) => numbers[0],
+  invertPivots: ({ numbers }) => numbers[0],
   neighbours: (answer, [x]) => csrOf(answer, (x as SparseTensor).columns),
   elasticNet: (answer, [gram]) => ({
     weights: csrOf(answer, (gram as Tensor).columns),

@@ -25,7 +25,7 @@ import { matmul } from "./reference/matmul.js";
 import type { Matrix, SparseMatrix } from "./reference/matrix.js";
 import * as multinomial from "./reference/multinomial.js";
 import { neighbours } from "./reference/neighbours.js";
-import { nonNegativeSweeps } from "./reference/non-negative.js";
+import { nonNegativeIterations } from "./reference/non-negative.js";
 import { sparseMatrix } from "./reference/sparse-matrix.js";
 import * as sparseRowSum from "./reference/sparse-row-sum.js";
 import { sumSparseRows } from "./reference/sparse-sum.js";
@@ -54,7 +54,7 @@ const twins: Twins = {
   ...{ ...gates, ...gaussian, ...layerNorm, ...compositeKl, ...density, ...multinomial, ...bernoulli },
   ...{ ...sparseRowSum, ...elementwise, ...dense },
   ...{ matmul, sumSparseRows, adam, adadelta, topK, bestProducts },
-  ...{ alsHalfSweep, nonNegativeSweeps, neighbours, elasticNet },
+  ...{ alsHalfSweep, nonNegativeIterations, neighbours, elasticNet },
 };
 
 /** Freed blocks are kept for reuse up to this many bytes, or as many as are in use. */

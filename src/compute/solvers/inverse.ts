@@ -1,4 +1,4 @@
-// The inverse of a symmetric positive definite matrix, in place: block after block of pivots is swept (solvers.ts), so that
+// The inverse of a symmetric positive definite matrix, in place: block after block of pivots is inverted (`invertPivots`), so that
 // the work can be watched and stopped between them, and other work of the engine comes in between.
 
 import { setImmediate } from "node:timers/promises";
@@ -21,7 +21,7 @@ export class NotPositiveDefiniteError extends Error {
  * Leaves -a^-1 in the lower triangle of a [n, n]; n^3 operations, memory n x 512 beside a. `onPivots` hears how many of
  * the n pivots are done. Throws NotPositiveDefiniteError, and AbortedError on the signal; a is spoilt then.
  */
-export async function sweepAll(
+export async function invertAllPivots(
   solvers: Solvers,
   a: Tensor,
   { signal, onPivots }: { signal?: AbortSignal; onPivots?: (done: number) => void } = {},
@@ -31,7 +31,7 @@ export async function sweepAll(
     if (first > 0) await setImmediate();
     throwIfAborted(signal);
     const count = Math.min(solvers.pivots, a.rows - first);
-    const pivot = await solvers.sweep(a, first, count);
+    const pivot = await solvers.invertPivots(a, first, count);
     if (pivot >= 0) throw new NotPositiveDefiniteError(pivot);
     onPivots?.(first + count);
   }

@@ -48,25 +48,25 @@ export interface AlsHalfSweep {
 }
 
 /**
- * Coordinate descent for non-negative least squares (Cichocki, Phan 2009; scikit-learn's `_update_cdnmf_fast`): sweep after sweep,
+ * Coordinate descent for non-negative least squares (Cichocki, Phan 2009; scikit-learn's `_update_cdnmf_fast`): in every iteration,
  * every coordinate of every row w in turn becomes what minimises
  *
  *   1/2 w'(G + l2 I)w - (p - l1)'w,  w >= 0
  *
  * the row's others standing still. With G = HH' and p = Hx it is 1/2 ||x - H'w||^2 + l1 sum w + l2/2 ||w||^2.
  */
-export interface NonNegativeSweeps {
+export interface NonNegativeIterations {
   /** G [k, k], symmetric. */
   readonly gram: Tensor;
   /** p [rows, k] */
   readonly products: Tensor;
   readonly l1: number;
   readonly l2: number;
-  /** Most sweeps, at least 1. */
-  readonly sweeps: number;
-  /** A row ends once a sweep's violation is at most this share of its first one's. 0 = only where nothing is violated any more. */
+  /** Most iterations, at least 1. */
+  readonly iterations: number;
+  /** A row ends once an iteration's violation is at most this share of its first one's. 0 = only where nothing is violated any more. */
   readonly tolerance: number;
-  /** [rows, 1]: becomes the violation of the row's last sweep, the sum over its coordinates of the projected gradient's absolute value. */
+  /** [rows, 1]: becomes the violation of the row's last iteration, the sum over its coordinates of the projected gradient's absolute value. */
   readonly violation?: Tensor;
 }
 
@@ -101,8 +101,8 @@ export interface ElasticNet {
   readonly l2: number;
   /** Solved once the duality gap is at most this share of ||y||^2, and no weight changes by more than this share of the largest. */
   readonly tolerance: number;
-  /** Sweeps over the coordinates at most. */
-  readonly maxSweeps: number;
+  /** Most iterations, each over all coordinates. */
+  readonly maxIterations: number;
   /** How many weights are kept, the largest. */
   readonly k: number;
 }

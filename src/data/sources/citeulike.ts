@@ -1,4 +1,4 @@
-// citeulike-a and -t: libraries of articles (Wang, Chen and Li 2013). Judged as in CTR, CDL and CVAE: P articles of every
+// citeulike-a and -t: libraries of articles (Wang, Chen and Li 2013). Evaluated as in CTR, CDL and CVAE: P articles of every
 // user are trained on, all others held out; articles that nobody trains on stay in the catalogue, known by their content.
 // The released splits are read where they are there, because most of them cannot be drawn: docs/decisions/citeulike-splits.md.
 
@@ -19,7 +19,7 @@ interface Facts {
   readonly users: number;
   readonly pairs: number;
   /** Per P: pairs to train on and held out, users with something held out. */
-  readonly splits: readonly { perUser: number; train: number; heldOut: number; judged: number }[];
+  readonly splits: readonly { perUser: number; train: number; heldOut: number; evaluated: number }[];
 }
 
 const released = (perUser: number): ProtocolInput => ({
@@ -46,7 +46,7 @@ function citeULike({ name, title, articles, users, pairs, splits }: Facts): Know
       users,
       items: articles,
       interactions: split.train,
-      test: { users: split.judged, judgedUsers: split.judged, heldOut: split.heldOut },
+      test: { users: split.evaluated, judgedUsers: split.evaluated, heldOut: split.heldOut },
     },
     from: "the released files",
   });
@@ -81,8 +81,8 @@ export const citeulikeA: KnownSource = citeULike({
   users: 5551,
   pairs: 204_986,
   splits: [
-    { perUser: 10, train: 55_510, heldOut: 149_476, judged: 5551 - 412 },
-    { perUser: 1, train: 5551, heldOut: 199_435, judged: 5551 },
+    { perUser: 10, train: 55_510, heldOut: 149_476, evaluated: 5551 - 412 },
+    { perUser: 1, train: 5551, heldOut: 199_435, evaluated: 5551 },
   ],
 });
 
@@ -93,8 +93,8 @@ export const citeulikeT: KnownSource = citeULike({
   users: 7947,
   pairs: 134_860,
   splits: [
-    { perUser: 10, train: 53_399, heldOut: 81_461, judged: 7947 - 5349 },
-    { perUser: 1, train: 7947, heldOut: 126_913, judged: 7947 },
+    { perUser: 10, train: 53_399, heldOut: 81_461, evaluated: 7947 - 5349 },
+    { perUser: 1, train: 7947, heldOut: 126_913, evaluated: 7947 },
   ],
 });
 

@@ -8,7 +8,7 @@ export interface Baseline {
   readonly model: string;
   /** What is the same at every point. */
   readonly options?: Readonly<Record<string, unknown>>;
-  /** As foldin sweep takes it. */
+  /** As foldin search takes it. */
   readonly grid?: readonly string[];
 }
 

@@ -18,7 +18,7 @@ export async function reportOnBaselines(
   await writePage(path, {
     title: `Baselines on ${dataset}`,
     heading: html`Baselines <span class="on">on</span> ${dataset}`,
-    lead: `${count(comparison.systems.length)} models, each with options chosen on the validation users, judged once on the same ${count(comparison.users)} test users.`,
+    lead: `${count(comparison.systems.length)} models, each with options chosen on the validation users, evaluated once on the same ${count(comparison.users)} test users.`,
     style: COMPARISON_STYLE + OWN_STYLE,
     finished,
     body: html`${shortenedTo !== undefined && html`<p class="note">Cut short: at most ${shortenedTo} epochs per training. These numbers are for a look.</p>`}

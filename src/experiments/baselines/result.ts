@@ -2,7 +2,7 @@
 
 import type { MetricValue } from "../../evaluation/evaluate.js";
 import type { Comparison } from "../compare/compare.js";
-import type { Setting } from "../sweep/space.js";
+import type { Setting } from "../search/space.js";
 
 export interface BaselineRow {
   model: string;

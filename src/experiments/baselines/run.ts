@@ -1,6 +1,6 @@
-// The preset `baselines`: every model on one data set, with its recipe for it or the best of a small sweep, all chosen on the
+// The preset `baselines`: every model on one data set, with its recipe for it or the best of a small search, all chosen on the
 // validation users; then one table on the test users, with tests of significance. Beneath one folder:
-//   <model>/       a sweep's folder
+//   <model>/       a search's folder
 //   results.json, results.csv, report.html
 // Started again with the same folder it goes on. A model that cannot be trained here (too large, say) is a row that says why.
 
@@ -18,8 +18,8 @@ import { claimFolder } from "../claim-folder.js";
 import { compare } from "../compare/compare.js";
 import { writeComparisonCsv } from "../compare/report.js";
 import { findRecipe, recipesOf } from "../recipes/registry.js";
-import { optionsAt, parseSpace } from "../sweep/space.js";
-import { sweep } from "../sweep/sweep.js";
+import { search } from "../search/search.js";
+import { optionsAt, parseSpace } from "../search/space.js";
 import { type Baseline, baselines } from "./plan.js";
 import { reportOnBaselines } from "./report.js";
 import type { BaselineRow, Baselines } from "./result.js";
@@ -153,7 +153,7 @@ async function trainOne(
   const row: BaselineRow = { model, how, chosen: {} };
   try {
     const { engine, jobs, threads, seed, progress, signal } = given;
-    const found = await sweep(dataset, {
+    const found = await search(dataset, {
       ...{ model, space, options: base, out: join(given.out, model), metric: METRIC },
       ...{ engine, jobs, threads, seed, progress, signal },
     });

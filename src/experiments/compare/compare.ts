@@ -80,7 +80,7 @@ export interface Comparison {
 }
 
 /**
- * Judges the runs on one dataset and tests their differences. Throws UserError for fewer than two, for runs of different
+ * Evaluates the runs on one dataset and tests their differences. Throws UserError for fewer than two, for runs of different
  * data, tables of other users or without a metric, and as `evaluate`.
  */
 export async function compare(given: readonly Compared[], options: CompareOptions = {}): Promise<Comparison> {
@@ -95,14 +95,14 @@ export async function compare(given: readonly Compared[], options: CompareOption
         distinct.length < paths.length ? "the same run is given twice" : "there is nothing to compare with",
       expected: "at least two runs, each once",
     });
-  const judged = await perUserOf(paths, metrics, { ...options, on });
+  const evaluated = await perUserOf(paths, metrics, { ...options, on });
   const names = given.map((one) => (typeof one === "string" ? nameOf(one) : one.name));
   const systems = paths.map((path, p): ComparedSystem & { values: Record<string, Float64Array> } => ({
     name: names.filter((name) => name === names[p]).length > 1 ? path : names[p],
     path,
-    ...judged.systems[p].head,
-    metrics: Object.fromEntries(metrics.map((name) => [name, meanOf(judged.systems[p].values[name])])),
-    values: judged.systems[p].values,
+    ...evaluated.systems[p].head,
+    metrics: Object.fromEntries(metrics.map((name) => [name, meanOf(evaluated.systems[p].values[name])])),
+    values: evaluated.systems[p].values,
   }));
   const first = systems[0];
   const ranked = [...systems].sort((a, b) => b.metrics[metrics[0]].mean - a.metrics[metrics[0]].mean);
@@ -131,9 +131,9 @@ export async function compare(given: readonly Compared[], options: CompareOption
     );
   });
   return {
-    dataset: judged.dataset,
+    dataset: evaluated.dataset,
     on,
-    users: judged.users,
+    users: evaluated.users,
     metrics,
     against,
     rounds,
@@ -158,7 +158,7 @@ function nameOf(path: string): string {
   return basename(resolve(path)).replace(/\.csv$/i, "");
 }
 
-interface Judged {
+interface Evaluated {
   dataset: string | null;
   users: number;
   /** In the order given, the users of all in the same order. */
@@ -169,7 +169,7 @@ async function perUserOf(
   paths: readonly string[],
   metrics: readonly string[],
   options: CompareOptions & { on: "test" | "validation" },
-): Promise<Judged> {
+): Promise<Evaluated> {
   const isTable = (path: string) => /\.csv$/i.test(path);
   const runs = new Map<string, RunFolder>();
   for (const path of paths) if (!isTable(path)) runs.set(path, requireComplete(await readRunFolder(path)));
@@ -189,9 +189,9 @@ async function perUserOf(
       tables.set(path, table);
     }
 
-  /** The users, in the order in which all values come: the judged ones of the split, or the first table's. */
+  /** The users, in the order in which all values come: the evaluated ones of the split, or the first table's. */
   let users: readonly string[] | undefined;
-  const systems: Judged["systems"] = [];
+  const systems: Evaluated["systems"] = [];
   const engine = dataset
     ? await openEngine({
         engine: options.engine ?? "auto",
@@ -200,7 +200,7 @@ async function perUserOf(
       })
     : undefined;
   try {
-    const judged = new Map<string, Record<string, Float64Array>>();
+    const evaluated = new Map<string, Record<string, Float64Array>>();
     for (const path of runs.keys()) {
       throwIfAborted(options.signal);
       if (!dataset || !engine) throw new Error("there are runs, but no dataset");
@@ -208,7 +208,7 @@ async function perUserOf(
       try {
         const { on, signal, progress } = options;
         const { perUser, rows } = await evaluate(recommender, dataset, { on, metrics, signal, progress });
-        judged.set(path, perUser);
+        evaluated.set(path, perUser);
         users ??= Array.from(rows, (row) => printable(dataset[on].users.ids[row]));
       } finally {
         recommender.dispose();
@@ -221,7 +221,7 @@ async function perUserOf(
       systems.push(
         table
           ? { head: {}, values: inOrder(table, users ?? [], path) }
-          : { head: { model: config?.model, seed: config?.seed }, values: judged.get(path) ?? {} },
+          : { head: { model: config?.model, seed: config?.seed }, values: evaluated.get(path) ?? {} },
       );
     }
   } finally {

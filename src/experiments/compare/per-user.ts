@@ -1,4 +1,4 @@
-// The values of every judged user as CSV: "user,ndcg@100,recall@20", one row each. What foldin evaluate writes with --per-user,
+// The values of every evaluated user as CSV: "user,ndcg@100,recall@20", one row each. What foldin evaluate writes with --per-user,
 // and what foldin compare takes in place of a run: results of another program can stand beside ours.
 
 import { writeFileWhole } from "../../core/atomic-file.js";
@@ -8,7 +8,7 @@ import { readText } from "../../core/input-file.js";
 import { printable } from "../../core/printable.js";
 
 export interface PerUser {
-  /** The judged users' external ids; where they were read from a table, with control characters escaped as in CSV. */
+  /** The evaluated users' external ids; where they were read from a table, with control characters escaped as in CSV. */
   readonly users: readonly string[];
   /** By metric, the value of each of them. */
   readonly values: Readonly<Record<string, Float64Array>>;

@@ -5,8 +5,8 @@ import {
   cdlRun,
   cvaeRun,
   cvaeSource,
+  evaluated,
   fiveSplits,
-  judged,
   recalls,
   type TrainItems,
   titlesAlone,
@@ -66,7 +66,7 @@ function runs(perUser: TrainItems, literature: Literature): PresetRun[] {
 }
 
 const study = (set: "a" | "t", perUser: TrainItems, literature: Literature): Study => ({
-  ...judged,
+  ...evaluated,
   ...fiveSplits(perUser),
   key: `citeulike-${set}-p${perUser}`,
   title: `citeulike-${set}, P = ${perUser} (figure ${perUser === 1 ? 4 : 5}${set === "a" ? "a" : "b"})`,

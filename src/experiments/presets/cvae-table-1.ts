@@ -1,7 +1,7 @@
 // CVAE, table 1: what two users of citeulike-a are recommended who are known by one article each. They are the users of the
 // released split with P = 1 whose article is the paper's and whose library has the articles that the paper marks.
 
-import { cdlRun, cvaeRun, cvaeSource, judged, released, titlesAlone } from "./cvae.js";
+import { cdlRun, cvaeRun, cvaeSource, evaluated, released, titlesAlone } from "./cvae.js";
 import type { Preset } from "./preset.js";
 
 export const cvaeTable1: Preset = {
@@ -10,7 +10,7 @@ export const cvaeTable1: Preset = {
   source: `${cvaeSource}, table 1`,
   studies: [
     {
-      ...judged,
+      ...evaluated,
       ...released(1),
       key: "citeulike-a-p1",
       title: "citeulike-a, P = 1",

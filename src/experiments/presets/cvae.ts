@@ -8,8 +8,8 @@ export const cvaeSource = "Li, She: Collaborative variational autoencoder for re
 const depths = [50, 100, 150, 200, 250, 300];
 const family = "recall-plain";
 
-/** How studies of citeulike are judged: plain recall with training items masked, and as the paper does it. */
-export const judged = {
+/** How studies of citeulike are evaluated: plain recall with training items masked, and as the paper does it. */
+export const evaluated = {
   metrics: depths.map((depth) => `${family}@${depth}`),
   cvaePaper: true,
   byDepth: family,
@@ -34,7 +34,7 @@ export const released = (perUser: TrainItems): Pick<Study, "protocol" | "splits"
 /** Both released splits of citeulike-t, for figures that the paper draws for citeulike-a, whose bags of words are not at hand. */
 export function onCiteulikeT(runs: Study["runs"], says: string): Study[] {
   return ([1, 10] as const).map((perUser) => ({
-    ...judged,
+    ...evaluated,
     ...released(perUser),
     key: `citeulike-t-p${perUser}`,
     title: `citeulike-t (ours), P = ${perUser}`,

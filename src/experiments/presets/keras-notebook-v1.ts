@@ -33,7 +33,7 @@ export const kerasNotebookV1: Preset = {
     {
       key: "notebook",
       title:
-        "MovieLens 1M as the notebook splits and judges it: against complete rows, known items not masked",
+        "MovieLens 1M as the notebook splits and evaluates it: against complete rows, known items not masked",
       source: "ml-1m",
       protocol: { protocol: "notebook" },
       metrics: ["recall@5", "recall@20", "recall@50", "recall@100"],

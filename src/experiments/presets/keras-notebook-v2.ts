@@ -1,5 +1,5 @@
 // The Keras notebook, second version (papers/keras-vae-notebook-v2): its split, its schedule and its slips, each of which is
-// a named option of the model `vae` or of the judge. Beside it the same network under the canonical protocol.
+// a named option of the model `vae` or of the evaluator. Beside it the same network under the canonical protocol.
 
 import { canonicalStudy } from "./keras-notebook.js";
 import { means, type Preset } from "./preset.js";

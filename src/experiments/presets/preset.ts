@@ -1,4 +1,4 @@
-// A preset is a published experiment as data: which data sets, split how, which models with which options, judged how,
+// A preset is a published experiment as data: which data sets, split how, which models with which options, evaluated how,
 // and the numbers that were published. `reproduce` runs it; nothing here computes.
 
 import type { ProtocolInput } from "../../data/protocol.js";
@@ -42,7 +42,7 @@ export interface ListedUser {
   readonly published?: Readonly<Record<string, number>>;
 }
 
-/** One table: the same data, judged in the same way. */
+/** One table: the same data, evaluated in the same way. */
 export interface Study {
   /** Names the dataset's folder, kebab-case; unique within its preset. */
   readonly key: string;
@@ -60,7 +60,7 @@ export interface Study {
   /** See `EvaluateOptions`; both as everywhere where not given. */
   readonly truth?: "held-out" | "complete";
   readonly maskKnown?: boolean;
-  /** The same models judged once more, as the CVAE paper does it. */
+  /** The same models evaluated once more, as the CVAE paper does it. */
   readonly cvaePaper?: boolean;
   /** Draws this metric by its depth, a line per run: "recall-plain". */
   readonly byDepth?: string;

@@ -1,6 +1,6 @@
 // A recipe: options of a model that were chosen on the validation users of a named data set. The defaults of a model are its
 // paper's, which were chosen for ML-20M or Netflix; a recipe is what to take for data of another size. One JSON file each,
-// recipes/<data set>/<model>.json, in exactly the form in which `foldin sweep` writes it.
+// recipes/<data set>/<model>.json, in exactly the form in which `foldin search` writes it.
 
 import { z } from "zod";
 import { writeFileWhole } from "../../core/atomic-file.js";
@@ -10,7 +10,7 @@ import { checkJson, readJson, refuseNewer } from "../../core/json-file.js";
 
 /** What this version writes, and the newest that it reads. */
 const FORMAT_VERSION = 1;
-const EXPECTED = "a recipe, as foldin sweep writes it";
+const EXPECTED = "a recipe, as foldin search writes it";
 
 const score = { metric: z.string(), mean: z.number(), standardError: z.number() };
 
@@ -96,8 +96,16 @@ export function withSearch(before: Recipe, found: Recipe, path: string): Recipe 
     throw refuse("data", before.data, `${found.data} (the same name, split or filtered differently)`);
   if (before.validation.metric !== found.validation.metric)
     throw refuse("metric", before.validation.metric, found.validation.metric);
-  const commands = new Set(found.searches.map(({ command }) => command));
-  const searches = [...before.searches.filter(({ command }) => !commands.has(command)), ...found.searches];
+  const commands = new Set(found.searches.map(({ command }) => presentName(command)));
+  const searches = [
+    ...before.searches.filter(({ command }) => !commands.has(presentName(command))),
+    ...found.searches,
+  ];
   const better = before.validation.mean > found.validation.mean ? before : found;
   return { ...better, data: found.data, searches };
+}
+
+/** The command of a search by its present name; recipes written before call it `foldin sweep`. */
+function presentName(command: string): string {
+  return command.replace(/^foldin sweep /, "foldin search ");
 }

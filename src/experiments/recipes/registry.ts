@@ -17,7 +17,7 @@ export async function recipesOf(model: string): Promise<Recipe[]> {
 }
 
 /**
- * A model's recipe by its data set's name, or from a file ("runs/sweep/recipe.json"). Throws UserError, saying which there
+ * A model's recipe by its data set's name, or from a file ("runs/search/recipe.json"). Throws UserError, saying which there
  * are, where the model has none of this name, and where the file is another model's.
  */
 export async function findRecipe(name: string, model: string): Promise<Recipe> {
@@ -41,7 +41,7 @@ export async function findRecipe(name: string, model: string): Promise<Recipe> {
     remedy:
       names.length > 0
         ? suggestion(name, names)
-        : `There is none for ${model} yet: leave it out for the paper's options, set some with --set, or search for one with foldin sweep`,
+        : `There is none for ${model} yet: leave it out for the paper's options, set some with --set, or search for one with foldin search`,
   });
 }
 

@@ -287,7 +287,7 @@ async function foldedIn(
       for (let k = 0; k < latent; k++) hidden[k] = h(base[k] + user.values[k]);
     };
     encode();
-    if (turns.due) await turns.give();
+    if (turns.due) await turns.yield();
     if (foldIn !== "gradient" || items.length === 0) continue;
     const { steps, negatives } = foldInWork(items.length, histories.columns, options);
     for (const item of items) owned[item] = 1;
@@ -302,11 +302,11 @@ async function foldedIn(
       gradient.fill(0);
       for (let n = 0; n < items.length; n++) {
         pull(items[n], 1);
-        if (n % ITEMS_AT_ONCE === 0 && turns.due) await turns.give();
+        if (n % ITEMS_AT_ONCE === 0 && turns.due) await turns.yield();
       }
       for (const piece of negativesOf(negatives, items.length, owned, random, draws)) {
         for (const item of piece) pull(item, 0);
-        if (turns.due) await turns.give();
+        if (turns.due) await turns.yield();
       }
       for (let k = 0; k < latent; k++) user.step(k, gradient[k] * hSlope(hidden[k]));
       encode();
@@ -489,12 +489,12 @@ class CdaeTraining {
       const defers = tied && kept[n] === 1;
       const d = learnItem(items[n], 1, defers);
       if (defers) deferred[n] = d;
-      if (n % ITEMS_AT_ONCE === ITEMS_AT_ONCE - 1 && turns.due) await turns.give();
+      if (n % ITEMS_AT_ONCE === ITEMS_AT_ONCE - 1 && turns.due) await turns.yield();
     }
     const sample = negatives === "all" ? negatives : negatives * items.length;
     for (const piece of negativesOf(sample, items.length, this.#owned, random)) {
       for (const item of piece) learnItem(item, 0, false);
-      if (turns.due) await turns.give();
+      if (turns.due) await turns.yield();
     }
 
     for (let k = 0; k < latent; k++) hiddenGradient[k] *= hSlope(z[k]);
@@ -582,7 +582,7 @@ async function trainable(dataset: Dataset, options: CdaeOptions, run: RunContext
           onProgress?.((user + 1) / train.rows, { loss: loss / (user + 1) });
           lastTold = now;
         }
-        await turns.give();
+        await turns.yield();
       }
       return { updates: updates + train.rows, values: { loss: loss / Math.max(1, train.rows) } };
     },

@@ -121,7 +121,7 @@ function encoderOf(engine: Engine, topics: Parameter, { latent, alpha }: Shape):
       for (let d = 0; d < content.items; d++) {
         inference.document(content.counts, d, beta, gamma);
         setProportions(theta.subarray(d * latent, (d + 1) * latent), gamma);
-        if (turns.due) await turns.give();
+        if (turns.due) await turns.yield();
       }
       return engine.tensor(content.items, latent, theta);
     },
@@ -296,7 +296,7 @@ class CtrTraining implements Trainable {
       else setProportions(theta, gamma);
       if (turns.due) {
         onProgress?.((j + 1) / counts.rows, {});
-        await turns.give();
+        await turns.yield();
       }
     }
     this.#beta.set(normalisedTopics(expected, topics));

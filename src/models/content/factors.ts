@@ -9,7 +9,7 @@
 // are their covariances, and v_j v_j' becomes its expectation v_j v_j' + cov(v_j), likewise u_i u_i'.
 
 import type { Engine } from "../../compute/engine.js";
-import { sweep } from "../../compute/engines/reference/dense.js";
+import { invertPivots } from "../../compute/engines/reference/dense.js";
 import { solversOf } from "../../compute/solvers/solvers-of.js";
 import type { FloatArray, SparseTensor, Tensor } from "../../compute/tensor.js";
 import { type CsrMatrix, transpose } from "../../sparse/csr.js";
@@ -50,8 +50,8 @@ export function invertPacked(packed: FloatArray, k: number): Float64Array {
   const out = new Float64Array(rows * k * k);
   for (let r = 0; r < rows; r++) {
     const full = unpacked(packed.subarray(r * size, (r + 1) * size), k);
-    // Swept over all pivots, the lower triangle is that of the inverse, its sign turned.
-    if (sweep({ data: full, rows: k, columns: k, offset: 0, rowStride: k }, 0, k) >= 0)
+    // Once all pivots are inverted, the lower triangle is that of the inverse, its sign turned.
+    if (invertPivots({ data: full, rows: k, columns: k, offset: 0, rowStride: k }, 0, k) >= 0)
       throw new RangeError("invertPacked: a matrix is not positive definite");
     for (let i = 0; i < k; i++)
       for (let j = 0; j <= i; j++) {

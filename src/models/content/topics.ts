@@ -144,7 +144,7 @@ export async function emRound(
     setProportions(theta.subarray(d * topics, (d + 1) * topics), gamma);
     if (turns.due) {
       onProgress?.((d + 1) / documents.rows);
-      await turns.give();
+      await turns.yield();
     }
   }
   beta.set(normalisedTopics(expected, topics));

@@ -107,8 +107,8 @@ function penaltiesOf(
     : { users: split(alpha), items: split(alpha) };
 }
 
-/** Most sweeps of a fold-in (scikit-learn's max_iter), and the share of its first violation at which one ends. */
-const FOLD_IN_SWEEPS = 200;
+/** Most iterations of a fold-in (scikit-learn's max_iter), and the share of its first violation at which one ends. */
+const FOLD_IN_ITERATIONS = 200;
 const FOLD_IN_TOLERANCE = 1e-5;
 
 /** Users whose rows of W are known: those that were factorised along. */
@@ -157,8 +157,8 @@ class NmfRecommender extends FactorRecommender {
     const products = engine.empty(asked.rows, k);
     engine.sparseRowSum(products, interactions, this.itemFactors, {});
     const found = asked === histories ? users : engine.zeros(asked.rows, k);
-    solversOf(engine).nonNegativeSweeps(found, {
-      ...{ gram: this.gram, products, l1, l2, sweeps: FOLD_IN_SWEEPS, tolerance: FOLD_IN_TOLERANCE },
+    solversOf(engine).nonNegativeIterations(found, {
+      ...{ gram: this.gram, products, l1, l2, iterations: FOLD_IN_ITERATIONS, tolerance: FOLD_IN_TOLERANCE },
     });
     if (this.#known && found !== users) {
       engine.addRows(users, found, unknown);
@@ -264,7 +264,7 @@ class NmfTraining {
   }
 
   /** One pass over one side, the other fixed; leaves the other's Gram matrix behind. The products with it, which the caller releases, and the violation. */
-  #halfSweep(which: "users" | "items"): { products: Tensor; violation: Tensor } {
+  #halfIteration(which: "users" | "items"): { products: Tensor; violation: Tensor } {
     const engine = this.#engine;
     const { factors, interactions } = this.#sides[which];
     const fixed = this.#sides[which === "users" ? "items" : "users"].factors;
@@ -273,9 +273,9 @@ class NmfTraining {
     const violation = engine.empty(factors.rows, 1);
     engine.matmul(this.#gram, fixed, fixed, { transposeA: true });
     engine.sparseRowSum(products, interactions, fixed, {});
-    solversOf(engine).nonNegativeSweeps(factors, {
+    solversOf(engine).nonNegativeIterations(factors, {
       ...{ gram: this.#gram, products, ...penaltiesOf(this.#options, rows, columns)[which] },
-      ...{ sweeps: 1, tolerance: 0, violation },
+      ...{ iterations: 1, tolerance: 0, violation },
     });
     return { products, violation };
   }
@@ -294,8 +294,8 @@ class NmfTraining {
       engine.release(violation);
       return products;
     };
-    engine.release(addViolation(this.#halfSweep("users")));
-    const products = addViolation(this.#halfSweep("items"));
+    engine.release(addViolation(this.#halfIteration("users")));
+    const products = addViolation(this.#halfIteration("items"));
     const [violated] = await engine.read(total);
     if (this.#begun === 0) this.#begun = violated;
 
@@ -401,12 +401,12 @@ async function randomStart(matrix: CsrMatrix, k: number, randomState: number, si
   for (let t = 0; t < k; t++)
     for (let item = 0; item < columns; item++) {
       items[item * k + t] = Math.abs(scale * random.normal());
-      if (item % DRAWN_AT_ONCE === 0 && turns.due) await turns.give();
+      if (item % DRAWN_AT_ONCE === 0 && turns.due) await turns.yield();
     }
   const users = new Float64Array(rows * k);
   for (let at = 0; at < users.length; at++) {
     users[at] = Math.abs(scale * random.normal());
-    if (at % DRAWN_AT_ONCE === 0 && turns.due) await turns.give();
+    if (at % DRAWN_AT_ONCE === 0 && turns.due) await turns.yield();
   }
   return { users, items };
 }

@@ -42,7 +42,7 @@ export async function nndsvda(matrix: CsrMatrix, k: number, randomState: number,
     };
     put(users, left, norms[0]);
     put(items, right, norms[1]);
-    if (turns.due) await turns.give();
+    if (turns.due) await turns.yield();
   }
   return { users, items };
 }
@@ -59,7 +59,7 @@ export async function randomisedSvd(matrix: CsrMatrix, k: number, randomState: n
   const start = Array.from({ length: size }, () => new Float64Array(tall.columns));
   for (let r = 0; r < tall.columns; r++) {
     for (let c = 0; c < size; c++) start[c][r] = random.normal();
-    if (turns.due) await turns.give();
+    if (turns.due) await turns.yield();
   }
   // However the bases in between are chosen (scikit-learn has LU), they span the same.
   let basis = start;
@@ -71,7 +71,7 @@ export async function randomisedSvd(matrix: CsrMatrix, k: number, randomState: n
   const square: number[][] = [];
   for (const a of right) {
     square.push(right.map((b) => dot(a, b)));
-    if (turns.due) await turns.give();
+    if (turns.due) await turns.yield();
   }
   const { values, vectors } = await symmetricEigen(square, turns);
   const order = values.map((_, index) => index).sort((a, b) => values[b] - values[a]);
@@ -90,7 +90,7 @@ export async function randomisedSvd(matrix: CsrMatrix, k: number, randomState: n
   for (const [n, index] of chosen.entries()) {
     left.push(combine(range, index, 1));
     others.push(combine(right, index, s[n] > 0 ? 1 / s[n] : 0));
-    if (turns.due) await turns.give();
+    if (turns.due) await turns.yield();
   }
   return wide ? { u: others, s, v: left } : { u: left, s, v: others };
 }
@@ -112,7 +112,7 @@ async function product(matrix: CsrMatrix, columns: Columns, turns: Turns): Promi
       out[r] = sum;
     }
     products.push(out);
-    if (turns.due) await turns.give();
+    if (turns.due) await turns.yield();
   }
   return products;
 }
@@ -131,7 +131,7 @@ async function orthonormal(columns: Columns, turns: Turns): Promise<Columns> {
     const scale = length > 1e-12 * before ? 1 / length : 0;
     for (let r = 0; r < column.length; r++) column[r] *= scale;
     basis.push(column);
-    if (turns.due) await turns.give();
+    if (turns.due) await turns.yield();
   }
   return basis;
 }
@@ -157,7 +157,7 @@ async function symmetricEigen(
     for (let p = 0; p < n; p++) for (let q = p + 1; q < n; q++) outside += a[p][q] ** 2;
     if (Math.sqrt(outside) <= 1e-15 * size) break;
     for (let p = 0; p < n; p++) {
-      if (turns.due) await turns.give();
+      if (turns.due) await turns.yield();
       for (let q = p + 1; q < n; q++) {
         if (a[p][q] === 0) continue;
         const theta = (a[q][q] - a[p][p]) / (2 * a[p][q]);

@@ -19,7 +19,7 @@
 import { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
 import { MOST_NUMBERS } from "../../compute/shapes.js";
-import { NotPositiveDefiniteError, sweepAll } from "../../compute/solvers/inverse.js";
+import { invertAllPivots, NotPositiveDefiniteError } from "../../compute/solvers/inverse.js";
 import { solversOf } from "../../compute/solvers/solvers-of.js";
 import { type FloatArray, type Tensor, viewDiagonal } from "../../compute/tensor.js";
 import { UserError } from "../../core/errors.js";
@@ -180,7 +180,7 @@ async function solve(
   // -P, in the lower triangle
   progress?.({ type: "start", task: "invert", total: items, unit: "items" });
   const onPivots = (done: number) => progress?.({ type: "advance", task: "invert", done });
-  await sweepAll(solvers, weights, { signal, onPivots }).catch((error) => {
+  await invertAllPivots(solvers, weights, { signal, onPivots }).catch((error) => {
     throw error instanceof NotPositiveDefiniteError ? singular(error.pivot, error) : error;
   });
   progress?.({ type: "end", task: "invert" });

@@ -12,7 +12,7 @@
 
 import { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
-import { NotPositiveDefiniteError, sweepAll } from "../../compute/solvers/inverse.js";
+import { invertAllPivots, NotPositiveDefiniteError } from "../../compute/solvers/inverse.js";
 import type { TangentNetwork } from "../../compute/solvers/solvers.js";
 import { solversOf } from "../../compute/solvers/solvers-of.js";
 import { type SparseTensor, type Tensor, viewDiagonal } from "../../compute/tensor.js";
@@ -200,7 +200,7 @@ async function inverseKernel(
 
     progress?.({ type: "start", task: "invert", total: n, unit: "users" });
     const onPivots = (done: number) => progress?.({ type: "advance", task: "invert", done });
-    await sweepAll(solvers, kernel, { signal, onPivots });
+    await invertAllPivots(solvers, kernel, { signal, onPivots });
     progress?.({ type: "end", task: "invert" });
     const [plus, minus] = [engine.zeros(1, n), engine.zeros(1, n)];
     engine.fill(plus, 1);

@@ -35,7 +35,9 @@ const options = z.strictObject({
     .int()
     .min(1)
     .default(100)
-    .describe("sweeps over an item's weights at most (scikit-learn's max_iter in RecBole and RecSys2019)"),
+    .describe(
+      "iterations over an item's weights at most (scikit-learn's max_iter in RecBole and RecSys2019)",
+    ),
   tolerance: z
     .number()
     .positive()
@@ -63,7 +65,7 @@ export const slim: Algorithm<SlimOptions> = {
       l1: alpha * l1Ratio * train.rows,
       l2: alpha * (1 - l1Ratio) * train.rows,
       tolerance,
-      maxSweeps: maxIterations,
+      maxIterations,
       k: neighbours ?? items.size,
     };
     requireMemory({

@@ -194,7 +194,7 @@ export async function nearestVectors(
           of[other] = Number.isFinite(value) ? value : 0;
         }
         lists.push(largestOf(of, k));
-        if (turns.due) await turns.give();
+        if (turns.due) await turns.yield();
       }
       progress?.({ type: "advance", task, done: from + rows - first });
     }

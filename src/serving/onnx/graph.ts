@@ -1,5 +1,5 @@
 // A graph under construction: nodes in the order of computation, and the numbers that they need. Matrices of weights may be
-// kept as float16, or as int8 with a scale per row; whoever computes with them gets float32 back.
+// kept as float16, or as int8 with a scale per row; computations get float32 back.
 
 import { type Attribute, type DataType, dataTypes, type NodeProto, type TensorProto } from "./schema.js";
 

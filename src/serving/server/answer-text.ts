@@ -41,7 +41,7 @@ export function sendText(
     let piece = "";
     for (const part of text) {
       piece += part;
-      if (pauses.due) await pauses.give();
+      if (pauses.due) await pauses.yield();
       if (piece.length < PIECE) continue;
       yield piece;
       piece = "";

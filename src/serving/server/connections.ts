@@ -97,7 +97,7 @@ export class Connections {
     for (const response of this.#open.keys()) if (response.req.socket === socket) response.emit("close");
   }
 
-  /** Idle connections give way before new ones are refused. */
+  /** Idle connections are closed before new ones are refused. */
   #makeRoom(): void {
     this.#server.getConnections((_, count) => {
       if (count > 0.9 * this.#server.maxConnections) this.#server.closeIdleConnections();

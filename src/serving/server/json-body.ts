@@ -35,9 +35,9 @@ export function acceptJson(app: FastifyInstance, values: number, turns: SharedTu
   app.addContentTypeParser("application/json", { parseAs: "buffer" }, async (_: unknown, body: Buffer) => {
     if (body.length <= LARGE) return parseJson(body, values);
     const pauses = turns.begin();
-    await pauses.give();
+    await pauses.yield();
     const value = parseJson(body, values);
-    await pauses.give();
+    await pauses.yield();
     return value;
   });
 }

@@ -1,5 +1,5 @@
 // Operations that stand in line: everything that waits is done together, and what arrives meanwhile goes next. So many writers
-// share one commit. Whoever waits too long, or finds too many before them, is told so.
+// share one commit. A request that waits too long, or finds too many before it, is refused with a message.
 
 import { StoreError } from "./history-store.js";
 

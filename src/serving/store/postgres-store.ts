@@ -162,7 +162,7 @@ async function transaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Pr
   }
 }
 
-/** The tables are made by the first of several servers; whoever may not make any can use those that are there. */
+/** The tables are made by the first of several servers; a user who may not create tables can use those that exist. */
 async function prepareTables(client: pg.PoolClient): Promise<void> {
   await client.query(LOCK_TABLES);
   const { rows: there } = await client.query<{ events: string | null; store: string | null; may: boolean }>(

@@ -55,7 +55,7 @@ const solvers = sized(solverCases, solverSizes);
 /** As in native.test.ts: sums of products lose what their length costs. */
 function tolerance(kernel: string): number {
   if (kernel === "tangentKernel") return 2e-5;
-  if (/matmul|multinomial|bernoulli|sweep|gram|sparseProduct/.test(kernel)) return 6e-5;
+  if (/matmul|multinomial|bernoulli|invertPivots|gram|sparseProduct/.test(kernel)) return 6e-5;
   return 1e-5;
 }
 
@@ -170,8 +170,8 @@ describe.skipIf(missing)("native kernels whose path depends on what the inputs h
     }
   });
 
-  // sweep.rs: TILE = 512.
-  it("a pivot is swept from a matrix of one tile and of several with the same result", async () => {
+  // inverse.rs: TILE = 512.
+  it("a pivot is inverted in a matrix of one tile and of several with the same result", async () => {
     for (const n of around(513)) {
       // Diagonally dominant; rubbish above the diagonal.
       const data = normals(n * n, 4).map((x, i) => (i % (n + 1) === 0 ? 3 : x / n));
@@ -183,7 +183,7 @@ describe.skipIf(missing)("native kernels whose path depends on what the inputs h
       });
       for (const engine of natives) {
         const a = engine.tensor(n, n, data);
-        expect(await solversOf(engine).sweep(a, 0, 1)).toBe(-1);
+        expect(await solversOf(engine).invertPivots(a, 0, 1)).toBe(-1);
         const actual = (await engine.read(a)).map((x, i) => (i % n > Math.floor(i / n) ? 0 : x));
         expect(relativeDifference({ what: "a", actual, expected }), `n = ${n}`).toBeLessThan(1e-6);
         engine.release(a);
@@ -218,7 +218,7 @@ describe.skipIf(missing)("native kernels whose path depends on what the inputs h
   });
 
   // non_negative.rs: SIDE = 32 rows side by side, CHAINS = 4 sums.
-  it("non-negative sweeps are the same for any number of rows and factors", async () => {
+  it("non-negative iterations are the same for any number of rows and factors", async () => {
     for (const rows of around(32))
       for (const k of around(4))
         await expectAsExact(`${rows} rows, ${k} factors`, 1e-4, async (engine) => {
@@ -227,8 +227,8 @@ describe.skipIf(missing)("native kernels whose path depends on what the inputs h
           engine.matmul(gram, points, points, { transposeA: true });
           const factors = engine.tensor(rows, k, normals(rows * k, 8).map(Math.abs));
           const products = engine.tensor(rows, k, normals(rows * k, 9));
-          solversOf(engine).nonNegativeSweeps(factors, {
-            ...{ gram, products, l1: 0.1, l2: 0.5, sweeps: 200, tolerance: 1e-6 },
+          solversOf(engine).nonNegativeIterations(factors, {
+            ...{ gram, products, l1: 0.1, l2: 0.5, iterations: 200, tolerance: 1e-6 },
           });
           return [await engine.read(factors)];
         });
@@ -252,7 +252,7 @@ describe.skipIf(missing)("native kernels whose path depends on what the inputs h
         const [sparse, gram] = [engine.sparse(x), engine.empty(items, items)];
         const solvers = solversOf(engine);
         solvers.gram(gram, sparse);
-        const net = { l1: 0.5, l2: 3, tolerance: 1e-8, maxSweeps: 5000, k: items };
+        const net = { l1: 0.5, l2: 3, tolerance: 1e-8, maxIterations: 5000, k: items };
         const { weights, unfinished } = await solvers.elasticNet(gram, net, 0, items);
         expect(unfinished).toBe(0);
         const similarity = { size: "product", left: ones, right: ones, shrink: 3, k: 5 } as const;

@@ -36,7 +36,7 @@ describe.skipIf(!engineNames.includes("native"))("native solvers of item-item mo
 
   async function nets(engine: Engine, matrix: CsrMatrix, from: number, to: number) {
     const n = matrix.columns;
-    const net = { l1: 0.4, l2: 3, tolerance: 1e-7, maxSweeps: 5000, k: n };
+    const net = { l1: 0.4, l2: 3, tolerance: 1e-7, maxIterations: 5000, k: n };
     const gram = engine.empty(n, n);
     solversOf(engine).gram(gram, engine.sparse(matrix));
     return solversOf(engine).elasticNet(gram, net, from, to);
@@ -108,12 +108,14 @@ describe.skipIf(!engineNames.includes("native"))("native solvers of item-item mo
       const solvers = solversOf(engine);
       const x = engine.sparse(fromRows(3, [[0, 1]]));
       const gram = engine.zeros(3, 3);
-      const net = { l1: 1, l2: 1, tolerance: 1e-4, maxSweeps: 10, k: 3 };
+      const net = { l1: 1, l2: 1, tolerance: 1e-4, maxIterations: 10, k: 3 };
       const three = new Float32Array(3).fill(1);
       const similarity = { size: "product", left: three, right: three, shrink: 0, k: 3 } as const;
       await expect(solvers.elasticNet(gram, net, 0, 4)).rejects.toThrow(/elasticNet: \[0, 4\).*\[0, 3\)/);
       await expect(solvers.elasticNet(gram, { ...net, l1: -1 }, 0, 3)).rejects.toThrow(/l1 -1/);
-      await expect(solvers.elasticNet(gram, { ...net, maxSweeps: 0 }, 0, 3)).rejects.toThrow(/maxSweeps 0/);
+      await expect(solvers.elasticNet(gram, { ...net, maxIterations: 0 }, 0, 3)).rejects.toThrow(
+        /maxIterations 0/,
+      );
       await expect(solvers.elasticNet(engine.zeros(2, 3), net, 0, 3)).rejects.toThrow(RangeError);
       await expect(solvers.neighbours(x, { ...similarity, k: 0 }, 0, 3)).rejects.toThrow(/neighbours/);
       await expect(solvers.neighbours(x, { ...similarity, left: ones(2) }, 0, 3)).rejects.toThrow(

@@ -58,7 +58,7 @@ describe("citeulike files", () => {
   });
 });
 
-// spec/data.md 2.6, counted from the released files.
+// Counted from the files that eelxpeng/CollaborativeVAE releases.
 describe.each([
   { name: "citeulike-a", users: 5551, items: 16_980, collected: 16_980, pairs: 204_986 },
   { name: "citeulike-t", users: 7947, items: 25_975, collected: 25_584, pairs: 134_860 },
@@ -84,18 +84,18 @@ describe.each([
   });
 
   const cases = [
-    { name: "citeulike-a", perUser: 1, train: 5551, heldOut: 199_435, untrained: 12_653, unjudged: 0 },
-    { name: "citeulike-a", perUser: 10, train: 55_510, heldOut: 149_476, untrained: 5031, unjudged: 412 },
-    { name: "citeulike-t", perUser: 1, train: 7947, heldOut: 126_913, untrained: 22_081, unjudged: 0 },
-    { name: "citeulike-t", perUser: 10, train: 53_399, heldOut: 81_461, untrained: 7563, unjudged: 5349 },
+    { name: "citeulike-a", perUser: 1, train: 5551, heldOut: 199_435, untrained: 12_653, unevaluated: 0 },
+    { name: "citeulike-a", perUser: 10, train: 55_510, heldOut: 149_476, untrained: 5031, unevaluated: 412 },
+    { name: "citeulike-t", perUser: 1, train: 7947, heldOut: 126_913, untrained: 22_081, unevaluated: 0 },
+    { name: "citeulike-t", perUser: 10, train: 53_399, heldOut: 81_461, untrained: 7563, unevaluated: 5349 },
   ].filter((each) => each.name === name);
 
   it.skipIf(!real).each(cases)(
     "has the published counts of its released split, P = $perUser",
-    async ({ perUser, train, heldOut, untrained, unjudged }) => {
+    async ({ perUser, train, heldOut, untrained, unevaluated }) => {
       const split = await released(await readLibraries(at("users.dat")), perUser);
       expect([total(split.train), total(split.heldOut)]).toEqual([train, heldOut]);
-      expect([items - different(split.train), empty(split.heldOut)]).toEqual([untrained, unjudged]);
+      expect([items - different(split.train), empty(split.heldOut)]).toEqual([untrained, unevaluated]);
     },
   );
 

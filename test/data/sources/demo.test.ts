@@ -69,7 +69,7 @@ describe("the demo catalogue", () => {
   });
 
   it("is learnable: item-kNN clearly beats popularity's NDCG@100 on held-out viewers", () => {
-    const { popularity, itemKnn } = judge(400);
+    const { popularity, itemKnn } = evaluateOn(400);
     expect(itemKnn).toBeGreaterThan(1.75 * popularity);
     expect(popularity).toBeGreaterThan(0.05);
     expect(itemKnn).toBeLessThan(0.7); // and it is no giveaway
@@ -82,7 +82,7 @@ describe("the demo catalogue", () => {
 });
 
 /** NDCG@100 of popularity and of a cosine item-kNN on the last viewers: a fifth of each history is held out. */
-function judge(judged: number): { popularity: number; itemKnn: number } {
+function evaluateOn(users: number): { popularity: number; itemKnn: number } {
   const size = films.length;
   const histories: number[][] = [];
   for (const { user, item } of all) {
@@ -91,7 +91,7 @@ function judge(judged: number): { popularity: number; itemKnn: number } {
   }
   const counts = new Float64Array(size);
   const similarity = new Float64Array(size * size);
-  for (const history of histories.slice(0, -judged))
+  for (const history of histories.slice(0, -users))
     for (const i of history) {
       counts[i]++;
       for (const j of history) if (j !== i) similarity[i * size + j]++;
@@ -101,7 +101,7 @@ function judge(judged: number): { popularity: number; itemKnn: number } {
 
   const ndcg = (scoresOf: (foldIn: number[]) => Float64Array) => {
     let sum = 0;
-    for (const history of histories.slice(-judged)) {
+    for (const history of histories.slice(-users)) {
       const cut = Math.floor(history.length / 5);
       const heldOut = new Set(history.slice(0, cut)); // the order within a history is random
       const foldIn = history.slice(cut);
@@ -116,7 +116,7 @@ function judge(judged: number): { popularity: number; itemKnn: number } {
       });
       sum += gain / ideal;
     }
-    return sum / judged;
+    return sum / users;
   };
   return {
     popularity: ndcg(() => counts.slice()),

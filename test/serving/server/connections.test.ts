@@ -80,7 +80,7 @@ describe("idle connections", () => {
     await expect.poll(sockets, { timeout: 5000 }).toBe(0);
   });
 
-  it("give way to new ones where there are many", { timeout: 20_000 }, async () => {
+  it("are closed for new ones where there are many", { timeout: 20_000 }, async () => {
     const { address } = await listening({ connections: 10, idleTime: 60_000 });
     const live = "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n";
     const idle: RawClient[] = [];

@@ -128,7 +128,7 @@ describe.skipIf(postgres === undefined)("a store in PostgreSQL", () => {
     }
   });
 
-  it("can be used by whoever may not make tables, once they are there", async () => {
+  it("can be used by a user who may not create tables, once they exist", async () => {
     await (await open()).check();
     const role = `reader_${name}`;
     await direct.query(`CREATE ROLE ${role} LOGIN`);

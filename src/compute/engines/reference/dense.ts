@@ -1,4 +1,4 @@
-// Plain twins of native/src/kernels/gram.rs, sweep.rs and tangent_kernel.rs. Sums run in float64 and are rounded when stored.
+// Plain twins of native/src/kernels/gram.rs, inverse.rs and tangent_kernel.rs. Sums run in float64 and are rounded when stored.
 
 import type { TangentNetwork } from "../../solvers/solvers.js";
 import type { Matrix, SparseMatrix } from "./matrix.js";
@@ -39,7 +39,7 @@ export function sparseProduct(out: Matrix, a: SparseMatrix, b: SparseMatrix): vo
 }
 
 /** One pivot after the other: with d = a[k, k] and the column c of a at k, a -= c c' / d, then the column is c / d and the pivot -1 / d. */
-export function sweep(a: Matrix, first: number, count: number): number {
+export function invertPivots(a: Matrix, first: number, count: number): number {
   const { data } = a;
   const n = a.rows;
   const column = new Float64Array(n);

@@ -34,7 +34,7 @@ export function rowsOf(lists: readonly (readonly Entry[])[], columns: number): C
 
 function solveColumn(
   { data, offset, rowStride, columns }: Matrix,
-  { l1, l2, tolerance, maxSweeps }: ElasticNet,
+  { l1, l2, tolerance, maxIterations }: ElasticNet,
   target: number,
 ): { weights: Entry[]; converged: boolean } {
   const g = (i: number, j: number) => data[offset + i * rowStride + j];
@@ -63,7 +63,7 @@ function solveColumn(
   };
 
   let converged = candidates.length === 0;
-  for (let sweep = 0; sweep < maxSweeps && !converged; sweep++) {
+  for (let iteration = 0; iteration < maxIterations && !converged; iteration++) {
     let largest = 0;
     let change = 0;
     for (const i of candidates) {

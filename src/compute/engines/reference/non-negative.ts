@@ -1,17 +1,17 @@
 // Coordinate descent for non-negative least squares in plain TypeScript: the twin of native/src/kernels/non_negative.rs.
 
-import type { NonNegativeSweeps } from "../../solvers/solvers.js";
+import type { NonNegativeIterations } from "../../solvers/solvers.js";
 import type { Matrix } from "./matrix.js";
 
-/** The sweeps with their tensors opened. */
-export type OpenNonNegativeSweeps = Omit<NonNegativeSweeps, "gram" | "products" | "violation"> & {
+/** The iterations with their tensors opened. */
+export type OpenNonNegativeIterations = Omit<NonNegativeIterations, "gram" | "products" | "violation"> & {
   readonly gram: Matrix;
   readonly products: Matrix;
   readonly violation?: Matrix;
 };
 
-export function nonNegativeSweeps(factors: Matrix, job: OpenNonNegativeSweeps): void {
-  const { gram, products, l1, l2, sweeps, tolerance, violation } = job;
+export function nonNegativeIterations(factors: Matrix, job: OpenNonNegativeIterations): void {
+  const { gram, products, l1, l2, iterations, tolerance, violation } = job;
   const w = new Float64Array(factors.columns);
   for (let r = 0; r < factors.rows; r++) {
     const at = factors.offset + r * factors.rowStride;
@@ -19,7 +19,7 @@ export function nonNegativeSweeps(factors: Matrix, job: OpenNonNegativeSweeps): 
     w.set(factors.data.subarray(at, at + w.length));
     let begun = 0;
     let violated = 0;
-    for (let sweep = 0; sweep < sweeps; sweep++) {
+    for (let iteration = 0; iteration < iterations; iteration++) {
       violated = 0;
       for (let t = 0; t < w.length; t++) {
         const g = gram.offset + t * gram.rowStride;
@@ -30,7 +30,7 @@ export function nonNegativeSweeps(factors: Matrix, job: OpenNonNegativeSweeps): 
         const curvature = gram.data[g + t] + l2;
         if (curvature !== 0) w[t] = Math.max(w[t] - gradient / curvature, 0);
       }
-      if (sweep === 0) begun = violated;
+      if (iteration === 0) begun = violated;
       if (violated <= tolerance * begun) break;
     }
     factors.data.set(w, at);

@@ -39,7 +39,7 @@ export function users(app: App, serving: Serving): void {
           const unknown = new Set<string>();
           const ambiguous = [];
           for (const [e, { item, at }] of events.entries()) {
-            if (pauses.due) await pauses.give();
+            if (pauses.due) await pauses.yield();
             const place = `body.events.${e}.item`;
             const { text, called } = await itemsCalled(items, item, place);
             if (called.length === 0) unknown.add(text);

@@ -1,10 +1,10 @@
-// A sweep's points as CSV: one row each in the order of the search, the varied options first.
+// A search's points as CSV: one row each in the order of the search, the varied options first.
 
 import { csvCell } from "../../core/csv.js";
 import { optionText } from "../option-text.js";
-import type { Sweep } from "./result.js";
+import type { SearchResult } from "./result.js";
 
-export function resultsCsv({ points, space, best, chosenOn }: Sweep): string {
+export function resultsCsv({ points, space, best, chosenOn }: SearchResult): string {
   const varied = space.map(({ name }) => name);
   const metrics = Object.keys(best.metrics ?? {});
   const head = [

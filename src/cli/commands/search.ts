@@ -1,11 +1,11 @@
-// foldin sweep <dataset>: trains a model with many settings of its options, and chooses the best on the validation users.
+// foldin search <dataset>: trains a model with many settings of its options, and chooses the best on the validation users.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { UserError } from "../../core/errors.js";
 import type { MetricValue } from "../../evaluation/evaluate.js";
-import type { SweepPoint } from "../../experiments/sweep/result.js";
+import type { SearchPoint } from "../../experiments/search/result.js";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, collected, type EngineFlags, wholeNumber } from "../engine-options.js";
 import { tellHowToGoOn } from "../go-on.js";
@@ -30,9 +30,14 @@ interface Flags extends EngineFlags {
 }
 
 export function register(program: Command, context: CliContext): void {
+  define(program.command("search"), context);
+  // Its former name.
+  define(program.command("sweep", { hidden: true }), context);
+}
+
+function define(command: Command, context: CliContext): void {
   addEngineOptions(
-    program
-      .command("sweep")
+    command
       .summary("search a model's options")
       .description(
         "Trains a model with many settings of its options, several at a time, and chooses the best one on the validation users. Interrupted, it goes on when started again; points that are finished are kept.",
@@ -65,7 +70,7 @@ export function register(program: Command, context: CliContext): void {
           .default("validation"),
       )
       .option("--jobs <n>", "trainings at a time (default: one per core, at most 4)", wholeNumber(1))
-      .option("--out <folder>", "where everything goes (default: runs/sweep-<dataset>-<model>)")
+      .option("--out <folder>", "where everything goes (default: runs/search-<dataset>-<model>)")
       .option(
         "--write-recipe <file>",
         "write the choice into this recipe, too; one that is there keeps its searches and the better choice",
@@ -83,27 +88,28 @@ export function register(program: Command, context: CliContext): void {
       `
 --threads counts those of each training (default: the cores divided among the jobs). Every point is a run folder in
 <folder>/points; only the best keeps its model. Test metrics are computed for the best alone, after it was chosen.
+The command's former name, foldin sweep, still works.
 
 Examples:
-  foldin sweep data/ml-1m --model mult-dae --grid dropout=0.3,0.5,0.7 learningRate=5e-4,1e-3 --epochs 100
-  foldin sweep data/ml-1m --model mult-vae --random 20 --grid learningRate=1e-4..1e-2 beta=0..1
-  foldin sweep data/ml-1m --model mult-vae --recipe ml-1m --grid beta=0.1,0.2,0.3 --write-recipe beta.json`,
+  foldin search data/ml-1m --model mult-dae --grid dropout=0.3,0.5,0.7 learningRate=5e-4,1e-3 --epochs 100
+  foldin search data/ml-1m --model mult-vae --random 20 --grid learningRate=1e-4..1e-2 beta=0..1
+  foldin search data/ml-1m --model mult-vae --recipe ml-1m --grid beta=0.1,0.2,0.3 --write-recipe beta.json`,
     )
-    .action((dataset: string, flags: Flags) => runSweep(dataset, flags, context));
+    .action((dataset: string, flags: Flags) => runSearch(dataset, flags, context));
 }
 
-async function runSweep(dataset: string, flags: Flags, context: CliContext): Promise<void> {
-  const [{ sweep }, { parseSpace }, { findAlgorithm }, { parseSettings }, { readManifest }] =
+async function runSearch(dataset: string, flags: Flags, context: CliContext): Promise<void> {
+  const [{ isSearchFolder, search }, { parseSpace }, { findAlgorithm }, { parseSettings }, { readManifest }] =
     await Promise.all([
-      import("../../experiments/sweep/sweep.js"),
-      import("../../experiments/sweep/space.js"),
+      import("../../experiments/search/search.js"),
+      import("../../experiments/search/space.js"),
       import("../../models/registry.js"),
       import("../../models/options.js"),
       import("../../data/dataset.js"),
     ]);
   const [{ optionText }, { edgesOf }, { parseMetric }] = await Promise.all([
     import("../../experiments/option-text.js"),
-    import("../../experiments/sweep/edges.js"),
+    import("../../experiments/search/edges.js"),
     import("../../evaluation/metrics.js"),
   ]);
   const algorithm = await findAlgorithm(
@@ -117,7 +123,7 @@ async function runSweep(dataset: string, flags: Flags, context: CliContext): Pro
     });
   const options = parseSettings(algorithm, flags.set ?? []);
   if (flags.epochs !== undefined) options.epochs = flags.epochs;
-  const out = flags.out ?? join("runs", `sweep-${(await readManifest(dataset)).name}-${algorithm.name}`);
+  const out = flags.out ?? defaultFolder((await readManifest(dataset)).name, algorithm.name);
   const { bold, dim } = context.style;
   if (flags.chooseOn === "test")
     context.say(
@@ -125,11 +131,11 @@ async function runSweep(dataset: string, flags: Flags, context: CliContext): Pro
     );
 
   const metricName = parseMetric(flags.metric).name;
-  const settingText = ({ setting }: SweepPoint) =>
+  const settingText = ({ setting }: SearchPoint) =>
     Object.entries(setting)
       .map(([name, value]) => `${name}=${optionText(value)}`)
       .join(" ");
-  const result = await sweep(dataset, {
+  const result = await search(dataset, {
     ...flags,
     model: algorithm.name,
     space,
@@ -142,7 +148,7 @@ async function runSweep(dataset: string, flags: Flags, context: CliContext): Pro
         `${finished} of ${points}: ${settingText(point)}: ${point.state === "failed" ? `failed: ${point.message}` : `${metricName} ${estimate(point.metrics?.[metricName])} in ${duration(point.seconds ?? 0)}`}`,
       ),
   }).catch((error: unknown) => {
-    if (!existsSync(join(out, "sweep.json"))) throw error;
+    if (!isSearchFolder(out)) throw error;
     throw tellHowToGoOn(error, `the same command again (it is in ${out})`, context);
   });
   if (flags.json) {
@@ -152,7 +158,7 @@ async function runSweep(dataset: string, flags: Flags, context: CliContext): Pro
 
   const { metric, best, chosenOn, points } = result;
   const names = Object.keys(best.metrics ?? {});
-  const score = (point: SweepPoint) => point.metrics?.[metric].mean ?? -Infinity;
+  const score = (point: SearchPoint) => point.metrics?.[metric].mean ?? -Infinity;
   const ranked = [...points].sort((a, b) => score(b) - score(a));
   const failed = points.filter(({ state }) => state === "failed");
   context.out(
@@ -203,6 +209,12 @@ async function runSweep(dataset: string, flags: Flags, context: CliContext): Pro
   context.out(`results: ${join(out, "results.csv")}, ${join(out, "results.json")}`);
   context.out(`report: ${join(out, "report.html")}`);
   if (recipe) context.out(`recipe: ${[...more, recipe].join(", ")}`);
+}
+
+/** A search that was begun under the command's former name goes on in its folder. */
+function defaultFolder(dataset: string, model: string): string {
+  const [now, before] = ["search", "sweep"].map((name) => join("runs", `${name}-${dataset}-${model}`));
+  return !existsSync(now) && existsSync(before) ? before : now;
 }
 
 /** Rows of the table on the terminal. */

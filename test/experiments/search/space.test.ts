@@ -1,14 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { UserError } from "../../src/core/errors.js";
-import { sweepCommand } from "../../src/experiments/sweep/command.js";
-import { drawSettings, gridOf, parseSpace } from "../../src/experiments/sweep/space.js";
-import { findAlgorithm } from "../../src/models/registry.js";
+import { UserError } from "../../../src/core/errors.js";
+import { searchCommand } from "../../../src/experiments/search/command.js";
+import { drawSettings, gridOf, parseSpace } from "../../../src/experiments/search/space.js";
+import { findAlgorithm } from "../../../src/models/registry.js";
 
 const algorithm = await findAlgorithm("mult-vae");
 const parse = (...texts: string[]) => parseSpace(algorithm, texts);
 
-describe("the space of a sweep", () => {
+describe("the space of a search", () => {
   it("is every combination of the values, the last option varying fastest", () => {
     expect(gridOf(parse("dropout=.3,0.5", "gated=true,false"))).toEqual([
       { dropout: 0.3, gated: true },
@@ -32,10 +32,10 @@ describe("the space of a sweep", () => {
 
   it.each([
     ["dropot=.5", /no such option.*"dropout"/],
-    ["dropout", /no list of values/],
-    ["dropout=", /no list of values/],
-    ["dropout=.3,,.5", /no list of values/],
-    ["dropout=.5...1", /no range/],
+    ["dropout", /not a list of values/],
+    ["dropout=", /not a list of values/],
+    ["dropout=.3,,.5", /not a list of values/],
+    ["dropout=.5...1", /not a range/],
     ["dropout=-1..1:log", /above 0/],
   ])("refuses %s", (text, message) => {
     expect(() => parse(text)).toThrow(UserError);
@@ -85,9 +85,20 @@ describe("the space of a sweep", () => {
     expect(drawSettings(parse("epochs=1..3"), 50, 1)).toHaveLength(3);
   });
 
+  it("draws for a seed the points that the command drew by its former name", () => {
+    // Printed by the last version whose command was `foldin sweep`.
+    expect(
+      drawSettings(parse("learningRate=1e-4..1e-2", "beta=0..1", "hidden=[600],[600,300]"), 3, 7),
+    ).toEqual([
+      { learningRate: 0.000566, beta: 0.668, hidden: [600, 300] },
+      { learningRate: 0.00485, beta: 0.85, hidden: [600] },
+      { learningRate: 0.00141, beta: 0.52, hidden: [600, 300] },
+    ]);
+  });
+
   it("is written down as a command that means the same", () => {
     const space = parse("learningRate=1e-4..1e-2", "hidden=[600],[600,300]", "initialValues=he,glorot");
-    const command = sweepCommand("ml-1m", {
+    const command = searchCommand("ml-1m", {
       model: "mult-vae",
       space,
       random: 5,
@@ -95,7 +106,7 @@ describe("the space of a sweep", () => {
       seed: 7,
     });
     expect(command).toBe(
-      "foldin sweep data/ml-1m --model mult-vae --set epochs=3 --grid learningRate=0.0001..0.01:log 'hidden=[600],[600,300]' initialValues=he,glorot --random 5 --seed 7",
+      "foldin search data/ml-1m --model mult-vae --set epochs=3 --grid learningRate=0.0001..0.01:log 'hidden=[600],[600,300]' initialValues=he,glorot --random 5 --seed 7",
     );
     const grid = ["learningRate=0.0001..0.01:log", "hidden=[600],[600,300]", "initialValues=he,glorot"];
     expect(parse(...grid)).toEqual(space);

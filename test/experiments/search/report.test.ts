@@ -2,20 +2,20 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { edgesOf } from "../../src/experiments/sweep/edges.js";
-import { reportOnSweep } from "../../src/experiments/sweep/report.js";
-import type { Sweep, SweepPoint } from "../../src/experiments/sweep/result.js";
-import { gridOf, parseSpace } from "../../src/experiments/sweep/space.js";
-import { findAlgorithm } from "../../src/models/registry.js";
+import { edgesOf } from "../../../src/experiments/search/edges.js";
+import { reportOnSearch } from "../../../src/experiments/search/report.js";
+import type { SearchPoint, SearchResult } from "../../../src/experiments/search/result.js";
+import { gridOf, parseSpace } from "../../../src/experiments/search/space.js";
+import { findAlgorithm } from "../../../src/models/registry.js";
 
 const space = parseSpace(await findAlgorithm("mult-dae"), [
   "dropout=0.2,0.5,0.8",
   "learningRate=1e-4,1e-3,1e-2",
 ]);
-const score = ({ setting: { dropout, learningRate } }: Pick<SweepPoint, "setting">) =>
+const score = ({ setting: { dropout, learningRate } }: Pick<SearchPoint, "setting">) =>
   0.4 - Math.abs(Number(dropout) - 0.5) / 10 - (dropout === 0.5 && learningRate === 0.01 ? 0 : 0.01);
 const points = gridOf(space).map(
-  (setting, p): SweepPoint =>
+  (setting, p): SearchPoint =>
     p === 1
       ? { key: "p1", setting, state: "failed", message: "it <broke>" }
       : {
@@ -29,14 +29,14 @@ const points = gridOf(space).map(
         },
 );
 const best = points[5];
-const sweep: Sweep = {
+const search: SearchResult = {
   dataset: "tiny",
   model: "mult-dae",
   options: { epochs: 10 },
   seed: 1,
   metric: "ndcg@100",
   chosenOn: "validation",
-  command: "foldin sweep data/tiny --model mult-dae",
+  command: "foldin search data/tiny --model mult-dae",
   space,
   points,
   best,
@@ -45,18 +45,18 @@ const sweep: Sweep = {
   recipes: [],
 };
 
-async function page(given: Sweep): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "foldin-sweep-report-"));
+async function page(given: SearchResult): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "foldin-search-report-"));
   try {
-    return await readFile(await reportOnSweep(folder, given), "utf8");
+    return await readFile(await reportOnSearch(folder, given), "utf8");
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
-describe("a sweep's page", () => {
+describe("a search's page", () => {
   it("shows the choice, every point, and a heat map with one cell per pair of values", async () => {
-    const text = await page(sweep);
+    const text = await page(search);
     expect(text).toContain("dropout 0.5, learningRate 0.01");
     expect(text).toContain("0.3877");
     expect(text).toContain("failed: it &lt;broke&gt;");
@@ -69,16 +69,16 @@ describe("a sweep's page", () => {
 
   it("says loudly when the test users chose", async () => {
     const metrics = best.metrics;
-    expect(await page({ ...sweep, chosenOn: "test", best: { ...best, metrics } })).toContain(
+    expect(await page({ ...search, chosenOn: "test", best: { ...best, metrics } })).toContain(
       'class="warning">The test users chose',
     );
   });
 
   it("says where a wider search may find better", () => {
-    expect(edgesOf(sweep)).toEqual([expect.stringMatching(/^learningRate 0.01 is among the highest/)]);
-    expect(edgesOf({ ...sweep, best: { ...best, chosenEpoch: 10 } })).toContainEqual(
+    expect(edgesOf(search)).toEqual([expect.stringMatching(/^learningRate 0.01 is among the highest/)]);
+    expect(edgesOf({ ...search, best: { ...best, chosenEpoch: 10 } })).toContainEqual(
       expect.stringMatching(/more epochs/),
     );
-    expect(edgesOf({ ...sweep, best: points[4] })).toEqual([]);
+    expect(edgesOf({ ...search, best: points[4] })).toEqual([]);
   });
 });

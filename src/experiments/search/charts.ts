@@ -1,4 +1,4 @@
-// What a sweep found, drawn: a heat map for two options, and for one option every point by its value.
+// What a search found, drawn: a heat map for two options, and for one option every point by its value.
 
 import { extent } from "../../core/extent.js";
 import { type ChartSpec, drawChart } from "../chart.js";
@@ -6,13 +6,13 @@ import { drawHeatMap, type HeatMapCell } from "../heat-map.js";
 import type { Html } from "../html.js";
 import { optionText } from "../option-text.js";
 import { metricLabel } from "../report.js";
-import type { Sweep, SweepPoint } from "./result.js";
+import type { SearchPoint, SearchResult } from "./result.js";
 import { type Dimension, isRange } from "./space.js";
 
-type Found = Pick<Sweep, "points" | "best" | "metric" | "chosenOn">;
+type Found = Pick<SearchResult, "points" | "best" | "metric" | "chosenOn">;
 
 interface Finished {
-  readonly point: SweepPoint;
+  readonly point: SearchPoint;
   readonly mean: number;
   readonly standardError: number;
 }
@@ -31,7 +31,7 @@ function valuesOf(found: readonly Finished[], name: string): string[] {
   return [...new Set(values.map(optionText))];
 }
 
-/** As many values of an option as a heat map has room for. */
+/** Most values of an option that a heat map shows. */
 const MOST_CELLS = 12;
 
 /** The pairs of options worth a heat map: those with a few values each, the longest first. */

@@ -1,11 +1,11 @@
-// What a sweep found, as results.json has it.
+// What a search found, as results.json has it.
 
 import type { JsonObject } from "../../core/json.js";
 import type { MetricValue } from "../../evaluation/evaluate.js";
-import type { JudgedOn } from "./point.js";
+import type { EvaluatedOn } from "./point.js";
 import type { Dimension, Setting } from "./space.js";
 
-export interface SweepPoint {
+export interface SearchPoint {
   /** Names the point's folder beneath points/. */
   key: string;
   /** The varied options. */
@@ -20,20 +20,20 @@ export interface SweepPoint {
   seconds?: number;
 }
 
-export interface Sweep {
+export interface SearchResult {
   dataset: string;
   model: string;
   /** What is the same at every point. */
   options: JsonObject;
   seed: number;
   metric: string;
-  chosenOn: JudgedOn;
+  chosenOn: EvaluatedOn;
   /** The search as one command, the dataset in data/<name>. */
   command: string;
   space: readonly Dimension[];
   /** In the order of the search. */
-  points: SweepPoint[];
-  best: SweepPoint;
+  points: SearchPoint[];
+  best: SearchPoint;
   /** The best point's run folder. */
   run: string;
   /** Of the best point alone, after it was chosen. */

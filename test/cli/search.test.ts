@@ -1,16 +1,24 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { foldin, start } from "../support/foldin.js";
 
-const folder = mkdtempSync(join(tmpdir(), "foldin-sweep-"));
+const folder = mkdtempSync(join(tmpdir(), "foldin-search-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const small = ["--set", "hidden=16", "--set", "latent=8", "--set", "batchSize=50", "--engine", "reference"];
-const sweep = ["sweep", "dataset", "--model", "mult-dae", ...small];
-const grid = [...sweep, "--epochs", "3", "--grid", "dropout=0.2,0.6", "learningRate=1e-3,1e-2"];
+const search = ["search", "dataset", "--model", "mult-dae", ...small];
+const grid = [...search, "--epochs", "3", "--grid", "dropout=0.2,0.6", "learningRate=1e-3,1e-2"];
 
 beforeAll(async () => {
   const lines = ["user,item"];
@@ -37,7 +45,7 @@ interface Result {
   command: string;
 }
 
-async function swept(args: readonly string[]): Promise<{ result: Result; stderr: string }> {
+async function searched(args: readonly string[]): Promise<{ result: Result; stderr: string }> {
   const { code, stdout, stderr } = await foldin([...args, "--json"], { cwd: folder });
   expect(code, stderr).toBe(0);
   return { result: JSON.parse(stdout) as Result, stderr };
@@ -47,10 +55,10 @@ function config(out: string, key: string): string {
   return readFileSync(join(folder, out, "points", key, "config.json"), "utf8");
 }
 
-describe("foldin sweep", () => {
+describe("foldin search", () => {
   let first: Result;
   beforeAll(async () => {
-    first = (await swept([...grid, "--out", "first", "--jobs", "2"])).result;
+    first = (await searched([...grid, "--out", "first", "--jobs", "2"])).result;
   });
 
   it("chooses the best point on the validation users, as foldin train and evaluate find it", async () => {
@@ -102,10 +110,10 @@ describe("foldin sweep", () => {
   });
 
   it("does not train again what is finished, and finds the same on other numbers of processes", async () => {
-    const { result, stderr } = await swept([...grid, "--out", "first"]);
+    const { result, stderr } = await searched([...grid, "--out", "first"]);
     expect(stderr).not.toMatch(/ of 4:/);
     expect(result.points).toEqual(first.points);
-    const alone = await swept([...grid, "--out", "alone-sweep", "--jobs", "1"]);
+    const alone = await searched([...grid, "--out", "alone-search", "--jobs", "1"]);
     expect(alone.result.points.map(({ metrics }) => metrics)).toEqual(
       first.points.map(({ metrics }) => metrics),
     );
@@ -113,27 +121,32 @@ describe("foldin sweep", () => {
 
   it("goes on when its grid has grown", async () => {
     const wider = grid.map((word) => (word === "dropout=0.2,0.6" ? "dropout=0.2,0.4,0.6" : word));
-    const { result, stderr } = await swept([...wider, "--out", "first"]);
+    const { result, stderr } = await searched([...wider, "--out", "first"]);
     expect(result.points).toHaveLength(6);
     expect(stderr.match(/ of 6:/g)).toHaveLength(2);
   });
 
   it("writes a recipe that train takes, and adds later searches to it", async () => {
-    await swept([...grid, "--out", "first", "--write-recipe", "chosen.json"]);
+    await searched([...grid, "--out", "first", "--write-recipe", "chosen.json"]);
     const read = () => JSON.parse(readFileSync(join(folder, "chosen.json"), "utf8"));
     const recipe = read();
     expect(recipe).toMatchObject({ dataset: "dataset", model: "mult-dae", options: first.best.setting });
     expect(recipe.searches).toHaveLength(1);
     expect(recipe.searches[0].command).toMatch(
-      /^foldin sweep data\/dataset --model mult-dae --set hidden=16 /,
+      /^foldin search data\/dataset --model mult-dae --set hidden=16 /,
     );
 
-    const worse = [...sweep, "--epochs", "1", "--grid", "learningRate=1e-6", "--out", "worse"];
-    await swept([...worse, "--write-recipe", "chosen.json"]);
+    const worse = [...search, "--epochs", "1", "--grid", "learningRate=1e-6", "--out", "worse"];
+    await searched([...worse, "--write-recipe", "chosen.json"]);
     expect(read()).toMatchObject({ options: recipe.options, validation: recipe.validation });
     expect(read().searches).toHaveLength(2);
-    // The same search again is not another one.
-    await swept([...worse, "--write-recipe", "chosen.json"]);
+    // The same search again is not another one, whatever its command was called.
+    const former = readFileSync(join(folder, "chosen.json"), "utf8").replaceAll(
+      "foldin search",
+      "foldin sweep",
+    );
+    writeFileSync(join(folder, "chosen.json"), former);
+    await searched([...worse, "--write-recipe", "chosen.json"]);
     expect(read().searches).toHaveLength(2);
 
     const { code, stderr } = await foldin(
@@ -158,9 +171,31 @@ describe("foldin sweep", () => {
     );
   });
 
+  it("works by its former name with the same options, which the list of commands does not show", async () => {
+    const help = async (...args: string[]) => (await foldin([...args, "--help"])).stdout;
+    const own = await help("search");
+    expect((await help("sweep")).replaceAll("Usage: foldin sweep", "Usage: foldin search")).toBe(own);
+    expect(own.match(/foldin sweep/g)).toHaveLength(1);
+    expect(await help()).not.toMatch(/sweep/);
+  });
+
+  it("goes on in the folder of a search by its former name", async () => {
+    const folderOf = (name: string) => join(folder, "runs", `${name}-dataset-mult-dae`);
+    const before = ["sweep", ...grid.slice(1)];
+    const begun = await searched([...before, "--out", folderOf("sweep")]);
+    renameSync(join(folderOf("sweep"), "search.json"), join(folderOf("sweep"), "sweep.json"));
+    for (const command of [grid, before]) {
+      const { result, stderr } = await searched(command);
+      expect(stderr).not.toMatch(/ of 4:/);
+      expect(result.points).toEqual(begun.result.points);
+    }
+    expect(existsSync(folderOf("search"))).toBe(false);
+    expect(existsSync(join(folderOf("sweep"), "search.json"))).toBe(false);
+  });
+
   it("notes a point that fails, and trains the others", async () => {
-    const { result, stderr } = await swept([
-      ...sweep,
+    const { result, stderr } = await searched([
+      ...search,
       ...["--epochs", "2", "--grid", "learningRate=1e-3,1e30", "--out", "failing"],
     ]);
     expect(result.points.map(({ state }) => state)).toEqual(["done", "failed"]);
@@ -171,7 +206,7 @@ describe("foldin sweep", () => {
   it("stopped by Ctrl-C while its workers still read the dataset is stopped, not failed", async () => {
     for (const delay of [0, 100, 200, 300, 400, 500]) {
       const out = `early-${delay}`;
-      const running = start([...sweep, "--grid", "dropout=0.2,0.6", "--out", out, "--jobs", "2"], {
+      const running = start([...search, "--grid", "dropout=0.2,0.6", "--out", out, "--jobs", "2"], {
         cwd: folder,
       });
       while (running.process.exitCode === null && !existsSync(join(folder, out))) await sleep(5);
@@ -184,7 +219,7 @@ describe("foldin sweep", () => {
 
   it("stopped by Ctrl-C ends its workers, and goes on to the same weights", async () => {
     const long = [
-      ...sweep,
+      ...search,
       "--epochs",
       "40",
       "--grid",
@@ -194,7 +229,7 @@ describe("foldin sweep", () => {
       "--jobs",
       "2",
     ];
-    const whole = await swept([...long, "--out", "whole", "--keep-models"]);
+    const whole = await searched([...long, "--out", "whole", "--keep-models"]);
     const running = start([...long, "--out", "broken", "--keep-models"], { cwd: folder });
     const begun = () =>
       existsSync(join(folder, "broken", "points")) &&
@@ -206,7 +241,7 @@ describe("foldin sweep", () => {
     const { code, stderr } = await running.outcome;
     expect(code, stderr).toBe(130);
     expect(existsSync(join(folder, "broken", "results.json"))).toBe(false);
-    const { result } = await swept([...long, "--out", "broken", "--keep-models"]);
+    const { result } = await searched([...long, "--out", "broken", "--keep-models"]);
     expect(result.points.map(({ metrics }) => metrics)).toEqual(
       whole.result.points.map(({ metrics }) => metrics),
     );
@@ -220,20 +255,20 @@ describe("foldin sweep", () => {
   it.each([
     [["--grid", "dropot=.5"], /dropot: .*no such option.*"dropout"/],
     [["--grid", "dropout=.5,7", "batchSize=10,20"], /dropout: 7 does not fit/],
-    [["--grid", "dropout=.5", "--metric", "coverage@10"], /no mean over users/],
+    [["--grid", "dropout=.5", "--metric", "coverage@10"], /not a mean over users/],
     [["--grid", "dropout=.5", "--choose-on", "test", "--write-recipe", "x.json"], /never on test users/],
     [["--grid", "dropout=0..0.5"], /--random/],
     [[], /--grid/],
   ])("refuses %j in one line, and leaves no folder", async (args, message) => {
-    const { code, stderr } = await foldin([...sweep, ...args, "--out", "bad"], { cwd: folder });
+    const { code, stderr } = await foldin([...search, ...args, "--out", "bad"], { cwd: folder });
     expect(code).toBe(2);
     expect(stderr.trim().split("\n").at(-1)).toMatch(message);
     expect(existsSync(join(folder, "bad"))).toBe(false);
   });
 
-  it("refuses the folder of another model's sweep", async () => {
-    const other = ["sweep", "dataset", "--model", "mult-vae", "--grid", "dropout=0.5", "--out", "first"];
+  it("refuses the folder of another model's search", async () => {
+    const other = ["search", "dataset", "--model", "mult-vae", "--grid", "dropout=0.5", "--out", "first"];
     const { code, stderr } = await foldin(other, { cwd: folder });
-    expect([code, stderr]).toEqual([2, expect.stringMatching(/holds a sweep of mult-dae/)]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/holds a search of mult-dae/)]);
   });
 });

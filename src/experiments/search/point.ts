@@ -1,4 +1,4 @@
-// One point of a sweep: an ordinary run folder with result.json beside its model. What is finished is not done again, what
+// One point of a search: an ordinary run folder with result.json beside its model. What is finished is not done again, what
 // was interrupted goes on from its checkpoint; a point without its model (only the best one keeps it) is finished all the same.
 
 import { existsSync } from "node:fs";
@@ -14,15 +14,15 @@ import { evaluate } from "../../evaluation/evaluate.js";
 import { findRunFolder, modelFolderOf, readRunFolder } from "../run-folder.js";
 import { train } from "../train.js";
 
-export type JudgedOn = "validation" | "test";
+export type EvaluatedOn = "validation" | "test";
 
 const value = z.object({ mean: z.number(), standardError: z.number().optional() });
 const resultSchema = z.object({
   formatVersion: z.literal(1),
-  /** Users that were judged, and the metrics by name. */
+  /** Users that were evaluated, and the metrics by name. */
   validation: z.object({ users: z.int(), metrics: z.record(z.string(), value) }).optional(),
   test: z.object({ users: z.int(), metrics: z.record(z.string(), value) }).optional(),
-  /** Finished epochs, and the one whose weights were judged; null for a model without epochs. */
+  /** Finished epochs, and the one whose weights were evaluated; null for a model without epochs. */
   epochs: z.int(),
   chosenEpoch: z.int().nullable(),
   /** Wall-clock seconds of training, beside whatever ran at the same time. */
@@ -39,7 +39,7 @@ export interface PointJob {
   readonly options: Readonly<Record<string, unknown>>;
   readonly seed: number;
   readonly metrics: readonly string[];
-  readonly on: JudgedOn;
+  readonly on: EvaluatedOn;
   readonly datasetPath: string;
   readonly checkpointSeconds?: number;
 }
@@ -63,7 +63,7 @@ export async function readResult(
   return evaluated && metrics.every((name) => evaluated.metrics[name]) ? result : undefined;
 }
 
-/** Trains the point, or goes on with it, judges it, and writes its result. Throws as `train` and `evaluate`. */
+/** Trains the point, or goes on with it, evaluates it, and writes its result. Throws as `train` and `evaluate`. */
 export async function runPoint(
   dataset: Dataset,
   engine: Engine,

@@ -1,7 +1,7 @@
 // Whether the best point lies at the edge of what was searched, where a wider search may find a better one.
 
 import { optionText } from "../option-text.js";
-import type { Sweep } from "./result.js";
+import type { SearchResult } from "./result.js";
 import { isRange } from "./space.js";
 
 /** One sentence per varied option whose best value is the lowest or highest of the numbers tried, and one where the best still rose. */
@@ -10,7 +10,7 @@ export function edgesOf({
   points,
   best,
   options,
-}: Pick<Sweep, "space" | "points" | "best" | "options">): string[] {
+}: Pick<SearchResult, "space" | "points" | "best" | "options">): string[] {
   const { epochs = 0, chosenEpoch } = best;
   const rising = epochs > 1 && chosenEpoch === epochs && options.restoreBest !== false;
   const edges = space.flatMap((dimension) => {

@@ -1,8 +1,8 @@
-// A sweep as one command that repeats it, for results and recipes: nothing of this machine's paths, processes or threads in it.
+// A search as one command that repeats it, for results and recipes: nothing of this machine's paths, processes or threads in it.
 
 import { shellCommand } from "../../core/shell.js";
 import { optionText } from "../option-text.js";
-import type { JudgedOn } from "./point.js";
+import type { EvaluatedOn } from "./point.js";
 import { type Dimension, spaceText } from "./space.js";
 
 export interface Search {
@@ -13,17 +13,17 @@ export interface Search {
   readonly options?: Readonly<Record<string, unknown>>;
   readonly seed?: number;
   readonly metric?: string;
-  readonly chooseOn?: JudgedOn;
+  readonly chooseOn?: EvaluatedOn;
 }
 
-export function sweepCommand(
+export function searchCommand(
   dataset: string,
   { model, space, random, options = {}, seed, metric, chooseOn }: Search,
 ): string {
   const varied = new Set(space.map(({ name }) => name));
   const fixed = Object.entries(options).filter(([name]) => !varied.has(name));
   return shellCommand(
-    ...["foldin", "sweep", `data/${dataset}`, "--model", model],
+    ...["foldin", "search", `data/${dataset}`, "--model", model],
     ...fixed.flatMap(([name, value]) => ["--set", `${name}=${optionText(value)}`]),
     ...(space.length > 0 ? ["--grid", ...space.map(spaceText)] : []),
     ...(random === undefined ? [] : ["--random", String(random)]),

@@ -1,4 +1,4 @@
-// The process that trains points of a sweep, one after the other, as its parent sends them. It ends when the parent says
+// The process that trains points of a search, one after the other, as its parent sends them. It ends when the parent says
 // so or is gone. Ctrl-C reaches every process of a terminal: here it is left to the parent, which stops its workers itself.
 
 import type { Engine } from "../../compute/engine.js";
@@ -36,7 +36,7 @@ process.on("disconnect", orphaned);
 process.on("message", (message: ToWorker) => {
   if ("setup" in message) {
     ready = setUp(message.setup);
-    // Whoever waits for it hears of it too.
+    // Those who await it see the failure too.
     ready.catch(() => {});
   } else if ("point" in message) training = train(message.point);
   else {

@@ -1,11 +1,12 @@
-// A sweep: a model trained with many settings of its options, each an ordinary run folder, in parallel worker processes; the
-// best on the validation users is the choice. Everything lies beneath one folder:
-//   sweep.json     what is searched, for whom to go on
+// A hyperparameter search: a model trained with many settings of its options, each an ordinary run folder, in parallel worker
+// processes; the best on the validation users is the choice. Everything lies beneath one folder:
+//   search.json    what is searched, so that the search can go on (a former version called it sweep.json)
 //   points/<key>/  a run folder each, with result.json; only the best keeps its model
 //   results.json, results.csv, report.html, recipe.json
 // Started again with the same folder it goes on: finished points are kept, also where the space has grown.
 
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
@@ -31,22 +32,22 @@ import type { Report } from "../report.js";
 import { modelFolderOf, readRunFolder } from "../run-folder.js";
 import { reportOnRun } from "../run-report.js";
 import { DEFAULT_SEED, train } from "../train.js";
-import { sweepCommand } from "./command.js";
+import { searchCommand } from "./command.js";
 import {
   discardModel,
-  type JudgedOn,
+  type EvaluatedOn,
   type PointJob,
   type PointResult,
   readPointResult,
   readResult,
 } from "./point.js";
 import { type PointOutcome, runPoints } from "./pool.js";
-import { reportOnSweep } from "./report.js";
-import type { Sweep, SweepPoint } from "./result.js";
+import { reportOnSearch } from "./report.js";
+import type { SearchPoint, SearchResult } from "./result.js";
 import { resultsCsv } from "./results-csv.js";
 import { type Dimension, drawSettings, gridOf, optionsAt, type Setting } from "./space.js";
 
-export interface SweepOptions {
+export interface SearchOptions {
   /** A registered name. */
   model: string;
   /** What is varied (`parseSpace` reads it from text). */
@@ -67,10 +68,10 @@ export interface SweepOptions {
   /** What chooses: more is better. Default "ndcg@100". */
   metric?: string;
   /** Whose metric chooses. Default "validation"; "test" only repeats what was published so. */
-  chooseOn?: JudgedOn;
+  chooseOn?: EvaluatedOn;
   /** Keep every point's model, not the best one's alone. */
   keepModels?: boolean;
-  /** The sweep's folder; one that is there already is gone on with. */
+  /** The search's folder; one that is there already is gone on with. */
   out: string;
   /** A recipe's file to write the choice into; one that is there already keeps its searches and the better choice. */
   writeRecipe?: string;
@@ -78,7 +79,7 @@ export interface SweepOptions {
   progress?: ProgressListener;
   signal?: AbortSignal;
   /** Told of every point that ends now, in the order in which they end. */
-  onPoint?: (point: SweepPoint, finished: number, points: number) => void;
+  onPoint?: (point: SearchPoint, finished: number, points: number) => void;
 }
 
 const headSchema = z.object({
@@ -98,24 +99,24 @@ interface Point {
 
 /**
  * Searches, and returns every point with the best one. Throws UserError for an unknown model, option, metric or recipe, for a
- * value that fits at no point, for a folder of another sweep, and where every point failed; AbortedError on the signal.
+ * value that fits at no point, for a folder of another search, and where every point failed; AbortedError on the signal.
  */
-export async function sweep(dataset: string, given: SweepOptions): Promise<Sweep> {
+export async function search(dataset: string, given: SearchOptions): Promise<SearchResult> {
   const { out, progress } = given;
-  return withLock(out, () => search(dataset, given), {
+  return withLock(out, () => searchAll(dataset, given), {
     onNote: (text) => progress?.({ type: "note", text }),
   });
 }
 
 /** Searches; the caller holds the folder's lock. */
-async function search(dataset: string, given: SweepOptions): Promise<Sweep> {
+async function searchAll(dataset: string, given: SearchOptions): Promise<SearchResult> {
   const { out, seed = DEFAULT_SEED, chooseOn = "validation", progress, signal } = given;
   const algorithm = await findAlgorithm(given.model);
   const metric = parseMetric(given.metric ?? "ndcg@100");
   if (!metric.ofUser)
     throw new UserError({
       place: "metric",
-      problem: `${metric.name} is no mean over users, so it cannot choose`,
+      problem: `${metric.name} is not a mean over users, so it cannot choose`,
       expected: "a metric of users, such as ndcg@100",
     });
   if (chooseOn === "test" && given.writeRecipe !== undefined)
@@ -155,7 +156,7 @@ async function search(dataset: string, given: SweepOptions): Promise<Sweep> {
   });
   refuseHopeless(algorithm, fixed, points);
   if (given.writeRecipe !== undefined) await existing(given.writeRecipe, algorithm.name);
-  await claimSweepFolder(out, { dataset: manifest.name, data, model: algorithm.name });
+  await claimSearchFolder(out, { dataset: manifest.name, data, model: algorithm.name });
 
   const outcomes = new Map<Point, PointOutcome>();
   for (const point of points) {
@@ -183,13 +184,13 @@ async function search(dataset: string, given: SweepOptions): Promise<Sweep> {
     for (const point of points)
       if (point !== best && outcomes.get(point)?.state === "done") await discardModel(point.job.folder);
   };
-  const pointOf = (point: Point): SweepPoint => described(point, outcomes.get(point), chooseOn);
+  const pointOf = (point: Point): SearchPoint => described(point, outcomes.get(point), chooseOn);
 
   const cores = availableParallelism();
   const jobs = given.jobs ?? Math.min(cores, 4, points.length);
   const threads = given.threads ?? Math.max(1, Math.floor(cores / jobs));
   const run = async (wanted: readonly Point[]) => {
-    const task = "sweep";
+    const task = "search";
     const shares = new Map<number, number>();
     const finished = points.length - wanted.length;
     let ended = 0;
@@ -243,7 +244,7 @@ async function search(dataset: string, given: SweepOptions): Promise<Sweep> {
   await discard();
 
   const report = await reportOnBest(best.job, given);
-  const command = sweepCommand(manifest.name, {
+  const command = searchCommand(manifest.name, {
     ...{ model: algorithm.name, space: given.space, random: given.random, options: fixed },
     ...{ seed, metric: metric.name, chooseOn },
   });
@@ -254,7 +255,7 @@ async function search(dataset: string, given: SweepOptions): Promise<Sweep> {
     mean: sixDecimals(value?.mean),
     standardError: sixDecimals(value?.standardError),
   };
-  const result: Sweep = {
+  const result: SearchResult = {
     dataset: manifest.name,
     model: algorithm.name,
     options: JSON.parse(JSON.stringify(fixed)) as JsonObject,
@@ -309,7 +310,7 @@ async function search(dataset: string, given: SweepOptions): Promise<Sweep> {
     file.writeFile(`${JSON.stringify(result, null, 2)}\n`),
   );
   await writeFileWhole(join(out, "results.csv"), (file) => file.writeFile(resultsCsv(result)));
-  await reportOnSweep(out, result);
+  await reportOnSearch(out, result);
   return result;
 
   function outcomeOf(point: Point): { result: PointResult } {
@@ -324,24 +325,34 @@ function sixDecimals(value: number | undefined): number {
   return Number((value ?? Number.NaN).toFixed(6));
 }
 
-/** Makes the sweep's folder, or sees that the one that is there is this model's on this data. */
-async function claimSweepFolder(
+/** The file that says what a search's folder is for, and its former name: folders that have that one are gone on with. */
+const MARKER = "search.json";
+const FORMER_MARKER = "sweep.json";
+
+/** Whether a search was begun in the folder. */
+export function isSearchFolder(folder: string): boolean {
+  return [MARKER, FORMER_MARKER].some((name) => existsSync(join(folder, name)));
+}
+
+/** Makes the search's folder, or sees that the one that is there is this model's on this data. */
+async function claimSearchFolder(
   out: string,
   head: { dataset: string; data: string; model: string },
 ): Promise<void> {
   const found = await claimFolder(out, {
-    marker: "sweep.json",
+    marker: MARKER,
+    formerMarker: FORMER_MARKER,
     head: { formatVersion: 1, ...head },
-    what: "a sweep",
+    what: "a search",
   });
   const before = headSchema.safeParse(found);
   if (!before.success || before.data.model !== head.model || before.data.data !== head.data)
     throw new UserError({
       place: out,
       problem: before.success
-        ? `holds a sweep of ${before.data.model} on ${before.data.dataset}${before.data.dataset === head.dataset && before.data.model === head.model ? ", prepared differently" : ""}`
-        : "holds a sweep that this foldin does not understand",
-      expected: `a new folder, or a sweep of ${head.model} on this ${head.dataset}`,
+        ? `holds a search of ${before.data.model} on ${before.data.dataset}${before.data.dataset === head.dataset && before.data.model === head.model ? ", prepared differently" : ""}`
+        : "holds a search that this foldin does not understand",
+      expected: `a new folder, or a search of ${head.model} on this ${head.dataset}`,
       remedy: "Choose another folder with --out",
     });
 }
@@ -410,7 +421,7 @@ function refuseHopeless(
     }
 }
 
-function described({ key, setting }: Point, outcome: PointOutcome | undefined, on: JudgedOn): SweepPoint {
+function described({ key, setting }: Point, outcome: PointOutcome | undefined, on: EvaluatedOn): SearchPoint {
   if (outcome?.state !== "done")
     return { key, setting, state: "failed", message: outcome?.message ?? "was not run" };
   const { result } = outcome;
@@ -428,7 +439,7 @@ function described({ key, setting }: Point, outcome: PointOutcome | undefined, o
 /** The page of the best run, and its test metrics. */
 async function reportOnBest(
   { folder, model, options, seed, datasetPath }: PointJob,
-  { engine, threads, signal }: SweepOptions,
+  { engine, threads, signal }: SearchOptions,
 ): Promise<Report> {
   const dataset = await loadDataset(datasetPath, { signal });
   // It is finished: this loads it.

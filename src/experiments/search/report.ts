@@ -1,4 +1,4 @@
-// The page of a sweep: what was searched, what came out by option, every point, and the choice. No script, no network.
+// The page of a search: what was searched, what came out by option, every point, and the choice. No script, no network.
 
 import { join } from "node:path";
 import { HEAT_MAP_STYLE } from "../heat-map.js";
@@ -9,28 +9,32 @@ import { count, duration, metricLabel } from "../report.js";
 import { estimateText } from "../reproduction-report.js";
 import { drawOption, drawPair, heatMapPairs } from "./charts.js";
 import { edgesOf } from "./edges.js";
-import type { Sweep, SweepPoint } from "./result.js";
+import type { SearchPoint, SearchResult } from "./result.js";
 import { spaceText } from "./space.js";
 
-/** Writes report.html into the sweep's folder; returns its path. */
-export async function reportOnSweep(folder: string, sweep: Sweep, finished = new Date()): Promise<string> {
+/** Writes report.html into the search's folder; returns its path. */
+export async function reportOnSearch(
+  folder: string,
+  search: SearchResult,
+  finished = new Date(),
+): Promise<string> {
   const path = join(folder, "report.html");
   await writePage(path, {
-    title: `Search: ${sweep.model} on ${sweep.dataset}`,
-    heading: html`${sweep.model} <span class="on">on</span> ${sweep.dataset}`,
-    lead: `${count(sweep.points.length)} ways to train it; the best by ${metricLabel(sweep.metric)} on the ${sweep.chosenOn} users is the choice.`,
+    title: `Search: ${search.model} on ${search.dataset}`,
+    heading: html`${search.model} <span class="on">on</span> ${search.dataset}`,
+    lead: `${count(search.points.length)} ways to train it; the best by ${metricLabel(search.metric)} on the ${search.chosenOn} users is the choice.`,
     style: HEAT_MAP_STYLE + OWN_STYLE,
     finished,
-    body: html`${sweep.chosenOn === "test" && html`<p class="warning">The test users chose. The best number below is the luckiest of ${count(sweep.points.length)}, not what to expect of new users.</p>`}
-${headline(sweep)}
-${what(sweep)}
-${await found(sweep)}
-${points(sweep)}`,
+    body: html`${search.chosenOn === "test" && html`<p class="warning">The test users chose. The best number below is the luckiest of ${count(search.points.length)}, not what to expect of new users.</p>`}
+${headline(search)}
+${what(search)}
+${await found(search)}
+${points(search)}`,
   });
   return path;
 }
 
-function headline({ best, metric, chosenOn, test }: Sweep): Html {
+function headline({ best, metric, chosenOn, test }: SearchResult): Html {
   const figures = [
     { label: `${chosenOn} ${metricLabel(metric)}`, value: best.metrics?.[metric] },
     ...(chosenOn === "test"
@@ -46,14 +50,14 @@ ${figures.map(
 )}</section>`;
 }
 
-function settingText({ setting }: SweepPoint): string {
+function settingText({ setting }: SearchPoint): string {
   return Object.entries(setting)
     .map(([name, value]) => `${name} ${optionText(value)}`)
     .join(", ");
 }
 
-function what(sweep: Sweep): Html {
-  const { space, options, points, seed, command, best } = sweep;
+function what(search: SearchResult): Html {
+  const { space, options, points, seed, command, best } = search;
   const failed = points.filter(({ state }) => state === "failed").length;
   const seconds = points.reduce((sum, point) => sum + (point.seconds ?? 0), 0);
   const facts: [string, string | Html][] = [
@@ -82,31 +86,31 @@ ${facts.map(
 </section>`;
 }
 
-async function found(sweep: Sweep): Promise<Html> {
-  const pairs = heatMapPairs(sweep, sweep.space);
-  const varied = sweep.space.filter(
-    ({ name }) => new Set(sweep.points.map(({ setting }) => JSON.stringify(setting[name]))).size > 1,
+async function found(search: SearchResult): Promise<Html> {
+  const pairs = heatMapPairs(search, search.space);
+  const varied = search.space.filter(
+    ({ name }) => new Set(search.points.map(({ setting }) => JSON.stringify(setting[name]))).size > 1,
   );
   if (varied.length === 0) return html``;
-  const maps = await Promise.all(pairs.map((pair) => drawPair(sweep, pair)));
-  const charts = await Promise.all(varied.map((dimension) => drawOption(sweep, dimension)));
-  const metric = metricLabel(sweep.metric);
+  const maps = await Promise.all(pairs.map((pair) => drawPair(search, pair)));
+  const charts = await Promise.all(varied.map((dimension) => drawOption(search, dimension)));
+  const metric = metricLabel(search.metric);
   return html`<section>
 <h2>What came out</h2>
-${edgesOf(sweep).map((text) => html`<p class="note">${text}.</p>`)}
+${edgesOf(search).map((text) => html`<p class="note">${text}.</p>`)}
 <div class="maps">
 ${maps.map((map, m) => html`<figure><figcaption>${metric} by ${pairs[m].join(" and ")}</figcaption>${map}</figure>`)}</div>
 <div class="curves">
 ${charts.map((chart, c) => html`<figure><figcaption>${metric} by ${varied[c].name}</figcaption>${chart}</figure>`)}</div>
-<p class="note">Every point with its standard error over the ${sweep.chosenOn} users; the choice is filled${maps.length > 0 && " and framed"}.${maps.length > 0 && varied.length > 2 && " A cell of a map is the best of the points that have both values."}</p>
+<p class="note">Every point with its standard error over the ${search.chosenOn} users; the choice is filled${maps.length > 0 && " and framed"}.${maps.length > 0 && varied.length > 2 && " A cell of a map is the best of the points that have both values."}</p>
 </section>`;
 }
 
-function points(sweep: Sweep): Html {
-  const { space, metric, best } = sweep;
+function points(search: SearchResult): Html {
+  const { space, metric, best } = search;
   const names = Object.keys(best.metrics ?? {});
-  const score = (point: SweepPoint) => point.metrics?.[metric].mean ?? -Infinity;
-  const ranked = [...sweep.points].sort((a, b) => score(b) - score(a));
+  const score = (point: SearchPoint) => point.metrics?.[metric].mean ?? -Infinity;
+  const ranked = [...search.points].sort((a, b) => score(b) - score(a));
   return html`<section>
 <h2>Every point</h2>
 <div class="wide"><table class="points">
@@ -123,7 +127,7 @@ ${ranked.map(
 `,
 )}</tbody>
 </table></div>
-<p class="note">Mean over the ${sweep.chosenOn} users ± its standard error, best first. Each is a run folder in points/.</p>
+<p class="note">Mean over the ${search.chosenOn} users ± its standard error, best first. Each is a run folder in points/.</p>
 </section>`;
 }
 

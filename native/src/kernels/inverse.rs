@@ -1,10 +1,10 @@
-//! The inverse of a symmetric positive definite matrix, in place, by sweeps (Goodnight 1979: the sweep operator; in blocks
-//! it is Gauss-Jordan elimination without pivoting, which is stable for such matrices). Only the lower triangle is used.
-//! With the pivots K swept, D = A[K, K] and all others R:
+//! The inverse of a symmetric positive definite matrix, in place, pivot by pivot (Goodnight 1979, whose "sweep
+//! operator" it is; in blocks it is Gauss-Jordan elimination without pivoting, which is stable for such matrices). Only the
+//! lower triangle is used. With the pivots K inverted, D = A[K, K] and all others R:
 //!
 //!   A[K, K] <- -D^-1     A[R, K] <- A[R, K] D^-1     A[R, R] <- A[R, R] - A[R, K] D^-1 A[K, R]
 //!
-//! Once every pivot is swept, A holds -A^-1. The cost, n^3 operations, is nearly all in the last product, which is cut into
+//! Once every pivot is inverted, A holds -A^-1. The cost, n^3 operations, is nearly all in the last product, which is cut into
 //! tiles whose sizes depend on the shape alone: the threads change no bit.
 
 use crate::kernels::gram::for_each_tile_pair;
@@ -13,14 +13,14 @@ use crate::matrix::{Matrix, for_each_task};
 
 /// Sides of the tiles of the large product.
 const TILE: usize = 512;
-/// Pivots of a block are swept so many at a time, and these one by one.
+/// Pivots of a block are inverted so many at a time, and these one by one.
 const INNER: usize = 32;
 /// Rows of the smaller product and of what is copied that one task takes.
 const ROWS_PER_TASK: usize = 128;
 
-/// Sweeps the pivots first .. first + count. The number of the first pivot that is not positive, the matrix then being
+/// Inverts the pivots first .. first + count. The number of the first pivot that is not positive, the matrix then being
 /// spoilt; or none.
-pub fn sweep(a: Matrix, first: usize, count: usize) -> Option<usize> {
+pub fn invert_pivots(a: Matrix, first: usize, count: usize) -> Option<usize> {
     let n = a.rows;
     let last = first + count;
     let mut negative = match negative_inverse(part(a, &(first..last), first..last)) {
@@ -57,11 +57,11 @@ pub fn sweep(a: Matrix, first: usize, count: usize) -> Option<usize> {
 
     for_each_task(n.div_ceil(ROWS_PER_TASK), |task| {
         for row in task * ROWS_PER_TASK..n.min((task + 1) * ROWS_PER_TASK) {
-            let swept = scaled.row(row);
+            let inverted = scaled.row(row);
             if row >= last {
-                a.get_mut(row, first, count).iter_mut().zip(swept).for_each(|(o, &x)| *o = -x);
+                a.get_mut(row, first, count).iter_mut().zip(inverted).for_each(|(o, &x)| *o = -x);
             } else if row < first {
-                (0..count).for_each(|k| unsafe { *a.at(first + k, row) = -swept[k] });
+                (0..count).for_each(|k| unsafe { *a.at(first + k, row) = -inverted[k] });
             } else {
                 a.get_mut(row, first, count).copy_from_slice(negative.row(row - first));
             }
@@ -107,7 +107,7 @@ fn negative_inverse(d: Matrix) -> Result<Vec<f32>, usize> {
     } else {
         (0..n).for_each(|i| inverse.get_mut(i, 0, i + 1).copy_from_slice(d.get(i, 0, i + 1)));
         for first in (0..n).step_by(INNER) {
-            if let Some(pivot) = sweep(inverse, first, INNER.min(n - first)) {
+            if let Some(pivot) = invert_pivots(inverse, first, INNER.min(n - first)) {
                 return Err(pivot);
             }
         }

@@ -1,4 +1,4 @@
-// Judging 10,000 test users (`--what evaluate`), or the top 20 for one history at a time (`--what recommend`), with a
+// Evaluating 10,000 test users (`--what evaluate`), or the top 20 for one history at a time (`--what recommend`), with a
 // model of the ML-20M shape. Its weights are those after a single batch: what they are does not matter to the clock.
 
 import { parseArgs } from "node:util";
@@ -20,12 +20,12 @@ const foldIn = readMatrix(values.input, "test-fold-in");
 const heldOut = readMatrix(values.input, "test-held-out");
 const dataset = trainingOnly(matrix, { users: names(foldIn.rows), foldIn, heldOut });
 const engine = await openEngine({ engine: "native", threads: Number(values.threads) });
-// Judging: one hidden layer of 600, as the peer's. Recommending: Mult-VAE as published.
-const judged = { model: "mult-dae", options: { epochs: 1, hidden: [600] } };
+// Evaluating: one hidden layer of 600, as the baseline's. Recommending: Mult-VAE as published.
+const evaluated = { model: "mult-dae", options: { epochs: 1, hidden: [600] } };
 const served = { model: "mult-vae", options: { epochs: 1 } };
-const recommender = await train(dataset, { engine, ...(values.what === "evaluate" ? judged : served) });
+const recommender = await train(dataset, { engine, ...(values.what === "evaluate" ? evaluated : served) });
 
-async function judge(): Promise<number[]> {
+async function evaluateOnce(): Promise<number[]> {
   const started = performance.now();
   await evaluate(recommender, dataset, { metrics: ["ndcg@100", "recall@20", "recall@50"] });
   return [(performance.now() - started) / 1000];
@@ -42,7 +42,7 @@ async function answer(): Promise<number[]> {
   return [median(seconds)];
 }
 
-const measure = values.what === "evaluate" ? judge : answer;
+const measure = values.what === "evaluate" ? evaluateOnce : answer;
 await measure();
 await serve(`foldin, ${engine.description}`, measure);
 recommender.dispose();

@@ -1,4 +1,4 @@
-// The space that a sweep searches: for each varied option its alternatives, or a range to draw from. A grid is every
+// The space that a search searches: for each varied option its alternatives, or a range to draw from. A grid is every
 // combination, the last option varying fastest; random points are named by (seed, number), so that a longer random search begins
 // with the points of a shorter one.
 
@@ -58,7 +58,7 @@ export function parseSpace(algorithm: Algorithm, texts: readonly string[]): Dime
     if (values.length === 0 || values.includes(""))
       throw new UserError({
         place: `--grid ${text}`,
-        problem: "is no list of values",
+        problem: "is not a list of values",
         expected: "name=value,value,...",
         remedy: `Options of ${algorithm.name}: ${[...types.keys()].join(", ") || "none"}`,
       });
@@ -120,7 +120,7 @@ function parseRange(text: string, whole: string): Range | undefined {
   if (!(low < high) || (scale === "log" && low <= 0))
     throw new UserError({
       place: `--grid ${whole}`,
-      problem: "is no range",
+      problem: "is not a range",
       expected:
         scale === "log" ? "two numbers above 0, the lower one first" : "two numbers, the lower one first",
       remedy: "Such as learningRate=1e-4..1e-2",
@@ -178,6 +178,7 @@ export function drawSettings(space: readonly Dimension[], count: number, seed: n
 }
 
 function draw({ name, alternatives, whole, list }: Dimension, seed: number, number: number): JsonValue {
+  // The command's former name: the points that a seed draws stay those that former searches drew.
   const random = new RandomSequence({ seed, step: number, stream: streamOf(`sweep ${name}`) });
   if (!isRange(alternatives)) return alternatives[random.below(alternatives.length)];
   const { low, high, scale } = alternatives;
