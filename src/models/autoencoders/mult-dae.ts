@@ -139,6 +139,7 @@ export const multDae: Algorithm<MultDaeOptions> = {
     });
     const trainable = trainNetwork({
       engine,
+      communicator: run.communicator,
       network,
       algorithm: multDae.name,
       config: savedConfig(shape, options),

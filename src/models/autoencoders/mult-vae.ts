@@ -265,6 +265,7 @@ export const multVae: Algorithm<MultVaeOptions> = {
     });
     const trainable = trainNetwork({
       engine,
+      communicator: run.communicator,
       network,
       algorithm: multVae.name,
       config: savedConfig(shape, options),

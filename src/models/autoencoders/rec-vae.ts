@@ -20,8 +20,8 @@ import { rowSums } from "../../compute/ops/row-sums.js";
 import { swish } from "../../compute/ops/swish.js";
 import { Adam } from "../../compute/optimizers.js";
 import { loadParameters, type Parameter, saveParameters } from "../../compute/parameter.js";
-import { Tape, type Variable } from "../../compute/tape.js";
-import type { NamedTensors, SparseTensor, Tensor } from "../../compute/tensor.js";
+import type { Tape, Variable } from "../../compute/tape.js";
+import type { NamedTensors, SparseTensor } from "../../compute/tensor.js";
 import { permutation, type RandomKey, streamOf } from "../../core/philox.js";
 import type { Dataset } from "../../data/dataset.js";
 import type { Vocabulary } from "../../data/vocabulary.js";
@@ -188,7 +188,7 @@ class RecVaeTraining {
   readonly #engine: Engine;
   readonly #options: RecVaeOptions;
   readonly #mixture: CompositeMixture;
-  readonly #adams: Readonly<Record<Half, Adam>>;
+  readonly adams: Readonly<Record<Half, Adam>>;
 
   constructor(engine: Engine, items: number, options: RecVaeOptions, seed: number) {
     this.#engine = engine;
@@ -199,7 +199,7 @@ class RecVaeTraining {
     this.#former = new Encoder(engine, "former", items, options, seed);
     for (const parameter of this.#former.parameters) parameter.needsGradient = false;
     const { learningRate } = options;
-    this.#adams = {
+    this.adams = {
       encoder: new Adam(engine, this.network.encoder.parameters, { learningRate }),
       decoder: new Adam(engine, this.network.output.parameters, { learningRate }),
     };
@@ -236,26 +236,12 @@ class RecVaeTraining {
     return { loss: negativeLogLikelihood.plus(weighted), parts: { kl: sum(kl) } };
   }
 
-  step(batch: SparseTensor, half: Half, key: Key, totals: readonly Tensor[]): void {
-    const tape = new Tape(this.#engine);
-    try {
-      const { loss, parts = {} } = this.loss(tape, batch, half, key);
-      for (const [column, { terms }] of [loss, ...Object.values(parts)].entries())
-        for (const term of terms)
-          if (term.kind === "sum") this.#engine.addSum(totals[column], term.of.value, term.weight);
-      tape.backward(loss.times(1 / batch.rows));
-    } finally {
-      tape.dispose();
-    }
-    this.#adams[half].step();
-  }
-
   async saveState(): Promise<NamedTensors> {
     const parts = await Promise.all([
       saveParameters(this.network.parameters),
       saveParameters(this.#former.parameters),
-      this.#adams.encoder.save().then((state) => renamed(state, UPDATES, `encoder.${UPDATES}`)),
-      this.#adams.decoder.save().then((state) => renamed(state, UPDATES, `decoder.${UPDATES}`)),
+      this.adams.encoder.save().then((state) => renamed(state, UPDATES, `encoder.${UPDATES}`)),
+      this.adams.decoder.save().then((state) => renamed(state, UPDATES, `decoder.${UPDATES}`)),
     ]);
     return Object.assign({}, ...parts);
   }
@@ -263,7 +249,7 @@ class RecVaeTraining {
   async loadState(state: NamedTensors): Promise<void> {
     await loadParameters([...this.network.parameters, ...this.#former.parameters], state);
     for (const half of ["encoder", "decoder"] as const)
-      await this.#adams[half].load(renamed(state, `${half}.${UPDATES}`, UPDATES));
+      await this.adams[half].load(renamed(state, `${half}.${UPDATES}`, UPDATES));
   }
 
   /** q_old becomes the saved encoder: the posterior of the run that is gone on with. */
@@ -294,7 +280,7 @@ async function trainable(
   run: RunContext,
   minimise: (pass: Minimisation) => Promise<PassReport>,
 ): Promise<Trainable> {
-  const { engine, seed, signal } = run;
+  const { engine, communicator, seed, signal } = run;
   const { encoderPasses, decoderPasses, batchSize } = options;
   const items = dataset.items.size;
   const layers = layersOf(items, options);
@@ -324,7 +310,7 @@ async function trainable(
       const order = pass === 0 ? whole.order : permutation(seed, whole.number, stream, dataset.train.rows);
       const told = values;
       const report = await minimise({
-        engine,
+        ...{ engine, communicator, optimizer: training.adams[half] },
         histories: dataset.train,
         batchSize,
         epoch: {
@@ -335,8 +321,8 @@ async function trainable(
             whole.onProgress?.((pass + share) / passes, half === "encoder" ? now : told),
         },
         reports: half === "encoder" ? ["loss", "kl"] : ["loss"],
-        step: (batch, update, totals) =>
-          training.step(batch, half, (name) => ({ seed, step: update, stream: streamOf(name) }), totals),
+        loss: (tape, batch, update) =>
+          training.loss(tape, batch, half, (name) => ({ seed, step: update, stream: streamOf(name) })),
       });
       updates = report.updates;
       values = half === "encoder" ? report.means : { ...values, reconstruction: report.means.loss };

@@ -359,6 +359,7 @@ export const vae: Algorithm<VaeOptions> = {
 
     const trainable = trainNetwork({
       engine,
+      communicator: run.communicator,
       network,
       algorithm: vae.name,
       config: savedConfig(shape, given),
