@@ -9,6 +9,8 @@ import type { NamedTensors } from "./tensor.js";
 export interface Optimizer {
   /** What it trains. */
   readonly parameters: readonly Parameter[];
+  /** Whether rows without a gradient stay as they are. Default false. */
+  readonly sparse?: boolean;
   /** One update of every parameter that has a gradient, which is used up. */
   step(): void;
   /** All that it remembers. */
@@ -50,7 +52,7 @@ export class Adam implements Optimizer {
   #options: typeof ADAM;
   readonly #normalises: boolean;
   readonly #epsilonHat: boolean;
-  readonly #sparse: boolean;
+  readonly sparse: boolean;
   #updates = 0;
 
   /** Throws RangeError for settings that only make sense where every row moves, with `sparse`. */
@@ -66,7 +68,7 @@ export class Adam implements Optimizer {
     this.#options = { ...ADAM, ...options };
     this.#normalises = normaliseGradients;
     this.#epsilonHat = epsilonHat;
-    this.#sparse = sparse;
+    this.sparse = sparse;
   }
 
   /** The step size of the updates to come; not part of what `save` gives. */
@@ -94,7 +96,7 @@ export class Adam implements Optimizer {
       if (gradient === undefined && decay === 0) continue;
       const { m, v } = parameter.moments;
       const step = { ...this.#options, epsilon, update: this.#updates, decay };
-      if (gradient?.kind === "rows" && this.#sparse) {
+      if (gradient?.kind === "rows" && this.sparse) {
         if (decay !== 0) throw new RangeError(`sparse Adam: ${parameter.name} has an L2 term`);
         const { tensor, touched } = gradient;
         this.#engine.sparseAdam(parameter.value, m, v, tensor, touched, step);

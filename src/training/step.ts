@@ -40,15 +40,18 @@ export type Step<Batch> = (
 /**
  * The step: forward and backward; gradients and reports added up over the members, so that all of them make the same update; the
  * optimiser, which divides gradients by their norms where it was told to. A step of one member reuses the memory of the one before.
+ * Throws RangeError for an optimiser that moves touched rows only, with several members: they do not know of each other's rows.
  */
 export function trainingStep<Batch>(options: StepOptions<Batch>): Step<Batch> {
   const { engine, optimizer, loss, reports, communicator = alone(engine) } = options;
+  if (optimizer.sparse && communicator.size > 1)
+    throw new RangeError("training step: several members have whole gradients, of which no row is left out");
   return (batch, update, totals, rows) => {
     const tape = new Tape(engine);
     try {
       const cost = loss(tape, batch, update, rows);
-      const isDivided = communicator.size > 1;
-      const sums = isDivided ? tape.zeros(1, reports.length) : undefined;
+      // Several members agree on the sums before they add them to their totals.
+      const sums = communicator.size > 1 ? tape.zeros(1, reports.length) : undefined;
       const outs = sums ? reports.map((_, column) => viewColumns(sums, column, column + 1)) : totals;
       reports.forEach((name, column) => {
         addSums(engine, outs[column], objectiveOf(cost, name));
@@ -57,6 +60,7 @@ export function trainingStep<Batch>(options: StepOptions<Batch>): Step<Batch> {
       tape.backward(cost.penalty ? perRow.plus(cost.penalty) : perRow);
       if (sums) {
         communicator.sum(sums, [sums]);
+        addGradients(communicator, optimizer);
         outs.forEach((out, column) => {
           engine.addScaled(totals[column], out, 1);
         });
@@ -64,7 +68,6 @@ export function trainingStep<Batch>(options: StepOptions<Batch>): Step<Batch> {
     } finally {
       tape.dispose();
     }
-    if (communicator.size > 1) addGradients(communicator, optimizer);
     optimizer.step();
   };
 }

@@ -37,7 +37,7 @@ import type { RunContext } from "../../recommender/run-context.js";
 import { startFrom } from "../../recommender/warm-start.js";
 import type { Minimisation, PassReport } from "../../training/minimise.js";
 import type { Epoch, EpochReport, Trainable } from "../../training/trainable.js";
-import { depth, published, savedConfig, size } from "../settings.js";
+import { depth, published, savedConfig, size, sparseAdam } from "../settings.js";
 import { numbersOfLayers, requireNetworkMemory } from "../training-memory.js";
 import { type BatchLoss, type Network, networkRecommender, releaseAll, restoreNetwork } from "./network.js";
 
@@ -74,6 +74,7 @@ const options = z.strictObject({
   learningRate: published.learningRate
     .default(5e-4)
     .describe("step size of both Adams (Shenbin et al. 2020, section 4.3)"),
+  sparseAdam,
   batchSize: published.batchSize.describe("users per update (Shenbin et al. 2020, section 4.3)"),
   epochs: published.epochs
     .default(50)
@@ -198,9 +199,9 @@ class RecVaeTraining {
     this.network = new RecVaeNetwork(engine, items, options, seed);
     this.#former = new Encoder(engine, "former", items, options, seed);
     for (const parameter of this.#former.parameters) parameter.needsGradient = false;
-    const { learningRate } = options;
+    const { learningRate, sparseAdam: sparse } = options;
     this.adams = {
-      encoder: new Adam(engine, this.network.encoder.parameters, { learningRate }),
+      encoder: new Adam(engine, this.network.encoder.parameters, { learningRate, sparse }),
       decoder: new Adam(engine, this.network.output.parameters, { learningRate }),
     };
   }
