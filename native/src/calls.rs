@@ -1,7 +1,7 @@
 //! A call of a kernel as JavaScript writes it down: numbers one after the other (src/compute/engines/native.ts), and lists.
 
 use crate::matrix::Matrix;
-use crate::philox::{Dropout, Key};
+use crate::philox::{Dropout, Key, Position};
 use crate::sparse::Sparse;
 use crate::{NativeEngine, refused};
 use napi::bindgen_prelude::{Result, Uint32Array};
@@ -75,6 +75,10 @@ pub fn is_set(option: Option<f64>) -> bool {
 
 pub fn key(seed: f64, step: f64, stream: f64) -> Key {
     Key { seed: seed as u64, step: step as u32, stream: stream as u32 }
+}
+
+pub fn position(first: Option<f64>, row_stride: Option<f64>) -> Position {
+    Position { first: first.unwrap_or(0.0) as usize, row_stride: row_stride.map(|stride| stride as usize) }
 }
 
 pub fn dropout(rate: f64, key: Key) -> Dropout {

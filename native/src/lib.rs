@@ -19,7 +19,7 @@ use memory::Memory;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use queue::Queue;
-use sparse::Sparse;
+use sparse::{Piece, Sparse};
 use std::collections::HashMap;
 use std::sync::Arc;
 use table::KERNELS;
@@ -187,11 +187,20 @@ impl NativeEngine {
         offsets: &[u32],
         indices: &[u32],
         values: Option<&[f32]>,
+        first: f64,
+        positions: Option<&[u32]>,
+        squares: Option<&[f64]>,
     ) -> Result<u32> {
         let (rows, columns) = (size("sparse", rows, MOST_ROWS)?, size("sparse", columns, MOST_ROWS)?);
-        let copies = || Ok((memory::copied(offsets)?, memory::copied(indices)?, values.map(memory::copied).transpose()?));
+        let first = size("sparse", first, MOST_NUMBERS)?;
+        let copies = || {
+            let positions = positions.map(memory::copied).transpose()?;
+            let squares = squares.map(memory::copied).transpose()?;
+            let values = values.map(memory::copied).transpose()?;
+            let piece = Piece { first, positions, squares };
+            Sparse::new(rows, columns, memory::copied(offsets)?, memory::copied(indices)?, values, piece)
+        };
         let batch = copies()
-            .and_then(|(offsets, indices, values)| Sparse::new(rows, columns, offsets, indices, values))
             .map_err(Error::from_reason)?;
         let number = self.next_sparse;
         self.next_sparse += 1;

@@ -1,6 +1,7 @@
 //! Philox 4x32-10 (Salmon et al., SC'11), the twin of src/core/philox.ts: random words are named (seed, step, stream,
 //! element), not drawn. Sixteen blocks are computed side by side, so that it vectorises.
 
+use crate::matrix::{Matrix, flatten};
 use crate::simd::{cos_sin_of_turn, ln, vectorised};
 
 const BLOCKS: usize = 16;
@@ -25,9 +26,36 @@ pub struct Dropout {
     pub key: Key,
 }
 
+/// Where a piece of a dense matrix lies in the whole: element (r, c) of the piece is element `first + r * row_stride + c`.
+#[derive(Clone, Copy)]
+pub struct Position {
+    pub first: usize,
+    /// None = the columns of the piece.
+    pub row_stride: Option<usize>,
+}
+
+impl Position {
+    /// Matrices of one shape, flattened where the elements of a row follow those of the row before, and the row stride.
+    pub fn flatten<const N: usize>(&self, matrices: [Matrix; N]) -> ([Matrix; N], usize) {
+        let columns = matrices[0].columns;
+        match self.row_stride {
+            Some(stride) if stride != columns => (matrices, stride),
+            _ => {
+                let matrices = flatten(matrices);
+                (matrices, matrices[0].columns)
+            }
+        }
+    }
+}
+
 #[inline(always)]
 fn batch(key: Key, first_block: u32) -> [u32; BATCH] {
-    let mut c0: [u32; BLOCKS] = std::array::from_fn(|lane| first_block.wrapping_add(lane as u32));
+    blocks(key, std::array::from_fn(|lane| first_block.wrapping_add(lane as u32)))
+}
+
+/// The words of any blocks.
+#[inline(always)]
+fn blocks(key: Key, mut c0: [u32; BLOCKS]) -> [u32; BATCH] {
     let mut c1 = [0u32; BLOCKS];
     let mut c2 = [key.step; BLOCKS];
     let mut c3 = [key.stream; BLOCKS];
@@ -67,6 +95,19 @@ pub fn for_words(key: Key, first: usize, count: usize, mut take: impl FnMut(usiz
         let usable = (BATCH - skip).min(count - done);
         take(done, &words[skip..skip + usable]);
         done += usable;
+    }
+}
+
+/// Calls `take(from, words)` for the words of elements at any positions, `from` counted from 0. Inside `vectorised` only.
+#[inline(always)]
+pub fn for_words_at(key: Key, positions: &[u32], mut take: impl FnMut(usize, &[u32])) {
+    for (n, positions) in positions.chunks(BLOCKS).enumerate() {
+        let words = blocks(key, std::array::from_fn(|lane| positions.get(lane).map_or(0, |&position| position / 4)));
+        let chosen: [u32; BLOCKS] = std::array::from_fn(|lane| {
+            let word = positions.get(lane).map_or(0, |&position| position % 4);
+            words[4 * lane + word as usize]
+        });
+        take(n * BLOCKS, &chosen[..positions.len()]);
     }
 }
 

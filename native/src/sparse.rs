@@ -12,10 +12,22 @@ pub struct Sparse {
     pub indices: Vec<u32>,
     /// [entries]; none = all ones
     pub values: Option<Vec<f32>>,
+    pub piece: Piece,
     touched: OnceLock<Vec<u32>>,
     by_column: OnceLock<Columns>,
     /// What the first layer made of the batch last.
     pub kept: Mutex<Option<Arc<Kept>>>,
+}
+
+/// Where the entries lie in a larger batch.
+#[derive(Default)]
+pub struct Piece {
+    /// The position of the first entry, which the others follow.
+    pub first: usize,
+    /// The position of every entry [entries], instead of `first`.
+    pub positions: Option<Vec<u32>>,
+    /// The sum of the squares of each whole row [rows]; none = of the rows as they are.
+    pub squares: Option<Vec<f64>>,
 }
 
 /// The entries by column, within a column by ascending row.
@@ -49,6 +61,7 @@ impl Sparse {
         offsets: Vec<u32>,
         indices: Vec<u32>,
         values: Option<Vec<f32>>,
+        piece: Piece,
     ) -> Result<Self, String> {
         let ascending = offsets.windows(2).all(|pair| pair[0] <= pair[1]);
         if offsets.len() != rows + 1 || !ascending || offsets[rows] as usize != indices.len() || offsets[0] != 0 {
@@ -57,11 +70,16 @@ impl Sparse {
         if values.as_ref().is_some_and(|values| values.len() != indices.len()) {
             return Err("sparse: the values do not fit".into());
         }
+        if piece.positions.as_ref().is_some_and(|positions| positions.len() != indices.len())
+            || piece.squares.as_ref().is_some_and(|squares| squares.len() != rows)
+        {
+            return Err("sparse: the piece does not fit".into());
+        }
         if indices.iter().fold(0, |largest, &index| index.max(largest)) as usize >= columns && !indices.is_empty() {
             return Err("sparse: a column is out of range".into());
         }
         let (touched, by_column) = (OnceLock::new(), OnceLock::new());
-        Ok(Self { rows, columns, offsets, indices, values, touched, by_column, kept: Mutex::default() })
+        Ok(Self { rows, columns, offsets, indices, values, piece, touched, by_column, kept: Mutex::default() })
     }
 
     pub fn by_column(&self) -> &Columns {
@@ -112,6 +130,8 @@ impl Sparse {
         let values = if self.values.is_some() { entries } else { 0 };
         let touched = entries.min(self.columns);
         let by_column = self.columns + 1 + entries + values;
-        4 * (self.offsets.len() + entries + values + 2 * touched + 1 + by_column) + Kept::BYTES * entries
+        let positions = self.piece.positions.as_ref().map_or(0, Vec::len);
+        let squares = self.piece.squares.as_ref().map_or(0, Vec::len);
+        8 * squares + 4 * (positions + self.offsets.len() + entries + values + 2 * touched + 1 + by_column) + Kept::BYTES * entries
     }
 }

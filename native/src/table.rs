@@ -1,7 +1,7 @@
 //! The kernels that JavaScript can call, by name and arguments as in src/compute/kernels.ts, which both sides compare
 //! before the first call. A line names the arguments and their kinds (calls.rs) and says which kernel they go to.
 
-use crate::calls::{Call, dropout, is_set, key};
+use crate::calls::{Call, dropout, is_set, key, position};
 use crate::kernels::{
     adadelta, adam, als, bernoulli, coarse, composite_kl, density, elastic_net, elementwise, gates, gaussian, gram,
     inverse, layer_norm, matmul, multinomial, neighbours, non_negative, reductions, sparse_row_sum, sparse_sum,
@@ -48,8 +48,9 @@ kernels! {
     Kernel swish(out: matrix a: matrix) elementwise::swish(out, a);
     Kernel swishGradient(out: matrix a: matrix g: matrix) elementwise::swish_gradient(out, a, g);
     Kernel addProduct(out: matrix a: matrix b: matrix) elementwise::add_product(out, a, b);
-    Kernel dropout(out: matrix a: matrix rate: number key_seed: number key_step: number key_stream: number)
-        elementwise::dropout(out, a, dropout(rate, key(key_seed, key_step, key_stream)));
+    Kernel dropout(out: matrix a: matrix rate: number key_seed: number key_step: number key_stream: number
+        first: maybe_number row_stride: maybe_number)
+        elementwise::dropout(out, a, dropout(rate, key(key_seed, key_step, key_stream)), position(first, row_stride));
     Kernel takeRows(out: matrix a: matrix rows: list) elementwise::take_rows(out, a, &rows);
     Kernel takeColumns(out: matrix a: matrix columns: list) elementwise::take_columns(out, a, &columns);
     Kernel gate(out: matrix a: matrix b: matrix) gates::gate(out, a, b);
@@ -58,8 +59,9 @@ kernels! {
     Kernel clamp(out: matrix a: matrix low: number high: number) gates::clamp(out, a, low as f32, high as f32);
     Kernel clampGradient(out: matrix a: matrix g: matrix low: number high: number)
         gates::clamp_gradient(out, a, g, low as f32, high as f32);
-    Kernel dropClamped(out: matrix a: matrix rate: number key_seed: number key_step: number key_stream: number)
-        gates::drop_clamped(out, a, dropout(rate, key(key_seed, key_step, key_stream)));
+    Kernel dropClamped(out: matrix a: matrix rate: number key_seed: number key_step: number key_stream: number
+        first: maybe_number row_stride: maybe_number)
+        gates::drop_clamped(out, a, dropout(rate, key(key_seed, key_step, key_stream)), position(first, row_stride));
     Kernel dropClampedGradient(out: matrix a: matrix y: matrix g: matrix rate: number accumulate: maybe_number)
         gates::drop_clamped_gradient(out, a, y, g, (1.0 / (1.0 - rate)) as f32, is_set(accumulate));
     Kernel unitRows(out: matrix a: matrix) gates::unit_rows(out, a);
@@ -84,8 +86,9 @@ kernels! {
     Kernel layerNormWeightGradient(out: matrix a: matrix statistics: matrix g: matrix)
         layer_norm::layer_norm_weight_gradient(out, a, statistics, g);
 
-    Kernel gaussianSample(out: matrix mean: matrix log_variance: matrix seed: number step: number stream: number)
-        gaussian::gaussian_sample(out, mean, log_variance, key(seed, step, stream));
+    Kernel gaussianSample(out: matrix mean: matrix log_variance: matrix seed: number step: number stream: number
+        first: maybe_number row_stride: maybe_number)
+        gaussian::gaussian_sample(out, mean, log_variance, key(seed, step, stream), position(first, row_stride));
     Kernel gaussianSampleGradient(mean_gradient: matrix log_variance_gradient: matrix mean: matrix sample: matrix g: matrix)
         gaussian::gaussian_sample_gradient(mean_gradient, log_variance_gradient, mean, sample, g);
     Kernel gaussianKl(out: matrix mean: matrix log_variance: matrix) gaussian::gaussian_kl(out, mean, log_variance);
@@ -142,6 +145,11 @@ kernels! {
                 None => adam::adam_dense(value, m, v, tensor, step),
                 Some(touched) => adam::adam_rows(value, m, v, tensor, &touched, step),
             }
+        };
+    Kernel sparseAdam(value: matrix m: matrix v: matrix gradient: matrix touched: list
+        learning_rate: number beta1: number beta2: number epsilon: number update: number) {
+            let step = adam::Step { decay: 0.0, weight_decay: 0.0, scale: 1.0, learning_rate, beta1, beta2, epsilon, update };
+            adam::sparse_adam(value, m, v, gradient, &touched, step)
         };
     Kernel adadelta(value: matrix squares: matrix deltas: matrix gradient: matrix rho: number epsilon: number decay: number)
         adadelta::adadelta(value, squares, deltas, gradient, adadelta::Step { rho, epsilon, decay });

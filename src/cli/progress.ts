@@ -2,9 +2,10 @@
 // Where one task runs inside another (validation inside training), only the outer one is shown.
 
 import cliProgress from "cli-progress";
+import { duration } from "../core/duration.js";
 import { printable } from "../core/printable.js";
 import type { ProgressEvent, ProgressListener } from "../core/progress.js";
-import { clip, count, displayWidth, duration, number } from "./table.js";
+import { clip, count, displayWidth, number } from "./table.js";
 
 export interface ProgressDisplay {
   readonly listener: ProgressListener;

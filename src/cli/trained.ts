@@ -1,10 +1,11 @@
 // What a command prints of a run that it has just trained: the report is written, the metrics are shown.
 
 import { join } from "node:path";
+import { duration } from "../core/duration.js";
 import type { Dataset } from "../data/dataset.js";
 import type { Recommender } from "../recommender/recommender.js";
 import type { CliContext } from "./context.js";
-import { count, duration, plural, table } from "./table.js";
+import { count, plural, table } from "./table.js";
 
 export interface PrintOptions {
   /** Wall-clock seconds of a model without epochs. */

@@ -11,7 +11,7 @@
 import type { RandomKey } from "../core/philox.js";
 import type { CsrMatrix } from "../sparse/csr.js";
 import type { KernelMethods, Solvers } from "./kernels.js";
-import type { FloatArray, Precision, SparseTensor, Tensor } from "./tensor.js";
+import type { FloatArray, PieceOfBatch, Precision, SparseTensor, Tensor } from "./tensor.js";
 
 export type {
   Accumulate,
@@ -19,11 +19,14 @@ export type {
   AdamStep,
   CoarseLayer,
   CompositeMixture,
+  DenseDropout,
   Dropout,
   GradientNorm,
   GradientTensor,
   KernelMethods,
   MatmulOptions,
+  Position,
+  SparseAdamStep,
   SparseRowSumOptions,
   TopK,
 } from "./kernels.js";
@@ -51,8 +54,8 @@ export interface Engine extends KernelMethods {
   read(tensor: Tensor): Promise<FloatArray>;
   /** Gives the tensor's storage back for reuse, after what is queued. Not for views; a second release is an error. */
   release(tensor: Tensor): void;
-  /** Copies a sparse batch into the engine. */
-  sparse(matrix: CsrMatrix): SparseTensor;
+  /** Copies a sparse batch into the engine; `piece` says which part of a larger batch it is. */
+  sparse(matrix: CsrMatrix, piece?: PieceOfBatch): SparseTensor;
   releaseSparse(tensor: SparseTensor): void;
   /** Resolves once everything queued before is done; rejects if a kernel failed. */
   finished(): Promise<void>;

@@ -24,6 +24,20 @@ export interface Dropout {
   readonly key: RandomKey;
 }
 
+/**
+ * Where a piece of a dense matrix lies in the whole: random bits are named by the element's number there, so that the pieces of a
+ * matrix draw what the whole would. Element (r, c) of the piece is element `first + r * rowStride + c`.
+ */
+export interface Position {
+  /** Default 0. */
+  readonly first?: number;
+  /** Columns of the whole. Default: those of the piece. */
+  readonly rowStride?: number;
+}
+
+/** Dropout of a dense matrix. That of a sparse batch is named by the positions that the batch carries (`PieceOfBatch`). */
+export interface DenseDropout extends Dropout, Position {}
+
 /** Add to the output instead of overwriting it. Default false. */
 export interface Accumulate {
   readonly accumulate?: boolean;
@@ -61,6 +75,9 @@ export interface AdamStep {
   /** Decoupled decay (AdamW, Loshchilov and Hutter 2019): value -= learningRate * weightDecay * value, first. Default 0. */
   readonly weightDecay?: number;
 }
+
+/** One Adam step on the rows that a gradient touches; the update is counted over all steps, also those that did not touch a row. */
+export type SparseAdamStep = Omit<AdamStep, "decay" | "weightDecay">;
 
 /** One AdaDelta step (Zeiler 2012, algorithm 1), fused over a parameter. */
 export interface AdaDeltaStep {
@@ -114,6 +131,15 @@ const dropout = (kernel: string, dropout: Dropout | undefined) => {
   rate(kernel, dropout);
   checkRandomKey(dropout.key);
 };
+const denseDropout = (kernel: string, out: Tensor, options: DenseDropout) => {
+  dropout(kernel, options);
+  position(kernel, out, options);
+};
+const position = (kernel: string, { columns }: Tensor, { first = 0, rowStride = columns }: Position = {}) => {
+  if (!(Number.isSafeInteger(first) && first >= 0)) fail(kernel, `first ${first} is not an integer from 0`);
+  if (!(Number.isSafeInteger(rowStride) && rowStride >= columns))
+    fail(kernel, `rowStride ${rowStride} is not an integer from ${columns}, the number of columns`);
+};
 const bounds = (kernel: string, low: number, high: number) => {
   if (!(low <= high)) fail(kernel, `the lower bound ${low} exceeds the upper bound ${high}`);
 };
@@ -146,6 +172,7 @@ const exact = { tolerance: 0 };
 const mixture = "mixture:{standard former broad broadLogVariance}";
 const posterior = "z[r,l] mean[r,l] logVariance[r,l] formerMean[r,l] formerLogVariance[r,l]";
 const dropoutFields = "{rate key:{seed step stream}}";
+const denseDropoutFields = "{rate key:{seed step stream} first? rowStride?}";
 
 type Unary = (out: Tensor, a: Tensor) => void;
 type Binary = (out: Tensor, a: Tensor, b: Tensor) => void;
@@ -189,9 +216,9 @@ export const kernels = table({
   /** out += a * b, element by element */
   addProduct: kernel<Binary>("+out[r,c] a[r,c] b[r,c]"),
   /** out = a with entries dropped; out may be a. Its gradient is the same kernel with the same key. */
-  dropout: kernel<(out: Tensor, a: Tensor, dropout: Dropout) => void>(
-    `=out[r,c] a[r,c] dropout:${dropoutFields}`,
-    { check: (_out, _a, options) => dropout("dropout", options) },
+  dropout: kernel<(out: Tensor, a: Tensor, dropout: DenseDropout) => void>(
+    `=out[r,c] a[r,c] dropout:${denseDropoutFields}`,
+    { check: (out, _a, options) => denseDropout("dropout", out, options) },
   ),
   /** out[r, k] = a[rows[r], k] */
   takeRows: kernel<(out: Tensor, a: Tensor, rows: Uint32Array) => void>("=out[t,c] a[r,c] rows{t<r}"),
@@ -215,9 +242,9 @@ export const kernels = table({
     { check: (_out, _a, _g, low, high) => bounds("clampGradient", low, high) },
   ),
   /** out = min(max(a, 0), 1) with entries dropped, a NaN stays one; in one pass, and `out` tells its gradient what was dropped */
-  dropClamped: kernel<(out: Tensor, a: Tensor, dropout: Dropout) => void>(
-    `=out[r,c] a[r,c] dropout:${dropoutFields}`,
-    { check: (_out, _a, options) => dropout("dropClamped", options) },
+  dropClamped: kernel<(out: Tensor, a: Tensor, dropout: DenseDropout) => void>(
+    `=out[r,c] a[r,c] dropout:${denseDropoutFields}`,
+    { check: (out, _a, options) => denseDropout("dropClamped", out, options) },
   ),
   /** out = or += g / (1 - rate) where a < 1 and y > 0, with y = dropClamped(a): where it was kept and within (0, 1) */
   dropClampedGradient: kernel<
@@ -280,10 +307,14 @@ export const kernels = table({
   // The Gaussian posterior. mean and logVariance [rows, l] may be views of one tensor.
 
   /** out = mean + exp(logVariance / 2) * noise; noise by Box-Muller from pairs of words of a block: radius sqrt(-2 ln u(w0)), angle 2 pi u(w1), element 0 = cos, 1 = sin, likewise w2, w3; u(w) = ((w >>> 9) + 0.5) * 2^-23. */
-  gaussianSample: kernel<(out: Tensor, mean: Tensor, logVariance: Tensor, key: RandomKey) => void>(
-    "=out[r,l] mean[r,l] logVariance[r,l] key:{seed step stream}",
-    { check: (_out, _mean, _logVariance, key) => checkRandomKey(key) },
-  ),
+  gaussianSample: kernel<
+    (out: Tensor, mean: Tensor, logVariance: Tensor, key: RandomKey, position?: Position) => void
+  >("=out[r,l] mean[r,l] logVariance[r,l] key:{seed step stream} position?:{first? rowStride?}", {
+    check(out, _mean, _logVariance, key, at) {
+      checkRandomKey(key);
+      position("gaussianSample", out, at);
+    },
+  }),
   /** meanGradient += g; logVarianceGradient += g * (sample - mean) / 2, sample being what gaussianSample made: mean + exp(logVariance / 2) * noise */
   gaussianSampleGradient: kernel<
     (meanGradient: Tensor, logVarianceGradient: Tensor, mean: Tensor, sample: Tensor, g: Tensor) => void
@@ -403,6 +434,19 @@ export const kernels = table({
     "~value[r,c] ~m[r,c] ~v[r,c] gradient:{tensor[t,c] touched?{t/r}} step:{learningRate beta1 beta2 epsilon update decay weightDecay?} norm?:{squares[1,1] epsilon}",
     { check: checkAdam },
   ),
+  /** `adam` on the rows `touched` alone, without an L2 term: value and moments of every other row stay as they are, though their moments would decay in dense Adam (lazy Adam, PyTorch's SparseAdam). */
+  sparseAdam: kernel<
+    (
+      value: Tensor,
+      m: Tensor,
+      v: Tensor,
+      gradient: Tensor,
+      touched: Uint32Array,
+      step: SparseAdamStep,
+    ) => void
+  >("~value[r,c] ~m[r,c] ~v[r,c] gradient[t,c] touched{t/r} step:{learningRate beta1 beta2 epsilon update}", {
+    check: (_value, _m, _v, _gradient, _touched, { update }) => counted("sparseAdam", update),
+  }),
   /** squares = rho squares + (1 - rho) g^2, d = sqrt((deltas + epsilon) / (squares + epsilon)) g, deltas = rho deltas + (1 - rho) d^2, value -= d. */
   adadelta: kernel<
     (value: Tensor, squares: Tensor, deltas: Tensor, gradient: Tensor, step: AdaDeltaStep) => void
@@ -527,7 +571,11 @@ function checkAdam(
 ): void {
   if (gradient.kind === "dense" && gradient.tensor.rows !== value.rows)
     fail("adam", `value is ${shape(value)} but gradient is ${shape(gradient.tensor)}`);
-  if (!(Number.isInteger(update) && update >= 1)) fail("adam", `update ${update} is not an integer from 1`);
+  counted("adam", update);
+}
+
+function counted(kernel: string, update: number): void {
+  if (!(Number.isInteger(update) && update >= 1)) fail(kernel, `update ${update} is not an integer from 1`);
 }
 
 function checkAls(factors: Tensor, _interactions: SparseTensor, sweep: AlsHalfSweep): void {

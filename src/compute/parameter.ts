@@ -1,10 +1,11 @@
 // A parameter: a matrix that training changes. It owns its value, its gradient (dense, or only the rows that a sparse
 // input touched), the coefficient of an L2 term, and the optimiser's moments once there are any. The gradient's memory
-// is kept from step to step.
+// is kept from step to step; a gradient of rows has memory of its own size, and none for the other rows.
 
 import { UserError } from "../core/errors.js";
 import { Turns } from "../core/turns.js";
 import type { Engine, GradientTensor } from "./engine.js";
+import { MOST_ROWS, sizeClass } from "./shapes.js";
 import {
   type FloatArray,
   type HostTensor,
@@ -37,7 +38,10 @@ export class Parameter implements Differentiable {
   needsGradient = true;
   /** Coefficient of an L2 term in this step's gradient, applied by the optimiser: g += decay * value. */
   decay = 0;
-  #buffer: Tensor | undefined;
+  /** Memory of dense gradients. */
+  #whole: Tensor | undefined;
+  /** Memory of gradients of rows: as many rows as the largest of them so far needed, or a few more. */
+  #rows: Tensor | undefined;
   #gradient: GradientTensor | undefined;
   #moments: { readonly m: Tensor; readonly v: Tensor } | undefined;
 
@@ -90,31 +94,37 @@ export class Parameter implements Differentiable {
     this.addGradient((out, accumulate) => {
       if (!accumulate) this.engine.fill(out, 0);
     });
-    return this.#ownBuffer();
+    return this.#ownWhole();
   }
 
   addGradient(write: (out: Tensor, accumulate: boolean) => void): void {
-    const tensor = this.#ownBuffer();
-    if (this.#gradient?.kind === "rows") this.#spreadRows(this.#gradient, tensor);
+    const tensor = this.#ownWhole();
+    if (this.#gradient?.kind === "rows") {
+      this.engine.fill(tensor, 0);
+      this.engine.addRows(tensor, this.#gradient.tensor, this.#gradient.touched);
+    }
     write(tensor, this.#gradient !== undefined);
     this.#gradient = { kind: "dense", tensor };
   }
 
   /**
-   * The contribution of a sparse input: `write` sets out [touched.length, columns]; every other row is zero. Only where it
-   * is the only one does the gradient stay sparse.
+   * The contribution of a sparse input: `write` sets out [touched.length, columns]; every other row is zero. As long as all
+   * contributions are of this kind, the gradient stays one of rows: those that any of them touched.
    */
   addRowsGradient(touched: Uint32Array, write: (out: Tensor) => void): void {
-    if (this.#gradient !== undefined) {
-      const rows = this.engine.empty(touched.length, this.columns);
-      write(rows);
-      this.addGradient((out) => this.engine.addRows(out, rows, touched));
-      this.engine.release(rows);
+    if (this.#gradient === undefined) {
+      const tensor = this.#ownRows(touched.length);
+      write(tensor);
+      this.#gradient = { kind: "rows", tensor, touched };
       return;
     }
-    const tensor = viewRows(this.#ownBuffer(), 0, touched.length);
-    write(tensor);
-    this.#gradient = { kind: "rows", tensor, touched };
+    const added = this.engine.empty(touched.length, this.columns);
+    write(added);
+    if (this.#gradient.kind === "rows") this.#gradient = this.#withRows(this.#gradient, touched);
+    if (this.#gradient.kind === "rows")
+      this.engine.addRows(this.#gradient.tensor, added, placesIn(this.#gradient.touched, touched));
+    else this.engine.addRows(this.#gradient.tensor, added, touched);
+    this.engine.release(added);
   }
 
   /** Forgets gradient and L2 term; the memory stays for the next step. */
@@ -141,29 +151,69 @@ export class Parameter implements Differentiable {
   /** Gives all of its memory back to the engine. */
   release(): void {
     this.engine.release(this.value);
-    if (this.#buffer) this.engine.release(this.#buffer);
+    if (this.#whole) this.engine.release(this.#whole);
+    if (this.#rows) this.engine.release(this.#rows);
     if (this.#moments) {
       this.engine.release(this.#moments.m);
       this.engine.release(this.#moments.v);
     }
-    this.#buffer = undefined;
+    this.#whole = undefined;
+    this.#rows = undefined;
     this.#gradient = undefined;
     this.#moments = undefined;
   }
 
-  #ownBuffer(): Tensor {
-    this.#buffer ??= this.engine.empty(this.rows, this.columns);
-    return this.#buffer;
+  #ownWhole(): Tensor {
+    this.#whole ??= this.engine.empty(this.rows, this.columns);
+    return this.#whole;
   }
 
-  /** A gradient of rows, which begins where the whole one does, becomes a whole one. */
-  #spreadRows({ tensor, touched }: Extract<GradientTensor, { kind: "rows" }>, whole: Tensor): void {
-    const rows = this.engine.empty(tensor.rows, tensor.columns);
-    this.engine.copy(rows, tensor);
-    this.engine.fill(whole, 0);
-    this.engine.addRows(whole, rows, touched);
-    this.engine.release(rows);
+  /** The first `count` rows of the memory for rows, which is replaced by a larger one where it is too small. */
+  #ownRows(count: number): Tensor {
+    if (this.#rows === undefined || this.#rows.rows < count) {
+      if (this.#rows) this.engine.release(this.#rows);
+      // In size classes, because the number of touched rows differs from batch to batch.
+      this.#rows = this.engine.empty(Math.min(this.rows, sizeClass(count)), this.columns);
+    }
+    return viewRows(this.#rows, 0, count);
   }
+
+  /** A gradient of rows with zeros for those of `more` that it does not have yet. */
+  #withRows(gradient: RowsGradient, more: Uint32Array): RowsGradient {
+    const touched = union(gradient.touched, more);
+    if (touched.length === gradient.touched.length) return gradient;
+    const before = this.engine.empty(gradient.tensor.rows, this.columns);
+    this.engine.copy(before, gradient.tensor);
+    const tensor = this.#ownRows(touched.length);
+    this.engine.fill(tensor, 0);
+    this.engine.addRows(tensor, before, placesIn(touched, gradient.touched));
+    this.engine.release(before);
+    return { kind: "rows", tensor, touched };
+  }
+}
+
+type RowsGradient = Extract<GradientTensor, { kind: "rows" }>;
+
+/** The numbers that are in either of two ascending lists, ascending. */
+function union(a: Uint32Array, b: Uint32Array): Uint32Array {
+  const both = new Uint32Array(a.length + b.length);
+  let count = 0;
+  for (let i = 0, j = 0; i < a.length || j < b.length; count++) {
+    const next = Math.min(i < a.length ? a[i] : MOST_ROWS, j < b.length ? b[j] : MOST_ROWS);
+    if (a[i] === next) i++;
+    if (b[j] === next) j++;
+    both[count] = next;
+  }
+  return both.subarray(0, count);
+}
+
+/** Where each of `some` stands in `all`; both ascend, and `all` has them all. */
+function placesIn(all: Uint32Array, some: Uint32Array): Uint32Array {
+  let place = 0;
+  return some.map((one) => {
+    while (all[place] !== one) place++;
+    return place;
+  });
 }
 
 /** The values that parameters had at a moment, kept in the engine's memory until they are asked for. */

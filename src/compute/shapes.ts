@@ -2,7 +2,7 @@
 
 import type { CsrMatrix } from "../sparse/csr.js";
 import { fail, shape } from "./kernel.js";
-import type { Tensor } from "./tensor.js";
+import type { PieceOfBatch, Tensor } from "./tensor.js";
 
 /** Rows, or columns, of a tensor or a sparse batch: the kernels, and the arrays of a sparse batch, name them by 32 bits. */
 export const MOST_ROWS = 2 ** 32 - 1;
@@ -27,7 +27,7 @@ export const shapes = {
       fail(kernel, `${data.length} numbers do not fill ${shape(tensor)}`);
   },
   /** The arrays of a CSR matrix fit together. */
-  sparse(matrix: CsrMatrix): void {
+  sparse(matrix: CsrMatrix, { first = 0, positions, squares }: PieceOfBatch = {}): void {
     const { rows, columns, offsets, indices, values } = matrix;
     shapes.size("sparse", rows, columns);
     if (offsets.length !== rows + 1) fail("sparse", `${offsets.length} offsets for ${rows} rows`);
@@ -40,6 +40,12 @@ export const shapes = {
       fail("sparse", `${values.length} values for ${indices.length} indices`);
     for (const index of indices)
       if (index >= columns) fail("sparse", `column ${index} is outside [0, ${columns})`);
+    if (!(Number.isSafeInteger(first) && first >= 0))
+      fail("sparse", `first ${first} is not an integer from 0`);
+    if (positions && positions.length !== indices.length)
+      fail("sparse", `${positions.length} positions for ${indices.length} entries`);
+    if (squares && squares.length !== rows)
+      fail("sparse", `${squares.length} sums of squares for ${rows} rows`);
   },
   /** Only a tensor that the engine handed out may be released, never a view of one. */
   release(tensor: Tensor): void {

@@ -6,7 +6,7 @@ import type { CsrMatrix } from "../sparse/csr.js";
 import type { Engine } from "./engine.js";
 import type { Objective } from "./objective.js";
 import type { Differentiable } from "./parameter.js";
-import type { SparseTensor, Tensor } from "./tensor.js";
+import type { PieceOfBatch, SparseTensor, Tensor } from "./tensor.js";
 
 /** A value on a tape, with its gradient once something has contributed to it. */
 export class Variable implements Differentiable {
@@ -73,10 +73,10 @@ export class Tape {
     return this.#own(this.engine.zeros(rows, columns));
   }
 
-  /** A sparse batch that lives as long as the tape. */
-  sparse(matrix: CsrMatrix): SparseTensor {
+  /** A sparse batch, or a piece of one, that lives as long as the tape. */
+  sparse(matrix: CsrMatrix, piece?: PieceOfBatch): SparseTensor {
     this.#checkOpen();
-    const batch = this.engine.sparse(matrix);
+    const batch = this.engine.sparse(matrix, piece);
     this.#batches.push(batch);
     return batch;
   }

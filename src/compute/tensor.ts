@@ -38,6 +38,19 @@ export interface SparseTensor {
   readonly touched: Uint32Array;
 }
 
+/**
+ * Which part of a larger batch a sparse batch is: dropout is named by an entry's position in the whole, so that the pieces of a
+ * batch draw what the whole would.
+ */
+export interface PieceOfBatch {
+  /** Of rows: the position of the first entry, which the others follow. Default 0. */
+  readonly first?: number;
+  /** Of columns: the position of every entry, [entries]. Replaces `first`. */
+  readonly positions?: Uint32Array;
+  /** Of columns: the sum of the squares of each whole row, [rows], for `rowScale`. Default: those of the rows as they are. */
+  readonly squares?: Float64Array;
+}
+
 /** Columns [from, to) of a tensor as a view: no copy, same storage. Throws RangeError outside the tensor. */
 export function viewColumns(tensor: Tensor, from: number, to: number): Tensor {
   if (!(0 <= from && from <= to && to <= tensor.columns))

@@ -74,11 +74,15 @@ function highWord(a: number, b: number): number {
   return (Math.imul(aHigh, bHigh) + (middle >>> 16) + (carry >>> 16)) | 0;
 }
 
-/** Fills `out` with the words of the elements firstElement, firstElement + 1, ... (firstElement a multiple of 4). */
-export function randomWords(key: RandomKey, firstElement: number, out: Uint32Array): void {
+/** Fills `out` with the words of the elements first, first + 1, ... */
+export function randomWords(key: RandomKey, first: number, out: Uint32Array): void {
+  if (first % 4 !== 0) {
+    withinBlock(first, out, (piece, start) => randomWords(key, start, piece));
+    return;
+  }
   const low = key.seed >>> 0;
   const high = Math.floor(key.seed / 2 ** 32) >>> 0;
-  const firstBlock = firstElement / 4;
+  const firstBlock = first / 4;
   const whole = out.length >>> 2;
   for (let b = 0; b < whole; b++) philoxBlock(out, 4 * b, firstBlock + b, 0, key.step, key.stream, low, high);
   if (out.length & 3) {
@@ -88,17 +92,35 @@ export function randomWords(key: RandomKey, firstElement: number, out: Uint32Arr
   }
 }
 
+/** Fills `out` from an element on that does not begin a block: `fill` makes that block whole, and what follows it. */
+function withinBlock<T extends Uint32Array | Float32Array | Float64Array>(
+  first: number,
+  out: T,
+  fill: (piece: T, first: number) => void,
+): void {
+  const skip = first % 4;
+  const block = new (out.constructor as new (length: number) => T)(4);
+  fill(block, first - skip);
+  const head = Math.min(4 - skip, out.length);
+  out.set(block.subarray(skip, skip + head));
+  if (out.length > head) fill(out.subarray(head) as T, first + head);
+}
+
 /** A word as a number in (0, 1), never 0 or 1: ((word >>> 9) + 0.5) / 2^23, exact in float32. */
 export function uniformOf(word: number): number {
   return ((word >>> 9) + 0.5) * 2 ** -23;
 }
 
 /**
- * Fills `out` with standard normals for the elements first, first + 1, ... (first a multiple of 4): Box-Muller on the pairs of
+ * Fills `out` with standard normals for the elements first, first + 1, ...: Box-Muller on the pairs of
  * words of each block, radius sqrt(-2 ln u(w0)), angle 2 pi u(w1), element 0 = radius cos(angle), element 1 = radius sin(angle);
  * likewise w2, w3.
  */
 export function randomNormals(key: RandomKey, out: Float32Array | Float64Array, first = 0): void {
+  if (first % 4 !== 0) {
+    withinBlock(first, out, (piece, start) => randomNormals(key, piece, start));
+    return;
+  }
   const words = new Uint32Array(Math.min(4096, (out.length + 3) & ~3));
   for (let start = 0; start < out.length; start += words.length) {
     randomWords(key, first + start, words);
@@ -112,8 +134,12 @@ export function randomNormals(key: RandomKey, out: Float32Array | Float64Array, 
   }
 }
 
-/** Fills `out` with numbers in (0, 1) for the elements first, first + 1, ... (first a multiple of 4). */
+/** Fills `out` with numbers in (0, 1) for the elements first, first + 1, ... */
 export function randomUniforms(key: RandomKey, out: Float32Array | Float64Array, first = 0): void {
+  if (first % 4 !== 0) {
+    withinBlock(first, out, (piece, start) => randomUniforms(key, piece, start));
+    return;
+  }
   const words = new Uint32Array(Math.min(4096, (out.length + 3) & ~3));
   for (let start = 0; start < out.length; start += words.length) {
     randomWords(key, first + start, words);

@@ -1,6 +1,7 @@
 // report.html: one self-contained page about a run: what was trained on what, how well it ranks, how it learned, and
 // what it recommends to a few test users. No script, no network, no fonts of its own; light, dark and print.
 
+import { duration } from "../core/duration.js";
 import type { EpochRecord } from "../recommender/run-context.js";
 import { type Html, html } from "./html.js";
 import { drawCurves } from "./learning-curves.js";
@@ -253,12 +254,4 @@ export function count(value: number): string {
 
 function percent(share: number): string {
   return `${Number((100 * share).toPrecision(2))} %`;
-}
-
-export function duration(seconds: number): string {
-  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
-  const whole = Math.round(seconds);
-  return whole < 3600
-    ? `${Math.floor(whole / 60)} min ${whole % 60} s`
-    : `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }

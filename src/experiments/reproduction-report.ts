@@ -1,6 +1,7 @@
 // The page of a reproduced preset: our numbers beside the published ones, the network, and how each run learned.
 
 import { join } from "node:path";
+import { duration } from "../core/duration.js";
 import type { MetricValue } from "../evaluation/evaluate.js";
 import { DEPTH_STYLE } from "./depth-chart.js";
 import { depthSection, listsSection } from "./depth-section.js";
@@ -11,7 +12,7 @@ import { drawNetwork, type Network, summarise } from "./network-diagram.js";
 import { optionText } from "./option-text.js";
 import { writePage } from "./page.js";
 import type { Published } from "./presets/preset.js";
-import { count, duration, metricLabel } from "./report.js";
+import { count, metricLabel } from "./report.js";
 import type { ReproducedRun, ReproducedStudy, Reproduction } from "./reproduce.js";
 
 /** How far apart, in standard errors of the difference; undefined where either is unknown. */

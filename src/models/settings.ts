@@ -30,6 +30,35 @@ export const published = {
     ),
 };
 
+/** An option of models with a sparse first layer. */
+export const sparseAdam = z
+  .boolean()
+  .optional()
+  .describe(
+    "of the first layer's weights, Adam moves only the rows of the items in a batch: lazy Adam (PyTorch's SparseAdam, with the epsilon of Adam), less work per update on large catalogues, other weights; unset = false, the dense Adam of the published programs",
+  );
+
+/** Refuses `sparseAdam` with options that change every row of a weight matrix in every update, and with gradients of other lengths. */
+export function checkSparseAdam(
+  given: {
+    readonly sparseAdam?: boolean;
+    readonly l2?: number;
+    readonly weightDecay?: number;
+    readonly normaliseGradients?: boolean;
+  },
+  context: z.RefinementCtx,
+): void {
+  if (!given.sparseAdam) return;
+  const refuse = (message: string) => context.addIssue({ code: "custom", path: ["sparseAdam"], message });
+  for (const name of ["l2", "weightDecay"] as const)
+    if (given[name])
+      refuse(
+        `it leaves the rows of all other items as they are, and ${name} changes them: it needs ${name}=0`,
+      );
+  if (given.normaliseGradients)
+    refuse("normaliseGradients is defined for dense Adam only: it needs normaliseGradients=false");
+}
+
 /** The options that shape the network, as a saved model keeps them. */
 export function savedConfig<Shape>(shape: z.ZodType<Shape>, options: Shape): JsonObject {
   return JSON.parse(JSON.stringify(shape.parse(options))) as JsonObject;

@@ -1,5 +1,6 @@
 // The diagonal Gaussian that an encoder's output describes.
 
+import type { Position } from "../compute/engine.js";
 import { columns } from "../compute/ops/columns.js";
 import { gaussianLogDensity } from "../compute/ops/density.js";
 import { clamp } from "../compute/ops/gate.js";
@@ -27,9 +28,9 @@ export class DiagonalNormal {
     );
   }
 
-  /** One reparameterised sample per row [rows, latent] (Kingma and Welling 2014, section 2.4). */
-  sample(tape: Tape, key: RandomKey): Variable {
-    return gaussianSample(tape, this.mean, this.logVariance, key);
+  /** One reparameterised sample per row [rows, latent] (Kingma and Welling 2014, section 2.4); `position` where the rows are a piece of a batch. */
+  sample(tape: Tape, key: RandomKey, position?: Position): Variable {
+    return gaussianSample(tape, this.mean, this.logVariance, key, position);
   }
 
   /** N(0, I), for `rows` rows. */

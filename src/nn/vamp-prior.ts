@@ -1,7 +1,7 @@
 // The VampPrior (Tomczak and Welling 2018): p(z) = 1/K sum over k of q(z | u_k), the mean of the posteriors of K
 // pseudo-inputs u_k in [0, 1]^items, which are learned with everything else.
 
-import type { Dropout, Engine } from "../compute/engine.js";
+import type { DenseDropout, Engine } from "../compute/engine.js";
 import { mixtureLogDensity } from "../compute/ops/density.js";
 import { dropClamped } from "../compute/ops/drop-clamped.js";
 import { dropout } from "../compute/ops/dropout.js";
@@ -37,7 +37,7 @@ export class PseudoInputs {
   }
 
   /** u [K, items], clamped to [0, 1] (Hardtanh), and dropped out. */
-  forward(tape: Tape, dropped?: Dropout): Variable {
+  forward(tape: Tape, dropped?: DenseDropout): Variable {
     if (dropped && !this.#l2Normalise) return dropClamped(tape, this.parameter, dropped);
     const u = clamp(tape, this.parameter, 0, 1);
     const scaled = this.#l2Normalise ? unitRows(tape, u) : u;

@@ -1,5 +1,6 @@
 // Everything a run needs from outside: nothing reads globals.
 
+import type { Communicator } from "../compute/communicator.js";
 import type { Engine } from "../compute/engine.js";
 import type { JsonObject } from "../core/json.js";
 import type { ProgressListener } from "../core/progress.js";
@@ -55,6 +56,8 @@ export interface TensorCache {
 
 export interface RunContext {
   readonly engine: Engine;
+  /** The members that train together. Default: this process alone. */
+  readonly communicator?: Communicator;
   /** A non-negative integer below 2^53. */
   readonly seed: number;
   readonly progress?: ProgressListener;

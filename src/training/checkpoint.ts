@@ -2,9 +2,9 @@
 // best model so far. One file, written beside and renamed, so that a kill at any moment leaves the old one or the new one.
 
 import { rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { z } from "zod";
-import { writeFileWhole } from "../core/atomic-file.js";
+import { syncFolder, writeFileWhole } from "../core/atomic-file.js";
 import { UserError } from "../core/errors.js";
 import { makeFolders } from "../core/folders.js";
 import type { JsonObject } from "../core/json.js";
@@ -70,7 +70,7 @@ export function fileCheckpoints(folder: string, { everySeconds = 10 } = {}): Fil
 
     async save({ epoch, loop, state, best }: Checkpoint) {
       const started = performance.now();
-      await makeFolders(folder);
+      const made = await makeFolders(folder);
       const head: z.input<typeof headSchema> = {
         formatVersion: FORMAT_VERSION,
         epoch,
@@ -81,6 +81,8 @@ export function fileCheckpoints(folder: string, { everySeconds = 10 } = {}): Fil
       await writeFileWhole(path, (file) =>
         writeSafetensors(file, tensors, { checkpoint: JSON.stringify(head) }),
       );
+      // The file is on the disk; a new folder is once its parent is.
+      for (const one of made) await syncFolder(dirname(one));
       secondsOfLastSave = (performance.now() - started) / 1000;
     },
 

@@ -2,35 +2,30 @@
 // is assembled while it works on the last; reading the running totals two steps late keeps the queue short, notices a
 // loss that is no longer finite, and never makes the engine wait.
 
-import type { Engine } from "../compute/engine.js";
-import { type SparseTensor, type Tensor, viewColumns } from "../compute/tensor.js";
+import { type SparseTensor, viewColumns } from "../compute/tensor.js";
 import { throwIfAborted } from "../core/errors.js";
 import { Turns } from "../core/turns.js";
 import { type CsrMatrix, takeRows } from "../sparse/csr.js";
 import { DivergedError } from "./divergence.js";
+import { type StepOptions, trainingStep } from "./step.js";
 import type { Epoch } from "./trainable.js";
 
-export interface Minimisation {
-  readonly engine: Engine;
+/** A pass over batches of histories. The first of the `reports` is watched for divergence. */
+export interface Minimisation extends StepOptions<SparseTensor> {
   /** [users, items] */
   readonly histories: CsrMatrix;
   readonly batchSize: number;
   readonly epoch: Epoch;
-  /** What `step` reports, summed over users: ["loss", "kl"]; the first one is watched for divergence. */
-  readonly reports: readonly string[];
-  /** Queues one update, the `update`-th of the run (from 1), on a batch; adds each report's sum over the batch's users to `totals`. */
-  readonly step: (batch: SparseTensor, update: number, totals: readonly Tensor[]) => void;
 }
 
 /** A pass over batches of any kind: the rows of each are known beforehand, what they hold is fetched when it is needed. */
-export interface BatchPass<Batch> extends Pick<Minimisation, "engine" | "reports"> {
+export interface BatchPass<Batch> extends StepOptions<Batch> {
   readonly epoch: Pick<Epoch, "number" | "updates" | "signal" | "onProgress">;
   /** The rows of each update. */
   readonly batches: readonly Uint32Array[];
   readonly take: (rows: Uint32Array) => Batch | Promise<Batch>;
   /** Gives back what `take` made, after the step is queued. */
   readonly release: (batch: Batch) => void;
-  readonly step: (batch: Batch, update: number, totals: readonly Tensor[], rows: Uint32Array) => void;
 }
 
 /** How many updates may be queued and unfinished. */
@@ -52,16 +47,13 @@ export function updatesPerPass(users: number, batchSize: number): number {
 
 /** Updates once per batch, in the epoch's order (the last batch may be smaller). Throws DivergedError, AbortedError. */
 export async function minimise(pass: Minimisation): Promise<PassReport> {
-  const { engine, histories, batchSize, epoch, reports, step } = pass;
+  const { engine, histories, batchSize, epoch } = pass;
   const { order } = epoch;
   const batches = Array.from({ length: updatesPerPass(order.length, batchSize) }, (_, b) =>
     order.subarray(b * batchSize, (b + 1) * batchSize),
   );
   return minimiseBatches({
-    engine,
-    epoch,
-    reports,
-    step,
+    ...pass,
     batches,
     take: (users) => engine.sparse(takeRows(histories, users)),
     release: (batch) => engine.releaseSparse(batch),
@@ -70,7 +62,8 @@ export async function minimise(pass: Minimisation): Promise<PassReport> {
 
 /** Updates once per batch. Throws DivergedError, AbortedError. */
 export async function minimiseBatches<Batch>(pass: BatchPass<Batch>): Promise<PassReport> {
-  const { engine, batches, epoch, reports, step } = pass;
+  const { engine, batches, epoch, reports } = pass;
+  const step = trainingStep(pass);
   const { signal } = epoch;
   const all = batches.reduce((sum, rows) => sum + rows.length, 0);
   const totals = engine.zeros(1, reports.length);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { clip, displayWidth, duration, number, plural, table, wrap } from "../../src/cli/table.js";
+import { clip, displayWidth, number, plural, table, wrap } from "../../src/cli/table.js";
 
 describe("tables", () => {
   it("align by what a terminal shows, not by code units", () => {
@@ -51,7 +51,6 @@ describe("numbers", () => {
 
   it("name their unit", () => {
     expect([plural(1, "epoch"), plural(20000, "user")]).toEqual(["1 epoch", "20,000 users"]);
-    expect([0.44, 59.7, 200, 7500].map(duration)).toEqual(["0.4 s", "1 min 0 s", "3 min 20 s", "2 h 5 min"]);
   });
 });
 

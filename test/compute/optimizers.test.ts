@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
+import type { Engine } from "../../src/compute/engine.js";
+import { loadNativeEngine } from "../../src/compute/engines/native.js";
 import { ReferenceEngine } from "../../src/compute/engines/reference.js";
 import { sum, sumOfSquares } from "../../src/compute/objective.js";
 import { linear } from "../../src/compute/ops/linear.js";
@@ -15,7 +17,104 @@ interface AdamFixture {
   after: Record<string, number[][]>;
 }
 const fixture: AdamFixture = JSON.parse(readFileSync(new URL("fixtures/adam.json", import.meta.url), "utf8"));
+const native = loadNativeEngine({ threads: 2 });
+const engines: [string, Engine][] = [["reference", new ReferenceEngine()]];
+if ("engine" in native) engines.push(["native", native.engine]);
+else console.log(`skipped: ${native.reason}`);
+afterAll(() => Promise.all(engines.map(([, engine]) => engine.close())));
+
 const options = { learningRate: 0.05, beta1: 0.9, beta2: 0.99, epsilon: 1e-6 };
+
+interface SparseAdamFixture {
+  options: { learningRate: number; beta1: number; beta2: number; epsilon: number };
+  rows: number;
+  columns: number;
+  value: number[];
+  updates: { touched: number[]; gradient: number[]; value: number[]; m: number[]; v: number[] }[];
+}
+const sparseFixture: SparseAdamFixture = JSON.parse(
+  readFileSync(new URL("fixtures/sparse-adam.json", import.meta.url), "utf8"),
+);
+
+describe("sparse Adam", () => {
+  it("follows the formulas of PyTorch's SparseAdam, which has epsilon hat", async () => {
+    const { options, rows, columns, value, updates } = sparseFixture;
+    const engine = new ReferenceEngine({ precision: "float64" });
+    const parameter = new Parameter(engine, "w", rows, columns, value);
+    const adam = new Adam(engine, [parameter], { ...options, epsilonHat: true, sparse: true });
+    for (const [i, update] of updates.entries()) {
+      parameter.addRowsGradient(Uint32Array.from(update.touched), (out) =>
+        engine.write(out, update.gradient),
+      );
+      adam.step();
+      for (const [what, tensor, expected] of [
+        ["value", parameter.value, update.value],
+        ["m", parameter.moments.m, update.m],
+        ["v", parameter.moments.v, update.v],
+      ] as const)
+        for (const [j, number] of (await engine.read(tensor)).entries())
+          expect(number, `${what} ${j} after update ${i + 1}`).toBeCloseTo(expected[j], 12);
+    }
+  });
+
+  it.each(engines)(
+    "is dense Adam where every row is touched, bit for bit, on the %s engine",
+    async (_, engine) => {
+      const touched = Uint32Array.of(0, 1, 2);
+      const weights = async (sparse: boolean) => {
+        const parameter = new Parameter(engine, "w", 3, 2, [0.1, -0.2, 0.3, 0.4, -0.5, 0.6]);
+        const adam = new Adam(engine, [parameter], { ...options, sparse });
+        for (let update = 1; update <= 5; update++) {
+          const gradient = Array.from({ length: 6 }, (_, i) => Math.sin(7 * i + update));
+          parameter.addRowsGradient(touched, (out) => engine.write(out, gradient));
+          adam.step();
+        }
+        const read = [...(await engine.read(parameter.value)), ...(await engine.read(parameter.moments.v))];
+        parameter.release();
+        return read;
+      };
+      expect(await weights(true)).toEqual(await weights(false));
+    },
+  );
+
+  it("steps a dense gradient as ever, and goes on where it was saved", async () => {
+    const engine = new ReferenceEngine({ precision: "float64" });
+    const make = (sparse: boolean) => {
+      const parameter = new Parameter(engine, "w", 2, 1, [1, 2]);
+      return { parameter, adam: new Adam(engine, [parameter], { ...options, sparse }) };
+    };
+    const [dense, sparse] = [make(false), make(true)];
+    for (const { parameter, adam } of [dense, sparse]) {
+      parameter.addGradient((out) => engine.write(out, [0.5, 0]));
+      adam.step();
+    }
+    const after = await engine.read(dense.parameter.value);
+    expect(await engine.read(sparse.parameter.value)).toEqual(after);
+    const resumed = make(true);
+    await resumed.adam.load(await sparse.adam.save());
+    engine.copy(resumed.parameter.value, sparse.parameter.value);
+    for (const { parameter, adam } of [sparse, resumed]) {
+      parameter.addRowsGradient(Uint32Array.of(1), (out) => engine.write(out, [3]));
+      adam.step();
+    }
+    expect(await engine.read(resumed.parameter.value)).toEqual(await engine.read(sparse.parameter.value));
+    // Row 0 was not touched by the second update: its momentum does not move it.
+    expect((await engine.read(sparse.parameter.value))[0]).toBe(after[0]);
+  });
+
+  it("refuses what would move every row", () => {
+    const engine = new ReferenceEngine();
+    const parameter = new Parameter(engine, "w", 2, 1);
+    for (const other of [{ weightDecay: 0.1 }, { normaliseGradients: true }])
+      expect(() => new Adam(engine, [parameter], { sparse: true, ...other })).toThrow(
+        "sparse Adam has neither weightDecay nor normaliseGradients",
+      );
+    const adam = new Adam(engine, [parameter], { sparse: true });
+    parameter.addRowsGradient(Uint32Array.of(1), (out) => engine.fill(out, 1));
+    parameter.decay = 0.1;
+    expect(() => adam.step()).toThrow("sparse Adam: w has an L2 term");
+  });
+});
 
 describe("Adam", () => {
   it.each(
@@ -102,7 +201,7 @@ describe("Adam", () => {
     expect(decayed.decay).toBe(0);
   });
 
-  it("writes rows gradients into memory that it keeps", async () => {
+  it("keeps the memory of a gradient of rows, which grows with the rows that are touched", async () => {
     const engine = new ReferenceEngine();
     const parameter = new Parameter(engine, "w", 100, 10, new Float32Array(1000));
     const adam = new Adam(engine, [parameter]);
@@ -111,7 +210,7 @@ describe("Adam", () => {
       parameter.addRowsGradient(touched, (out) => engine.fill(viewRows(out, 0, count), 1));
       adam.step();
     };
-    step(3);
+    step(100);
     const held = engine.memory();
     for (let count = 0; count <= 100; count++) step(count);
     expect(engine.memory()).toBe(held);

@@ -6,6 +6,7 @@ import { type Engine, NO_ITEM, type RandomKey } from "../../src/compute/engine.j
 import { kernels } from "../../src/compute/kernels.js";
 import {
   type FloatArray,
+  type PieceOfBatch,
   type SparseTensor,
   type Tensor,
   viewColumns,
@@ -142,8 +143,8 @@ export class Workbench {
     return this.put({ rows, columns, data: new Float64Array(rows * columns).fill(Number.NaN) });
   }
 
-  sparse(matrix: CsrMatrix): SparseTensor {
-    const tensor = this.engine.sparse(matrix);
+  sparse(matrix: CsrMatrix, piece?: PieceOfBatch): SparseTensor {
+    const tensor = this.engine.sparse(matrix, piece);
     this.#sparse.push(tensor);
     return tensor;
   }
@@ -258,23 +259,36 @@ function sparseRowSumCase(gradient: boolean): KernelCase {
         bench.random.below(3) === 0
           ? undefined
           : { rate: [0, 0.3, 0.5][bench.random.below(3)], key: bench.key() };
+      // A batch of its own, some rows of a larger one, or some columns.
+      const piece = [
+        {},
+        { first: bench.random.below(2 ** 32) },
+        {
+          positions: Uint32Array.from(input.indices, () => bench.random.word()),
+          squares: Float64Array.from({ length: rows }, () => 1 + 40 * bench.random.uniform()),
+        },
+      ][bench.random.below(3)];
+      const { first = 0, positions, squares } = piece as PieceOfBatch;
       // The effective dense input: scaled and dropped out entry by entry.
       const norms = build(rows, 1, (r) => {
-        let squares = 0;
+        if (squares) return Math.sqrt(squares[r]);
+        let sum = 0;
         for (let k = input.offsets[r]; k < input.offsets[r + 1]; k++)
-          squares += input.values ? input.values[k] ** 2 : 1;
-        return Math.sqrt(squares);
+          sum += input.values ? input.values[k] ** 2 : 1;
+        return Math.sqrt(sum);
       });
       const values = Float64Array.from(input.indices, (_, k) => {
         const row = input.offsets.findIndex((offset) => offset > k) - 1;
         const scale = rowScale === "l2" ? 1 / Math.max(norms.data[row], 1e-12) : 1;
-        return (input.values?.[k] ?? 1) * scale * (dropout ? keepFactor(dropout.key, dropout.rate, k) : 1);
+        const element = positions ? positions[k] : first + k;
+        const kept = dropout ? keepFactor(dropout.key, dropout.rate, element) : 1;
+        return (input.values?.[k] ?? 1) * scale * kept;
       });
       const dense = build(rows, columns, () => 0);
       for (let r = 0; r < rows; r++)
         for (let k = input.offsets[r]; k < input.offsets[r + 1]; k++)
           dense.data[r * columns + input.indices[k]] += values[k];
-      const sparse = bench.sparse(input);
+      const sparse = bench.sparse(input, piece);
       const options = { rowScale, dropout } as const;
       if (!gradient) {
         const weights = bench.matrix(columns, hidden);
@@ -405,6 +419,74 @@ function adamCase(kind: "dense" | "rows"): KernelCase {
     },
   };
 }
+
+const sparseAdamCase: KernelCase = {
+  kernel: "sparseAdam",
+  async run(bench) {
+    const [rows, columns] = [bench.size(), bench.size()];
+    const [value, m] = [bench.matrix(rows, columns), bench.matrix(rows, columns, 0.1)];
+    const v = build(rows, columns, () => Math.fround(bench.random.uniform()));
+    const update = 1 + bench.random.below(2000);
+    const step = { learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, update };
+    const touched = Uint32Array.from({ length: rows }, (_, r) => r).filter(() => bench.random.below(2) === 0);
+    const gradient = bench.matrix(touched.length, columns);
+    const tensors = [bench.put(value), bench.put(m), bench.put(v)] as const;
+    bench.engine.sparseAdam(...tensors, bench.put(gradient), touched, step);
+    const [first, second, moved] = [m, v, value].map(({ data }) => data.slice());
+    touched.forEach((row, t) => {
+      for (let c = 0; c < columns; c++) {
+        const [i, g] = [row * columns + c, at(gradient, t, c)];
+        first[i] = 0.9 * m.data[i] + 0.1 * g;
+        second[i] = 0.999 * v.data[i] + 0.001 * g ** 2;
+        const [mean, variance] = [first[i] / (1 - 0.9 ** update), second[i] / (1 - 0.999 ** update)];
+        moved[i] -= (0.01 * mean) / (Math.sqrt(variance) + 1e-8);
+      }
+    });
+    return [
+      { what: "value", actual: await bench.read(tensors[0]), expected: moved },
+      { what: "m", actual: await bench.read(tensors[1]), expected: first },
+      { what: "v", actual: await bench.read(tensors[2]), expected: second },
+    ];
+  },
+};
+
+/** Random numbers of a piece of a larger matrix are named by their elements there. */
+const pieceCase: KernelCase = {
+  kernel: "dropout, dropClamped and gaussianSample of a piece",
+  async run(bench) {
+    const [rows, columns] = [bench.size(0), bench.size()];
+    const [a, mean, logVariance] = Array.from({ length: 3 }, () => bench.matrix(rows, columns));
+    const key = bench.key();
+    const position = {
+      first: bench.random.below(2 ** 32),
+      rowStride: bench.random.below(3) === 0 ? undefined : columns + bench.random.below(100),
+    };
+    const { first, rowStride = columns } = position;
+    const outs = Array.from({ length: 3 }, () => bench.rubbish(rows, columns));
+    const dropped = { rate: 0.3, key, ...position };
+    bench.engine.dropout(outs[0], bench.put(a), dropped);
+    bench.engine.dropClamped(outs[1], bench.put(a), dropped);
+    bench.engine.gaussianSample(outs[2], bench.put(mean), bench.put(logVariance), key, position);
+    const element = (r: number, c: number) => first + r * rowStride + c;
+    const kept = (r: number, c: number) => keepFactor(key, 0.3, element(r, c));
+    const expected = [
+      build(rows, columns, (r, c) => at(a, r, c) * kept(r, c)),
+      build(rows, columns, (r, c) => Math.min(1, Math.max(0, at(a, r, c))) * kept(r, c)),
+      build(
+        rows,
+        columns,
+        (r, c) => at(mean, r, c) + Math.exp(at(logVariance, r, c) / 2) * normalOf(key, element(r, c)),
+      ),
+    ];
+    return Promise.all(
+      outs.map(async (out, i) => ({
+        what: ["dropout", "dropClamped", "gaussianSample"][i],
+        actual: await bench.read(out),
+        expected: expected[i].data,
+      })),
+    );
+  },
+};
 
 const adadeltaCase: KernelCase = {
   kernel: "adadelta",
@@ -1244,6 +1326,8 @@ export const kernelCases: readonly KernelCase[] = [
   adadeltaCase,
   adamCase("dense"),
   adamCase("rows"),
+  sparseAdamCase,
+  pieceCase,
 ];
 
 /** topK against a full sort: scores with many ties, infinities and NaN, with and without exclusions. Compare exactly. */

@@ -1,11 +1,20 @@
 import { describe, expect, it } from "vitest";
 import { ReferenceEngine } from "../../src/compute/engines/reference.js";
-import type { Tensor } from "../../src/compute/tensor.js";
+import { sum } from "../../src/compute/objective.js";
+import { Adam } from "../../src/compute/optimizers.js";
+import type { Tape } from "../../src/compute/tape.js";
 import { fromRows } from "../../src/sparse/csr.js";
 import { DivergedError } from "../../src/training/divergence.js";
 import { minimise, updatesPerPass } from "../../src/training/minimise.js";
 
-/** A step that reports, per batch, the sum of 2 per user and of 10 per entry. */
+/** An objective that is worth `value`. */
+function worth(tape: Tape, value: number) {
+  const one = tape.empty(1, 1);
+  tape.engine.fill(one, 1);
+  return sum(tape.constant(one)).times(value);
+}
+
+/** A loss of 2 per user, with another part of 10 per entry. */
 function pass(engine: ReferenceEngine, users: number, batchSize: number) {
   const seen: { update: number; entries: number; rows: number }[] = [];
   const histories = fromRows(
@@ -18,17 +27,11 @@ function pass(engine: ReferenceEngine, users: number, batchSize: number) {
     histories,
     batchSize,
     epoch: { number: 3, order, updates: 40 },
+    optimizer: new Adam(engine, []),
     reports: ["loss", "entries"],
-    step(batch, update, totals: readonly Tensor[]) {
+    loss(tape, batch, update) {
       seen.push({ update, entries: batch.entries, rows: batch.rows });
-      for (const [total, value] of [
-        [totals[0], 2 * batch.rows],
-        [totals[1], 10 * batch.entries],
-      ] as const) {
-        const add = engine.tensor(1, 1, [value]);
-        engine.addSum(total, add, 1);
-        engine.release(add);
-      }
+      return { loss: worth(tape, 2 * batch.rows), parts: { entries: worth(tape, 10 * batch.entries) } };
     },
   });
   return { run, seen };
@@ -77,8 +80,9 @@ describe("one pass of updates", () => {
       histories: fromRows(3, [[0], [1], [2]]),
       batchSize: 1,
       epoch: { number: 1, order: Uint32Array.of(0, 1, 2), updates: 0 },
+      optimizer: new Adam(engine, []),
       reports: ["loss"],
-      step: (_, update, [loss]) => engine.fill(loss, update === 2 ? Number.NaN : 1),
+      loss: (tape, _, update) => ({ loss: worth(tape, update === 2 ? Number.NaN : 1) }),
     });
     await expect(failing).rejects.toThrow(DivergedError);
     await expect(failing).rejects.toThrow(/epoch 1, update 2/);

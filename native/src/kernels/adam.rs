@@ -1,5 +1,5 @@
 //! Adam (Kingma and Ba 2015, algorithm 1) in one pass over a parameter. Dense semantics: a row without a gradient still
-//! moves by its momentum.
+//! moves by its momentum. `sparse_adam` leaves such rows as they are.
 
 use crate::matrix::{Matrix, flatten, for_each_piece};
 use crate::simd::vectorised;
@@ -56,6 +56,14 @@ impl Constants {
         *v = self.beta2.mul_add(*v, self.fresh2 * (g * g));
         *value = self.kept * *value - self.rate * *m / ((*v * self.second_scale).sqrt() + self.epsilon);
     }
+
+    /// Steps elements of which each has a gradient. Inside `vectorised` only.
+    #[inline(always)]
+    fn apply_all(&self, value: &mut [f32], m: &mut [f32], v: &mut [f32], gradient: &[f32]) {
+        for (((value, m), v), &g) in value.iter_mut().zip(m).zip(v).zip(gradient) {
+            self.apply(value, m, v, g);
+        }
+    }
 }
 
 pub fn adam_dense(value: Matrix, m: Matrix, v: Matrix, gradient: Matrix, step: Step) {
@@ -66,11 +74,7 @@ pub fn adam_dense(value: Matrix, m: Matrix, v: Matrix, gradient: Matrix, step: S
         let gradient = gradient.get(r, c, n);
         vectorised(
             #[inline(always)]
-            || {
-                for (((value, m), v), &g) in value.iter_mut().zip(m).zip(v).zip(gradient) {
-                    constants.apply(value, m, v, g);
-                }
-            },
+            || constants.apply_all(value, m, v, gradient),
         )
     });
 }
@@ -85,11 +89,7 @@ pub fn adam_rows(value: Matrix, m: Matrix, v: Matrix, gradient: Matrix, touched:
                 let gradient = gradient.get(at, c, n);
                 vectorised(
                     #[inline(always)]
-                    || {
-                        for (((value, m), v), &g) in value.iter_mut().zip(m).zip(v).zip(gradient) {
-                            constants.apply(value, m, v, g);
-                        }
-                    },
+                    || constants.apply_all(value, m, v, gradient),
                 )
             }
             Err(_) => vectorised(
@@ -101,5 +101,19 @@ pub fn adam_rows(value: Matrix, m: Matrix, v: Matrix, gradient: Matrix, touched:
                 },
             ),
         }
+    });
+}
+
+/// The rows `touched` (ascending), whose gradients `gradient` holds, and no others.
+pub fn sparse_adam(value: Matrix, m: Matrix, v: Matrix, gradient: Matrix, touched: &[u32], step: Step) {
+    let constants = Constants::of(step);
+    for_each_piece(touched.len(), value.columns, |t, c, n| {
+        let r = touched[t] as usize;
+        let (value, m, v) = (value.get_mut(r, c, n), m.get_mut(r, c, n), v.get_mut(r, c, n));
+        let gradient = gradient.get(t, c, n);
+        vectorised(
+            #[inline(always)]
+            || constants.apply_all(value, m, v, gradient),
+        )
     });
 }

@@ -1,7 +1,7 @@
 //! Element-wise kernels. Those whose destination may be their input copy each piece first and work in place.
 
 use crate::matrix::{Matrix, flatten, for_each_piece};
-use crate::philox::{Dropout, for_words};
+use crate::philox::{Dropout, Position, for_words};
 use crate::simd::{self, vectorised};
 
 pub fn fill(out: Matrix, value: f32) {
@@ -211,13 +211,13 @@ pub fn add_product(out: Matrix, a: Matrix, b: Matrix) {
     });
 }
 
-/// out = a with entries dropped; out may be a. The element of (r, c) is r * columns + c.
-pub fn dropout(out: Matrix, a: Matrix, dropout: Dropout) {
-    let [out, a] = flatten([out, a]);
+/// out = a with entries dropped; out may be a.
+pub fn dropout(out: Matrix, a: Matrix, dropout: Dropout, position: Position) {
+    let ([out, a], stride) = position.flatten([out, a]);
     let scale = dropout.scale as f32;
     for_each_piece(out.rows, out.columns, |r, c, n| {
         copy_piece(out, a, r, c, n);
-        let first = r * out.columns + c;
+        let first = position.first + r * stride + c;
         let out = out.get_mut(r, c, n);
         vectorised(
             #[inline(always)]

@@ -1,7 +1,7 @@
 //! Gates, clamps, and rows that are added or scaled: what gated layers, pseudo-inputs and mixtures need.
 
 use crate::matrix::{Matrix, flatten, for_each_piece, for_each_row};
-use crate::philox::{Dropout, for_words};
+use crate::philox::{Dropout, Position, for_words};
 use crate::simd::{SUM_BLOCK, sigmoid, sum_block, vectorised};
 
 /// out = a sigmoid(b)
@@ -75,12 +75,12 @@ pub fn clamp_gradient(out: Matrix, a: Matrix, g: Matrix, low: f32, high: f32) {
     });
 }
 
-/// out = min(max(a, 0), 1) with entries dropped, a NaN let through. The element of (r, c) is r * columns + c.
-pub fn drop_clamped(out: Matrix, a: Matrix, dropout: Dropout) {
-    let [out, a] = flatten([out, a]);
+/// out = min(max(a, 0), 1) with entries dropped, a NaN let through.
+pub fn drop_clamped(out: Matrix, a: Matrix, dropout: Dropout, position: Position) {
+    let ([out, a], stride) = position.flatten([out, a]);
     let scale = dropout.scale as f32;
     for_each_piece(out.rows, out.columns, |r, c, n| {
-        let first = r * out.columns + c;
+        let first = position.first + r * stride + c;
         let (out, a) = (out.get_mut(r, c, n), a.get(r, c, n));
         vectorised(
             #[inline(always)]

@@ -1,27 +1,34 @@
 //! The diagonal Gaussian posterior: reparameterised samples and KL to the standard normal.
 
 use crate::matrix::{Matrix, for_each_piece, for_each_row};
-use crate::philox::{Key, fill_normals};
+use crate::philox::{Key, Position, fill_normals};
 use crate::simd::{exp, vectorised};
 
 /// Elements whose noise is made at a time.
 const CHUNK: usize = 512;
 
 /// Calls `body(row, column, noise)` for chunks of a matrix [rows, columns].
-fn for_each_noise(rows: usize, columns: usize, key: Key, body: impl Fn(usize, usize, &[f32]) + Sync) {
+fn for_each_noise(
+    rows: usize,
+    columns: usize,
+    key: Key,
+    position: Position,
+    body: impl Fn(usize, usize, &[f32]) + Sync,
+) {
+    let stride = position.row_stride.unwrap_or(columns);
     for_each_piece(rows, columns, |r, c, n| {
         let mut noise = [0.0f32; CHUNK];
         for from in (0..n).step_by(CHUNK) {
             let noise = &mut noise[..CHUNK.min(n - from)];
-            fill_normals(key, r * columns + c + from, noise);
+            fill_normals(key, position.first + r * stride + c + from, noise);
             body(r, c + from, noise);
         }
     });
 }
 
 /// out = mean + exp(log_variance / 2) noise
-pub fn gaussian_sample(out: Matrix, mean: Matrix, log_variance: Matrix, key: Key) {
-    for_each_noise(out.rows, out.columns, key, |r, c, noise| {
+pub fn gaussian_sample(out: Matrix, mean: Matrix, log_variance: Matrix, key: Key, position: Position) {
+    for_each_noise(out.rows, out.columns, key, position, |r, c, noise| {
         let n = noise.len();
         let (out, mean, log_variance) = (out.get_mut(r, c, n), mean.get(r, c, n), log_variance.get(r, c, n));
         vectorised(

@@ -3,7 +3,7 @@
 //! second cache; an element is summed in the order of its row's entries, whatever the stripes.
 
 use crate::matrix::{Matrix, for_each_task};
-use crate::philox::{Dropout, for_words};
+use crate::philox::{Dropout, for_words, for_words_at};
 use crate::simd::vectorised;
 use crate::sparse::Sparse;
 use std::ops::Range;
@@ -71,9 +71,10 @@ fn factors(input: &Sparse, options: Options, rows: Range<usize>, factors: &mut [
     for row in rows {
         let entries = input.entries(row);
         let scale = if options.unit_rows {
-            let squares: f64 = match &input.values {
-                None => entries.len() as f64,
-                Some(values) => values[entries.clone()].iter().map(|&x| x as f64 * x as f64).sum(),
+            let squares: f64 = match (&input.piece.squares, &input.values) {
+                (Some(squares), _) => squares[row],
+                (None, None) => entries.len() as f64,
+                (None, Some(values)) => values[entries.clone()].iter().map(|&x| x as f64 * x as f64).sum(),
             };
             1.0 / squares.sqrt().max(1e-12)
         } else {
@@ -88,19 +89,32 @@ fn factors(input: &Sparse, options: Options, rows: Range<usize>, factors: &mut [
         vectorised(
             #[inline(always)]
             || {
-                for_words(
-                    dropout.key,
-                    first,
-                    factors.len(),
-                    #[inline(always)]
-                    |from, words| {
-                        for (factor, &word) in factors[from..from + words.len()].iter_mut().zip(words) {
-                            *factor = if word >= dropout.threshold { *factor * scale } else { 0.0 };
-                        }
-                    },
-                )
+                let count = factors.len();
+                match &input.piece.positions {
+                    None => for_words(
+                        dropout.key,
+                        input.piece.first + first,
+                        count,
+                        #[inline(always)]
+                        |from, words| drop_some(&mut factors[from..], words, dropout.threshold, scale),
+                    ),
+                    Some(positions) => for_words_at(
+                        dropout.key,
+                        &positions[first..first + count],
+                        #[inline(always)]
+                        |from, words| drop_some(&mut factors[from..], words, dropout.threshold, scale),
+                    ),
+                }
             },
         )
+    }
+}
+
+/// What as many factors as there are words come to. Inside `vectorised` only.
+#[inline(always)]
+fn drop_some(factors: &mut [f32], words: &[u32], threshold: u32, scale: f32) {
+    for (factor, &word) in factors.iter_mut().zip(words) {
+        *factor = if word >= threshold { *factor * scale } else { 0.0 };
     }
 }
 

@@ -2,6 +2,7 @@
 
 import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
+import { duration } from "../../core/duration.js";
 import { UserError } from "../../core/errors.js";
 import { pathArgument, shellCommand } from "../../core/shell.js";
 import type { DemoCatalogue, DemoFilm } from "../../data/sources/demo.js";
@@ -9,7 +10,7 @@ import type { Evaluation } from "../../evaluation/evaluate.js";
 import type { CliContext } from "../context.js";
 import { addEngineOptions, type EngineFlags, wholeNumber } from "../engine-options.js";
 import type { Styles } from "../style.js";
-import { clip, count, duration, plural, table } from "../table.js";
+import { clip, count, plural, table } from "../table.js";
 
 /** Smaller than the paper's options, which were chosen for 20,108 films: the demo has 1,200, and plain TypeScript must bear it too. */
 const DEMO_OPTIONS = { hidden: [200], latent: 64, batchSize: 100 };

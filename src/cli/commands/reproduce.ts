@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
+import { duration } from "../../core/duration.js";
 import { UserError } from "../../core/errors.js";
 import { shellCommand } from "../../core/shell.js";
 import type { ReproducedStudy } from "../../experiments/reproduce.js";
@@ -10,7 +11,7 @@ import { cacheFolder } from "../cache-folder.js";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, type EngineFlags, wholeNumber } from "../engine-options.js";
 import { tellHowToGoOn } from "../go-on.js";
-import { count, duration, plural, table, wrap } from "../table.js";
+import { count, plural, table, wrap } from "../table.js";
 
 interface Flags extends EngineFlags {
   data?: string;

@@ -2,6 +2,7 @@
 
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
+import { duration } from "../../core/duration.js";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, type EngineFlags, wholeNumber } from "../engine-options.js";
 import { tellHowToGoOn } from "../go-on.js";
@@ -11,7 +12,7 @@ import {
   locateHistories,
   readHistories,
 } from "../histories-options.js";
-import { count, duration, plural } from "../table.js";
+import { count, plural } from "../table.js";
 
 interface Flags extends EngineFlags, HistoriesFlags {
   out?: string;

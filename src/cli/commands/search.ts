@@ -3,13 +3,14 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
+import { duration } from "../../core/duration.js";
 import { UserError } from "../../core/errors.js";
 import type { MetricValue } from "../../evaluation/evaluate.js";
 import type { SearchPoint } from "../../experiments/search/result.js";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, collected, type EngineFlags, wholeNumber } from "../engine-options.js";
 import { tellHowToGoOn } from "../go-on.js";
-import { duration, plural, table } from "../table.js";
+import { plural, table } from "../table.js";
 
 interface Flags extends EngineFlags {
   model?: string;

@@ -13,7 +13,14 @@ import { type Kernel, kernel, leafValue, table } from "../kernel.js";
 import { kernels, solverKernels } from "../kernels.js";
 import { closedError, foreignError, releasedError, shapes } from "../shapes.js";
 import { TableEngine } from "../table-engine.js";
-import { type Precision, type SparseTensor, type Storage, type Tensor, viewElements } from "../tensor.js";
+import {
+  type PieceOfBatch,
+  type Precision,
+  type SparseTensor,
+  type Storage,
+  type Tensor,
+  viewElements,
+} from "../tensor.js";
 
 const MOST_THREADS = 1024;
 /** Numbers that are copied at a time on their way into the engine. */
@@ -47,6 +54,9 @@ interface Memory {
     offsets: Uint32Array,
     indices: Uint32Array,
     values: Float32Array | undefined,
+    first: number,
+    positions: Uint32Array | undefined,
+    squares: Float64Array | undefined,
   ): number;
   touched(batch: number): Uint32Array;
   releaseSparse(batch: number): void;
@@ -192,11 +202,12 @@ export class NativeEngine extends TableEngine implements Engine {
     storage.block = RELEASED;
   }
 
-  sparse(matrix: CsrMatrix): SparseTensor {
+  sparse(matrix: CsrMatrix, piece: PieceOfBatch = {}): SparseTensor {
     if (this.#closed) throw closedError();
-    shapes.sparse(matrix);
+    shapes.sparse(matrix, piece);
     const { rows, columns, offsets, indices, values } = matrix;
-    const number = this.#memory.sparse(rows, columns, offsets, indices, values);
+    const { first = 0, positions, squares } = piece;
+    const number = this.#memory.sparse(rows, columns, offsets, indices, values, first, positions, squares);
     return new Batch(this, matrix, number, (batch) =>
       this.#memory.touched(this.#openSparse("touched", batch)),
     );

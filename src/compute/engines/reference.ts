@@ -8,9 +8,9 @@ import { type Kernel, type Leaf, leafValue, type Signature } from "../kernel.js"
 import type { KernelMethods, SolverMethods } from "../kernels.js";
 import { closedError, foreignError, MOST_NUMBERS, releasedError, shapes, sizeClass } from "../shapes.js";
 import { TableEngine } from "../table-engine.js";
-import type { FloatArray, Precision, SparseTensor, Storage, Tensor } from "../tensor.js";
+import type { FloatArray, PieceOfBatch, Precision, SparseTensor, Storage, Tensor } from "../tensor.js";
 import { adadelta } from "./reference/adadelta.js";
-import { adam } from "./reference/adam.js";
+import { adam, sparseAdam } from "./reference/adam.js";
 import { alsHalfSweep } from "./reference/als.js";
 import * as bernoulli from "./reference/bernoulli.js";
 import * as compositeKl from "./reference/composite-kl.js";
@@ -53,7 +53,7 @@ type Twins = {
 const twins: Twins = {
   ...{ ...gates, ...gaussian, ...layerNorm, ...compositeKl, ...density, ...multinomial, ...bernoulli },
   ...{ ...sparseRowSum, ...elementwise, ...dense },
-  ...{ matmul, sumSparseRows, adam, adadelta, topK, bestProducts },
+  ...{ matmul, sumSparseRows, adam, sparseAdam, adadelta, topK, bestProducts },
   ...{ alsHalfSweep, nonNegativeIterations, neighbours, elasticNet },
 };
 
@@ -125,10 +125,10 @@ export class ReferenceEngine extends TableEngine implements Engine {
     else this.#free.set(data.length, [data]);
   }
 
-  sparse(matrix: CsrMatrix): SparseTensor {
+  sparse(matrix: CsrMatrix, piece?: PieceOfBatch): SparseTensor {
     if (this.#closed) throw closedError();
-    shapes.sparse(matrix);
-    const block = new SparseBlock(sparseMatrix(matrix));
+    shapes.sparse(matrix, piece);
+    const block = new SparseBlock(sparseMatrix(matrix, piece));
     this.#usedBytes += sparseBytes(block);
     return block;
   }
@@ -213,8 +213,9 @@ export class ReferenceEngine extends TableEngine implements Engine {
 
 function sparseBytes({ matrix }: SparseBlock): number {
   if (matrix === undefined) return 0;
-  const { offsets, indices, values, touched, columnOffsets, rowOf, positionOf } = matrix;
-  return [offsets, indices, values, touched, columnOffsets, rowOf, positionOf].reduce(
+  const { offsets, indices, values, touched, columnOffsets, rowOf, positionOf, piece } = matrix;
+  const { positions, squares } = piece;
+  return [offsets, indices, values, touched, columnOffsets, rowOf, positionOf, positions, squares].reduce(
     (sum, array) => sum + (array?.byteLength ?? 0),
     0,
   );

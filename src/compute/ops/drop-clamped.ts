@@ -1,4 +1,4 @@
-import type { Dropout } from "../engine.js";
+import type { DenseDropout } from "../engine.js";
 import type { Differentiable } from "../parameter.js";
 import type { Tape, Variable } from "../tape.js";
 
@@ -6,7 +6,7 @@ import type { Tape, Variable } from "../tape.js";
  * Inverted dropout of min(max(x, 0), 1), in one pass each way: for matrices as large as pseudo-inputs. Outside [0, 1], its
  * ends included, nothing flows back.
  */
-export function dropClamped(tape: Tape, x: Differentiable, options: Dropout): Variable {
+export function dropClamped(tape: Tape, x: Differentiable, options: DenseDropout): Variable {
   const { engine } = tape;
   const { rate } = options;
   const out = tape.empty(x.value.rows, x.value.columns);

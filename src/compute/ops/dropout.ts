@@ -1,9 +1,9 @@
-import type { Dropout } from "../engine.js";
+import type { DenseDropout } from "../engine.js";
 import type { Differentiable } from "../parameter.js";
 import type { Tape, Variable } from "../tape.js";
 
 /** Inverted dropout: entries are dropped at the rate, the others scaled by 1 / (1 - rate). */
-export function dropout(tape: Tape, x: Differentiable, options: Dropout): Variable {
+export function dropout(tape: Tape, x: Differentiable, options: DenseDropout): Variable {
   const { engine } = tape;
   const out = tape.empty(x.value.rows, x.value.columns);
   engine.dropout(out, x.value, options);

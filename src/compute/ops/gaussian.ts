@@ -1,19 +1,20 @@
 // The diagonal Gaussian posterior of a variational autoencoder (Kingma and Welling 2014, section 2.4 and appendix B).
 
-import type { RandomKey } from "../engine.js";
+import type { Position, RandomKey } from "../engine.js";
 import type { Differentiable } from "../parameter.js";
 import type { Tape, Variable } from "../tape.js";
 
-/** A sample mean + exp(logVariance / 2) * noise, [rows, latent]; the noise is named by the key. */
+/** A sample mean + exp(logVariance / 2) * noise, [rows, latent]; the noise is named by the key, and by where the rows lie in a larger batch. */
 export function gaussianSample(
   tape: Tape,
   mean: Differentiable,
   logVariance: Differentiable,
   key: RandomKey,
+  position?: Position,
 ): Variable {
   const { engine } = tape;
   const out = tape.empty(mean.value.rows, mean.value.columns);
-  engine.gaussianSample(out, mean.value, logVariance.value, key);
+  engine.gaussianSample(out, mean.value, logVariance.value, key, position);
   return tape.record(out, [mean, logVariance], (g) => {
     engine.gaussianSampleGradient(mean.gradient(), logVariance.gradient(), mean.value, out, g);
   });

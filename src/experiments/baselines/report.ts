@@ -1,10 +1,11 @@
 // The page of the preset `baselines`: every model in one table, best first, and which differences are more than chance.
 
+import { duration } from "../../core/duration.js";
 import { COMPARISON_STYLE, drawMeans, LEVEL, pairOf, testsOf } from "../compare/report.js";
 import { type Html, html } from "../html.js";
 import { optionText } from "../option-text.js";
 import { writePage } from "../page.js";
-import { count, duration, metricLabel } from "../report.js";
+import { count, metricLabel } from "../report.js";
 import { estimateText } from "../reproduction-report.js";
 import type { BaselineRow, Baselines } from "./result.js";
 

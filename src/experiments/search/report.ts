@@ -1,11 +1,12 @@
 // The page of a search: what was searched, what came out by option, every point, and the choice. No script, no network.
 
 import { join } from "node:path";
+import { duration } from "../../core/duration.js";
 import { HEAT_MAP_STYLE } from "../heat-map.js";
 import { type Html, html } from "../html.js";
 import { optionText } from "../option-text.js";
 import { writePage } from "../page.js";
-import { count, duration, metricLabel } from "../report.js";
+import { count, metricLabel } from "../report.js";
 import { estimateText } from "../reproduction-report.js";
 import { drawOption, drawPair, heatMapPairs } from "./charts.js";
 import { edgesOf } from "./edges.js";

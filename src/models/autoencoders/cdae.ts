@@ -573,7 +573,9 @@ async function trainable(dataset: Dataset, options: CdaeOptions, run: RunContext
       for (let user = 0; user < train.rows; user++) {
         const history = rowIndices(train, user);
         const words = new Uint32Array(history.length);
-        randomWords(dropped, train.offsets[user], words);
+        // From the start of a block, although the user's first element may lie within it: published weights depend on it.
+        const first = train.offsets[user];
+        randomWords(dropped, first - (first % 4), words);
         const kept = Uint8Array.from(words, (word) => (word >= threshold ? 1 : 0));
         loss += await training.learn(user, history, kept, random, turns);
         if (!turns.due) continue;

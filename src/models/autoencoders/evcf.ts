@@ -315,6 +315,7 @@ async function fitEvcf<Options extends EvcfOptions>(
   );
   const trainable = trainNetwork({
     engine,
+    communicator: run.communicator,
     network,
     algorithm: algorithm.name,
     config: savedConfig(shape, options),

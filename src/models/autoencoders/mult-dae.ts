@@ -19,7 +19,7 @@ import { SparseLinear } from "../../nn/linear.js";
 import { Mlp } from "../../nn/mlp.js";
 import { OutputLayer } from "../../nn/output-layer.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
-import { layerSizes, published, savedConfig, size } from "../settings.js";
+import { checkSparseAdam, layerSizes, published, savedConfig, size, sparseAdam } from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
 import {
   type BatchLoss,
@@ -48,12 +48,13 @@ const settings = z.strictObject({
       "lambda: weight of the sum of all squared weights, biases apart (Liang et al.'s notebook, 0.01 / batch size)",
     ),
   learningRate: published.learningRate,
+  sparseAdam,
   batchSize: published.batchSize,
   epochs: published.epochs,
   patience: published.patience,
   ...recoTour,
 });
-const options = settings.superRefine(checkScheduler);
+const options = settings.superRefine(checkScheduler).superRefine(checkSparseAdam);
 export type MultDaeOptions = z.infer<typeof options>;
 
 /** What of the options shapes the network. */
@@ -139,6 +140,7 @@ export const multDae: Algorithm<MultDaeOptions> = {
     });
     const trainable = trainNetwork({
       engine,
+      communicator: run.communicator,
       network,
       algorithm: multDae.name,
       config: savedConfig(shape, options),
@@ -146,7 +148,7 @@ export const multDae: Algorithm<MultDaeOptions> = {
       histories: dataset.train,
       batchSize,
       learningRate,
-      adam: { weightDecay: options.weightDecay },
+      adam: { weightDecay: options.weightDecay, sparse: options.sparseAdam },
       plateau: plateauOf(options),
       loss(tape, batch, update) {
         const key = { seed, step: update, stream: streamOf("dropout") };

@@ -26,7 +26,7 @@ import { Mlp } from "../../nn/mlp.js";
 import { DiagonalNormal } from "../../nn/normal.js";
 import { OutputLayer } from "../../nn/output-layer.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
-import { depth, layerSizes, published, savedConfig, size } from "../settings.js";
+import { checkSparseAdam, depth, layerSizes, published, savedConfig, size, sparseAdam } from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
 import {
   type BatchLoss,
@@ -94,6 +94,7 @@ const settings = z.strictObject({
     .default(false)
     .describe("divide every parameter's gradient by its norm before Adam (EVCF's AdamNormGrad)"),
   learningRate: published.learningRate,
+  sparseAdam,
   batchSize: published.batchSize,
   epochs: published.epochs,
   patience: published.patience,
@@ -108,7 +109,8 @@ const options = settings
     path: ["warmup"],
     message: "beta grows by epochs (warmup) or by updates (annealSteps), not by both",
   })
-  .superRefine(checkScheduler);
+  .superRefine(checkScheduler)
+  .superRefine(checkSparseAdam);
 export type MultVaeOptions = z.infer<typeof options>;
 
 /** What of the options shapes the network. */
@@ -265,6 +267,7 @@ export const multVae: Algorithm<MultVaeOptions> = {
     });
     const trainable = trainNetwork({
       engine,
+      communicator: run.communicator,
       network,
       algorithm: multVae.name,
       config: savedConfig(shape, options),
@@ -272,7 +275,7 @@ export const multVae: Algorithm<MultVaeOptions> = {
       histories: dataset.train,
       batchSize,
       learningRate,
-      adam: { normaliseGradients, weightDecay: options.weightDecay },
+      adam: { normaliseGradients, weightDecay: options.weightDecay, sparse: options.sparseAdam },
       plateau: plateauOf(options),
       parts: ["kl"],
       loss: (tape, batch, update) =>

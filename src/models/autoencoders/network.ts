@@ -3,7 +3,6 @@
 
 import { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
-import type { Objective } from "../../compute/objective.js";
 import { KeptParameters, loadParameters, type Parameter, saveParameters } from "../../compute/parameter.js";
 import { Tape, type Variable } from "../../compute/tape.js";
 import type { SparseTensor } from "../../compute/tensor.js";
@@ -14,7 +13,10 @@ import type { ModelFiles } from "../../recommender/recommender.js";
 import { blockwiseScores } from "../../recommender/scores.js";
 import { latentSpace, productSpace, type Vectors, vectorsFrom } from "../../recommender/vectors.js";
 import type { CsrMatrix } from "../../sparse/csr.js";
+import type { BatchLoss } from "../../training/step.js";
 import type { KeptModel } from "../../training/trainable.js";
+
+export type { BatchLoss };
 
 /** The log-variance is held to this interval (EVCF's Hardtanh; the original VampPrior has [-6, 2]). */
 export const LOG_VARIANCE: readonly [number, number] = [-12, 4];
@@ -22,16 +24,6 @@ export const LOG_VARIANCE: readonly [number, number] = [-12, 4];
 /** [inputs, outputs] of the layers of a gated or plain network, for counting its weights. */
 export function hiddenLayers(sizes: readonly [number, number][], gated: boolean): [number, number][] {
   return gated ? [...sizes, ...sizes] : [...sizes];
-}
-
-/** What a batch costs: each objective is a sum over the batch's users. */
-export interface BatchLoss {
-  /** To be minimised, as the sum over the batch's users. */
-  readonly loss: Objective;
-  /** Added to the objective as it is, whatever the size of the batch: an L2 term. */
-  readonly penalty?: Objective;
-  /** Other sums over the users that are worth showing: { kl }. */
-  readonly parts?: Readonly<Record<string, Objective>>;
 }
 
 export interface Network {

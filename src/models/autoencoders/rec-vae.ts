@@ -20,8 +20,8 @@ import { rowSums } from "../../compute/ops/row-sums.js";
 import { swish } from "../../compute/ops/swish.js";
 import { Adam } from "../../compute/optimizers.js";
 import { loadParameters, type Parameter, saveParameters } from "../../compute/parameter.js";
-import { Tape, type Variable } from "../../compute/tape.js";
-import type { NamedTensors, SparseTensor, Tensor } from "../../compute/tensor.js";
+import type { Tape, Variable } from "../../compute/tape.js";
+import type { NamedTensors, SparseTensor } from "../../compute/tensor.js";
 import { permutation, type RandomKey, streamOf } from "../../core/philox.js";
 import type { Dataset } from "../../data/dataset.js";
 import type { Vocabulary } from "../../data/vocabulary.js";
@@ -37,7 +37,7 @@ import type { RunContext } from "../../recommender/run-context.js";
 import { startFrom } from "../../recommender/warm-start.js";
 import type { Minimisation, PassReport } from "../../training/minimise.js";
 import type { Epoch, EpochReport, Trainable } from "../../training/trainable.js";
-import { depth, published, savedConfig, size } from "../settings.js";
+import { depth, published, savedConfig, size, sparseAdam } from "../settings.js";
 import { numbersOfLayers, requireNetworkMemory } from "../training-memory.js";
 import { type BatchLoss, type Network, networkRecommender, releaseAll, restoreNetwork } from "./network.js";
 
@@ -74,6 +74,7 @@ const options = z.strictObject({
   learningRate: published.learningRate
     .default(5e-4)
     .describe("step size of both Adams (Shenbin et al. 2020, section 4.3)"),
+  sparseAdam,
   batchSize: published.batchSize.describe("users per update (Shenbin et al. 2020, section 4.3)"),
   epochs: published.epochs
     .default(50)
@@ -188,7 +189,7 @@ class RecVaeTraining {
   readonly #engine: Engine;
   readonly #options: RecVaeOptions;
   readonly #mixture: CompositeMixture;
-  readonly #adams: Readonly<Record<Half, Adam>>;
+  readonly adams: Readonly<Record<Half, Adam>>;
 
   constructor(engine: Engine, items: number, options: RecVaeOptions, seed: number) {
     this.#engine = engine;
@@ -198,9 +199,9 @@ class RecVaeTraining {
     this.network = new RecVaeNetwork(engine, items, options, seed);
     this.#former = new Encoder(engine, "former", items, options, seed);
     for (const parameter of this.#former.parameters) parameter.needsGradient = false;
-    const { learningRate } = options;
-    this.#adams = {
-      encoder: new Adam(engine, this.network.encoder.parameters, { learningRate }),
+    const { learningRate, sparseAdam: sparse } = options;
+    this.adams = {
+      encoder: new Adam(engine, this.network.encoder.parameters, { learningRate, sparse }),
       decoder: new Adam(engine, this.network.output.parameters, { learningRate }),
     };
   }
@@ -236,26 +237,12 @@ class RecVaeTraining {
     return { loss: negativeLogLikelihood.plus(weighted), parts: { kl: sum(kl) } };
   }
 
-  step(batch: SparseTensor, half: Half, key: Key, totals: readonly Tensor[]): void {
-    const tape = new Tape(this.#engine);
-    try {
-      const { loss, parts = {} } = this.loss(tape, batch, half, key);
-      for (const [column, { terms }] of [loss, ...Object.values(parts)].entries())
-        for (const term of terms)
-          if (term.kind === "sum") this.#engine.addSum(totals[column], term.of.value, term.weight);
-      tape.backward(loss.times(1 / batch.rows));
-    } finally {
-      tape.dispose();
-    }
-    this.#adams[half].step();
-  }
-
   async saveState(): Promise<NamedTensors> {
     const parts = await Promise.all([
       saveParameters(this.network.parameters),
       saveParameters(this.#former.parameters),
-      this.#adams.encoder.save().then((state) => renamed(state, UPDATES, `encoder.${UPDATES}`)),
-      this.#adams.decoder.save().then((state) => renamed(state, UPDATES, `decoder.${UPDATES}`)),
+      this.adams.encoder.save().then((state) => renamed(state, UPDATES, `encoder.${UPDATES}`)),
+      this.adams.decoder.save().then((state) => renamed(state, UPDATES, `decoder.${UPDATES}`)),
     ]);
     return Object.assign({}, ...parts);
   }
@@ -263,7 +250,7 @@ class RecVaeTraining {
   async loadState(state: NamedTensors): Promise<void> {
     await loadParameters([...this.network.parameters, ...this.#former.parameters], state);
     for (const half of ["encoder", "decoder"] as const)
-      await this.#adams[half].load(renamed(state, `${half}.${UPDATES}`, UPDATES));
+      await this.adams[half].load(renamed(state, `${half}.${UPDATES}`, UPDATES));
   }
 
   /** q_old becomes the saved encoder: the posterior of the run that is gone on with. */
@@ -294,7 +281,7 @@ async function trainable(
   run: RunContext,
   minimise: (pass: Minimisation) => Promise<PassReport>,
 ): Promise<Trainable> {
-  const { engine, seed, signal } = run;
+  const { engine, communicator, seed, signal } = run;
   const { encoderPasses, decoderPasses, batchSize } = options;
   const items = dataset.items.size;
   const layers = layersOf(items, options);
@@ -324,7 +311,7 @@ async function trainable(
       const order = pass === 0 ? whole.order : permutation(seed, whole.number, stream, dataset.train.rows);
       const told = values;
       const report = await minimise({
-        engine,
+        ...{ engine, communicator, optimizer: training.adams[half] },
         histories: dataset.train,
         batchSize,
         epoch: {
@@ -335,8 +322,8 @@ async function trainable(
             whole.onProgress?.((pass + share) / passes, half === "encoder" ? now : told),
         },
         reports: half === "encoder" ? ["loss", "kl"] : ["loss"],
-        step: (batch, update, totals) =>
-          training.step(batch, half, (name) => ({ seed, step: update, stream: streamOf(name) }), totals),
+        loss: (tape, batch, update) =>
+          training.loss(tape, batch, half, (name) => ({ seed, step: update, stream: streamOf(name) })),
       });
       updates = report.updates;
       values = half === "encoder" ? report.means : { ...values, reconstruction: report.means.loss };

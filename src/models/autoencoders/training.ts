@@ -1,10 +1,11 @@
 // Training a network of histories: an epoch is one pass of Adam over all users.
 
+import type { Communicator } from "../../compute/communicator.js";
 import type { Engine } from "../../compute/engine.js";
 import { Adam, type AdamOptions } from "../../compute/optimizers.js";
 import { loadParameters, saveParameters } from "../../compute/parameter.js";
-import { Tape } from "../../compute/tape.js";
-import type { SparseTensor, Tensor } from "../../compute/tensor.js";
+import type { Tape } from "../../compute/tape.js";
+import type { SparseTensor } from "../../compute/tensor.js";
 import type { JsonObject } from "../../core/json.js";
 import type { Vocabulary } from "../../data/vocabulary.js";
 import { startFrom } from "../../recommender/warm-start.js";
@@ -16,6 +17,8 @@ import { type BatchLoss, keptModel, type Network, networkRecommender, releaseAll
 
 export interface NetworkTraining {
   readonly engine: Engine;
+  /** The run's. */
+  readonly communicator?: Communicator;
   readonly network: Network;
   readonly histories: CsrMatrix;
   readonly items: Vocabulary;
@@ -27,7 +30,7 @@ export interface NetworkTraining {
   readonly adam?: AdamOptions;
   /** How the step size follows the validation; handed in for the same reason as `minimise`. */
   readonly plateau?: Plateau;
-  /** Names of the loss's parts, which are reported beside it. */
+  /** Names of the loss's parts that are reported with it. */
   readonly parts?: readonly string[];
   /** The loss of a batch in the `update`-th update of the run (from 1). */
   readonly loss: (tape: Tape, batch: SparseTensor, update: number) => BatchLoss;
@@ -39,29 +42,12 @@ export interface NetworkTraining {
 
 /** The network in training: an epoch is one pass of Adam (Kingma and Ba 2015) over all users. */
 export function trainNetwork(training: NetworkTraining): Trainable {
-  const { engine, network, plateau, parts = [], report = () => ({}) } = training;
+  const { engine, communicator, network, loss, plateau, parts = [], report = () => ({}) } = training;
   const adam = new Adam(engine, network.parameters, {
     ...training.adam,
     learningRate: training.learningRate,
   });
   const reports = ["loss", ...parts];
-
-  function step(batch: SparseTensor, update: number, totals: readonly Tensor[]): void {
-    const tape = new Tape(engine);
-    try {
-      const { loss, penalty, parts: partial = {} } = training.loss(tape, batch, update);
-      for (const [column, name] of reports.entries()) {
-        const sums = name === "loss" ? loss : partial[name];
-        for (const term of sums.terms)
-          if (term.kind === "sum") engine.addSum(totals[column], term.of.value, term.weight);
-      }
-      const perUser = loss.times(1 / batch.rows);
-      tape.backward(penalty ? perUser.plus(penalty) : perUser);
-    } finally {
-      tape.dispose();
-    }
-    adam.step();
-  }
 
   return {
     saveState: async () => ({
@@ -84,12 +70,8 @@ export function trainNetwork(training: NetworkTraining): Trainable {
     async epoch(epoch) {
       const { histories, batchSize } = training;
       const { updates, means } = await training.minimise({
-        engine,
-        histories,
-        batchSize,
-        epoch,
-        reports,
-        step,
+        ...{ engine, communicator, optimizer: adam },
+        ...{ histories, batchSize, epoch, reports, loss },
       });
       const rate: Record<string, number> = plateau ? { "learning rate": adam.learningRate } : {};
       return { updates, values: { ...means, ...report(updates), ...rate } };

@@ -27,7 +27,7 @@ import { DiagonalNormal } from "../../nn/normal.js";
 import { OutputLayer } from "../../nn/output-layer.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import { type CsrMatrix, fromRows, rowIndices, sliceRows } from "../../sparse/csr.js";
-import { layerSizes, published, savedConfig, size } from "../settings.js";
+import { layerSizes, published, savedConfig, size, sparseAdam } from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
 import {
   type BatchLoss,
@@ -84,6 +84,7 @@ const options = z.strictObject({
       "with anneal=epoch or batch-in-epoch: beta until it is first set (0 in notebook v2, 1 in notebook v1)",
     ),
   learningRate: z.number().positive().default(1e-3).describe("Adam's step size (Keras' default)"),
+  sparseAdam,
   batchSize: size.default(32).describe("users per update (notebook v2; 128 in v1)"),
   epochs: size.default(75).describe("passes over the training users, at most (notebook v2; 50 in v1)"),
   monitor: z
@@ -359,6 +360,7 @@ export const vae: Algorithm<VaeOptions> = {
 
     const trainable = trainNetwork({
       engine,
+      communicator: run.communicator,
       network,
       algorithm: vae.name,
       config: savedConfig(shape, given),
@@ -367,7 +369,7 @@ export const vae: Algorithm<VaeOptions> = {
       batchSize,
       learningRate,
       // Keras' Adam. A mean over thousands of items has gradients as small as this epsilon.
-      adam: { epsilon: 1e-7, epsilonHat: true },
+      adam: { epsilon: 1e-7, epsilonHat: true, sparse: options.sparseAdam },
       parts: ["kl"],
       loss(tape, batch, update): BatchLoss {
         const key = (name: string) => ({ seed, step: update, stream: streamOf(name) });

@@ -10,6 +10,7 @@
 // a vector: no program was published, so the sizes are ours. What the filters find in a sequence is averaged (their section 3).
 
 import { z } from "zod";
+import type { Communicator } from "../../compute/communicator.js";
 import type { Engine } from "../../compute/engine.js";
 import { sum } from "../../compute/objective.js";
 import { halfSquaredDistance } from "../../compute/ops/dense-likelihood.js";
@@ -25,7 +26,7 @@ import {
   saveParameters,
   saveTensor,
 } from "../../compute/parameter.js";
-import { Tape, type Variable } from "../../compute/tape.js";
+import type { Tape, Variable } from "../../compute/tape.js";
 import type { NamedTensors, Tensor } from "../../compute/tensor.js";
 import type { JsonObject } from "../../core/json.js";
 import { permutation, streamOf } from "../../core/philox.js";
@@ -203,6 +204,7 @@ class FactorNetwork {
 class DeepMusicTraining implements Trainable {
   readonly pretraining: Pretraining;
   readonly #engine: Engine;
+  readonly #communicator: Communicator | undefined;
   readonly #seed: number;
   readonly #dataset: Dataset;
   readonly #content: ItemContent;
@@ -223,11 +225,12 @@ class DeepMusicTraining implements Trainable {
     dataset: Dataset,
     content: ItemContent,
     options: DeepMusicOptions,
-    { engine, seed }: Pick<RunContext, "engine" | "seed">,
+    { engine, communicator, seed }: Pick<RunContext, "engine" | "communicator" | "seed">,
     minimise: <Batch>(pass: BatchPass<Batch>) => Promise<PassReport>,
   ) {
     const { latent, factorSweeps } = options;
     this.#engine = engine;
+    this.#communicator = communicator;
     this.#seed = seed;
     this.#dataset = dataset;
     this.#content = content;
@@ -270,7 +273,7 @@ class DeepMusicTraining implements Trainable {
     const order = permutation(this.#seed, epoch.number, streamOf("order of items"), items.length);
     const reader = contentReader(this.#content);
     const { updates, means } = await this.#minimise({
-      engine,
+      ...{ engine, communicator: this.#communicator, optimizer: this.#adam },
       epoch,
       batches: Array.from({ length: Math.ceil(items.length / batchSize) }, (_, b) =>
         order.subarray(b * batchSize, (b + 1) * batchSize).map((place) => items[place]),
@@ -278,18 +281,10 @@ class DeepMusicTraining implements Trainable {
       reports: ["loss"],
       take: async (rows) => toEngine(engine, await reader(rows)),
       release: (batch) => releaseBatch(engine, batch),
-      step: (batch, _update, [total], rows) => {
-        const tape = new Tape(engine);
-        try {
-          const v = tape.empty(rows.length, latent);
-          engine.takeRows(v, this.#factors.items, rows);
-          const loss = halfSquaredDistance(tape, this.#network.code(tape, batch), tape.constant(v));
-          engine.addSum(total, loss.value, 1);
-          tape.backward(sum(loss).times(1 / rows.length));
-        } finally {
-          tape.dispose();
-        }
-        this.#adam.step();
+      loss: (tape, batch, _update, rows) => {
+        const v = tape.empty(rows.length, latent);
+        engine.takeRows(v, this.#factors.items, rows);
+        return { loss: sum(halfSquaredDistance(tape, this.#network.code(tape, batch), tape.constant(v))) };
       },
     });
     await this.#predict();

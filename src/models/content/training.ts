@@ -2,6 +2,7 @@
 // of the network over the items, drawn towards their factors, and sweeps of least squares, which draw the factors towards
 // what the network says.
 
+import type { Communicator } from "../../compute/communicator.js";
 import type { Engine } from "../../compute/engine.js";
 import { sum } from "../../compute/objective.js";
 import type { Optimizer } from "../../compute/optimizers.js";
@@ -12,7 +13,7 @@ import {
   saveParameters,
   saveTensor,
 } from "../../compute/parameter.js";
-import { Tape } from "../../compute/tape.js";
+import type { Tape } from "../../compute/tape.js";
 import type { FloatArray, NamedTensors, Tensor } from "../../compute/tensor.js";
 import { throwIfAborted, UserError } from "../../core/errors.js";
 import type { JsonObject } from "../../core/json.js";
@@ -71,6 +72,7 @@ export interface ContentTrainingParts {
 export class ContentTraining implements Trainable {
   readonly pretraining: Pretraining;
   readonly #engine: Engine;
+  readonly #communicator: Communicator | undefined;
   readonly #seed: number;
   readonly #parts: ContentTrainingParts;
   readonly #reader: ContentReader;
@@ -82,9 +84,13 @@ export class ContentTraining implements Trainable {
   #phase = 0;
   #optimizer: Optimizer;
 
-  constructor(parts: ContentTrainingParts, { engine, seed }: Pick<RunContext, "engine" | "seed">) {
+  constructor(
+    parts: ContentTrainingParts,
+    { engine, communicator, seed }: Pick<RunContext, "engine" | "communicator" | "seed">,
+  ) {
     const { dataset, content, model, options } = parts;
     this.#engine = engine;
+    this.#communicator = communicator;
     this.#seed = seed;
     this.#parts = parts;
     this.#reader = contentReader(content);
@@ -202,6 +208,8 @@ export class ContentTraining implements Trainable {
       engine,
       epoch,
       batches: this.#batches(pass, epoch.number, items),
+      communicator: this.#communicator,
+      optimizer: this.#optimizer,
       reports: ["loss", ...reports],
       take: (rows) => {
         taken++;
@@ -209,20 +217,9 @@ export class ContentTraining implements Trainable {
         return this.#take(rows, noise, covariances);
       },
       release: (batch) => this.#release(batch),
-      step: (batch, update, totals, rows) => {
-        const tape = new Tape(engine);
-        try {
-          const { parts, penalty } = loss(tape, batch, rows, this.#key(pass, update));
-          const whole = Object.values(parts).reduce((all, part) => all.plus(part));
-          for (const [column, of] of [whole, ...reports.map((name) => parts[name])].entries())
-            for (const term of of.terms)
-              if (term.kind === "sum") engine.addSum(totals[column], term.of.value, term.weight);
-          const perItem = whole.times(1 / rows.length);
-          tape.backward(penalty ? perItem.plus(penalty) : perItem);
-        } finally {
-          tape.dispose();
-        }
-        this.#optimizer.step();
+      loss: (tape, batch, update, rows) => {
+        const { parts, penalty } = loss(tape, batch, rows, this.#key(pass, update));
+        return { loss: Object.values(parts).reduce((all, part) => all.plus(part)), parts, penalty };
       },
     });
     return { updates, values: means };

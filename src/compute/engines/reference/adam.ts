@@ -1,15 +1,20 @@
 // Adam (Kingma and Ba 2015, algorithm 1) in one pass over a parameter. Dense semantics: a row without a gradient still
 // moves by its momentum, and its moments decay.
 
-import type { AdamStep } from "../../engine.js";
+import type { AdamStep, SparseAdamStep } from "../../engine.js";
 import type { Matrix } from "./matrix.js";
 
-/** `gradientRow(r)` is where row r's gradient starts in `gradient`, or -1 where it is zero; all of it counts `scale` times. */
+/**
+ * Steps row `rowOf(r)` for every r below `rows`. `gradientRow(r)` is where the gradient of row r starts in `gradient`, or -1 where it
+ * is zero; all of it counts `scale` times.
+ */
 function step(
   value: Matrix,
   m: Matrix,
   v: Matrix,
   gradient: Matrix,
+  rows: number,
+  rowOf: (r: number) => number,
   gradientRow: (row: number) => number,
   scale: number,
   { learningRate, beta1, beta2, epsilon, update, decay, weightDecay = 0 }: AdamStep,
@@ -24,7 +29,8 @@ function step(
   const kept = 1 - learningRate * weightDecay;
   const fresh1 = 1 - beta1;
   const fresh2 = 1 - beta2;
-  for (let r = 0; r < value.rows; r++) {
+  for (let n = 0; n < rows; n++) {
+    const r = rowOf(n);
     const i = value.offset + r * value.rowStride;
     const j = m.offset + r * m.rowStride;
     const k = v.offset + r * v.rowStride;
@@ -57,5 +63,20 @@ export function adam(
     rows[next] === row ? tensor.offset + next++ * tensor.rowStride : -1;
   const rowOf = (row: number) =>
     touched ? touchedRow(touched, row) : tensor.offset + row * tensor.rowStride;
-  step(value, m, v, tensor, rowOf, scale, options);
+  step(value, m, v, tensor, value.rows, (r) => r, rowOf, scale, options);
+}
+
+/** `gradient` [touched.length, columns] is that of the rows `touched`, which alone move. */
+export function sparseAdam(
+  value: Matrix,
+  m: Matrix,
+  v: Matrix,
+  gradient: Matrix,
+  touched: Uint32Array,
+  options: SparseAdamStep,
+): void {
+  let next = 0;
+  const rowOf = (r: number) => touched[r];
+  const gradientRow = () => gradient.offset + next++ * gradient.rowStride;
+  step(value, m, v, gradient, touched.length, rowOf, gradientRow, 1, { ...options, decay: 0 });
 }

@@ -1,9 +1,9 @@
 // Element-wise kernels and reductions of the reference engine.
 
-import { randomWords } from "../../../core/philox.js";
-import type { Accumulate, Dropout } from "../../engine.js";
+import type { Accumulate, DenseDropout } from "../../engine.js";
 import type { FloatArray } from "../../tensor.js";
 import type { Matrix } from "./matrix.js";
+import { wordsOf } from "./positions.js";
 
 export function fill(out: Matrix, value: number): void {
   for (let r = 0; r < out.rows; r++) {
@@ -189,12 +189,11 @@ export function addProduct(out: Matrix, a: Matrix, b: Matrix): void {
   }
 }
 
-export function dropout(out: Matrix, a: Matrix, { rate, key }: Dropout): void {
+export function dropout(out: Matrix, a: Matrix, { rate, key, ...position }: DenseDropout): void {
   const { data, columns } = out;
   const threshold = Math.floor(rate * 2 ** 32);
   const scale = 1 / (1 - rate);
-  const words = new Uint32Array(out.rows * columns);
-  randomWords(key, 0, words);
+  const words = wordsOf(out.rows, columns, key, position);
   for (let r = 0, k = 0; r < out.rows; r++) {
     const o = out.offset + r * out.rowStride;
     const i = a.offset + r * a.rowStride;

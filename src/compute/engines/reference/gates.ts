@@ -1,8 +1,8 @@
 // Gates, clamps, and rows that are added or scaled: what gated layers, pseudo-inputs and mixtures need.
 
-import { randomWords } from "../../../core/philox.js";
-import type { Accumulate, Dropout } from "../../engine.js";
+import type { Accumulate, DenseDropout } from "../../engine.js";
 import type { Matrix } from "./matrix.js";
+import { wordsOf } from "./positions.js";
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
@@ -49,11 +49,10 @@ export function clampGradient(out: Matrix, a: Matrix, g: Matrix, low: number, hi
   });
 }
 
-export function dropClamped(out: Matrix, a: Matrix, { rate, key }: Dropout): void {
+export function dropClamped(out: Matrix, a: Matrix, { rate, key, ...position }: DenseDropout): void {
   const threshold = Math.floor(rate * 2 ** 32);
   const scale = 1 / (1 - rate);
-  const words = new Uint32Array(out.rows * out.columns);
-  randomWords(key, 0, words);
+  const words = wordsOf(out.rows, out.columns, key, position);
   forEachRow([out, a], ([o, i], r) => {
     for (let c = 0; c < out.columns; c++) {
       const kept = words[r * out.columns + c] >= threshold;

@@ -1,17 +1,18 @@
 // The diagonal Gaussian posterior: reparameterised samples (Kingma and Welling 2014) and KL to the standard normal.
 
-import { type RandomKey, randomNormals } from "../../../core/philox.js";
+import type { Position, RandomKey } from "../../engine.js";
 import type { Matrix } from "./matrix.js";
+import { normalsOf } from "./positions.js";
 
-function noise(rows: number, columns: number, key: RandomKey): Float64Array {
-  const normals = new Float64Array(rows * columns);
-  randomNormals(key, normals);
-  return normals;
-}
-
-export function gaussianSample(out: Matrix, mean: Matrix, logVariance: Matrix, key: RandomKey): void {
+export function gaussianSample(
+  out: Matrix,
+  mean: Matrix,
+  logVariance: Matrix,
+  key: RandomKey,
+  position?: Position,
+): void {
   const { rows, columns } = out;
-  const normals = noise(rows, columns, key);
+  const normals = normalsOf(rows, columns, key, position);
   for (let r = 0, k = 0; r < rows; r++) {
     const o = out.offset + r * out.rowStride;
     const i = mean.offset + r * mean.rowStride;

@@ -1,6 +1,6 @@
 // What the kernels of the reference engine work on: a tensor whose storage has been opened.
 
-import type { FloatArray } from "../../tensor.js";
+import type { FloatArray, PieceOfBatch } from "../../tensor.js";
 
 /** Element (r, c) is data[offset + r * rowStride + c]. */
 export interface Matrix {
@@ -26,4 +26,6 @@ export interface SparseMatrix {
   readonly rowOf: Uint32Array;
   /** The position in `indices` of each entry, column by column. */
   readonly positionOf: Uint32Array;
+  /** Where its entries lie in a larger batch. */
+  readonly piece: PieceOfBatch;
 }

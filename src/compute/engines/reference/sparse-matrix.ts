@@ -1,10 +1,14 @@
 // A sparse batch, with the transpose over its touched columns that the first layer's gradient runs along.
 
 import { type CsrMatrix, entryCount } from "../../../sparse/csr.js";
+import type { PieceOfBatch } from "../../tensor.js";
 import type { SparseMatrix } from "./matrix.js";
 
 /** Copies a checked CSR matrix and prepares its transpose: O(entries + columns). */
-export function sparseMatrix(matrix: CsrMatrix): SparseMatrix {
+export function sparseMatrix(
+  matrix: CsrMatrix,
+  { first, positions, squares }: PieceOfBatch = {},
+): SparseMatrix {
   const { rows, columns } = matrix;
   const entries = entryCount(matrix);
   const offsets = matrix.offsets.slice();
@@ -43,5 +47,6 @@ export function sparseMatrix(matrix: CsrMatrix): SparseMatrix {
     columnOffsets,
     rowOf,
     positionOf,
+    piece: { first, positions: positions?.slice(), squares: squares?.slice() },
   };
 }

@@ -2,29 +2,38 @@
 // cost of the entries alone. Dropping a zero does nothing, so dropout runs over the stored entries.
 
 import { randomWords } from "../../../core/philox.js";
-import type { SparseRowSumOptions } from "../../engine.js";
+import type { RandomKey, SparseRowSumOptions } from "../../engine.js";
 import type { Matrix, SparseMatrix } from "./matrix.js";
 
 /** What each entry counts for: value / max(norm of its row, 1e-12) if asked / (1 - rate), or 0 where it is dropped. */
 function entryWeights(input: SparseMatrix, { rowScale, dropout }: SparseRowSumOptions): Float64Array {
-  const { offsets, values, entries } = input;
+  const { offsets, values, entries, piece } = input;
   const weights = new Float64Array(entries);
   for (let r = 0; r < input.rows; r++) {
     const from = offsets[r];
     const to = offsets[r + 1];
-    let squares = 0;
-    for (let k = from; k < to; k++) squares += values ? values[k] * values[k] : 1;
+    let squares = piece.squares ? piece.squares[r] : 0;
+    if (!piece.squares) for (let k = from; k < to; k++) squares += values ? values[k] * values[k] : 1;
     const scale = rowScale === "l2" ? 1 / Math.max(Math.sqrt(squares), 1e-12) : 1;
     for (let k = from; k < to; k++) weights[k] = values ? values[k] * scale : scale;
   }
   if (dropout && dropout.rate > 0) {
     const threshold = Math.floor(dropout.rate * 2 ** 32);
     const keep = 1 / (1 - dropout.rate);
-    const words = new Uint32Array(entries);
-    randomWords(dropout.key, 0, words);
+    const words = wordsOfEntries(input, dropout.key);
     for (let k = 0; k < entries; k++) weights[k] = words[k] >= threshold ? weights[k] * keep : 0;
   }
   return weights;
+}
+
+function wordsOfEntries(
+  { entries, piece: { first = 0, positions } }: SparseMatrix,
+  key: RandomKey,
+): Uint32Array {
+  const words = new Uint32Array(entries);
+  if (!positions) randomWords(key, first, words);
+  else for (let k = 0; k < entries; k++) randomWords(key, positions[k], words.subarray(k, k + 1));
+  return words;
 }
 
 export function sparseRowSum(

@@ -1,0 +1,77 @@
+import { afterAll, describe, expect, it } from "vitest";
+import type { Engine } from "../../src/compute/engine.js";
+import { loadNativeEngine } from "../../src/compute/engines/native.js";
+import { ReferenceEngine } from "../../src/compute/engines/reference.js";
+import { mean } from "../../src/compute/objective.js";
+import { Adam } from "../../src/compute/optimizers.js";
+import { Parameter } from "../../src/compute/parameter.js";
+import { Tape } from "../../src/compute/tape.js";
+import { SparseLinear } from "../../src/nn/linear.js";
+import { fromRows } from "../../src/sparse/csr.js";
+
+const native = loadNativeEngine({ threads: 2 });
+const engines: [string, Engine][] = [["reference", new ReferenceEngine()]];
+if ("engine" in native) engines.push(["native", native.engine]);
+else console.log(`skipped: ${native.reason}`);
+afterAll(() => Promise.all(engines.map(([, engine]) => engine.close())));
+
+describe.each(engines)("a gradient of rows, on the %s engine", (_, engine) => {
+  it("has memory of its own size: training a sparse first layer never makes one of [items, hidden]", async () => {
+    const [items, hidden, users, perUser] = [200_000, 16, 20, 50];
+    const layer = new SparseLinear(engine, { name: "input", inputs: items, outputs: hidden, seed: 1 });
+    const adam = new Adam(engine, layer.parameters);
+    const { m } = layer.weight.moments;
+    expect([m.rows, m.columns]).toEqual([items, hidden]);
+    await engine.finished();
+    const before = engine.memory();
+    let most = 0;
+    for (let update = 0; update < 5; update++) {
+      const tape = new Tape(engine);
+      const x = tape.sparse(
+        fromRows(
+          items,
+          Array.from({ length: users }, (_, user) =>
+            Array.from({ length: perUser }, (_, i) => (user * 7919 + i * 3571 + update * 101) % items),
+          ),
+        ),
+      );
+      tape.backward(mean(layer.forward(tape, x, { rowScale: "l2" })));
+      expect(layer.weight.currentGradient?.kind).toBe("rows");
+      most = Math.max(most, engine.memory());
+      tape.dispose();
+      adam.step();
+    }
+    await engine.finished();
+    // At most 1,000 rows of 200,000 are touched; the batch itself has a few numbers per column of the catalogue.
+    const whole = items * hidden * (engine.precision === "float32" ? 4 : 8);
+    expect(most - before).toBeLessThan(whole / 2);
+    expect(engine.memory() - before).toBeLessThan(whole / 4);
+    for (const parameter of layer.parameters) parameter.release();
+  });
+
+  it("stays one of rows as long as all contributions are, and is whole with a dense one", async () => {
+    const parameter = new Parameter(engine, "w", 6, 2);
+    const add = (touched: number[], numbers: number[]) =>
+      parameter.addRowsGradient(Uint32Array.from(touched), (out) => engine.write(out, numbers));
+    add([1, 4], [1, 2, 3, 4]);
+    add([0, 4, 5], [10, 20, 30, 40, 50, 60]);
+    const { currentGradient } = parameter;
+    expect(currentGradient?.kind === "rows" && [...currentGradient.touched]).toEqual([0, 1, 4, 5]);
+    expect([...(await parameter.fullGradient())]).toEqual([10, 20, 1, 2, 0, 0, 0, 0, 33, 44, 50, 60]);
+    add([4], [100, 100]);
+    expect(parameter.currentGradient?.tensor.rows).toBe(4);
+    parameter.addGradient((out, accumulate) => {
+      expect(accumulate).toBe(true);
+      const ones = engine.tensor(6, 2, new Float32Array(12).fill(1));
+      engine.addScaled(out, ones, 1);
+      engine.release(ones);
+    });
+    add([2], [7, 8]);
+    expect(parameter.currentGradient?.kind).toBe("dense");
+    expect([...(await parameter.fullGradient())]).toEqual([11, 21, 2, 3, 8, 9, 1, 1, 134, 145, 51, 61]);
+    parameter.clearGradient();
+    add([3], [5, 6]);
+    expect([...(await parameter.fullGradient())]).toEqual([0, 0, 0, 0, 0, 0, 5, 6, 0, 0, 0, 0]);
+    parameter.release();
+  });
+});
