@@ -74,15 +74,23 @@ await measure(
   },
 );
 
-const [loss, statistics, bias] = [tensor(users, 1), tensor(users, 2), tensor(1, items)];
-const logitBytes = 4 * users * items;
-await measure("multinomialLoss", () => engine.multinomialLoss(loss, logits, bias, x, statistics), {
-  bytes: 2 * logitBytes,
-});
-await measure("multinomialLossGradient", () => engine.multinomialLossGradient(logits, x, statistics, loss), {
-  bytes: 2 * logitBytes,
-});
-await measure("sumRows of the logits", () => engine.addSumOfRows(bias, logits), { bytes: logitBytes });
+const [loss, statistics, bias] = [tensor(users, 1), tensor(users, 4), tensor(1, items)];
+const output = { hidden: h, weights, bias, target: x, likelihood: "multinomial" };
+const to = { hiddenGradient: hGradient, weightsGradient: gradient, biasGradient: tensor(1, items) };
+for (const columns of [items, Math.floor(2 ** 22 / users)]) {
+  const scratch = tensor(users, columns);
+  const kept = columns === items ? "kept" : `${columns} items at a time`;
+  await measure(`outputStatistics, ${kept}`, () => engine.outputStatistics(statistics, scratch, output), {
+    flops,
+  });
+  await measure(
+    `outputGradient, ${kept}`,
+    () => engine.outputGradient(scratch, output, statistics, statistics, loss, to),
+    { flops: (columns === items ? 2 : 3) * flops },
+  );
+  engine.release(scratch);
+}
+engine.outputLoss(loss, statistics, "multinomial");
 
 const [m, v, touched] = [
   tensor(items, hidden),

@@ -3,10 +3,11 @@
 
 use crate::calls::{Call, dropout, is_set, key, position};
 use crate::kernels::{
-    adadelta, adam, als, bernoulli, coarse, composite_kl, density, elastic_net, elementwise, gates, gaussian, gram,
-    inverse, layer_norm, matmul, multinomial, neighbours, non_negative, reductions, sparse_row_sum, sparse_sum,
+    adadelta, adam, als, coarse, composite_kl, density, elastic_net, elementwise, gates, gaussian, gram, inverse,
+    layer_norm, matmul, neighbours, non_negative, output, reductions, sparse_row_sum, sparse_sum,
     tangent_kernel, top_k,
 };
+use crate::kernels::output::{Likelihood, Output};
 use crate::{Answer, Work};
 use napi::bindgen_prelude::Result;
 
@@ -124,14 +125,43 @@ kernels! {
     Kernel densityPowersGradient(out: matrix x: matrix g: matrix) density::density_powers_gradient(out, x, g);
     Kernel logMeanExp(out: matrix a: matrix) density::log_mean_exp(out, a);
 
-    Kernel multinomialLoss(loss: matrix logits: matrix bias: matrix target: batch statistics: matrix)
-        multinomial::multinomial_loss(loss, logits, bias, &target, statistics);
-    Kernel multinomialLossGradient(logits: matrix target: batch statistics: matrix g: matrix)
-        multinomial::multinomial_loss_gradient(logits, &target, statistics, g);
-    Kernel bernoulliLoss(loss: matrix logits: matrix bias: matrix target: batch)
-        bernoulli::bernoulli_loss(loss, logits, bias, &target);
-    Kernel bernoulliLossGradient(logits: matrix target: batch g: matrix)
-        bernoulli::bernoulli_loss_gradient(logits, &target, g);
+    Kernel outputStatistics(statistics: matrix scratch: matrix
+        hidden: matrix weights: matrix bias: matrix target: batch likelihood: number
+        from: maybe_number items: maybe_list counts: maybe_matrix own_targets: maybe_number)
+        output::statistics(statistics, scratch, &Output::new(
+            [hidden, weights, bias], &target, likelihood, from, items.as_deref(), counts, is_set(own_targets),
+        ));
+    Kernel mergeOutputStatistics(statistics: matrix other: matrix likelihood: number)
+        output::merge(statistics, other, Likelihood::of(likelihood));
+    Kernel outputTargets(statistics: matrix scratch: matrix
+        hidden: matrix weights: matrix bias: matrix target: batch likelihood: number
+        from: maybe_number items: maybe_list counts: maybe_matrix own_targets: maybe_number)
+        output::targets(statistics, scratch, &Output::new(
+            [hidden, weights, bias], &target, likelihood, from, items.as_deref(), counts, is_set(own_targets),
+        ));
+    Kernel outputLoss(loss: matrix statistics: matrix likelihood: number)
+        output::loss(loss, statistics, Likelihood::of(likelihood));
+    Kernel outputGradient(scratch: matrix
+        hidden: matrix weights: matrix bias: matrix target: batch likelihood: number
+        from: maybe_number items: maybe_list counts: maybe_matrix own_targets: maybe_number
+        own: matrix merged: matrix g: matrix
+        hidden_gradient: maybe_matrix add_to_hidden: maybe_number
+        weights_gradient: maybe_matrix add_to_weights: maybe_number bias_gradient: maybe_matrix)
+        output::gradient(
+            scratch,
+            &Output::new(
+                [hidden, weights, bias], &target, likelihood, from, items.as_deref(), counts, is_set(own_targets),
+            ),
+            own, merged, g,
+            &output::Gradients {
+                hidden: hidden_gradient, add_to_hidden: is_set(add_to_hidden),
+                weights: weights_gradient, add_to_weights: is_set(add_to_weights), bias: bias_gradient,
+            },
+        );
+    Kernel denseBernoulliLoss(loss: matrix logits: matrix target: matrix)
+        output::dense_bernoulli_loss(loss, logits, target);
+    Kernel denseBernoulliLossGradient(out: matrix logits: matrix target: matrix g: matrix)
+        output::dense_bernoulli_loss_gradient(out, logits, target, g);
 
     Kernel adam(value: matrix m: matrix v: matrix tensor: matrix touched: maybe_list
         learning_rate: number beta1: number beta2: number epsilon: number update: number decay: number

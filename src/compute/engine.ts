@@ -24,8 +24,10 @@ export type {
   GradientNorm,
   GradientTensor,
   KernelMethods,
+  Likelihood,
   MatmulOptions,
   Position,
+  SelectedOutput,
   SparseAdamStep,
   SparseRowSumOptions,
   TopK,
@@ -64,6 +66,8 @@ export interface Engine extends KernelMethods {
   /** Frees everything. The engine cannot be used afterwards. */
   close(): Promise<void>;
 
+  /** How many columns the scratch of an output layer should have (`outputStatistics`): all items, or a block of them. */
+  outputColumns(rows: number, items: number): number;
   /** A coarse copy of weights, which `bestProducts` looks at first: the engine's own form, a quarter of their size or nothing; out of date once they change. */
   coarse(weights: Tensor): Tensor;
 }

@@ -113,6 +113,37 @@ export interface TopK {
 /** The item index that fills ranks for which a row has no candidate left. */
 export const NO_ITEM = 0xffffffff;
 
+export type Likelihood = "multinomial" | "bernoulli";
+
+/** Items of an output layer, with hidden activations and a target. */
+export interface SelectedOutput {
+  /** [rows, width] */
+  readonly hidden: Tensor;
+  /** [items, width]: of the selection's items only, as is the bias [1, items]. */
+  readonly weights: Tensor;
+  readonly bias: Tensor;
+  /** [rows, catalogue]. Entries of items outside the selection are passed over. */
+  readonly target: SparseTensor;
+  readonly likelihood: Likelihood;
+  /** The target's columns of the items are from, from + 1, ... Default 0. */
+  readonly from?: number;
+  /** The target's columns of the items, where they are not consecutive. */
+  readonly items?: Uint32Array;
+  /** How often an item counts in the row's sum [1, items]; absent = once. Bernoulli: a row's own targets count once whatever it says. */
+  readonly counts?: Tensor;
+  /** Multinomial: each target's item is added to the sum of what counts (outputTargets). Default false. */
+  readonly ownTargets?: boolean;
+}
+
+/** Where the gradients of an output layer go. */
+export interface OutputGradients {
+  readonly hiddenGradient?: Tensor;
+  readonly addToHidden?: boolean;
+  readonly weightsGradient?: Tensor;
+  readonly addToWeights?: boolean;
+  readonly biasGradient?: Tensor;
+}
+
 /** Weights [items, width] with their coarse copy, and a bias [1, items]. */
 export interface CoarseLayer {
   readonly weights: Tensor;
@@ -166,11 +197,21 @@ const mixtureWeights = (kernel: string, { standard, former, broad, broadLogVaria
     fail(kernel, `the broad log-variance ${broadLogVariance} is not a number`);
 };
 
+const selection = (
+  kernel: string,
+  { weights, target, from = 0, items, counts, ownTargets }: SelectedOutput,
+) => {
+  if (!items) range(kernel, from, from + weights.rows, target.columns);
+  if (ownTargets && !counts) fail(kernel, "ownTargets needs counts");
+};
+
 /** Products and sums in float32 lose what their length costs: with 530 terms of about 23, sqrt(530) roundings of half a unit are 3e-5; the multinomial's gradient is a difference of numbers up to 280. */
 const long = { tolerance: 6e-5 };
 const exact = { tolerance: 0 };
 const mixture = "mixture:{standard former broad broadLogVariance}";
 const posterior = "z[r,l] mean[r,l] logVariance[r,l] formerMean[r,l] formerLogVariance[r,l]";
+const likelihoods = "likelihood=(multinomial|bernoulli)";
+const selectedOutput = `output:{hidden[r,w] weights[n,w] bias[1,n] target<r,m> ${likelihoods} from? items?{n/m} counts?[1,n] ownTargets?}`;
 const dropoutFields = "{rate key:{seed step stream}}";
 const denseDropoutFields = "{rate key:{seed step stream} first? rowStride?}";
 
@@ -394,28 +435,67 @@ export const kernels = table({
     },
   }),
 
-  // The multinomial output. logits [rows, items] are overwritten with whatever the engine's gradient kernel wants to find there.
+  // The output layer, over a selection of items (ops/output-loss.ts). The logits of a batch are nobody's contract: between a
+  // row's statistics and its gradient an engine keeps what it likes in the scratch. Where that has fewer columns than there
+  // are items, the engine works through the items in blocks of that size, and computes their products a second time for the
+  // gradient. Statistics [rows, 4] are, with l = hidden weights^T + bias and sums over the items of the selection,
+  //   multinomial: the largest l that counts; sum of counts_i exp(l_i - largest); sum of x_i (l_i - largest); n = sum of x_i
+  //   Bernoulli:   0; the row's loss; 0; n
+  // and of no items (-Infinity, 0, 0, 0); where none counts, the targets' l_i themselves are summed.
 
-  /** loss[r, 0] = -sum over i of x_ri log softmax(logits[r] + bias)_i, max-subtracted; statistics [rows, 2] and logits are handed on to the gradient. */
-  multinomialLoss: kernel<
-    (loss: Tensor, logits: Tensor, bias: Tensor, target: SparseTensor, statistics: Tensor) => void
-  >("=loss[r,1] ~logits[r,n] bias[1,n] target<r,n> =statistics[r,2]", long),
-  /** logits = d loss / d logits scaled by g [rows, 1]: g_r * (n_r softmax - x), n_r = sum of x_r; once per multinomialLoss. */
-  multinomialLossGradient: kernel<
-    (logits: Tensor, target: SparseTensor, statistics: Tensor, g: Tensor) => void
-  >("~logits[r,n] target<r,n> statistics[r,2] g[r,1]", long),
-
-  // The Bernoulli output. logits [rows, items] are overwritten likewise.
-
-  /** loss[r, 0] = sum over i of max(l, 0) - l x_ri + log(1 + e^-|l|) with l = logits[r, i] + bias[i]: -log p(x_r), no overflow. */
-  bernoulliLoss: kernel<(loss: Tensor, logits: Tensor, bias: Tensor, target: SparseTensor) => void>(
-    "=loss[r,1] ~logits[r,n] bias[1,n] target<r,n>",
+  /** statistics [rows, 4] of a selection of items. */
+  outputStatistics: kernel<(statistics: Tensor, scratch: Tensor, output: SelectedOutput) => void>(
+    `=statistics[r,4] =scratch[r,*] ${selectedOutput}`,
+    { ...long, check: (_statistics, _scratch, output) => selection("outputStatistics", output) },
+  ),
+  /** statistics = those of its own items and `other`'s together. Associative but for rounding: merge in a fixed order. */
+  mergeOutputStatistics: kernel<(statistics: Tensor, other: Tensor, likelihood: Likelihood) => void>(
+    `~statistics[r,4] other[r,4] ${likelihoods}`,
+  ),
+  /**
+   * Where each target's item i is added to the sum S of the others (`ownTargets`; multinomial): of merged statistics, the last
+   * two columns become this selection's part of n' = sum of x_i S / (S + exp l_i), and of what makes n' ln S - (it) the loss,
+   * sum of x_i ln((S + exp l_i) / exp l_i). The parts of several selections are to be added up. Loss and gradient follow as ever.
+   */
+  outputTargets: kernel<(statistics: Tensor, scratch: Tensor, output: SelectedOutput) => void>(
+    `~statistics[r,4] scratch[r,*] ${selectedOutput}`,
+    { ...long, check: (_statistics, _scratch, output) => selection("outputTargets", output) },
+  ),
+  /** loss[r, 0] = -log p(x_r) from merged statistics: n ln(sum) minus the targets' part, or Bernoulli's sum. */
+  outputLoss: kernel<(loss: Tensor, statistics: Tensor, likelihood: Likelihood) => void>(
+    `=loss[r,1] statistics[r,4] ${likelihoods}`,
     long,
   ),
-  /** logits = d loss / d logits scaled by g [rows, 1]: g_r * (sigmoid(l) - x); once per bernoulliLoss. */
-  bernoulliLossGradient: kernel<(logits: Tensor, target: SparseTensor, g: Tensor) => void>(
-    "~logits[r,n] target<r,n> g[r,1]",
+  /**
+   * The gradients of g_r loss_r [rows, 1], once per outputStatistics with the same scratch. With G [rows, items] =
+   * g_r (n_r softmax - x), or g_r (sigmoid(l) - x): hiddenGradient = or += G weights, weightsGradient = or += G^T hidden,
+   * biasGradient += the sum of G's rows. Those that are absent are not computed. `own`: the selection's statistics;
+   * `merged`: those that the loss was computed from, the same tensor for a selection that has the loss to itself.
+   */
+  outputGradient: kernel<
+    (
+      scratch: Tensor,
+      output: SelectedOutput,
+      own: Tensor,
+      merged: Tensor,
+      g: Tensor,
+      to: OutputGradients,
+    ) => void
+  >(
+    `~scratch[r,*] ${selectedOutput} own[r,4] merged[r,4] g[r,1] to:{=hiddenGradient?[r,w] addToHidden? =weightsGradient?[n,w] addToWeights? +biasGradient?[1,n]}`,
+    { ...long, check: (_scratch, output) => selection("outputGradient", output) },
+  ),
+
+  // The Bernoulli likelihood of dense targets.
+
+  /** loss[r, 0] = sum over i of max(l, 0) - l x + log(1 + e^-|l|), l = logits[r, i]: -log p(x_r), no overflow. */
+  denseBernoulliLoss: kernel<(loss: Tensor, logits: Tensor, target: Tensor) => void>(
+    "=loss[r,1] logits[r,n] target[r,n]",
     long,
+  ),
+  /** out += g_r (sigmoid(logits) - target); g [rows, 1] */
+  denseBernoulliLossGradient: kernel<(out: Tensor, logits: Tensor, target: Tensor, g: Tensor) => void>(
+    "+out[r,n] logits[r,n] target[r,n] g[r,1]",
   ),
 
   // Optimisers.

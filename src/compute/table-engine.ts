@@ -4,6 +4,7 @@
 import type { Kernel } from "./kernel.js";
 import type { Solvers } from "./kernels.js";
 import { type KernelMethods, kernels, type SolverMethods, solverKernels } from "./kernels.js";
+import { outputColumns } from "./output-scratch.js";
 import { shapes } from "./shapes.js";
 import type { Tensor } from "./tensor.js";
 
@@ -54,6 +55,10 @@ abstract class Dispatching {
   write(out: Tensor, data: ArrayLike<number>): void {
     shapes.data("write", out, data);
     this.put("write", out, data);
+  }
+
+  outputColumns(rows: number, items: number): number {
+    return outputColumns(rows, items);
   }
 
   #offer(target: object, offered: typeof kernels | typeof solverKernels): void {

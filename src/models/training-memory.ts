@@ -2,6 +2,7 @@
 // run that ends for lack of memory after an hour. Only what is certain is counted, in numbers of the engine's precision, so
 // that nothing is refused that would have fitted; bench/training-memory.mjs sets the estimates beside measured peaks.
 
+import { outputColumns } from "../compute/output-scratch.js";
 import { MOST_NUMBERS } from "../compute/shapes.js";
 import { UserError } from "../core/errors.js";
 import { availableMemory, requireMemory } from "../core/memory.js";
@@ -80,7 +81,7 @@ export function numbersOfNetwork(
 ): number {
   const weights = numbersOfLayers(layers);
   const hidden = layers.reduce((sum, [, outputs]) => sum + (outputs === items ? 0 : outputs), 0);
-  const step = batchSize * (items + hidden) + perStep;
+  const step = batchSize * (outputColumns(batchSize, items) + hidden) + perStep;
   const scores = 2 * rowsPerBlock(items) * items;
   const copies = checkpoints ? 4 * weights + fixed : 2 * weights;
   return 5 * weights + fixed + Math.max(step, scores) + copies;

@@ -2,10 +2,10 @@
 // that an item's weights lie together and scoring some items alone reads only theirs.
 
 import type { Engine } from "../compute/engine.js";
+import { type OutputOptions, outputLoss } from "../compute/ops/output-loss.js";
 import type { Differentiable, Parameter } from "../compute/parameter.js";
 import type { Tape, Variable } from "../compute/tape.js";
 import type { SparseTensor, Tensor } from "../compute/tensor.js";
-import { type Likelihood, multinomial } from "./likelihoods.js";
 import { defaultBias, defaultWeight, type LayerOptions, makeParameter } from "./linear.js";
 
 /** `inputs` is the width of the hidden activations, `outputs` the number of items. */
@@ -25,14 +25,9 @@ export class OutputLayer {
     return [this.weight, this.bias];
   }
 
-  /** -log p(target | hidden) per row: [rows, 1], in nats. */
-  loss(
-    tape: Tape,
-    hidden: Differentiable,
-    target: SparseTensor,
-    likelihood: Likelihood = multinomial,
-  ): Variable {
-    return likelihood(tape, hidden, this.weight, this.bias, target);
+  /** -log p(target | hidden) per row: [rows, 1], in nats; of all items and multinomial unless said otherwise. */
+  loss(tape: Tape, hidden: Differentiable, target: SparseTensor, options?: OutputOptions): Variable {
+    return outputLoss(tape, hidden, this.weight, this.bias, target, options);
   }
 
   /** The logits [rows, items] of a block of rows, as a tensor that the caller releases; keep blocks small. */

@@ -12,8 +12,6 @@ const LEAST_NUMBERS = 2 ** 20;
 const LEAST_ROWS = 1024;
 
 export interface Products {
-  /** a [histories, width] of some histories, as a tensor that is released here. */
-  readonly encode: (histories: CsrMatrix) => Tensor;
   /** [items, width], which never change again. */
   readonly weights: Tensor;
   /** [1, items] */
@@ -39,17 +37,15 @@ export class BestProducts {
     );
   }
 
-  /** The k best items of each history but those of `without`, with the scores that a weights^T + bias has for them. */
-  async topK(histories: CsrMatrix, k: number, without: CsrMatrix | undefined): Promise<TopK> {
+  /** The k best items of each row of a [histories, width] but those of `without`, with the scores that a weights^T + bias has for them. */
+  async topK(a: Tensor, k: number, without: CsrMatrix | undefined): Promise<TopK> {
     const engine = this.#engine;
-    const { encode, weights, bias } = this.#products;
+    const { weights, bias } = this.#products;
     this.#coarse ??= engine.coarse(weights);
     const masked = without && engine.sparse(without);
-    const a = encode(histories);
     try {
       return await engine.bestProducts(a, { weights, coarse: this.#coarse, bias }, k, masked);
     } finally {
-      engine.release(a);
       if (masked) engine.releaseSparse(masked);
     }
   }

@@ -6,21 +6,18 @@ import type { Engine, TopK } from "../compute/engine.js";
 import type { Tensor } from "../compute/tensor.js";
 import { throwIfAborted } from "../core/errors.js";
 import { type CsrMatrix, sliceRows } from "../sparse/csr.js";
-import type { BestProducts } from "./best-products.js";
+import { type ProductRanking, RANKED_AT_ONCE, SCORES_AT_ONCE } from "./product-ranking.js";
 import type { ScoreOptions, Scores } from "./recommender.js";
-
-/** Score elements that may exist at one time (64 MiB of float32): the rows of a block follow from it. */
-const BLOCK_ELEMENTS = 1 << 24;
 
 /** How many histories are scored at a time: at most 512, fewer for a large catalogue. */
 export function rowsPerBlock(items: number): number {
-  return Math.max(1, Math.min(512, Math.floor(BLOCK_ELEMENTS / Math.max(1, items))));
+  return Math.max(1, Math.min(512, Math.floor(SCORES_AT_ONCE / Math.max(1, items))));
 }
 
 /**
  * Scores [histories.rows, items] from `scoreBlock`, which queues the work for some rows of the histories and hands over
  * their scores as a tensor [block rows, items] that is released here. Throws RangeError where the histories' columns
- * are not the catalogue's `items`. `best` answers `topK` of a few histories where the scores are products. What is asked for
+ * are not the catalogue's `items`. Where the scores are products, `ranking` answers `topK`. What is asked for
  * rejects with AbortedError once `signal` is aborted.
  */
 export function blockwiseScores(
@@ -28,27 +25,31 @@ export function blockwiseScores(
   histories: CsrMatrix,
   items: number,
   scoreBlock: (block: CsrMatrix) => Tensor | Promise<Tensor>,
-  { best, signal }: ScoreOptions & { readonly best?: BestProducts } = {},
+  { ranking, signal }: ScoreOptions & { readonly ranking?: ProductRanking } = {},
 ): Scores {
   if (histories.columns !== items)
     throw new RangeError(
       `score: histories have ${histories.columns} columns, the catalogue has ${items} items`,
     );
-  const blockRows = rowsPerBlock(items);
 
-  /** Runs `use` on every block, two blocks in flight so that the engine need not wait for us; settles when none is left. */
+  /**
+   * Runs `use` on what `make` makes of every block (its scores), two blocks in flight so that the engine need not wait for us;
+   * settles when none is left.
+   */
   async function eachBlock(
-    use: (scores: Tensor, first: number, rows: number) => Promise<void>,
+    use: (made: Tensor, first: number, rows: number) => Promise<void>,
+    make = scoreBlock,
+    blockRows = rowsPerBlock(items),
   ): Promise<void> {
     let failure: { cause: unknown } | undefined;
     const work = async (first: number, last: number) => {
       try {
         throwIfAborted(signal);
-        const scores = await scoreBlock(sliceRows(histories, first, last));
+        const made = await make(sliceRows(histories, first, last));
         try {
-          await use(scores, first, last - first);
+          await use(made, first, last - first);
         } finally {
-          engine.release(scores);
+          engine.release(made);
         }
       } catch (cause) {
         failure ??= { cause };
@@ -77,19 +78,28 @@ export function blockwiseScores(
         );
       const columns = Math.min(k, items);
       throwIfAborted(signal);
-      if (best?.takes(histories.rows)) return best.topK(histories, columns, without);
       const result: TopK = {
         rows: histories.rows,
         k: columns,
         items: new Uint32Array(histories.rows * columns),
         scores: new Float32Array(histories.rows * columns),
       };
+      const keep = (best: TopK, first: number) => {
+        result.items.set(best.items, first * columns);
+        result.scores.set(best.scores, first * columns);
+      };
+      const excluded = (first: number, rows: number) => without && sliceRows(without, first, first + rows);
+      if (ranking) {
+        const rank = async (hidden: Tensor, first: number, rows: number) =>
+          keep(await ranking.topK(hidden, columns, excluded(first, rows)), first);
+        await eachBlock(rank, ranking.products.encode, RANKED_AT_ONCE);
+        return result;
+      }
       await eachBlock(async (scores, first, rows) => {
-        const masked = without && engine.sparse(sliceRows(without, first, first + rows));
+        const some = excluded(first, rows);
+        const masked = some && engine.sparse(some);
         try {
-          const best = await engine.topK(scores, columns, masked);
-          result.items.set(best.items, first * columns);
-          result.scores.set(best.scores, first * columns);
+          keep(await engine.topK(scores, columns, masked), first);
         } finally {
           if (masked) engine.releaseSparse(masked);
         }

@@ -121,6 +121,22 @@ export function sliceRows(matrix: CsrMatrix, from: number, to: number): CsrMatri
   };
 }
 
+/** The columns [from, to), renumbered from 0. */
+export function sliceColumns(matrix: CsrMatrix, from: number, to: number): CsrMatrix {
+  const kept: number[] = [];
+  const offsets = new Uint32Array(matrix.rows + 1);
+  for (let r = 0; r < matrix.rows; r++) {
+    for (let k = matrix.offsets[r]; k < matrix.offsets[r + 1]; k++)
+      if (matrix.indices[k] >= from && matrix.indices[k] < to) kept.push(k);
+    offsets[r + 1] = kept.length;
+  }
+  return {
+    ...{ rows: matrix.rows, columns: to - from, offsets },
+    indices: Uint32Array.from(kept, (k) => matrix.indices[k] - from),
+    values: matrix.values && Float32Array.from(kept, (k) => (matrix.values as Float32Array)[k]),
+  };
+}
+
 /** The rows of all parts, one part after the other: [rows of all, columns]. Throws RangeError where a part has other columns. */
 export function stackRows(columns: number, parts: readonly CsrMatrix[]): CsrMatrix {
   for (const part of parts)

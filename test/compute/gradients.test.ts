@@ -3,7 +3,6 @@ import { describe, expect, it } from "vitest";
 import { ReferenceEngine } from "../../src/compute/engines/reference.js";
 import { mean, sum, sumOfSquares } from "../../src/compute/objective.js";
 import { add, addScaled, product, scale } from "../../src/compute/ops/arithmetic.js";
-import { bernoulliOutputLoss } from "../../src/compute/ops/bernoulli-output.js";
 import { columns } from "../../src/compute/ops/columns.js";
 import { compositeKl } from "../../src/compute/ops/composite-kl.js";
 import { concatenate } from "../../src/compute/ops/concatenate.js";
@@ -19,7 +18,7 @@ import { clamp, gate } from "../../src/compute/ops/gate.js";
 import { gaussianKl, gaussianSample } from "../../src/compute/ops/gaussian.js";
 import { layerNorm } from "../../src/compute/ops/layer-norm.js";
 import { linear } from "../../src/compute/ops/linear.js";
-import { multinomialOutputLoss } from "../../src/compute/ops/multinomial-output.js";
+import { outputLoss } from "../../src/compute/ops/output-loss.js";
 import { relu } from "../../src/compute/ops/relu.js";
 import { sigmoid } from "../../src/compute/ops/sigmoid.js";
 import { sparseDenseLinear } from "../../src/compute/ops/sparse-dense-linear.js";
@@ -220,7 +219,14 @@ const cases: Record<string, (draw: Draw) => Case> = {
       parameters: [bench.matrix(wide, narrow), bench.matrix(1, wide)],
       build: (tape, [hidden], [weight, bias]) =>
         sum(
-          tanh(tape, scale(tape, bernoulliOutputLoss(tape, hidden, weight, bias, tape.sparse(target)), 0.02)),
+          tanh(
+            tape,
+            scale(
+              tape,
+              outputLoss(tape, hidden, weight, bias, tape.sparse(target), { likelihood: "bernoulli" }),
+              0.02,
+            ),
+          ),
         ),
     };
   },
@@ -231,11 +237,7 @@ const cases: Record<string, (draw: Draw) => Case> = {
       parameters: [bench.matrix(wide, narrow), bench.matrix(1, wide)],
       // tanh of the loss: every row gets another upstream gradient.
       build: (tape, [hidden, w], [weight, bias]) =>
-        weigh(
-          tape,
-          scale(tape, multinomialOutputLoss(tape, hidden, weight, bias, tape.sparse(target)), 0.02),
-          w,
-        ),
+        weigh(tape, scale(tape, outputLoss(tape, hidden, weight, bias, tape.sparse(target)), 0.02), w),
     };
   },
   "sigmoid used twice": ({ bench, rows, wide }) => ({
@@ -371,7 +373,7 @@ describe("gradients equal central finite differences in float64", () => {
         const logVariance = columns(tape, posterior, latent, 2 * latent);
         const z = gaussianSample(tape, mu, logVariance, noise);
         const decoded = tanh(tape, linear(tape, z, w3, b3));
-        const nll = mean(multinomialOutputLoss(tape, decoded, w4, b4, x));
+        const nll = mean(outputLoss(tape, decoded, w4, b4, x));
         return nll
           .plus(mean(gaussianKl(tape, mu, logVariance)).times(0.2))
           .plus(sumOfSquares([w1, w4]).times(1e-2));
@@ -423,7 +425,7 @@ describe("the tape", () => {
       const tape = new Tape(engine);
       const x = tape.sparse(histories);
       const h = layerNorm(tape, swish(tape, sparseLinear(tape, x, w1, b1)), n, m, 0.1);
-      tape.backward(sum(multinomialOutputLoss(tape, linear(tape, h, w2, b2), decoder[0], decoder[1], x)));
+      tape.backward(sum(outputLoss(tape, linear(tape, h, w2, b2), decoder[0], decoder[1], x)));
       tape.dispose();
       const all = [...encoder, ...decoder];
       return Promise.all(

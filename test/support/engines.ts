@@ -2,7 +2,7 @@
 // views of wider tensors, sizes that are no multiple of anything), runs one kernel on the given engine, and says what a
 // naive formula in float64 gives. The reference engine's test and the native parity test both walk this list.
 
-import { type Engine, NO_ITEM, type RandomKey } from "../../src/compute/engine.js";
+import { type Engine, type Likelihood, NO_ITEM, type RandomKey } from "../../src/compute/engine.js";
 import { kernels } from "../../src/compute/kernels.js";
 import {
   type FloatArray,
@@ -247,6 +247,205 @@ export function normalOf(key: RandomKey, element: number): number {
 
 const keepFactor = (key: RandomKey, rate: number, element: number) =>
   wordOf(key, element) >= Math.floor(rate * 2 ** 32) ? 1 / (1 - rate) : 0;
+
+/** -x log p - (1 - x) log(1 - p), p = sigmoid(l): both logarithms from the side where they are exact. */
+function binaryLoss(l: number, x: number): number {
+  const logP = l > 0 ? -Math.log1p(Math.exp(-l)) : l - Math.log1p(Math.exp(l));
+  const logQ = l > 0 ? -l - Math.log1p(Math.exp(-l)) : -Math.log1p(Math.exp(l));
+  return -(x * logP + (1 - x) * logQ);
+}
+
+/** Hidden activations, weights and a bias whose products are exact in float32, in whatever order they are summed. */
+function exactLayer(bench: Workbench, rows: number, width: number, items: number) {
+  // Now and then logits far beyond exp's range.
+  const scale = bench.random.below(4) === 0 ? 8 : 1 / 8;
+  const eighths = (height: number, breadth: number, factor: number) =>
+    build(height, breadth, () => (factor * (bench.random.below(17) - 8)) / 8);
+  return {
+    hidden: eighths(rows, width, scale),
+    weights: eighths(items, width, 1),
+    bias: eighths(1, items, 1),
+  };
+}
+
+/**
+ * An output layer over all items, over a share of them, or over a sample; with a scratch for all of them, or for a few at a
+ * time. Against sums over the whole, in float64.
+ */
+function outputCase(likelihood: Likelihood): KernelCase {
+  return {
+    kernel: `${likelihood}: outputStatistics, ${likelihood === "multinomial" ? "outputTargets, " : ""}outputLoss and outputGradient`,
+    async run(bench) {
+      const { engine, random } = bench;
+      // Every fifth row is wider than a block of the sum.
+      const [rows, width, items] = [
+        bench.size(0, 20),
+        bench.size(1, 12),
+        random.below(5) === 0 ? bench.size(500, 1100) : bench.size(1, 100),
+      ];
+      const columns = items + random.below(3) * random.below(20);
+      const { hidden, weights, bias } = exactLayer(bench, rows, width, items);
+      const target = bench.sparseMatrix(rows, columns);
+      const kind = (["all", "share", "sample"] as const)[random.below(3)];
+      const from = kind === "share" ? random.below(columns - items + 1) : 0;
+      const places = Uint32Array.from({ length: columns }, (_, c) => c);
+      random.shuffle(places);
+      const sampled = kind === "sample" ? places.slice(0, items).sort() : undefined;
+      const columnOf = (item: number) => (sampled ? sampled[item] : from + item);
+      const ownTargets = kind === "sample" && likelihood === "multinomial" && random.below(2) === 0;
+      // Drawn never, once or twice; each of them at least once where a target is not added.
+      const counts =
+        kind === "sample"
+          ? build(1, items, () => (likelihood === "bernoulli" ? random.below(5) / 2 : random.below(3)))
+          : undefined;
+      if (counts && likelihood === "multinomial" && !ownTargets)
+        for (let i = 0; i < items; i++) counts.data[i] = Math.max(1, counts.data[i]);
+      if (counts && likelihood === "multinomial") counts.data[0] = Math.max(1, counts.data[0]);
+      const countOf = (item: number) => (counts ? counts.data[item] : 1);
+      const g = bench.matrix(rows, 1, 0.1);
+      const x = densify(target);
+
+      const output = {
+        ...{ hidden: bench.put(hidden), weights: bench.put(weights), bias: bench.put(bias) },
+        ...{ target: bench.sparse(target), likelihood, from, items: sampled },
+        ...{ counts: counts && bench.put(counts), ownTargets },
+      };
+      const some = random.below(2) === 0 ? items : 1 + random.below(items);
+      const [scratch, statistics] = [bench.rubbish(rows, some), bench.rubbish(rows, 4)];
+      const loss = bench.rubbish(rows, 1);
+      engine.outputStatistics(statistics, scratch, output);
+      if (ownTargets) engine.outputTargets(statistics, scratch, output);
+      engine.outputLoss(loss, statistics, likelihood);
+      const [addToHidden, addToWeights] = [random.below(2) === 0, random.below(2) === 0];
+      const before = {
+        hidden: bench.matrix(rows, width),
+        weights: bench.matrix(items, width),
+        bias: bench.matrix(1, items),
+      };
+      const to = {
+        hiddenGradient: addToHidden ? bench.put(before.hidden) : bench.rubbish(rows, width),
+        addToHidden,
+        weightsGradient: addToWeights ? bench.put(before.weights) : bench.rubbish(items, width),
+        addToWeights,
+        biasGradient: bench.put(before.bias),
+      };
+      engine.outputGradient(scratch, output, statistics, statistics, bench.put(g), to);
+
+      const gradients = build(rows, items, () => 0);
+      const expectedLoss = build(rows, 1, (r) => {
+        const logits = Array.from({ length: items }, (_, i) => {
+          let sum = bias.data[i];
+          for (let w = 0; w < width; w++) sum += at(hidden, r, w) * at(weights, i, w);
+          return sum;
+        });
+        const isTarget = (i: number) => targetColumns(target, r).has(columnOf(i));
+        let sum = 0;
+        const add = (i: number, gradient: number) => {
+          gradients.data[r * items + i] += g.data[r] * gradient;
+        };
+        for (let i = 0; i < items; i++) {
+          const value = at(x, r, columnOf(i));
+          if (likelihood === "bernoulli") {
+            const times = isTarget(i) ? 1 : countOf(i);
+            if (times === 0) continue;
+            // With times 1, -log p; else only log(1 + e^l) is weighted, and no target is among them.
+            sum += times === 1 ? binaryLoss(logits[i], value) : times * binaryLoss(logits[i], 0);
+            add(i, times / (1 + Math.exp(-logits[i])) - value);
+          } else if (isTarget(i)) {
+            // A denominator of its own for each target.
+            const terms = logits.map((l, j) => ({ l, times: countOf(j) + (ownTargets && j === i ? 1 : 0) }));
+            const largest = Math.max(...terms.filter(({ times }) => times > 0).map(({ l }) => l));
+            const total = terms.reduce(
+              (all, { l, times }) => all + (times > 0 ? times * Math.exp(l - largest) : 0),
+              0,
+            );
+            sum += value * (largest + Math.log(total) - logits[i]);
+            add(i, -value);
+            for (const [j, { l, times }] of terms.entries())
+              if (times > 0) add(j, (value * times * Math.exp(l - largest)) / total);
+          }
+        }
+        return sum;
+      });
+      const product = (
+        height: number,
+        breadth: number,
+        length: number,
+        of: (r: number, c: number, k: number) => number,
+      ) =>
+        build(height, breadth, (r, c) => {
+          let sum = 0;
+          for (let k = 0; k < length; k++) sum += of(r, c, k);
+          return sum;
+        });
+      const G = (r: number, i: number) => at(gradients, r, i);
+      const toHidden = product(rows, width, items, (r, w, i) => G(r, i) * at(weights, i, w));
+      const toWeights = product(items, width, rows, (i, w, r) => G(r, i) * at(hidden, r, w));
+      const toBias = product(1, items, rows, (_, i, r) => G(r, i));
+      const sum = (a: HostMatrix, b: HostMatrix, added: boolean) =>
+        a.data.map((v, i) => v + (added ? b.data[i] : 0));
+      return [
+        { what: `loss, ${kind}`, actual: await bench.read(loss), expected: expectedLoss.data },
+        {
+          what: `gradient of hidden, ${kind}`,
+          actual: await bench.read(to.hiddenGradient),
+          expected: sum(toHidden, before.hidden, addToHidden),
+        },
+        {
+          what: `gradient of weights, ${kind}`,
+          actual: await bench.read(to.weightsGradient),
+          expected: sum(toWeights, before.weights, addToWeights),
+        },
+        {
+          what: `gradient of bias, ${kind}`,
+          actual: await bench.read(to.biasGradient),
+          expected: sum(toBias, before.bias, true),
+        },
+      ];
+    },
+  };
+}
+
+const targetColumns = ({ indices, offsets }: CsrMatrix, row: number) =>
+  new Set(indices.subarray(offsets[row], offsets[row + 1]));
+
+/** Statistics of two lists of logits and targets, merged, against those of both lists as one. */
+function mergeCase(likelihood: Likelihood): KernelCase {
+  return {
+    kernel: `${likelihood}: mergeOutputStatistics`,
+    async run(bench) {
+      const rows = bench.size(0, 20);
+      const lists = Array.from({ length: rows }, () =>
+        [0, 1].map(() =>
+          Array.from({ length: bench.random.below(6) }, () => ({
+            l: bench.random.below(200) / 4 - 25,
+            x: bench.random.below(3),
+          })),
+        ),
+      );
+      const of = (items: readonly { l: number; x: number }[]) => {
+        const n = items.reduce((sum, { x }) => sum + x, 0);
+        if (likelihood === "bernoulli")
+          return [0, items.reduce((sum, { l, x }) => sum + binaryLoss(l, x), 0), 0, n];
+        if (items.length === 0) return [-Infinity, 0, 0, 0];
+        const largest = Math.max(...items.map(({ l }) => l));
+        const sum = items.reduce((all, { l }) => all + Math.exp(l - largest), 0);
+        return [largest, sum, items.reduce((all, { l, x }) => all + x * (l - largest), 0), n];
+      };
+      const matrix = (data: number[]) => ({ rows, columns: 4, data: Float64Array.from(data) });
+      const [first, second] = [0, 1].map((part) => matrix(lists.flatMap((list) => of(list[part]))));
+      const merged = bench.put(first);
+      bench.engine.mergeOutputStatistics(merged, bench.put(second), likelihood);
+      return [
+        {
+          what: "merged",
+          actual: await bench.read(merged),
+          expected: lists.flatMap(([a, b]) => of([...a, ...b])),
+        },
+      ];
+    },
+  };
+}
 
 function sparseRowSumCase(gradient: boolean): KernelCase {
   return {
@@ -1241,85 +1440,44 @@ export const kernelCases: readonly KernelCase[] = [
   sparseRowSumCase(false),
   sparseRowSumCase(true),
   sumSparseRowsCase,
+  outputCase("multinomial"),
+  outputCase("bernoulli"),
+  mergeCase("multinomial"),
+  mergeCase("bernoulli"),
   {
-    kernel: "multinomialLoss and multinomialLossGradient",
+    kernel: "denseBernoulliLoss and denseBernoulliLossGradient",
     async run(bench) {
-      const [rows, columns] = [bench.size(0), bench.size(1, 200)];
-      // Now and then logits far beyond exp's range.
-      const logits = bench.matrix(rows, columns, bench.random.below(4) === 0 ? 300 : 2);
-      const bias = bench.matrix(1, columns);
-      const target = bench.sparseMatrix(rows, columns);
-      const g = bench.matrix(rows, 1);
-      const sparse = bench.sparse(target);
-      const x = densify(target);
-      const worked = bench.put(logits);
-      const loss = bench.rubbish(rows, 1);
-      const statistics = bench.rubbish(rows, 2);
-      bench.engine.multinomialLoss(loss, worked, bench.put(bias), sparse, statistics);
-      const actualLoss = await bench.read(loss);
-      bench.engine.multinomialLossGradient(worked, sparse, statistics, bench.put(g));
-      const logSoftmax = build(rows, columns, () => 0);
-      for (let r = 0; r < rows; r++) {
-        const shifted = Array.from({ length: columns }, (_, c) => at(logits, r, c) + bias.data[c]);
-        const largest = Math.max(...shifted);
-        const logSum = largest + Math.log(shifted.reduce((sum, value) => sum + Math.exp(value - largest), 0));
-        for (let c = 0; c < columns; c++) logSoftmax.data[r * columns + c] = shifted[c] - logSum;
-      }
-      const expectedLoss = build(rows, 1, (r) => {
-        let sum = 0;
-        for (let c = 0; c < columns; c++) if (at(x, r, c) !== 0) sum -= at(x, r, c) * at(logSoftmax, r, c);
-        return sum;
-      });
-      const gradient = build(rows, columns, (r, c) => {
-        let n = 0;
-        for (let i = 0; i < columns; i++) n += at(x, r, i);
-        return g.data[r] * (n * Math.exp(at(logSoftmax, r, c)) - at(x, r, c));
-      });
-      return [
-        { what: "loss", actual: actualLoss, expected: expectedLoss.data },
-        { what: "gradient", actual: await bench.read(worked), expected: gradient.data },
-      ];
-    },
-  },
-  {
-    kernel: "bernoulliLoss and bernoulliLossGradient",
-    async run(bench) {
-      // Every fifth row is wider than a block of the sum.
-      const [rows, columns] = [
-        bench.size(0, 20),
-        bench.random.below(5) === 0 ? bench.size(1000, 1100) : bench.size(),
-      ];
+      const [rows, columns] = [bench.size(0, 20), bench.size(1, 100)];
       const logits = bench.matrix(rows, columns, [1, 30][bench.random.below(2)]);
-      const bias = bench.matrix(1, columns);
-      const target = bench.sparseMatrix(rows, columns);
-      const x = densify(target);
-      const g = bench.matrix(rows, 1);
-      const worked = bench.put(logits);
-      const loss = bench.rubbish(rows, 1);
-      const sparse = bench.sparse(target);
-      bench.engine.bernoulliLoss(loss, worked, bench.put(bias), sparse);
-      const actualLoss = await bench.read(loss);
-      bench.engine.bernoulliLossGradient(worked, sparse, bench.put(g));
-      const logit = (r: number, c: number) => at(logits, r, c) + bias.data[c];
-      const expectedLoss = build(rows, 1, (r) => {
-        let sum = 0;
-        for (let c = 0; c < columns; c++) {
-          const l = logit(r, c);
-          // -x log p - (1 - x) log(1 - p), p = sigmoid(l): both logarithms from the side where they are exact.
-          const logP = l > 0 ? -Math.log1p(Math.exp(-l)) : l - Math.log1p(Math.exp(l));
-          const logQ = l > 0 ? -l - Math.log1p(Math.exp(-l)) : -Math.log1p(Math.exp(l));
-          sum -= at(x, r, c) * logP + (1 - at(x, r, c)) * logQ;
-        }
-        return sum;
-      });
-      const gradient = build(
-        rows,
-        columns,
-        (r, c) => g.data[r] * (1 / (1 + Math.exp(-logit(r, c))) - at(x, r, c)),
-      );
+      const [target, before, g] = [
+        bench.matrix(rows, columns),
+        bench.matrix(rows, columns),
+        bench.matrix(rows, 1),
+      ];
+      const [loss, out] = [bench.rubbish(rows, 1), bench.put(before)];
+      const given = [bench.put(logits), bench.put(target)] as const;
+      bench.engine.denseBernoulliLoss(loss, ...given);
+      bench.engine.denseBernoulliLossGradient(out, ...given, bench.put(g));
       return [
-        { what: "loss", actual: actualLoss, expected: expectedLoss.data },
-        { what: "gradient", actual: await bench.read(worked), expected: gradient.data },
+        {
+          what: "loss",
+          actual: await bench.read(loss),
+          expected: build(rows, 1, (r) => {
+            let sum = 0;
+            for (let c = 0; c < columns; c++) sum += binaryLoss(at(logits, r, c), at(target, r, c));
+            return sum;
+          }).data,
+        },
+        {
+          what: "gradient",
+          actual: await bench.read(out),
+          expected: build(
+            rows,
+            columns,
+            (r, c) =>
+              at(before, r, c) + g.data[r] * (1 / (1 + Math.exp(-at(logits, r, c))) - at(target, r, c)),
+          ).data,
+        },
       ];
     },
   },

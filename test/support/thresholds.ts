@@ -22,7 +22,7 @@ const pieces = [
   [5, 4097],
 ];
 
-// ROWS_PER_TASK is 4 (multinomial, bernoulli, density), 8 (layer_norm, composite_kl) or 16 (gaussian); sums go into 8 or
+// ROWS_PER_TASK is 4 (output, density), 8 (layer_norm, composite_kl) or 16 (gaussian); sums go into 8 or
 // LANES = 16 lanes; COLUMNS = 256 (reductions, layer_norm); SUM_BLOCK = 512 (simd.rs).
 const rows = [
   ...zip([...around(4), ...around(8), ...around(16)], [...around(512), ...around(256), ...around(16)]),
@@ -105,8 +105,21 @@ export const sizesOf: Readonly<Record<string, readonly (readonly number[])[]>> =
     [5, 4096, 5, 4096],
     [4, 8192, 4, 8192],
   ],
-  "multinomialLoss and multinomialLossGradient": rows,
-  "bernoulliLoss and bernoulliLossGradient": rows,
+  // Rows, width, items.
+  ...Object.fromEntries(
+    [
+      "multinomial: outputStatistics, outputTargets, outputLoss and outputGradient",
+      "bernoulli: outputStatistics, outputLoss and outputGradient",
+    ].map((kernel) => [
+      kernel,
+      [
+        ...zip([...around(4), ...around(8)], [3], [...around(512), ...around(16)]),
+        ...zip(around(4), [5], around(256)),
+        [1, 7, 1],
+      ],
+    ]),
+  ),
+  "denseBernoulliLoss and denseBernoulliLossGradient": rows,
   sumSparseRows: zip(around(4), [20], [30]),
   // sparse_row_sum.rs: STRIPE = 96 columns, ROWS_PER_TASK = 16, ROWS_PER_COUNT = 64.
   ...Object.fromEntries(

@@ -48,7 +48,7 @@ pub fn matmul(out: Matrix, a: Matrix, b: Matrix, transpose_a: bool, transpose_b:
 }
 
 /// A part of a matrix; nothing of it is touched where it is empty.
-fn part(of: Matrix, row: usize, column: usize, rows: usize, columns: usize) -> Matrix {
+pub fn part(of: Matrix, row: usize, column: usize, rows: usize, columns: usize) -> Matrix {
     Matrix { data: of.data.wrapping_add(row * of.stride + column), rows, columns, stride: of.stride }
 }
 

@@ -4,7 +4,6 @@
 pub mod adadelta;
 pub mod adam;
 pub mod als;
-pub mod bernoulli;
 pub mod coarse;
 pub mod composite_kl;
 pub mod density;
@@ -16,9 +15,9 @@ pub mod gram;
 pub mod inverse;
 pub mod layer_norm;
 pub mod matmul;
-pub mod multinomial;
 pub mod neighbours;
 pub mod non_negative;
+pub mod output;
 pub mod reductions;
 pub mod sparse_row_sum;
 pub mod sparse_sum;

@@ -12,7 +12,6 @@ import type { FloatArray, PieceOfBatch, Precision, SparseTensor, Storage, Tensor
 import { adadelta } from "./reference/adadelta.js";
 import { adam, sparseAdam } from "./reference/adam.js";
 import { alsHalfSweep } from "./reference/als.js";
-import * as bernoulli from "./reference/bernoulli.js";
 import * as compositeKl from "./reference/composite-kl.js";
 import * as dense from "./reference/dense.js";
 import * as density from "./reference/density.js";
@@ -23,9 +22,9 @@ import * as gaussian from "./reference/gaussian.js";
 import * as layerNorm from "./reference/layer-norm.js";
 import { matmul } from "./reference/matmul.js";
 import type { Matrix, SparseMatrix } from "./reference/matrix.js";
-import * as multinomial from "./reference/multinomial.js";
 import { neighbours } from "./reference/neighbours.js";
 import { nonNegativeIterations } from "./reference/non-negative.js";
+import * as output from "./reference/output.js";
 import { sparseMatrix } from "./reference/sparse-matrix.js";
 import * as sparseRowSum from "./reference/sparse-row-sum.js";
 import { sumSparseRows } from "./reference/sparse-sum.js";
@@ -51,7 +50,7 @@ type Twins = {
 
 /** The plain TypeScript of every kernel of the table. */
 const twins: Twins = {
-  ...{ ...gates, ...gaussian, ...layerNorm, ...compositeKl, ...density, ...multinomial, ...bernoulli },
+  ...{ ...gates, ...gaussian, ...layerNorm, ...compositeKl, ...density, ...output },
   ...{ ...sparseRowSum, ...elementwise, ...dense },
   ...{ matmul, sumSparseRows, adam, sparseAdam, adadelta, topK, bestProducts },
   ...{ alsHalfSweep, nonNegativeIterations, neighbours, elasticNet },

@@ -4,36 +4,17 @@ import type { Differentiable } from "../parameter.js";
 import type { Tape, Variable } from "../tape.js";
 import type { Tensor } from "../tensor.js";
 
-/** No entry at all: of such a target the Bernoulli loss is the sum of log(1 + e^l). */
-function noEntries(tape: Tape, rows: number, columns: number) {
-  return tape.sparse({ rows, columns, offsets: new Uint32Array(rows + 1), indices: new Uint32Array(0) });
-}
-
 /**
  * -sum over i of x_i log p_i + (1 - x_i) log(1 - p_i), p = sigmoid(logits), per row: [rows, 1], in nats. logits and target
  * are [rows, width]; the target gets no gradient.
  */
 export function denseBernoulliLoss(tape: Tape, logits: Differentiable, target: Tensor): Variable {
   const { engine } = tape;
-  const { rows, columns } = logits.value;
-  const loss = tape.empty(rows, 1);
-  const probabilities = tape.empty(rows, columns);
-  const products = tape.zeros(rows, columns);
-  const ones = tape.empty(columns, 1);
-  const chosen = tape.empty(rows, 1);
-  const nothing = noEntries(tape, rows, columns);
-  engine.fill(ones, 1);
-  engine.addProduct(products, logits.value, target);
-  engine.matmul(chosen, products, ones);
-  engine.copy(probabilities, logits.value);
-  engine.bernoulliLoss(loss, probabilities, tape.zeros(1, columns), nothing);
-  engine.addScaled(loss, chosen, -1);
-  return tape.record(loss, [logits], (g) => {
-    engine.bernoulliLossGradient(probabilities, nothing, g);
-    engine.scaleRows(products, target, g);
-    engine.addScaled(logits.gradient(), probabilities, 1);
-    engine.addScaled(logits.gradient(), products, -1);
-  });
+  const loss = tape.empty(logits.value.rows, 1);
+  engine.denseBernoulliLoss(loss, logits.value, target);
+  return tape.record(loss, [logits], (g) =>
+    engine.denseBernoulliLossGradient(logits.gradient(), logits.value, target, g),
+  );
 }
 
 /** 1/2 ||a - b||^2 per row: [rows, 1]; a and b are [rows, width]. */

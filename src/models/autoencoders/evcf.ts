@@ -14,7 +14,6 @@ import type { Dataset } from "../../data/dataset.js";
 import { SparseHiddenLayer } from "../../nn/hidden-layer.js";
 import { initialised } from "../../nn/initialise.js";
 import { heNormal, type Initializer, normal, pytorchBias, zeros } from "../../nn/initializers.js";
-import { bernoulli, type Likelihood, multinomial } from "../../nn/likelihoods.js";
 import { Linear } from "../../nn/linear.js";
 import { Mlp } from "../../nn/mlp.js";
 import { DiagonalNormal } from "../../nn/normal.js";
@@ -272,8 +271,6 @@ export interface Terms {
 export interface EvcfNetwork extends Network {
   terms(tape: Tape, x: SparseTensor, rate: number, key: (name: string) => RandomKey): Terms;
 }
-
-export const likelihoods: Record<EvcfOptions["likelihood"], Likelihood> = { multinomial, bernoulli };
 
 /** Dropout at a rate, or none. */
 export function droppedAt(rate: number, key: RandomKey): Dropped | undefined {

@@ -36,7 +36,6 @@ import {
   GaussianHeads,
   HistoryEncoder,
   type Initial,
-  likelihoods,
   makePseudoInputs,
   pseudoInputLayer,
   type Terms,
@@ -249,7 +248,7 @@ class HVampNetwork implements EvcfNetwork {
     const logQ = sum(posterior1.logDensity(tape, z1)).plus(sum(posterior2.logDensity(tape, z2)));
     const logP = sum(prior1.logDensity(tape, z1)).plus(sum(vampLogDensity(tape, z2, components)));
     return {
-      negativeLogLikelihood: sum(this.output.loss(tape, hidden, x, likelihoods[this.#likelihood])),
+      negativeLogLikelihood: sum(this.output.loss(tape, hidden, x, { likelihood: this.#likelihood })),
       kl: logQ.plus(logP.times(-1)),
     };
   }

@@ -8,7 +8,7 @@ import { Tape, type Variable } from "../../compute/tape.js";
 import type { SparseTensor } from "../../compute/tensor.js";
 import { UserError } from "../../core/errors.js";
 import type { OutputLayer } from "../../nn/output-layer.js";
-import { BestProducts } from "../../recommender/best-products.js";
+import { ProductRanking } from "../../recommender/product-ranking.js";
 import type { ModelFiles } from "../../recommender/recommender.js";
 import { blockwiseScores } from "../../recommender/scores.js";
 import { latentSpace, productSpace, type Vectors, vectorsFrom } from "../../recommender/vectors.js";
@@ -74,7 +74,7 @@ export function networkRecommender(
     weights: output.weight.value,
     bias: output.bias.value,
   };
-  const best = final ? new BestProducts(engine, products) : undefined;
+  const ranking = new ProductRanking(engine, products, { final });
   const scores = productSpace(engine, {
     users: latent ? "the decoder's last hidden layer" : "what the encoder makes of the history",
     items: "the item's row of the output layer",
@@ -99,11 +99,11 @@ export function networkRecommender(
         histories,
         items.size,
         (block) => onTape(block, (tape, x) => output.scores(network.activations(tape, x, block).value)),
-        { best, signal },
+        { ranking, signal },
       ),
     save: async () => ({ algorithm, config, tensors: await saveParameters(network.parameters), items }),
     dispose() {
-      best?.dispose();
+      ranking.dispose();
       releaseAll(network);
     },
   };

@@ -20,7 +20,6 @@ import { type RandomKey, streamOf } from "../../core/philox.js";
 import type { HeldOutSplit } from "../../data/dataset.js";
 import { initialised } from "../../nn/initialise.js";
 import { glorotUniform, zeros } from "../../nn/initializers.js";
-import { bernoulli } from "../../nn/likelihoods.js";
 import { Linear, SparseLinear } from "../../nn/linear.js";
 import { Mlp } from "../../nn/mlp.js";
 import { DiagonalNormal } from "../../nn/normal.js";
@@ -253,7 +252,9 @@ class VaeNetwork implements Network {
     const posterior = this.posterior(tape, x, dropout);
     const z = noise ? posterior.sample(tape, noise) : posterior.mean;
     return {
-      reconstruction: this.output.loss(tape, this.#decoder.forward(tape, z), target, bernoulli),
+      reconstruction: this.output.loss(tape, this.#decoder.forward(tape, z), target, {
+        likelihood: "bernoulli",
+      }),
       kl: posterior.kl(tape),
     };
   }

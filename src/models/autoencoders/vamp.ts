@@ -28,7 +28,6 @@ import {
   evcfShape,
   HistoryEncoder,
   type Initial,
-  likelihoods,
   makePseudoInputs,
   pseudoInputLayer,
   type Terms,
@@ -110,7 +109,7 @@ class VampNetwork implements EvcfNetwork {
     const logQ = posterior.logDensity(tape, z);
     const logP = vampLogDensity(tape, z, components);
     return {
-      negativeLogLikelihood: sum(this.output.loss(tape, hidden, x, likelihoods[this.#likelihood])),
+      negativeLogLikelihood: sum(this.output.loss(tape, hidden, x, { likelihood: this.#likelihood })),
       kl: sum(logQ).plus(sum(logP).times(-1)),
     };
   }

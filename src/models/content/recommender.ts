@@ -9,6 +9,7 @@ import type { JsonObject } from "../../core/json.js";
 import { type ContentForm, type ItemContent, requireForm } from "../../data/content.js";
 import { joined, type Vocabulary } from "../../data/vocabulary.js";
 import type { ContentAware, NewItems } from "../../recommender/content-aware.js";
+import { ProductRanking } from "../../recommender/product-ranking.js";
 import type { ModelFiles } from "../../recommender/recommender.js";
 import { blockwiseScores, rowsPerBlock } from "../../recommender/scores.js";
 import type { Uncertain, UncertainScores } from "../../recommender/uncertain.js";
@@ -126,10 +127,9 @@ export function factorRecommender(
     return out;
   }
 
-  const space = productSpace(engine, {
-    ...{ users: "u, folded in", items: "v" },
-    ...{ encode: (block) => foldIn(block), weights: scored },
-  });
+  const products = { encode: (block: CsrMatrix) => foldIn(block), weights: scored };
+  const ranking = new ProductRanking(engine, products);
+  const space = productSpace(engine, { users: "u, folded in", items: "v", ...products });
   const recommender: ContentAware & Vectors = {
     algorithm,
     items,
@@ -149,7 +149,7 @@ export function factorRecommender(
           engine.release(users);
           return scores;
         },
-        options,
+        { ...options, ranking },
       ),
 
     save,

@@ -10,7 +10,7 @@
 import type { Engine } from "../../compute/engine.js";
 import { add } from "../../compute/ops/arithmetic.js";
 import { linear } from "../../compute/ops/linear.js";
-import { multinomialOutputLoss } from "../../compute/ops/multinomial-output.js";
+import { outputLoss } from "../../compute/ops/output-loss.js";
 import { rowsOf } from "../../compute/ops/reshape.js";
 import { sparseLinear } from "../../compute/ops/sparse-linear.js";
 import { sparseMap } from "../../compute/ops/sparse-map.js";
@@ -121,7 +121,7 @@ export class RecurrentVae implements ContentVae {
     let first = 0;
     for (let t = 0; t < counts.length; first += counts[t], t++) {
       const target = tape.sparse(oneHot(tokens.subarray(first, first + counts[t]), this.#tokens));
-      const each = multinomialOutputLoss(tape, states[t], weight, bias, target);
+      const each = outputLoss(tape, states[t], weight, bias, target);
       loss = add(tape, loss, sparseMap(tape, places(x.rows, order, 0, counts[t]), each));
     }
     return loss;

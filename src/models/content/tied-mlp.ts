@@ -9,10 +9,10 @@
 
 import type { Engine } from "../../compute/engine.js";
 import { add, product, scale } from "../../compute/ops/arithmetic.js";
-import { bernoulliOutputLoss } from "../../compute/ops/bernoulli-output.js";
 import { denseBernoulliLoss, halfSquaredDistance } from "../../compute/ops/dense-likelihood.js";
 import { dropout } from "../../compute/ops/dropout.js";
 import { linear } from "../../compute/ops/linear.js";
+import { outputLoss } from "../../compute/ops/output-loss.js";
 import { sigmoid } from "../../compute/ops/sigmoid.js";
 import { sparseLinear } from "../../compute/ops/sparse-linear.js";
 import { transposedLinear } from "../../compute/ops/transposed-linear.js";
@@ -189,7 +189,7 @@ export class TiedLayers {
     const [weight] = this.weights;
     if (x.kind === "sparse") {
       if (likelihood !== "bernoulli") throw new RangeError("a bag of words has a Bernoulli likelihood");
-      return bernoulliOutputLoss(tape, g, weight, bias, x.sparse);
+      return outputLoss(tape, g, weight, bias, x.sparse, { likelihood });
     }
     const output = transposedLinear(tape, g, weight, bias);
     const target = denseRows(x);

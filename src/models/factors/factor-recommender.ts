@@ -4,6 +4,7 @@ import type { Engine } from "../../compute/engine.js";
 import type { Tensor } from "../../compute/tensor.js";
 import { UserError } from "../../core/errors.js";
 import type { Vocabulary } from "../../data/vocabulary.js";
+import { ProductRanking } from "../../recommender/product-ranking.js";
 import type { ModelFiles, ScoreOptions } from "../../recommender/recommender.js";
 import { blockwiseScores } from "../../recommender/scores.js";
 import { productSpace, type Vectors, vectorsFrom } from "../../recommender/vectors.js";
@@ -36,6 +37,7 @@ export abstract class FactorRecommender implements Vectors {
   protected readonly engine: Engine;
   protected readonly itemFactors: Tensor;
   protected readonly gram: Tensor;
+  readonly #ranking: ProductRanking;
 
   /** Takes over F; `names` say what a user's vector and an item's are. */
   constructor(
@@ -49,7 +51,9 @@ export abstract class FactorRecommender implements Vectors {
     this.itemFactors = itemFactors;
     this.gram = engine.empty(itemFactors.columns, itemFactors.columns);
     const encode = (block: CsrMatrix) => this.foldIn(block);
-    const space = productSpace(engine, { ...names, encode, weights: itemFactors });
+    const products = { encode, weights: itemFactors };
+    this.#ranking = new ProductRanking(engine, products);
+    const space = productSpace(engine, { ...names, ...products });
     ({
       spaces: this.spaces,
       userVectors: this.userVectors,
@@ -77,7 +81,10 @@ export abstract class FactorRecommender implements Vectors {
       engine.release(users);
       return scores;
     };
-    return blockwiseScores(engine, histories, this.items.size, scoreBlock, options);
+    return blockwiseScores(engine, histories, this.items.size, scoreBlock, {
+      ...options,
+      ranking: this.#ranking,
+    });
   }
 
   dispose(): void {

@@ -138,15 +138,22 @@ async function everything(engine: Engine): Promise<Float32Array[]> {
     engine.addSum(viewColumns(scalar, 0, 1), logits, 0.5);
     engine.addSumOfSquares(viewColumns(scalar, 1, 2), wide, 0.5);
     engine.addSum(viewColumns(scalar, 2, 3), engine.tensor(rows, items, cancelling(rows * items)), 1);
-    const [loss, statistics, bias] = [engine.empty(rows, 1), engine.empty(rows, 2), tensor(1, items)];
-    engine.multinomialLoss(loss, logits, bias, batch, statistics);
-    engine.multinomialLossGradient(logits, batch, statistics, loss);
+    const [loss, statistics, bias] = [engine.empty(rows, 1), engine.empty(rows, 4), tensor(1, items)];
     const biasGradient = engine.zeros(1, items);
-    engine.addSumOfRows(biasGradient, logits);
     const hGradient = engine.empty(rows, hidden);
-    engine.matmul(hGradient, logits, w);
     const wGradient = engine.tensor(items, hidden, normals(items * hidden, 99));
-    engine.matmul(wGradient, logits, h, { transposeA: true, accumulate: true });
+    // Kept for the gradient, and in blocks that are computed again.
+    for (const likelihood of ["multinomial", "bernoulli"] as const)
+      for (const columns of [items, 1000]) {
+        const scratch = engine.empty(rows, columns);
+        const output = { hidden: h, weights: w, bias, target: batch, likelihood };
+        engine.outputStatistics(statistics, scratch, output);
+        engine.outputLoss(loss, statistics, likelihood);
+        engine.outputGradient(scratch, output, statistics, statistics, loss, {
+          ...{ hiddenGradient: hGradient, addToHidden: false, biasGradient },
+          ...{ weightsGradient: wGradient, addToWeights: true },
+        });
+      }
     const rowSum = engine.empty(rows, hidden);
     const options = { rowScale: "l2", dropout: { rate: 0.5, key } } as const;
     engine.sparseRowSum(rowSum, batch, w, options);
@@ -237,21 +244,14 @@ describe.skipIf(missing)("accuracy of the elementary functions", () => {
   it("exp is within 2 ulp, down to the subnormals and up to infinity", async () => {
     const engine = open(2);
     for (const x of [grid(-0.5, 0), grid(-87, 0), grid(-103, -87), Float32Array.of(-104, -200, -1e30)]) {
-      // Logits (x, 0) with x <= 0 become (exp(x), 1).
-      const logits = engine.tensor(
-        x.length,
-        2,
-        Float32Array.from({ length: 2 * x.length }, (_, i) => (i & 1 ? 0 : x[i >> 1])),
-      );
-      const [loss, statistics] = [engine.empty(x.length, 1), engine.empty(x.length, 2)];
-      engine.multinomialLoss(
-        loss,
-        logits,
-        engine.zeros(1, 2),
-        engine.sparse(emptyMatrix(x.length, 2)),
-        statistics,
-      );
-      const y = await engine.read(logits);
+      // Logits (x, 0) with x <= 0 leave (exp(x), 1) for the gradient.
+      const scratch = engine.empty(x.length, 2);
+      engine.outputStatistics(engine.empty(x.length, 4), scratch, {
+        ...{ hidden: engine.tensor(x.length, 1, x), weights: engine.tensor(2, 1, [1, 0]) },
+        ...{ bias: engine.zeros(1, 2), target: engine.sparse(emptyMatrix(x.length, 2)) },
+        likelihood: "multinomial",
+      });
+      const y = await engine.read(scratch);
       let worst = 0;
       for (let i = 0; i < x.length; i++) worst = Math.max(worst, ulps(y[2 * i], Math.exp(x[i])));
       expect(worst).toBeLessThan(2);

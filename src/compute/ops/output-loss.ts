@@ -1,0 +1,198 @@
+// The output layer with its likelihood, over a selection of items: hidden activations in, a loss per row out. It goes in
+// steps, so that machines that have a share of the items each can exchange statistics in between:
+//
+//   outputStatistics   what the selection's items say, [rows, 4] (kernels.ts), and the engine's scratch
+//   (merging)          engine.mergeOutputStatistics over all shares, in a fixed order; nothing for a single one
+//   addOwnTargets      of a sample whose targets are added to the drawn; over several shares, its last two columns add up
+//   outputLossOf       the loss, and the gradients of what the selection has
+//
+// The gradient of `hidden` is the selection's part of it: parts of several shares add up. Memory and operations, for b rows,
+// n items of the selection and width w: 6 b n w operations (8 where the engine does not keep the b n numbers of the
+// scratch, docs/decisions/one-output-operation.md), and n w numbers of gradient.
+
+import type { Likelihood, SelectedOutput } from "../engine.js";
+import { checkTargets, type ItemSample, type ItemSelection } from "../item-selection.js";
+import type { Differentiable, Parameter } from "../parameter.js";
+import type { Tape, Variable } from "../tape.js";
+import { type SparseTensor, type Tensor, viewColumns, viewReshaped, viewRows } from "../tensor.js";
+
+export interface OutputOptions {
+  /** Default "multinomial". */
+  readonly likelihood?: Likelihood;
+  /** Default: all items. */
+  readonly selection?: ItemSelection;
+}
+
+/** An output layer's statistics, and what its loss and gradients need. */
+export interface OutputForward {
+  /** [rows, 4] of the selection. */
+  readonly statistics: Tensor;
+  readonly likelihood: Likelihood;
+  readonly layer: OutputLayerParts;
+  readonly scratch: Tensor;
+}
+
+interface OutputLayerParts {
+  readonly hidden: Differentiable;
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+  readonly output: SelectedOutput;
+  /** The rows of the weights that the selection has; absent = all. */
+  readonly rows?: Uint32Array;
+  /** The selection's part of the bias gradient goes here, after `write`. */
+  readonly addBiasGradient: (write: (out: Tensor) => void) => void;
+}
+
+/**
+ * -log p(x_r) per row: [rows, 1], in nats. hidden [rows, width], weight [items, width] (item-major), bias [1, items], target x
+ * [rows, items]. Multinomial: -sum over i of x_i log softmax(hidden weight^T + bias)_i (Liang et al. 2018, equation 2).
+ * Bernoulli: -sum over i of x_i log p_i + (1 - x_i) log(1 - p_i), p = sigmoid(hidden weight^T + bias). A sample estimates them
+ * (`ItemSample`); of a share alone, they are as if there were no other items. Throws RangeError where the selection does
+ * not fit the layer or the target.
+ */
+export function outputLoss(
+  tape: Tape,
+  hidden: Differentiable,
+  weight: Parameter,
+  bias: Parameter,
+  target: SparseTensor,
+  options: OutputOptions = {},
+): Variable {
+  const forward = outputStatistics(tape, hidden, weight, bias, target, options);
+  addOwnTargets(tape, forward, forward.statistics);
+  return outputLossOf(tape, forward, forward.statistics);
+}
+
+/**
+ * The first step. Of a share, weight and bias have the catalogue's rows and columns (of which the share's are used), or
+ * those of the share alone; the target has the catalogue's columns.
+ */
+export function outputStatistics(
+  tape: Tape,
+  hidden: Differentiable,
+  weight: Parameter,
+  bias: Parameter,
+  target: SparseTensor,
+  { likelihood = "multinomial", selection = { kind: "all" } }: OutputOptions = {},
+): OutputForward {
+  const given = { hidden, weight, bias };
+  const layer =
+    selection.kind === "sample"
+      ? sampled(tape, given, target, likelihood, selection)
+      : consecutive(given, target, likelihood, selection);
+  const { rows } = hidden.value;
+  const scratch = tape.empty(rows, tape.engine.outputColumns(rows, layer.output.weights.rows));
+  const statistics = tape.empty(rows, 4);
+  tape.engine.outputStatistics(statistics, scratch, layer.output);
+  return { statistics, likelihood, layer, scratch };
+}
+
+/** Adds each target to its own denominator where the sample says so, in `merged`; nothing otherwise. */
+export function addOwnTargets(tape: Tape, { layer, scratch }: OutputForward, merged: Tensor): void {
+  if (layer.output.ownTargets) tape.engine.outputTargets(merged, scratch, layer.output);
+}
+
+/** The loss per row from merged statistics, which must stay as they are until the tape has been walked back. */
+export function outputLossOf(tape: Tape, forward: OutputForward, merged: Tensor): Variable {
+  const { engine } = tape;
+  const { layer, likelihood, scratch, statistics } = forward;
+  const { hidden, weight, bias, output, rows } = layer;
+  const loss = tape.empty(hidden.value.rows, 1);
+  engine.outputLoss(loss, merged, likelihood);
+  return tape.record(loss, [hidden, weight, bias], (g) => {
+    intoHidden(hidden, (hiddenGradient, addToHidden) =>
+      intoWeights(weight, rows, (weightsGradient, addToWeights) => {
+        const write = (biasGradient?: Tensor) => {
+          const to = { hiddenGradient, addToHidden, weightsGradient, addToWeights, biasGradient };
+          engine.outputGradient(scratch, output, statistics, merged, g, to);
+        };
+        if (bias.needsGradient) layer.addBiasGradient(write);
+        else write();
+      }),
+    );
+  });
+}
+
+type Write = (out: Tensor | undefined, accumulate: boolean) => void;
+
+function intoHidden(hidden: Differentiable, write: Write): void {
+  if (hidden.needsGradient) hidden.addGradient(write);
+  else write(undefined, false);
+}
+
+function intoWeights(weight: Parameter, rows: Uint32Array | undefined, write: Write): void {
+  if (!weight.needsGradient) write(undefined, false);
+  else if (rows) weight.addRowsGradient(rows, (out) => write(out, false));
+  else weight.addGradient(write);
+}
+
+type Given = Pick<OutputLayerParts, "hidden" | "weight" | "bias">;
+
+/** All items, or a share of them. */
+function consecutive(
+  { hidden, weight, bias }: Given,
+  target: SparseTensor,
+  likelihood: Likelihood,
+  selection: Exclude<ItemSelection, ItemSample>,
+): OutputLayerParts {
+  const { from, to } = selection.kind === "share" ? selection : { from: 0, to: target.columns };
+  if (!(Number.isInteger(from) && Number.isInteger(to) && 0 <= from && from <= to && to <= target.columns))
+    throw new RangeError(`the share [${from}, ${to}) is not within the catalogue's ${target.columns} items`);
+  const isWhole = weight.rows === to - from;
+  if (!isWhole && weight.rows !== target.columns)
+    throw new RangeError(`an output layer of ${weight.rows} items for ${target.columns} of the target`);
+  const [first, last] = isWhole ? [0, weight.rows] : [from, to];
+  return {
+    ...{ hidden, weight, bias },
+    rows: isWhole ? undefined : Uint32Array.from({ length: to - from }, (_, i) => from + i),
+    output: {
+      ...{ hidden: hidden.value, target, likelihood, from },
+      weights: viewRows(weight.value, first, last),
+      bias: viewColumns(bias.value, first, last),
+    },
+    addBiasGradient: (write) => write(viewColumns(bias.gradient(), first, last)),
+  };
+}
+
+/** The rows of the sample, copied together: everything is then of the sample's size. */
+function sampled(
+  tape: Tape,
+  { hidden, weight, bias }: Given,
+  target: SparseTensor,
+  likelihood: Likelihood,
+  sample: ItemSample,
+): OutputLayerParts {
+  const { engine } = tape;
+  const { items, draws, logQ } = sample;
+  const { length } = items;
+  if (draws.length !== length || logQ.length !== length)
+    throw new RangeError(
+      `a sample of ${length} items with ${draws.length} draws and ${logQ.length} corrections`,
+    );
+  if (weight.rows !== target.columns)
+    throw new RangeError(`an output layer of ${weight.rows} items for ${target.columns} of the target`);
+  checkTargets(sample, target.touched);
+  const weights = tape.empty(length, weight.columns);
+  engine.takeRows(weights, weight.value, items);
+  const shifted = tape.empty(1, length);
+  engine.takeColumns(shifted, bias.value, items);
+  const counts = tape.empty(1, length);
+  const multinomial = likelihood === "multinomial";
+  if (multinomial) {
+    const correction = tape.empty(1, length);
+    engine.write(correction, logQ);
+    engine.addScaled(shifted, correction, -1);
+  }
+  engine.write(counts, multinomial ? draws : draws.map((times, i) => times * Math.exp(-logQ[i])));
+  const ownTargets = multinomial && sample.ownTargets === "added";
+  return {
+    ...{ hidden, weight, bias, rows: items },
+    output: { hidden: hidden.value, weights, bias: shifted, target, likelihood, items, counts, ownTargets },
+    addBiasGradient(write) {
+      const part = tape.zeros(1, length);
+      write(part);
+      const column = (of: Tensor) => viewReshaped(of, of.columns, 1);
+      engine.addRows(column(bias.gradient()), column(part), items);
+    },
+  };
+}

@@ -1,0 +1,92 @@
+// The best items for hidden activations (or a user's factors) whose scores are products with the items' weights: the one
+// place that decides how they are found. A few rows of large weights that never change are ranked by bounds
+// (best-products.ts); everything else by the products with blocks of items, whose best are merged. No more than
+// `SCORES_AT_ONCE` scores exist at a time.
+
+import { type Engine, NO_ITEM, type TopK } from "../compute/engine.js";
+import { mergeTopK } from "../compute/merge-top-k.js";
+import { type Tensor, viewColumns, viewRows } from "../compute/tensor.js";
+import { type CsrMatrix, sliceColumns } from "../sparse/csr.js";
+import { BestProducts } from "./best-products.js";
+
+/** Scores that may exist at one time (64 MiB of float32). */
+export const SCORES_AT_ONCE = 1 << 24;
+/** Histories that are encoded and ranked at a time. */
+export const RANKED_AT_ONCE = 512;
+
+export interface Products {
+  /** What is multiplied with the weights, [histories, width], as a tensor that the caller releases. */
+  readonly encode: (histories: CsrMatrix) => Tensor;
+  /** [items, width] */
+  readonly weights: Tensor;
+  /** [1, items]; absent = zeros. */
+  readonly bias?: Tensor;
+}
+
+export interface RankingOptions {
+  /** The weights never change again, as those of a saved model. */
+  readonly final?: boolean;
+  /** Scores that may exist at a time. Default `SCORES_AT_ONCE`. */
+  readonly atOnce?: number;
+}
+
+/** Items [from, to) of the catalogue. */
+interface Share {
+  readonly from: number;
+  readonly to: number;
+}
+
+export class ProductRanking {
+  readonly products: Products;
+  readonly #engine: Engine;
+  readonly #bounded: BestProducts | undefined;
+  readonly #atOnce: number;
+
+  constructor(
+    engine: Engine,
+    products: Products,
+    { final = false, atOnce = SCORES_AT_ONCE }: RankingOptions = {},
+  ) {
+    this.#engine = engine;
+    this.products = products;
+    const { weights, bias } = products;
+    this.#bounded = final && bias ? new BestProducts(engine, { weights, bias }) : undefined;
+    this.#atOnce = atOnce;
+  }
+
+  /**
+   * Per row of `hidden` [rows, width] the k best items but those in the same row of `without` [rows, catalogue]; of a share,
+   * the k best of its items, under their numbers in the catalogue: `mergeTopK` makes one answer of those of all shares.
+   */
+  async topK(hidden: Tensor, k: number, without?: CsrMatrix, share?: Share): Promise<TopK> {
+    const { from, to } = share ?? { from: 0, to: this.products.weights.rows };
+    if (!share && this.#bounded?.takes(hidden.rows)) return this.#bounded.topK(hidden, k, without);
+    const most = Math.max(1, Math.floor(this.#atOnce / Math.max(1, hidden.rows)));
+    const parts: TopK[] = [];
+    for (let first = from; first < Math.max(to, from + 1); first += most)
+      parts.push(await this.#ofBlock(hidden, k, without, { from: first, to: Math.min(to, first + most) }));
+    return mergeTopK(parts, k);
+  }
+
+  dispose(): void {
+    this.#bounded?.dispose();
+  }
+
+  async #ofBlock(hidden: Tensor, k: number, without: CsrMatrix | undefined, block: Share): Promise<TopK> {
+    const engine = this.#engine;
+    const { weights, bias } = this.products;
+    const { from, to } = block;
+    const isAll = from === 0 && to === weights.rows;
+    const scores = engine.empty(hidden.rows, to - from);
+    const masked = without && engine.sparse(isAll ? without : sliceColumns(without, from, to));
+    try {
+      engine.matmul(scores, hidden, isAll ? weights : viewRows(weights, from, to), { transposeB: true });
+      if (bias) engine.addRow(scores, isAll ? bias : viewColumns(bias, from, to));
+      const best = await engine.topK(scores, k, masked);
+      return from === 0 ? best : { ...best, items: best.items.map((item) => Math.min(item + from, NO_ITEM)) };
+    } finally {
+      engine.release(scores);
+      if (masked) engine.releaseSparse(masked);
+    }
+  }
+}
