@@ -5,7 +5,8 @@
 /**
  * Names the random bits of one tensor in one step: key = the seed's two 32-bit halves (low, high), counter = (block, 0,
  * step, stream) where block = floor(element / 4) and the element's word is element mod 4.
- * The element of a dense tensor is row * columns + column; of a sparse one, the position of its entry.
+ * The element of a dense tensor is row * columns + column; of a sparse one, the position of its entry; both in the whole batch and the
+ * whole catalogue, also where a tensor is a piece of them (docs/decisions/one-training-step.md).
  * Convention: step 0 is for what happens before training (initial values), training counts its updates from 1.
  */
 export interface RandomKey {

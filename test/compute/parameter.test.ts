@@ -49,6 +49,22 @@ describe.each(engines)("a gradient of rows, on the %s engine", (_, engine) => {
     for (const parameter of layer.parameters) parameter.release();
   });
 
+  it("is right at every number of rows, as its memory grows from size class to size class", async () => {
+    const parameter = new Parameter(engine, "w", 70, 2);
+    for (let count = 0; count <= 70; count++) {
+      const touched = Uint32Array.from({ length: count }, (_, i) => i);
+      const numbers = Float32Array.from({ length: 2 * count }, (_, i) => count + i);
+      parameter.addRowsGradient(touched, (out) => {
+        expect([out.rows, out.columns]).toEqual([count, 2]);
+        engine.write(out, numbers);
+      });
+      const full = await parameter.fullGradient();
+      expect([...full], `${count} rows`).toEqual([...numbers, ...new Float32Array(140 - 2 * count)]);
+      parameter.clearGradient();
+    }
+    parameter.release();
+  });
+
   it("stays one of rows as long as all contributions are, and is whole with a dense one", async () => {
     const parameter = new Parameter(engine, "w", 6, 2);
     const add = (touched: number[], numbers: number[]) =>
