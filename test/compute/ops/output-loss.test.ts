@@ -1,5 +1,6 @@
 // The output layer over a selection of items: gradients, how shares of a catalogue merge, samples, and what is extreme.
 
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import type { Engine, Likelihood } from "../../../src/compute/engine.js";
@@ -15,6 +16,20 @@ import { type CsrMatrix, fromRows } from "../../../src/sparse/csr.js";
 import { precisions } from "../../support/engine-names.js";
 import { type HostMatrix, relativeDifference, Workbench } from "../../support/engines.js";
 import { gradientError } from "../../support/gradients.js";
+
+interface SampledSoftmax {
+  hidden: number[][];
+  weights: number[][];
+  bias: number[];
+  histories: number[][];
+  drawn: number[];
+  logQ: number[];
+  loss: number[];
+  gradients: { hidden: number[][]; weights: number[][]; bias: number[] };
+}
+const sampledSoftmax: SampledSoftmax = JSON.parse(
+  readFileSync(new URL("../fixtures/sampled-softmax.json", import.meta.url), "utf8"),
+);
 
 const likelihoods = ["multinomial", "bernoulli"] as const;
 const engines = precisions(1e-11, 2e-5);
@@ -258,6 +273,21 @@ describe.each(engines)("on the engine %s", (_, tolerance, open) => {
       });
       expect(relativeDifference({ what: "loss", actual: loss, expected })).toBeLessThan(10 * tolerance);
     }
+  });
+
+  it("a sampled softmax and its gradients are NumPy's, which differentiates by complex steps", async () => {
+    const { hidden, weights, bias, histories, drawn, logQ, loss, gradients } = sampledSoftmax;
+    const matrix = (rows: number[][]): HostMatrix => ({
+      ...{ rows: rows.length, columns: rows[0].length, data: Float64Array.from(rows.flat()) },
+    });
+    const target = fromRows(bias.length, histories);
+    const layer = { hidden: matrix(hidden), weights: matrix(weights), bias: matrix([bias]), target };
+    const targets = Uint32Array.from(new Set(target.indices)).sort();
+    const sample = itemSample(targets, drawn, (item) => logQ[item]);
+    const expected = {
+      ...{ loss, hidden: gradients.hidden.flat(), weights: gradients.weights.flat(), bias: gradients.bias },
+    };
+    expectClose(await whole(await using, layer, "multinomial", sample), expected, tolerance);
   });
 
   it("a Bernoulli sample has the whole's expectation", async () => {
