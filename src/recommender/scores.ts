@@ -7,6 +7,7 @@ import type { Tensor } from "../compute/tensor.js";
 import { throwIfAborted } from "../core/errors.js";
 import { type CsrMatrix, sliceRows } from "../sparse/csr.js";
 import type { BestProducts } from "./best-products.js";
+import { requireCatalogue } from "./catalogue.js";
 import type { ScoreOptions, Scores } from "./recommender.js";
 
 /** Score elements that may exist at one time (64 MiB of float32): the rows of a block follow from it. */
@@ -30,10 +31,7 @@ export function blockwiseScores(
   scoreBlock: (block: CsrMatrix) => Tensor | Promise<Tensor>,
   { best, signal }: ScoreOptions & { readonly best?: BestProducts } = {},
 ): Scores {
-  if (histories.columns !== items)
-    throw new RangeError(
-      `score: histories have ${histories.columns} columns, the catalogue has ${items} items`,
-    );
+  requireCatalogue("score", histories, items);
   const blockRows = rowsPerBlock(items);
 
   /** Runs `use` on every block, two blocks in flight so that the engine need not wait for us; settles when none is left. */

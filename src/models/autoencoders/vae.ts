@@ -10,34 +10,26 @@
 // loss comes from logits and needs no clipping.
 
 import { z } from "zod";
-import type { Engine } from "../../compute/engine.js";
 import { sum } from "../../compute/objective.js";
 import { relu } from "../../compute/ops/relu.js";
+import type { Parameter } from "../../compute/parameter.js";
 import { Tape, type Variable } from "../../compute/tape.js";
 import { type SparseTensor, viewRows } from "../../compute/tensor.js";
 import { UserError } from "../../core/errors.js";
 import { type RandomKey, streamOf } from "../../core/philox.js";
 import type { HeldOutSplit } from "../../data/dataset.js";
-import { initialised } from "../../nn/initialise.js";
 import { glorotUniform, zeros } from "../../nn/initializers.js";
 import { bernoulli } from "../../nn/likelihoods.js";
 import { Linear, SparseLinear } from "../../nn/linear.js";
 import { Mlp } from "../../nn/mlp.js";
 import { DiagonalNormal } from "../../nn/normal.js";
 import { OutputLayer } from "../../nn/output-layer.js";
+import { allocated, numbersIn } from "../../nn/parameters.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import { type CsrMatrix, fromRows, rowIndices, sliceRows } from "../../sparse/csr.js";
 import { layerSizes, published, savedConfig, size, sparseAdam } from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
-import {
-  type BatchLoss,
-  type Latent,
-  type Network,
-  networkRecommender,
-  pairs,
-  releaseAll,
-  restoreNetwork,
-} from "./network.js";
+import { type BatchLoss, type Latent, type Network, networkRecommender, restoreNetwork } from "./network.js";
 import { trainNetwork } from "./training.js";
 
 const options = z.strictObject({
@@ -133,17 +125,6 @@ const shape = z.object({
 });
 type Shape = z.infer<typeof shape>;
 
-/** [inputs, outputs] of every layer, from a history to the logits; both heads of the posterior among them. */
-function layersOf(items: number, { hidden, latent }: Shape): [number, number][] {
-  const last = hidden[hidden.length - 1];
-  return [
-    ...pairs([items, ...hidden]),
-    [last, latent],
-    [last, latent],
-    ...pairs([latent, ...hidden.toReversed(), items]),
-  ];
-}
-
 /** A layer of the network and its number of weights, in the order of a model summary. */
 export interface LayerSummary {
   readonly name: string;
@@ -158,24 +139,23 @@ export function vaeSummary(
   items: number,
   { hidden, latent }: Pick<VaeOptions, "hidden" | "latent">,
 ): LayerSummary[] {
-  const names = [
-    ...hidden.map((_, i) => (i === 0 ? "encoder.input" : `encoder.${i - 1}`)),
-    "encoder.mean",
-    "encoder.logVariance",
-    ...hidden.map((_, i) => `decoder.${i}`),
-    "decoder.output",
-  ];
-  return layersOf(items, { hidden, latent, inputNorm: "none" }).map(([inputs, outputs], i) => ({
-    name: names[i],
-    inputs,
-    outputs,
-    activation: /mean|logVariance/.test(names[i])
-      ? "linear"
-      : names[i] === "decoder.output"
-        ? "sigmoid"
-        : "relu",
-    parameters: (inputs + 1) * outputs,
-  }));
+  const { parameters } = new VaeNetwork(items, { hidden, latent, inputNorm: "none" });
+  const isOf = (layer: string) => (parameter: Parameter) => parameter.name.startsWith(`${layer}.`);
+  const names = parameters.flatMap(({ name }) =>
+    name.endsWith(".bias") ? [name.slice(0, -".bias".length)] : [],
+  );
+  return names.map((name) => {
+    const [weight, bias] = parameters.filter(isOf(name));
+    const outputs = bias.columns;
+    const linear = /mean|logVariance/.test(name);
+    return {
+      name,
+      inputs: numbersIn([weight]) / outputs,
+      outputs,
+      activation: linear ? "linear" : name === "decoder.output" ? "sigmoid" : "relu",
+      parameters: numbersIn([weight, bias]),
+    };
+  });
 }
 
 class VaeNetwork implements Network {
@@ -188,10 +168,10 @@ class VaeNetwork implements Network {
   readonly #decoder: Mlp;
   readonly #shape: Shape;
 
-  /** Kernels Glorot-uniform, biases zero (Keras' defaults), from the seed; without one all are zero, to be loaded. */
-  constructor(engine: Engine, items: number, given: Shape, seed?: number) {
+  /** Kernels start Glorot-uniform, biases at zero (Keras' defaults). */
+  constructor(items: number, given: Shape) {
     const { hidden, latent } = given;
-    const init = { seed: seed ?? 0, weight: seed === undefined ? zeros : glorotUniform, bias: zeros };
+    const init = { weight: glorotUniform, bias: zeros };
     const last = hidden[hidden.length - 1];
     const decoder = [latent, ...hidden.toReversed()];
     const mlp = { ...init, activateLast: true, activation: relu };
@@ -202,22 +182,12 @@ class VaeNetwork implements Network {
       what: "the mean of q(z | x)",
       mean: (tape, x) => this.posterior(tape, x).mean,
     };
-    this.#input = new SparseLinear(engine, {
-      ...init,
-      name: "encoder.input",
-      inputs: items,
-      outputs: hidden[0],
-    });
-    this.#encoder = new Mlp(engine, { ...mlp, name: "encoder", sizes: hidden });
-    this.#mean = new Linear(engine, { ...head, name: "encoder.mean" });
-    this.#logVariance = new Linear(engine, { ...head, name: "encoder.logVariance" });
-    this.#decoder = new Mlp(engine, { ...mlp, name: "decoder", sizes: decoder });
-    this.output = new OutputLayer(engine, {
-      ...init,
-      name: "decoder.output",
-      inputs: hidden[0],
-      outputs: items,
-    });
+    this.#input = new SparseLinear({ ...init, name: "encoder.input", inputs: items, outputs: hidden[0] });
+    this.#encoder = new Mlp({ ...mlp, name: "encoder", sizes: hidden });
+    this.#mean = new Linear({ ...head, name: "encoder.mean" });
+    this.#logVariance = new Linear({ ...head, name: "encoder.logVariance" });
+    this.#decoder = new Mlp({ ...mlp, name: "decoder", sizes: decoder });
+    this.output = new OutputLayer({ ...init, name: "decoder.output", inputs: hidden[0], outputs: items });
   }
 
   get parameters() {
@@ -342,21 +312,18 @@ export const vae: Algorithm<VaeOptions> = {
     const beta = (update: number) => betaAt(options, update, updatesPerEpoch);
     const weight = options.reconstruction === "mean" ? 1 / items : 1;
     const given = { ...options, samplingSeed: sampleAtPrediction ? seed : undefined };
-    const layers = layersOf(items, given);
+    const network = new VaeNetwork(items, given);
     requireNetworkMemory(
       {
         algorithm: vae.name,
         items,
-        layers,
+        parameters: network.parameters,
         batchSize,
         smaller: "smaller layers (--set hidden=200 --set latent=50)",
       },
       run,
     );
-    const network = await initialised(() => new VaeNetwork(engine, items, given, seed), {
-      signal: run.signal,
-      release: releaseAll,
-    });
+    await allocated(network, run);
 
     const trainable = trainNetwork({
       engine,
@@ -443,10 +410,10 @@ export const vae: Algorithm<VaeOptions> = {
 
   async restore(files, { engine }) {
     const network = await restoreNetwork(
+      engine,
       shape,
       files,
-      layersOf,
-      (sizes) => new VaeNetwork(engine, files.items.size, sizes),
+      (given) => new VaeNetwork(files.items.size, given),
     );
     return networkRecommender(engine, network, files, { final: true });
   },
