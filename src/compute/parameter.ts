@@ -212,7 +212,6 @@ export class Parameter implements Differentiable, ParameterDeclaration {
     this.#rows = undefined;
     this.#gradient = undefined;
     this.#moments = undefined;
-    this.#memory = undefined;
   }
 
   #ownWhole(): Tensor {
