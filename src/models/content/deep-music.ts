@@ -32,6 +32,7 @@ import { permutation, streamOf } from "../../core/philox.js";
 import { type ContentForm, contentKinds, formOf, type ItemContent, sizeOfForm } from "../../data/content.js";
 import type { Dataset } from "../../data/dataset.js";
 import { convolve, sequenceWindows } from "../../nn/convolution.js";
+import { tokenEmbedding } from "../../nn/embedding.js";
 import { oneHot } from "../../nn/gru.js";
 import { initialise, initialised } from "../../nn/initialise.js";
 import { heNormal, initialKey, normal, zeros } from "../../nn/initializers.js";
@@ -53,11 +54,10 @@ import {
   requireContent,
   toEngine,
 } from "./batches.js";
-import { type Filters, PictureLayers } from "./convolutional-vae.js";
 import { encodeAll } from "./encode.js";
 import { Factors } from "./factors.js";
 import { networkEncoder, restoreFactorModel, savedFactorModel } from "./model.js";
-import { tokenEmbedding } from "./recurrent-vae.js";
+import { type Filters, PictureLayers } from "./picture-layers.js";
 
 const weight = z.number().positive();
 

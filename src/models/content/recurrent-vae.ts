@@ -17,21 +17,14 @@ import { tanh } from "../../compute/ops/tanh.js";
 import { Parameter } from "../../compute/parameter.js";
 import type { Tape, Variable } from "../../compute/tape.js";
 import { RandomSequence } from "../../core/philox.js";
+import { tokenEmbedding } from "../../nn/embedding.js";
 import { gruStep, oneHot, type Steps, stepsOf } from "../../nn/gru.js";
-import { glorotUniform, normal, zeros } from "../../nn/initializers.js";
+import { glorotUniform, zeros } from "../../nn/initializers.js";
 import { Linear } from "../../nn/linear.js";
 import { DiagonalNormal } from "../../nn/normal.js";
 import type { CsrMatrix } from "../../sparse/csr.js";
 import { type ContentBatch, tokenRows } from "./batches.js";
 import type { ContentVae, UpdateKey } from "./network.js";
-
-/** A token's numbers: [tokens, width]. How many tokens there are is not a fan-in. */
-export function tokenEmbedding(tokens: number, width: number): Parameter {
-  return Parameter.declare({
-    ...{ name: "embedding.weight", rows: tokens, columns: width },
-    initial: normal(0.1),
-  });
-}
 
 /** A recurrent network: what a token and the state before it add to the gates. */
 interface Recurrent {

@@ -19,7 +19,6 @@ import { loadTensor } from "../../compute/parameter.js";
 import { solversOf } from "../../compute/solvers/solvers-of.js";
 import type { NamedTensors, SparseTensor, Tensor } from "../../compute/tensor.js";
 import { throwIfAborted, UserError } from "../../core/errors.js";
-import type { JsonObject } from "../../core/json.js";
 import { NumpyRandom } from "../../core/numpy-random.js";
 import { Turns } from "../../core/turns.js";
 import type { Dataset } from "../../data/dataset.js";
@@ -30,11 +29,11 @@ import type { RunContext } from "../../recommender/run-context.js";
 import { SavedModel } from "../../recommender/saved-model.js";
 import { type CsrMatrix, entryCount, rowIndices, takeRows, transpose } from "../../sparse/csr.js";
 import type { Trainable } from "../../training/trainable.js";
+import { savedConfig, size } from "../settings.js";
 import { requireFactorMemory } from "../training-memory.js";
 import { FactorRecommender, requirePlausibleFactors } from "./factor-recommender.js";
 import { nndsvda } from "./nndsvd.js";
 
-const size = z.int().min(1);
 const penalty = z.number().min(0);
 
 const options = z.strictObject({
@@ -184,7 +183,7 @@ class NmfRecommender extends FactorRecommender {
   async save(): Promise<ModelFiles> {
     const { algorithm, items } = this;
     const { factors: k } = this.#options;
-    const config = JSON.parse(JSON.stringify(shape.parse(this.#options))) as JsonObject;
+    const config = savedConfig(shape, this.#options);
     const tensors: NamedTensors = {
       items: { shape: [items.size, k], data: await this.engine.read(this.itemFactors) },
     };

@@ -18,7 +18,6 @@ import type { AlsHalfSweep, EntryWeight } from "../../compute/solvers/solvers.js
 import { solversOf } from "../../compute/solvers/solvers-of.js";
 import { type NamedTensors, type SparseTensor, type Tensor, viewRows } from "../../compute/tensor.js";
 import { throwIfAborted } from "../../core/errors.js";
-import type { JsonObject } from "../../core/json.js";
 import type { Dataset } from "../../data/dataset.js";
 import type { Vocabulary } from "../../data/vocabulary.js";
 import { initialise, initialised } from "../../nn/initialise.js";
@@ -30,10 +29,9 @@ import { SavedModel } from "../../recommender/saved-model.js";
 import { requireAlgorithm, startRows } from "../../recommender/warm-start.js";
 import { type CsrMatrix, entryCount, transpose } from "../../sparse/csr.js";
 import type { Trainable } from "../../training/trainable.js";
+import { savedConfig, size } from "../settings.js";
 import { requireFactorMemory } from "../training-memory.js";
 import { FactorRecommender, requirePlausibleFactors } from "./factor-recommender.js";
-
-const size = z.int().min(1);
 
 const options = z.strictObject({
   factors: size
@@ -170,7 +168,7 @@ class WmfRecommender extends FactorRecommender {
   async save(): Promise<ModelFiles> {
     const { algorithm, items } = this;
     const data = await this.engine.read(this.itemFactors);
-    const config = JSON.parse(JSON.stringify(shape.parse(this.#options))) as JsonObject;
+    const config = savedConfig(shape, this.#options);
     return {
       algorithm,
       config,

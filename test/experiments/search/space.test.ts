@@ -88,9 +88,9 @@ describe("the space of a search", () => {
     expect(() => parseSpace(vae, ["anneal=update", "compatibility.anneal=epoch"])).toThrow(/is given twice/);
     const options = { compatibility: { initialBeta: 0.5 }, "compatibility.restoreBest": false };
     expect(
-      sweepCommand("ml-1m", { model: "vae", space: parseSpace(vae, ["anneal=update,epoch"]), options }),
+      searchCommand("ml-1m", { model: "vae", space: parseSpace(vae, ["anneal=update,epoch"]), options }),
     ).toBe(
-      "foldin sweep data/ml-1m --model vae --set compatibility.initialBeta=0.5 --set compatibility.restoreBest=false --grid compatibility.anneal=update,epoch",
+      "foldin search data/ml-1m --model vae --set compatibility.initialBeta=0.5 --set compatibility.restoreBest=false --grid compatibility.anneal=update,epoch",
     );
   });
 
