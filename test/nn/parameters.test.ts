@@ -64,7 +64,12 @@ describe("declared parameters", () => {
       await expect(allocated({ parameters }, { engine, seed: 1, signal })).rejects.toThrow(AbortedError);
     };
     const failing = () => {
-      const tooLarge = Parameter.declare({ name: "huge", rows: 2 ** 20, columns: 2 ** 13, initial: constant(1) });
+      const tooLarge = Parameter.declare({
+        name: "huge",
+        rows: 2 ** 20,
+        columns: 2 ** 13,
+        initial: constant(1),
+      });
       expect(() => allocate(engine, [...declared(), tooLarge], 1)).toThrow(/too large/);
     };
     // The engine keeps some of what is given back, for the next who asks: the second time nothing is added.
