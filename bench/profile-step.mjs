@@ -12,6 +12,7 @@ import { Linear, SparseLinear } from "../dist/nn/linear.js";
 import { Mlp } from "../dist/nn/mlp.js";
 import { DiagonalNormal } from "../dist/nn/normal.js";
 import { OutputLayer } from "../dist/nn/output-layer.js";
+import { allocate } from "../dist/nn/parameters.js";
 import { fromRows } from "../dist/sparse/csr.js";
 
 const [items = 1200, batch = 500, steps = 6] = process.argv.slice(2).map(Number);
@@ -36,14 +37,13 @@ const timed = new Proxy(new ReferenceEngine(), {
   },
 });
 
-const first = new SparseLinear(timed, { name: "encoder.0", inputs: items, outputs: hidden, seed });
-const second = new Linear(timed, { name: "encoder.1", inputs: hidden, outputs: 2 * latent, seed });
-const decoder = new Mlp(timed, { name: "decoder", sizes: [latent, hidden], activateLast: true, seed });
-const output = new OutputLayer(timed, { name: "output", inputs: hidden, outputs: items, seed });
-const adam = new Adam(
-  timed,
-  [first, second, decoder, output].flatMap((layer) => layer.parameters),
-);
+const first = new SparseLinear({ name: "encoder.0", inputs: items, outputs: hidden });
+const second = new Linear({ name: "encoder.1", inputs: hidden, outputs: 2 * latent });
+const decoder = new Mlp({ name: "decoder", sizes: [latent, hidden], activateLast: true });
+const output = new OutputLayer({ name: "output", inputs: hidden, outputs: items });
+const parameters = [first, second, decoder, output].flatMap((layer) => layer.parameters);
+allocate(timed, parameters, seed);
+const adam = new Adam(timed, parameters);
 const random = new RandomSequence({ seed, step: 0, stream: 0 });
 const histories = fromRows(
   items,

@@ -2,9 +2,10 @@
 // input touched), the coefficient of an L2 term, and the optimiser's moments once there are any. The gradient's memory
 // is kept from step to step; a gradient of rows has memory of its own size, and none for the other rows.
 
-import { UserError } from "../core/errors.js";
+import type { RandomKey } from "../core/philox.js";
 import { Turns } from "../core/turns.js";
 import type { Engine, GradientTensor } from "./engine.js";
+import { takeTensor } from "./named-tensors.js";
 import { MOST_ROWS, sizeClass } from "./shapes.js";
 import {
   type FloatArray,
@@ -27,12 +28,35 @@ export interface Differentiable {
   addGradient(write: (out: Tensor, accumulate: boolean) => void): void;
 }
 
-export class Parameter implements Differentiable {
-  readonly engine: Engine;
+/**
+ * Writes the values of a matrix, row-major, from its element `first` on. Called for one piece after the other, in order; the
+ * length of every piece but the last is a multiple of 4.
+ */
+export type Fill = (out: Float32Array, first: number) => void;
+
+/** The initial values of a parameter [rows, columns]; `inputs` is the fan-in of its layer (default: the rows). */
+export type Initializer = (rows: number, columns: number, key: RandomKey, inputs?: number) => Fill;
+
+/** What a model says of a parameter before there is any memory for it. */
+export interface ParameterDeclaration {
   /** Unique within a model: names the tensor in files, and its random stream. */
   readonly name: string;
-  readonly value: Tensor;
+  readonly rows: number;
+  readonly columns: number;
+  /** Default zeros. */
+  readonly initial?: Initializer;
+  /** The fan-in of its layer, for `initial`. Default: the rows. */
+  readonly inputs?: number;
   /** Which axis begins with one row (or column) per item of the catalogue, where one does. */
+  readonly itemAxis?: "rows" | "columns";
+}
+
+export class Parameter implements Differentiable, ParameterDeclaration {
+  readonly name: string;
+  readonly rows: number;
+  readonly columns: number;
+  readonly initial: Initializer | undefined;
+  readonly inputs: number;
   readonly itemAxis: "rows" | "columns" | undefined;
   /** False while a pass leaves this parameter as it is: nothing is then computed for it (RecVAE trains its halves in turns). */
   needsGradient = true;
@@ -44,28 +68,54 @@ export class Parameter implements Differentiable {
   #rows: Tensor | undefined;
   #gradient: GradientTensor | undefined;
   #moments: { readonly m: Tensor; readonly v: Tensor } | undefined;
+  #memory: { readonly engine: Engine; readonly value: Tensor } | undefined;
 
-  /** A parameter [rows, columns] that starts as a copy of `initial` (row-major), or as zeros. */
+  /**
+   * A parameter [rows, columns] in the engine's memory that starts as a copy of `values` (row-major), or as zeros. Without an
+   * engine it is declared only, as `declare` does it.
+   */
   constructor(
-    engine: Engine,
+    engine: Engine | undefined,
     name: string,
     rows: number,
     columns: number,
-    initial?: ArrayLike<number>,
+    values?: ArrayLike<number>,
     itemAxis?: "rows" | "columns",
+    { initial, inputs = rows }: Pick<ParameterDeclaration, "initial" | "inputs"> = {},
   ) {
-    this.engine = engine;
     this.name = name;
-    this.value = initial ? engine.tensor(rows, columns, initial) : engine.zeros(rows, columns);
+    this.rows = rows;
+    this.columns = columns;
     this.itemAxis = itemAxis;
+    this.initial = initial;
+    this.inputs = inputs;
+    if (engine) this.allocate(engine, values);
   }
 
-  get rows(): number {
-    return this.value.rows;
+  /** A parameter without memory: its name and shape can be counted and compared before `allocate` gives it any. */
+  static declare({ name, rows, columns, itemAxis, ...start }: ParameterDeclaration): Parameter {
+    return new Parameter(undefined, name, rows, columns, undefined, itemAxis, start);
   }
 
-  get columns(): number {
-    return this.value.columns;
+  /** Takes memory for its value: a copy of `values` (row-major), or zeros. */
+  allocate(engine: Engine, values?: ArrayLike<number>): void {
+    if (this.#memory) throw new Error(`parameter ${this.name} has memory already`);
+    const { rows, columns } = this;
+    const value = values ? engine.tensor(rows, columns, values) : engine.zeros(rows, columns);
+    this.#memory = { engine, value };
+  }
+
+  get engine(): Engine {
+    return this.#allocated.engine;
+  }
+
+  get value(): Tensor {
+    return this.#allocated.value;
+  }
+
+  get #allocated() {
+    if (this.#memory) return this.#memory;
+    throw new Error(`parameter ${this.name} is declared only: it has no memory yet`);
   }
 
   /** What the steps so far contributed, without the L2 term; undefined if nothing has. */
@@ -148,8 +198,9 @@ export class Parameter implements Differentiable {
     return full;
   }
 
-  /** Gives all of its memory back to the engine. */
+  /** Gives all of its memory, if it has any, back to the engine. */
   release(): void {
+    if (!this.#memory) return;
     this.engine.release(this.value);
     if (this.#whole) this.engine.release(this.#whole);
     if (this.#rows) this.engine.release(this.#rows);
@@ -255,8 +306,25 @@ export async function saveTensor(engine: Engine, tensor: Tensor): Promise<HostTe
   return { shape: [tensor.rows, tensor.columns], data: await engine.read(tensor) };
 }
 
-/** Numbers that are copied between two looks at the clock. */
-const LOADED_AT_ONCE = 1 << 20;
+/** Numbers that go to the engine at a time: what is copied on the way stays small beside a large tensor. */
+const WRITTEN_AT_ONCE = 1 << 20;
+
+/** Overwrites a contiguous tensor piece by piece; the event loop turns meanwhile. */
+export async function writeTensor(
+  engine: Engine,
+  out: Tensor,
+  data: HostTensor["data"],
+  numbersAtOnce = WRITTEN_AT_ONCE,
+): Promise<void> {
+  const turns = new Turns();
+  for (let from = 0; from < data.length; from += numbersAtOnce) {
+    const to = Math.min(from + numbersAtOnce, data.length);
+    engine.write(viewElements(out, from, to), data.subarray(from, to));
+    // Writes are queued faster than they are done.
+    await engine.finished();
+    if (turns.due) await turns.yield();
+  }
+}
 
 /** Overwrites a tensor with the named one; the event loop turns meanwhile. Throws UserError where it is missing or has another shape. */
 export async function loadTensor(
@@ -265,19 +333,7 @@ export async function loadTensor(
   name: string,
   saved: NamedTensors,
 ): Promise<void> {
-  const tensor = Object.hasOwn(saved, name) ? saved[name] : undefined;
-  if (tensor === undefined) throw new UserError({ place: `tensor ${name}`, problem: "is missing" });
-  const found = tensor.shape.join(" x ");
-  const wanted = `${out.rows} x ${out.columns}`;
-  if (found !== wanted || tensor.data.length !== out.rows * out.columns)
-    throw new UserError({ place: `tensor ${name}`, problem: `has the shape ${found}`, expected: wanted });
-  const { data } = tensor;
-  const turns = new Turns();
-  for (let from = 0; from < data.length; from += LOADED_AT_ONCE) {
-    const to = Math.min(from + LOADED_AT_ONCE, data.length);
-    engine.write(viewElements(out, from, to), data.subarray(from, to));
-    if (turns.due) await turns.yield();
-  }
+  await writeTensor(engine, out, takeTensor(saved, name, [out.rows, out.columns]));
 }
 
 /** The values of the parameters, by name. */

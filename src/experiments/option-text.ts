@@ -1,3 +1,17 @@
+/** The name that an option has within its group. */
+export function ownName(name: string): string {
+  return name.slice(name.lastIndexOf(".") + 1);
+}
+
+/** Options as `--set` takes them, "name=value" each; those of a group as "<group>.<option>=value". */
+export function optionTexts(options: Readonly<Record<string, unknown>>): string[] {
+  return Object.entries(options).flatMap(([name, value]) =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? optionTexts(value as Record<string, unknown>).map((text) => `${name}.${text}`)
+      : [`${name}=${optionText(value)}`],
+  );
+}
+
 /** An option's value as text: what `--set name=` takes; "unset" for none. */
 export function optionText(value: unknown): string {
   if (value === undefined || value === null) return "unset";

@@ -9,7 +9,7 @@ import { drawHeatMap, HEAT_MAP_STYLE } from "./heat-map.js";
 import { type Html, html } from "./html.js";
 import { drawCurves } from "./learning-curves.js";
 import { drawNetwork, type Network, summarise } from "./network-diagram.js";
-import { optionText } from "./option-text.js";
+import { optionText, optionTexts } from "./option-text.js";
 import { writePage } from "./page.js";
 import type { Published } from "./presets/preset.js";
 import { count, metricLabel } from "./report.js";
@@ -124,7 +124,7 @@ async function runCurves({ curve }: ReproducedStudy, run: ReproducedRun): Promis
   ].filter(({ value }) => names.has(value));
   if (wanted.length === 0) return html``;
   const drawings = await drawCurves(run.history, wanted, run.chosenEpoch ?? undefined);
-  const options = Object.entries(run.options).map(([name, value]) => `${name}=${optionText(value)}`);
+  const options = optionTexts(run.options);
   return html`<article>
 <h3>${run.title}</h3>
 <p class="note">${run.note && html`${run.note}. `}${count(run.epochs)} epochs in ${duration(run.seconds)}; evaluated with the weights of epoch ${run.chosenEpoch ?? "–"} (dashed), seed ${run.seed}. ${run.model}: ${options.join(", ")}</p>

@@ -6,7 +6,7 @@ import type { ProgressListener } from "../core/progress.js";
 import type { Dataset, HeldOutSplit } from "../data/dataset.js";
 import { protocols } from "../data/protocol.js";
 import { evaluate } from "../evaluation/evaluate.js";
-import { describeOptions } from "../models/options.js";
+import { describeOptions, layeredOptions } from "../models/options.js";
 import { findAlgorithm } from "../models/registry.js";
 import { recommend } from "../recommender/recommend.js";
 import type { Recommender } from "../recommender/recommender.js";
@@ -49,6 +49,7 @@ export async function reportOnRun(
     await metricsOn("test", recommender, dataset, { signal, progress }),
     await metricsOn("validation", recommender, dataset, { signal, progress }),
   ];
+  const given = layeredOptions(algorithm, config.options);
   const report: Report = {
     algorithm: { name: algorithm.name, summary: algorithm.summary, source: algorithm.source },
     dataset: {
@@ -62,7 +63,7 @@ export async function reportOnRun(
     },
     options: describeOptions(algorithm).map(({ name, default: defaultValue, description }) => ({
       name,
-      value: optionText(config.options[name]),
+      value: optionText(given[name]),
       defaultValue: optionText(defaultValue),
       meaning: description,
     })),

@@ -11,7 +11,7 @@ import { outOfMemory } from "../core/memory.js";
 import type { ProgressListener } from "../core/progress.js";
 import { version } from "../core/version.js";
 import type { Dataset } from "../data/dataset.js";
-import { parseOptions } from "../models/options.js";
+import { layeredOptions, parseOptions } from "../models/options.js";
 import { algorithmNames, findAlgorithm, restoreModel } from "../models/registry.js";
 import type { Algorithm } from "../recommender/algorithm.js";
 import { closingWith } from "../recommender/closing-with.js";
@@ -127,11 +127,8 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
   if (start) await requireWarmStart(algorithm, start.initial, dataset, progress);
   const sameModel = before?.config.model === algorithm.name;
   const recipe = given.recipe === undefined ? undefined : await findRecipe(given.recipe, algorithm.name);
-  const options = parseOptions(algorithm, {
-    ...(sameModel ? before?.config.options : recipe ? {} : start?.options),
-    ...recipe?.options,
-    ...given.options,
-  });
+  const base = sameModel ? before?.config.options : recipe ? undefined : start?.options;
+  const options = parseOptions(algorithm, layeredOptions(algorithm, base, recipe?.options, given.options));
   const seed = given.seed ?? before?.config.seed ?? DEFAULT_SEED;
   if (!Number.isSafeInteger(seed) || seed < 0)
     throw new UserError({

@@ -20,6 +20,7 @@ import type { Algorithm } from "../recommender/algorithm.js";
 import { findModelFolder, readModelFiles } from "../recommender/model-files.js";
 import type { ModelFiles, NamedTensors, Recommender } from "../recommender/recommender.js";
 import type { RunContext } from "../recommender/run-context.js";
+import { SavedModel } from "../recommender/saved-model.js";
 import { blockwiseScores, rowsPerBlock } from "../recommender/scores.js";
 import { type CsrMatrix, rowIndices, sliceRows, takeRows } from "../sparse/csr.js";
 
@@ -67,7 +68,7 @@ const savedPart = z.object({
   config: z.record(z.string(), z.json()) as z.ZodType<JsonObject>,
 });
 type SavedPart = z.infer<typeof savedPart>;
-const saved = z.object({ parts: z.array(savedPart).min(1), chosen: z.json().optional() });
+const savedBlend = z.object({ parts: z.array(savedPart).min(1), chosen: z.json().optional() });
 
 /** Standardises scores [rows, items] in place, row by row, over the items that are not in the row's history. A row whose scores are all alike becomes 0. */
 export function standardise(scores: Float32Array, histories: CsrMatrix): void {
@@ -350,14 +351,16 @@ function countParts(config: unknown): number {
   );
 }
 
+/** The place of the part that a tensor belongs to: "0" of "0.weights". */
+const partOf = (name: string) => name.slice(0, Math.max(0, name.indexOf(".")));
+
 /** The tensors of each part, under the names that they have in it. */
 function tensorsByPart(tensors: NamedTensors): Map<string, NamedTensors> {
   const parts = new Map<string, [string, NamedTensors[string]][]>();
   for (const [name, tensor] of Object.entries(tensors)) {
-    const dot = name.indexOf(".");
-    const place = name.slice(0, Math.max(0, dot));
+    const place = partOf(name);
     const own = parts.get(place);
-    const entry: [string, NamedTensors[string]] = [name.slice(dot + 1), tensor];
+    const entry: [string, NamedTensors[string]] = [name.slice(place.length + 1), tensor];
     if (own) own.push(entry);
     else parts.set(place, [entry]);
   }
@@ -415,21 +418,19 @@ export function blendOf(find: (name: string) => Promise<Algorithm>): Algorithm<B
       }
     },
 
-    async restore({ config, tensors, items }, { engine }) {
-      const unsound = (problem: string) =>
-        new UserError({
-          place: "blend",
-          problem: `the saved model is not sound: ${problem}`,
-          remedy: "Copy or blend it again",
-        });
-      const parsed = saved.safeParse(config);
-      if (!parsed.success) throw unsound(z.prettifyError(parsed.error));
-      const count = countParts(config);
-      if (count > MOST_PARTS) throw unsound(`it has ${count} parts, more than ${MOST_PARTS}`);
-      const tensorsOf = tensorsByPart(tensors);
+    async restore(files, { engine }) {
+      const { items } = files;
+      const saved = new SavedModel(files);
+      const described = saved.config(savedBlend);
+      const count = countParts(files.config);
+      if (count > MOST_PARTS) throw saved.unsound(`it has ${count} parts, more than ${MOST_PARTS}`);
+      const places = new Set(described.parts.map((_, place) => String(place)));
+      const stray = Object.keys(files.tensors).find((name) => !places.has(partOf(name)));
+      if (stray !== undefined) throw saved.unsound(`tensor ${stray}: is not one of a part's`);
+      const tensorsOf = tensorsByPart(files.tensors);
       const parts: Part[] = [];
       try {
-        for (const [place, { name, weight, algorithm, config }] of parsed.data.parts.entries()) {
+        for (const [place, { name, weight, algorithm, config }] of described.parts.entries()) {
           const files = { algorithm, config, items, tensors: tensorsOf.get(String(place)) ?? {} };
           parts.push({ name, weight, recommender: await (await find(algorithm)).restore(files, { engine }) });
         }
@@ -437,7 +438,7 @@ export function blendOf(find: (name: string) => Promise<Algorithm>): Algorithm<B
         for (const { recommender } of parts) recommender.dispose();
         throw error;
       }
-      return blendRecommender(engine, parts, items, parsed.data.chosen as JsonObject | undefined);
+      return blendRecommender(engine, parts, items, described.chosen as JsonObject | undefined);
     },
   };
 }

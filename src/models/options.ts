@@ -17,10 +17,9 @@ export interface OptionDescription {
   description: string;
 }
 
-/** The options of an algorithm in the order of its schema. */
+/** The options of an algorithm in the order of its schema; one of a group is named "<group>.<option>". */
 export function describeOptions(algorithm: Algorithm): OptionDescription[] {
-  const { properties = {} } = schemaOf(algorithm);
-  return Object.entries(properties).map(([name, property]) => ({
+  return [...schemaOf(algorithm).options].map(([name, property]) => ({
     name,
     type: typeName(property),
     default: property.default,
@@ -29,62 +28,115 @@ export function describeOptions(algorithm: Algorithm): OptionDescription[] {
 }
 
 /**
- * Fills in the defaults and checks every option. Throws UserError, naming the option, for an unknown one (with the
- * nearest name) and for a value that does not fit.
+ * Options by the names of `describeOptions`, from how they may be given: by these names, a group as an object, or an option of a
+ * group by its own name alone, as earlier versions had it. Of several layers the later ones win, option by option. Nothing is checked.
+ */
+export function layeredOptions(
+  algorithm: Pick<Algorithm, "options">,
+  ...layers: readonly (Record<string, unknown> | undefined)[]
+): Record<string, unknown> {
+  const schema = schemaOf(algorithm);
+  const entries = layers.flatMap((layer = {}) =>
+    Object.entries(layer).flatMap(([name, value]): [string, unknown][] =>
+      schema.groups.has(name) && isObject(value)
+        ? Object.entries(value).map(([inner, one]) => [`${name}.${inner}`, one])
+        : [[nameOf(schema, name), value]],
+    ),
+  );
+  return Object.fromEntries(entries);
+}
+
+/** The name that `describeOptions` gives an option, from the one that it had before it came into a group; else the name itself. */
+export function optionName(algorithm: Pick<Algorithm, "options">, name: string): string {
+  return nameOf(schemaOf(algorithm), name);
+}
+
+/**
+ * Fills in the defaults and checks every option, given in any way that `layeredOptions` takes. Throws UserError, naming the
+ * option, for an unknown one (with the nearest name) and for a value that does not fit.
  */
 export function parseOptions<Options>(
   algorithm: Algorithm<Options>,
   given: Record<string, unknown> = {},
 ): Options {
-  const { properties = {} } = schemaOf(algorithm);
-  const names = Object.keys(properties);
-  for (const name of Object.keys(given))
-    if (!names.includes(name))
+  const { options, groups } = schemaOf(algorithm);
+  const flat = layeredOptions(algorithm, given);
+  const names = [...options.keys()];
+  for (const name of Object.keys(flat))
+    if (!options.has(name) && !groups.has(name))
       throw new UserError({
         place: name,
         problem: `${algorithm.name} has no such option`,
         remedy: names.length === 0 ? "It has no options at all" : suggestion(name, names),
       });
-  const result = algorithm.options.safeParse(given);
+  const result = algorithm.options.safeParse(grouped(flat, groups));
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  const [name] = issue.path.map(String);
+  const path = issue.path.map(String);
+  const name = groups.has(path[0]) ? path.slice(0, 2).join(".") : path[0];
+  if (name === undefined) throw new UserError({ place: algorithm.name, problem: issue.message });
+  const property = options.get(name);
   throw new UserError({
-    place: name ?? algorithm.name,
-    problem:
-      name === undefined ? issue.message : `${JSON.stringify(given[name])} does not fit: ${issue.message}`,
-    expected:
-      name === undefined ? undefined : `${typeName(properties[name])}: ${properties[name]?.description}`,
+    place: name,
+    problem: `${JSON.stringify(flat[name])} does not fit: ${issue.message}`,
+    expected: property ? `${typeName(property)}: ${property.description}` : "an object of options",
   });
 }
 
 /**
  * Options given as text, "name=value" each, as the CLI's `--set` has them: values are JSON where they can be, else text;
- * a comma makes a list ("hidden=600,300"), and so does a single value where the option is a list. Throws as `parseOptions`.
+ * a comma makes a list ("hidden=600,300"), and so does a single value where the option is a list. They come back by the names of
+ * `describeOptions`. Throws as `parseOptions`.
  */
 export function parseSettings(algorithm: Algorithm, settings: readonly string[]): Record<string, unknown> {
-  const { properties = {} } = schemaOf(algorithm);
+  const schema = schemaOf(algorithm);
   const given: [string, unknown][] = settings.map((setting) => {
     const at = setting.indexOf("=");
     if (at < 1)
       throw new UserError({
         place: `--set ${setting}`,
-        problem: "is no setting",
+        problem: "is not a setting",
         expected: "name=value",
-        remedy: `Options of ${algorithm.name}: ${Object.keys(properties).join(", ") || "none"}`,
+        remedy: `Options of ${algorithm.name}: ${[...schema.options.keys()].join(", ") || "none"}`,
       });
-    const name = setting.slice(0, at).trim();
-    return [name, valueFrom(properties[name], setting.slice(at + 1).trim())];
+    const name = nameOf(schema, setting.slice(0, at).trim());
+    return [name, valueFrom(schema.options.get(name), setting.slice(at + 1).trim())];
   });
-  const options = Object.fromEntries(given);
+  const options = layeredOptions(algorithm, Object.fromEntries(given));
   parseOptions(algorithm, options);
   return options;
 }
 
 /** One value of an option given as text, as in `--set name=text`; not checked. */
 export function parseSetting(algorithm: Algorithm, name: string, text: string): unknown {
-  return valueFrom(schemaOf(algorithm).properties?.[name], text);
+  const schema = schemaOf(algorithm);
+  return valueFrom(schema.options.get(nameOf(schema, name)), text);
 }
+
+function nameOf({ options, groups }: OptionsSchema, name: string): string {
+  if (options.has(name)) return name;
+  const inGroup = [...groups].map((group) => `${group}.${name}`).find((full) => options.has(full));
+  return inGroup ?? name;
+}
+
+/** The options of each group in an object of their own, as the schema has them. */
+function grouped(flat: Record<string, unknown>, groups: ReadonlySet<string>): Record<string, unknown> {
+  const own: [string, unknown][] = [];
+  const inner = new Map<string, [string, unknown][]>();
+  for (const [name, value] of Object.entries(flat)) {
+    const dot = name.indexOf(".");
+    const group = name.slice(0, Math.max(0, dot));
+    if (groups.has(group)) inner.set(group, [...(inner.get(group) ?? []), [name.slice(dot + 1), value]]);
+    else own.push([name, value]);
+  }
+  return Object.fromEntries([
+    ...own,
+    ...[...inner].map(([group, entries]) => [group, Object.fromEntries(entries)] as const),
+  ]);
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 function valueFrom(property: JsonSchema | undefined, text: string): unknown {
   const isList = property !== undefined && typeName(property).endsWith("[]");
@@ -113,8 +165,25 @@ interface JsonSchema {
   properties?: Record<string, JsonSchema>;
 }
 
-function schemaOf(algorithm: Pick<Algorithm, "options">): JsonSchema {
-  return z.toJSONSchema(algorithm.options, { io: "input" }) as JsonSchema;
+/** The options of a model by name, and the names of its groups. */
+interface OptionsSchema {
+  readonly options: ReadonlyMap<string, JsonSchema>;
+  readonly groups: ReadonlySet<string>;
+}
+
+function schemaOf({ options }: Pick<Algorithm, "options">): OptionsSchema {
+  const { properties = {} } = z.toJSONSchema(options, { io: "input" }) as JsonSchema;
+  const groups = Object.entries(properties).filter(([, property]) => property.properties);
+  return {
+    options: new Map(
+      Object.entries(properties).flatMap(([name, property]) =>
+        property.properties
+          ? Object.entries(property.properties).map(([inner, one]) => [`${name}.${inner}`, one] as const)
+          : [[name, property] as const],
+      ),
+    ),
+    groups: new Set(groups.map(([name]) => name)),
+  };
 }
 
 function typeName({ type, items, enum: values, anyOf }: JsonSchema): string {

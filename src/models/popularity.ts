@@ -7,7 +7,8 @@ import { UserError } from "../core/errors.js";
 import type { Dataset } from "../data/dataset.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import type { Algorithm } from "../recommender/algorithm.js";
-import type { Recommender } from "../recommender/recommender.js";
+import type { HostTensor, Recommender } from "../recommender/recommender.js";
+import { SavedModel } from "../recommender/saved-model.js";
 import { blockwiseScores } from "../recommender/scores.js";
 
 const days = z.number().positive().optional();
@@ -24,7 +25,7 @@ export type PopularityOptions = z.infer<typeof options>;
 const SECONDS_A_DAY = 86_400;
 
 /** What an item is worth: how many users touched it, or the sum of what those count for. */
-type Counts = Uint32Array | Float32Array;
+type Counts = HostTensor["data"];
 
 async function countsOf(dataset: Dataset, { window, halfLife }: PopularityOptions): Promise<Counts> {
   const { indices } = dataset.train;
@@ -92,13 +93,10 @@ export const popularity: Algorithm<PopularityOptions> = {
     return popularityRecommender(engine, await countsOf(dataset, options), dataset.items);
   },
 
-  async restore({ tensors, items }, { engine }) {
-    const counts = tensors.counts?.data;
-    if (!(counts instanceof Uint32Array || counts instanceof Float32Array) || counts.length !== items.size)
-      throw new UserError({
-        place: "popularity",
-        problem: `the model's counts do not fit its ${items.size} items`,
-      });
-    return popularityRecommender(engine, counts, items);
+  async restore(files, { engine }) {
+    const saved = new SavedModel(files);
+    const counts = saved.take("counts", [files.items.size], "any");
+    saved.end();
+    return popularityRecommender(engine, counts, files.items);
   },
 };

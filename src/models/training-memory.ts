@@ -3,14 +3,16 @@
 // that nothing is refused that would have fitted; bench/training-memory.mjs sets the estimates beside measured peaks.
 
 import { outputColumns } from "../compute/output-scratch.js";
+import type { ParameterDeclaration } from "../compute/parameter.js";
 import { MOST_NUMBERS } from "../compute/shapes.js";
 import { UserError } from "../core/errors.js";
 import { availableMemory, requireMemory } from "../core/memory.js";
 import type { Dataset } from "../data/dataset.js";
+import { numbersIn } from "../nn/parameters.js";
 import type { RunContext } from "../recommender/run-context.js";
 import { rowsPerBlock } from "../recommender/scores.js";
 
-/** [rows, columns] of a matrix, or [inputs, outputs] of a layer. */
+/** [rows, columns] of a matrix. */
 export type Size = readonly [rows: number, columns: number];
 
 export interface TrainingNeed {
@@ -56,18 +58,13 @@ export function requireTrainingMemory(
 
 export interface NetworkNeed {
   readonly items: number;
-  /** [inputs, outputs] of the layers, each with a bias. */
-  readonly layers: readonly Size[];
+  /** All that is trained, declared; every unit of a layer has a bias. */
+  readonly parameters: readonly Pick<ParameterDeclaration, "rows" | "columns" | "itemAxis">[];
   readonly batchSize: number;
   /** Numbers that are neither trained nor part of the model: RecVAE's former encoder. */
   readonly fixed?: number;
   /** Numbers per step beyond the batch's activations and logits: copies of pseudo-inputs. */
   readonly perStep?: number;
-}
-
-/** Numbers in the layers' weights and biases. */
-export function numbersOfLayers(layers: readonly Size[]): number {
-  return layers.reduce((sum, [inputs, outputs]) => sum + (inputs + 1) * outputs, 0);
 }
 
 /**
@@ -76,11 +73,11 @@ export function numbersOfLayers(layers: readonly Size[]): number {
  * way to the disk (weights, moments, and the best weights), or the trained model twice, as it is read and as it is restored.
  */
 export function numbersOfNetwork(
-  { items, layers, batchSize, fixed = 0, perStep = 0 }: NetworkNeed,
+  { items, parameters, batchSize, fixed = 0, perStep = 0 }: NetworkNeed,
   checkpoints: boolean,
 ): number {
-  const weights = numbersOfLayers(layers);
-  const hidden = layers.reduce((sum, [, outputs]) => sum + (outputs === items ? 0 : outputs), 0);
+  const weights = numbersIn(parameters);
+  const hidden = numbersIn(parameters.filter(({ rows, itemAxis }) => rows === 1 && itemAxis === undefined));
   const step = batchSize * (outputColumns(batchSize, items) + hidden) + perStep;
   const scores = 2 * rowsPerBlock(items) * items;
   const copies = checkpoints ? 4 * weights + fixed : 2 * weights;
@@ -92,9 +89,10 @@ export function requireNetworkMemory(
   need: NetworkNeed & Pick<TrainingNeed, "algorithm" | "smaller">,
   run: Pick<RunContext, "engine" | "checkpoints">,
 ): void {
-  const { algorithm, items, layers, smaller } = need;
+  const { algorithm, items, parameters, smaller } = need;
   const numbers = numbersOfNetwork(need, run.checkpoints !== undefined);
-  requireTrainingMemory({ algorithm, items, numbers, matrices: layers, smaller }, run);
+  const matrices = parameters.map(({ rows, columns }): Size => [rows, columns]);
+  requireTrainingMemory({ algorithm, items, numbers, matrices, smaller }, run);
 }
 
 /** The peak of alternating least squares and its like: factors of both sides, copied to the host with the best items' for a checkpoint. */

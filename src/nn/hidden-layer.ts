@@ -2,7 +2,7 @@
 // (x W + b) * sigmoid(x V + c), which drops the tanh (Dauphin et al. 2017's gated linear unit). Over activations, over
 // histories, and over both side by side.
 
-import type { Engine, SparseRowSumOptions } from "../compute/engine.js";
+import type { SparseRowSumOptions } from "../compute/engine.js";
 import { gate } from "../compute/ops/gate.js";
 import { tanh } from "../compute/ops/tanh.js";
 import type { Differentiable, Parameter } from "../compute/parameter.js";
@@ -41,8 +41,8 @@ class Gateable<Layer extends LinearParameters> {
 }
 
 export class HiddenLayer extends Gateable<Linear> {
-  constructor(engine: Engine, options: HiddenLayerOptions) {
-    super((layer) => new Linear(engine, layer), options);
+  constructor(options: HiddenLayerOptions) {
+    super((layer) => new Linear(layer), options);
   }
 
   /** [rows, in] -> [rows, out] */
@@ -53,8 +53,8 @@ export class HiddenLayer extends Gateable<Linear> {
 
 /** Over histories; a gate sees the same dropout as what it gates. */
 export class SparseHiddenLayer extends Gateable<SparseLinear> {
-  constructor(engine: Engine, options: HiddenLayerOptions) {
-    super((layer) => new SparseLinear(engine, layer), options);
+  constructor(options: HiddenLayerOptions) {
+    super((layer) => new SparseLinear(layer), options);
   }
 
   /** [rows, items] -> [rows, out] */
@@ -70,8 +70,8 @@ export class SparseHiddenLayer extends Gateable<SparseLinear> {
 
 /** Over histories beside activations, [x | z]. */
 export class SparseDenseHiddenLayer extends Gateable<SparseDenseLinear> {
-  constructor(engine: Engine, options: HiddenLayerOptions) {
-    super((layer) => new SparseDenseLinear(engine, layer), options);
+  constructor(options: HiddenLayerOptions) {
+    super((layer) => new SparseDenseLinear(layer), options);
   }
 
   /** x [rows, items], z [rows, in - items] -> [rows, out] */

@@ -2,16 +2,10 @@
 // does not shift the others. A shape is [rows, columns]; of a weight one is the fan-in, the other the fan-out.
 // Values are made a piece at a time: of a large matrix they take seconds, in which the event loop must turn.
 
+import type { Fill, Initializer } from "../compute/parameter.js";
 import { type RandomKey, RandomSequence, randomNormals, randomUniforms, streamOf } from "../core/philox.js";
 
-/**
- * Writes the values of a matrix, row-major, from its element `first` on. Called for one piece after the other, in order; the
- * length of every piece but the last is a multiple of 4.
- */
-export type Fill = (out: Float32Array, first: number) => void;
-
-/** The initial values of a parameter [rows, columns]; `inputs` is the fan-in of its layer (default: the rows). */
-export type Initializer = (rows: number, columns: number, key: RandomKey, inputs?: number) => Fill;
+export type { Fill, Initializer };
 
 /** The key of a parameter's initial values: step 0, a stream of its name. */
 export function initialKey(seed: number, name: string): RandomKey {

@@ -1,11 +1,9 @@
 // Layer normalisation with a weight and a bias per column.
 
-import type { Engine } from "../compute/engine.js";
 import { layerNorm } from "../compute/ops/layer-norm.js";
-import type { Differentiable, Parameter } from "../compute/parameter.js";
+import { type Differentiable, Parameter } from "../compute/parameter.js";
 import type { Tape, Variable } from "../compute/tape.js";
-import { constant } from "./initializers.js";
-import { makeParameter } from "./linear.js";
+import { constant, zeros } from "./initializers.js";
 
 export interface LayerNormOptions {
   /** Prefix of the parameters' names: "<name>.weight", "<name>.bias". */
@@ -21,9 +19,14 @@ export class LayerNorm {
   readonly bias: Parameter;
   readonly #epsilon: number;
 
-  constructor(engine: Engine, { name, width, epsilon }: LayerNormOptions) {
-    this.weight = makeParameter(engine, `${name}.weight`, 1, width, 0, constant(1));
-    this.bias = makeParameter(engine, `${name}.bias`, 1, width, 0, constant(0));
+  constructor({ name, width, epsilon }: LayerNormOptions) {
+    this.weight = Parameter.declare({
+      name: `${name}.weight`,
+      rows: 1,
+      columns: width,
+      initial: constant(1),
+    });
+    this.bias = Parameter.declare({ name: `${name}.bias`, rows: 1, columns: width, initial: zeros });
     this.#epsilon = epsilon;
   }
 

@@ -1,59 +1,42 @@
 // Linear layers, over activations and over histories. Both keep weights as [in, out] and a bias as [1, out].
 
-import type { Engine, SparseRowSumOptions } from "../compute/engine.js";
+import type { SparseRowSumOptions } from "../compute/engine.js";
 import { linear } from "../compute/ops/linear.js";
 import { sparseDenseLinear } from "../compute/ops/sparse-dense-linear.js";
 import { sparseLinear } from "../compute/ops/sparse-linear.js";
 import { type Differentiable, Parameter } from "../compute/parameter.js";
 import type { Tape, Variable } from "../compute/tape.js";
 import type { SparseTensor } from "../compute/tensor.js";
-import { initialise } from "./initialise.js";
-import { glorotUniform, type Initializer, initialKey, truncatedNormal, zeros } from "./initializers.js";
+import { glorotUniform, type Initializer, truncatedNormal } from "./initializers.js";
 
 export interface LayerOptions {
   /** Prefix of the parameters' names: "<name>.weight", "<name>.bias". */
   readonly name: string;
   readonly inputs: number;
   readonly outputs: number;
-  /** The run's seed: initial values depend on it and on the names. */
-  readonly seed: number;
   /** Default Glorot uniform (Liang et al. 2018's program). */
   readonly weight?: Initializer;
   /** Default truncated normal with standard deviation 0.001 (the same). */
   readonly bias?: Initializer;
 }
 
-/** Weight [in, out] and bias [1, out], or as another layout has it; `inputs` is the layer's fan-in (default: the rows), `itemAxis` as `Parameter` has it. */
-export function makeParameter(
-  engine: Engine,
-  name: string,
-  rows: number,
-  columns: number,
-  seed: number,
-  initializer: Initializer,
-  inputs = rows,
-  itemAxis?: "rows" | "columns",
-): Parameter {
-  const parameter = new Parameter(engine, name, rows, columns, undefined, itemAxis);
-  // A model that is to be loaded begins with zeros, as every parameter does.
-  if (initializer !== zeros)
-    initialise(engine, parameter.value, initializer(rows, columns, initialKey(seed, name), inputs));
-  return parameter;
-}
-
 /** The default initial values of weights and biases. */
 export const defaultWeight: Initializer = glorotUniform;
 export const defaultBias: Initializer = truncatedNormal(0.001);
 
+/** Declares weight [in, out] and bias [1, out]. */
 export class LinearParameters {
   readonly weight: Parameter;
   readonly bias: Parameter;
 
   /** `itemAxis`: "rows" where the inputs begin with the catalogue's items. */
-  constructor(engine: Engine, options: LayerOptions, itemAxis?: "rows") {
-    const { name, inputs, outputs, seed, weight = defaultWeight, bias = defaultBias } = options;
-    this.weight = makeParameter(engine, `${name}.weight`, inputs, outputs, seed, weight, inputs, itemAxis);
-    this.bias = makeParameter(engine, `${name}.bias`, 1, outputs, seed, bias, inputs);
+  constructor(options: LayerOptions, itemAxis?: "rows") {
+    const { name, inputs, outputs, weight = defaultWeight, bias = defaultBias } = options;
+    this.weight = Parameter.declare({
+      ...{ name: `${name}.weight`, rows: inputs, columns: outputs, initial: weight },
+      itemAxis,
+    });
+    this.bias = Parameter.declare({ name: `${name}.bias`, rows: 1, columns: outputs, initial: bias, inputs });
   }
 
   get parameters(): readonly Parameter[] {
@@ -71,8 +54,8 @@ export class Linear extends LinearParameters {
 
 /** dropout(scale(x)) W + b for histories x; its weights are [items, out]. */
 export class SparseLinear extends LinearParameters {
-  constructor(engine: Engine, options: LayerOptions) {
-    super(engine, options, "rows");
+  constructor(options: LayerOptions) {
+    super(options, "rows");
   }
 
   /** [rows, items] -> [rows, out] */
@@ -88,8 +71,8 @@ export class SparseLinear extends LinearParameters {
 
 /** [dropout(scale(x)) | z] W + b for histories x beside activations z; its weights are [items + width of z, out]. */
 export class SparseDenseLinear extends LinearParameters {
-  constructor(engine: Engine, options: LayerOptions) {
-    super(engine, options, "rows");
+  constructor(options: LayerOptions) {
+    super(options, "rows");
   }
 
   /** x [rows, items], z [rows, width] -> [rows, out] */

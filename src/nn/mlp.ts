@@ -1,13 +1,12 @@
 // A stack of linear layers with an activation between them.
 
-import type { Engine } from "../compute/engine.js";
 import { tanh } from "../compute/ops/tanh.js";
 import type { Parameter } from "../compute/parameter.js";
 import type { Tape, Variable } from "../compute/tape.js";
 import { HiddenLayer } from "./hidden-layer.js";
 import { type LayerOptions, Linear } from "./linear.js";
 
-export interface MlpOptions extends Pick<LayerOptions, "name" | "seed" | "weight" | "bias"> {
+export interface MlpOptions extends Pick<LayerOptions, "name" | "weight" | "bias"> {
   /** [inputs, ..., outputs]: one layer between every two; a single size makes a stack without layers (the identity). */
   readonly sizes: readonly number[];
   /** Whether the last layer is followed by the activation too. */
@@ -24,14 +23,11 @@ export class Mlp {
   readonly #activateLast: boolean;
   readonly #activation: (tape: Tape, x: Variable) => Variable;
 
-  constructor(
-    engine: Engine,
-    { name, sizes, activateLast, activation = tanh, gated = false, ...rest }: MlpOptions,
-  ) {
+  constructor({ name, sizes, activateLast, activation = tanh, gated = false, ...rest }: MlpOptions) {
     this.layers = sizes.slice(1).map((outputs, i) => {
       const layer = { ...rest, name: `${name}.${i}`, inputs: sizes[i], outputs };
       const isGated = gated && (activateLast || i < sizes.length - 2);
-      return isGated ? new HiddenLayer(engine, { ...layer, gated }) : new Linear(engine, layer);
+      return isGated ? new HiddenLayer({ ...layer, gated }) : new Linear(layer);
     });
     this.#activateLast = activateLast;
     this.#activation = activation;

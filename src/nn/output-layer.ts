@@ -1,24 +1,27 @@
 // The output layer: hidden activations in, a loss per row or scores out. Its weights are item-major [items, width], so
 // that an item's weights lie together and scoring some items alone reads only theirs.
 
-import type { Engine } from "../compute/engine.js";
 import { type OutputOptions, outputLoss } from "../compute/ops/output-loss.js";
-import type { Differentiable, Parameter } from "../compute/parameter.js";
+import { type Differentiable, Parameter } from "../compute/parameter.js";
 import type { Tape, Variable } from "../compute/tape.js";
 import type { SparseTensor, Tensor } from "../compute/tensor.js";
-import { defaultBias, defaultWeight, type LayerOptions, makeParameter } from "./linear.js";
+import { defaultBias, defaultWeight, type LayerOptions } from "./linear.js";
 
 /** `inputs` is the width of the hidden activations, `outputs` the number of items. */
 export class OutputLayer {
   readonly weight: Parameter;
   readonly bias: Parameter;
-  readonly #engine: Engine;
 
-  constructor(engine: Engine, options: LayerOptions) {
-    const { name, inputs, outputs, seed, weight = defaultWeight, bias = defaultBias } = options;
-    this.#engine = engine;
-    this.weight = makeParameter(engine, `${name}.weight`, outputs, inputs, seed, weight, inputs, "rows");
-    this.bias = makeParameter(engine, `${name}.bias`, 1, outputs, seed, bias, inputs, "columns");
+  constructor(options: LayerOptions) {
+    const { name, inputs, outputs, weight = defaultWeight, bias = defaultBias } = options;
+    this.weight = Parameter.declare({
+      ...{ name: `${name}.weight`, rows: outputs, columns: inputs, itemAxis: "rows" },
+      ...{ initial: weight, inputs },
+    });
+    this.bias = Parameter.declare({
+      ...{ name: `${name}.bias`, rows: 1, columns: outputs, itemAxis: "columns" },
+      ...{ initial: bias, inputs },
+    });
   }
 
   get parameters(): readonly Parameter[] {
@@ -32,9 +35,10 @@ export class OutputLayer {
 
   /** The logits [rows, items] of a block of rows, as a tensor that the caller releases; keep blocks small. */
   scores(hidden: Tensor): Tensor {
-    const out = this.#engine.empty(hidden.rows, this.weight.rows);
-    this.#engine.matmul(out, hidden, this.weight.value, { transposeB: true });
-    this.#engine.addRow(out, this.bias.value);
+    const { engine } = this.weight;
+    const out = engine.empty(hidden.rows, this.weight.rows);
+    engine.matmul(out, hidden, this.weight.value, { transposeB: true });
+    engine.addRow(out, this.bias.value);
     return out;
   }
 }

@@ -1,23 +1,21 @@
 // The VampPrior (Tomczak and Welling 2018): p(z) = 1/K sum over k of q(z | u_k), the mean of the posteriors of K
 // pseudo-inputs u_k in [0, 1]^items, which are learned with everything else.
 
-import type { DenseDropout, Engine } from "../compute/engine.js";
+import type { DenseDropout } from "../compute/engine.js";
 import { mixtureLogDensity } from "../compute/ops/density.js";
 import { dropClamped } from "../compute/ops/drop-clamped.js";
 import { dropout } from "../compute/ops/dropout.js";
 import { clamp } from "../compute/ops/gate.js";
 import { unitRows } from "../compute/ops/unit-rows.js";
-import type { Differentiable, Parameter } from "../compute/parameter.js";
+import { type Differentiable, Parameter } from "../compute/parameter.js";
 import type { Tape, Variable } from "../compute/tape.js";
 import type { Initializer } from "./initializers.js";
-import { makeParameter } from "./linear.js";
 import type { DiagonalNormal } from "./normal.js";
 
 export interface PseudoInputsOptions {
   readonly count: number;
   readonly items: number;
-  readonly seed: number;
-  readonly initial: Initializer;
+  readonly initial?: Initializer;
   /** Whether they are divided by their L2 norm, as histories are. */
   readonly l2Normalise: boolean;
 }
@@ -27,9 +25,12 @@ export class PseudoInputs {
   readonly parameter: Parameter;
   readonly #l2Normalise: boolean;
 
-  constructor(engine: Engine, { count, items, seed, initial, l2Normalise }: PseudoInputsOptions) {
+  constructor({ count, items, initial, l2Normalise }: PseudoInputsOptions) {
     this.#l2Normalise = l2Normalise;
-    this.parameter = makeParameter(engine, "pseudoInputs", count, items, seed, initial, count, "columns");
+    this.parameter = Parameter.declare({
+      ...{ name: "pseudoInputs", rows: count, columns: items, itemAxis: "columns" },
+      initial,
+    });
   }
 
   get parameters(): readonly Parameter[] {

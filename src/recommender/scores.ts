@@ -6,6 +6,7 @@ import type { Engine, TopK } from "../compute/engine.js";
 import type { Tensor } from "../compute/tensor.js";
 import { throwIfAborted } from "../core/errors.js";
 import { type CsrMatrix, sliceRows } from "../sparse/csr.js";
+import { requireCatalogue } from "./catalogue.js";
 import { type ProductRanking, RANKED_AT_ONCE, SCORES_AT_ONCE } from "./product-ranking.js";
 import type { ScoreOptions, Scores } from "./recommender.js";
 
@@ -27,10 +28,7 @@ export function blockwiseScores(
   scoreBlock: (block: CsrMatrix) => Tensor | Promise<Tensor>,
   { ranking, signal }: ScoreOptions & { readonly ranking?: ProductRanking } = {},
 ): Scores {
-  if (histories.columns !== items)
-    throw new RangeError(
-      `score: histories have ${histories.columns} columns, the catalogue has ${items} items`,
-    );
+  requireCatalogue("score", histories, items);
 
   /**
    * Runs `use` on what `make` makes of every block (its scores), two blocks in flight so that the engine need not wait for us;

@@ -5,6 +5,7 @@
 import type { Engine } from "../compute/engine.js";
 import { type FloatArray, type Tensor, viewRows } from "../compute/tensor.js";
 import { type CsrMatrix, fromRows, sliceRows } from "../sparse/csr.js";
+import { requireCatalogue } from "./catalogue.js";
 import type { Recommender } from "./recommender.js";
 
 export const spaceNames = ["scores", "latent"] as const;
@@ -67,10 +68,7 @@ export function vectorsFrom(
 
     async userVectors(histories, space) {
       const { dimensions, ofHistories } = sourceOf(space);
-      if (histories.columns !== items.size)
-        throw new RangeError(
-          `userVectors: histories have ${histories.columns} columns, the catalogue has ${items.size} items`,
-        );
+      requireCatalogue("userVectors", histories, items.size);
       return inBlocks(histories.rows, dimensions, (from, to) => ofHistories(sliceRows(histories, from, to)));
     },
 

@@ -2,11 +2,12 @@
 // that item is now, items that the run did not know keep the initial values that the model's paper gives them, and what belongs
 // to no item is taken over as it is.
 
+import { findTensor } from "../compute/named-tensors.js";
 import type { Parameter } from "../compute/parameter.js";
 import type { FloatArray } from "../compute/tensor.js";
 import { UserError } from "../core/errors.js";
 import type { Vocabulary } from "../data/vocabulary.js";
-import type { HostTensor, ModelFiles } from "./recommender.js";
+import type { ModelFiles } from "./recommender.js";
 
 /** The model of a run to start from. */
 export interface InitialModel {
@@ -26,12 +27,11 @@ export async function startFrom(
   const known = matchItems(items, files.items);
   for (const parameter of parameters) {
     const { engine, name, value, rows, columns, itemAxis } = parameter;
-    const saved = Object.hasOwn(files.tensors, name) ? files.tensors[name] : undefined;
     const fresh = await engine.read(value);
     const grown = (size: number, axis: "rows" | "columns") =>
       itemAxis === axis ? size - items.size + files.items.size : size;
     const wanted = [grown(rows, "rows"), grown(columns, "columns")];
-    const from = numbersOf(saved, name, wanted, algorithm);
+    const from = numbersOf(name, wanted, files);
     if (itemAxis === undefined) engine.write(value, from);
     else
       engine.write(value, taken(fresh, from, { rows, columns, itemAxis, items: items.size, known, files }));
@@ -41,7 +41,7 @@ export async function startFrom(
 /** Rows of items, [items, width] -> as `startFrom`: for models whose weights are no parameters. */
 export function startRows(fresh: FloatArray, name: string, items: Vocabulary, files: ModelFiles): FloatArray {
   const width = fresh.length / Math.max(1, items.size);
-  const from = numbersOf(files.tensors[name], name, [files.items.size, width], files.algorithm);
+  const from = numbersOf(name, [files.items.size, width], files);
   const known = matchItems(items, files.items);
   const shape = {
     rows: items.size,
@@ -70,19 +70,10 @@ function matchItems(items: Vocabulary, before: Vocabulary): Int32Array {
   return Int32Array.from(items.ids, (id) => before.indexOf(id) ?? -1);
 }
 
-function numbersOf(
-  saved: HostTensor | undefined,
-  name: string,
-  wanted: readonly number[],
-  algorithm: string,
-): FloatArray {
-  const length = wanted.reduce((product, size) => product * size, 1);
-  if (
-    saved?.shape.join() === wanted.join() &&
-    saved.data.length === length &&
-    !(saved.data instanceof Uint32Array)
-  )
-    return saved.data;
+function numbersOf(name: string, wanted: readonly number[], { algorithm, tensors }: ModelFiles): FloatArray {
+  const found = findTensor(tensors, name, wanted);
+  if (found) return found;
+  const saved = Object.hasOwn(tensors, name) ? tensors[name] : undefined;
   throw new UserError({
     place: "--init-from",
     problem: saved

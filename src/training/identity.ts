@@ -59,9 +59,20 @@ export function requireSameRun(interrupted: JsonObject, now: JsonObject): void {
   }
 }
 
+/** By name, those of a group by their own names: earlier versions had no groups. */
 function flat(identity: JsonObject): JsonObject {
   const { options, ...rest } = identity;
-  return { ...rest, ...(options as JsonObject | undefined) };
+  return { ...rest, ...leaves((options ?? {}) as JsonObject) };
+}
+
+function leaves(options: JsonObject): JsonObject {
+  const all = Object.entries(options).map(
+    ([name, value]): JsonObject =>
+      typeof value === "object" && value !== null && !Array.isArray(value)
+        ? leaves(value)
+        : { [name]: value },
+  );
+  return Object.assign({}, ...all);
 }
 
 function text(value: JsonValue | undefined): string {

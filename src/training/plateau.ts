@@ -69,9 +69,9 @@ export function plateauOf(options: {
   readonly scheduler?: "plateau";
   readonly plateauFactor?: number;
   readonly plateauPatience?: number;
-  readonly plateauMode?: "max" | "min";
+  readonly compatibility?: { readonly plateauMode?: "max" | "min" };
 }): Plateau | undefined {
   const { learningRate, scheduler, plateauFactor: factor = 0.4, plateauPatience: patience = 5 } = options;
   if (scheduler === undefined) return undefined;
-  return new Plateau({ learningRate, factor, patience, mode: options.plateauMode ?? "max" });
+  return new Plateau({ learningRate, factor, patience, mode: options.compatibility?.plateauMode ?? "max" });
 }

@@ -4,10 +4,11 @@ import { loadNativeEngine } from "../../src/compute/engines/native.js";
 import { ReferenceEngine } from "../../src/compute/engines/reference.js";
 import { mean } from "../../src/compute/objective.js";
 import { Adam } from "../../src/compute/optimizers.js";
-import { Parameter } from "../../src/compute/parameter.js";
+import { Parameter, writeTensor } from "../../src/compute/parameter.js";
 import { Tape } from "../../src/compute/tape.js";
 import { SparseLinear } from "../../src/nn/linear.js";
 import { fromRows } from "../../src/sparse/csr.js";
+import { allocatedOn } from "../support/allocated.js";
 
 const native = loadNativeEngine({ threads: 2 });
 const engines: [string, Engine][] = [["reference", new ReferenceEngine()]];
@@ -18,7 +19,7 @@ afterAll(() => Promise.all(engines.map(([, engine]) => engine.close())));
 describe.each(engines)("a gradient of rows, on the %s engine", (_, engine) => {
   it("has memory of its own size: training a sparse first layer never makes one of [items, hidden]", async () => {
     const [items, hidden, users, perUser] = [200_000, 16, 20, 50];
-    const layer = new SparseLinear(engine, { name: "input", inputs: items, outputs: hidden, seed: 1 });
+    const layer = allocatedOn(engine, new SparseLinear({ name: "input", inputs: items, outputs: hidden }), 1);
     const adam = new Adam(engine, layer.parameters);
     const { m } = layer.weight.moments;
     expect([m.rows, m.columns]).toEqual([items, hidden]);
@@ -90,4 +91,19 @@ describe.each(engines)("a gradient of rows, on the %s engine", (_, engine) => {
     expect([...(await parameter.fullGradient())]).toEqual([0, 0, 0, 0, 0, 0, 5, 6, 0, 0, 0, 0]);
     parameter.release();
   });
+});
+
+describe("writing a large tensor", () => {
+  const [rows, columns] = [7, 5];
+  const data = Float32Array.from({ length: rows * columns }, (_, i) => i * i - 3);
+
+  it.each([1, 4, 5, 6, 10, 34, 35, 36])(
+    "is the same where %i numbers go to the engine at a time",
+    async (atOnce) => {
+      const engine = new ReferenceEngine();
+      const out = engine.zeros(rows, columns);
+      await writeTensor(engine, out, data, atOnce);
+      expect([...(await engine.read(out))]).toEqual([...data]);
+    },
+  );
 });

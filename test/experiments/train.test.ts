@@ -4,10 +4,12 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ReferenceEngine } from "../../src/compute/engines/reference.js";
 import { AbortedError, UserError } from "../../src/core/errors.js";
+import type { JsonObject } from "../../src/core/json.js";
 import { evaluate } from "../../src/evaluation/evaluate.js";
 import { readRunFolder, requireComplete } from "../../src/experiments/run-folder.js";
 import { type TrainOptions, train } from "../../src/experiments/train.js";
 import { loadRecommender } from "../../src/serving/load.js";
+import { fileCheckpoints } from "../../src/training/checkpoint.js";
 import { checkerboard, tastes } from "../support/datasets.js";
 
 let folder: string;
@@ -110,6 +112,41 @@ describe("train", () => {
     // A finished one is only loaded.
     const again = await train(dataset, { out: join(folder, "run"), resume: true });
     expect(again.algorithm).toBe("mult-vae");
+    expect(await modelFile()).toEqual(whole);
+  });
+
+  it("resumes a run of an earlier version, whose options were not in groups, with the same result", async () => {
+    const notebook = { ...options, anneal: "epoch", restoreBest: false, sampleAtPrediction: true };
+    const { anneal, restoreBest, sampleAtPrediction } = notebook;
+    const compatibility = { anneal, restoreBest, sampleAtPrediction };
+    await train(dataset, given({ model: "vae", options: { ...options, compatibility } }));
+    const whole = await modelFile();
+    await rm(join(folder, "run"), { recursive: true });
+
+    await stoppedAfter(2, { model: "vae", options: notebook });
+    const ungrouped = ({ compatibility, ...rest }: JsonObject) => ({
+      ...rest,
+      ...(compatibility as JsonObject),
+    });
+    const config = JSON.parse(await readFile(join(folder, "run/config.json"), "utf8"));
+    expect(config.options.compatibility).toMatchObject(compatibility);
+    await writeFile(
+      join(folder, "run/config.json"),
+      JSON.stringify({ ...config, options: ungrouped(config.options) }),
+    );
+    const checkpoints = fileCheckpoints(join(folder, "run/checkpoint"));
+    const checkpoint = await checkpoints.load();
+    if (!checkpoint) throw new Error("no checkpoint");
+    const identity = checkpoint.loop.identity as JsonObject;
+    const former = { ...identity, options: ungrouped(identity.options as JsonObject) };
+    await checkpoints.save({ ...checkpoint, loop: { ...checkpoint.loop, identity: former } });
+
+    const resume = (more: TrainOptions) =>
+      train(dataset, { out: join(folder, "run"), resume: true, ...more });
+    await expect(resume({ options: { anneal: "update" } })).rejects.toThrow(
+      /anneal: the run to resume has epoch, this one has update/,
+    );
+    await resume({ options: { compatibility: { anneal: "epoch" } } });
     expect(await modelFile()).toEqual(whole);
   });
 

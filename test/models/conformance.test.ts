@@ -17,41 +17,11 @@ import { hasVectors } from "../../src/recommender/vectors.js";
 import { emptyMatrix, fromRows, rowIndices, sliceRows } from "../../src/sparse/csr.js";
 import { checkerboard, withWords } from "../support/datasets.js";
 import { engineNames } from "../support/engine-names.js";
-import { trainedRuns } from "../support/parts.js";
+import { smallOptions } from "../support/small-models.js";
 
 const dataset = withWords(checkerboard());
 
-/** Options for a matrix of 50 x 50, where the paper's are for thousands; most models need none. */
-const small: Record<string, Record<string, unknown>> = {
-  "item-knn": { neighbours: 50 },
-  blend: { runs: await trainedRuns(dataset, { popularity: {}, "item-knn": { neighbours: 50 }, slim: {} }) },
-  "content-knn": { clicks: true },
-  vae: { hidden: [32], latent: 16, batchSize: 10, epochs: 60, learningRate: 0.01 },
-  "mult-vae": { hidden: [32], latent: 16, batchSize: 10, epochs: 60, learningRate: 0.01 },
-  cdae: { latent: 16, epochs: 60 },
-  wmf: { factors: 8, epochs: 10 },
-  nmf: { factors: 4 },
-  "rec-vae": { hidden: 32, layers: 2, latent: 16, batchSize: 10, epochs: 20, learningRate: 0.01 },
-  vamp: {
-    ...{ hidden: 32, latent: 16, pseudoInputs: 20, gated: true, pseudoInit: "training-rows" },
-    ...{ batchSize: 10, epochs: 60, learningRate: 0.01, beta: 0.2, warmup: 30 },
-  },
-  "h-vamp": {
-    ...{ hidden: 32, latent1: 16, latent2: 16, layers: 2, pseudoInputs: 20, gated: true },
-    ...{ batchSize: 10, epochs: 60, learningRate: 0.01, beta: 0.2, warmup: 30 },
-  },
-  cvae: {
-    ...{ hidden: [16, 8], latent: 8, batchSize: 10, learningRate: 0.01, lambdaV: 1, epochs: 10 },
-    ...{ layerEpochs: 2, latentEpochs: 2, wholeEpochs: 4 },
-  },
-  cdl: {
-    ...{ hidden: [16], latent: 8, batchSize: 10, lambdaV: 1, epochs: 5, layerEpochs: 5, finalSweeps: 5 },
-    ...{ epsilon: 1e-4 },
-  },
-  ctr: { topics: 8, lambdaV: 1, topicEpochs: 5, epochs: 10 },
-  "deep-music": { hidden: [32], latent: 8, batchSize: 10, learningRate: 0.01, epochs: 60 },
-  "mult-dae": { latent: 16, batchSize: 10, epochs: 60, learningRate: 0.01 },
-};
+const small = await smallOptions(dataset);
 /** The same options with fewer epochs, where there are epochs. */
 const shorter = (name: string, epochs: number) =>
   small[name] && { ...small[name], ...("epochs" in small[name] ? { epochs } : {}) };

@@ -6,7 +6,7 @@ import { multDae } from "../../src/models/autoencoders/mult-dae.js";
 import { multVae } from "../../src/models/autoencoders/mult-vae.js";
 import { vae } from "../../src/models/autoencoders/vae.js";
 import { vamp } from "../../src/models/autoencoders/vamp.js";
-import { describeOptions, parseOptions, parseSettings } from "../../src/models/options.js";
+import { describeOptions, layeredOptions, parseOptions, parseSettings } from "../../src/models/options.js";
 import { popularity } from "../../src/models/popularity.js";
 import { algorithmNames, findAlgorithm } from "../../src/models/registry.js";
 import type { Algorithm } from "../../src/recommender/algorithm.js";
@@ -95,6 +95,71 @@ describe("options", () => {
     expect(() => parseOptions(vae, { monitor: "val_loss" })).toThrow(/monitor: "val_loss" does not fit/);
   });
 
+  describe("in a group", () => {
+    const slips = { anneal: "epoch", initialBeta: 0.2, restoreBest: false };
+
+    it("are the same given as an object, by their full names, or by the names of earlier versions", () => {
+      const parsed = parseOptions(vae, { beta: 0.1, compatibility: slips });
+      expect(parsed.compatibility).toMatchObject(slips);
+      expect(parsed.compatibility.reconstruction).toBe("sum");
+      expect(parseOptions(vae, { beta: 0.1, ...slips })).toEqual(parsed);
+      const full = Object.entries(slips).map(([name, value]) => [`compatibility.${name}`, value]);
+      expect(parseOptions(vae, { beta: 0.1, ...Object.fromEntries(full) })).toEqual(parsed);
+      const min = { scheduler: "plateau", compatibility: { plateauMode: "min" } } as const;
+      const former = parseOptions(multVae, { scheduler: "plateau", plateauMode: "min" });
+      expect(former).toEqual(parseOptions(multVae, min));
+      expect(former.compatibility).toEqual({ plateauMode: "min" });
+    });
+
+    it("win by layer, one by one, however each layer has them", () => {
+      const layers = [{ compatibility: slips }, { anneal: "update" }, { "compatibility.initialBeta": 0.5 }];
+      expect(layeredOptions(vae, ...layers)).toEqual({
+        "compatibility.anneal": "update",
+        "compatibility.initialBeta": 0.5,
+        "compatibility.restoreBest": false,
+      });
+    });
+
+    it("are described, and read from text, by their full names", () => {
+      const described = describeOptions(vae).find(({ name }) => name === "compatibility.anneal");
+      expect(described).toMatchObject({
+        type: '"update" | "epoch" | "batch-in-epoch"',
+        default: "update",
+        description: expect.stringContaining("what beta grows with"),
+      });
+      const read = { "compatibility.anneal": "epoch", "compatibility.initialBeta": 0.5 };
+      expect(parseSettings(vae, ["compatibility.anneal=epoch", "initialBeta=.5"])).toEqual(read);
+      expect(parseSettings(vae, ["anneal=epoch", "compatibility.initialBeta=.5"])).toEqual(read);
+      // Of two the last one, as everywhere.
+      expect(parseSettings(vae, ["compatibility.initialBeta=1", "anneal=epoch", "initialBeta=.5"])).toEqual(
+        read,
+      );
+    });
+
+    it("say what is wrong, and which name was meant", () => {
+      expect(() => parseOptions(vae, { compatibility: { anneel: "epoch" } })).toThrow(
+        /compatibility.anneel: vae has no such option.*Did you mean "compatibility.anneal"/,
+      );
+      expect(() => parseOptions(vae, { compatibility: { anneal: "never" } })).toThrow(
+        /compatibility.anneal: "never" does not fit.*what beta grows with/,
+      );
+      expect(() => parseOptions(vae, { compatibility: 3 })).toThrow(/compatibility: 3 does not fit/);
+      expect(() => parseOptions(multDae, { compatibility: { plateauMode: "min" } })).toThrow(
+        /compatibility.plateauMode: "min" does not fit: it needs scheduler=plateau/,
+      );
+      expect(() => parseOptions(multVae, { compatibility: { anneal: "epoch" } })).toThrow(/no such option/);
+    });
+
+    it("have names of their own, by which earlier versions knew them", async () => {
+      for (const name of algorithmNames) {
+        const names = describeOptions(await findAlgorithm(name)).map((option) =>
+          option.name.split(".").at(-1),
+        );
+        expect(new Set(names).size, name).toBe(names.length);
+      }
+    });
+  });
+
   it("are read from text", () => {
     expect(
       parseSettings(multVae, ["latent=50", "hidden=600, 300", "learningRate=1e-4", "annealSteps=200000"]),
@@ -103,7 +168,7 @@ describe("options", () => {
     expect(parseSettings(multDae, ["hidden=600"])).toEqual({ hidden: [600] });
     expect(parseSettings(multVae, ["hidden=", "hidden=[7]"])).toEqual({ hidden: [7] });
     expect(() => parseSettings(multVae, ["latent"])).toThrow(
-      /--set latent: is no setting \(expected name=value\)/,
+      /--set latent: is not a setting \(expected name=value\)/,
     );
     expect(() => parseSettings(multVae, ["latent=ten"])).toThrow(/latent: "ten" does not fit/);
   });

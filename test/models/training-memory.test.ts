@@ -6,10 +6,12 @@ import { ReferenceEngine } from "../../src/compute/engines/reference.js";
 import { MOST_NUMBERS } from "../../src/compute/shapes.js";
 import {
   numbersOfFactors,
-  numbersOfLayers,
   numbersOfNetwork,
   requireTrainingMemory,
 } from "../../src/models/training-memory.js";
+import { Linear, SparseLinear } from "../../src/nn/linear.js";
+import { OutputLayer } from "../../src/nn/output-layer.js";
+import { numbersIn } from "../../src/nn/parameters.js";
 
 const need = { algorithm: "mult-vae", items: 1000, numbers: 1000, matrices: [], smaller: "smaller layers" };
 
@@ -42,24 +44,24 @@ describe("the memory of training", () => {
 
   it("counts Mult-VAE's weights on ML-20M as the paper's network has them", () => {
     // 20,108 -> 600 -> 2 x 200, 200 -> 600 -> 20,108, with biases.
-    const layers = [
-      [20_108, 600],
-      [600, 400],
-      [200, 600],
-      [600, 20_108],
-    ] as const;
+    const parameters = [
+      new SparseLinear({ name: "input", inputs: 20_108, outputs: 600 }),
+      new Linear({ name: "encoder", inputs: 600, outputs: 400 }),
+      new Linear({ name: "decoder", inputs: 200, outputs: 600 }),
+      new OutputLayer({ name: "output", inputs: 600, outputs: 20_108 }),
+    ].flatMap((layer) => layer.parameters);
     const weights = 20_108 * 600 + 600 + 600 * 400 + 400 + 200 * 600 + 600 + 600 * 20_108 + 20_108;
-    expect(numbersOfLayers(layers)).toBe(weights);
+    expect(numbersIn(parameters)).toBe(weights);
     const whole = (checkpoints: boolean) =>
-      numbersOfNetwork({ items: 20_108, layers, batchSize: 500 }, checkpoints);
+      numbersOfNetwork({ items: 20_108, parameters, batchSize: 500 }, checkpoints);
     // Weights, gradients, two moments, the best epoch's: five times. Then two blocks of 512 scores, more than a batch of 500.
     expect(whole(false)).toBe(5 * weights + 2 * 512 * 20_108 + 2 * weights);
     expect(whole(true) - whole(false)).toBe(2 * weights);
   });
 
   it("counts the larger of a step and of validation's scores", () => {
-    const layers = [[10_000, 100]] as const;
-    const at = (batchSize: number) => numbersOfNetwork({ items: 10_000, layers, batchSize }, false);
+    const { parameters } = new SparseLinear({ name: "input", inputs: 10_000, outputs: 100 });
+    const at = (batchSize: number) => numbersOfNetwork({ items: 10_000, parameters, batchSize }, false);
     // 2 x 512 rows of 10,000 scores against 10,100 numbers per user of a batch.
     expect(at(1013)).toBe(at(1));
     expect(at(1014)).toBe(at(1) - 2 * 512 * 10_000 + 1014 * 10_100);

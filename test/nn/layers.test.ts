@@ -12,7 +12,9 @@ import { Linear, SparseLinear } from "../../src/nn/linear.js";
 import { Mlp } from "../../src/nn/mlp.js";
 import { DiagonalNormal } from "../../src/nn/normal.js";
 import { OutputLayer } from "../../src/nn/output-layer.js";
+import { allocate } from "../../src/nn/parameters.js";
 import { fromRows } from "../../src/sparse/csr.js";
+import { allocatedOn } from "../support/allocated.js";
 import { engineNames } from "../support/engine-names.js";
 
 const engine = new ReferenceEngine({ precision: "float64" });
@@ -21,7 +23,7 @@ const seed = 3;
 describe("layers", () => {
   it("an Mlp is its layers with tanh between, and after the last where asked", async () => {
     for (const activateLast of [false, true]) {
-      const mlp = new Mlp(engine, { name: "m", sizes: [2, 3, 1], activateLast, seed });
+      const mlp = allocatedOn(engine, new Mlp({ name: "m", sizes: [2, 3, 1], activateLast }));
       const [w0, b0, w1, b1] = await Promise.all(mlp.parameters.map(({ value }) => engine.read(value)));
       const tape = new Tape(engine);
       const out = mlp.forward(tape, tape.constant(engine.tensor(1, 2, [0.5, -2])));
@@ -33,7 +35,7 @@ describe("layers", () => {
   });
 
   it("a first layer over histories adds up the rows of its items over sqrt(n)", async () => {
-    const layer = new SparseLinear(engine, { name: "first", inputs: 5, outputs: 2, seed });
+    const layer = allocatedOn(engine, new SparseLinear({ name: "first", inputs: 5, outputs: 2 }));
     const [weight, bias] = await Promise.all(layer.parameters.map(({ value }) => engine.read(value)));
     const tape = new Tape(engine);
     const out = layer.forward(tape, tape.sparse(fromRows(5, [[4, 1], []])), { rowScale: "l2" });
@@ -56,14 +58,8 @@ describe("layers", () => {
 
   it("an output layer with zero weights scores its bias; its loss is the entropy of a uniform choice", async () => {
     const flat = constant(0);
-    const output = new OutputLayer(engine, {
-      name: "o",
-      inputs: 2,
-      outputs: 8,
-      seed,
-      weight: flat,
-      bias: flat,
-    });
+    const flatOutput = new OutputLayer({ name: "o", inputs: 2, outputs: 8, weight: flat, bias: flat });
+    const output = allocatedOn(engine, flatOutput);
     const tape = new Tape(engine);
     const hidden = tape.constant(engine.tensor(2, 2, [1, 2, 3, 4]));
     const loss = await engine.read(
@@ -81,11 +77,12 @@ describe("layers", () => {
 
 /** A small Mult-VAE, to train for as many steps as a test wants. */
 function smallModel(on: Engine) {
-  const first = new SparseLinear(on, { name: "encoder.0", inputs: 20, outputs: 8, seed });
-  const second = new Linear(on, { name: "encoder.1", inputs: 8, outputs: 6, seed });
-  const decoder = new Mlp(on, { name: "decoder", sizes: [3, 8], activateLast: true, seed });
-  const output = new OutputLayer(on, { name: "output", inputs: 8, outputs: 20, seed });
+  const first = new SparseLinear({ name: "encoder.0", inputs: 20, outputs: 8 });
+  const second = new Linear({ name: "encoder.1", inputs: 8, outputs: 6 });
+  const decoder = new Mlp({ name: "decoder", sizes: [3, 8], activateLast: true });
+  const output = new OutputLayer({ name: "output", inputs: 8, outputs: 20 });
   const parameters = [first, second, decoder, output].flatMap((layer) => layer.parameters);
+  allocate(on, parameters, seed);
   const adam = new Adam(on, parameters);
   // Two tastes: even items and odd items.
   const histories = [0, 1, 2, 3].map((user) =>

@@ -1,27 +1,35 @@
 // One history is answered by bounds and a few products; many by all of their scores. Nobody may see a difference.
 
 import { describe, expect, it } from "vitest";
+import type { Engine } from "../../src/compute/engine.js";
 import { openEngine } from "../../src/compute/open-engine.js";
 import { sparseLinear } from "../../src/compute/ops/sparse-linear.js";
 import { tanh } from "../../src/compute/ops/tanh.js";
 import { networkRecommender } from "../../src/models/autoencoders/network.js";
 import { normal } from "../../src/nn/initializers.js";
-import { makeParameter } from "../../src/nn/linear.js";
+import { SparseLinear } from "../../src/nn/linear.js";
 import { OutputLayer } from "../../src/nn/output-layer.js";
 import { fromRows } from "../../src/sparse/csr.js";
+import { allocatedOn } from "../support/allocated.js";
 import { vocabulary } from "../support/datasets.js";
 import { engineNames } from "../support/engine-names.js";
 
 const [ITEMS, WIDTH] = [2200, 480];
 const histories = [[3, 77, 2100], [], [5, 6, 7, 8, 1000], [2199]];
 
+/** A first layer over the items, and the output layer. */
+function layersOf(engine: Engine, items: number, width: number) {
+  const first = { name: "in", inputs: items, outputs: width, weight: normal(0.3), bias: normal(0.1) };
+  const { weight, bias } = allocatedOn(engine, new SparseLinear(first));
+  const output = allocatedOn(engine, new OutputLayer({ name: "out", inputs: width, outputs: items }));
+  return { weight, bias, output };
+}
+
 describe.each(engineNames)("the best of a few histories on the %s engine", (name) => {
   it("are those of all their scores, to the last bit", async () => {
     const engine = await openEngine({ engine: name, threads: 2 });
     const make = (final: boolean) => {
-      const weight = makeParameter(engine, "in.weight", ITEMS, WIDTH, 3, normal(0.3));
-      const bias = makeParameter(engine, "in.bias", 1, WIDTH, 3, normal(0.1));
-      const output = new OutputLayer(engine, { name: "out", inputs: WIDTH, outputs: ITEMS, seed: 3 });
+      const { weight, bias, output } = layersOf(engine, ITEMS, WIDTH);
       const network = {
         parameters: [weight, bias, ...output.parameters],
         output,
@@ -65,9 +73,7 @@ async function countingModel(items: number, width: number) {
       return typeof value === "function" ? value.bind(target) : value;
     },
   });
-  const output = new OutputLayer(engine, { name: "out", inputs: width, outputs: items, seed: 3 });
-  const weight = makeParameter(engine, "in.weight", items, width, 3, normal(0.3));
-  const bias = makeParameter(engine, "in.bias", 1, width, 3, normal(0.1));
+  const { weight, bias, output } = layersOf(engine, items, width);
   const network = {
     parameters: [weight, bias, ...output.parameters],
     output,

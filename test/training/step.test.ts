@@ -13,6 +13,7 @@ import { type FloatArray, type Tensor, viewColumns } from "../../src/compute/ten
 import { Linear, SparseLinear } from "../../src/nn/linear.js";
 import { DiagonalNormal } from "../../src/nn/normal.js";
 import { OutputLayer } from "../../src/nn/output-layer.js";
+import { allocate } from "../../src/nn/parameters.js";
 import { type BatchLoss, trainingStep } from "../../src/training/step.js";
 import { Workbench } from "../support/engines.js";
 import { together } from "../support/members.js";
@@ -103,11 +104,12 @@ class Model {
     this.engine = engine;
     const [hidden, latent, seed] = [6, 3, 5];
     this.#layers = {
-      input: new SparseLinear(engine, { name: "input", inputs: items, outputs: hidden, seed }),
-      inner: new Linear(engine, { name: "inner", inputs: hidden, outputs: 2 * latent, seed }),
-      decoder: new Linear(engine, { name: "decoder", inputs: latent, outputs: hidden, seed }),
-      output: new OutputLayer(engine, { name: "output", inputs: hidden, outputs: items, seed }),
+      input: new SparseLinear({ name: "input", inputs: items, outputs: hidden }),
+      inner: new Linear({ name: "inner", inputs: hidden, outputs: 2 * latent }),
+      decoder: new Linear({ name: "decoder", inputs: latent, outputs: hidden }),
+      output: new OutputLayer({ name: "output", inputs: hidden, outputs: items }),
     };
+    allocate(engine, this.parameters, seed);
     this.adam = new Adam(engine, this.parameters, adam);
   }
 

@@ -39,7 +39,7 @@ async function showModel(name: string, context: CliContext, json: boolean): Prom
     import("../../models/registry.js"),
     import("../../models/options.js"),
   ]);
-  const { optionText } = await import("../../experiments/option-text.js");
+  const { optionText, optionTexts } = await import("../../experiments/option-text.js");
   const { recipesOf } = await import("../../experiments/recipes/registry.js");
   const algorithm = await findAlgorithm(name);
   const options = describeOptions(algorithm);
@@ -92,11 +92,7 @@ async function showModel(name: string, context: CliContext, json: boolean): Prom
     const { metric, mean, standardError } = validation;
     const reached = `validation ${metric} ${mean.toFixed(4)} ± ${standardError.toFixed(4)}`;
     context.out(`\n${bold(`recipe ${dataset}`)}  ${reached}`);
-    lines(
-      Object.entries(options)
-        .map(([name, value]) => `${name}=${optionText(value)}`)
-        .join(" "),
-    );
+    lines(optionTexts(options).join(" "));
     if (note) lines(note);
     for (const { command, points, best } of searches)
       context.out(dim(`  ${plural(points, "point")}, best ${best.mean.toFixed(4)}: ${command}`));

@@ -76,7 +76,7 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
     { findRunFolder, hasCheckpoint },
     { loadDataset },
     { findAlgorithm },
-    { parseOptions, parseSettings },
+    { layeredOptions, parseOptions, parseSettings },
     { findRecipe },
   ] = await Promise.all([
     import("../../experiments/train.js"),
@@ -97,7 +97,7 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
   const options = parseSettings(algorithm, flags.set ?? []);
   if (flags.epochs !== undefined) options.epochs = flags.epochs;
   const recipe = flags.recipe === undefined ? undefined : await findRecipe(flags.recipe, algorithm.name);
-  parseOptions(algorithm, { ...recipe?.options, ...options });
+  parseOptions(algorithm, layeredOptions(algorithm, recipe?.options, options));
   const dataset = await loadDataset(datasetPath, { signal: context.signal });
 
   const started = performance.now();

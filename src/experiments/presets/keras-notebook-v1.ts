@@ -11,17 +11,19 @@ const training = { ...network, learningRate: 1e-3, batchSize: 128, epochs: 50 };
 const asWritten = {
   ...training,
   inputNorm: "none",
-  reconstruction: "mean",
   beta: 0.2,
-  anneal: "batch-in-epoch",
   annealSteps: 5000,
-  initialBeta: 1,
-  sampleAtPrediction: true,
-  monitor: "loss",
   patience: 5,
-  restoreBest: false,
-  validateOn: "complete",
-  recallCurve: "complete",
+  compatibility: {
+    reconstruction: "mean",
+    anneal: "batch-in-epoch",
+    initialBeta: 1,
+    sampleAtPrediction: true,
+    monitor: "loss",
+    restoreBest: false,
+    validateOn: "complete",
+    recallCurve: "complete",
+  },
 };
 
 export const kerasNotebookV1: Preset = {

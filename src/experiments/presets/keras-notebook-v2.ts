@@ -11,18 +11,20 @@ const training = { ...network, learningRate: 1e-3, batchSize: 32, epochs: 75 };
 const asWritten = {
   ...training,
   inputNorm: "none",
-  reconstruction: "mean",
   beta: 0.2,
-  anneal: "epoch",
   annealSteps: 5000,
-  annealMultiplier: 40,
-  initialBeta: 0,
-  sampleAtPrediction: true,
-  monitor: "loss",
   patience: 8,
-  restoreBest: false,
-  validateOn: "full-histories",
-  recallCurve: "held-out",
+  compatibility: {
+    reconstruction: "mean",
+    anneal: "epoch",
+    annealMultiplier: 40,
+    initialBeta: 0,
+    sampleAtPrediction: true,
+    monitor: "loss",
+    restoreBest: false,
+    validateOn: "full-histories",
+    recallCurve: "held-out",
+  },
 };
 
 const published = means({
@@ -51,7 +53,7 @@ export const kerasNotebookV2: Preset = {
           key: "beta-left-over",
           title: "VAE, beta .2 at first",
           model: "vae",
-          options: { ...asWritten, initialBeta: 0.2 },
+          options: { ...asWritten, compatibility: { ...asWritten.compatibility, initialBeta: 0.2 } },
           published,
           note: "our guess at the recorded run, which is longer than the text allows: the notebook's cell of beta is number 67, that of the model 253, and a Keras variable keeps its value from an earlier training",
         },

@@ -1,6 +1,6 @@
 // RecoTour III (jrzaurin/RecoTour, mult-vae): which dimensions, dropout, annealing and step-size schedules suit Mult-VAE and
 // Mult-DAE. Its best runs on MovieLens 20M and Amazon Movies & TV, and the grid on MovieLens 1M, as ours. Its scheduler takes a
-// smaller NDCG for better (plateauMode=min); a row shows what the correct one does.
+// smaller NDCG for better (compatibility.plateauMode=min); a row shows what the correct one does.
 
 import { means, type Preset, type PresetRun, type Published } from "./preset.js";
 
@@ -13,7 +13,7 @@ const scheduler = {
   scheduler: "plateau",
   plateauFactor: 0.4,
   plateauPatience: 5,
-  plateauMode: "min",
+  compatibility: { plateauMode: "min" },
 };
 
 /** p_dims of RecoTour: [latent, hidden]. */
@@ -104,7 +104,7 @@ export const recoTour3: Preset = {
         vae([
           "scheduler-max",
           "[200, 600], step 5e-3 and the scheduler corrected",
-          { ...scheduler, plateauMode: "max" },
+          { ...scheduler, compatibility: { plateauMode: "max" } },
         ]),
         dae(["50-150", "[50, 150]", dimensions(50, 150)]),
         dae(["100-300", "[100, 300]", dimensions(100, 300)]),

@@ -1,7 +1,7 @@
 // A search as one command that repeats it, for results and recipes: nothing of this machine's paths, processes or threads in it.
 
 import { shellCommand } from "../../core/shell.js";
-import { optionText } from "../option-text.js";
+import { optionTexts } from "../option-text.js";
 import type { EvaluatedOn } from "./point.js";
 import { type Dimension, spaceText } from "./space.js";
 
@@ -24,7 +24,7 @@ export function searchCommand(
   const fixed = Object.entries(options).filter(([name]) => !varied.has(name));
   return shellCommand(
     ...["foldin", "search", `data/${dataset}`, "--model", model],
-    ...fixed.flatMap(([name, value]) => ["--set", `${name}=${optionText(value)}`]),
+    ...optionTexts(Object.fromEntries(fixed)).flatMap((text) => ["--set", text]),
     ...(space.length > 0 ? ["--grid", ...space.map(spaceText)] : []),
     ...(random === undefined ? [] : ["--random", String(random)]),
     ...(seed === undefined ? [] : ["--seed", String(seed)]),

@@ -12,7 +12,7 @@ export function edgesOf({
   options,
 }: Pick<SearchResult, "space" | "points" | "best" | "options">): string[] {
   const { epochs = 0, chosenEpoch } = best;
-  const rising = epochs > 1 && chosenEpoch === epochs && options.restoreBest !== false;
+  const rising = epochs > 1 && chosenEpoch === epochs && options["compatibility.restoreBest"] !== false;
   const edges = space.flatMap((dimension) => {
     const { name } = dimension;
     const tried = points.filter(({ state }) => state === "done").map(({ setting }) => setting[name]);

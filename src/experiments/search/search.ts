@@ -22,10 +22,11 @@ import { version } from "../../core/version.js";
 import { loadDataset, readManifest } from "../../data/dataset.js";
 import type { Manifest } from "../../data/manifest.js";
 import { defaultMetrics, parseMetric } from "../../evaluation/metrics.js";
-import { parseOptions } from "../../models/options.js";
+import { layeredOptions, parseOptions } from "../../models/options.js";
 import { findAlgorithm } from "../../models/registry.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import { claimFolder } from "../claim-folder.js";
+import { ownName } from "../option-text.js";
 import { type Recipe, readRecipe, withSearch, writeRecipe } from "../recipes/recipe.js";
 import { findRecipe } from "../recipes/registry.js";
 import type { Report } from "../report.js";
@@ -133,7 +134,7 @@ async function searchAll(dataset: string, given: SearchOptions): Promise<SearchR
       remedy: `Prepare it with --${chooseOn}-users`,
     });
   const recipe = given.recipe === undefined ? undefined : await findRecipe(given.recipe, algorithm.name);
-  const fixed = { ...recipe?.options, ...given.options };
+  const fixed = layeredOptions(algorithm, recipe?.options, given.options);
   parseOptions(algorithm, fixed);
   const settings =
     given.random === undefined ? gridOf(given.space) : drawSettings(given.space, given.random, seed);
@@ -141,7 +142,7 @@ async function searchAll(dataset: string, given: SearchOptions): Promise<SearchR
   const metrics = [...new Set([metric.name, ...defaultMetrics])];
   const points = settings.map((setting): Point => {
     const options = optionsAt(fixed, setting);
-    const key = keyOf(setting, { model: algorithm.name, options, seed, data });
+    const key = keyOf(setting, { model: algorithm.name, options: byOwnName(options), seed, data });
     const job: PointJob = {
       folder: resolve(out, "points", key),
       model: algorithm.name,
@@ -380,10 +381,15 @@ function hash(value: unknown): string {
   return createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 16);
 }
 
+/** Options by the names that they have within their groups: earlier versions had no groups, and their points are found by these. */
+function byOwnName(options: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(options).map(([name, value]) => [ownName(name), value]));
+}
+
 /** A name for the point's folder that tells what it is, and is no other point's. */
 function keyOf(setting: Setting, identity: JsonObject | Record<string, unknown>): string {
   const text = Object.entries(setting)
-    .map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`)
+    .map(([name, value]) => `${ownName(name)}=${typeof value === "string" ? value : JSON.stringify(value)}`)
     .join("_")
     .replace(/[^\w=.+-]+/g, "-");
   return `${text.slice(0, 80)}_${hash(identity).slice(0, 8)}`;

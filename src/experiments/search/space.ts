@@ -5,7 +5,7 @@
 import { UserError } from "../../core/errors.js";
 import type { JsonValue } from "../../core/json.js";
 import { RandomSequence, streamOf } from "../../core/philox.js";
-import { describeOptions, parseOptions, parseSetting } from "../../models/options.js";
+import { describeOptions, optionName, parseOptions, parseSetting } from "../../models/options.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 
 /** Numbers from `low` to `high`; drawn evenly, or evenly in their logarithm. */
@@ -62,7 +62,7 @@ export function parseSpace(algorithm: Algorithm, texts: readonly string[]): Dime
         expected: "name=value,value,...",
         remedy: `Options of ${algorithm.name}: ${[...types.keys()].join(", ") || "none"}`,
       });
-    const name = text.slice(0, at).trim();
+    const name = optionName(algorithm, text.slice(0, at).trim());
     const type = types.get(name);
     if (type === undefined) parseOptions(algorithm, { [name]: null });
     const range = values.length === 1 ? parseRange(values[0], text) : undefined;

@@ -14,8 +14,8 @@
 
 import { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
+import { takeTensor } from "../../compute/named-tensors.js";
 import type { FloatArray, NamedTensors, Tensor } from "../../compute/tensor.js";
-import { UserError } from "../../core/errors.js";
 import { RandomSequence, randomWords, streamOf } from "../../core/philox.js";
 import { Turns } from "../../core/turns.js";
 import type { Dataset } from "../../data/dataset.js";
@@ -25,6 +25,7 @@ import { initialKey, uniform } from "../../nn/initializers.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import type { ScoreOptions } from "../../recommender/recommender.js";
 import type { RunContext } from "../../recommender/run-context.js";
+import { SavedModel } from "../../recommender/saved-model.js";
 import { blockwiseScores } from "../../recommender/scores.js";
 import { productSpace, type Vectors, vectorsFrom } from "../../recommender/vectors.js";
 import { type CsrMatrix, rowIndices } from "../../sparse/csr.js";
@@ -136,26 +137,10 @@ class Table {
   }
 
   load(name: string, saved: NamedTensors): void {
-    this.values.set(numbers(saved, name, this.rows, this.columns));
-    this.#squares.set(numbers(saved, `${name}.squares`, this.rows, this.columns));
+    const shape = [this.rows, this.columns];
+    this.values.set(takeTensor(saved, name, shape));
+    this.#squares.set(takeTensor(saved, `${name}.squares`, shape));
   }
-}
-
-/** The saved numbers of a name. Throws UserError where they are missing or are not [rows, columns]. */
-function numbers(saved: NamedTensors, name: string, rows: number, columns: number): FloatArray {
-  const tensor = Object.hasOwn(saved, name) ? saved[name] : undefined;
-  const fits =
-    tensor?.shape.join() === [rows, columns].join() &&
-    !(tensor.data instanceof Uint32Array) &&
-    tensor.data.length === rows * columns;
-  if (!fits || tensor.data instanceof Uint32Array)
-    throw new UserError({
-      place: `cdae: tensor ${name}`,
-      problem: tensor ? `has the shape ${tensor.shape.join(" x ")}` : "is missing",
-      expected: `${rows} x ${columns} numbers`,
-      remedy: "Copy or train the model again",
-    });
-  return tensor.data;
 }
 
 /** Zeros, or a copy of numbers, in the engine's precision. */
@@ -197,6 +182,22 @@ interface Weights {
   readonly outputBias: FloatArray;
   /** The mean of the trained users' V_u: [latent]. */
   readonly meanUser: FloatArray;
+}
+
+type WeightName = "input" | "output" | "hidden.bias" | "output.bias" | "user.mean";
+
+/** [rows, columns] of what a saved model has of the weights, by name. */
+function weightShapes(
+  items: number,
+  { latent, tied }: Pick<Shape, "latent" | "tied">,
+): Partial<Record<WeightName, readonly [number, number]>> {
+  return {
+    input: [items, latent],
+    ...(!tied && { output: [items, latent] as const }),
+    "hidden.bias": [1, latent],
+    "output.bias": [1, items],
+    "user.mean": [1, latent],
+  };
 }
 
 const dot = (a: FloatArray, from: number, z: Float64Array) => {
@@ -373,22 +374,18 @@ class CdaeRecommender implements Vectors {
   }
 
   async save() {
-    const { latent, tied } = this.#options;
     const { input, output, hiddenBias, outputBias, meanUser } = this.#weights;
-    const of = (data: FloatArray, columns: number) => ({
-      shape: [data.length / columns, columns],
-      data: data.slice(),
-    });
+    const data: Record<WeightName, FloatArray> = {
+      ...{ input, output },
+      ...{ "hidden.bias": hiddenBias, "output.bias": outputBias, "user.mean": meanUser },
+    };
+    const tensors = Object.entries(weightShapes(this.items.size, this.#options)).map(
+      ([name, size]) => [name, { shape: [...size], data: data[name as WeightName].slice() }] as const,
+    );
     return {
       algorithm: this.algorithm,
       config: savedConfig(shape, this.#options),
-      tensors: {
-        input: of(input, latent),
-        ...(tied ? {} : { output: of(output, latent) }),
-        "hidden.bias": of(hiddenBias, latent),
-        "output.bias": of(outputBias, this.items.size),
-        "user.mean": of(meanUser, latent),
-      },
+      tensors: Object.fromEntries(tensors),
       items: this.items,
     };
   }
@@ -621,25 +618,25 @@ export const cdae: Algorithm<CdaeOptions> = {
     );
   },
 
-  async restore({ config, tensors, items }, { engine }) {
-    const parsed = shape.safeParse(config);
-    if (!parsed.success)
-      throw new UserError({
-        place: "cdae",
-        problem: `the saved model is not sound: ${z.prettifyError(parsed.error)}`,
-        remedy: "Copy or train it again",
-      });
-    const { latent, tied } = parsed.data;
-    const take = (name: string, rows: number, columns: number) =>
-      floats(engine, numbers(tensors, name, rows, columns));
-    const input = take("input", items.size, latent);
+  async restore(files, { engine }) {
+    const saved = new SavedModel(files);
+    const given = saved.config(shape);
+    const taken = Object.fromEntries(
+      Object.entries(weightShapes(files.items.size, given)).map(([name, size]) => [
+        name,
+        saved.take(name, size),
+      ]),
+    ) as Record<WeightName, FloatArray>;
+    saved.end();
+    const own = (name: WeightName) => floats(engine, taken[name]);
+    const input = own("input");
     const weights: Weights = {
       input,
-      output: tied ? input : take("output", items.size, latent),
-      hiddenBias: take("hidden.bias", 1, latent),
-      outputBias: take("output.bias", 1, items.size),
-      meanUser: take("user.mean", 1, latent),
+      output: given.tied ? input : own("output"),
+      hiddenBias: own("hidden.bias"),
+      outputBias: own("output.bias"),
+      meanUser: own("user.mean"),
     };
-    return new CdaeRecommender(engine, items, weights, parsed.data);
+    return new CdaeRecommender(engine, files.items, weights, given);
   },
 };

@@ -3,7 +3,6 @@
 // values, and training. Beta grows by epochs, gradients are normalised per tensor, KL is estimated at one sample.
 
 import { z } from "zod";
-import type { Engine } from "../../compute/engine.js";
 import type { Objective } from "../../compute/objective.js";
 import type { Parameter } from "../../compute/parameter.js";
 import type { Tape, Variable } from "../../compute/tape.js";
@@ -12,27 +11,20 @@ import { UserError } from "../../core/errors.js";
 import { permutation, type RandomKey, streamOf } from "../../core/philox.js";
 import type { Dataset } from "../../data/dataset.js";
 import { SparseHiddenLayer } from "../../nn/hidden-layer.js";
-import { initialised } from "../../nn/initialise.js";
-import { heNormal, type Initializer, normal, pytorchBias, zeros } from "../../nn/initializers.js";
+import { heNormal, type Initializer, normal, pytorchBias } from "../../nn/initializers.js";
 import { Linear } from "../../nn/linear.js";
 import { Mlp } from "../../nn/mlp.js";
 import { DiagonalNormal } from "../../nn/normal.js";
+import { OutputLayer } from "../../nn/output-layer.js";
+import { allocated } from "../../nn/parameters.js";
 import { PseudoInputs, type PseudoInputsOptions } from "../../nn/vamp-prior.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import type { Recommender } from "../../recommender/recommender.js";
 import type { RunContext } from "../../recommender/run-context.js";
 import { type CsrMatrix, rowIndices } from "../../sparse/csr.js";
 import { depth, savedConfig, size } from "../settings.js";
-import { requireNetworkMemory, type Size } from "../training-memory.js";
-import {
-  type BatchLoss,
-  hiddenLayers,
-  LOG_VARIANCE,
-  type Network,
-  networkRecommender,
-  releaseAll,
-  restoreNetwork,
-} from "./network.js";
+import { requireNetworkMemory } from "../training-memory.js";
+import { type BatchLoss, LOG_VARIANCE, type Network, networkRecommender, restoreNetwork } from "./network.js";
 import { trainNetwork } from "./training.js";
 
 /** Options that Vamp and H+Vamp share, with the values of EVCF's program (experiment.py). */
@@ -101,46 +93,25 @@ export const evcfShape = {
 };
 export type EvcfShape = Pick<EvcfOptions, keyof typeof evcfShape>;
 
-/** He et al.'s normal weights and PyTorch's biases, from a seed; without one all are zero, to be loaded. */
-export interface Initial {
-  readonly layer: { readonly seed: number; readonly weight: Initializer; readonly bias: Initializer };
-  /** Of the output layer, whose weights are item-major. */
-  readonly output: Initial["layer"];
-  readonly pseudoInputs: Omit<PseudoInputsOptions, "count" | "items">;
-}
+/** Initial values of every layer but the output, whose weights are item-major: He et al.'s normal weights, PyTorch's biases. */
+export const layerStart = { weight: heNormal("rows"), bias: pytorchBias };
+const outputStart = { weight: heNormal("columns"), bias: pytorchBias };
 
-/** Loaded networks start from zeros. */
-const NOTHING: Initial = {
-  layer: { seed: 0, weight: zeros, bias: zeros },
-  output: { seed: 0, weight: zeros, bias: zeros },
-  pseudoInputs: { seed: 0, initial: zeros, l2Normalise: false },
-};
+/** How the pseudo-inputs of a new network start and enter; a saved one needs none of it. */
+export type PseudoInputStart = Pick<PseudoInputsOptions, "initial" | "l2Normalise">;
 
-/** Initial values of a new network (`start`), or of one that will be loaded. */
-export function initialValues(start?: {
-  seed: number;
-  histories: CsrMatrix;
-  pseudoInit: EvcfOptions["pseudoInit"];
-  l2NormalisePseudoInputs?: boolean;
-}): Initial {
-  if (!start) return NOTHING;
-  const { seed, histories, pseudoInit, l2NormalisePseudoInputs: l2Normalise = false } = start;
-  return {
-    layer: { seed, weight: heNormal("rows"), bias: pytorchBias },
-    output: { seed, weight: heNormal("columns"), bias: pytorchBias },
-    pseudoInputs: {
-      seed,
-      initial: pseudoInit === "noise" ? normal(0.01, 0.05) : noisyRows(histories, seed),
-      l2Normalise,
-    },
-  };
+function pseudoInputStart(
+  { pseudoInit, l2NormalisePseudoInputs: l2Normalise = false }: EvcfOptions,
+  histories: CsrMatrix,
+): PseudoInputStart {
+  return { initial: pseudoInit === "noise" ? normal(0.01, 0.05) : noisyRows(histories), l2Normalise };
 }
 
 /** Distinct histories, drawn at random, as dense 0/1 rows plus N(0, .01^2). */
-function noisyRows(histories: CsrMatrix, seed: number): Initializer {
+function noisyRows(histories: CsrMatrix): Initializer {
   return (rows, columns, key, inputs) => {
     const noise = normal(0.01)(rows, columns, key, inputs);
-    const chosen = permutation(seed, 0, streamOf("pseudo-inputs"), histories.rows);
+    const chosen = permutation(key.seed, 0, streamOf("pseudo-inputs"), histories.rows);
     return (out, first) => {
       noise(out, first);
       const last = Math.ceil((first + out.length) / columns);
@@ -173,14 +144,9 @@ export class GaussianHeads {
   readonly #mean: Linear;
   readonly #logVariance: Linear;
 
-  constructor(engine: Engine, initial: Initial, name: string, inputs: number, outputs: number) {
-    this.#mean = new Linear(engine, { ...initial.layer, name: `${name}.mean`, inputs, outputs });
-    this.#logVariance = new Linear(engine, {
-      ...initial.layer,
-      name: `${name}.logVariance`,
-      inputs,
-      outputs,
-    });
+  constructor(name: string, inputs: number, outputs: number) {
+    this.#mean = new Linear({ ...layerStart, name: `${name}.mean`, inputs, outputs });
+    this.#logVariance = new Linear({ ...layerStart, name: `${name}.logVariance`, inputs, outputs });
   }
 
   get parameters(): readonly Parameter[] {
@@ -200,22 +166,14 @@ export class HistoryEncoder {
   readonly #heads: GaussianHeads;
 
   constructor(
-    engine: Engine,
-    initial: Initial,
-    {
-      name,
-      items,
-      latent,
-      hidden,
-      layers,
-      gated,
-    }: EvcfShape & { name: string; items: number; latent: number },
+    name: string,
+    { items, latent, hidden, layers, gated }: EvcfShape & { items: number; latent: number },
   ) {
     const sizes = new Array<number>(layers).fill(hidden);
-    const input = { ...initial.layer, name: `${name}.input`, inputs: items, outputs: hidden, gated };
-    this.#input = new SparseHiddenLayer(engine, input);
-    this.#inner = new Mlp(engine, { ...initial.layer, name, sizes, activateLast: true, gated });
-    this.#heads = new GaussianHeads(engine, initial, name, hidden, latent);
+    const input = { ...layerStart, name: `${name}.input`, inputs: items, outputs: hidden, gated };
+    this.#input = new SparseHiddenLayer(input);
+    this.#inner = new Mlp({ ...layerStart, name, sizes, activateLast: true, gated });
+    this.#heads = new GaussianHeads(name, hidden, latent);
   }
 
   get parameters(): readonly Parameter[] {
@@ -236,28 +194,18 @@ export class HistoryEncoder {
 
 type Dropped = { readonly rate: number; readonly key: RandomKey };
 
-/** [inputs, outputs] of a `HistoryEncoder`'s layers. */
-export function encoderLayers(
-  items: number,
-  latent: number,
-  { hidden, layers, gated }: EvcfShape,
-): [number, number][] {
-  const inner = new Array<[number, number]>(layers - 1).fill([hidden, hidden]);
-  return [...hiddenLayers([[items, hidden], ...inner], gated), [hidden, latent], [hidden, latent]];
+/** The output layer "decoder.output", over the last hidden layer. */
+export function outputLayer(items: number, { hidden }: EvcfShape): OutputLayer {
+  return new OutputLayer({ ...outputStart, name: "decoder.output", inputs: hidden, outputs: items });
 }
 
-/** The pseudo-inputs, as many numbers as a layer of K - 1 inputs and a bias has. */
-export function pseudoInputLayer(items: number, { pseudoInputs }: EvcfShape): [number, number] {
-  return [pseudoInputs - 1, items];
-}
-
-export function makePseudoInputs(
-  engine: Engine,
-  initial: Initial,
+/** The pseudo-inputs of a new network, or of one whose values are loaded. */
+export function pseudoInputs(
   items: number,
-  count: number,
+  { pseudoInputs: count }: EvcfShape,
+  start: PseudoInputStart = { l2Normalise: false },
 ): PseudoInputs {
-  return new PseudoInputs(engine, { ...initial.pseudoInputs, count, items });
+  return new PseudoInputs({ ...start, count, items });
 }
 
 /** What a batch's loss is made of: log densities at the samples, each [rows, 1]. */
@@ -284,20 +232,18 @@ async function fitEvcf<Options extends EvcfOptions>(
   dataset: Dataset,
   options: Options,
   run: RunContext,
-  layers: readonly Size[],
-  make: (initial: Initial) => EvcfNetwork,
+  network: EvcfNetwork,
 ): Promise<Recommender> {
   const [{ fit }, { minimise, updatesPerPass }, { warmedUpBeta }] = await Promise.all([
     import("../../training/fit.js"),
     import("../../training/minimise.js"),
     import("../../training/annealing.js"),
   ]);
-  requireEnoughUsers(options, dataset);
   const { engine, seed } = run;
   const { batchSize, learningRate, epochs, patience, warmup, dropout: rate } = options;
   requireNetworkMemory(
     {
-      ...{ algorithm: algorithm.name, items: dataset.items.size, layers, batchSize },
+      ...{ algorithm: algorithm.name, items: dataset.items.size, batchSize, parameters: network.parameters },
       // What is clamped and dropped out of them, and the gradient of that.
       perStep: 2 * options.pseudoInputs * dataset.items.size,
       smaller: "fewer pseudo-inputs or smaller layers (--set pseudoInputs=200 --set hidden=300)",
@@ -306,10 +252,7 @@ async function fitEvcf<Options extends EvcfOptions>(
   );
   const updatesPerEpoch = updatesPerPass(dataset.train.rows, batchSize);
   const beta = warmedUpBeta({ cap: options.beta, warmup, updatesPerEpoch });
-  const network = await initialised(
-    () => make(initialValues({ ...options, seed, histories: dataset.train })),
-    { signal: run.signal, release: releaseAll },
-  );
+  await allocated(network, run);
   const trainable = trainNetwork({
     engine,
     communicator: run.communicator,
@@ -335,6 +278,12 @@ async function fitEvcf<Options extends EvcfOptions>(
   return fit({ algorithm, options, dataset, trainable, epochs, patience, patienceHeldUntil }, run);
 }
 
+/** What only training needs to know of a network. */
+export interface EvcfTraining {
+  readonly likelihood: EvcfOptions["likelihood"];
+  readonly pseudoInputStart: PseudoInputStart;
+}
+
 /** What tells the models of the family apart. */
 export interface EvcfModel<Options, Shape> {
   readonly name: string;
@@ -342,14 +291,11 @@ export interface EvcfModel<Options, Shape> {
   readonly options: z.ZodType<Options>;
   /** Those options that shape the network. */
   readonly shape: z.ZodType<Shape>;
-  /** [inputs, outputs] of every layer, pseudo-inputs included. */
-  readonly layersOf: (items: number, given: Shape) => [number, number][];
+  /** `training` is what a new network has, and one whose values are loaded has not. */
   readonly Network: new (
-    engine: Engine,
     items: number,
     given: Shape,
-    initial: Initial,
-    likelihood?: EvcfOptions["likelihood"],
+    training?: EvcfTraining,
   ) => EvcfNetwork;
 }
 
@@ -357,7 +303,7 @@ export interface EvcfModel<Options, Shape> {
 export function evcfAlgorithm<Shape extends EvcfShape, Options extends EvcfOptions & Shape>(
   model: EvcfModel<Options, Shape>,
 ): Algorithm<Options> {
-  const { name, summary, options, shape, layersOf, Network } = model;
+  const { name, summary, options, shape, Network } = model;
   const algorithm: Algorithm<Options> = {
     name,
     summary,
@@ -366,18 +312,19 @@ export function evcfAlgorithm<Shape extends EvcfShape, Options extends EvcfOptio
     options,
     warmStart: true,
 
-    fit(dataset, options, run) {
-      const make = (initial: Initial) =>
-        new Network(run.engine, dataset.items.size, options, initial, options.likelihood);
-      const layers = layersOf(dataset.items.size, options);
-      return fitEvcf(algorithm, shape, dataset, options, run, layers, make);
+    async fit(dataset, options, run) {
+      requireEnoughUsers(options, dataset);
+      const network = new Network(dataset.items.size, options, {
+        likelihood: options.likelihood,
+        pseudoInputStart: pseudoInputStart(options, dataset.train),
+      });
+      return fitEvcf(algorithm, shape, dataset, options, run, network);
     },
 
     async restore(files, { engine }) {
-      const make = (given: Shape) => new Network(engine, files.items.size, given, initialValues());
-      return networkRecommender(engine, await restoreNetwork(shape, files, layersOf, make), files, {
-        final: true,
-      });
+      const declare = (given: Shape) => new Network(files.items.size, given);
+      const network = await restoreNetwork(engine, shape, files, declare);
+      return networkRecommender(engine, network, files, { final: true });
     },
   };
   return algorithm;

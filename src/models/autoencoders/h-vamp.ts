@@ -12,7 +12,6 @@
 // z1 = mean of q(z1 | x, z2).
 
 import { z } from "zod";
-import type { Engine } from "../../compute/engine.js";
 import { sum } from "../../compute/objective.js";
 import { concatenate } from "../../compute/ops/concatenate.js";
 import type { Parameter } from "../../compute/parameter.js";
@@ -22,25 +21,25 @@ import type { RandomKey } from "../../core/philox.js";
 import { HiddenLayer, SparseDenseHiddenLayer, SparseHiddenLayer } from "../../nn/hidden-layer.js";
 import { Mlp } from "../../nn/mlp.js";
 import type { DiagonalNormal } from "../../nn/normal.js";
-import { OutputLayer } from "../../nn/output-layer.js";
+import type { OutputLayer } from "../../nn/output-layer.js";
 import { type PseudoInputs, vampLogDensity } from "../../nn/vamp-prior.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import { size } from "../settings.js";
 import {
   droppedAt,
   type EvcfNetwork,
-  encoderLayers,
+  type EvcfTraining,
   evcfAlgorithm,
   evcfOptions,
   evcfShape,
   GaussianHeads,
   HistoryEncoder,
-  type Initial,
-  makePseudoInputs,
-  pseudoInputLayer,
+  layerStart,
+  outputLayer,
+  pseudoInputs,
   type Terms,
 } from "./evcf.js";
-import { hiddenLayers, type Latent, pairs } from "./network.js";
+import type { Latent } from "./network.js";
 
 const { hidden, ...others } = evcfOptions;
 const options = z.strictObject({
@@ -64,29 +63,6 @@ function widths({ hidden, layers }: Shape, from: number): number[] {
   return new Array<number>(Math.max(0, layers - from)).fill(hidden);
 }
 
-/** [inputs, outputs] of every layer. */
-function layersOf(items: number, given: Shape): [number, number][] {
-  const { hidden, latent1, latent2, layers, gated } = given;
-  const two = (first: number): [number, number][] =>
-    layers === 1
-      ? [[first + latent2, hidden]]
-      : [[first, hidden], [latent2, hidden], ...pairs([2 * hidden, ...widths(given, 1)])];
-  const heads: [number, number][] = [
-    [hidden, latent1],
-    [hidden, latent1],
-  ];
-  return [
-    ...encoderLayers(items, latent2, given),
-    ...hiddenLayers(two(items), gated),
-    ...heads,
-    ...hiddenLayers(pairs([latent2, ...widths(given, 0)]), gated),
-    ...heads,
-    ...hiddenLayers(two(latent1), gated),
-    [hidden, items],
-    pseudoInputLayer(items, given),
-  ];
-}
-
 type Dropped = ReturnType<typeof droppedAt>;
 
 /** [hidden(x) | hidden(z2)] and n - 1 hidden layers, or for n = 1 hidden([x | z2]), x a history. */
@@ -96,18 +72,18 @@ class HistoryAndLatent {
   readonly #ofLatent: HiddenLayer | undefined;
   readonly #rest: Mlp | undefined;
 
-  constructor(engine: Engine, initial: Initial, name: string, items: number, given: Shape) {
+  constructor(name: string, items: number, given: Shape) {
     const { hidden, latent2, layers, gated } = given;
-    const layer = { ...initial.layer, outputs: hidden, gated };
+    const layer = { ...layerStart, outputs: hidden, gated };
     if (layers === 1) {
       const inputs = items + latent2;
-      this.#joint = new SparseDenseHiddenLayer(engine, { ...layer, name: `${name}.joint`, inputs });
+      this.#joint = new SparseDenseHiddenLayer({ ...layer, name: `${name}.joint`, inputs });
       return;
     }
     const sizes = [2 * hidden, ...widths(given, 1)];
-    this.#ofHistory = new SparseHiddenLayer(engine, { ...layer, name: `${name}.input`, inputs: items });
-    this.#ofLatent = new HiddenLayer(engine, { ...layer, name: `${name}.z2`, inputs: latent2 });
-    this.#rest = new Mlp(engine, { ...initial.layer, name, sizes, activateLast: true, gated });
+    this.#ofHistory = new SparseHiddenLayer({ ...layer, name: `${name}.input`, inputs: items });
+    this.#ofLatent = new HiddenLayer({ ...layer, name: `${name}.z2`, inputs: latent2 });
+    this.#rest = new Mlp({ ...layerStart, name, sizes, activateLast: true, gated });
   }
 
   get parameters(): readonly Parameter[] {
@@ -131,18 +107,18 @@ class TwoLatents {
   readonly #branches: readonly HiddenLayer[];
   readonly #rest: Mlp;
 
-  constructor(engine: Engine, initial: Initial, name: string, given: Shape) {
+  constructor(name: string, given: Shape) {
     const { hidden, latent1, latent2, layers, gated } = given;
-    const branch = { ...initial.layer, outputs: hidden, gated };
+    const branch = { ...layerStart, outputs: hidden, gated };
     this.#branches =
       layers === 1
         ? []
         : [
-            new HiddenLayer(engine, { ...branch, name: `${name}.z1`, inputs: latent1 }),
-            new HiddenLayer(engine, { ...branch, name: `${name}.z2`, inputs: latent2 }),
+            new HiddenLayer({ ...branch, name: `${name}.z1`, inputs: latent1 }),
+            new HiddenLayer({ ...branch, name: `${name}.z2`, inputs: latent2 }),
           ];
     const sizes = layers === 1 ? [latent1 + latent2, hidden] : [2 * hidden, ...widths(given, 1)];
-    this.#rest = new Mlp(engine, { ...initial.layer, name, sizes, activateLast: true, gated });
+    this.#rest = new Mlp({ ...layerStart, name, sizes, activateLast: true, gated });
   }
 
   get parameters(): readonly Parameter[] {
@@ -169,43 +145,26 @@ class HVampNetwork implements EvcfNetwork {
   readonly #likelihood: HVampOptions["likelihood"];
 
   constructor(
-    engine: Engine,
     items: number,
     given: Shape,
-    initial: Initial,
-    likelihood: HVampOptions["likelihood"] = "multinomial",
+    { likelihood = "multinomial", pseudoInputStart }: Partial<EvcfTraining> = {},
   ) {
-    const { hidden, latent1, latent2, gated, pseudoInputs } = given;
+    const { hidden, latent1, latent2, gated } = given;
     this.#likelihood = likelihood;
     this.latent = {
       dimensions: latent1 + latent2,
       what: "the means of q(z1 | x, z2) and of q(z2 | x)",
       mean: (tape, x) => concatenate(tape, this.#latents(tape, x)),
     };
-    this.#encoder2 = new HistoryEncoder(engine, initial, {
-      ...given,
-      name: "encoder2",
-      items,
-      latent: latent2,
-    });
-    this.#encoder1 = new HistoryAndLatent(engine, initial, "encoder1", items, given);
-    this.#heads1 = new GaussianHeads(engine, initial, "encoder1", hidden, latent1);
-    this.#prior1 = new Mlp(engine, {
-      ...initial.layer,
-      name: "prior1",
-      sizes: [latent2, ...widths(given, 0)],
-      activateLast: true,
-      gated,
-    });
-    this.#priorHeads1 = new GaussianHeads(engine, initial, "prior1", hidden, latent1);
-    this.#decoder = new TwoLatents(engine, initial, "decoder", given);
-    this.output = new OutputLayer(engine, {
-      ...initial.output,
-      name: "decoder.output",
-      inputs: hidden,
-      outputs: items,
-    });
-    this.#pseudoInputs = makePseudoInputs(engine, initial, items, pseudoInputs);
+    this.#encoder2 = new HistoryEncoder("encoder2", { ...given, items, latent: latent2 });
+    this.#encoder1 = new HistoryAndLatent("encoder1", items, given);
+    this.#heads1 = new GaussianHeads("encoder1", hidden, latent1);
+    const prior = [latent2, ...widths(given, 0)];
+    this.#prior1 = new Mlp({ ...layerStart, name: "prior1", sizes: prior, activateLast: true, gated });
+    this.#priorHeads1 = new GaussianHeads("prior1", hidden, latent1);
+    this.#decoder = new TwoLatents("decoder", given);
+    this.output = outputLayer(items, given);
+    this.#pseudoInputs = pseudoInputs(items, given, pseudoInputStart);
   }
 
   get parameters() {
@@ -260,6 +219,5 @@ export const hVamp: Algorithm<HVampOptions> = evcfAlgorithm({
     "Variational autoencoder with two layers of latent variables under a mixture of learned pseudo-inputs.",
   options,
   shape,
-  layersOf,
   Network: HVampNetwork,
 });

@@ -7,28 +7,19 @@
 // lambda = 0.01 / 500 over weights, not biases.
 
 import { z } from "zod";
-import type { Engine } from "../../compute/engine.js";
 import { sum, sumOfSquares } from "../../compute/objective.js";
 import { tanh } from "../../compute/ops/tanh.js";
 import type { Tape, Variable } from "../../compute/tape.js";
 import type { SparseTensor } from "../../compute/tensor.js";
 import { type RandomKey, streamOf } from "../../core/philox.js";
-import { initialised } from "../../nn/initialise.js";
-import { zeros } from "../../nn/initializers.js";
 import { SparseLinear } from "../../nn/linear.js";
 import { Mlp } from "../../nn/mlp.js";
 import { OutputLayer } from "../../nn/output-layer.js";
+import { allocated } from "../../nn/parameters.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import { checkSparseAdam, layerSizes, published, savedConfig, size, sparseAdam } from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
-import {
-  type BatchLoss,
-  type Network,
-  networkRecommender,
-  pairs,
-  releaseAll,
-  restoreNetwork,
-} from "./network.js";
+import { type BatchLoss, type Network, networkRecommender, restoreNetwork } from "./network.js";
 import { checkScheduler, recoTour } from "./plateau-options.js";
 import { trainNetwork } from "./training.js";
 
@@ -60,28 +51,16 @@ export type MultDaeOptions = z.infer<typeof options>;
 /** What of the options shapes the network. */
 const shape = z.object({ hidden: settings.shape.hidden, latent: settings.shape.latent });
 
-/** [inputs, outputs] of every layer, from a history to the logits. */
-function layersOf(items: number, { hidden, latent }: z.infer<typeof shape>): [number, number][] {
-  return pairs([items, ...hidden, latent, ...hidden.toReversed(), items]);
-}
-
 class MultDaeNetwork implements Network {
   readonly output: OutputLayer;
   readonly #input: SparseLinear;
   readonly #inner: Mlp;
 
-  /** Initial values depend on the seed; without one all are zero, to be loaded. */
-  constructor(engine: Engine, items: number, { hidden, latent }: z.infer<typeof shape>, seed?: number) {
-    const init = seed === undefined ? { seed: 0, weight: zeros, bias: zeros } : { seed };
+  constructor(items: number, { hidden, latent }: z.infer<typeof shape>) {
     const sizes = [...hidden, latent, ...hidden.toReversed()];
-    this.#input = new SparseLinear(engine, { ...init, name: "input", inputs: items, outputs: sizes[0] });
-    this.#inner = new Mlp(engine, { ...init, name: "inner", sizes, activateLast: true });
-    this.output = new OutputLayer(engine, {
-      ...init,
-      name: "output",
-      inputs: sizes[sizes.length - 1],
-      outputs: items,
-    });
+    this.#input = new SparseLinear({ name: "input", inputs: items, outputs: sizes[0] });
+    this.#inner = new Mlp({ name: "inner", sizes, activateLast: true });
+    this.output = new OutputLayer({ name: "output", inputs: sizes[sizes.length - 1], outputs: items });
   }
 
   get parameters() {
@@ -123,21 +102,18 @@ export const multDae: Algorithm<MultDaeOptions> = {
     ]);
     const { engine, seed } = run;
     const { batchSize, learningRate, epochs, patience, l2, dropout: rate } = options;
-    const layers = layersOf(dataset.items.size, options);
+    const network = new MultDaeNetwork(dataset.items.size, options);
     requireNetworkMemory(
       {
         algorithm: multDae.name,
         items: dataset.items.size,
-        layers,
+        parameters: network.parameters,
         batchSize,
         smaller: "a smaller bottleneck (--set latent=100)",
       },
       run,
     );
-    const network = await initialised(() => new MultDaeNetwork(engine, dataset.items.size, options, seed), {
-      signal: run.signal,
-      release: releaseAll,
-    });
+    await allocated(network, run);
     const trainable = trainNetwork({
       engine,
       communicator: run.communicator,
@@ -161,10 +137,10 @@ export const multDae: Algorithm<MultDaeOptions> = {
 
   async restore(files, { engine }) {
     const network = await restoreNetwork(
+      engine,
       shape,
       files,
-      layersOf,
-      (sizes) => new MultDaeNetwork(engine, files.items.size, sizes),
+      (given) => new MultDaeNetwork(files.items.size, given),
     );
     return networkRecommender(engine, network, files, { final: true });
   },

@@ -13,30 +13,26 @@
 // log-variance are two layers; here they are the halves of one, so one norm divides the gradients of both.
 
 import { z } from "zod";
-import type { Engine } from "../../compute/engine.js";
 import { sum } from "../../compute/objective.js";
 import type { Tape, Variable } from "../../compute/tape.js";
 import type { SparseTensor } from "../../compute/tensor.js";
 import { type RandomKey, streamOf } from "../../core/philox.js";
 import { SparseHiddenLayer } from "../../nn/hidden-layer.js";
-import { initialised } from "../../nn/initialise.js";
-import { heNormal, pytorchBias, zeros } from "../../nn/initializers.js";
+import { heNormal, pytorchBias } from "../../nn/initializers.js";
 import { SparseLinear } from "../../nn/linear.js";
 import { Mlp } from "../../nn/mlp.js";
 import { DiagonalNormal } from "../../nn/normal.js";
 import { OutputLayer } from "../../nn/output-layer.js";
+import { allocated } from "../../nn/parameters.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import { checkSparseAdam, depth, layerSizes, published, savedConfig, size, sparseAdam } from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
 import {
   type BatchLoss,
-  hiddenLayers,
   type Latent,
   LOG_VARIANCE,
   type Network,
   networkRecommender,
-  pairs,
-  releaseAll,
   restoreNetwork,
 } from "./network.js";
 import { checkScheduler, recoTour } from "./plateau-options.js";
@@ -127,15 +123,6 @@ function widths({ hidden, layers }: Shape): number[] {
   return layers === undefined ? hidden : new Array<number>(layers).fill(hidden[0]);
 }
 
-/** [inputs, outputs] of every layer, from a history to the logits. */
-function layersOf(items: number, given: Shape): [number, number][] {
-  const { latent, gated } = given;
-  const hidden = widths(given);
-  const inner = [...pairs([items, ...hidden]), ...pairs([latent, ...hidden.toReversed()])];
-  const [last, width] = [hidden.at(-1) ?? items, hidden.at(0) ?? latent];
-  return [...hiddenLayers(inner, gated), [last, 2 * latent], [width, items]];
-}
-
 class MultVaeNetwork implements Network {
   readonly output: OutputLayer;
   readonly latent: Latent;
@@ -143,13 +130,7 @@ class MultVaeNetwork implements Network {
   readonly #encoder: Mlp;
   readonly #decoder: Mlp;
 
-  /** Initial values depend on the seed; without one all are zero, to be loaded. */
-  constructor(
-    engine: Engine,
-    items: number,
-    given: Shape,
-    start?: { seed: number } & Pick<MultVaeOptions, "initialValues">,
-  ) {
+  constructor(items: number, given: Shape, initialValues: MultVaeOptions["initialValues"] = "xavier") {
     const { latent, gated } = given;
     this.latent = {
       dimensions: latent,
@@ -157,27 +138,22 @@ class MultVaeNetwork implements Network {
       mean: (tape, x) => this.posterior(tape, x).mean,
     };
     const hidden = widths(given);
-    const he = start?.initialValues === "he";
-    const init = start
-      ? { seed: start.seed, ...(he && { weight: heNormal("rows"), bias: pytorchBias }) }
-      : { seed: 0, weight: zeros, bias: zeros };
+    const he = initialValues === "he";
+    const init = he ? { weight: heNormal("rows"), bias: pytorchBias } : {};
     const [first, ...rest] = [...hidden, 2 * latent];
     const decoder = [latent, ...hidden.toReversed()];
     const input = { ...init, name: "encoder.input", inputs: items, outputs: first };
     // Without a hidden layer the input layer is the last one, which is linear.
-    this.#input =
-      hidden.length > 0
-        ? new SparseHiddenLayer(engine, { ...input, gated })
-        : new SparseLinear(engine, input);
-    this.#encoder = new Mlp(engine, {
+    this.#input = hidden.length > 0 ? new SparseHiddenLayer({ ...input, gated }) : new SparseLinear(input);
+    this.#encoder = new Mlp({
       ...init,
       name: "encoder",
       sizes: [first, ...rest],
       activateLast: false,
       gated,
     });
-    this.#decoder = new Mlp(engine, { ...init, name: "decoder", sizes: decoder, activateLast: true, gated });
-    this.output = new OutputLayer(engine, {
+    this.#decoder = new Mlp({ ...init, name: "decoder", sizes: decoder, activateLast: true, gated });
+    this.output = new OutputLayer({
       ...init,
       ...(he && { weight: heNormal("columns") }),
       name: "decoder.output",
@@ -249,22 +225,18 @@ export const multVae: Algorithm<MultVaeOptions> = {
       warmup === undefined
         ? annealedBeta({ cap: options.beta, annealSteps, plannedUpdates })
         : warmedUpBeta({ cap: options.beta, warmup, updatesPerEpoch });
-    const start = { seed, initialValues: options.initialValues };
-    const layers = layersOf(dataset.items.size, options);
+    const network = new MultVaeNetwork(dataset.items.size, options, options.initialValues);
     requireNetworkMemory(
       {
         algorithm: multVae.name,
         items: dataset.items.size,
-        layers,
+        parameters: network.parameters,
         batchSize,
         smaller: "smaller layers (--set hidden=200 --set latent=100)",
       },
       run,
     );
-    const network = await initialised(() => new MultVaeNetwork(engine, dataset.items.size, options, start), {
-      signal: run.signal,
-      release: releaseAll,
-    });
+    await allocated(network, run);
     const trainable = trainNetwork({
       engine,
       communicator: run.communicator,
@@ -293,10 +265,10 @@ export const multVae: Algorithm<MultVaeOptions> = {
 
   async restore(files, { engine }) {
     const network = await restoreNetwork(
+      engine,
       shape,
       files,
-      layersOf,
-      (sizes) => new MultVaeNetwork(engine, files.items.size, sizes),
+      (given) => new MultVaeNetwork(files.items.size, given),
     );
     return networkRecommender(engine, network, files, { final: true });
   },

@@ -1,15 +1,16 @@
 // What the autoencoders of histories have in common once they are trained: a network from histories to the activations of
 // an output layer over all items, turned into a recommender, saved and restored. The models' own files hold the equations.
 
-import { z } from "zod";
+import type { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
-import { KeptParameters, loadParameters, type Parameter, saveParameters } from "../../compute/parameter.js";
+import { KeptParameters, type Parameter, saveParameters } from "../../compute/parameter.js";
 import { Tape, type Variable } from "../../compute/tape.js";
 import type { SparseTensor } from "../../compute/tensor.js";
-import { UserError } from "../../core/errors.js";
 import type { OutputLayer } from "../../nn/output-layer.js";
+import { checkSaved, release, restoreParameters } from "../../nn/parameters.js";
 import { ProductRanking } from "../../recommender/product-ranking.js";
 import type { ModelFiles } from "../../recommender/recommender.js";
+import { SavedModel } from "../../recommender/saved-model.js";
 import { blockwiseScores } from "../../recommender/scores.js";
 import { latentSpace, productSpace, type Vectors, vectorsFrom } from "../../recommender/vectors.js";
 import type { CsrMatrix } from "../../sparse/csr.js";
@@ -20,11 +21,6 @@ export type { BatchLoss };
 
 /** The log-variance is held to this interval (EVCF's Hardtanh; the original VampPrior has [-6, 2]). */
 export const LOG_VARIANCE: readonly [number, number] = [-12, 4];
-
-/** [inputs, outputs] of the layers of a gated or plain network, for counting its weights. */
-export function hiddenLayers(sizes: readonly [number, number][], gated: boolean): [number, number][] {
-  return gated ? [...sizes, ...sizes] : [...sizes];
-}
 
 export interface Network {
   /** All of it that is trained, the output layer included; unique names. */
@@ -104,7 +100,7 @@ export function networkRecommender(
     save: async () => ({ algorithm, config, tensors: await saveParameters(network.parameters), items }),
     dispose() {
       ranking.dispose();
-      releaseAll(network);
+      release(network.parameters);
     },
   };
 }
@@ -123,44 +119,17 @@ export function keptModel(
   };
 }
 
-/** Neighbours in a list of layer sizes: [inputs, outputs] of each layer. */
-export function pairs(sizes: readonly number[]): [number, number][] {
-  return sizes.slice(1).map((outputs, i) => [sizes[i], outputs]);
-}
-
-/** A saved network. Throws UserError where its configuration is no shape, or its tensors do not fit one. */
-export async function restoreNetwork<Shape, N extends Network>(
+/** A saved network. Throws UserError where its configuration is not a shape, or its tensors are not those that the network declares. */
+export async function restoreNetwork<Shape, Restored extends Network>(
+  engine: Engine,
   shape: z.ZodType<Shape>,
-  { algorithm, config, tensors, items }: ModelFiles,
-  layersOf: (items: number, shape: Shape) => [number, number][],
-  make: (shape: Shape) => N,
-): Promise<N> {
-  const unfit = (problem: string, cause?: unknown) =>
-    new UserError({
-      place: algorithm,
-      problem: `the saved model is not sound: ${problem}`,
-      remedy: "Copy or train it again",
-      cause,
-    });
-  const parsed = shape.safeParse(config);
-  if (!parsed.success) throw unfit(z.prettifyError(parsed.error), parsed.error);
-  // Before anything is allocated: a hostile configuration may ask for any size.
-  const needed = layersOf(items.size, parsed.data).reduce(
-    (sum, [inputs, outputs]) => sum + (inputs + 1) * outputs,
-    0,
-  );
-  const given = Object.values(tensors).reduce((sum, { data }) => sum + data.length, 0);
-  if (needed !== given) throw unfit(`its network needs ${needed} weights, it has ${given}`);
-  const network = make(parsed.data);
-  try {
-    await loadParameters(network.parameters, tensors);
-  } catch (error) {
-    releaseAll(network);
-    throw error instanceof UserError ? unfit(error.message, error) : error;
-  }
+  files: ModelFiles,
+  declare: (shape: Shape) => Restored,
+): Promise<Restored> {
+  const saved = new SavedModel(files);
+  const network = declare(saved.config(shape));
+  checkSaved(saved, network.parameters);
+  saved.end();
+  await restoreParameters(engine, saved, network.parameters);
   return network;
-}
-
-export function releaseAll({ parameters }: Pick<Network, "parameters">): void {
-  for (const parameter of parameters) parameter.release();
 }

@@ -17,12 +17,17 @@ export const recoTour = {
     ),
   plateauFactor: z.number().gt(0).lt(1).optional().describe("see scheduler; unset = 0.4 (RecoTour)"),
   plateauPatience: z.int().min(0).optional().describe("see scheduler; unset = 5 (RecoTour)"),
-  plateauMode: z
-    .enum(["max", "min"])
+  compatibility: z
+    .strictObject({
+      plateauMode: z
+        .enum(["max", "min"])
+        .optional()
+        .describe(
+          "what scheduler=plateau takes for better: max = a larger NDCG; min = a smaller one, RecoTour's slip; unset = max",
+        ),
+    })
     .optional()
-    .describe(
-      "what scheduler=plateau takes for better: max = a larger NDCG; min = a smaller one, RecoTour's slip; unset = max",
-    ),
+    .describe("slips of RecoTour, to repeat them"),
 };
 
 const recoTourSchema = z.object(recoTour);
@@ -30,7 +35,12 @@ const recoTourSchema = z.object(recoTour);
 /** Refuses the settings of a scheduler that is not asked for. */
 export function checkScheduler(given: z.infer<typeof recoTourSchema>, context: z.RefinementCtx): void {
   if (given.scheduler !== undefined) return;
-  for (const name of ["plateauFactor", "plateauPatience", "plateauMode"] as const)
-    if (given[name] !== undefined)
-      context.addIssue({ code: "custom", path: [name], message: "it needs scheduler=plateau" });
+  const settings: [path: string[], value: unknown][] = [
+    [["plateauFactor"], given.plateauFactor],
+    [["plateauPatience"], given.plateauPatience],
+    [["compatibility", "plateauMode"], given.compatibility?.plateauMode],
+  ];
+  for (const [path, value] of settings)
+    if (value !== undefined)
+      context.addIssue({ code: "custom", path, message: "it needs scheduler=plateau" });
 }

@@ -25,12 +25,12 @@ import type { NamedTensors, SparseTensor } from "../../compute/tensor.js";
 import { permutation, type RandomKey, streamOf } from "../../core/philox.js";
 import type { Dataset } from "../../data/dataset.js";
 import type { Vocabulary } from "../../data/vocabulary.js";
-import { initialised } from "../../nn/initialise.js";
-import { torchLinear, zeros } from "../../nn/initializers.js";
+import { torchLinear } from "../../nn/initializers.js";
 import { LayerNorm } from "../../nn/layer-norm.js";
 import { Linear, SparseLinear } from "../../nn/linear.js";
 import { DiagonalNormal } from "../../nn/normal.js";
 import { OutputLayer } from "../../nn/output-layer.js";
+import { allocated, numbersIn, release } from "../../nn/parameters.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import type { ModelFiles } from "../../recommender/recommender.js";
 import type { RunContext } from "../../recommender/run-context.js";
@@ -38,8 +38,8 @@ import { startFrom } from "../../recommender/warm-start.js";
 import type { Minimisation, PassReport } from "../../training/minimise.js";
 import type { Epoch, EpochReport, Trainable } from "../../training/trainable.js";
 import { depth, published, savedConfig, size, sparseAdam } from "../settings.js";
-import { numbersOfLayers, requireNetworkMemory } from "../training-memory.js";
-import { type BatchLoss, type Network, networkRecommender, releaseAll, restoreNetwork } from "./network.js";
+import { requireNetworkMemory } from "../training-memory.js";
+import { type BatchLoss, type Network, networkRecommender, restoreNetwork } from "./network.js";
 
 const options = z.strictObject({
   hidden: size.default(600).describe("width of the encoder's hidden layers (the authors' program)"),
@@ -90,20 +90,8 @@ type Shape = z.infer<typeof shape>;
 const LAYER_NORM_EPSILON = 0.1;
 const BROAD_LOG_VARIANCE = 10;
 
-/** [inputs, outputs] of every layer; a layer normalisation has as many numbers as a linear layer from one input. */
-function layersOf(items: number, { hidden, layers, latent }: Shape): [number, number][] {
-  const inner = Array.from({ length: layers }, (_, k): [number, number][] => [
-    [k === 0 ? items : hidden, hidden],
-    [1, hidden],
-  ]);
-  return [...inner.flat(), [hidden, 2 * latent], [latent, items]];
-}
-
-/** Initial values of a linear layer: PyTorch's defaults; without a seed zeros, to be loaded. */
-const initial = (fanIn: number, seed: number | undefined) =>
-  seed === undefined
-    ? { seed: 0, weight: zeros, bias: zeros }
-    : { seed, weight: torchLinear(fanIn), bias: torchLinear(fanIn) };
+/** Initial values of a linear layer: PyTorch's defaults. */
+const initial = (fanIn: number) => ({ weight: torchLinear(fanIn), bias: torchLinear(fanIn) });
 
 class Encoder {
   readonly #first: SparseLinear;
@@ -111,29 +99,22 @@ class Encoder {
   readonly #norms: readonly LayerNorm[];
   readonly #posterior: Linear;
 
-  constructor(engine: Engine, name: string, items: number, { hidden, layers, latent }: Shape, seed?: number) {
-    const inner = (k: number) => ({ ...initial(hidden, seed), name: `${name}.${k}`, inputs: hidden });
-    this.#first = new SparseLinear(engine, {
-      ...initial(items, seed),
-      name: `${name}.1`,
-      inputs: items,
-      outputs: hidden,
+  constructor(name: string, items: number, { hidden, layers, latent }: Shape) {
+    const inner = { ...initial(hidden), inputs: hidden };
+    const norm = { width: hidden, epsilon: LAYER_NORM_EPSILON };
+    this.#first = new SparseLinear({
+      ...{ ...initial(items), name: `${name}.1` },
+      ...{ inputs: items, outputs: hidden },
     });
     this.#rest = Array.from(
       { length: layers - 1 },
-      (_, i) => new Linear(engine, { ...inner(i + 2), outputs: hidden }),
+      (_, i) => new Linear({ ...inner, name: `${name}.${i + 2}`, outputs: hidden }),
     );
     this.#norms = Array.from(
       { length: layers },
-      (_, i) =>
-        new LayerNorm(engine, { name: `${name}.${i + 1}.norm`, width: hidden, epsilon: LAYER_NORM_EPSILON }),
+      (_, i) => new LayerNorm({ ...norm, name: `${name}.${i + 1}.norm` }),
     );
-    this.#posterior = new Linear(engine, {
-      ...initial(hidden, seed),
-      name: `${name}.posterior`,
-      inputs: hidden,
-      outputs: 2 * latent,
-    });
+    this.#posterior = new Linear({ ...inner, name: `${name}.posterior`, outputs: 2 * latent });
   }
 
   get parameters(): readonly Parameter[] {
@@ -160,14 +141,10 @@ class RecVaeNetwork implements Network {
   /** The decoder: one linear layer. */
   readonly output: OutputLayer;
 
-  constructor(engine: Engine, items: number, shape: Shape, seed?: number) {
-    this.encoder = new Encoder(engine, "encoder", items, shape, seed);
-    this.output = new OutputLayer(engine, {
-      ...initial(shape.latent, seed),
-      name: "decoder",
-      inputs: shape.latent,
-      outputs: items,
-    });
+  constructor(items: number, shape: Shape) {
+    const { latent } = shape;
+    this.encoder = new Encoder("encoder", items, shape);
+    this.output = new OutputLayer({ ...initial(latent), name: "decoder", inputs: latent, outputs: items });
   }
 
   get parameters() {
@@ -185,20 +162,20 @@ type Key = (name: string) => RandomKey;
 class RecVaeTraining {
   readonly network: RecVaeNetwork;
   /** The encoder of q_old. */
-  readonly #former: Encoder;
+  readonly former: Encoder;
   readonly #engine: Engine;
   readonly #options: RecVaeOptions;
   readonly #mixture: CompositeMixture;
   readonly adams: Readonly<Record<Half, Adam>>;
 
-  constructor(engine: Engine, items: number, options: RecVaeOptions, seed: number) {
+  constructor(engine: Engine, items: number, options: RecVaeOptions) {
     this.#engine = engine;
     this.#options = options;
     const [standard, former, broad] = options.mixture;
     this.#mixture = { standard, former, broad, broadLogVariance: BROAD_LOG_VARIANCE };
-    this.network = new RecVaeNetwork(engine, items, options, seed);
-    this.#former = new Encoder(engine, "former", items, options, seed);
-    for (const parameter of this.#former.parameters) parameter.needsGradient = false;
+    this.network = new RecVaeNetwork(items, options);
+    this.former = new Encoder("former", items, options);
+    for (const parameter of this.former.parameters) parameter.needsGradient = false;
     const { learningRate, sparseAdam: sparse } = options;
     this.adams = {
       encoder: new Adam(engine, this.network.encoder.parameters, { learningRate, sparse }),
@@ -216,7 +193,7 @@ class RecVaeTraining {
   /** q_old becomes the encoder as it stands. */
   updatePrior(): void {
     const { parameters } = this.network.encoder;
-    this.#former.parameters.forEach((parameter, i) => {
+    this.former.parameters.forEach((parameter, i) => {
       this.#engine.copy(parameter.value, parameters[i].value);
     });
   }
@@ -230,7 +207,7 @@ class RecVaeTraining {
     const z = posterior.sample(tape, key("noise"));
     const negativeLogLikelihood = sum(output.loss(tape, z, x));
     if (half === "decoder") return { loss: negativeLogLikelihood };
-    const old = this.#former.posterior(tape, x);
+    const old = this.former.posterior(tape, x);
     const former = { mean: old.mean.value, logVariance: old.logVariance.value };
     const kl = compositeKl(tape, z, posterior, former, this.#mixture);
     const weighted = sum(product(tape, kl, rowSums(tape, x))).times(gamma);
@@ -240,7 +217,7 @@ class RecVaeTraining {
   async saveState(): Promise<NamedTensors> {
     const parts = await Promise.all([
       saveParameters(this.network.parameters),
-      saveParameters(this.#former.parameters),
+      saveParameters(this.former.parameters),
       this.adams.encoder.save().then((state) => renamed(state, UPDATES, `encoder.${UPDATES}`)),
       this.adams.decoder.save().then((state) => renamed(state, UPDATES, `decoder.${UPDATES}`)),
     ]);
@@ -248,7 +225,7 @@ class RecVaeTraining {
   }
 
   async loadState(state: NamedTensors): Promise<void> {
-    await loadParameters([...this.network.parameters, ...this.#former.parameters], state);
+    await loadParameters(this.parameters, state);
     for (const half of ["encoder", "decoder"] as const)
       await this.adams[half].load(renamed(state, `${half}.${UPDATES}`, UPDATES));
   }
@@ -259,9 +236,12 @@ class RecVaeTraining {
     this.updatePrior();
   }
 
+  get parameters(): readonly Parameter[] {
+    return [...this.network.parameters, ...this.former.parameters];
+  }
+
   dispose(): void {
-    releaseAll(this.network);
-    releaseAll(this.#former);
+    release(this.parameters);
   }
 }
 
@@ -281,22 +261,19 @@ async function trainable(
   run: RunContext,
   minimise: (pass: Minimisation) => Promise<PassReport>,
 ): Promise<Trainable> {
-  const { engine, communicator, seed, signal } = run;
+  const { engine, communicator, seed } = run;
   const { encoderPasses, decoderPasses, batchSize } = options;
   const items = dataset.items.size;
-  const layers = layersOf(items, options);
+  const training = new RecVaeTraining(engine, items, options);
   requireNetworkMemory(
     {
-      ...{ algorithm: recVae.name, items, layers, batchSize },
-      fixed: numbersOfLayers(layers.slice(0, -1)),
+      ...{ algorithm: recVae.name, items, batchSize, parameters: training.network.parameters },
+      fixed: numbersIn(training.former.parameters),
       smaller: "smaller layers (--set hidden=300 --set latent=100)",
     },
     run,
   );
-  const training = await initialised(() => new RecVaeTraining(engine, dataset.items.size, options, seed), {
-    signal,
-    release: (training) => training.dispose(),
-  });
+  await allocated(training, run);
   const config = savedConfig(shape, options);
   const passes = encoderPasses + decoderPasses;
 
@@ -372,10 +349,10 @@ export const recVae: Algorithm<RecVaeOptions> = {
 
   async restore(files, { engine }) {
     const network = await restoreNetwork(
+      engine,
       shape,
       files,
-      layersOf,
-      (sizes) => new RecVaeNetwork(engine, files.items.size, sizes),
+      (given) => new RecVaeNetwork(files.items.size, given),
     );
     return networkRecommender(engine, network, files, { final: true });
   },

@@ -8,12 +8,13 @@ import type { Tape } from "../../compute/tape.js";
 import type { SparseTensor } from "../../compute/tensor.js";
 import type { JsonObject } from "../../core/json.js";
 import type { Vocabulary } from "../../data/vocabulary.js";
+import { release } from "../../nn/parameters.js";
 import { startFrom } from "../../recommender/warm-start.js";
 import type { CsrMatrix } from "../../sparse/csr.js";
 import type { Minimisation } from "../../training/minimise.js";
 import type { Plateau } from "../../training/plateau.js";
 import type { Trainable } from "../../training/trainable.js";
-import { type BatchLoss, keptModel, type Network, networkRecommender, releaseAll } from "./network.js";
+import { type BatchLoss, keptModel, type Network, networkRecommender } from "./network.js";
 
 export interface NetworkTraining {
   readonly engine: Engine;
@@ -78,6 +79,6 @@ export function trainNetwork(training: NetworkTraining): Trainable {
     },
     recommender: () => networkRecommender(engine, network, training),
     keep: () => keptModel(engine, network.parameters, training),
-    dispose: () => releaseAll(network),
+    dispose: () => release(network.parameters),
   };
 }

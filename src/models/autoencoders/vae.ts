@@ -6,96 +6,64 @@
 //
 // Sizes, optimiser and beta's cap are the notebooks' second version's. What there is a slip is corrected by default (the sum,
 // not the mean, of the reconstruction; scores from z's mean; NDCG@100 selects, and the best weights are kept; beta by update)
-// and is kept behind an option: the presets keras-notebook-v1 and -v2 set them. Keras clips p to [1e-7, 1 - 1e-7]; here the
+// and is kept in the group of options `compatibility`: the presets keras-notebook-v1 and -v2 set them. Keras clips p to [1e-7, 1 - 1e-7]; here the
 // loss comes from logits and needs no clipping.
 
 import { z } from "zod";
-import type { Engine } from "../../compute/engine.js";
 import { sum } from "../../compute/objective.js";
 import { relu } from "../../compute/ops/relu.js";
+import type { Parameter } from "../../compute/parameter.js";
 import { Tape, type Variable } from "../../compute/tape.js";
 import { type SparseTensor, viewRows } from "../../compute/tensor.js";
 import { UserError } from "../../core/errors.js";
 import { type RandomKey, streamOf } from "../../core/philox.js";
 import type { HeldOutSplit } from "../../data/dataset.js";
-import { initialised } from "../../nn/initialise.js";
 import { glorotUniform, zeros } from "../../nn/initializers.js";
 import { Linear, SparseLinear } from "../../nn/linear.js";
 import { Mlp } from "../../nn/mlp.js";
 import { DiagonalNormal } from "../../nn/normal.js";
 import { OutputLayer } from "../../nn/output-layer.js";
+import { allocated, numbersIn } from "../../nn/parameters.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import { type CsrMatrix, fromRows, rowIndices, sliceRows } from "../../sparse/csr.js";
 import { layerSizes, published, savedConfig, size, sparseAdam } from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
-import {
-  type BatchLoss,
-  type Latent,
-  type Network,
-  networkRecommender,
-  pairs,
-  releaseAll,
-  restoreNetwork,
-} from "./network.js";
+import { type BatchLoss, type Latent, type Network, networkRecommender, restoreNetwork } from "./network.js";
 import { trainNetwork } from "./training.js";
 
-const options = z.strictObject({
-  hidden: layerSizes
-    .min(1)
-    .default([100])
-    .describe("sizes of the encoder's hidden layers; the decoder mirrors them (notebook v2; 120 in v1)"),
-  latent: size.default(25).describe("dimensions of z (notebook v2; 40 in v1)"),
-  inputNorm: z
-    .enum(["none", "l2"])
-    .default("none")
-    .describe("none = raw 0/1 rows (the notebooks); l2 = divided by their norm, as in Mult-VAE"),
-  dropout: published.dropout.describe("share of a history that is dropped in training (the notebooks)"),
+/** What the notebooks do and a correct program does not; the defaults are the correct program's. */
+const compatibility = z.strictObject({
   reconstruction: z
     .enum(["sum", "mean"])
     .default("sum")
     .describe(
       "the cross-entropy over the items is summed, or averaged as Keras does (the notebooks): a beta of the mean is worth beta x items of the sum",
     ),
-  beta: z.number().min(0).default(0.2).describe("largest weight of the KL term (the notebooks' anneal_cap)"),
   anneal: z
     .enum(["update", "epoch", "batch-in-epoch"])
     .default("update")
     .describe(
       "what beta grows with: update = the updates since the start, before each; epoch = set at an epoch's end to annealMultiplier x its index / annealSteps (notebook v2); batch-in-epoch = set at a batch's end to its index within the epoch / annealSteps (notebook v1: a saw-tooth)",
     ),
-  annealSteps: z
-    .number()
-    .min(0)
-    .default(5000)
-    .describe(
-      "updates in which beta would grow to 1 (the notebooks' total_anneal_steps); 0 = it is the cap (as soon as it is set)",
-    ),
   annealMultiplier: z
     .number()
     .positive()
     .default(40)
-    .describe("with anneal=epoch: updates that an epoch counts for (notebook v2's anneal_multiplier)"),
+    .describe(
+      "with compatibility.anneal=epoch: updates that an epoch counts for (notebook v2's anneal_multiplier)",
+    ),
   initialBeta: z
     .number()
     .min(0)
     .default(0)
     .describe(
-      "with anneal=epoch or batch-in-epoch: beta until it is first set (0 in notebook v2, 1 in notebook v1)",
+      "with compatibility.anneal=epoch or batch-in-epoch: beta until it is first set (0 in notebook v2, 1 in notebook v1)",
     ),
-  learningRate: z.number().positive().default(1e-3).describe("Adam's step size (Keras' default)"),
-  sparseAdam,
-  batchSize: size.default(32).describe("users per update (notebook v2; 128 in v1)"),
-  epochs: size.default(75).describe("passes over the training users, at most (notebook v2; 50 in v1)"),
   monitor: z
     .enum(["ndcg@100", "loss"])
     .default("ndcg@100")
     .describe(
       "which validation number selects an epoch and stops early; loss = Keras' val_loss (the notebooks)",
-    ),
-  patience: size
-    .optional()
-    .describe(
-      "stop after this many epochs without a better value of what is monitored (8 in notebook v2, 5 in v1); unset = never",
     ),
   restoreBest: z
     .boolean()
@@ -120,6 +88,37 @@ const options = z.strictObject({
       "score from a sample of z instead of its mean (the notebooks); the noise follows from the seed and the history",
     ),
 });
+
+const options = z.strictObject({
+  hidden: layerSizes
+    .min(1)
+    .default([100])
+    .describe("sizes of the encoder's hidden layers; the decoder mirrors them (notebook v2; 120 in v1)"),
+  latent: size.default(25).describe("dimensions of z (notebook v2; 40 in v1)"),
+  inputNorm: z
+    .enum(["none", "l2"])
+    .default("none")
+    .describe("none = raw 0/1 rows (the notebooks); l2 = divided by their norm, as in Mult-VAE"),
+  dropout: published.dropout.describe("share of a history that is dropped in training (the notebooks)"),
+  beta: z.number().min(0).default(0.2).describe("largest weight of the KL term (the notebooks' anneal_cap)"),
+  annealSteps: z
+    .number()
+    .min(0)
+    .default(5000)
+    .describe(
+      "updates in which beta would grow to 1 (the notebooks' total_anneal_steps); 0 = it is the cap (as soon as it is set)",
+    ),
+  learningRate: z.number().positive().default(1e-3).describe("Adam's step size (Keras' default)"),
+  sparseAdam,
+  batchSize: size.default(32).describe("users per update (notebook v2; 128 in v1)"),
+  epochs: size.default(75).describe("passes over the training users, at most (notebook v2; 50 in v1)"),
+  patience: size
+    .optional()
+    .describe(
+      "stop after this many epochs without a better value of what is monitored (8 in notebook v2, 5 in v1); unset = never",
+    ),
+  compatibility: compatibility.prefault({}).describe("slips of the notebooks, to repeat them"),
+});
 export type VaeOptions = z.infer<typeof options>;
 
 /** What of the options shapes the network and its scores. */
@@ -131,17 +130,6 @@ const shape = z.object({
   samplingSeed: z.int().min(0).optional(),
 });
 type Shape = z.infer<typeof shape>;
-
-/** [inputs, outputs] of every layer, from a history to the logits; both heads of the posterior among them. */
-function layersOf(items: number, { hidden, latent }: Shape): [number, number][] {
-  const last = hidden[hidden.length - 1];
-  return [
-    ...pairs([items, ...hidden]),
-    [last, latent],
-    [last, latent],
-    ...pairs([latent, ...hidden.toReversed(), items]),
-  ];
-}
 
 /** A layer of the network and its number of weights, in the order of a model summary. */
 export interface LayerSummary {
@@ -157,24 +145,23 @@ export function vaeSummary(
   items: number,
   { hidden, latent }: Pick<VaeOptions, "hidden" | "latent">,
 ): LayerSummary[] {
-  const names = [
-    ...hidden.map((_, i) => (i === 0 ? "encoder.input" : `encoder.${i - 1}`)),
-    "encoder.mean",
-    "encoder.logVariance",
-    ...hidden.map((_, i) => `decoder.${i}`),
-    "decoder.output",
-  ];
-  return layersOf(items, { hidden, latent, inputNorm: "none" }).map(([inputs, outputs], i) => ({
-    name: names[i],
-    inputs,
-    outputs,
-    activation: /mean|logVariance/.test(names[i])
-      ? "linear"
-      : names[i] === "decoder.output"
-        ? "sigmoid"
-        : "relu",
-    parameters: (inputs + 1) * outputs,
-  }));
+  const { parameters } = new VaeNetwork(items, { hidden, latent, inputNorm: "none" });
+  const isOf = (layer: string) => (parameter: Parameter) => parameter.name.startsWith(`${layer}.`);
+  const names = parameters.flatMap(({ name }) =>
+    name.endsWith(".bias") ? [name.slice(0, -".bias".length)] : [],
+  );
+  return names.map((name) => {
+    const [weight, bias] = parameters.filter(isOf(name));
+    const outputs = bias.columns;
+    const linear = /mean|logVariance/.test(name);
+    return {
+      name,
+      inputs: numbersIn([weight]) / outputs,
+      outputs,
+      activation: linear ? "linear" : name === "decoder.output" ? "sigmoid" : "relu",
+      parameters: numbersIn([weight, bias]),
+    };
+  });
 }
 
 class VaeNetwork implements Network {
@@ -187,10 +174,10 @@ class VaeNetwork implements Network {
   readonly #decoder: Mlp;
   readonly #shape: Shape;
 
-  /** Kernels Glorot-uniform, biases zero (Keras' defaults), from the seed; without one all are zero, to be loaded. */
-  constructor(engine: Engine, items: number, given: Shape, seed?: number) {
+  /** Kernels start Glorot-uniform, biases at zero (Keras' defaults). */
+  constructor(items: number, given: Shape) {
     const { hidden, latent } = given;
-    const init = { seed: seed ?? 0, weight: seed === undefined ? zeros : glorotUniform, bias: zeros };
+    const init = { weight: glorotUniform, bias: zeros };
     const last = hidden[hidden.length - 1];
     const decoder = [latent, ...hidden.toReversed()];
     const mlp = { ...init, activateLast: true, activation: relu };
@@ -201,22 +188,12 @@ class VaeNetwork implements Network {
       what: "the mean of q(z | x)",
       mean: (tape, x) => this.posterior(tape, x).mean,
     };
-    this.#input = new SparseLinear(engine, {
-      ...init,
-      name: "encoder.input",
-      inputs: items,
-      outputs: hidden[0],
-    });
-    this.#encoder = new Mlp(engine, { ...mlp, name: "encoder", sizes: hidden });
-    this.#mean = new Linear(engine, { ...head, name: "encoder.mean" });
-    this.#logVariance = new Linear(engine, { ...head, name: "encoder.logVariance" });
-    this.#decoder = new Mlp(engine, { ...mlp, name: "decoder", sizes: decoder });
-    this.output = new OutputLayer(engine, {
-      ...init,
-      name: "decoder.output",
-      inputs: hidden[0],
-      outputs: items,
-    });
+    this.#input = new SparseLinear({ ...init, name: "encoder.input", inputs: items, outputs: hidden[0] });
+    this.#encoder = new Mlp({ ...mlp, name: "encoder", sizes: hidden });
+    this.#mean = new Linear({ ...head, name: "encoder.mean" });
+    this.#logVariance = new Linear({ ...head, name: "encoder.logVariance" });
+    this.#decoder = new Mlp({ ...mlp, name: "decoder", sizes: decoder });
+    this.output = new OutputLayer({ ...init, name: "decoder.output", inputs: hidden[0], outputs: items });
   }
 
   get parameters() {
@@ -273,7 +250,9 @@ function sampleByHistory(tape: Tape, posterior: DiagonalNormal, rows: CsrMatrix,
   return tape.constant(out);
 }
 
-type Schedule = Pick<VaeOptions, "beta" | "anneal" | "annealSteps" | "annealMultiplier" | "initialBeta">;
+type Compatibility = VaeOptions["compatibility"];
+type Schedule = Pick<VaeOptions, "beta" | "annealSteps"> &
+  Pick<Compatibility, "anneal" | "annealMultiplier" | "initialBeta">;
 
 /** Beta in the `update`-th update of the run, from 1, where an epoch has `updatesPerEpoch`. */
 export function betaAt(
@@ -301,7 +280,7 @@ export function betaAt(
 /** Input and target of the validation loss. */
 function validationRows(
   { foldIn, heldOut }: HeldOutSplit,
-  validateOn: VaeOptions["validateOn"],
+  validateOn: Compatibility["validateOn"],
 ): { input: CsrMatrix; target: CsrMatrix } {
   if (validateOn === "held-out") return { input: foldIn, target: heldOut };
   const rows = Array.from({ length: foldIn.rows }, (_, r) => [
@@ -327,37 +306,27 @@ export const vae: Algorithm<VaeOptions> = {
       import("../../evaluation/evaluate.js"),
     ]);
     const { engine, seed } = run;
-    const {
-      batchSize,
-      learningRate,
-      epochs,
-      patience,
-      dropout: rate,
-      restoreBest,
-      sampleAtPrediction,
-    } = options;
+    const { batchSize, learningRate, epochs, patience, dropout: rate, compatibility } = options;
+    const { restoreBest, sampleAtPrediction, monitor, recallCurve } = compatibility;
     const items = dataset.items.size;
     if (items === 0)
       throw new UserError({ place: dataset.name, problem: "has no items", remedy: "Prepare it again" });
     const updatesPerEpoch = updatesPerPass(dataset.train.rows, batchSize);
-    const beta = (update: number) => betaAt(options, update, updatesPerEpoch);
-    const weight = options.reconstruction === "mean" ? 1 / items : 1;
+    const beta = (update: number) => betaAt({ ...options, ...compatibility }, update, updatesPerEpoch);
+    const weight = compatibility.reconstruction === "mean" ? 1 / items : 1;
     const given = { ...options, samplingSeed: sampleAtPrediction ? seed : undefined };
-    const layers = layersOf(items, given);
+    const network = new VaeNetwork(items, given);
     requireNetworkMemory(
       {
         algorithm: vae.name,
         items,
-        layers,
+        parameters: network.parameters,
         batchSize,
         smaller: "smaller layers (--set hidden=200 --set latent=50)",
       },
       run,
     );
-    const network = await initialised(() => new VaeNetwork(engine, items, given, seed), {
-      signal: run.signal,
-      release: releaseAll,
-    });
+    await allocated(network, run);
 
     const trainable = trainNetwork({
       engine,
@@ -390,8 +359,8 @@ export const vae: Algorithm<VaeOptions> = {
 
     // Keras validates before the end of an epoch is announced, but after the end of its last batch is.
     const betaAtValidation = (updates: number) =>
-      beta(options.anneal === "batch-in-epoch" ? updates + 1 : updates);
-    const { input, target } = validationRows(dataset.validation, options.validateOn);
+      beta(compatibility.anneal === "batch-in-epoch" ? updates + 1 : updates);
+    const { input, target } = validationRows(dataset.validation, compatibility.validateOn);
 
     /** The mean over the validation users of what is minimised, without dropout; z as at prediction. */
     async function validationLoss(updates: number): Promise<number> {
@@ -426,12 +395,12 @@ export const vae: Algorithm<VaeOptions> = {
         epochs,
         patience,
         restoreBest,
-        monitor: { value: options.monitor, lowerIsBetter: options.monitor === "loss" },
+        monitor: { value: monitor, lowerIsBetter: monitor === "loss" },
         async validate(model, { updates }, signal) {
-          const complete = options.recallCurve === "complete";
+          const complete = recallCurve === "complete";
           const { metrics } = await evaluateSplit(model, dataset.validation, {
             metrics: ["recall@20"],
-            truth: options.recallCurve,
+            truth: recallCurve,
             maskKnown: !complete,
             signal,
           });
@@ -444,10 +413,10 @@ export const vae: Algorithm<VaeOptions> = {
 
   async restore(files, { engine }) {
     const network = await restoreNetwork(
+      engine,
       shape,
       files,
-      layersOf,
-      (sizes) => new VaeNetwork(engine, files.items.size, sizes),
+      (given) => new VaeNetwork(files.items.size, given),
     );
     return networkRecommender(engine, network, files, { final: true });
   },

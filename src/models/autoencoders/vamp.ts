@@ -9,30 +9,29 @@
 // A history is scored by the mean of q(z | x).
 
 import { z } from "zod";
-import type { Engine } from "../../compute/engine.js";
 import { sum } from "../../compute/objective.js";
 import type { Tape, Variable } from "../../compute/tape.js";
 import type { SparseTensor } from "../../compute/tensor.js";
 import type { RandomKey } from "../../core/philox.js";
 import { Mlp } from "../../nn/mlp.js";
-import { OutputLayer } from "../../nn/output-layer.js";
+import type { OutputLayer } from "../../nn/output-layer.js";
 import { type PseudoInputs, vampLogDensity } from "../../nn/vamp-prior.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import { size } from "../settings.js";
 import {
   droppedAt,
   type EvcfNetwork,
-  encoderLayers,
+  type EvcfTraining,
   evcfAlgorithm,
   evcfOptions,
   evcfShape,
   HistoryEncoder,
-  type Initial,
-  makePseudoInputs,
-  pseudoInputLayer,
+  layerStart,
+  outputLayer,
+  pseudoInputs,
   type Terms,
 } from "./evcf.js";
-import { hiddenLayers, type Latent, pairs } from "./network.js";
+import type { Latent } from "./network.js";
 
 const { hidden, ...others } = evcfOptions;
 const options = z.strictObject({
@@ -46,17 +45,6 @@ export type VampOptions = z.infer<typeof options>;
 const shape = z.object({ ...evcfShape, latent: options.shape.latent });
 type Shape = z.infer<typeof shape>;
 
-/** [inputs, outputs] of every layer. */
-function layersOf(items: number, given: Shape): [number, number][] {
-  const { hidden, latent, layers, gated } = given;
-  return [
-    ...encoderLayers(items, latent, given),
-    ...hiddenLayers(pairs([latent, ...new Array<number>(layers).fill(hidden)]), gated),
-    [hidden, items],
-    pseudoInputLayer(items, given),
-  ];
-}
-
 class VampNetwork implements EvcfNetwork {
   readonly output: OutputLayer;
   readonly latent: Latent;
@@ -66,13 +54,11 @@ class VampNetwork implements EvcfNetwork {
   readonly #likelihood: VampOptions["likelihood"];
 
   constructor(
-    engine: Engine,
     items: number,
     given: Shape,
-    initial: Initial,
-    likelihood: VampOptions["likelihood"] = "multinomial",
+    { likelihood = "multinomial", pseudoInputStart }: Partial<EvcfTraining> = {},
   ) {
-    const { hidden, latent, layers, gated, pseudoInputs } = given;
+    const { hidden, latent, layers, gated } = given;
     const sizes = [latent, ...new Array<number>(layers).fill(hidden)];
     this.#likelihood = likelihood;
     this.latent = {
@@ -80,15 +66,10 @@ class VampNetwork implements EvcfNetwork {
       what: "the mean of q(z | x)",
       mean: (tape, x) => this.#encoder.forward(tape, x).mean,
     };
-    this.#encoder = new HistoryEncoder(engine, initial, { ...given, name: "encoder", items, latent });
-    this.#decoder = new Mlp(engine, { ...initial.layer, name: "decoder", sizes, activateLast: true, gated });
-    this.output = new OutputLayer(engine, {
-      ...initial.output,
-      name: "decoder.output",
-      inputs: hidden,
-      outputs: items,
-    });
-    this.#pseudoInputs = makePseudoInputs(engine, initial, items, pseudoInputs);
+    this.#encoder = new HistoryEncoder("encoder", { ...given, items, latent });
+    this.#decoder = new Mlp({ ...layerStart, name: "decoder", sizes, activateLast: true, gated });
+    this.output = outputLayer(items, given);
+    this.#pseudoInputs = pseudoInputs(items, given, pseudoInputStart);
   }
 
   get parameters() {
@@ -120,6 +101,5 @@ export const vamp: Algorithm<VampOptions> = evcfAlgorithm({
   summary: "Variational autoencoder whose prior is a mixture of the posteriors of learned pseudo-inputs.",
   options,
   shape,
-  layersOf,
   Network: VampNetwork,
 });

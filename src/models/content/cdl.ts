@@ -102,14 +102,8 @@ type Shape = z.infer<typeof shape>;
 const published6: Initializer = (rows, columns, key) =>
   uniform(Math.sqrt(6) / Math.sqrt(rows + columns + 1))(rows, columns, key);
 
-function layersOf(
-  engine: Engine,
-  form: ContentForm,
-  given: Shape,
-  training?: CdlOptions,
-  seed?: number,
-): TiedLayers {
-  return new TiedLayers(engine, {
+function layersOf(form: ContentForm, given: Shape, training?: CdlOptions): TiedLayers {
+  return new TiedLayers({
     inputs: sizeOfForm(form),
     hidden: [...given.hidden, given.latent],
     likelihood: likelihoodOf(form.kind, given.likelihood),
@@ -119,7 +113,6 @@ function layersOf(
     sparsity: training?.sparsity ?? 0,
     visible: "means",
     weight: published6,
-    seed,
   });
 }
 
@@ -153,12 +146,6 @@ function modelOf(engine: Engine, layers: TiedLayers, options: CdlOptions): Conte
   };
 }
 
-/** How many numbers the layers have. */
-function numbersOf(form: ContentForm, { hidden, latent }: Pick<Shape, "hidden" | "latent">): number {
-  const sizes = [sizeOfForm(form), ...hidden, latent];
-  return sizes.slice(1).reduce((all, units, l) => all + (sizes[l] + 1) * units, sizes[0]);
-}
-
 export const cdl: Algorithm<CdlOptions> = {
   name: "cdl",
   summary: "Collaborative deep learning: a stacked denoising autoencoder of items' content, and clicks.",
@@ -166,12 +153,11 @@ export const cdl: Algorithm<CdlOptions> = {
   options,
 
   async fit(dataset, options, run) {
-    const { engine, seed } = run;
+    const { engine } = run;
     const content = requireContent(dataset, cdl.name, networkKinds);
     return fitContentModel(cdl, dataset, options, run, {
       content,
-      numbers: numbersOf(formOf(content), options),
-      model: () => modelOf(engine, layersOf(engine, formOf(content), options, options, seed), options),
+      model: modelOf(engine, layersOf(formOf(content), options, options), options),
       config: savedConfig(shape, options),
       batches: "shuffled",
       pretrainedBy: [
@@ -192,11 +178,7 @@ export const cdl: Algorithm<CdlOptions> = {
 
   restore: (files, { engine }) =>
     restoreFactorModel(engine, files, shape, {
-      network(given: Shape, form) {
-        const numbers = numbersOf(form, given);
-        const make = () => networkEncoder(engine, readingOf(layersOf(engine, form, given)), given.latent);
-        return { numbers, make };
-      },
+      network: (given: Shape, form) => networkEncoder(engine, readingOf(layersOf(form, given)), given.latent),
       restore: (grown) => cdl.restore(grown, { engine }),
     }),
 };

@@ -15,8 +15,9 @@ import type { Algorithm } from "../../recommender/algorithm.js";
 import type { ContentAware, NewItems } from "../../recommender/content-aware.js";
 import type { HostTensor, ModelFiles } from "../../recommender/recommender.js";
 import type { RunContext } from "../../recommender/run-context.js";
+import { SavedModel } from "../../recommender/saved-model.js";
 import { type CsrMatrix, fromPairs, stackRows, transpose } from "../../sparse/csr.js";
-import { itemWeightsRecommender } from "../linear/item-weights.js";
+import { itemWeightsRecommender, takeItemWeights } from "../linear/item-weights.js";
 import {
   type FeatureStatistics,
   nearestColumns,
@@ -262,49 +263,29 @@ export const contentKnn: Algorithm<Options> = {
 
   fit: async (dataset, options, run) => contentKnnRecommender(run.engine, await learn(dataset, options, run)),
 
-  async restore({ config, tensors, items, content: form }, { engine }) {
-    const unsound = (problem: string) =>
-      new UserError({
-        place: contentKnn.name,
-        problem: `the saved model is not sound: ${problem}`,
-        remedy: "Copy or train it again",
-      });
-    const parsed = z.object({ options, averageLength: z.number() }).safeParse(config);
-    if (!parsed.success) throw unsound("its options are not content-knn's");
-    if (form === undefined) throw unsound("it has no content.json");
-    const integers = (name: string) => {
-      const data = tensors[name]?.data;
-      if (data instanceof Uint32Array) return data;
-      throw unsound(`it needs whole numbers "${name}"`);
-    };
-    const numbers = (name: string, length?: number) => {
-      const data = tensors[name]?.data;
-      if (data instanceof Float32Array && (length === undefined || data.length === length)) return data;
-      throw unsound(`it needs numbers "${name}"${length === undefined ? "" : `, ${length} of them`}`);
-    };
-    const matrix = (prefix: string, rows: number, columns: number): CsrMatrix => {
-      const name = (part: string) => (prefix === "" ? part.toLowerCase() : `${prefix}${part}`);
-      const [offsets, indices] = [integers(name("Offsets")), integers(name("Indices"))];
-      const values = numbers(name("Values"), indices.length);
-      const ascends = offsets.every((offset, row) => row === 0 || offset >= offsets[row - 1]);
-      if (offsets.length !== rows + 1 || offsets[0] !== 0 || offsets[rows] !== indices.length || !ascends)
-        throw unsound(`${name("Offsets")} are not those of ${rows} rows`);
-      if (indices.some((index) => index >= columns)) throw unsound(`${name("Indices")} go beyond ${columns}`);
-      return { rows, columns, offsets, indices, values };
-    };
+  async restore(files, { engine }) {
+    const { items, content: form } = files;
+    const saved = new SavedModel(files);
+    const { options: given, averageLength } = saved.config(z.object({ options, averageLength: z.number() }));
+    if (form === undefined) throw saved.unsound("it has no content.json");
     const size = sizeOfForm(form);
     const isBag = form.kind === "words" || form.kind === "sequences";
-    return contentKnnRecommender(engine, {
-      weights: matrix("", items.size, items.size),
-      options: parsed.data.options,
-      items,
-      form,
-      squares: numbers("squares", items.size),
-      content: isBag ? matrix("content", items.size, size) : numbers("vectors", items.size * size),
+    const model: Model = {
+      weights: takeItemWeights(saved, items.size),
+      ...{ options: given, items, form },
+      squares: saved.take("squares", [items.size], "float32"),
+      content: isBag
+        ? saved.takeSparse(contentNames, { rows: items.size, columns: size })
+        : saved.take("vectors", [items.size, size], "float32"),
       statistics: {
-        inverseFrequencies: isBag ? numbers("inverseFrequencies", size) : [],
-        averageLength: parsed.data.averageLength,
+        inverseFrequencies: isBag ? saved.take("inverseFrequencies", [size], "float32") : [],
+        averageLength,
       },
-    });
+    };
+    saved.end();
+    return contentKnnRecommender(engine, model);
   },
 };
+
+/** The names of the tensors of bags. */
+const contentNames = { offsets: "contentOffsets", indices: "contentIndices", values: "contentValues" };

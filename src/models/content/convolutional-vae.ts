@@ -6,191 +6,77 @@
 // Windows of 4 x 4 at every second position halve the picture from layer to layer (Radford, Metz, Chintala 2016). p is
 // Bernoulli(sigmoid(.)) or N(., 1 / lambda_x) per channel of a pixel.
 
-import type { Engine } from "../../compute/engine.js";
 import { scale } from "../../compute/ops/arithmetic.js";
 import { denseBernoulliLoss, halfSquaredDistance } from "../../compute/ops/dense-likelihood.js";
-import { linear } from "../../compute/ops/linear.js";
 import { relu } from "../../compute/ops/relu.js";
-import { reshape } from "../../compute/ops/reshape.js";
 import type { Parameter } from "../../compute/parameter.js";
 import type { Tape, Variable } from "../../compute/tape.js";
-import type { Tensor } from "../../compute/tensor.js";
-import { UserError } from "../../core/errors.js";
-import type { ContentForm } from "../../data/content.js";
-import {
-  convolve,
-  convolveTransposed,
-  type Plane,
-  pictureWindows,
-  windowPlane,
-} from "../../nn/convolution.js";
+import { glorotUniform, zeros } from "../../nn/initializers.js";
+import { Linear } from "../../nn/linear.js";
 import { DiagonalNormal } from "../../nn/normal.js";
-import type { CsrMatrix } from "../../sparse/csr.js";
 import { type ContentBatch, denseRows } from "./batches.js";
 import type { ContentVae } from "./network.js";
-import { parametersOf, type Shapes } from "./shapes.js";
+import { type Filters, type ImageForm, PictureLayers } from "./picture-layers.js";
 import type { ContentLikelihood } from "./tied-mlp.js";
-
-type ImageForm = Extract<ContentForm, { kind: "images" }>;
-
-const WINDOWS = { size: 4, stride: 2, padding: 1 };
-const AREA = WINDOWS.size ** 2;
-
-/** The layers of convolutions over pictures: what they are over, and what comes out of them. */
-export class PictureLayers {
-  /** Of the picture, and of what each layer makes of it. */
-  readonly planes: readonly Plane[];
-  readonly channels: readonly number[];
-  /** [channels, height, width] -> [height, width, channels]; made when first asked for. */
-  #order: Uint32Array | undefined;
-  readonly #windows = new Map<string, CsrMatrix>();
-
-  /** Throws UserError where a picture is too small for so many layers. */
-  constructor({ channels, height, width }: ImageForm, filters: readonly number[]) {
-    const planes: Plane[] = [{ height, width }];
-    for (const _ of filters) planes.push(windowPlane(planes[planes.length - 1], WINDOWS));
-    const last = planes[planes.length - 1];
-    if (last.height < 1 || last.width < 1)
-      throw new UserError({
-        place: "filters",
-        problem: `${filters.length} layers are too many for pictures of ${width} x ${height}: each halves them`,
-        expected: "layers that leave at least one pixel",
-        remedy: "Give fewer filters, or prepare the dataset with larger pictures",
-      });
-    this.planes = planes;
-    this.channels = [channels, ...filters];
-  }
-
-  /** Numbers of a picture after the last layer. */
-  get outputs(): number {
-    const { height, width } = this.planes[this.planes.length - 1];
-    return height * width * this.channels[this.channels.length - 1];
-  }
-
-  /** "<name>.<l>.weight" and "<name>.<l>.bias" of the convolutions, or of the way back. */
-  shapes(name: string, back = false): Shapes {
-    const all: Shapes = {};
-    for (let l = 1; l < this.channels.length; l++) {
-      const [below, above] = [this.channels[l - 1], this.channels[l]];
-      all[`${name}.${l}.weight`] = back ? [above, AREA * below] : [AREA * below, above];
-      all[`${name}.${l}.bias`] = [1, back ? below : above];
-    }
-    return all;
-  }
-
-  windows(layer: number, pictures: number): CsrMatrix {
-    const key = `${layer} ${pictures}`;
-    const known = this.#windows.get(key);
-    if (known) return known;
-    const made = pictureWindows(pictures, this.planes[layer - 1], WINDOWS);
-    // Batches come in two sizes, and one more when everything is encoded.
-    if (this.#windows.size > 4 * this.planes.length) this.#windows.clear();
-    this.#windows.set(key, made);
-    return made;
-  }
-
-  /** Pictures [rows, channels x height x width] with the channels of a pixel beside each other: the same numbers. */
-  turned(tape: Tape, pictures: Tensor): Tensor {
-    const [channels] = this.channels;
-    const pixels = pictures.columns / channels;
-    this.#order ??= Uint32Array.from(
-      { length: pictures.columns },
-      (_, i) => (i % channels) * pixels + Math.floor(i / channels),
-    );
-    const out = tape.empty(pictures.rows, pictures.columns);
-    tape.engine.takeColumns(out, pictures, this.#order);
-    return out;
-  }
-
-  /** h_L: turned pictures [rows, ...] -> [rows, outputs] */
-  forward(tape: Tape, turned: Tensor, parameter: (name: string) => Parameter, name: string): Variable {
-    const { rows } = turned;
-    const [{ height, width }] = this.planes;
-    let h = reshape(tape, tape.constant(turned), rows * height * width, this.channels[0]);
-    for (let l = 1; l < this.channels.length; l++) {
-      const [weight, bias] = [parameter(`${name}.${l}.weight`), parameter(`${name}.${l}.bias`)];
-      h = relu(tape, convolve(tape, this.windows(l, rows), h, weight, bias));
-    }
-    return reshape(tape, h, rows, this.outputs);
-  }
-
-  /** g_L [rows, outputs] -> [rows, ...], turned: nothing follows the last layer. */
-  back(tape: Tape, top: Variable, parameter: (name: string) => Parameter, name: string): Variable {
-    const { rows } = top.value;
-    const last = this.channels.length - 1;
-    let g = reshape(tape, top, (rows * this.outputs) / this.channels[last], this.channels[last]);
-    for (let l = last; l >= 1; l--) {
-      const [weight, bias] = [parameter(`${name}.${l}.weight`), parameter(`${name}.${l}.bias`)];
-      g = convolveTransposed(tape, this.windows(l, rows), g, weight, bias);
-      if (l > 1) g = relu(tape, g);
-    }
-    const [{ height, width }] = this.planes;
-    return reshape(tape, g, rows, height * width * this.channels[0]);
-  }
-}
 
 export interface ConvolutionalOptions {
   readonly filters: readonly number[];
   readonly latent: number;
 }
 
-/** [rows, columns] of the parameters, by name. */
-export function convolutionalShapes(form: ImageForm, { filters, latent }: ConvolutionalOptions): Shapes {
-  const layers = new PictureLayers(form, filters);
-  const { outputs } = layers;
-  return {
-    ...layers.shapes("encoder"),
-    ...{ "mean.weight": [outputs, latent], "mean.bias": [1, latent] },
-    ...{ "logVariance.weight": [outputs, latent], "logVariance.bias": [1, latent] },
-    ...{ "top.weight": [latent, outputs], "top.bias": [1, outputs] },
-    ...layers.shapes("decoder", true),
-  };
-}
-
 export class ConvolutionalVae implements ContentVae {
-  readonly parameters: readonly Parameter[];
   readonly scaffolding: readonly Parameter[] = [];
   readonly parts = [];
   readonly #layers: PictureLayers;
-  readonly #parameter: (name: string) => Parameter;
+  readonly #encoder: readonly Filters[];
+  readonly #mean: Linear;
+  readonly #logVariance: Linear;
+  readonly #top: Linear;
+  readonly #decoder: readonly Filters[];
   readonly #likelihood: ContentLikelihood;
   readonly #precision: number;
 
-  /** Initial values depend on the seed; without one all are zero, to be loaded. */
   constructor(
-    engine: Engine,
     form: ImageForm,
     options: ConvolutionalOptions & {
       readonly likelihood: ContentLikelihood;
       /** lambda_x */
       readonly precision: number;
-      readonly seed?: number;
     },
   ) {
-    const { all, named } = parametersOf(engine, convolutionalShapes(form, options), options.seed);
-    this.parameters = all;
-    this.#parameter = named;
-    this.#layers = new PictureLayers(form, options.filters);
-    this.#likelihood = options.likelihood;
-    this.#precision = options.precision;
+    const { filters, latent, likelihood, precision } = options;
+    const layers = new PictureLayers(form, filters);
+    const init = { weight: glorotUniform, bias: zeros };
+    const head = { ...init, inputs: layers.outputs, outputs: latent };
+    this.#layers = layers;
+    this.#encoder = layers.filters("encoder", glorotUniform);
+    this.#mean = new Linear({ ...head, name: "mean" });
+    this.#logVariance = new Linear({ ...head, name: "logVariance" });
+    this.#top = new Linear({ ...init, name: "top", inputs: latent, outputs: layers.outputs });
+    this.#decoder = layers.filtersBack("decoder", glorotUniform);
+    this.#likelihood = likelihood;
+    this.#precision = precision;
+  }
+
+  get parameters(): readonly Parameter[] {
+    const layers = [...this.#encoder, this.#mean, this.#logVariance, this.#top, ...this.#decoder];
+    return layers.flatMap(({ weight, bias }) => [weight, bias]);
   }
 
   /** Those of the convolutions, both ways. */
   get weights(): readonly Parameter[] {
-    return this.parameters.filter(({ name }) => /^(encoder|decoder)\..*weight$/.test(name));
+    return [...this.#encoder, ...this.#decoder].map(({ weight }) => weight);
   }
 
   posterior(tape: Tape, x: ContentBatch): DiagonalNormal {
     const turned = this.#layers.turned(tape, denseRows(x));
-    const h = this.#layers.forward(tape, turned, this.#parameter, "encoder");
-    const head = (name: string) =>
-      linear(tape, h, this.#parameter(`${name}.weight`), this.#parameter(`${name}.bias`));
-    return new DiagonalNormal(head("mean"), head("logVariance"));
+    const h = this.#layers.forward(tape, turned, this.#encoder);
+    return new DiagonalNormal(this.#mean.forward(tape, h), this.#logVariance.forward(tape, h));
   }
 
   reconstruction(tape: Tape, z: Variable, x: ContentBatch): Variable {
-    const top = relu(tape, linear(tape, z, this.#parameter("top.weight"), this.#parameter("top.bias")));
-    const output = this.#layers.back(tape, top, this.#parameter, "decoder");
+    const top = relu(tape, this.#top.forward(tape, z));
+    const output = this.#layers.back(tape, top, this.#decoder);
     const turned = this.#layers.turned(tape, denseRows(x));
     if (this.#likelihood === "bernoulli") return denseBernoulliLoss(tape, output, turned);
     return scale(tape, halfSquaredDistance(tape, output, tape.constant(turned)), this.#precision);

@@ -24,6 +24,7 @@ import { streamOf } from "../../core/philox.js";
 import { Turns } from "../../core/turns.js";
 import { type ContentForm, formOf, type ItemContent, type WordContent } from "../../data/content.js";
 import type { Dataset } from "../../data/dataset.js";
+import { numbersIn } from "../../nn/parameters.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import type { ContentAware } from "../../recommender/content-aware.js";
 import type { RunContext } from "../../recommender/run-context.js";
@@ -106,11 +107,14 @@ type Shape = z.infer<typeof shape>;
 const shapeOf = ({ topics, alpha = 1 / topics, ...rest }: CtrOptions): Shape =>
   shape.parse({ ...rest, latent: topics, alpha });
 
+/** beta [words, topics] */
+const declaredTopics = (words: number, topics: number) =>
+  Parameter.declare({ name: "topics", rows: words, columns: topics });
+
 /** Topic proportions of documents under given topics. */
 function encoderOf(engine: Engine, topics: Parameter, { latent, alpha }: Shape): ContentEncoder {
   return {
     parameters: [topics],
-    scaffolding: [],
     async encode(content: ItemContent) {
       if (content.kind !== "words") throw new RangeError("ctr reads bags of words");
       const beta = new Float64Array(await engine.read(topics.value));
@@ -162,7 +166,8 @@ class CtrTraining implements Trainable {
     const key = { seed, step: 0, stream: streamOf("topics") };
     this.#beta = initialTopics(content.words.size, topics, key);
     this.#theta = new Float64Array(dataset.items.size * topics).fill(1 / topics);
-    this.#topics = new Parameter(engine, "topics", content.words.size, topics, this.#beta);
+    this.#topics = declaredTopics(content.words.size, topics);
+    this.#topics.allocate(engine, this.#beta);
     this.#factors = new Factors(engine, dataset.train, topics, options);
     this.#thetaTensor = engine.zeros(dataset.items.size, topics);
     const { topicEpochs } = options;
@@ -363,7 +368,7 @@ export const ctr: Algorithm<CtrOptions> = {
     const { fit } = await import("../../training/fit.js");
     const content = requireContent(dataset, ctr.name, ["words"]);
     // Word by word the topics are held in float64, as they are and as they are being counted.
-    const network = content.words.size * options.topics;
+    const network = numbersIn([declaredTopics(content.words.size, options.topics)]);
     requireContentMemory(ctr.name, dataset, { network, latent: options.topics }, run);
     const trainable = new CtrTraining(dataset, content, options, run);
     const { epochs, patience } = options;
@@ -375,10 +380,7 @@ export const ctr: Algorithm<CtrOptions> = {
       network(given: Shape, form: ContentForm) {
         if (form.kind !== "words")
           throw new UserError({ place: ctr.name, problem: "reads bags of words only" });
-        const words = form.words.length;
-        const empty = () =>
-          new Parameter(engine, "topics", words, given.latent, new Float32Array(words * given.latent));
-        return { numbers: words * given.latent, make: () => encoderOf(engine, empty(), given) };
+        return encoderOf(engine, declaredTopics(form.words.length, given.latent), given);
       },
       itemRules,
       restore: (grown) => ctr.restore(grown, { engine }),

@@ -31,11 +31,10 @@ import { type ContentForm, contentKinds, formOf, sizeOfForm } from "../../data/c
 import type { Algorithm } from "../../recommender/algorithm.js";
 import { published, savedConfig, size } from "../settings.js";
 import { requireContent } from "./batches.js";
-import { ConvolutionalVae, convolutionalShapes } from "./convolutional-vae.js";
+import { ConvolutionalVae } from "./convolutional-vae.js";
 import { fitContentModel, likelihoodOf, networkEncoder, restoreFactorModel } from "./model.js";
 import type { BatchFactors, ContentModel, ContentVae } from "./network.js";
-import { RecurrentVae, recurrentShapes } from "./recurrent-vae.js";
-import { numbersIn } from "./shapes.js";
+import { RecurrentVae } from "./recurrent-vae.js";
 import { TiedMlp } from "./tied-mlp.js";
 
 const share = z.number().min(0).lt(1);
@@ -178,38 +177,18 @@ function kindOf({ kind }: ContentForm, asked: Shape["network"]): NonNullable<Sha
 interface NetworkTraining {
   readonly corruption: number;
   readonly wordDropout: number;
-  readonly seed: number;
 }
 
-/** Initial values are drawn for training; else all are zero, to be loaded. */
-function networkOf(engine: Engine, form: ContentForm, given: Shape, training?: NetworkTraining): ContentVae {
+function networkOf(form: ContentForm, given: Shape, training?: NetworkTraining): ContentVae {
   const { latent, hidden, filters, embedding, units, sequenceLength: length } = given;
-  const { corruption = 0, wordDropout = 0, seed } = training ?? {};
+  const { corruption = 0, wordDropout = 0 } = training ?? {};
   const kind = kindOf(form, given.network);
   if (form.kind === "sequences")
-    return new RecurrentVae(engine, form.tokens.length, {
-      latent,
-      embedding,
-      units,
-      length,
-      wordDropout,
-      seed,
-    });
+    return new RecurrentVae(form.tokens.length, { latent, embedding, units, length, wordDropout });
   const content = { likelihood: likelihoodOf(form.kind, given.likelihood), precision: given.lambdaX };
   if (form.kind === "images" && kind === "convolutional")
-    return new ConvolutionalVae(engine, form, { ...content, filters, latent, seed });
-  return new TiedMlp(engine, { ...content, inputs: sizeOfForm(form), hidden, latent, corruption, seed });
-}
-
-/** How many numbers it has. */
-function numbersOf(form: ContentForm, given: Shape): number {
-  if (form.kind === "sequences") return numbersIn(recurrentShapes(form.tokens.length, given));
-  if (form.kind === "images" && kindOf(form, given.network) === "convolutional")
-    return numbersIn(convolutionalShapes(form, given));
-  const sizes = [sizeOfForm(form), ...given.hidden];
-  const [last, { latent }] = [sizes[sizes.length - 1], given];
-  const layers = given.hidden.reduce((all, units, l) => all + (sizes[l] + 1) * units, sizes[0]);
-  return layers + 2 * (last + 1) * latent + (latent + 1) * last;
+    return new ConvolutionalVae(form, { ...content, filters, latent });
+  return new TiedMlp({ ...content, inputs: sizeOfForm(form), hidden, latent, corruption });
 }
 
 /** What reads content: E[z] is the posterior's mean. */
@@ -275,7 +254,7 @@ export const cvae: Algorithm<CvaeOptions> = {
   options,
 
   async fit(dataset, options, run) {
-    const { engine, seed } = run;
+    const { engine } = run;
     if (options.coupling === "printed" && options.inference !== "bayes")
       throw new UserError({
         place: "coupling",
@@ -286,11 +265,7 @@ export const cvae: Algorithm<CvaeOptions> = {
     const content = requireContent(dataset, cvae.name, contentKinds);
     return fitContentModel(cvae, dataset, options, run, {
       content,
-      numbers: numbersOf(formOf(content), options),
-      model: () => {
-        const network = networkOf(engine, formOf(content), options, { ...options, seed });
-        return modelOf(engine, network, options);
-      },
+      model: modelOf(engine, networkOf(formOf(content), options, options), options),
       config: savedConfig(shape, options),
       batches: "independent",
       bayesian: options.inference === "bayes",
@@ -304,10 +279,8 @@ export const cvae: Algorithm<CvaeOptions> = {
 
   restore: (files, { engine }) =>
     restoreFactorModel(engine, files, shape, {
-      network: (given: Shape, form) => ({
-        numbers: numbersOf(form, given),
-        make: () => networkEncoder(engine, readingOf(networkOf(engine, form, given)), given.latent),
-      }),
+      network: (given: Shape, form) =>
+        networkEncoder(engine, readingOf(networkOf(form, given)), given.latent),
       kinds: ({ inference }) => ({ bayesian: inference === "bayes" }),
       restore: (grown) => cvae.restore(grown, { engine }),
     }),

@@ -14,7 +14,6 @@ import type { Communicator } from "../../compute/communicator.js";
 import type { Engine } from "../../compute/engine.js";
 import { sum } from "../../compute/objective.js";
 import { halfSquaredDistance } from "../../compute/ops/dense-likelihood.js";
-import { linear } from "../../compute/ops/linear.js";
 import { relu } from "../../compute/ops/relu.js";
 import { sparseLinear } from "../../compute/ops/sparse-linear.js";
 import { sparseMap } from "../../compute/ops/sparse-map.js";
@@ -33,9 +32,12 @@ import { permutation, streamOf } from "../../core/philox.js";
 import { type ContentForm, contentKinds, formOf, type ItemContent, sizeOfForm } from "../../data/content.js";
 import type { Dataset } from "../../data/dataset.js";
 import { convolve, sequenceWindows } from "../../nn/convolution.js";
+import { tokenEmbedding } from "../../nn/embedding.js";
 import { oneHot } from "../../nn/gru.js";
 import { initialise, initialised } from "../../nn/initialise.js";
-import { heNormal, initialKey, normal } from "../../nn/initializers.js";
+import { heNormal, initialKey, normal, zeros } from "../../nn/initializers.js";
+import { Linear, LinearParameters } from "../../nn/linear.js";
+import { allocate, numbersIn, release } from "../../nn/parameters.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import type { ContentAware } from "../../recommender/content-aware.js";
 import type { RunContext } from "../../recommender/run-context.js";
@@ -52,11 +54,10 @@ import {
   requireContent,
   toEngine,
 } from "./batches.js";
-import { PictureLayers } from "./convolutional-vae.js";
 import { encodeAll } from "./encode.js";
 import { Factors } from "./factors.js";
 import { networkEncoder, restoreFactorModel, savedFactorModel } from "./model.js";
-import { numbersIn, parametersOf, type Shapes } from "./shapes.js";
+import { type Filters, PictureLayers } from "./picture-layers.js";
 
 const weight = z.number().positive();
 
@@ -104,96 +105,79 @@ const shape = options
   .strip();
 type Shape = z.infer<typeof shape>;
 
-/** Units of the layers after what reads the content: [in, ..., latent]. */
-function unitsOf(form: ContentForm, { hidden, latent, filters }: Shape): number[] {
-  switch (form.kind) {
-    case "images":
-      return [new PictureLayers(form, filters).outputs, latent];
-    case "sequences":
-      return [filters[filters.length - 1], latent];
-    default:
-      return [sizeOfForm(form), ...hidden, latent];
-  }
-}
-
-/** [rows, columns] of f's parameters, by name. */
-function shapesOf(form: ContentForm, given: Shape): Shapes {
-  const { filters, embedding, window } = given;
-  const shapes: Shapes = {};
-  if (form.kind === "images") Object.assign(shapes, new PictureLayers(form, filters).shapes("picture"));
-  if (form.kind === "sequences") {
-    shapes["embedding.weight"] = [form.tokens.length, embedding];
-    for (const [l, units] of filters.entries()) {
-      shapes[`sequence.${l + 1}.weight`] = [window * (l === 0 ? embedding : filters[l - 1]), units];
-      shapes[`sequence.${l + 1}.bias`] = [1, units];
-    }
-  }
-  const units = unitsOf(form, given);
-  for (let l = 1; l < units.length; l++) {
-    shapes[`network.${l - 1}.weight`] = [units[l - 1], units[l]];
-    shapes[`network.${l - 1}.bias`] = [1, units[l]];
-  }
-  return shapes;
-}
-
 /** f: content -> factors. */
 class FactorNetwork {
-  readonly parameters: readonly Parameter[];
-  readonly scaffolding: readonly Parameter[] = [];
-  readonly #named: (name: string) => Parameter;
-  readonly #layers: number;
-  readonly #pictures: PictureLayers | undefined;
   readonly #given: Shape;
+  /** What reads pictures, and their filters. */
+  readonly #pictures: { readonly layers: PictureLayers; readonly filters: readonly Filters[] } | undefined;
+  /** What reads words: their numbers, and the filters over them. */
+  readonly #words:
+    | { readonly embedding: Parameter; readonly filters: readonly LinearParameters[] }
+    | undefined;
+  readonly #layers: readonly Linear[];
 
-  /** He's initial values from the seed; without one all are zero, to be loaded. */
-  constructor(engine: Engine, form: ContentForm, given: Shape, seed?: number) {
-    const { all, named } = parametersOf(engine, shapesOf(form, given), seed, heNormal("rows"));
-    this.parameters = all;
-    this.#named = named;
-    this.#layers = unitsOf(form, given).length - 1;
-    this.#pictures = form.kind === "images" ? new PictureLayers(form, given.filters) : undefined;
+  /** Weights start as He's, biases at zero. */
+  constructor(form: ContentForm, given: Shape) {
+    const { hidden, latent, filters, embedding, window } = given;
+    const init = { weight: heNormal("rows"), bias: zeros };
     this.#given = given;
+    let units = [sizeOfForm(form), ...hidden, latent];
+    if (form.kind === "images") {
+      const layers = new PictureLayers(form, filters);
+      this.#pictures = { layers, filters: layers.filters("picture", init.weight) };
+      units = [layers.outputs, latent];
+    }
+    if (form.kind === "sequences") {
+      const widths = [embedding, ...filters];
+      this.#words = {
+        embedding: tokenEmbedding(form.tokens.length, embedding),
+        filters: filters.map(
+          (outputs, l) =>
+            new LinearParameters({ ...init, name: `sequence.${l + 1}`, inputs: window * widths[l], outputs }),
+        ),
+      };
+      units = [widths[widths.length - 1], latent];
+    }
+    this.#layers = units
+      .slice(1)
+      .map((outputs, l) => new Linear({ ...init, name: `network.${l}`, inputs: units[l], outputs }));
+  }
+
+  get parameters(): readonly Parameter[] {
+    const filters = [...(this.#pictures?.filters ?? []), ...(this.#words?.filters ?? [])];
+    return [
+      ...(this.#words ? [this.#words.embedding] : []),
+      ...[...filters, ...this.#layers].flatMap(({ weight, bias }) => [weight, bias]),
+    ];
   }
 
   /** f(x): [rows, latent] */
   code(tape: Tape, x: ContentBatch): Variable {
-    const layer = (name: string) => [this.#named(`${name}.weight`), this.#named(`${name}.bias`)] as const;
-    const [weight, bias] = layer("network.0");
+    const [first, ...rest] = this.#layers;
     let h =
       x.kind === "sparse"
-        ? sparseLinear(tape, x.sparse, weight, bias)
-        : linear(
-            tape,
-            x.kind === "tokens" ? this.#read(tape, x.sequences) : this.#see(tape, x.dense),
-            weight,
-            bias,
-          );
-    for (let l = 1; l < this.#layers; l++) h = linear(tape, relu(tape, h), ...layer(`network.${l}`));
+        ? sparseLinear(tape, x.sparse, first.weight, first.bias)
+        : first.forward(tape, x.kind === "tokens" ? this.#read(tape, x.sequences) : this.#see(tape, x.dense));
+    for (const layer of rest) h = layer.forward(tape, relu(tape, h));
     return h;
   }
 
   #see(tape: Tape, rows: Tensor): Variable {
-    const pictures = this.#pictures;
-    if (!pictures) return tape.constant(rows);
-    return pictures.forward(tape, pictures.turned(tape, rows), this.#named, "picture");
+    if (!this.#pictures) return tape.constant(rows);
+    const { layers, filters } = this.#pictures;
+    return layers.forward(tape, layers.turned(tape, rows), filters);
   }
 
   /** Convolutions over the words of each sequence, and what they find on average. */
   #read(tape: Tape, all: CsrMatrix): Variable {
-    const { filters, window, sequenceLength } = this.#given;
+    if (!this.#words) throw new RangeError("deep-music: this network does not read sequences");
+    const { window, sequenceLength } = this.#given;
     const sequences = firstTokens(all, sequenceLength);
     const { rows, offsets, indices, columns } = sequences;
     const windows = sequenceWindows(sequences, window);
-    let h = sparseLinear(
-      tape,
-      tape.sparse(oneHot(indices, columns)),
-      this.#named("embedding.weight"),
-      undefined,
-    );
-    for (let l = 1; l <= filters.length; l++) {
-      const [weight, bias] = [this.#named(`sequence.${l}.weight`), this.#named(`sequence.${l}.bias`)];
+    let h = sparseLinear(tape, tape.sparse(oneHot(indices, columns)), this.#words.embedding, undefined);
+    for (const { weight, bias } of this.#words.filters)
       h = relu(tape, convolve(tape, windows, h, weight, bias));
-    }
     const values = new Float32Array(indices.length);
     for (let r = 0; r < rows; r++) values.fill(1 / (offsets[r + 1] - offsets[r]), offsets[r], offsets[r + 1]);
     const places = Uint32Array.from(indices, (_, place) => place);
@@ -224,6 +208,7 @@ class DeepMusicTraining implements Trainable {
   constructor(
     dataset: Dataset,
     content: ItemContent,
+    network: FactorNetwork,
     options: DeepMusicOptions,
     { engine, communicator, seed }: Pick<RunContext, "engine" | "communicator" | "seed">,
     minimise: <Batch>(pass: BatchPass<Batch>) => Promise<PassReport>,
@@ -237,7 +222,8 @@ class DeepMusicTraining implements Trainable {
     this.#options = options;
     this.#config = savedConfig(shape, options);
     this.#minimise = minimise;
-    this.#network = new FactorNetwork(engine, formOf(content), options, seed);
+    this.#network = network;
+    allocate(engine, network.parameters, seed);
     this.#adam = new Adam(engine, this.#network.parameters, { learningRate: options.learningRate });
     this.#factors = new Factors(engine, dataset.train, latent, options);
     for (const name of ["users", "items"] as const) {
@@ -349,7 +335,7 @@ class DeepMusicTraining implements Trainable {
   }
 
   dispose(): void {
-    for (const parameter of this.#network.parameters) parameter.release();
+    release(this.#network.parameters);
     this.#factors.release();
     this.#engine.release(this.#nothing);
     this.#engine.release(this.#predicted);
@@ -370,10 +356,11 @@ export const deepMusic: Algorithm<DeepMusicOptions> = {
       import("../../training/minimise.js"),
     ]);
     const content = requireContent(dataset, deepMusic.name, contentKinds);
-    const network = numbersIn(shapesOf(formOf(content), options));
-    requireContentMemory(deepMusic.name, dataset, { network, latent: options.latent }, run);
+    const network = new FactorNetwork(formOf(content), options);
+    const numbers = numbersIn(network.parameters);
+    requireContentMemory(deepMusic.name, dataset, { network: numbers, latent: options.latent }, run);
     const trainable = await initialised(
-      () => new DeepMusicTraining(dataset, content, options, run, minimiseBatches),
+      () => new DeepMusicTraining(dataset, content, network, options, run, minimiseBatches),
       { signal: run.signal, release: (training) => training.dispose() },
     );
     const { epochs, patience } = options;
@@ -382,10 +369,8 @@ export const deepMusic: Algorithm<DeepMusicOptions> = {
 
   restore: (files, { engine }) =>
     restoreFactorModel(engine, files, shape, {
-      network: (given: Shape, form: ContentForm) => ({
-        numbers: numbersIn(shapesOf(form, given)),
-        make: () => networkEncoder(engine, new FactorNetwork(engine, form, given), given.latent),
-      }),
+      network: (given: Shape, form: ContentForm) =>
+        networkEncoder(engine, new FactorNetwork(form, given), given.latent),
       kinds: () => ({ scored: true }),
       itemRules,
       restore: (grown) => deepMusic.restore(grown, { engine }),

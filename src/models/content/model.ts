@@ -1,18 +1,20 @@
 // What the models of content and factors have in common when they are trained, saved and restored.
 
-import { z } from "zod";
+import type { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
-import { loadParameters, loadTensor, type Parameter, saveParameters } from "../../compute/parameter.js";
+import { type Parameter, saveParameters } from "../../compute/parameter.js";
 import type { Tensor } from "../../compute/tensor.js";
 import { UserError } from "../../core/errors.js";
 import type { JsonObject } from "../../core/json.js";
 import { type ContentForm, contentForm, formOf, type ItemContent } from "../../data/content.js";
 import type { Dataset } from "../../data/dataset.js";
 import { initialised } from "../../nn/initialise.js";
+import { allocate, checkSaved, numbersIn, release, restoreParameters } from "../../nn/parameters.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import type { ContentAware } from "../../recommender/content-aware.js";
 import type { ModelFiles, Recommender } from "../../recommender/recommender.js";
 import type { RunContext } from "../../recommender/run-context.js";
+import { SavedModel } from "../../recommender/saved-model.js";
 import { requireContentMemory } from "../training-memory.js";
 import { contentReader } from "./batches.js";
 import { encodeAll } from "./encode.js";
@@ -49,21 +51,14 @@ export function likelihoodOf(
 export interface ContentEncoder {
   /** What of it is saved. */
   readonly parameters: readonly Parameter[];
-  /** Parameters that only training needs. */
-  readonly scaffolding: readonly Parameter[];
   /** [content.items, k], zeros where an item has no content, as a tensor that the caller releases. */
   encode(content: ItemContent): Promise<Tensor>;
 }
 
 /** A network as an encoder. */
-export function networkEncoder(
-  engine: Engine,
-  network: ContentReading & { readonly scaffolding: readonly Parameter[] },
-  k: number,
-): ContentEncoder {
+export function networkEncoder(engine: Engine, network: ContentReading, k: number): ContentEncoder {
   return {
     parameters: network.parameters,
-    scaffolding: network.scaffolding,
     async encode(content) {
       const out = engine.empty(content.items, k);
       await encodeAll(engine, network, content, contentReader(content), out);
@@ -82,10 +77,8 @@ export async function fitContentModel<
   run: RunContext,
   parts: Pick<ContentTrainingOptions, "batches" | "bayesian"> & {
     readonly content: ItemContent;
-    /** Numbers in the network. */
-    readonly numbers: number;
-    /** Makes the network, with its initial values. */
-    readonly model: () => ContentModel;
+    /** The network, declared. */
+    readonly model: ContentModel;
     /** What a saved model needs of the options. */
     readonly config: JsonObject;
     /** The options that pretraining depends on. */
@@ -98,13 +91,14 @@ export async function fitContentModel<
     import("./training.js"),
   ]);
   const { engine } = run;
-  const { content, config, pretrainedBy, batches, bayesian } = parts;
+  const { content, model, config, pretrainedBy, batches, bayesian } = parts;
   const { latent, epochs, patience } = options;
   const files = { algorithm: algorithm.name, config, items: dataset.items, content: formOf(content) };
   const key = Object.fromEntries(pretrainedBy.map((name) => [name, options[name]]));
-  requireContentMemory(algorithm.name, dataset, { network: parts.numbers, latent, bayesian }, run);
+  const network = numbersIn(model.parameters);
+  requireContentMemory(algorithm.name, dataset, { network, latent, bayesian }, run);
   const make = () => {
-    const model = parts.model();
+    allocate(engine, [...model.parameters, ...model.scaffolding], run.seed);
     return new ContentTraining(
       {
         dataset,
@@ -154,9 +148,7 @@ export function savedFactorModel(
     {
       ...{ items, itemGram, userGram, itemCovariances, scored, options, itemRules },
       saveReader: () => saveParameters(encoder.parameters),
-      releaseReader: () => {
-        for (const parameter of encoder.parameters) parameter.release();
-      },
+      releaseReader: () => release(encoder.parameters),
       encode: (content) => encoder.encode(content),
     },
     { ...files, restore: async (grown) => (await restore(grown)) as ContentAware },
@@ -166,51 +158,39 @@ export function savedFactorModel(
 /** Rebuilds a saved model. Throws UserError where its files do not fit together. */
 export async function restoreFactorModel<Shape extends FactorOptions & { latent: number }>(
   engine: Engine,
-  { algorithm, config, tensors, items, content }: ModelFiles,
+  given: ModelFiles,
   shape: z.ZodType<Shape>,
   {
     network,
     kinds = () => ({}),
     ...origin
   }: ModelOrigin & {
-    /** How many numbers the encoder of a shape has, and how it is made: zeros, to be loaded. */
-    readonly network: (given: Shape, form: ContentForm) => { numbers: number; make: () => ContentEncoder };
+    /** The encoder of a shape, declared. */
+    readonly network: (given: Shape, form: ContentForm) => ContentEncoder;
     readonly kinds?: (given: Shape) => FactorKinds;
   },
 ): Promise<ContentAware> {
-  const unfit = (problem: string, cause?: unknown) =>
-    new UserError({
-      place: algorithm,
-      problem: `the saved model is not sound: ${problem}`,
-      remedy: "Copy or train it again",
-      cause,
-    });
-  const parsed = shape.safeParse(config);
-  if (!parsed.success) throw unfit(z.prettifyError(parsed.error), parsed.error);
-  const form = contentForm.safeParse(content);
-  if (!form.success) throw unfit("it does not say what content it was trained on (content.json)");
-  // Before anything is allocated: a hostile configuration may ask for any size.
-  const { numbers, make } = network(parsed.data, form.data);
-  const shapes = factorShapes(items.size, parsed.data.latent, kinds(parsed.data));
-  const needed = Object.values(shapes).reduce((sum, [rows, columns]) => sum + rows * columns, numbers);
-  const given = Object.values(tensors).reduce((sum, { data }) => sum + data.length, 0);
-  if (needed !== given) throw unfit(`its network and factors need ${needed} numbers, it has ${given}`);
-  const encoder = make();
-  for (const parameter of encoder.scaffolding) parameter.release();
+  const { algorithm, config, items } = given;
+  const saved = new SavedModel(given);
+  const options = saved.config(shape);
+  const form = contentForm.safeParse(given.content);
+  if (!form.success) throw saved.unsound("it does not say what content it was trained on (content.json)");
+  const encoder = network(options, form.data);
+  const shapes = Object.entries(factorShapes(items.size, options.latent, kinds(options)));
+  checkSaved(saved, encoder.parameters);
+  for (const [name, size] of shapes) saved.take(name, size);
+  saved.end();
   const made: Record<string, Tensor> = {};
   try {
-    await loadParameters(encoder.parameters, tensors);
-    for (const [name, [rows, columns]] of Object.entries(shapes)) {
-      made[name] = engine.empty(rows, columns);
-      await loadTensor(engine, made[name], name, tensors);
-    }
+    await restoreParameters(engine, saved, encoder.parameters);
+    for (const [name, [rows, columns]] of shapes) made[name] = await saved.load(engine, name, rows, columns);
   } catch (error) {
-    for (const parameter of encoder.parameters) parameter.release();
+    release(encoder.parameters);
     for (const tensor of Object.values(made)) engine.release(tensor);
-    throw error instanceof UserError ? unfit(error.message, error) : error;
+    throw error;
   }
   const { items: V, itemGram, userGram, itemCovariances, scored } = made;
   const factors = { items: V, itemGram, userGram, itemCovariances, scored };
   const files = { algorithm, config, items, content: form.data };
-  return savedFactorModel(engine, encoder, factors, parsed.data, { files, ...origin });
+  return savedFactorModel(engine, encoder, factors, options, { files, ...origin });
 }

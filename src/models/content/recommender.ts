@@ -8,6 +8,7 @@ import { UserError } from "../../core/errors.js";
 import type { JsonObject } from "../../core/json.js";
 import { type ContentForm, type ItemContent, requireForm } from "../../data/content.js";
 import { joined, type Vocabulary } from "../../data/vocabulary.js";
+import { requireCatalogue } from "../../recommender/catalogue.js";
 import type { ContentAware, NewItems } from "../../recommender/content-aware.js";
 import { ProductRanking } from "../../recommender/product-ranking.js";
 import type { ModelFiles } from "../../recommender/recommender.js";
@@ -192,10 +193,7 @@ export function factorRecommender(
 
   /** u'v has mean mu_u'mu_v and variance mu_u'S_v mu_u + mu_v'S_u mu_v + tr(S_u S_v), u and v being independent under q. */
   async function scoreWithUncertainty(histories: CsrMatrix, wanted: Uint32Array): Promise<UncertainScores> {
-    if (histories.columns !== items.size)
-      throw new RangeError(
-        `score: histories have ${histories.columns} columns, the catalogue has ${items.size} items`,
-      );
+    requireCatalogue("score", histories, items.size);
     for (const item of wanted)
       if (item >= items.size) throw new RangeError(`score: item ${item} is outside [0, ${items.size})`);
     const [v, itemS] = await Promise.all(

@@ -7,7 +7,6 @@
 // Lest the generation network should live on the tokens before and forget z, some of them are withheld from it in training (word
 // dropout: Bowman et al. 2016, section 3.1).
 
-import type { Engine } from "../../compute/engine.js";
 import { add } from "../../compute/ops/arithmetic.js";
 import { linear } from "../../compute/ops/linear.js";
 import { outputLoss } from "../../compute/ops/output-loss.js";
@@ -15,15 +14,23 @@ import { rowsOf } from "../../compute/ops/reshape.js";
 import { sparseLinear } from "../../compute/ops/sparse-linear.js";
 import { sparseMap } from "../../compute/ops/sparse-map.js";
 import { tanh } from "../../compute/ops/tanh.js";
-import type { Parameter } from "../../compute/parameter.js";
+import { Parameter } from "../../compute/parameter.js";
 import type { Tape, Variable } from "../../compute/tape.js";
 import { RandomSequence } from "../../core/philox.js";
+import { tokenEmbedding } from "../../nn/embedding.js";
 import { gruStep, oneHot, type Steps, stepsOf } from "../../nn/gru.js";
+import { glorotUniform, zeros } from "../../nn/initializers.js";
+import { Linear } from "../../nn/linear.js";
 import { DiagonalNormal } from "../../nn/normal.js";
 import type { CsrMatrix } from "../../sparse/csr.js";
 import { type ContentBatch, tokenRows } from "./batches.js";
 import type { ContentVae, UpdateKey } from "./network.js";
-import { parametersOf, type Shapes } from "./shapes.js";
+
+/** A recurrent network: what a token and the state before it add to the gates. */
+interface Recurrent {
+  readonly input: Linear;
+  readonly state: Linear;
+}
 
 export interface RecurrentOptions {
   readonly latent: number;
@@ -33,57 +40,79 @@ export interface RecurrentOptions {
   readonly units: number;
 }
 
-/** [rows, columns] of the parameters, by name. */
-export function recurrentShapes(tokens: number, { latent, embedding, units }: RecurrentOptions): Shapes {
-  const gates = 3 * units;
-  return {
-    "embedding.weight": [tokens, embedding],
-    ...{ "encoder.input.weight": [embedding, gates], "encoder.input.bias": [1, gates] },
-    ...{ "encoder.state.weight": [units, gates], "encoder.state.bias": [1, gates] },
-    ...{ "mean.weight": [units, latent], "mean.bias": [1, latent] },
-    ...{ "logVariance.weight": [units, latent], "logVariance.bias": [1, latent] },
-    ...{ "start.weight": [latent, units], "start.bias": [1, units] },
-    ...{ "decoder.input.weight": [embedding, gates], "decoder.input.bias": [1, gates] },
-    "decoder.latent.weight": [latent, gates],
-    ...{ "decoder.state.weight": [units, gates], "decoder.state.bias": [1, gates] },
-    ...{ "output.weight": [tokens, units], "output.bias": [1, tokens] },
-  };
-}
-
 export class RecurrentVae implements ContentVae {
-  readonly parameters: readonly Parameter[];
   readonly scaffolding: readonly Parameter[] = [];
   readonly parts = [];
-  readonly #named: (name: string) => Parameter;
+  readonly #embedding: Parameter;
+  readonly #encoder: Recurrent;
+  readonly #mean: Linear;
+  readonly #logVariance: Linear;
+  readonly #start: Linear;
+  readonly #decoder: Recurrent;
+  /** What z adds to the decoder's input in every step. */
+  readonly #decoderLatent: Parameter;
+  /** O [tokens, units] and o. */
+  readonly #output: { readonly weight: Parameter; readonly bias: Parameter };
   readonly #tokens: number;
   readonly #units: number;
   readonly #length: number;
   readonly #wordDropout: number;
 
-  /** Initial values depend on the seed; without one all are zero, to be loaded. */
   constructor(
-    engine: Engine,
     tokens: number,
     options: RecurrentOptions & {
       /** Tokens of a sequence that are read, from its start. */
       readonly length: number;
       /** Share of the tokens that the generation network is not told. */
       readonly wordDropout: number;
-      readonly seed?: number;
     },
   ) {
-    const { all, named } = parametersOf(engine, recurrentShapes(tokens, options), options.seed);
-    this.parameters = all;
-    this.#named = named;
+    const { latent, embedding, units, length, wordDropout } = options;
+    const init = { weight: glorotUniform, bias: zeros };
+    const weight = { initial: glorotUniform };
+    const linear = (name: string, inputs: number, outputs: number) =>
+      new Linear({ ...init, name, inputs, outputs });
+    const recurrent = (name: string): Recurrent => ({
+      input: linear(`${name}.input`, embedding, 3 * units),
+      state: linear(`${name}.state`, units, 3 * units),
+    });
+    this.#embedding = tokenEmbedding(tokens, embedding);
+    this.#encoder = recurrent("encoder");
+    this.#mean = linear("mean", units, latent);
+    this.#logVariance = linear("logVariance", units, latent);
+    this.#start = linear("start", latent, units);
+    this.#decoder = recurrent("decoder");
+    this.#decoderLatent = Parameter.declare({
+      ...{ name: "decoder.latent.weight", rows: latent, columns: 3 * units },
+      ...weight,
+    });
+    this.#output = {
+      weight: Parameter.declare({ name: "output.weight", rows: tokens, columns: units, ...weight }),
+      bias: Parameter.declare({ name: "output.bias", rows: 1, columns: tokens }),
+    };
     this.#tokens = tokens;
-    this.#units = options.units;
-    this.#length = options.length;
-    this.#wordDropout = options.wordDropout;
+    this.#units = units;
+    this.#length = length;
+    this.#wordDropout = wordDropout;
+  }
+
+  get parameters(): readonly Parameter[] {
+    const layers = (...some: readonly { weight: Parameter; bias: Parameter }[]) =>
+      some.flatMap(({ weight, bias }) => [weight, bias]);
+    return [
+      this.#embedding,
+      ...layers(this.#encoder.input, this.#encoder.state, this.#mean, this.#logVariance, this.#start),
+      ...layers(this.#decoder.input),
+      this.#decoderLatent,
+      ...layers(this.#decoder.state, this.#output),
+    ];
   }
 
   /** Those of the recurrent networks. */
   get weights(): readonly Parameter[] {
-    return this.parameters.filter(({ name }) => /^(encoder|decoder)\..*weight$/.test(name));
+    const { input, state } = this.#decoder;
+    const ofEncoder = [this.#encoder.input.weight, this.#encoder.state.weight];
+    return [...ofEncoder, input.weight, this.#decoderLatent, state.weight];
   }
 
   posterior(tape: Tape, x: ContentBatch): DiagonalNormal {
@@ -91,7 +120,7 @@ export class RecurrentVae implements ContentVae {
     const { order, counts } = steps;
     const states = this.#run(
       tape,
-      "encoder",
+      this.#encoder,
       steps.tokens,
       steps,
       tape.constant(tape.zeros(order.length, this.#units)),
@@ -103,20 +132,18 @@ export class RecurrentVae implements ContentVae {
       if (going < counts[t])
         last = add(tape, last, sparseMap(tape, places(x.rows, order, going, counts[t]), states[t]));
     }
-    const head = (name: string) =>
-      linear(tape, last, this.#named(`${name}.weight`), this.#named(`${name}.bias`));
-    return new DiagonalNormal(head("mean"), head("logVariance"));
+    return new DiagonalNormal(this.#mean.forward(tape, last), this.#logVariance.forward(tape, last));
   }
 
   reconstruction(tape: Tape, z: Variable, x: ContentBatch, key: UpdateKey): Variable {
     const steps = stepsOf(tokenRows(x), this.#length);
     const { order, counts, tokens } = steps;
     const sorted = sparseMap(tape, oneHot(order, x.rows), z);
-    const start = tanh(tape, linear(tape, sorted, this.#named("start.weight"), this.#named("start.bias")));
-    const latent = linear(tape, sorted, this.#named("decoder.latent.weight"));
+    const start = tanh(tape, this.#start.forward(tape, sorted));
+    const latent = linear(tape, sorted, this.#decoderLatent);
     const told = this.#told(steps, new RandomSequence(key("word dropout")));
-    const states = this.#run(tape, "decoder", told, steps, start, latent);
-    const [weight, bias] = [this.#named("output.weight"), this.#named("output.bias")];
+    const states = this.#run(tape, this.#decoder, told, steps, start, latent);
+    const { weight, bias } = this.#output;
     let loss: Variable = tape.constant(tape.zeros(x.rows, 1));
     let first = 0;
     for (let t = 0; t < counts.length; first += counts[t], t++) {
@@ -140,25 +167,15 @@ export class RecurrentVae implements ContentVae {
   /** The states of all steps, [counts[t], units] each. */
   #run(
     tape: Tape,
-    name: "encoder" | "decoder",
+    network: Recurrent,
     tokens: Uint32Array,
     { counts }: Steps,
     start: Variable,
     latent?: Variable,
   ): Variable[] {
-    const embedded = sparseLinear(
-      tape,
-      tape.sparse(oneHot(tokens, this.#tokens)),
-      this.#named("embedding.weight"),
-      undefined,
-    );
-    const inputs = linear(
-      tape,
-      embedded,
-      this.#named(`${name}.input.weight`),
-      this.#named(`${name}.input.bias`),
-    );
-    const [weight, bias] = [this.#named(`${name}.state.weight`), this.#named(`${name}.state.bias`)];
+    const oneHots = tape.sparse(oneHot(tokens, this.#tokens));
+    const inputs = network.input.forward(tape, sparseLinear(tape, oneHots, this.#embedding, undefined));
+    const { weight, bias } = network.state;
     const states: Variable[] = [];
     let h = start;
     let first = 0;

@@ -7,7 +7,6 @@
 // As the authors' program (eelxpeng/CollaborativeVAE, lib/cvae.py) has it, the decoder shares not only the weights but also the
 // biases b_1 ... b_(L-1); M, S, G and the biases beside them are its own. p is Bernoulli(sigmoid(.)) or N(., 1 / lambda_x).
 
-import type { Engine } from "../../compute/engine.js";
 import { add, product, scale } from "../../compute/ops/arithmetic.js";
 import { denseBernoulliLoss, halfSquaredDistance } from "../../compute/ops/dense-likelihood.js";
 import { dropout } from "../../compute/ops/dropout.js";
@@ -16,11 +15,11 @@ import { outputLoss } from "../../compute/ops/output-loss.js";
 import { sigmoid } from "../../compute/ops/sigmoid.js";
 import { sparseLinear } from "../../compute/ops/sparse-linear.js";
 import { transposedLinear } from "../../compute/ops/transposed-linear.js";
-import type { Parameter } from "../../compute/parameter.js";
+import { type Initializer, Parameter } from "../../compute/parameter.js";
 import { Tape, type Variable } from "../../compute/tape.js";
 import { type RandomKey, RandomSequence } from "../../core/philox.js";
-import { glorotUniform, type Initializer, zeros } from "../../nn/initializers.js";
-import { Linear, makeParameter } from "../../nn/linear.js";
+import { glorotUniform, zeros } from "../../nn/initializers.js";
+import { Linear } from "../../nn/linear.js";
 import { DiagonalNormal } from "../../nn/normal.js";
 import {
   addColumns,
@@ -51,8 +50,7 @@ export interface TiedLayersOptions {
   readonly sparsity?: number;
   /** Where the biases of what each layer's autoencoder reconstructs start: 0 (default), or at the log-odds of its means. */
   readonly visible?: "zeros" | "means";
-  /** Initial values depend on the seed; without one all are zero, to be loaded. */
-  readonly seed?: number;
+  /** Initial values of W_1, ..., W_L. Default Glorot uniform; biases start at zero. */
   readonly weight?: Initializer;
 }
 
@@ -72,17 +70,17 @@ export class TiedLayers {
   readonly visibleBiases: readonly Parameter[];
   readonly #options: TiedLayersOptions;
 
-  constructor(engine: Engine, options: TiedLayersOptions) {
-    const { inputs, hidden, seed = 0, weight = glorotUniform } = options;
-    const initial = options.seed === undefined ? zeros : weight;
+  constructor(options: TiedLayersOptions) {
+    const { inputs, hidden, weight: initial = glorotUniform } = options;
     const sizes = [inputs, ...hidden];
-    const parameter = (name: string, rows: number, columns: number, init: Initializer) =>
-      makeParameter(engine, name, rows, columns, seed, init);
+    const bias = (name: string, columns: number) => Parameter.declare({ name, rows: 1, columns });
     this.#options = options;
-    this.weights = hidden.map((units, l) => parameter(`layer.${l + 1}.weight`, sizes[l], units, initial));
-    this.biases = hidden.map((units, l) => parameter(`layer.${l + 1}.bias`, 1, units, zeros));
-    this.outputBias = parameter("output.bias", 1, inputs, zeros);
-    this.visibleBiases = hidden.map((_, l) => parameter(`layer.${l + 1}.visible`, 1, sizes[l], zeros));
+    this.weights = hidden.map((units, l) =>
+      Parameter.declare({ name: `layer.${l + 1}.weight`, rows: sizes[l], columns: units, initial }),
+    );
+    this.biases = hidden.map((units, l) => bias(`layer.${l + 1}.bias`, units));
+    this.outputBias = bias("output.bias", inputs);
+    this.visibleBiases = hidden.map((_, l) => bias(`layer.${l + 1}.visible`, sizes[l]));
   }
 
   get parameters(): readonly Parameter[] {
@@ -219,14 +217,14 @@ export class TiedMlp implements ContentVae {
   readonly #logVariance: Linear;
   readonly #top: Linear;
 
-  constructor(engine: Engine, options: TiedMlpOptions) {
-    const { hidden, latent, seed, weight = glorotUniform } = options;
-    const init = { seed: seed ?? 0, weight: seed === undefined ? zeros : weight, bias: zeros };
+  constructor(options: TiedMlpOptions) {
+    const { hidden, latent, weight = glorotUniform } = options;
+    const init = { weight, bias: zeros };
     const width = hidden[hidden.length - 1];
-    this.layers = new TiedLayers(engine, options);
-    this.#mean = new Linear(engine, { ...init, name: "mean", inputs: width, outputs: latent });
-    this.#logVariance = new Linear(engine, { ...init, name: "logVariance", inputs: width, outputs: latent });
-    this.#top = new Linear(engine, { ...init, name: "decoder", inputs: latent, outputs: width });
+    this.layers = new TiedLayers(options);
+    this.#mean = new Linear({ ...init, name: "mean", inputs: width, outputs: latent });
+    this.#logVariance = new Linear({ ...init, name: "logVariance", inputs: width, outputs: latent });
+    this.#top = new Linear({ ...init, name: "decoder", inputs: latent, outputs: width });
   }
 
   get #heads(): readonly Parameter[] {

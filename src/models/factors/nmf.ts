@@ -14,10 +14,11 @@
 import { setImmediate } from "node:timers/promises";
 import { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
+import { takeTensor } from "../../compute/named-tensors.js";
+import { loadTensor } from "../../compute/parameter.js";
 import { solversOf } from "../../compute/solvers/solvers-of.js";
 import type { NamedTensors, SparseTensor, Tensor } from "../../compute/tensor.js";
 import { throwIfAborted, UserError } from "../../core/errors.js";
-import type { JsonObject } from "../../core/json.js";
 import { NumpyRandom } from "../../core/numpy-random.js";
 import { Turns } from "../../core/turns.js";
 import type { Dataset } from "../../data/dataset.js";
@@ -25,13 +26,14 @@ import type { Vocabulary } from "../../data/vocabulary.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import type { ModelFiles } from "../../recommender/recommender.js";
 import type { RunContext } from "../../recommender/run-context.js";
+import { SavedModel } from "../../recommender/saved-model.js";
 import { type CsrMatrix, entryCount, rowIndices, takeRows, transpose } from "../../sparse/csr.js";
 import type { Trainable } from "../../training/trainable.js";
+import { savedConfig, size } from "../settings.js";
 import { requireFactorMemory } from "../training-memory.js";
 import { FactorRecommender, requirePlausibleFactors } from "./factor-recommender.js";
 import { nndsvda } from "./nndsvd.js";
 
-const size = z.int().min(1);
 const penalty = z.number().min(0);
 
 const options = z.strictObject({
@@ -181,7 +183,7 @@ class NmfRecommender extends FactorRecommender {
   async save(): Promise<ModelFiles> {
     const { algorithm, items } = this;
     const { factors: k } = this.#options;
-    const config = JSON.parse(JSON.stringify(shape.parse(this.#options))) as JsonObject;
+    const config = savedConfig(shape, this.#options);
     const tensors: NamedTensors = {
       items: { shape: [items.size, k], data: await this.engine.read(this.itemFactors) },
     };
@@ -353,10 +355,10 @@ class NmfTraining {
     };
   }
 
-  load(saved: NamedTensors): void {
+  async load(saved: NamedTensors): Promise<void> {
+    [this.#begun] = takeTensor(saved, "begun", [1]);
     for (const [name, { factors }] of Object.entries(this.#sides))
-      this.#engine.write(factors, numbers(saved, name, factors.rows, factors.columns));
-    this.#begun = saved.begun.data[0];
+      await loadTensor(this.#engine, factors, name, saved);
   }
 
   /** The items' factors are the recommender's, and so are the guests'. */
@@ -409,37 +411,6 @@ async function randomStart(matrix: CsrMatrix, k: number, randomState: number, si
     if (at % DRAWN_AT_ONCE === 0 && turns.due) await turns.yield();
   }
   return { users, items };
-}
-
-/** The saved numbers of a name. Throws UserError where they are missing or are not [rows, columns]. */
-function numbers(saved: NamedTensors, name: string, rows: number, columns: number) {
-  const tensor = Object.hasOwn(saved, name) ? saved[name] : undefined;
-  if (tensor?.shape.join() !== [rows, columns].join() || tensor.data.length !== rows * columns)
-    throw unsound(`tensor ${name} ${tensor ? `has the shape ${tensor.shape.join(" x ")}` : "is missing"}`);
-  return tensor.data;
-}
-
-function unsound(problem: string): UserError {
-  return new UserError({
-    place: "nmf",
-    problem: `the saved model is not sound: ${problem}`,
-    remedy: "Copy or train it again",
-  });
-}
-
-/** The histories of users whose factors are known, where the model has some. */
-function knownUsers(tensors: NamedTensors, items: number): CsrMatrix | undefined {
-  const [offsets, indices] = ["known.offsets", "known.items"].map((name) => tensors[name]?.data);
-  if (offsets === undefined && indices === undefined) return undefined;
-  const sound =
-    offsets instanceof Uint32Array &&
-    indices instanceof Uint32Array &&
-    offsets[0] === 0 &&
-    offsets.every((offset, row) => row === 0 || offset >= offsets[row - 1]) &&
-    offsets[offsets.length - 1] === indices.length &&
-    indices.every((item) => item < items);
-  if (!sound) throw unsound("the histories of known users do not fit");
-  return { rows: offsets.length - 1, columns: items, offsets, indices };
 }
 
 /** One epoch is one iteration. */
@@ -505,15 +476,22 @@ export const nmf: Algorithm<NmfOptions> = {
     return fit({ algorithm: nmf, options, dataset, trainable, epochs, patience, restoreBest }, run);
   },
 
-  async restore({ config, tensors, items }, { engine }) {
-    const parsed = shape.safeParse(config);
-    if (!parsed.success) throw unsound(z.prettifyError(parsed.error));
-    const { factors: k } = parsed.data;
+  async restore(files, { engine }) {
+    const { items } = files;
+    const saved = new SavedModel(files);
+    const given = saved.config(shape);
+    const { factors: k } = given;
     requirePlausibleFactors(nmf.name, items.size, k);
-    const ofItems = numbers(tensors, "items", items.size, k);
-    const histories = knownUsers(tensors, items.size);
-    const ofKnown = histories && numbers(tensors, "known.factors", histories.rows, k);
-    const known = histories && ofKnown && { histories, factors: engine.tensor(histories.rows, k, ofKnown) };
-    return new NmfRecommender(engine, items, engine.tensor(items.size, k, ofItems), parsed.data, known);
+    saved.take("items", [items.size, k]);
+    const names = { offsets: "known.offsets", indices: "known.items" };
+    const hasKnown = ["known.factors", names.offsets, names.indices].some((name) => saved.has(name));
+    const histories = hasKnown ? saved.takeSparse(names, { columns: items.size }) : undefined;
+    if (histories) saved.take("known.factors", [histories.rows, k]);
+    saved.end();
+    const known = histories && {
+      histories,
+      factors: await saved.load(engine, "known.factors", histories.rows, k),
+    };
+    return new NmfRecommender(engine, items, await saved.load(engine, "items", items.size, k), given, known);
   },
 };

@@ -13,11 +13,11 @@
 import { setImmediate } from "node:timers/promises";
 import { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
+import { loadTensor } from "../../compute/parameter.js";
 import type { AlsHalfSweep, EntryWeight } from "../../compute/solvers/solvers.js";
 import { solversOf } from "../../compute/solvers/solvers-of.js";
 import { type NamedTensors, type SparseTensor, type Tensor, viewRows } from "../../compute/tensor.js";
-import { throwIfAborted, UserError } from "../../core/errors.js";
-import type { JsonObject } from "../../core/json.js";
+import { throwIfAborted } from "../../core/errors.js";
 import type { Dataset } from "../../data/dataset.js";
 import type { Vocabulary } from "../../data/vocabulary.js";
 import { initialise, initialised } from "../../nn/initialise.js";
@@ -25,13 +25,13 @@ import { type Initializer, initialKey, normal, uniform } from "../../nn/initiali
 import type { Algorithm } from "../../recommender/algorithm.js";
 import type { ModelFiles } from "../../recommender/recommender.js";
 import type { RunContext } from "../../recommender/run-context.js";
+import { SavedModel } from "../../recommender/saved-model.js";
 import { requireAlgorithm, startRows } from "../../recommender/warm-start.js";
 import { type CsrMatrix, entryCount, transpose } from "../../sparse/csr.js";
 import type { Trainable } from "../../training/trainable.js";
+import { savedConfig, size } from "../settings.js";
 import { requireFactorMemory } from "../training-memory.js";
 import { FactorRecommender, requirePlausibleFactors } from "./factor-recommender.js";
-
-const size = z.int().min(1);
 
 const options = z.strictObject({
   factors: size
@@ -168,7 +168,7 @@ class WmfRecommender extends FactorRecommender {
   async save(): Promise<ModelFiles> {
     const { algorithm, items } = this;
     const data = await this.engine.read(this.itemFactors);
-    const config = JSON.parse(JSON.stringify(shape.parse(this.#options))) as JsonObject;
+    const config = savedConfig(shape, this.#options);
     return {
       algorithm,
       config,
@@ -305,9 +305,9 @@ class WmfTraining {
     return { users: await named("users"), items: await named("items") };
   }
 
-  load(saved: NamedTensors): void {
+  async load(saved: NamedTensors): Promise<void> {
     for (const [name, { factors }] of Object.entries(this.#sides))
-      this.#engine.write(factors, numbers(saved, name, factors.rows, factors.columns));
+      await loadTensor(this.#engine, factors, name, saved);
   }
 
   /** Y of the items that a run knew; its users' X follow from them in the first half of a sweep. */
@@ -324,19 +324,6 @@ class WmfTraining {
     for (const tensor of [this.#sides.users.factors, this.#gram]) this.#engine.release(tensor);
     this.recommender.dispose();
   }
-}
-
-/** The saved numbers of a name. Throws UserError where they are missing or are not [rows, columns]. */
-function numbers(saved: NamedTensors, name: string, rows: number, columns: number) {
-  const tensor = Object.hasOwn(saved, name) ? saved[name] : undefined;
-  if (tensor?.shape.join() !== [rows, columns].join() || tensor.data.length !== rows * columns)
-    throw new UserError({
-      place: `wmf: tensor ${name}`,
-      problem: tensor ? `has the shape ${tensor.shape.join(" x ")}` : "is missing",
-      expected: `${rows} x ${columns} numbers`,
-      remedy: "Copy or train the model again",
-    });
-  return tensor.data;
 }
 
 /** One epoch is one sweep. */
@@ -385,17 +372,14 @@ export const wmf: Algorithm<WmfOptions> = {
     return fit({ algorithm: wmf, options, dataset, trainable, epochs, patience }, run);
   },
 
-  async restore({ config, tensors, items }, { engine }) {
-    const parsed = shape.safeParse(config);
-    if (!parsed.success)
-      throw new UserError({
-        place: "wmf",
-        problem: `the saved model is not sound: ${z.prettifyError(parsed.error)}`,
-        remedy: "Copy or train it again",
-      });
-    const { factors } = parsed.data;
-    requirePlausibleFactors(wmf.name, items.size, factors);
-    const itemFactors = engine.tensor(items.size, factors, numbers(tensors, "items", items.size, factors));
-    return new WmfRecommender(engine, items, itemFactors, parsed.data);
+  async restore(files, { engine }) {
+    const { items } = files;
+    const saved = new SavedModel(files);
+    const given = saved.config(shape);
+    const { factors: k } = given;
+    requirePlausibleFactors(wmf.name, items.size, k);
+    saved.take("items", [items.size, k]);
+    saved.end();
+    return new WmfRecommender(engine, items, await saved.load(engine, "items", items.size, k), given);
   },
 };

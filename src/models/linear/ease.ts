@@ -28,9 +28,9 @@ import type { Vocabulary } from "../../data/vocabulary.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import type { Recommender } from "../../recommender/recommender.js";
 import type { RunContext } from "../../recommender/run-context.js";
+import { SavedModel } from "../../recommender/saved-model.js";
 import { blockwiseScores } from "../../recommender/scores.js";
 import type { CsrMatrix } from "../../sparse/csr.js";
-import { loadMatrix } from "../saved-matrix.js";
 
 const options = z.strictObject({
   lambda: z
@@ -229,8 +229,11 @@ export const ease: Algorithm<EaseOptions> = {
     return easeRecommender(engine, weights, items);
   },
 
-  async restore({ tensors, items }, { engine }) {
-    const weights = await loadMatrix(engine, ease.name, tensors, "weights", items.size, items.size);
-    return easeRecommender(engine, weights, items);
+  async restore(files, { engine }) {
+    const { items } = files;
+    const saved = new SavedModel(files);
+    saved.take("weights", [items.size, items.size]);
+    saved.end();
+    return easeRecommender(engine, await saved.load(engine, "weights", items.size, items.size), items);
   },
 };

@@ -23,9 +23,9 @@ import type { Vocabulary } from "../../data/vocabulary.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import type { ModelFiles, Recommender, ScoreOptions } from "../../recommender/recommender.js";
 import type { RunContext } from "../../recommender/run-context.js";
+import { SavedModel } from "../../recommender/saved-model.js";
 import { blockwiseScores } from "../../recommender/scores.js";
 import { type CsrMatrix, takeRows, transpose } from "../../sparse/csr.js";
-import { damagedTensor, loadMatrix } from "../saved-matrix.js";
 
 const options = z.strictObject({
   lambda: z
@@ -242,41 +242,16 @@ export const infiniteAe: Algorithm<InfiniteAeOptions> = {
     }
   },
 
-  async restore({ config, tensors, items }, { engine }) {
-    const parsed = shape.safeParse(config);
-    if (!parsed.success)
-      throw new UserError({
-        place: "infinite-ae",
-        problem: `the saved model is not sound: ${z.prettifyError(parsed.error)}`,
-        remedy: "Copy or train it again",
-      });
-    const users = savedUsers(tensors, items.size);
-    const dual = await loadMatrix(engine, "infinite-ae", tensors, "dual", items.size, users.rows);
-    return new InfiniteAeRecommender(engine, items, users, dual, parsed.data.depth);
+  async restore(files, { engine }) {
+    const { items } = files;
+    const saved = new SavedModel(files);
+    const { depth } = saved.config(shape);
+    const values = saved.has("users.values") ? "users.values" : undefined;
+    const names = { offsets: "users.offsets", indices: "users.items", values };
+    const users = saved.takeSparse(names, { columns: items.size });
+    saved.take("dual", [items.size, users.rows]);
+    saved.end();
+    const dual = await saved.load(engine, "dual", items.size, users.rows);
+    return new InfiniteAeRecommender(engine, items, users, dual, depth);
   },
 };
-
-/** The saved training histories. Throws UserError where they are no sparse matrix with this many columns. */
-function savedUsers(tensors: ModelFiles["tensors"], items: number): CsrMatrix {
-  const { "users.offsets": from, "users.items": of, "users.values": at } = tensors;
-  const offsets = from?.data;
-  if (
-    !(offsets instanceof Uint32Array) ||
-    offsets.length === 0 ||
-    offsets[0] !== 0 ||
-    offsets.some((offset, r) => r > 0 && offset < offsets[r - 1])
-  )
-    throw damagedTensor("infinite-ae", "users.offsets", from, "where each history begins");
-  const entries = offsets[offsets.length - 1];
-  const indices = of?.data;
-  if (
-    !(indices instanceof Uint32Array) ||
-    indices.length !== entries ||
-    indices.some((item) => item >= items)
-  )
-    throw damagedTensor("infinite-ae", "users.items", of, `${entries} items`);
-  const values = at?.data;
-  if (values !== undefined && (!(values instanceof Float32Array) || values.length !== entries))
-    throw damagedTensor("infinite-ae", "users.values", at, `${entries} numbers`);
-  return { rows: offsets.length - 1, columns: items, offsets, indices, values };
-}

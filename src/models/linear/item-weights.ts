@@ -2,8 +2,8 @@
 // history, and score(x) = x W. A history costs the rows that it names and no more.
 
 import type { Engine } from "../../compute/engine.js";
-import { UserError } from "../../core/errors.js";
 import type { ModelFiles, Recommender } from "../../recommender/recommender.js";
+import { SavedModel } from "../../recommender/saved-model.js";
 import { blockwiseScores } from "../../recommender/scores.js";
 import type { CsrMatrix } from "../../sparse/csr.js";
 
@@ -46,28 +46,16 @@ export function itemWeightsRecommender(
   };
 }
 
-/** The recommender of saved weights. Throws UserError where they are no matrix of the items. */
+/** The recommender of saved weights. Throws UserError where they are not a matrix of the items. */
 export function restoreItemWeights(engine: Engine, files: ModelFiles): Recommender {
-  const unsound = (problem: string) =>
-    new UserError({
-      place: files.algorithm,
-      problem: `the saved model is not sound: ${problem}`,
-      remedy: "Copy or train it again",
-    });
-  const [offsets, indices, values] = ["offsets", "indices", "values"].map(
-    (name) => files.tensors[name]?.data,
-  );
-  if (
-    !(offsets instanceof Uint32Array && indices instanceof Uint32Array && values instanceof Float32Array) ||
-    Object.keys(files.tensors).length !== 3
-  )
-    throw unsound("it needs the tensors offsets, indices and values");
-  const { size } = files.items;
-  const weights = { rows: size, columns: size, offsets, indices, values };
-  try {
-    return itemWeightsRecommender(engine, weights, files);
-  } catch (error) {
-    if (error instanceof RangeError) throw unsound(`its weights are no matrix of its ${size} items`);
-    throw error;
-  }
+  const saved = new SavedModel(files);
+  const weights = takeItemWeights(saved, files.items.size);
+  saved.end();
+  return itemWeightsRecommender(engine, weights, files);
+}
+
+/** The saved W [items, items]. Throws UserError as `SavedModel.takeSparse`. */
+export function takeItemWeights(saved: SavedModel, items: number): CsrMatrix {
+  const names = { offsets: "offsets", indices: "indices", values: "values" };
+  return saved.takeSparse(names, { rows: items, columns: items });
 }

@@ -60,7 +60,7 @@ export async function onnxOf(
     throw refuse("its scores are not made of what an ONNX graph has");
   if (items.size === 0) throw refuse("it knows no items");
   if (algorithm === "vae" && config.samplingSeed !== undefined)
-    throw refuse("it was trained with sampleAtPrediction, and a graph has no such noise");
+    throw refuse("it was trained with compatibility.sampleAtPrediction, and a graph has no such noise");
   const requireRoom = (what: string, bytes: number) => {
     if (bytes > mostBytes)
       throw new UserError({

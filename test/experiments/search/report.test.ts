@@ -79,6 +79,11 @@ describe("a search's page", () => {
     expect(edgesOf({ ...search, best: { ...best, chosenEpoch: 10 } })).toContainEqual(
       expect.stringMatching(/more epochs/),
     );
+    // Where the last epoch is kept by intent, it says nothing that it was the last.
+    const options = { ...search.options, "compatibility.restoreBest": false };
+    expect(edgesOf({ ...search, options, best: { ...best, chosenEpoch: 10 } })).not.toContainEqual(
+      expect.stringMatching(/more epochs/),
+    );
     expect(edgesOf({ ...search, best: points[4] })).toEqual([]);
   });
 });

@@ -6,6 +6,7 @@ import { drawSettings, gridOf, parseSpace } from "../../../src/experiments/searc
 import { findAlgorithm } from "../../../src/models/registry.js";
 
 const algorithm = await findAlgorithm("mult-vae");
+const vae = await findAlgorithm("vae");
 const parse = (...texts: string[]) => parseSpace(algorithm, texts);
 
 describe("the space of a search", () => {
@@ -78,6 +79,19 @@ describe("the space of a search", () => {
     // Half and a tenth; three standard errors about them.
     expect(Math.abs(below("learningRate=1e-4..1e-2") - 0.5)).toBeLessThan(0.11);
     expect(Math.abs(below("learningRate=1e-4..1e-2:linear") - 0.09)).toBeLessThan(0.07);
+  });
+
+  it("names an option of a group in full, however it is given", () => {
+    const wanted = [{ name: "compatibility.anneal", alternatives: ["update", "epoch"] }];
+    expect(parseSpace(vae, ["anneal=update,epoch"])).toEqual(wanted);
+    expect(parseSpace(vae, ["compatibility.anneal=update,epoch"])).toEqual(wanted);
+    expect(() => parseSpace(vae, ["anneal=update", "compatibility.anneal=epoch"])).toThrow(/is given twice/);
+    const options = { compatibility: { initialBeta: 0.5 }, "compatibility.restoreBest": false };
+    expect(
+      searchCommand("ml-1m", { model: "vae", space: parseSpace(vae, ["anneal=update,epoch"]), options }),
+    ).toBe(
+      "foldin search data/ml-1m --model vae --set compatibility.initialBeta=0.5 --set compatibility.restoreBest=false --grid compatibility.anneal=update,epoch",
+    );
   });
 
   it("draws no more points than there are", () => {

@@ -138,9 +138,9 @@ describe("the network", () => {
     [{ hidden: [0] }, "hidden"],
     [{ latent: 0 }, "latent"],
     [{ beta: -0.1 }, "beta"],
-    [{ reconstruction: "total" }, "reconstruction"],
-    [{ anneal: "never" }, "anneal"],
-    [{ monitor: "recall@20" }, "monitor"],
+    [{ reconstruction: "total" }, "compatibility.reconstruction"],
+    [{ anneal: "never" }, "compatibility.anneal"],
+    [{ monitor: "recall@20" }, "compatibility.monitor"],
     [{ patience: 0 }, "patience"],
   ])("refuses %o with one message that names the option", (options, name) => {
     expect(() => parseOptions(vae, options)).toThrow(new RegExp(`^${name}`));

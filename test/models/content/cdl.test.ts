@@ -7,6 +7,7 @@ import type { ContentRows } from "../../../src/models/content/batches.js";
 import { cdl } from "../../../src/models/content/cdl.js";
 import { TiedLayers } from "../../../src/models/content/tied-mlp.js";
 import { parseOptions } from "../../../src/models/options.js";
+import { allocate } from "../../../src/nn/parameters.js";
 import {
   expectToResumeAnywhere,
   modelFixture,
@@ -78,9 +79,10 @@ describe("the layers that cdl pretrains", () => {
     ["gaussian", [3, 0, -1, 8], [1, 4]],
   ] as const)("reconstruct from a bias that fits the means (%s, %j)", async (likelihood, rows, wanted) => {
     const engine = new ReferenceEngine({ precision: "float64" });
-    const layers = new TiedLayers(engine, {
+    const layers = new TiedLayers({
       ...{ inputs: 2, hidden: [3], likelihood, precision: 1, corruption: 0, visible: "means" },
     });
+    allocate(engine, [...layers.parameters, ...layers.visibleBiases], 7);
     await layers.parts[0].begin?.(blocks(rows.slice(0, 2), rows.slice(2)));
     const found = await engine.read(layers.visibleBiases[0].value);
     expect(worstError(found, wanted)).toBeLessThan(1e-12);
@@ -90,17 +92,10 @@ describe("the layers that cdl pretrains", () => {
     const engine = new ReferenceEngine({ precision: "float64" });
     const row = { kind: "dense", rows: 1, dense: engine.tensor(1, 2, [0.25, 0.75]) } as const;
     const gradientOf = async (sparsity: number) => {
-      const layers = new TiedLayers(engine, {
-        ...{
-          inputs: 2,
-          hidden: [3],
-          likelihood: "bernoulli",
-          precision: 1,
-          corruption: 0,
-          sparsity,
-          seed: 7,
-        },
+      const layers = new TiedLayers({
+        ...{ inputs: 2, hidden: [3], likelihood: "bernoulli", precision: 1, corruption: 0, sparsity },
       });
+      allocate(engine, [...layers.parameters, ...layers.visibleBiases], 7);
       const tape = new Tape(engine);
       const key = (name: string) => ({ seed: 7, step: 1, stream: streamOf(name) });
       tape.backward(sum(layers.parts[0].loss(tape, { clean: row, noisy: row }, key)));

@@ -50,7 +50,7 @@ describe.each(engineNames)("wmf on the %s engine", (engineName) => {
         ...{ factors: FACTORS, regularization: 0.3, weighting: "two-level", a: 5, b: 1, solver },
       });
       const trainable = await wmfTrainable(trainingOnly(train), options, { engine, seed: 1 });
-      trainable.loadState({ users: start(USERS, 0), items: start(ITEMS, 1) });
+      await trainable.loadState({ users: start(USERS, 0), items: start(ITEMS, 1) });
       for (const [n, loss] of losses.entries()) {
         const { values } = await trainable.epoch(epoch(n + 1));
         expect(values.loss / loss).toBeCloseTo(1, 5);
