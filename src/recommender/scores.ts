@@ -76,6 +76,15 @@ export function blockwiseScores(
         );
       const columns = Math.min(k, items);
       throwIfAborted(signal);
+      // One block, as of a single history, is answered without being put together.
+      if (ranking && histories.rows > 0 && histories.rows <= RANKED_AT_ONCE) {
+        const hidden = ranking.products.encode(histories);
+        try {
+          return await ranking.topK(hidden, columns, without);
+        } finally {
+          engine.release(hidden);
+        }
+      }
       const result: TopK = {
         rows: histories.rows,
         k: columns,
