@@ -21,8 +21,7 @@ describe("the workflows", () => {
 
   it("would not pass it with an unknown expression", async () => {
     const lint = await createLinter();
-    const wrong =
-      "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - run: echo ${{ nothing.here }}\n";
+    const wrong = `on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - run: echo ${"$"}{{ nothing.here }}\n`;
     expect(lint(wrong, "wrong.yml").map(({ message }) => message)).toEqual([
       expect.stringContaining('undefined variable "nothing"'),
     ]);
