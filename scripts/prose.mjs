@@ -18,7 +18,7 @@ export function proseOfMarkdown(text) {
     .replace(/^( *)(`{3,}|~{3,})[\s\S]*?^\1\2/gm, blank)
     .replace(/<!--[\s\S]*?-->/g, blank)
     .replace(/\$\$[\s\S]*?\$\$/g, blank)
-    .replace(/`[^`\n]+`/g, blank)
+    .replace(/`(?:[^`\n]|\n(?!\n))+`/g, blank)
     .replace(/\]\([^)\n]*\)/g, blank)
     .replace(/https?:\/\/\S+/g, blank);
 }
@@ -78,7 +78,10 @@ function main(update) {
       problems.push(`scripts/prose.json: ${file} is clean: run node scripts/prose.mjs --update`);
   for (const problem of problems) console.error(problem);
   if (problems.length > 0) process.exitCode = 1;
-  else console.log(`prose: ${files.length - stillUnclean.length} files are clean, ${stillUnclean.length} are not yet`);
+  else
+    console.log(
+      `prose: ${files.length - stillUnclean.length} files are clean, ${stillUnclean.length} are not yet`,
+    );
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) main(process.argv.includes("--update"));
