@@ -18,9 +18,9 @@ function unescaped(text) {
 
 /** Looks at all pages below `folder`, which is served at `base`. Returns what is wrong, one line each. */
 export function checkSite(folder, base = "/") {
-  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) =>
-    name.replaceAll("\\", "/"),
-  );
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .map((name) => name.replaceAll("\\", "/"))
+    .sort();
   const html = new Map(
     files
       .filter((name) => name.endsWith(".html"))

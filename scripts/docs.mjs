@@ -47,13 +47,21 @@ try {
   await timed("their spelling", () =>
     program(
       "cspell/bin.mjs",
-      ...["--no-progress", "--no-summary", "docs/reference/http.md", "docs/reference/{command-line,models}/*.md"],
+      ...[
+        "--no-progress",
+        "--no-summary",
+        "docs/reference/http.md",
+        "docs/reference/{command-line,models}/*.md",
+      ],
     ),
   );
   if (!process.argv.includes("--references")) {
     await timed("the site", () => program("vitepress/bin/vitepress.js", "build", "docs"));
     await timed("the check of its links", () => {
-      const { pages, links, problems } = checkSite(join(root, "docs", ".vitepress", "dist"));
+      const { pages, links, problems } = checkSite(
+        join(root, "docs", ".vitepress", "dist"),
+        process.env.FOLDIN_DOCS_BASE,
+      );
       for (const problem of problems) console.error(problem);
       if (problems.length > 0) throw new Error(`${problems.length} problems in the built pages`);
       console.log(`docs: ${pages} pages, ${links} links`);

@@ -3,11 +3,15 @@ import { equations, withoutEquations } from "./equations.js";
 import { unlinkOutside } from "./links.js";
 import { sidebar } from "./navigation.js";
 
+/** Where the site is served, such as /foldin/. */
+const base = process.env.FOLDIN_DOCS_BASE ?? "/";
+
 export default defineConfig({
   title: "foldin",
   description: "Train, evaluate and serve recommender systems from Node.js and TypeScript.",
   lang: "en",
-  base: process.env.FOLDIN_DOCS_BASE ?? "/",
+  base,
+  head: [["link", { rel: "icon", type: "image/svg+xml", href: `${base}favicon.svg` }]],
   ignoreDeadLinks: false,
   lastUpdated: false,
   markdown: {

@@ -1,5 +1,6 @@
 // The reference of the command line: a page for every command, from what commander knows of it.
 
+import type { EventEmitter } from "node:events";
 import type { Argument, Command, Option } from "commander";
 import {
   capitalised,
@@ -84,7 +85,8 @@ function optionRow(option: Option): string[] {
 
 /** Commander's own default, or what the description says at its end: "(default: 98765)", "(...; default: mult-vae)", "(default 5)". */
 function defaultIn({ description, defaultValue, defaultValueDescription }: Option) {
-  const [, text, rest = "", said] = /^(.*?)\s*\((?:([^()]*); )?default:? ([^()]*)\)$/s.exec(description) ?? [];
+  const [, text, rest = "", said] =
+    /^(.*?)\s*\((?:([^()]*); )?default:? ([^()]*)\)$/s.exec(description) ?? [];
   if (said !== undefined) return { description: rest === "" ? text : `${text} (${rest})`, byDefault: said };
   const known = defaultValueDescription ?? (defaultValue === undefined ? undefined : String(defaultValue));
   return { description, byDefault: known };
@@ -93,7 +95,12 @@ function defaultIn({ description, defaultValue, defaultValueDescription }: Optio
 /** What `addHelpText("after", ...)` adds: sections that begin with a line such as "Examples:". */
 function afterHelp(command: Command): string[] {
   let text = "";
-  command.emit("afterHelp", { error: false, command, write: (part: string) => (text += part) });
+  // An emitter, though its types do not say so.
+  (command as unknown as EventEmitter).emit("afterHelp", {
+    error: false,
+    command,
+    write: (part: string) => (text += part),
+  });
   const blocks: string[] = [];
   for (const section of text.trim().split(/\n(?=\S[^\n]*:\n)/)) {
     const [, title, body] = /^(\S[^\n]*):\n(.*)$/s.exec(section) ?? [];

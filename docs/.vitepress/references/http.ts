@@ -68,7 +68,7 @@ export function httpPages({ openapi, paths }: OpenApiDocument): Pages {
   );
   return {
     "http.md": page([
-      generatedFrom("the server's OpenAPI document"),
+      generatedFrom("the server's OpenAPI document", { outline: true }),
       "# HTTP interface",
       `${code("foldin serve")} answers these requests. The server publishes the same description as an OpenAPI ${openapi} document at ${code("/openapi.json")} and as an interactive page at ${code("/docs")}. Limits shown here are the defaults.`,
       table(

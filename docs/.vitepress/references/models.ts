@@ -2,7 +2,7 @@
 
 import { optionText } from "../../../src/experiments/option-text.js";
 import type { Recipe } from "../../../src/experiments/recipes/recipe.js";
-import { describeOptions } from "../../../src/models/options.js";
+import { describeOptions, type OptionDescription } from "../../../src/models/options.js";
 import type { Algorithm } from "../../../src/recommender/algorithm.js";
 import {
   capitalised,
@@ -61,15 +61,31 @@ function modelPage({ algorithm, recipes }: DocumentedModel): string {
           ["Option", "Type", "Default", "Meaning and source"],
           options.map((option) => [
             code(option.name),
-            option.type.includes('"') ? code(option.type) : escapeText(option.type),
+            typeText(option),
             option.default === undefined ? "unset" : code(optionText(option.default)),
-            sentence(escapeText(capitalised(option.description))),
+            `${sentence(escapeText(capitalised(option.description)))}${choicesText(option)}`,
           ]),
         ),
     ...(recipes.length === 0
       ? []
       : ["## Recipes", ...recipes.flatMap((recipe) => recipeBlocks(name, recipe))]),
   ]);
+}
+
+/** The values of an option that takes one of several texts. */
+function choicesOf({ type }: OptionDescription): string[] {
+  const parts = type.split(" | ");
+  return parts.length > 1 && parts.every((part) => part.startsWith('"'))
+    ? parts.map((part) => part.slice(1, -1))
+    : [];
+}
+
+const typeText = (option: OptionDescription) =>
+  choicesOf(option).length > 0 ? "choice" : escapeText(option.type.replaceAll(" | ", " or "));
+
+function choicesText(option: OptionDescription): string {
+  const choices = choicesOf(option);
+  return choices.length > 0 ? ` One of ${choices.map(code).join(", ")}.` : "";
 }
 
 function recipeBlocks(model: string, { dataset, options, note, validation }: Recipe): string[] {
