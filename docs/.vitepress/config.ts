@@ -1,7 +1,7 @@
 import { defineConfig } from "vitepress";
 import { equations, withoutEquations } from "./equations.js";
 import { unlinkOutside } from "./links.js";
-import { sidebar } from "./navigation.js";
+import { sidebars } from "./navigation.js";
 
 /** Where the site is served, such as /foldin/. */
 const base = process.env.FOLDIN_DOCS_BASE ?? "/";
@@ -23,7 +23,7 @@ export default defineConfig({
   },
   themeConfig: {
     outline: [2, 3],
-    sidebar: sidebar(),
+    sidebar: sidebars(),
     nav: [
       { text: "Tutorial", link: "/tutorial" },
       { text: "Command line", link: "/reference/command-line/" },

@@ -63,10 +63,10 @@ function section(title: string, folder: string): Item[] {
   return [{ text: title, ...index, items, collapsed: true }];
 }
 
+const LIBRARY = "reference/library";
+
 /** TypeDoc's pages: a group per kind. */
 function library(): Item[] {
-  const folder = "reference/library";
-  if (!existsSync(join(docs, folder))) return [];
   const kinds: [string, string][] = [
     ["Functions", "functions"],
     ["Classes", "classes"],
@@ -74,12 +74,24 @@ function library(): Item[] {
     ["Types", "type-aliases"],
     ["Constants", "variables"],
   ];
-  const items = kinds.flatMap(([title, kind]) => section(title, `${folder}/${kind}`));
-  return [{ text: "Library", link: `/${folder}/`, items, collapsed: true }];
+  const items = kinds.flatMap(([title, kind]) =>
+    section(title, `${LIBRARY}/${kind}`).map((group) => ({ ...group, collapsed: kind !== "functions" })),
+  );
+  return [
+    { text: "Library", link: `/${LIBRARY}/`, items },
+    { text: "All documentation", link: "/tutorial" },
+  ];
 }
 
-/** The sidebar of every page. Call it after the references have been generated. */
-export function sidebar(): Item[] {
+/**
+ * The sidebars by the beginning of a page's address: the library's pages, of which there are many, have one of their own. Call it
+ * after the references have been generated.
+ */
+export function sidebars(): Record<string, Item[]> {
+  return { [`/${LIBRARY}/`]: library(), "/": general() };
+}
+
+function general(): Item[] {
   const known = new Set(Object.values(placed).flat());
   const guides = [
     ...pagesOf("guides"),
@@ -96,7 +108,7 @@ export function sidebar(): Item[] {
         ...section("Command line", "reference/command-line"),
         ...section("Model options", "reference/models"),
         ...page("reference/http"),
-        ...library(),
+        ...(existsSync(join(docs, LIBRARY)) ? [{ text: "Library", link: `/${LIBRARY}/` }] : []),
         ...placed.formats.flatMap(page),
       ],
     },

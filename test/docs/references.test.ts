@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { describe, expect, it } from "vitest";
 import { leavesDocs } from "../../docs/.vitepress/links.js";
-import { sidebar, titleOf } from "../../docs/.vitepress/navigation.js";
+import { sidebars, titleOf } from "../../docs/.vitepress/navigation.js";
 import { commandLinePages } from "../../docs/.vitepress/references/command-line.js";
 import { httpPages } from "../../docs/.vitepress/references/http.js";
 import { escapeText, table } from "../../docs/.vitepress/references/markdown.js";
@@ -102,9 +102,9 @@ describe("the generated references", () => {
 
 describe("the navigation", () => {
   it("reaches every page that is written by hand", () => {
-    const items = (list: ReturnType<typeof sidebar>): string[] =>
+    const items = (list: ReturnType<typeof sidebars>[string]): string[] =>
       list.flatMap(({ link, items: inner = [] }) => [...(link ? [link] : []), ...items(inner)]);
-    const reached = new Set(items(sidebar()));
+    const reached = new Set(items(sidebars()["/"]));
     const pages = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
       .filter((name) => name.endsWith(".md") && !/^(?:reference|\.vitepress)\b/.test(name))
       .map((name) => `/${name.replaceAll("\\", "/").replace(/\.md$/, "")}`);
