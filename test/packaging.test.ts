@@ -35,7 +35,14 @@ describe("the packages of the platforms", () => {
       expect(manifest.name).toBe(`@foldin/native-${folder}`);
       expect(manifest.main).toBe(`foldin.${folder}.node`);
       expect(manifest.files).toEqual([manifest.main]);
-      const libc = manifest.libc ? "-gnu" : manifest.os[0] === "win32" ? "-msvc" : "";
+      const libc =
+        manifest.libc?.[0] === "musl"
+          ? "-musl"
+          : manifest.libc
+            ? "-gnu"
+            : manifest.os[0] === "win32"
+              ? "-msvc"
+              : "";
       expect(`${manifest.os[0]}-${manifest.cpu[0]}${libc}`).toBe(folder);
     }
   });
