@@ -31,9 +31,17 @@ async function median(call) {
 const [weights, bias] = [normal(items, width, 0.05), normal(1, items, 0.1)];
 await engine.finished();
 const started = performance.now();
-const layer = { weights, bias, coarse: engine.coarse(weights) };
+const layer = {
+  weights,
+  bias,
+  quantised: engine.empty(items, width, "int8"),
+  statistics: engine.empty(items, 3),
+};
+engine.quantise(layer.quantised, layer.statistics, weights);
 await engine.finished();
-console.log(`${engine.description}; the coarse copy took ${(performance.now() - started).toFixed(1)} ms`);
+console.log(
+  `${engine.description}; quantising the weights took ${(performance.now() - started).toFixed(1)} ms`,
+);
 for (const rows of [1, 2, 4, 8, 12, 16]) {
   const a = normal(rows, width, 0.3);
   const bounded = await median(() => engine.bestProducts(a, layer, k));

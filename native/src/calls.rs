@@ -1,9 +1,11 @@
 //! A call of a kernel as JavaScript writes it down: numbers one after the other (src/compute/engines/native.ts), and lists.
 
-use crate::matrix::Matrix;
+use crate::element::Element;
+use crate::matrix::{Floats, Matrix, Numbers};
+use crate::memory::Block;
 use crate::philox::{Dropout, Key, Position};
 use crate::sparse::Sparse;
-use crate::{NativeEngine, refused};
+use crate::{NativeEngine, refused, view};
 use napi::bindgen_prelude::{Result, Uint32Array};
 use std::sync::Arc;
 
@@ -27,6 +29,11 @@ impl<'a> Call<'a> {
         Ok(*first)
     }
 
+    fn block(&mut self) -> Result<(Block, [f64; 5])> {
+        let numbers = self.take::<5>()?;
+        Ok((self.engine.block(numbers[0])?, numbers))
+    }
+
     pub fn number(&mut self) -> Result<f64> {
         self.take::<1>().map(|[number]| number)
     }
@@ -36,13 +43,37 @@ impl<'a> Call<'a> {
     }
 
     pub fn maybe_matrix(&mut self) -> Result<Option<Matrix>> {
-        let view = self.take::<5>()?;
-        if view[0].is_nan() { Ok(None) } else { self.engine.matrix(view).map(Some) }
+        if self.numbers.first().is_some_and(|number| number.is_nan()) {
+            return self.take::<5>().map(|_| None);
+        }
+        self.matrix().map(Some)
     }
 
     pub fn matrix(&mut self) -> Result<Matrix> {
-        let view = self.take::<5>()?;
-        self.engine.matrix(view)
+        let (block, numbers) = self.block()?;
+        view(block, numbers)
+    }
+
+    pub fn int8(&mut self) -> Result<Matrix<i8>> {
+        let (block, numbers) = self.block()?;
+        view(block, numbers)
+    }
+
+    pub fn float32_or_bfloat16(&mut self) -> Result<Floats> {
+        let (block, numbers) = self.block()?;
+        match block.element {
+            Element::Bfloat16 => view(block, numbers).map(Floats::Bfloat16),
+            _ => view(block, numbers).map(Floats::Float32),
+        }
+    }
+
+    pub fn float32_or_bfloat16_or_int8(&mut self) -> Result<Numbers> {
+        let (block, numbers) = self.block()?;
+        match block.element {
+            Element::Float32 => view(block, numbers).map(Numbers::Float32),
+            Element::Bfloat16 => view(block, numbers).map(Numbers::Bfloat16),
+            Element::Int8 => view(block, numbers).map(Numbers::Int8),
+        }
     }
 
     pub fn maybe_batch(&mut self) -> Result<Option<Arc<Sparse>>> {

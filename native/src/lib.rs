@@ -3,6 +3,8 @@
 //! sides share (table.rs); src/compute/engines/native.ts is the only caller.
 
 mod calls;
+mod element;
+mod kept;
 mod kernels;
 mod matrix;
 mod memory;
@@ -13,9 +15,10 @@ mod sparse;
 mod table;
 
 use calls::Call;
+use element::{ELEMENTS, Number};
 use kernels::{elementwise, neighbours, top_k};
 use matrix::Matrix;
-use memory::Memory;
+use memory::{Block, Memory};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use queue::Queue;
@@ -152,9 +155,10 @@ impl NativeEngine {
 
     /// The number of a block of `length` elements, contents undefined.
     #[napi]
-    pub fn allocate(&self, length: f64) -> Result<u32> {
+    pub fn allocate(&self, length: f64, element: u32) -> Result<u32> {
         let length = size("allocate", length, MOST_NUMBERS)?;
-        self.memory.allocate(length).map_err(Error::from_reason)
+        let element = ELEMENTS.get(element as usize).ok_or_else(|| refused("there is no such element type"))?;
+        self.memory.allocate(length, *element).map_err(Error::from_reason)
     }
 
     #[napi]
@@ -173,7 +177,7 @@ impl NativeEngine {
 
     #[napi]
     pub fn write(&self, out: &[f64], data: &[f32]) -> Result<()> {
-        let out = Call::new(self, out, &[]).matrix()?;
+        let out = Call::new(self, out, &[]).float32_or_bfloat16_or_int8()?;
         let data = memory::copied(data).map_err(Error::from_reason)?;
         self.queue.kernel("write", move || elementwise::write(out, &data));
         Ok(())
@@ -225,8 +229,8 @@ impl NativeEngine {
     /// A promise of the contents (Float32Array).
     #[napi(ts_return_type = "Promise<Float32Array>")]
     pub fn read<'env>(&self, env: &'env Env, tensor: &[f64]) -> Result<Object<'env>> {
-        let matrix = Call::new(self, tensor, &[]).matrix()?;
-        self.question(env, "read", move || matrix.to_vec(), Float32Array::new)
+        let matrix = Call::new(self, tensor, &[]).float32_or_bfloat16_or_int8()?;
+        self.question(env, "read", move || elementwise::read(matrix), Float32Array::new)
     }
 
     #[napi(ts_return_type = "Promise<void>")]
@@ -257,19 +261,8 @@ impl NativeEngine {
 }
 
 impl NativeEngine {
-    /// A view (block, offset, rows, columns, row stride) as kernels see it; refused where it leaves its block.
-    fn matrix(&self, [number, offset, rows, columns, stride]: [f64; 5]) -> Result<Matrix> {
-        let block = self.memory.block(number as u32).ok_or_else(|| refused("the tensor was released"))?;
-        let (rows, columns) = (size("rows", rows, MOST_ROWS)?, size("columns", columns, MOST_ROWS)?);
-        let (offset, stride) = (size("offset", offset, MOST_NUMBERS)?, size("row stride", stride, MOST_NUMBERS)?);
-        if rows == 0 || columns == 0 {
-            return Ok(Matrix { data: block.data, rows, columns, stride });
-        }
-        let end = (rows - 1).saturating_mul(stride).saturating_add(columns);
-        if (rows > 1 && stride < columns) || offset.saturating_add(end) > block.length {
-            return Err(refused("the view leaves its tensor"));
-        }
-        Ok(Matrix { data: unsafe { block.data.add(offset) }, rows, columns, stride })
+    fn block(&self, number: f64) -> Result<Block> {
+        self.memory.block(number as u32).ok_or_else(|| refused("the tensor was released"))
     }
 
     fn batch(&self, number: u32) -> Result<Arc<Sparse>> {
@@ -295,4 +288,22 @@ impl NativeEngine {
 
 fn known(kernel: u32) -> Result<&'static table::Kernel> {
     KERNELS.get(kernel as usize).ok_or_else(|| refused("there is no such kernel"))
+}
+
+/// A view (its block, offset, rows, columns, row stride) as kernels see it; refused where it leaves its block.
+fn view<T: Number>(block: Block, [_, offset, rows, columns, stride]: [f64; 5]) -> Result<Matrix<T>> {
+    if block.element != T::ELEMENT {
+        return Err(refused("the tensor has another element type"));
+    }
+    let data = block.data.cast::<T>();
+    let (rows, columns) = (size("rows", rows, MOST_ROWS)?, size("columns", columns, MOST_ROWS)?);
+    let (offset, stride) = (size("offset", offset, MOST_NUMBERS)?, size("row stride", stride, MOST_NUMBERS)?);
+    if rows == 0 || columns == 0 {
+        return Ok(Matrix { data, rows, columns, stride });
+    }
+    let end = (rows - 1).saturating_mul(stride).saturating_add(columns);
+    if (rows > 1 && stride < columns) || offset.saturating_add(end) > block.length {
+        return Err(refused("the view leaves its tensor"));
+    }
+    Ok(Matrix { data: unsafe { data.add(offset) }, rows, columns, stride })
 }

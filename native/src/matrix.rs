@@ -1,6 +1,7 @@
 //! A dense matrix in the engine's memory, and how kernels run over one: in pieces of fixed size, on all threads. What a
 //! piece computes depends on the piece alone, so the number of threads changes no bit.
 
+use crate::element::{Bfloat16, Number};
 use crate::memory;
 use rayon::prelude::*;
 
@@ -12,45 +13,60 @@ const ALONE: usize = 4;
 /// A view of a matrix [rows, columns]; element (r, c) lies at `data + r * stride + c`. The queue runs one kernel at a
 /// time and its memory outlives it, and pieces do not overlap: that is what makes the accessors below sound.
 #[derive(Clone, Copy)]
-pub struct Matrix {
-    pub data: *mut f32,
+pub struct Matrix<T = f32> {
+    pub data: *mut T,
     pub rows: usize,
     pub columns: usize,
     pub stride: usize,
 }
 
-unsafe impl Send for Matrix {}
-unsafe impl Sync for Matrix {}
+unsafe impl<T: Send> Send for Matrix<T> {}
+unsafe impl<T: Sync> Sync for Matrix<T> {}
 
-impl Matrix {
+/// A matrix of one of the types of floats.
+#[derive(Clone, Copy)]
+pub enum Floats {
+    Float32(Matrix),
+    Bfloat16(Matrix<Bfloat16>),
+}
+
+/// A matrix of any element type.
+#[derive(Clone, Copy)]
+pub enum Numbers {
+    Float32(Matrix),
+    Bfloat16(Matrix<Bfloat16>),
+    Int8(Matrix<i8>),
+}
+
+impl<T: Number> Matrix<T> {
     /// Where an element lies.
     #[inline(always)]
-    pub fn at(&self, row: usize, column: usize) -> *mut f32 {
+    pub fn at(&self, row: usize, column: usize) -> *mut T {
         debug_assert!(row < self.rows && column < self.columns);
         unsafe { self.data.add(row * self.stride + column) }
     }
 
     /// `count` elements of a row from `column` on.
     #[inline(always)]
-    pub fn get<'a>(&self, row: usize, column: usize, count: usize) -> &'a [f32] {
+    pub fn get<'a>(&self, row: usize, column: usize, count: usize) -> &'a [T] {
         debug_assert!(row < self.rows && column + count <= self.columns);
         unsafe { std::slice::from_raw_parts(self.data.add(row * self.stride + column), count) }
     }
 
     /// The same for writing. No other slice of these elements may be alive.
     #[inline(always)]
-    pub fn get_mut<'a>(&self, row: usize, column: usize, count: usize) -> &'a mut [f32] {
+    pub fn get_mut<'a>(&self, row: usize, column: usize, count: usize) -> &'a mut [T] {
         debug_assert!(row < self.rows && column + count <= self.columns);
         unsafe { std::slice::from_raw_parts_mut(self.data.add(row * self.stride + column), count) }
     }
 
     #[inline(always)]
-    pub fn row<'a>(&self, row: usize) -> &'a [f32] {
+    pub fn row<'a>(&self, row: usize) -> &'a [T] {
         self.get(row, 0, self.columns)
     }
 
     #[inline(always)]
-    pub fn row_mut<'a>(&self, row: usize) -> &'a mut [f32] {
+    pub fn row_mut<'a>(&self, row: usize) -> &'a mut [T] {
         self.get_mut(row, 0, self.columns)
     }
 
@@ -58,18 +74,18 @@ impl Matrix {
         self.stride == self.columns || self.rows <= 1
     }
 
-    /// The elements, row by row. Panics where there is no memory for them, which fails the queue and not the process.
+    /// The elements as float32, row by row. Panics where there is no memory for them, which fails the queue and not the process.
     pub fn to_vec(self) -> Vec<f32> {
         let mut out = memory::room(self.rows * self.columns).unwrap_or_else(|message| panic!("{message}"));
         for r in 0..self.rows {
-            out.extend_from_slice(self.row(r));
+            out.extend(self.row(r).iter().map(|x| x.widen()));
         }
         out
     }
 }
 
 /// Matrices of one shape as single rows, where all of them are contiguous; unchanged otherwise.
-pub fn flatten<const N: usize>(matrices: [Matrix; N]) -> [Matrix; N] {
+pub fn flatten<T: Number, const N: usize>(matrices: [Matrix<T>; N]) -> [Matrix<T>; N] {
     if !matrices.iter().all(Matrix::is_contiguous) {
         return matrices;
     }

@@ -1,6 +1,7 @@
-//! The engine's memory: blocks of float32, aligned for vectors, released ones kept for reuse. The JavaScript thread does
+//! The engine's memory: blocks of one element type each, aligned for vectors, released ones kept for reuse. The JavaScript thread does
 //! the bookkeeping; kernels hold pointers, and a block is only handed out again or freed in the order of the queue.
 
+use crate::element::Element;
 use std::alloc::{Layout, alloc, dealloc};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -10,11 +11,12 @@ const KEPT_BYTES: usize = 64 << 20;
 const CACHE_LINE: usize = 64;
 const HUGE_PAGE: usize = 2 << 20;
 
-/// A block, by pointer and capacity in elements.
+/// A block of `length` elements. Capacities are counted in words of four bytes: any element type may use a block again.
 #[derive(Clone, Copy)]
 pub struct Block {
-    pub data: *mut f32,
+    pub data: *mut u8,
     pub length: usize,
+    pub element: Element,
     capacity: usize,
 }
 
@@ -34,9 +36,9 @@ pub struct Memory(Mutex<State>);
 
 impl Memory {
     /// A block of at least `length` elements, contents undefined: its number.
-    pub fn allocate(&self, length: usize) -> Result<u32, String> {
+    pub fn allocate(&self, length: usize, element: Element) -> Result<u32, String> {
         let mut state = self.0.lock().unwrap();
-        let capacity = size_class(length);
+        let capacity = size_class(length.saturating_mul(element.bytes()).div_ceil(4));
         let reused = state.free.get_mut(&capacity).and_then(Vec::pop);
         let data = match reused {
             Some(block) => {
@@ -46,7 +48,7 @@ impl Memory {
             None => map(capacity)?,
         };
         state.used_bytes += bytes(capacity);
-        let block = Some(Block { data, length, capacity });
+        let block = Some(Block { data, length, element, capacity });
         if let Some(number) = state.vacant.pop() {
             state.blocks[number as usize] = block;
             return Ok(number);
@@ -101,7 +103,7 @@ impl Drop for Memory {
 
 /// Frees a block that `release` returned.
 pub fn unmap(block: Block) {
-    unsafe { dealloc(block.data.cast(), layout(block.capacity)) }
+    unsafe { dealloc(block.data, layout(block.capacity)) }
 }
 
 /// A copy, or words where there is no memory for it: `to_vec` would end the process.
@@ -140,7 +142,7 @@ fn layout(capacity: usize) -> Layout {
     Layout::from_size_align(size, align).expect("a size below 2^63")
 }
 
-fn map(capacity: usize) -> Result<*mut f32, String> {
+fn map(capacity: usize) -> Result<*mut u8, String> {
     if capacity > isize::MAX as usize / 8 {
         return Err(exhausted(capacity.saturating_mul(4)));
     }
@@ -154,5 +156,5 @@ fn map(capacity: usize) -> Result<*mut f32, String> {
     if layout.align() == HUGE_PAGE {
         unsafe { libc::madvise(data.cast(), layout.size(), libc::MADV_HUGEPAGE) };
     }
-    Ok(data.cast())
+    Ok(data)
 }

@@ -1,6 +1,6 @@
 //! A sparse batch (CSR) in the engine's memory. What only some kernels need of it is made when the first one asks.
 
-use crate::kernels::sparse_row_sum::Kept;
+use crate::kept::Kept;
 use std::sync::{Arc, Mutex, OnceLock};
 
 pub struct Sparse {

@@ -11,13 +11,12 @@
 import type { RandomKey } from "../core/philox.js";
 import type { CsrMatrix } from "../sparse/csr.js";
 import type { KernelMethods, Solvers } from "./kernels.js";
-import type { FloatArray, PieceOfBatch, Precision, SparseTensor, Tensor } from "./tensor.js";
+import type { Element, FloatArray, PieceOfBatch, Precision, SparseTensor, Tensor } from "./tensor.js";
 
 export type {
   Accumulate,
   AdaDeltaStep,
   AdamStep,
-  CoarseLayer,
   CompositeMixture,
   DenseDropout,
   Dropout,
@@ -27,6 +26,7 @@ export type {
   Likelihood,
   MatmulOptions,
   Position,
+  QuantisedLayer,
   SelectedOutput,
   SparseAdamStep,
   SparseRowSumOptions,
@@ -41,18 +41,18 @@ export interface Engine extends KernelMethods {
   readonly threads: number;
   /** One line for `foldin doctor`: what runs (instruction set, version). */
   readonly description: string;
-  /** Of engines on a CPU; `solversOf` (solvers/solvers-of.ts) insists on them. */
+  /** Of engines on a CPU; `openEngine` lends them to others (solvers/borrowed-solvers.ts). */
   readonly solvers?: Solvers;
 
-  /** A tensor of zeros [rows, columns]. */
-  zeros(rows: number, columns: number): Tensor;
+  /** A tensor of zeros [rows, columns]. `element`, here and below: the type of its numbers, the engine's precision by default. */
+  zeros(rows: number, columns: number, element?: Element): Tensor;
   /** A tensor [rows, columns] whose contents are undefined until written. */
-  empty(rows: number, columns: number): Tensor;
-  /** A tensor [rows, columns] holding a copy of `data` (row-major). */
-  tensor(rows: number, columns: number, data: ArrayLike<number>): Tensor;
-  /** Replaces the contents of a tensor by a copy of `data` (row-major). */
+  empty(rows: number, columns: number, element?: Element): Tensor;
+  /** A tensor [rows, columns] holding a copy of `data` (row-major), as `write` makes it. */
+  tensor(rows: number, columns: number, data: ArrayLike<number>, element?: Element): Tensor;
+  /** Replaces the contents of a tensor by a copy of `data` (row-major), rounded to bfloat16 as `convert` does. Of int8, throws RangeError for what is not an integer from -128 to 127. */
   write(out: Tensor, data: ArrayLike<number>): void;
-  /** The contents, row-major and dense, once everything queued before is done. Rejects if a kernel failed before. */
+  /** The contents, row-major and dense, once everything queued before is done; bfloat16 and int8 as the numbers that they stand for. Rejects if a kernel failed before. */
   read(tensor: Tensor): Promise<FloatArray>;
   /** Gives the tensor's storage back for reuse, after what is queued. Not for views; a second release is an error. */
   release(tensor: Tensor): void;
@@ -68,6 +68,4 @@ export interface Engine extends KernelMethods {
 
   /** How many columns the scratch of an output layer should have (`outputStatistics`): all items, or a block of them. */
   outputColumns(rows: number, items: number): number;
-  /** A coarse copy of weights, which `bestProducts` looks at first: the engine's own form, a quarter of their size or nothing; out of date once they change. */
-  coarse(weights: Tensor): Tensor;
 }

@@ -5,17 +5,19 @@
 //   +out[r,c]     one that is added to            left|c|       c numbers as a Float32Array
 //   ~a[r,c]       one that is changed in place    factor        a number, or true or false
 //   name?...      may be absent                   size=(a|b)    one of these words
-//   step:{...}    an object with these fields
+//   a[r,c]:int8   a tensor of int8                step:{...}    an object with these fields
 //
-// A size is a letter (the same letter, the same size), a number, 2*l+1, tri(k) = k (k + 1) / 2, or * for any. From the
-// description follow the checks of every call, what an engine forwards, and the contract with the native addon. Where a
-// kernel can either overwrite or add, its operand is `=` and its options have `accumulate`.
+// A size is a letter (the same letter, the same size), a number, 2*l+1, tri(k) = k (k + 1) / 2, or * for any. A tensor's
+// element types are written int8, or float32|bfloat16 where a kernel takes either; without a word it is float32, which
+// stands for the engine's precision. From the description follow the checks of every call, what an engine forwards, and the
+// contract with the native addon. `=` operands are overwritten whole; where a kernel can either overwrite or add, its
+// operand is `=` and its options have `accumulate`.
 
-import type { SparseTensor, Tensor } from "./tensor.js";
+import type { Element, SparseTensor, Tensor } from "./tensor.js";
 
 export type Role = "read" | "overwrite" | "add" | "change";
 /** What a leaf of a call is; `list` holds indices, `floats` float32 numbers. */
-export type LeafKind = "matrix" | "batch" | "list" | "floats" | "number";
+export type LeafKind = (typeof kinds)[number] | "number";
 
 /** One operand or number of a call, however deep it lies in the arguments. */
 export interface Leaf {
@@ -30,6 +32,8 @@ export interface Leaf {
   readonly within: string;
   /** Of matrices and batches: rows, columns (and touched columns); of lists and floats: the length. */
   readonly sizes: readonly Size[];
+  /** Of a matrix: the element types that it may have, as the description names them. */
+  readonly elements: readonly Element[];
   /** Of a list: what its indices are below, and whether they ascend. */
   readonly below?: Size;
   readonly ascending?: boolean;
@@ -37,23 +41,34 @@ export interface Leaf {
   readonly words?: readonly string[];
 }
 
-/** -1 = any; from 0, the number of a letter: times, plus; `triangle`: k (k + 1) / 2. */
+/** A size as it is written: what follows from the number that its letter stands for, if it has one. */
 interface Size {
   readonly text: string;
+  /** The number of its letter; -1 = none. */
   readonly letter: number;
-  readonly times: number;
-  readonly plus: number;
-  readonly triangle: boolean;
+  /** Whether it is the letter alone. */
+  readonly isLetter: boolean;
+  /** -1 = any. */
+  readonly from: (letter: number) => number;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: the constraint of every function type
 export type Signature = (...values: any[]) => unknown;
+
+/** What a kernel answers with, as an engine outside JavaScript hands it over. */
+export interface Answer {
+  readonly numbers: readonly number[];
+  readonly integers: readonly Uint32Array[];
+  readonly floats: Float32Array;
+}
 
 export interface KernelOptions<S extends Signature> {
   /** What must hold beyond the shapes: throws through `fail`. */
   readonly check?: (...values: Parameters<S>) => void;
   /** The largest |difference| / (1 + |expected|) that engines may show against the naive formula; 0 = none. Default 5e-6. */
   readonly tolerance?: number;
+  /** Of a kernel whose calls return a promise: its value, from an answer to a call with these arguments. */
+  readonly answer?: (answer: Answer, ...values: Parameters<S>) => Awaited<ReturnType<S>>;
 }
 
 /** A described kernel; `S` is what a call looks like. */
@@ -63,8 +78,10 @@ export interface Kernel<S extends Signature = Signature> {
   /** The arguments and their leaves as the addon must have them, too. */
   readonly contract: string;
   readonly tolerance: number;
-  /** Throws RangeError, naming the kernel and the shapes, where a call's arguments do not fit. */
+  /** Throws RangeError, naming the kernel and the shapes or types, where a call's arguments do not fit. */
   check(values: readonly unknown[]): void;
+  /** The value of a call, from an engine's answer; absent where a call has none. */
+  readonly answer?: (answer: Answer, values: readonly unknown[]) => unknown;
   /** Never there: carries the type. */
   readonly signature?: S;
 }
@@ -79,23 +96,23 @@ export function fail(kernel: string, problem: string): never {
 /** Describes a kernel. */
 export function kernel<S extends Signature>(
   description: string,
-  { check, tolerance = 5e-6 }: KernelOptions<S> = {},
+  { check, tolerance = 5e-6, answer }: KernelOptions<S> = {},
 ): Described<S> {
   return (name) => {
     const letters: string[] = [];
     const leaves = leavesOf(description, letters);
     const bound = new Float64Array(letters.length);
-    const sized = leaves.filter(({ sizes }) => sizes.length > 0);
-    sized.sort((a, b) => Number(a.role !== "read") - Number(b.role !== "read"));
+    const sized = leaves.filter(({ sizes }) => sizes.length > 0).sort((a, b) => rankOf(a) - rankOf(b));
     return {
       name,
       leaves,
-      contract: contractOf(name, leaves),
+      contract: `${contractOf(name, leaves)}${answer ? ": answer" : ""}`,
       tolerance,
       check(values) {
-        checkShapes(name, sized, bound, values);
+        checkOperands(name, sized, bound, values);
         check?.(...(values as Parameters<S>));
       },
+      answer: answer && ((given, values) => answer(given, ...(values as Parameters<S>))),
     };
   };
 }
@@ -121,78 +138,91 @@ export function leafValue(leaf: Leaf, values: readonly unknown[]): unknown {
   return value;
 }
 
+/** The arguments of a call with its matrices and batches replaced; objects that hold one are copied. */
+export function replaceOperands(
+  { leaves }: Kernel,
+  values: readonly unknown[],
+  replace: (operand: Tensor | SparseTensor, leaf: Leaf) => unknown,
+): unknown[] {
+  const replaced = [...values];
+  for (const leaf of leaves) {
+    const operand = leafValue(leaf, values);
+    if (operand === undefined || (leaf.kind !== "matrix" && leaf.kind !== "batch")) continue;
+    const { argument } = leaf;
+    const other = replace(operand as Tensor | SparseTensor, leaf);
+    if (leaf.fields.length === 0) replaced[argument] = other;
+    else {
+      if (replaced[argument] === values[argument]) replaced[argument] = { ...(values[argument] as object) };
+      (replaced[argument] as Record<string, unknown>)[leaf.fields[0]] = other;
+    }
+  }
+  return replaced;
+}
+
 // Reading a description.
 
+const kinds = ["matrix", "batch", "list", "floats"] as const;
 const roles: Readonly<Record<string, Role>> = { "=": "overwrite", "+": "add", "~": "change" };
 const token =
-  /\s*(?<role>[=+~])?(?<name>\w+)(?<optional>\?)?(?:(?<open>:\{)|\[(?<matrix>[^\]]*)\]|<(?<batch>[^>]*)>|\{(?<list>[^}]*)\}|\|(?<floats>[^|]*)\||=\((?<words>[^)]*)\))?/y;
+  /\s*(?<role>[=+~])?(?<name>\w+)(?<optional>\?)?(?:(?<open>:\{)|\[(?<matrix>[^\]]*)\](?::(?<elements>\w+(?:\|\w+)*))?|<(?<batch>[^>]*)>|\{(?<list>[^}]*)\}|\|(?<floats>[^|]*)\||=\((?<words>[^)]*)\))?/y;
 
 function leavesOf(description: string, letters: string[]): Leaf[] {
   const leaves: Leaf[] = [];
   let at = 0;
-  const sizesOf = (text: string) => text.split(/[,;]/).map((size) => sizeOf(size, letters));
-  const read = (argument: number, fields: readonly string[], within: string, inOptional: boolean): void => {
+  const read = (argument: number, path?: readonly string[], within = "", inOptional = false): void => {
     token.lastIndex = at;
     const groups = token.exec(description)?.groups;
     if (!groups) throw new Error(`a kernel's description cannot be read from "${description.slice(at)}" on`);
     at = token.lastIndex;
+    const { name, list } = groups;
+    const fields = path ? [...path, name] : [];
     const optional = inOptional || groups.optional !== undefined;
     if (groups.open) {
-      while (!/\s*\}/y.test(description.slice(at)))
-        read(argument, [...fields, nameAt(description, at)], groups.name, optional);
+      while (!/\s*\}/y.test(description.slice(at))) read(argument, fields, name, optional);
       at = description.indexOf("}", at) + 1;
       return;
     }
-    const base = {
-      ...{ name: groups.name, role: roles[groups.role] ?? "read", optional, argument, fields, within },
-      sizes: [] as Size[],
-    };
-    if (groups.matrix !== undefined) leaves.push({ ...base, kind: "matrix", sizes: sizesOf(groups.matrix) });
-    else if (groups.batch !== undefined)
-      leaves.push({ ...base, kind: "batch", sizes: sizesOf(groups.batch) });
-    else if (groups.floats !== undefined)
-      leaves.push({ ...base, kind: "floats", sizes: sizesOf(groups.floats) });
-    else if (groups.list !== undefined) {
-      const [length, below] = groups.list.split(/[</]/);
-      leaves.push({
-        ...{ ...base, kind: "list", sizes: sizesOf(length), below: sizeOf(below, letters) },
-        ascending: groups.list.includes("/"),
-      });
-    } else leaves.push({ ...base, kind: "number", words: groups.words?.split("|") });
+    const [length, below] = list?.split(/[</]/) ?? [];
+    const sizes = groups.matrix ?? groups.batch ?? groups.floats ?? length;
+    leaves.push({
+      ...{ name, role: roles[groups.role] ?? "read", optional, argument, fields, within },
+      kind: kinds.find((kind) => groups[kind] !== undefined) ?? "number",
+      sizes: sizes?.split(/[,;]/).map((size) => sizeOf(size, letters)) ?? [],
+      elements: (groups.elements ?? "float32").split("|") as Element[],
+      below: below === undefined ? undefined : sizeOf(below, letters),
+      ascending: list?.includes("/"),
+      words: groups.words?.split("|"),
+    });
   };
-  for (let argument = 0; description.slice(at).trim() !== ""; argument++) read(argument, [], "", false);
+  for (let argument = 0; description.slice(at).trim() !== ""; argument++) read(argument);
   return leaves;
 }
 
-function nameAt(description: string, at: number): string {
-  return /\w+/.exec(description.slice(at))?.[0] ?? "";
-}
-
 function sizeOf(text: string, letters: string[]): Size {
-  const trimmed = text.trim();
-  const letterOf = (name: string) => {
-    if (!letters.includes(name)) letters.push(name);
-    return letters.indexOf(name);
-  };
-  const size = (letter: number, times: number, plus: number, triangle = false): Size => ({
-    ...{ text: trimmed, letter, times, plus, triangle },
-  });
-  if (trimmed === "*") return size(-1, 0, -1);
-  if (/^\d+$/.test(trimmed)) return size(-1, 0, Number(trimmed));
-  const triangle = /^tri\((\w)\)$/.exec(trimmed);
-  if (triangle) return size(letterOf(triangle[1]), 1, 0, true);
-  const affine = /^(?:(\d+)\*)?([a-z])(?:\+(\d+))?$/.exec(trimmed);
-  if (!affine) throw new Error(`"${trimmed}" is not a size`);
-  return size(letterOf(affine[2]), Number(affine[1] ?? 1), Number(affine[3] ?? 0));
+  const size =
+    /^(?:(?<any>\*)|(?<number>\d+)|tri\((?<triangle>\w)\)|(?:(?<times>\d+)\*)?(?<letter>[a-z])(?:\+(?<plus>\d+))?)$/;
+  const groups = size.exec(text.trim())?.groups;
+  if (!groups) throw new Error(`"${text.trim()}" is not a size`);
+  if (groups.any) return { text, letter: -1, isLetter: false, from: () => -1 };
+  if (groups.number) return { text, letter: -1, isLetter: false, from: () => Number(groups.number) };
+  const name = groups.triangle ?? groups.letter;
+  if (!letters.includes(name)) letters.push(name);
+  const letter = letters.indexOf(name);
+  if (groups.triangle) return { text, letter, isLetter: false, from: (k) => (k * (k + 1)) / 2 };
+  const [times, plus] = [Number(groups.times ?? 1), Number(groups.plus ?? 0)];
+  return { text, letter, isLetter: times === 1 && plus === 0, from: (l) => times * l + plus };
 }
 
-/** "layerNorm(out:matrix a:matrix ... epsilon:number)", the names in Rust's spelling; of objects in objects, with the outer one's. */
+/**
+ * "matmul(out:matrix a:float32_or_bfloat16 ... accumulate:maybe_number)", the names in Rust's spelling; of objects in
+ * objects, with the outer one's. A matrix of another element type than float32 goes by that.
+ */
 function contractOf(name: string, leaves: readonly Leaf[]): string {
   const names = new Set<string>();
-  const words = leaves.map(({ fields, within, name: leaf, kind, optional }) => {
+  const words = leaves.map(({ fields, within, name: leaf, kind, optional, elements }) => {
     const whole = fields.length > 1 || names.has(leaf) ? `${within}_${leaf}` : leaf;
     names.add(whole);
-    return `${whole.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}:${optional ? "maybe_" : ""}${kind}`;
+    return `${whole.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}:${optional ? "maybe_" : ""}${String(elements) === "float32" ? kind : elements.join("_or_")}`;
   });
   return `${name}(${words.join(" ")})`;
 }
@@ -201,8 +231,15 @@ function contractOf(name: string, leaves: readonly Leaf[]): string {
 
 type Shaped = Tensor | SparseTensor;
 
-/** The first operand that has a letter alone says its size; all others must agree. `sized`: what is read first. */
-function checkShapes(
+/** Operands that bind letters come first, those that are read before others; then what only follows from letters. */
+function rankOf({ role, sizes, kind }: Leaf): number {
+  if (kind === "list") return 3;
+  if (sizes.some(({ letter, isLetter }) => letter >= 0 && !isLetter)) return 2;
+  return role === "read" ? 0 : 1;
+}
+
+/** The first operand that has a letter alone says its size; all others must agree. */
+function checkOperands(
   kernelName: string,
   sized: readonly Leaf[],
   bound: Float64Array,
@@ -212,28 +249,29 @@ function checkShapes(
   for (const leaf of sized) {
     const value = leafValue(leaf, values);
     if (value === undefined) continue;
+    if (leaf.kind === "matrix") checkElement(kernelName, leaf, value as Tensor);
     for (let s = 0; s < leaf.sizes.length; s++) {
-      const { letter, times, plus, triangle } = leaf.sizes[s];
-      if (letter >= 0 && times === 1 && plus === 0 && !triangle && bound[letter] < 0)
-        bound[letter] = actual(leaf, value, s);
-    }
-  }
-  for (const leaf of sized) {
-    const value = leafValue(leaf, values);
-    if (value === undefined) continue;
-    for (let s = 0; s < leaf.sizes.length; s++) {
-      const wanted = expected(leaf.sizes[s], bound);
-      if (wanted >= 0 && actual(leaf, value, s) !== wanted) refuse(kernelName, leaf, sized, bound, values);
+      const { letter, isLetter } = leaf.sizes[s];
+      const found = actual(leaf, value, s);
+      if (isLetter && bound[letter] < 0) bound[letter] = found;
+      else {
+        const wanted = expected(leaf.sizes[s], bound);
+        if (wanted >= 0 && found !== wanted) refuse(kernelName, leaf, sized, bound, values);
+      }
     }
     if (leaf.below) checkList(kernelName, leaf, value as Uint32Array, expected(leaf.below, bound));
   }
 }
 
-function expected({ letter, times, plus, triangle }: Size, bound: Float64Array): number {
-  if (letter < 0) return plus;
-  const size = bound[letter];
-  if (size < 0) return -1;
-  return triangle ? (size * (size + 1)) / 2 : times * size + plus;
+function checkElement(kernelName: string, { name, elements }: Leaf, { storage: { element } }: Tensor): void {
+  if (element === elements[0] || elements.includes(element)) return;
+  if (element === "float64" && elements.includes("float32")) return;
+  fail(kernelName, `${name} is ${element} where ${elements.join(" or ")} is needed`);
+}
+
+/** -1 = any. */
+function expected({ letter, from }: Size, bound: Float64Array): number {
+  return letter < 0 ? from(-1) : bound[letter] < 0 ? -1 : from(bound[letter]);
 }
 
 function actual(leaf: Leaf, value: unknown, size: number): number {

@@ -1,6 +1,7 @@
 // The kernel table: what every engine computes, each kernel once. Its type, its checks, its forwarding and its contract with
 // the native addon follow from here (kernel.ts has the notation). To add one: an entry here, its plain TypeScript twin in
-// engines/reference/, its Rust in native/src/kernels/, and a case against a naive formula in test/support/engines.ts.
+// engines/reference/, its Rust in native/src/kernels/ with a line in that file's list, and a case against a naive formula in
+// test/support/engines.ts.
 //
 // Operands marked = are overwritten, + added to, ~ changed in place; where a kernel does either, `accumulate` adds. So
 // kernels that always add are called add... or ...Gradient. An output must not overlap an input unless said. Sums run over
@@ -8,7 +9,7 @@
 
 import { checkRandomKey, type RandomKey } from "../core/philox.js";
 import type { CsrMatrix } from "../sparse/csr.js";
-import { fail, kernel, type Methods, shape, table } from "./kernel.js";
+import { type Answer, fail, kernel, type Methods, shape, table } from "./kernel.js";
 import type {
   AlsHalfSweep,
   ElasticNet,
@@ -16,7 +17,7 @@ import type {
   Similarity,
   TangentNetwork,
 } from "./solvers/solvers.js";
-import type { SparseTensor, Tensor } from "./tensor.js";
+import { isInt8, type SparseTensor, type Tensor } from "./tensor.js";
 
 /** Keep an entry where its random word >= floor(rate * 2^32), and scale it by 1 / (1 - rate). Rate in [0, 1). */
 export interface Dropout {
@@ -144,13 +145,24 @@ export interface OutputGradients {
   readonly biasGradient?: Tensor;
 }
 
-/** Weights [items, width] with their coarse copy, and a bias [1, items]. */
-export interface CoarseLayer {
+/** Weights [items, width], what `quantise` made of them, and a bias [1, items]. */
+export interface QuantisedLayer {
   readonly weights: Tensor;
-  /** What `coarse` made of the weights. */
-  readonly coarse: Tensor;
+  /** int8 [items, width] */
+  readonly quantised: Tensor;
+  /** [items, 3] */
+  readonly statistics: Tensor;
   readonly bias: Tensor;
 }
+
+// What an engine's answers mean.
+
+const topKOf = ({ numbers, integers, floats }: Answer): TopK => ({
+  ...{ rows: numbers[0], k: numbers[1], items: integers[0], scores: floats },
+});
+const rowsOf = ({ integers: [offsets, indices], floats }: Answer, columns: number): CsrMatrix => ({
+  ...{ rows: offsets.length - 1, columns, offsets, indices, values: floats },
+});
 
 // Checks that are not about shapes.
 
@@ -223,9 +235,20 @@ export const kernels = table({
   // Element-wise and reductions.
 
   /** out = value */
-  fill: kernel<(out: Tensor, value: number) => void>("=out[r,c] value"),
+  fill: kernel<(out: Tensor, value: number) => void>("=out[r,c]:float32|bfloat16|int8 value", {
+    check({ storage }, value) {
+      if (storage.element === "int8" && !isInt8(value))
+        fail("fill", `${value} is not an integer from -128 to 127`);
+    },
+  }),
   /** out = a */
   copy: kernel<Unary>("=out[r,c] a[r,c]"),
+  /**
+   * out = a in out's element type. Float32 becomes the nearest bfloat16, of two equally near ones that whose last bit is 0:
+   * what is at least 2^128 - 2^119 becomes infinite, subnormals stay subnormal, the sign of a zero stays, a NaN stays a (quiet)
+   * NaN. bfloat16 becomes the float32 of the same value. A float64 is rounded to float32 first, as in PyTorch and NumPy.
+   */
+  convert: kernel<Unary>("=out[r,c]:float32|bfloat16 a[r,c]:float32|bfloat16", exact),
   /** out += factor * a */
   addScaled: kernel<(out: Tensor, a: Tensor, factor: number) => void>("+out[r,c] a[r,c] factor"),
   /** out[r, c] += row[0, c] */
@@ -304,9 +327,9 @@ export const kernels = table({
 
   // Products.
 
-  /** out = op(a) op(b), or += with accumulate. */
+  /** out = op(a) op(b), or += with accumulate. Operands in bfloat16 are widened, which is exact: the product is that of their float32 values. */
   matmul: kernel<(out: Tensor, a: Tensor, b: Tensor, options?: MatmulOptions) => void>(
-    "=out[m,n] a[*,*] b[*,*] options?:{transposeA? transposeB? accumulate?}",
+    "=out[m,n] a[*,*]:float32|bfloat16 b[*,*]:float32|bfloat16 options?:{transposeA? transposeB? accumulate?}",
     { ...long, check: checkMatmul },
   ),
   /** out[r] = scale_r * sum over the entries (r, i) that dropout keeps of value_ri * weights[i]; out [rows, h], weights [columns, h]. */
@@ -537,20 +560,30 @@ export const kernels = table({
   /** Per row of scores [rows, items], the k best items not in `without`'s row. NaN counts, and comes back, as -Infinity. */
   topK: kernel<(scores: Tensor, k: number, without?: SparseTensor) => Promise<TopK>>(
     "scores[r,n] k without?<r,n>",
-    { ...exact, check: (_scores, k) => ranking("topK", k) },
+    { ...exact, check: (_scores, k) => ranking("topK", k), answer: topKOf },
   ),
-  /** What `topK` gives for the scores a weights^T + bias, a [rows, width], each row computed as if it were the only one; meant for a few rows, whose products are not all computed. */
-  bestProducts: kernel<(a: Tensor, layer: CoarseLayer, k: number, without?: SparseTensor) => Promise<TopK>>(
-    "a[r,w] layer:{weights[n,w] coarse[*,*] bias[1,n]} k without?<r,n>",
-    { ...exact, check: (_a, _layer, k) => ranking("bestProducts", k) },
+  /**
+   * The int8-quantised weights of every row, symmetric around 0: scale s = max |weight| / 127 and out = weight (1 / s), rounded
+   * to the nearest integer, ties to even. statistics [rows, 3] become s, a bound of ||weight - s out|| that also covers what
+   * float32 rounds off in a product with the row, and a bound of ||s out||; both are NaN, and out is anything, where a weight
+   * is not finite or s is too small for 1 / s.
+   */
+  quantise: kernel<(out: Tensor, statistics: Tensor, weights: Tensor) => void>(
+    "=out[n,w]:int8 =statistics[n,3] weights[n,w]",
   ),
+  /** What `topK` gives for the scores a weights^T + bias, a [rows, width], each row computed as if it were the only one; meant for a few rows. The quantised weights bound every score, and only those that may be among the best are computed. */
+  bestProducts: kernel<
+    (a: Tensor, layer: QuantisedLayer, k: number, without?: SparseTensor) => Promise<TopK>
+  >("a[r,w] layer:{weights[n,w] quantised[n,w]:int8 statistics[n,3] bias[1,n]} k without?<r,n>", {
+    ...{ ...exact, check: (_a, _layer, k) => ranking("bestProducts", k), answer: topKOf },
+  }),
 });
 
 /** The kernels of solvers: the inner loops of models that are solved rather than trained by gradients (solvers/solvers.ts). */
 export const solverKernels = table({
   /** Solves the rows of factors [rows, k] for `interactions` [rows, columns]. `factors` must not overlap what `sweep` reads. */
   alsHalfSweep: kernel<(factors: Tensor, interactions: SparseTensor, sweep: AlsHalfSweep) => void>(
-    "~factors[n,k] interactions<n,m> sweep:{fixed[m,k] gram[k,k] gramWeight outer:{constant slope} target:{constant slope} ridge|*| prior?[n,k] rows?{s/n} steps? =objective?[n,1] covariances?[m,tri(k)] =posterior?[n,tri(k)]}",
+    "~factors[n,k] interactions<n,m> sweep:{fixed[m,k] gram[k,k] gramWeight outer:{constant slope} target:{constant slope} ridge|*| prior?[n,k] rows?{s/n} steps? ~objective?[n,1] covariances?[m,tri(k)] ~posterior?[n,tri(k)]}",
     { check: checkAls },
   ),
   /** Improves factors [rows, k], none of which is negative, from where they stand. They must not overlap what `iterations` reads. */
@@ -564,15 +597,23 @@ export const solverKernels = table({
     },
   ),
   /** out [columns, columns] = x' diag(weights) x, symmetric; weights [1, rows], absent = all ones. */
-  gram: kernel<(out: Tensor, x: SparseTensor, weights?: Tensor) => void>("=out[c,c] x<r,c> weights?[1,r]"),
+  gram: kernel<(out: Tensor, x: SparseTensor, weights?: Tensor) => void>(
+    "=out[c,c] x<r,c> weights?[1,r]",
+    long,
+  ),
   /** out [a.rows, b.rows] = a b', with a.columns = b.columns. */
-  sparseProduct: kernel<(out: Tensor, a: SparseTensor, b: SparseTensor) => void>("=out[m,n] a<m,i> b<n,i>"),
+  sparseProduct: kernel<(out: Tensor, a: SparseTensor, b: SparseTensor) => void>(
+    "=out[m,n] a<m,i> b<n,i>",
+    long,
+  ),
   /**
    * Inverts the pivots first .. first + count of a symmetric positive definite a [n, n], of which only the lower triangle
    * is used (the upper one is undefined afterwards). Once all pivots are inverted it holds -a^-1 (`invertAllPivots` in solvers/inverse.ts).
    * Answers with the first pivot that is not positive, a then being spoilt, or -1.
    */
   invertPivots: kernel<(a: Tensor, first: number, count: number) => Promise<number>>("~a[n,n] first count", {
+    ...long,
+    answer: ({ numbers }) => numbers[0],
     check(a, first, count) {
       if (!(Number.isInteger(first) && Number.isInteger(count) && first >= 0 && count >= 1))
         fail("invertPivots", `${first} .. ${first} + ${count} are not pivots`);
@@ -590,6 +631,7 @@ export const solverKernels = table({
   tangentKernel: kernel<(a: Tensor, rows: Tensor, columns: Tensor, network: TangentNetwork) => void>(
     "~a[m,n] rows[1,m] columns[1,n] network:{scale bias depth}",
     {
+      tolerance: 2e-5,
       check(_a, _rows, _columns, { depth }) {
         if (!(Number.isInteger(depth) && depth >= 0))
           fail("tangentKernel", `depth ${depth} is not a number of layers`);
@@ -600,6 +642,7 @@ export const solverKernels = table({
   neighbours: kernel<
     (x: SparseTensor, similarity: Similarity, from: number, to: number) => Promise<CsrMatrix>
   >("x<r,c> similarity:{size=(product|union) left|c| right|c| shrink k} from to", {
+    answer: (answer, { columns }) => rowsOf(answer, columns),
     check(x, { shrink, k }, from, to) {
       range("neighbours", from, to, x.columns);
       atLeastZero("neighbours", { shrink });
@@ -615,6 +658,7 @@ export const solverKernels = table({
       to: number,
     ) => Promise<{ weights: CsrMatrix; unfinished: number }>
   >("gram[n,n] net:{l1 l2 tolerance maxIterations k} from to", {
+    answer: (answer, { columns }) => ({ weights: rowsOf(answer, columns), unfinished: answer.numbers[0] }),
     check(gram, { l1, l2, tolerance, maxIterations, k }, from, to) {
       range("elasticNet", from, to, gram.columns);
       atLeastZero("elasticNet", { l1, l2, tolerance });

@@ -4,6 +4,7 @@ import { UserError } from "../core/errors.js";
 import type { Engine } from "./engine.js";
 import { loadNativeEngine } from "./engines/native.js";
 import { ReferenceEngine } from "./engines/reference.js";
+import { withSolvers } from "./solvers/borrowed-solvers.js";
 import type { Precision } from "./tensor.js";
 
 /** "auto" = native where it is present, else reference. */
@@ -19,15 +20,16 @@ export interface EngineOptions {
 }
 
 /**
- * Opens an engine; whoever opens it closes it. "auto" takes the reference engine for float64, which the native one does
- * not compute in. Throws UserError where the native one is asked for and missing, and for a bad number of threads.
+ * Opens an engine, which the caller closes; one without solvers of its own borrows those of the CPU. "auto" takes the
+ * reference engine for float64, which the native one does not compute in. Throws UserError where the native one is asked
+ * for and missing, and for a bad number of threads.
  */
-export async function openEngine({
-  engine = "auto",
-  threads,
-  precision,
-  onNote,
-}: EngineOptions = {}): Promise<Engine> {
+export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
+  const { precision } = options;
+  return withSolvers(openOne(options), () => openOne({ precision }));
+}
+
+function openOne({ engine = "auto", threads, precision, onNote }: EngineOptions): Engine {
   if (engine === "reference" || (engine === "auto" && precision === "float64"))
     return new ReferenceEngine({ precision });
   const native = loadNativeEngine({ threads, precision });

@@ -115,6 +115,7 @@ export class Adam implements Optimizer {
         this.#engine.adam(parameter.value, m, v, { kind: "rows", tensor: none, touched }, step);
         this.#engine.release(none);
       }
+      parameter.changed();
       parameter.clearGradient();
     }
   }
@@ -179,6 +180,7 @@ export class AdaDelta implements Optimizer {
       const { m: squares, v: deltas } = parameter.moments;
       const step = { rho: this.#rho, epsilon: this.#epsilon, decay };
       this.#engine.adadelta(parameter.value, squares, deltas, parameter.gradient(), step);
+      parameter.changed();
       parameter.clearGradient();
     }
   }

@@ -1,6 +1,7 @@
-// A parameter: a matrix that training changes. It owns its value, its gradient (dense, or only the rows that a sparse
-// input touched), the coefficient of an L2 term, and the optimiser's moments once there are any. The gradient's memory
-// is kept from step to step; a gradient of rows has memory of its own size, and none for the other rows.
+// A parameter: a matrix that training changes. It owns its value in the engine's precision (the master), copies of it in other
+// element types that kernels asked for, its gradient (dense, or only the rows that a sparse input touched), the coefficient
+// of an L2 term, and the optimiser's moments once there are any. The gradient's memory is kept from step to step; a gradient
+// of rows has memory of its own size, and none for the other rows.
 
 import type { RandomKey } from "../core/philox.js";
 import { Turns } from "../core/turns.js";
@@ -8,6 +9,7 @@ import type { Engine, GradientTensor } from "./engine.js";
 import { takeTensor } from "./named-tensors.js";
 import { MOST_ROWS, sizeClass } from "./shapes.js";
 import {
+  type Element,
   type FloatArray,
   type HostTensor,
   type NamedTensors,
@@ -69,6 +71,7 @@ export class Parameter implements Differentiable, ParameterDeclaration {
   #gradient: GradientTensor | undefined;
   #moments: { readonly m: Tensor; readonly v: Tensor } | undefined;
   #memory: { readonly engine: Engine; readonly value: Tensor } | undefined;
+  readonly #copies = new Map<Element, Tensor>();
 
   /**
    * A parameter [rows, columns] in the engine's memory that starts as a copy of `values` (row-major), or as zeros. Without an
@@ -109,6 +112,7 @@ export class Parameter implements Differentiable, ParameterDeclaration {
     return this.#allocated.engine;
   }
 
+  /** Code that changes it calls `changed`. */
   get value(): Tensor {
     return this.#allocated.value;
   }
@@ -116,6 +120,28 @@ export class Parameter implements Differentiable, ParameterDeclaration {
   get #allocated() {
     if (this.#memory) return this.#memory;
     throw new Error(`parameter ${this.name} is declared only: it has no memory yet`);
+  }
+
+  /** The value rounded to bfloat16 (`convert`): made when first asked for, up to date after every change, and released with the parameter. */
+  copyAs(element: "bfloat16"): Tensor {
+    let copy = this.#copies.get(element);
+    if (copy === undefined) {
+      copy = this.engine.empty(this.rows, this.columns, element);
+      this.engine.convert(copy, this.value);
+      this.#copies.set(element, copy);
+    }
+    return copy;
+  }
+
+  /** The value is another one: its copies follow. */
+  changed(): void {
+    for (const copy of this.#copies.values()) this.engine.convert(copy, this.value);
+  }
+
+  /** Replaces the value by a copy of `data` (row-major). */
+  write(data: ArrayLike<number>): void {
+    this.engine.write(this.value, data);
+    this.changed();
   }
 
   /** What the steps so far contributed, without the L2 term; undefined if nothing has. */
@@ -208,6 +234,8 @@ export class Parameter implements Differentiable, ParameterDeclaration {
       this.engine.release(this.#moments.m);
       this.engine.release(this.#moments.v);
     }
+    for (const copy of this.#copies.values()) this.engine.release(copy);
+    this.#copies.clear();
     this.#whole = undefined;
     this.#rows = undefined;
     this.#gradient = undefined;
@@ -346,6 +374,8 @@ export async function saveParameters(parameters: readonly Parameter[]): Promise<
 
 /** Sets the values of the parameters. Throws UserError where one is missing or has another shape. */
 export async function loadParameters(parameters: readonly Parameter[], saved: NamedTensors): Promise<void> {
-  for (const parameter of parameters)
+  for (const parameter of parameters) {
     await loadTensor(parameter.engine, parameter.value, parameter.name, saved);
+    parameter.changed();
+  }
 }

@@ -2,7 +2,7 @@
 
 import type { CsrMatrix } from "../sparse/csr.js";
 import { fail, shape } from "./kernel.js";
-import type { PieceOfBatch, Tensor } from "./tensor.js";
+import { type Element, isInt8, type PieceOfBatch, type Precision, type Tensor } from "./tensor.js";
 
 /** Rows, or columns, of a tensor or a sparse batch: the kernels, and the arrays of a sparse batch, name them by 32 bits. */
 export const MOST_ROWS = 2 ** 32 - 1;
@@ -16,15 +16,26 @@ export const shapes = {
       if (!(Number.isInteger(n) && n >= 0 && n <= MOST_ROWS))
         fail(kernel, `[${rows}, ${columns}] is not a shape: both are integers from 0 to ${MOST_ROWS}`);
   },
-  /** The numbers of a dense tensor. */
-  dense(kernel: string, rows: number, columns: number): void {
+  /** The numbers of a dense tensor, and their type: the engine's precision, bfloat16 or int8. */
+  dense(kernel: string, rows: number, columns: number, element: Element, precision: Precision): void {
     shapes.size(kernel, rows, columns);
+    if (element !== precision && element !== "bfloat16" && element !== "int8")
+      fail(kernel, `an engine of ${precision} holds ${precision}, bfloat16 and int8, not ${element}`);
     if (rows * columns > MOST_NUMBERS)
       fail(kernel, `[${rows}, ${columns}] is too large: an array holds at most ${MOST_NUMBERS} numbers`);
   },
-  data(kernel: string, tensor: { rows: number; columns: number }, data: ArrayLike<number>): void {
+  /** What fills a tensor: of int8, integers that it can hold. */
+  data(
+    kernel: string,
+    tensor: { rows: number; columns: number },
+    data: ArrayLike<number>,
+    element: Element,
+  ): void {
     if (data.length !== tensor.rows * tensor.columns)
       fail(kernel, `${data.length} numbers do not fill ${shape(tensor)}`);
+    if (element !== "int8") return;
+    for (let i = 0; i < data.length; i++)
+      if (!isInt8(data[i])) fail(kernel, `${data[i]} is not an integer from -128 to 127`);
   },
   /** The arrays of a CSR matrix fit together. */
   sparse(matrix: CsrMatrix, { first = 0, positions, squares }: PieceOfBatch = {}): void {

@@ -6,18 +6,10 @@ import type { Solvers } from "./kernels.js";
 import { type KernelMethods, kernels, type SolverMethods, solverKernels } from "./kernels.js";
 import { outputColumns } from "./output-scratch.js";
 import { shapes } from "./shapes.js";
-import type { Tensor } from "./tensor.js";
-
-/** The kernels whose calls answer with a promise. */
-const answering: ReadonlySet<string> = new Set([
-  "topK",
-  "bestProducts",
-  "invertPivots",
-  "neighbours",
-  "elasticNet",
-]);
+import type { Element, Precision, Tensor } from "./tensor.js";
 
 abstract class Dispatching {
+  abstract readonly precision: Precision;
   readonly solvers: Solvers;
 
   /** `pivots`: how many pivots one call of `invertPivots` should take. */
@@ -29,31 +21,31 @@ abstract class Dispatching {
 
   /** Runs a kernel on arguments that fit its description. */
   protected abstract run(kernel: Kernel, values: readonly unknown[]): unknown;
-  protected abstract allocate(rows: number, columns: number): Tensor;
+  protected abstract allocate(rows: number, columns: number, element: Element): Tensor;
   protected abstract put(kernel: string, out: Tensor, data: ArrayLike<number>): void;
 
-  empty(rows: number, columns: number): Tensor {
-    shapes.dense("empty", rows, columns);
-    return this.allocate(rows, columns);
+  empty(rows: number, columns: number, element: Element = this.precision): Tensor {
+    shapes.dense("empty", rows, columns, element, this.precision);
+    return this.allocate(rows, columns, element);
   }
 
-  zeros(rows: number, columns: number): Tensor {
-    shapes.dense("zeros", rows, columns);
-    const tensor = this.allocate(rows, columns);
+  zeros(rows: number, columns: number, element: Element = this.precision): Tensor {
+    shapes.dense("zeros", rows, columns, element, this.precision);
+    const tensor = this.allocate(rows, columns, element);
     this.run(kernels.fill, [tensor, 0]);
     return tensor;
   }
 
-  tensor(rows: number, columns: number, data: ArrayLike<number>): Tensor {
-    shapes.dense("tensor", rows, columns);
-    shapes.data("tensor", { rows, columns }, data);
-    const tensor = this.allocate(rows, columns);
+  tensor(rows: number, columns: number, data: ArrayLike<number>, element: Element = this.precision): Tensor {
+    shapes.dense("tensor", rows, columns, element, this.precision);
+    shapes.data("tensor", { rows, columns }, data, element);
+    const tensor = this.allocate(rows, columns, element);
     this.put("tensor", tensor, data);
     return tensor;
   }
 
   write(out: Tensor, data: ArrayLike<number>): void {
-    shapes.data("write", out, data);
+    shapes.data("write", out, data, out.storage.element);
     this.put("write", out, data);
   }
 
@@ -67,7 +59,7 @@ abstract class Dispatching {
         kernel.check(values);
         return this.run(kernel, values);
       };
-      const value = answering.has(kernel.name) ? async (...values: unknown[]) => call(...values) : call;
+      const value = kernel.answer ? async (...values: unknown[]) => call(...values) : call;
       Object.assign(target, { [kernel.name]: value });
     }
   }

@@ -5,6 +5,17 @@
 export type Precision = "float32" | "float64";
 export type FloatArray = Float32Array | Float64Array;
 
+/**
+ * What one number of a tensor is: the engine's precision; bfloat16, the upper half of a float32 (8 bits of precision, the
+ * range of float32); or int8, an integer from -128 to 127.
+ */
+export type Element = Precision | "bfloat16" | "int8";
+
+/** Whether an int8 can hold a number. */
+export function isInt8(number: number): boolean {
+  return (number << 24) >> 24 === number;
+}
+
 /** A named array on the host. */
 export interface HostTensor {
   /** [rows, columns], or any other number of dimensions. */
@@ -18,6 +29,7 @@ export type NamedTensors = Record<string, HostTensor>;
 export interface Storage {
   /** Number of elements. */
   readonly length: number;
+  readonly element: Element;
 }
 
 /** A dense matrix [rows, columns]; element (r, c) is element `offset + r * rowStride + c` of its storage. */

@@ -1,5 +1,5 @@
 // The best items of a few histories whose scores are products with rows of weights: found without computing all of the
-// products (native/src/kernels/coarse.rs), which for one history are as slow as the weights are large.
+// products (native/src/kernels/best_products.rs), which for one history are as slow as the weights are large.
 
 import type { Engine, TopK } from "../compute/engine.js";
 import type { Tensor } from "../compute/tensor.js";
@@ -21,8 +21,8 @@ export interface Products {
 export class BestProducts {
   readonly #engine: Engine;
   readonly #products: Products;
-  /** Made for the first question; a quarter of the size of the weights. */
-  #coarse: Tensor | undefined;
+  /** The int8-quantised weights, made for the first question; a quarter of the size of the weights. */
+  #quantised: { readonly quantised: Tensor; readonly statistics: Tensor } | undefined;
 
   constructor(engine: Engine, products: Products) {
     this.#engine = engine;
@@ -41,17 +41,27 @@ export class BestProducts {
   async topK(a: Tensor, k: number, without: CsrMatrix | undefined): Promise<TopK> {
     const engine = this.#engine;
     const { weights, bias } = this.#products;
-    this.#coarse ??= engine.coarse(weights);
+    this.#quantised ??= this.#quantise();
     const masked = without && engine.sparse(without);
     try {
-      return await engine.bestProducts(a, { weights, coarse: this.#coarse, bias }, k, masked);
+      return await engine.bestProducts(a, { weights, ...this.#quantised, bias }, k, masked);
     } finally {
       if (masked) engine.releaseSparse(masked);
     }
   }
 
   dispose(): void {
-    if (this.#coarse) this.#engine.release(this.#coarse);
-    this.#coarse = undefined;
+    if (!this.#quantised) return;
+    this.#engine.release(this.#quantised.quantised);
+    this.#engine.release(this.#quantised.statistics);
+    this.#quantised = undefined;
+  }
+
+  #quantise() {
+    const { weights } = this.#products;
+    const quantised = this.#engine.empty(weights.rows, weights.columns, "int8");
+    const statistics = this.#engine.empty(weights.rows, 3);
+    this.#engine.quantise(quantised, statistics, weights);
+    return { quantised, statistics };
   }
 }

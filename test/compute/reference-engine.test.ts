@@ -75,7 +75,9 @@ describe("memory", () => {
     engine.releaseSparse(sparse);
     expect(() => engine.releaseSparse(sparse)).toThrow("released");
     expect(() => engine.fill(new ReferenceEngine().zeros(1, 1), 1)).not.toThrow();
-    expect(() => engine.fill({ ...tensor, storage: { length: 12 } }, 1)).toThrow("another engine");
+    expect(() => engine.fill({ ...tensor, storage: { length: 12, element: "float32" } }, 1)).toThrow(
+      "another engine",
+    );
   });
 });
 

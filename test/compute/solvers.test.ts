@@ -6,7 +6,6 @@ import { loadNativeEngine } from "../../src/compute/engines/native.js";
 import { ReferenceEngine } from "../../src/compute/engines/reference.js";
 import type { AlsHalfSweep } from "../../src/compute/solvers/solvers.js";
 import { solversOf } from "../../src/compute/solvers/solvers-of.js";
-import { UserError } from "../../src/core/errors.js";
 import type { CsrMatrix } from "../../src/sparse/csr.js";
 import { fromRows } from "../../src/sparse/csr.js";
 import { type HostMatrix, Workbench } from "../support/engines.js";
@@ -407,11 +406,6 @@ describe.each([
 });
 
 describe("the solvers", () => {
-  it("are asked for by name where an engine has none", () => {
-    const without = Object.create(engines[0], { solvers: { value: undefined } }) as Engine;
-    expect(() => solversOf(without)).toThrow(UserError);
-  });
-
   it.skipIf(two.length === 0)("give the same bits for any number of threads", async () => {
     const everything = async (engine: Engine) => {
       const bench = new Workbench(engine, 5);

@@ -3,8 +3,10 @@
 // naive formula in float64 gives. The reference engine's test and the native parity test both walk this list.
 
 import { type Engine, type Likelihood, NO_ITEM, type RandomKey } from "../../src/compute/engine.js";
-import { kernels } from "../../src/compute/kernels.js";
+import type { Kernel } from "../../src/compute/kernel.js";
+import { kernels, solverKernels } from "../../src/compute/kernels.js";
 import {
+  type Element,
   type FloatArray,
   type PieceOfBatch,
   type SparseTensor,
@@ -35,8 +37,8 @@ export interface KernelCase {
   run(workbench: Workbench): Promise<Outcome[]>;
 }
 
-/** Fills the elements around a view: a kernel that touches them is found out. */
-const PADDING = 123.25;
+/** Fills the elements around a view: a kernel that touches them is found out. Every element type can hold it. */
+const PADDING = 123;
 
 const drawing = new RandomSequence({ seed: 1, step: 0, stream: 1 });
 const repeated = Float64Array.from({ length: 10_007 }, () => drawing.normal());
@@ -113,9 +115,9 @@ export class Workbench {
   }
 
   /** The matrix in the engine: as a tensor of its own, or (half the time) as a view inside a wider one. */
-  put({ rows, columns, data }: HostMatrix): Tensor {
+  put({ rows, columns, data }: HostMatrix, element: Element = this.engine.precision): Tensor {
     if (!(this.#isPadded ?? this.random.below(2) === 1)) {
-      const tensor = this.engine.tensor(rows, columns, data);
+      const tensor = this.engine.tensor(rows, columns, data, element);
       this.#owned.push(tensor);
       return tensor;
     }
@@ -131,7 +133,7 @@ export class Workbench {
         padded[at] = data[r * columns + c];
         kept[at] = 0;
       }
-    const whole = this.engine.tensor(height, width, padded);
+    const whole = this.engine.tensor(height, width, padded, element);
     this.#owned.push(whole);
     const view = viewColumns(viewRows(whole, top, top + rows), left, left + columns);
     this.#padded.push({ whole, view, kept });
@@ -139,8 +141,9 @@ export class Workbench {
   }
 
   /** A tensor to be written, holding rubbish (NaN: a kernel that reads it is found out). */
-  rubbish(rows: number, columns: number): Tensor {
-    return this.put({ rows, columns, data: new Float64Array(rows * columns).fill(Number.NaN) });
+  rubbish(rows: number, columns: number, element?: Element): Tensor {
+    const data = new Float64Array(rows * columns).fill(element === "int8" ? -77 : Number.NaN);
+    return this.put({ rows, columns, data }, element);
   }
 
   sparse(matrix: CsrMatrix, piece?: PieceOfBatch): SparseTensor {
@@ -167,11 +170,16 @@ export class Workbench {
   }
 }
 
+const all: Readonly<Record<string, Kernel>> = { ...kernels, ...solverKernels };
+
 /** The kernels of the table that a case tries. */
-export function triedBy({ kernel }: KernelCase): (keyof typeof kernels)[] {
-  return [...kernel.matchAll(/\w+/g)]
-    .map(([word]) => word as keyof typeof kernels)
-    .filter((word) => word in kernels);
+export function triedBy({ kernel }: KernelCase): string[] {
+  return [...kernel.matchAll(/\w+/g)].map(([word]) => word).filter((word) => word in all);
+}
+
+/** The largest difference that the table allows the kernels of a case. */
+export function tolerance(kernelCase: KernelCase): number {
+  return Math.max(...triedBy(kernelCase).map((name) => all[name].tolerance));
 }
 
 /** Runs one case `times` times with different seeds and hands every outcome to `judge`. */
@@ -212,6 +220,25 @@ export function relativeDifference({ actual, expected }: Outcome): number {
 // Naive formulas.
 
 const at = ({ data, columns }: HostMatrix, r: number, c: number) => data[r * columns + c];
+
+/** x to the nearest multiple of `unit`, of two equally near ones to the even multiple. */
+function nearestMultiple(x: number, unit: number): number {
+  const [below, rest] = [Math.floor(x / unit), x / unit - Math.floor(x / unit)];
+  return unit * (rest > 0.5 || (rest === 0.5 && below % 2 !== 0) ? below + 1 : below);
+}
+
+/** The nearest bfloat16, 8 significant bits from 2^-126 to 2^128, by arithmetic rather than by bits. */
+export function nearestBfloat16(x: number): number {
+  if (!Number.isFinite(x)) return x;
+  let exponent = 127;
+  while (exponent > -126 && 2 ** exponent > Math.abs(x)) exponent--;
+  const nearest = nearestMultiple(x, 2 ** (exponent - 7));
+  return Math.abs(nearest) >= 2 ** 128 ? Math.sign(x) * Number.POSITIVE_INFINITY : nearest;
+}
+
+const roundedTo = (element: Element, { rows, columns, data }: HostMatrix): HostMatrix => ({
+  ...{ rows, columns, data: element === "bfloat16" ? data.map(nearestBfloat16) : data },
+});
 
 function build(rows: number, columns: number, element: (r: number, c: number) => number): HostMatrix {
   const data = new Float64Array(rows * columns);
@@ -534,9 +561,11 @@ const sumSparseRowsCase: KernelCase = {
   },
 };
 
-function matmulCase(transposeA: boolean, transposeB: boolean): KernelCase {
+type MatmulElements = "" | ", b in bfloat16" | ", both in bfloat16";
+
+function matmulCase(transposeA: boolean, transposeB: boolean, elements: MatmulElements = ""): KernelCase {
   return {
-    kernel: `matmul ${transposeA ? "A^T" : "A"} ${transposeB ? "B^T" : "B"}`,
+    kernel: `matmul ${transposeA ? "A^T" : "A"} ${transposeB ? "B^T" : "B"}${elements}`,
     async run(bench) {
       // Every fifteenth product is large enough to cross the block sizes of a blocked implementation.
       const kind = bench.random.below(15);
@@ -546,11 +575,16 @@ function matmulCase(transposeA: boolean, transposeB: boolean): KernelCase {
       const [m, n] = large ? [bench.size(120, 150), bench.size(250, 300)] : few;
       const inner = large ? bench.size(500, 530) : bench.size(0);
       const accumulate = bench.random.below(2) === 0;
-      const a = transposeA ? bench.matrix(inner, m) : bench.matrix(m, inner);
-      const b = transposeB ? bench.matrix(n, inner) : bench.matrix(inner, n);
+      const { precision } = bench.engine;
+      const elementA = elements === ", both in bfloat16" ? "bfloat16" : precision;
+      const elementB = elements === "" ? precision : "bfloat16";
+      const a = roundedTo(elementA, transposeA ? bench.matrix(inner, m) : bench.matrix(m, inner));
+      const b = roundedTo(elementB, transposeB ? bench.matrix(n, inner) : bench.matrix(inner, n));
       const before = bench.matrix(m, n);
       const out = accumulate ? bench.put(before) : bench.rubbish(m, n);
-      bench.engine.matmul(out, bench.put(a), bench.put(b), { transposeA, transposeB, accumulate });
+      bench.engine.matmul(out, bench.put(a, elementA), bench.put(b, elementB), {
+        ...{ transposeA, transposeB, accumulate },
+      });
       const expected = build(m, n, (i, j) => {
         let sum = accumulate ? at(before, i, j) : 0;
         for (let p = 0; p < inner; p++)
@@ -561,6 +595,72 @@ function matmulCase(transposeA: boolean, transposeB: boolean): KernelCase {
     },
   };
 }
+
+const convertCase: KernelCase = {
+  kernel: "convert",
+  async run(bench) {
+    const [rows, columns] = [bench.size(0), bench.size()];
+    const a = bench.matrix(rows, columns);
+    const special = [Number.NaN, Infinity, -Infinity, -3.4e38, 1 + 2 ** -8, 1 + 3 * 2 ** -8];
+    for (let i = 0; i < a.data.length; i++)
+      if (bench.random.below(10) === 0) a.data[i] = special[bench.random.below(special.length)];
+    const tensor = bench.put({ ...a, data: a.data.map(Math.fround) });
+    const [rounded, again] = [
+      bench.rubbish(rows, columns, "bfloat16"),
+      bench.rubbish(rows, columns, "bfloat16"),
+    ];
+    const [widened, same] = [bench.rubbish(rows, columns), bench.rubbish(rows, columns)];
+    bench.engine.convert(rounded, tensor);
+    bench.engine.convert(again, rounded);
+    bench.engine.convert(widened, again);
+    bench.engine.convert(same, tensor);
+    const expected = a.data.map((x) => nearestBfloat16(Math.fround(x)));
+    return [
+      { what: "to bfloat16", actual: await bench.read(rounded), expected },
+      { what: "and back", actual: await bench.read(widened), expected },
+      { what: "to float32 again", actual: await bench.read(same), expected: a.data.map(Math.fround) },
+    ];
+  },
+};
+
+const quantiseCase: KernelCase = {
+  kernel: "quantise",
+  async run(bench) {
+    const [rows, width] = [bench.size(0), bench.size()];
+    const weights = bench.matrix(rows, width, 10 ** (bench.random.below(7) - 3));
+    if (rows > 1) weights.data.fill(0, 0, width);
+    const [out, statistics] = [bench.rubbish(rows, width, "int8"), bench.rubbish(rows, 3)];
+    bench.engine.quantise(out, statistics, bench.put(weights));
+    const largest = (r: number) =>
+      weights.data.subarray(r * width, (r + 1) * width).reduce((most, w) => Math.max(most, Math.abs(w)), 0);
+    const scales = build(rows, 1, (r) => Math.fround(largest(r) / 127));
+    const integers = build(rows, width, (r, c) =>
+      scales.data[r] === 0 ? 0 : nearestMultiple(at(weights, r, c) * Math.fround(1 / scales.data[r]), 1),
+    );
+    const found = await bench.read(statistics);
+    const norm = (of: (c: number) => number) => Math.hypot(...Array.from({ length: width }, (_, c) => of(c)));
+    /** 1 where the bound holds and is not much larger than what it bounds, beside the rounding of a product. */
+    const holds = (bound: number, truth: number, rounding: number) =>
+      Number(bound >= truth && bound <= 1.001 * truth + 1.1 * rounding);
+    const approximate = (r: number, c: number) => scales.data[r] * at(integers, r, c);
+    const bounds = Array.from({ length: rows }, (_, r) => {
+      const size = norm((c) => approximate(r, c));
+      const error = norm((c) => at(weights, r, c) - approximate(r, c));
+      const rounding = (width + 16) * 2 ** -23 * (size + error);
+      return [holds(found[3 * r + 1], error, rounding), holds(found[3 * r + 2], size, error)];
+    });
+    return [
+      { what: "out", actual: await bench.read(out), expected: integers.data },
+      // In units of the scale: scales may be small.
+      {
+        what: "scale",
+        actual: scales.data.map((s, r) => (s === 0 ? 1 : found[3 * r] / s)),
+        expected: scales.data.map(() => 1),
+      },
+      { what: "bounds hold", actual: bounds.flat(), expected: bounds.flat().map(() => 1) },
+    ];
+  },
+};
 
 function adamCase(kind: "dense" | "rows"): KernelCase {
   return {
@@ -1481,6 +1581,12 @@ export const kernelCases: readonly KernelCase[] = [
       ];
     },
   },
+  convertCase,
+  quantiseCase,
+  matmulCase(false, true, ", b in bfloat16"),
+  matmulCase(false, false, ", b in bfloat16"),
+  matmulCase(true, false, ", both in bfloat16"),
+  matmulCase(false, true, ", both in bfloat16"),
   adadeltaCase,
   adamCase("dense"),
   adamCase("rows"),
@@ -1551,7 +1657,7 @@ export const bestProductsCase: KernelCase = {
       ),
     });
     const weights = matrix(items, width, value);
-    // Rows that differ by less than the copy can show.
+    // Rows that differ by less than their quantised weights can show.
     if (kind === 3)
       for (let i = 1; i < items; i++)
         for (let c = 0; c < width; c++)
@@ -1569,9 +1675,11 @@ export const bestProductsCase: KernelCase = {
       engine.matmul(viewRows(scores, r, r + 1), viewRows(given, r, r + 1), of, { transposeB: true });
     engine.addRow(scores, bias);
     const expected = await engine.topK(scores, k, without);
-    const copy = engine.coarse(of);
-    const actual = await engine.bestProducts(given, { weights: of, coarse: copy, bias }, k, without);
-    for (const tensor of [scores, copy]) engine.release(tensor);
+    const [quantised, statistics] = [bench.rubbish(items, width, "int8"), bench.rubbish(items, 3)];
+    engine.quantise(quantised, statistics, of);
+    const layer = { weights: of, quantised, statistics, bias };
+    const actual = await engine.bestProducts(given, layer, k, without);
+    engine.release(scores);
     return [
       { what: "shape", actual: [actual.rows, actual.k], expected: [expected.rows, expected.k] },
       { what: "items", actual: actual.items, expected: [...expected.items] },

@@ -32,6 +32,7 @@ const rows = [
 const elementwise = [
   "fill",
   "copy",
+  "convert",
   "addScaled",
   "tanh",
   "tanh in place",
@@ -136,8 +137,13 @@ export const sizesOf: Readonly<Record<string, readonly (readonly number[])[]>> =
     ]),
   ),
   ...Object.fromEntries(
-    ["matmul A B", "matmul A B^T", "matmul A^T B", "matmul A^T B^T"].map((kernel) => [kernel, products]),
+    [
+      ...["matmul A B", "matmul A B^T", "matmul A^T B", "matmul A^T B^T"],
+      ...["matmul A B, b in bfloat16", "matmul A B^T, both in bfloat16"],
+    ].map((kernel) => [kernel, products]),
   ),
+  // quantise.rs: ROWS_PER_TASK = 256; sums in LANES = 16 lanes.
+  quantise: zip(around(256), around(16)),
 };
 
 // top_k.rs: BLOCK = 64 columns compared at once, ROWS_PER_TASK = 8; the bound is known once 2 k candidates have come.
@@ -149,8 +155,8 @@ export const topKSizes = [
   ...zip([3, 3, 3], around(128), [1]),
 ];
 
-// coarse.rs: ROWS_PER_TASK = 256 rows of the copy, PACKED = 4 numbers in an element, BLOCK = 64 bounds compared at once,
-// CANDIDATES_PER_TASK = 32; wider than 1024, a history's numbers are at most 2^31 / (128 width) instead of MOST_STEPS.
+// best_products.rs: ROWS_PER_TASK = 256 rows of weights, BLOCK = 64 bounds compared at once, CANDIDATES_PER_TASK = 32; wider
+// than 1024, a history's integers are at most 2^31 / (128 width) instead of MOST_STEPS.
 export const bestProductsSizes = [
   ...zip([3, 3, 3], around(4), around(256), [10]),
   ...zip([2, 2, 2], around(16), around(64), around(32)),

@@ -2,6 +2,12 @@
 
 use crate::matrix::{Matrix, flatten, for_each_piece};
 use crate::simd::vectorised;
+use crate::table::kernels;
+
+kernels! {
+    Kernel adadelta(value: matrix squares: matrix deltas: matrix gradient: matrix rho: number epsilon: number decay: number)
+        adadelta(value, squares, deltas, gradient, Step { rho, epsilon, decay });
+}
 
 #[derive(Clone, Copy)]
 pub struct Step {

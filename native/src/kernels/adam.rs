@@ -3,6 +3,28 @@
 
 use crate::matrix::{Matrix, flatten, for_each_piece};
 use crate::simd::vectorised;
+use crate::table::kernels;
+
+kernels! {
+    Kernel adam(value: matrix m: matrix v: matrix tensor: matrix touched: maybe_list
+        learning_rate: number beta1: number beta2: number epsilon: number update: number decay: number
+        weight_decay: maybe_number squares: maybe_matrix norm_epsilon: maybe_number) {
+            let scale = squares.map_or(1.0, |squares| {
+                1.0 / ((squares.row(0)[0] as f64).sqrt() + norm_epsilon.unwrap_or(0.0))
+            });
+            let weight_decay = weight_decay.unwrap_or(0.0);
+            let step = Step { learning_rate, beta1, beta2, epsilon, update, decay, weight_decay, scale };
+            match touched {
+                None => adam_dense(value, m, v, tensor, step),
+                Some(touched) => adam_rows(value, m, v, tensor, &touched, step),
+            }
+        };
+    Kernel sparseAdam(value: matrix m: matrix v: matrix gradient: matrix touched: list
+        learning_rate: number beta1: number beta2: number epsilon: number update: number) {
+            let step = Step { decay: 0.0, weight_decay: 0.0, scale: 1.0, learning_rate, beta1, beta2, epsilon, update };
+            sparse_adam(value, m, v, gradient, &touched, step)
+        };
+}
 
 #[derive(Clone, Copy)]
 pub struct Step {

@@ -5,8 +5,22 @@
 use crate::matrix::{Matrix, for_each_task};
 use crate::simd::{LANES, arch};
 use crate::sparse::Sparse;
+use crate::table::kernels;
 use pulp::{Simd, WithSimd};
 use std::sync::Mutex;
+
+kernels! {
+    Kernel alsHalfSweep(factors: matrix interactions: batch fixed: matrix gram: matrix gram_weight: number
+        outer_constant: number outer_slope: number target_constant: number target_slope: number
+        ridge: floats prior: maybe_matrix rows: maybe_list steps: maybe_number objective: maybe_matrix
+        covariances: maybe_matrix posterior: maybe_matrix)
+        half_sweep(factors, &interactions, &Sweep {
+            fixed, gram, gram_weight: gram_weight as f32,
+            outer: EntryWeight { constant: outer_constant as f32, slope: outer_slope as f32 },
+            target: EntryWeight { constant: target_constant as f32, slope: target_slope as f32 },
+            ridge, prior, rows, steps: steps.map(|steps| steps as u32), objective, covariances, posterior,
+        });
+}
 
 /// Entries of a row that are packed and multiplied at a time: two panels of them stay in the first cache.
 const CHUNK: usize = 128;

@@ -3,6 +3,34 @@
 
 use crate::matrix::{Matrix, for_each_row};
 use crate::simd::{exp, ln, vectorised};
+use crate::table::kernels;
+
+kernels! {
+    Kernel compositeKl(out: matrix
+        z: matrix mean: matrix log_variance: matrix former_mean: matrix former_log_variance: matrix
+        standard: number former: number broad: number broad_log_variance: number)
+        composite_kl(
+            out,
+            Inputs { z, mean, log_variance, former_mean, former_log_variance },
+            mixture([standard, former, broad], broad_log_variance),
+        );
+    Kernel compositeKlGradient(z_gradient: matrix mean_gradient: matrix log_variance_gradient: matrix
+        z: matrix mean: matrix log_variance: matrix former_mean: matrix former_log_variance: matrix
+        standard: number former: number broad: number broad_log_variance: number g: matrix)
+        composite_kl_gradient(
+            z_gradient, mean_gradient, log_variance_gradient,
+            Inputs { z, mean, log_variance, former_mean, former_log_variance },
+            mixture([standard, former, broad], broad_log_variance),
+            g,
+        );
+}
+
+fn mixture(weights: [f64; 3], broad_log_variance: f64) -> Mixture {
+    Mixture {
+        log_weights: weights.map(|weight| weight.ln() as f32),
+        broad_log_variance: broad_log_variance as f32,
+    }
+}
 
 const ROWS_PER_TASK: usize = 8;
 const LANES: usize = 8;

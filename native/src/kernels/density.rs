@@ -3,6 +3,21 @@
 
 use crate::matrix::{Matrix, for_each_piece, for_each_row};
 use crate::simd::{LANES, SUM_BLOCK, exp, ln, sum_block, vectorised};
+use crate::table::kernels;
+
+kernels! {
+    Kernel gaussianLogDensity(out: matrix x: matrix mean: matrix log_variance: matrix)
+        gaussian_log_density(out, x, mean, log_variance);
+    Kernel gaussianLogDensityGradient(x_gradient: matrix mean_gradient: matrix log_variance_gradient: matrix
+        x: matrix mean: matrix log_variance: matrix g: matrix)
+        gaussian_log_density_gradient([x_gradient, mean_gradient, log_variance_gradient], x, mean, log_variance, g);
+    Kernel densityFactors(out: matrix mean: matrix log_variance: matrix) density_factors(out, mean, log_variance);
+    Kernel densityFactorsGradient(mean_gradient: matrix log_variance_gradient: matrix mean: matrix log_variance: matrix g: matrix)
+        density_factors_gradient(mean_gradient, log_variance_gradient, mean, log_variance, g);
+    Kernel densityPowers(out: matrix x: matrix) density_powers(out, x);
+    Kernel densityPowersGradient(out: matrix x: matrix g: matrix) density_powers_gradient(out, x, g);
+    Kernel logMeanExp(out: matrix a: matrix) log_mean_exp(out, a);
+}
 
 const ROWS_PER_TASK: usize = 4;
 

@@ -4,7 +4,17 @@
 use crate::kernels::neighbours::{Rows, keep_largest};
 use crate::matrix::{Matrix, for_each_task};
 use crate::simd::vectorised;
+use crate::table::kernels;
+use crate::Answer;
 use std::sync::Mutex;
+
+kernels! {
+    Question elasticNet(gram: matrix l1: number l2: number tolerance: number max_iterations: number k: number from: number to: number) {
+            let net = ElasticNet { l1, l2, tolerance, max_iterations: max_iterations as usize, k: k as usize };
+            let (rows, unfinished) = elastic_net(gram, net, from as usize, to as usize);
+            Answer::rows(rows, unfinished)
+        };
+}
 
 /// Members that a working set starts with; later it may treble.
 const FIRST: usize = 64;

@@ -1,21 +1,93 @@
 //! Element-wise kernels. Those whose destination may be their input copy each piece first and work in place.
 
-use crate::matrix::{Matrix, flatten, for_each_piece};
+use crate::calls;
+use crate::element::Number;
+use crate::matrix::{Floats, Matrix, Numbers, flatten, for_each_piece};
 use crate::philox::{Dropout, Position, for_words};
 use crate::simd::{self, vectorised};
+use crate::table::kernels;
 
-pub fn fill(out: Matrix, value: f32) {
-    let [out] = flatten([out]);
-    for_each_piece(out.rows, out.columns, |r, c, n| out.get_mut(r, c, n).fill(value));
+kernels! {
+    Kernel fill(out: float32_or_bfloat16_or_int8 value: number) fill(out, value as f32);
+    Kernel copy(out: matrix a: matrix) copy(out, a);
+    Kernel convert(out: float32_or_bfloat16 a: float32_or_bfloat16) convert(out, a);
+    Kernel addScaled(out: matrix a: matrix factor: number) add_scaled(out, a, factor);
+    Kernel addRow(out: matrix row: matrix) add_row(out, row);
+    Kernel tanh(out: matrix a: matrix) tanh(out, a);
+    Kernel tanhGradient(out: matrix y: matrix g: matrix accumulate: maybe_number)
+        tanh_gradient(out, y, g, calls::is_set(accumulate));
+    Kernel relu(out: matrix a: matrix) relu(out, a);
+    Kernel reluGradient(out: matrix y: matrix g: matrix) relu_gradient(out, y, g);
+    Kernel sigmoid(out: matrix a: matrix) sigmoid(out, a);
+    Kernel sigmoidGradient(out: matrix y: matrix g: matrix) sigmoid_gradient(out, y, g);
+    Kernel swish(out: matrix a: matrix) swish(out, a);
+    Kernel swishGradient(out: matrix a: matrix g: matrix) swish_gradient(out, a, g);
+    Kernel addProduct(out: matrix a: matrix b: matrix) add_product(out, a, b);
+    Kernel dropout(out: matrix a: matrix rate: number key_seed: number key_step: number key_stream: number
+        first: maybe_number row_stride: maybe_number)
+        dropout(out, a, calls::dropout(rate, calls::key(key_seed, key_step, key_stream)), calls::position(first, row_stride));
+    Kernel takeRows(out: matrix a: matrix rows: list) take_rows(out, a, &rows);
+    Kernel takeColumns(out: matrix a: matrix columns: list) take_columns(out, a, &columns);
+}
+
+pub fn fill(out: Numbers, value: f32) {
+    fn fill<T: Number>(out: Matrix<T>, value: f32) {
+        let [out] = flatten([out]);
+        for_each_piece(out.rows, out.columns, |r, c, n| out.get_mut(r, c, n).fill(T::round(value)));
+    }
+    match out {
+        Numbers::Float32(out) => fill(out, value),
+        Numbers::Bfloat16(out) => fill(out, value),
+        Numbers::Int8(out) => fill(out, value),
+    }
 }
 
 /// out = values, row-major and dense
-pub fn write(out: Matrix, values: &[f32]) {
-    let columns = out.columns;
-    for_each_piece(out.rows, columns, |r, c, n| {
-        let from = r * columns + c;
-        out.get_mut(r, c, n).copy_from_slice(&values[from..from + n]);
-    });
+pub fn write(out: Numbers, values: &[f32]) {
+    fn write<T: Number>(out: Matrix<T>, values: &[f32]) {
+        let columns = out.columns;
+        for_each_piece(out.rows, columns, |r, c, n| {
+            let from = r * columns + c;
+            convert_slice(out.get_mut(r, c, n), &values[from..from + n]);
+        });
+    }
+    match out {
+        Numbers::Float32(out) => write(out, values),
+        Numbers::Bfloat16(out) => write(out, values),
+        Numbers::Int8(out) => write(out, values),
+    }
+}
+
+/// The numbers, row-major and dense.
+pub fn read(a: Numbers) -> Vec<f32> {
+    match a {
+        Numbers::Float32(a) => a.to_vec(),
+        Numbers::Bfloat16(a) => a.to_vec(),
+        Numbers::Int8(a) => a.to_vec(),
+    }
+}
+
+pub fn convert(out: Floats, a: Floats) {
+    fn convert<T: Number, U: Number>(out: Matrix<T>, a: Matrix<U>) {
+        for_each_piece(out.rows, out.columns, |r, c, n| convert_slice(out.get_mut(r, c, n), a.get(r, c, n)));
+    }
+    match (out, a) {
+        (Floats::Float32(out), Floats::Float32(a)) => copy(out, a),
+        (Floats::Float32(out), Floats::Bfloat16(a)) => convert(out, a),
+        (Floats::Bfloat16(out), Floats::Float32(a)) => convert(out, a),
+        (Floats::Bfloat16(out), Floats::Bfloat16(a)) => convert(out, a),
+    }
+}
+
+fn convert_slice<T: Number, U: Number>(out: &mut [T], a: &[U]) {
+    vectorised(
+        #[inline(always)]
+        || {
+            for (out, a) in out.iter_mut().zip(a) {
+                *out = T::round(a.widen());
+            }
+        },
+    );
 }
 
 pub fn copy(out: Matrix, a: Matrix) {

@@ -1,8 +1,28 @@
 //! Gates, clamps, and rows that are added or scaled: what gated layers, pseudo-inputs and mixtures need.
 
+use crate::calls;
 use crate::matrix::{Matrix, flatten, for_each_piece, for_each_row};
 use crate::philox::{Dropout, Position, for_words};
 use crate::simd::{SUM_BLOCK, sigmoid, sum_block, vectorised};
+use crate::table::kernels;
+
+kernels! {
+    Kernel gate(out: matrix a: matrix b: matrix) gate(out, a, b);
+    Kernel gateGradient(a_gradient: matrix b_gradient: matrix a: matrix b: matrix g: matrix)
+        gate_gradient(a_gradient, b_gradient, a, b, g);
+    Kernel clamp(out: matrix a: matrix low: number high: number) clamp(out, a, low as f32, high as f32);
+    Kernel clampGradient(out: matrix a: matrix g: matrix low: number high: number)
+        clamp_gradient(out, a, g, low as f32, high as f32);
+    Kernel dropClamped(out: matrix a: matrix rate: number key_seed: number key_step: number key_stream: number
+        first: maybe_number row_stride: maybe_number)
+        drop_clamped(out, a, calls::dropout(rate, calls::key(key_seed, key_step, key_stream)), calls::position(first, row_stride));
+    Kernel dropClampedGradient(out: matrix a: matrix y: matrix g: matrix rate: number accumulate: maybe_number)
+        drop_clamped_gradient(out, a, y, g, (1.0 / (1.0 - rate)) as f32, calls::is_set(accumulate));
+    Kernel unitRows(out: matrix a: matrix) unit_rows(out, a);
+    Kernel unitRowsGradient(out: matrix a: matrix g: matrix) unit_rows_gradient(out, a, g);
+    Kernel addRows(out: matrix a: matrix rows: list) add_rows(out, a, &rows);
+    Kernel scaleRows(out: matrix a: matrix factor: matrix) scale_rows(out, a, factor);
+}
 
 /// out = a sigmoid(b)
 pub fn gate(out: Matrix, a: Matrix, b: Matrix) {

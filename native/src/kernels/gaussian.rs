@@ -1,8 +1,21 @@
 //! The diagonal Gaussian posterior: reparameterised samples and KL to the standard normal.
 
+use crate::calls;
 use crate::matrix::{Matrix, for_each_piece, for_each_row};
 use crate::philox::{Key, Position, fill_normals};
 use crate::simd::{exp, vectorised};
+use crate::table::kernels;
+
+kernels! {
+    Kernel gaussianSample(out: matrix mean: matrix log_variance: matrix seed: number step: number stream: number
+        first: maybe_number row_stride: maybe_number)
+        gaussian_sample(out, mean, log_variance, calls::key(seed, step, stream), calls::position(first, row_stride));
+    Kernel gaussianSampleGradient(mean_gradient: matrix log_variance_gradient: matrix mean: matrix sample: matrix g: matrix)
+        gaussian_sample_gradient(mean_gradient, log_variance_gradient, mean, sample, g);
+    Kernel gaussianKl(out: matrix mean: matrix log_variance: matrix) gaussian_kl(out, mean, log_variance);
+    Kernel gaussianKlGradient(mean_gradient: matrix log_variance_gradient: matrix mean: matrix log_variance: matrix g: matrix)
+        gaussian_kl_gradient(mean_gradient, log_variance_gradient, mean, log_variance, g);
+}
 
 /// Elements whose noise is made at a time.
 const CHUNK: usize = 512;

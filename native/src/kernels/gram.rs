@@ -3,6 +3,12 @@
 
 use crate::matrix::{Matrix, for_each_task};
 use crate::sparse::Sparse;
+use crate::table::kernels;
+
+kernels! {
+    Kernel gram(out: matrix x: batch weights: maybe_matrix) gram(out, &x, weights);
+    Kernel sparseProduct(out: matrix a: batch b: batch) sparse_product(out, &a, &b);
+}
 
 /// Rows that one task sums up; the last rows of a Gram matrix cost the most, so few.
 const ROWS_PER_TASK: usize = 4;

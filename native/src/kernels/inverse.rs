@@ -10,6 +10,14 @@
 use crate::kernels::gram::for_each_tile_pair;
 use crate::kernels::matmul;
 use crate::matrix::{Matrix, for_each_task};
+use crate::table::kernels;
+use crate::Answer;
+
+kernels! {
+    Question invertPivots(a: matrix first: number count: number)
+        Answer::number(invert_pivots(a, first as usize, count as usize).map_or(-1.0, |pivot| pivot as f64));
+    Kernel expandLower(a: matrix rows: matrix columns: matrix) expand_lower(a, rows, columns);
+}
 
 /// Sides of the tiles of the large product.
 const TILE: usize = 512;

@@ -2,6 +2,16 @@
 
 use crate::matrix::{Matrix, for_each_row, for_each_task};
 use crate::simd::vectorised;
+use crate::table::kernels;
+
+kernels! {
+    Kernel layerNorm(out: matrix a: matrix weight: matrix bias: matrix statistics: matrix epsilon: number)
+        layer_norm(out, a, weight, bias, statistics, epsilon);
+    Kernel layerNormGradient(out: matrix a: matrix weight: matrix statistics: matrix g: matrix)
+        layer_norm_gradient(out, a, weight, statistics, g);
+    Kernel layerNormWeightGradient(out: matrix a: matrix statistics: matrix g: matrix)
+        layer_norm_weight_gradient(out, a, statistics, g);
+}
 
 const ROWS_PER_TASK: usize = 8;
 /// Columns that one task of the weights' gradient sums.

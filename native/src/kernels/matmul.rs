@@ -3,10 +3,18 @@
 //! crate's own threading (bench in docs/performance.md). How deep the crate cuts the inner dimension depends on the
 //! machine's caches, so bits agree for one kind of processor, not across kinds.
 
-use crate::matrix::{Matrix, for_each_task};
+use crate::calls;
+use crate::element::{Element, Number};
+use crate::matrix::{Floats, Matrix, for_each_task};
 use crate::simd::{LANES, vectorised};
+use crate::table::kernels;
 use gemm_common::Parallelism;
 use gemm_f32::gemm::f32::get_gemm_fn;
+
+kernels! {
+    Kernel matmul(out: matrix a: float32_or_bfloat16 b: float32_or_bfloat16 transpose_a: maybe_number transpose_b: maybe_number accumulate: maybe_number)
+        matmul(out, a, b, calls::is_set(transpose_a), calls::is_set(transpose_b), calls::is_set(accumulate));
+}
 
 /// Panels are at most this large. Measured on the shapes of Mult-VAE: smaller ones pack too often, larger ones gain
 /// nothing and leave less to share.
@@ -22,7 +30,24 @@ const SMALL: usize = 1 << 20;
 const SMALLEST: usize = 96;
 
 /// out = op(a) op(b), or += with `accumulate`
-pub fn matmul(out: Matrix, a: Matrix, b: Matrix, transpose_a: bool, transpose_b: bool, accumulate: bool) {
+pub fn matmul(out: Matrix, a: Floats, b: Floats, transpose_a: bool, transpose_b: bool, accumulate: bool) {
+    match (a, b) {
+        (Floats::Float32(a), Floats::Float32(b)) => multiply(out, a, b, transpose_a, transpose_b, accumulate),
+        (Floats::Float32(a), Floats::Bfloat16(b)) => multiply(out, a, b, transpose_a, transpose_b, accumulate),
+        (Floats::Bfloat16(a), Floats::Float32(b)) => multiply(out, a, b, transpose_a, transpose_b, accumulate),
+        (Floats::Bfloat16(a), Floats::Bfloat16(b)) => multiply(out, a, b, transpose_a, transpose_b, accumulate),
+    }
+}
+
+/// The same of operands of known types.
+pub fn multiply<A: Number, B: Number>(
+    out: Matrix,
+    a: Matrix<A>,
+    b: Matrix<B>,
+    transpose_a: bool,
+    transpose_b: bool,
+    accumulate: bool,
+) {
     let (m, n) = (out.rows, out.columns);
     let inner = if transpose_a { a.rows } else { a.columns };
     if m == 0 || n == 0 {
@@ -43,12 +68,23 @@ pub fn matmul(out: Matrix, a: Matrix, b: Matrix, transpose_a: bool, transpose_b:
         let out = part(out, r, c, rows.min(m - r), columns.min(n - c));
         let a = if transpose_a { part(a, 0, r, inner, out.rows) } else { part(a, r, 0, out.rows, inner) };
         let b = if transpose_b { part(b, c, 0, out.columns, inner) } else { part(b, 0, c, inner, out.columns) };
-        product(out, a, b, transpose_a, transpose_b, accumulate);
+        let (mut wide_a, mut wide_b) = (Vec::new(), Vec::new());
+        product(out, widened(a, &mut wide_a), widened(b, &mut wide_b), transpose_a, transpose_b, accumulate);
     });
 }
 
+/// The matrix in float32: itself, or a copy in `scratch`, which must outlive it.
+fn widened<T: Number>(of: Matrix<T>, scratch: &mut Vec<f32>) -> Matrix {
+    let Matrix { data, rows, columns, stride } = of;
+    if T::ELEMENT == Element::Float32 {
+        return Matrix { data: data.cast(), rows, columns, stride };
+    }
+    *scratch = of.to_vec();
+    Matrix { data: scratch.as_mut_ptr(), rows, columns, stride: columns }
+}
+
 /// A part of a matrix; nothing of it is touched where it is empty.
-pub fn part(of: Matrix, row: usize, column: usize, rows: usize, columns: usize) -> Matrix {
+pub fn part<T: Number>(of: Matrix<T>, row: usize, column: usize, rows: usize, columns: usize) -> Matrix<T> {
     Matrix { data: of.data.wrapping_add(row * of.stride + column), rows, columns, stride: of.stride }
 }
 
@@ -95,7 +131,7 @@ const MANY_COLUMNS: usize = 1024;
 
 /// out [m, n] = a [m, k] b^T, b [n, k]: the scores of one history, or of a few. `b` passes through the processor once, as it
 /// lies in memory, and that is most of what it costs; nothing is packed.
-fn row_times_rows(out: Matrix, a: Matrix, b: Matrix, accumulate: bool) {
+fn row_times_rows<A: Number, B: Number>(out: Matrix, a: Matrix<A>, b: Matrix<B>, accumulate: bool) {
     let (m, n) = (out.rows, out.columns);
     for_each_task(n.div_ceil(COLUMNS_PER_TASK), |task| {
         let first = task * COLUMNS_PER_TASK;
@@ -121,7 +157,7 @@ const STRIPE: usize = 96;
 const ALONE: usize = 1 << 16;
 
 /// out [1, n] = a [1, k] b, b [k, n]: every element summed in the order of k.
-fn row_times_matrix(out: Matrix, a: Matrix, b: Matrix, accumulate: bool) {
+fn row_times_matrix<A: Number, B: Number>(out: Matrix, a: Matrix<A>, b: Matrix<B>, accumulate: bool) {
     let n = out.columns;
     let row = a.row(0);
     let stripe = |task: usize| {
@@ -134,15 +170,15 @@ fn row_times_matrix(out: Matrix, a: Matrix, b: Matrix, accumulate: bool) {
                 let mut sums = [0.0f32; STRIPE];
                 if width == STRIPE {
                     for (r, &factor) in row.iter().enumerate() {
-                        let b: &[f32; STRIPE] = b.get(r, first, STRIPE).try_into().expect("a stripe");
+                        let b: &[B; STRIPE] = b.get(r, first, STRIPE).try_into().expect("a stripe");
                         for l in 0..STRIPE {
-                            sums[l] = b[l].mul_add(factor, sums[l]);
+                            sums[l] = b[l].widen().mul_add(factor.widen(), sums[l]);
                         }
                     }
                 } else {
                     for (r, &factor) in row.iter().enumerate() {
                         for (sum, &b) in sums.iter_mut().zip(b.get(r, first, width)) {
-                            *sum = b.mul_add(factor, *sum);
+                            *sum = b.widen().mul_add(factor.widen(), *sum);
                         }
                     }
                 }
@@ -160,18 +196,18 @@ fn row_times_matrix(out: Matrix, a: Matrix, b: Matrix, accumulate: bool) {
 }
 
 #[inline(always)]
-pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub fn dot<A: Number, B: Number>(a: &[A], b: &[B]) -> f32 {
     const STEP: usize = CHAINS * LANES;
     let mut lanes = [0.0f32; STEP];
     let (whole_a, rest_a) = a.as_chunks::<STEP>();
     let (whole_b, rest_b) = b.as_chunks::<STEP>();
     for (a, b) in whole_a.iter().zip(whole_b) {
         for l in 0..STEP {
-            lanes[l] = a[l].mul_add(b[l], lanes[l]);
+            lanes[l] = a[l].widen().mul_add(b[l].widen(), lanes[l]);
         }
     }
     for (l, (a, b)) in rest_a.iter().zip(rest_b).enumerate() {
-        lanes[l] = a.mul_add(*b, lanes[l]);
+        lanes[l] = a.widen().mul_add(b.widen(), lanes[l]);
     }
     let mut width = STEP;
     while width > 1 {

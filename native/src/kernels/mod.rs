@@ -4,7 +4,7 @@
 pub mod adadelta;
 pub mod adam;
 pub mod als;
-pub mod coarse;
+pub mod best_products;
 pub mod composite_kl;
 pub mod density;
 pub mod elastic_net;
@@ -18,6 +18,7 @@ pub mod matmul;
 pub mod neighbours;
 pub mod non_negative;
 pub mod output;
+pub mod quantise;
 pub mod reductions;
 pub mod sparse_row_sum;
 pub mod sparse_sum;

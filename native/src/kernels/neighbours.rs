@@ -3,7 +3,17 @@
 
 use crate::matrix::for_each_task;
 use crate::sparse::Sparse;
+use crate::table::kernels;
+use crate::Answer;
 use std::sync::Mutex;
+
+kernels! {
+    Question neighbours(x: batch size: number left: floats right: floats shrink: number k: number from: number to: number) {
+            let similarity =
+                Similarity { left, right, union: size == 1.0, shrink: shrink as f32, k: k as usize };
+            Answer::rows(neighbours(&x, &similarity, from as usize, to as usize), 0)
+        };
+}
 
 const COLUMNS_PER_TASK: usize = 8;
 

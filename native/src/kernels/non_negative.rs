@@ -3,7 +3,16 @@
 
 use crate::matrix::{Matrix, for_each_task};
 use crate::simd::arch;
+use crate::table::kernels;
 use pulp::{Simd, WithSimd};
+
+kernels! {
+    Kernel nonNegativeIterations(factors: matrix gram: matrix products: matrix l1: number l2: number iterations: number
+        tolerance: number violation: maybe_matrix)
+        non_negative_iterations(factors, &Iterations {
+            gram, products, l1: l1 as f32, l2: l2 as f32, iterations: iterations as u32, tolerance: tolerance as f32, violation,
+        });
+}
 
 /// Rows side by side.
 const SIDE: usize = 32;

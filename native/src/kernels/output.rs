@@ -4,11 +4,53 @@
 //! items have counts. A narrower scratch holds a block of items at a time, whose products the gradient computes again.
 //! Rows are independent, blocks follow one another: the number of threads changes no bit.
 
-use super::matmul::{dot, matmul, part};
+use super::matmul::{dot, multiply, part};
 use super::reductions::sum_rows;
+use crate::calls;
 use crate::matrix::{Matrix, for_each_row};
 use crate::simd::{LANES, SUM_BLOCK, exp, ln, sum_block, vectorised};
 use crate::sparse::Sparse;
+use crate::table::kernels;
+
+kernels! {
+    Kernel outputStatistics(statistics: matrix scratch: matrix
+        hidden: matrix weights: matrix bias: matrix target: batch likelihood: number
+        from: maybe_number items: maybe_list counts: maybe_matrix own_targets: maybe_number)
+        self::statistics(statistics, scratch, &Output::new(
+            [hidden, weights, bias], &target, likelihood, from, items.as_deref(), counts, calls::is_set(own_targets),
+        ));
+    Kernel mergeOutputStatistics(statistics: matrix other: matrix likelihood: number)
+        merge(statistics, other, Likelihood::of(likelihood));
+    Kernel outputTargets(statistics: matrix scratch: matrix
+        hidden: matrix weights: matrix bias: matrix target: batch likelihood: number
+        from: maybe_number items: maybe_list counts: maybe_matrix own_targets: maybe_number)
+        targets(statistics, scratch, &Output::new(
+            [hidden, weights, bias], &target, likelihood, from, items.as_deref(), counts, calls::is_set(own_targets),
+        ));
+    Kernel outputLoss(loss: matrix statistics: matrix likelihood: number)
+        self::loss(loss, statistics, Likelihood::of(likelihood));
+    Kernel outputGradient(scratch: matrix
+        hidden: matrix weights: matrix bias: matrix target: batch likelihood: number
+        from: maybe_number items: maybe_list counts: maybe_matrix own_targets: maybe_number
+        own: matrix merged: matrix g: matrix
+        hidden_gradient: maybe_matrix add_to_hidden: maybe_number
+        weights_gradient: maybe_matrix add_to_weights: maybe_number bias_gradient: maybe_matrix)
+        gradient(
+            scratch,
+            &Output::new(
+                [hidden, weights, bias], &target, likelihood, from, items.as_deref(), counts, calls::is_set(own_targets),
+            ),
+            own, merged, g,
+            &Gradients {
+                hidden: hidden_gradient, add_to_hidden: calls::is_set(add_to_hidden),
+                weights: weights_gradient, add_to_weights: calls::is_set(add_to_weights), bias: bias_gradient,
+            },
+        );
+    Kernel denseBernoulliLoss(loss: matrix logits: matrix target: matrix)
+        dense_bernoulli_loss(loss, logits, target);
+    Kernel denseBernoulliLossGradient(out: matrix logits: matrix target: matrix g: matrix)
+        dense_bernoulli_loss_gradient(out, logits, target, g);
+}
 
 const ROWS_PER_TASK: usize = 4;
 
@@ -293,7 +335,7 @@ impl<'a> Output<'a> {
 /// statistics [rows, 4] of the selected items; scratch [rows, some or all items].
 pub fn statistics(statistics: Matrix, scratch: Matrix, output: &Output) {
     each_block(output, scratch, |block, products| {
-        matmul(products, output.hidden, block.weights, false, true, false);
+        multiply(products, output.hidden, block.weights, false, true, false);
         for_each_row(output.rows(), ROWS_PER_TASK, |r| {
             let of = output.row_statistics(r, products.row_mut(r), block);
             let into = statistics.row_mut(r);
@@ -370,7 +412,7 @@ pub fn gradient(scratch: Matrix, output: &Output, own: Matrix, merged: Matrix, g
     let kept = is_kept(output, scratch);
     each_block(output, scratch, |block, products| {
         if !kept {
-            matmul(products, output.hidden, block.weights, false, true, false);
+            multiply(products, output.hidden, block.weights, false, true, false);
         }
         for_each_row(output.rows(), ROWS_PER_TASK, |r| {
             let own = kept.then(|| Statistics::read(own.row(r)));
@@ -381,10 +423,10 @@ pub fn gradient(scratch: Matrix, output: &Output, own: Matrix, merged: Matrix, g
         }
         if let Some(weights) = to.weights {
             let rows = part(weights, block.first, 0, block.count(), weights.columns);
-            matmul(rows, products, output.hidden, true, false, to.add_to_weights);
+            multiply(rows, products, output.hidden, true, false, to.add_to_weights);
         }
         if let Some(hidden) = to.hidden {
-            matmul(hidden, products, block.weights, false, false, to.add_to_hidden || block.first > 0);
+            multiply(hidden, products, block.weights, false, false, to.add_to_hidden || block.first > 0);
         }
     });
 }

@@ -3,7 +3,14 @@
 
 use crate::matrix::{Matrix, PIECE, flatten, for_each_task};
 use crate::simd::vectorised;
+use crate::table::kernels;
 use rayon::prelude::*;
+
+kernels! {
+    Kernel addSumOfRows(out: matrix a: matrix) sum_rows(out, a);
+    Kernel addSum(out: matrix a: matrix factor: number) sum(out, a, factor);
+    Kernel addSumOfSquares(out: matrix a: matrix factor: number) sum_of_squares(out, a, factor);
+}
 
 /// Columns that one task sums: the float64 sums stay in the first cache.
 const COLUMNS: usize = 256;

@@ -2,12 +2,32 @@
 //! The columns are taken in stripes whose sums stay in registers while the stripe's part of the weights stays in the
 //! second cache; an element is summed in the order of its row's entries, whatever the stripes.
 
+use crate::calls;
+use crate::kept::{Entries, Kept, Options};
 use crate::matrix::{Matrix, for_each_task};
-use crate::philox::{Dropout, for_words, for_words_at};
+use crate::philox::{for_words, for_words_at};
 use crate::simd::vectorised;
 use crate::sparse::Sparse;
+use crate::table::kernels;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
+
+kernels! {
+    Kernel sparseRowSum(out: matrix input: batch weights: matrix row_scale: maybe_number
+        dropout_rate: maybe_number key_seed: maybe_number key_step: maybe_number key_stream: maybe_number)
+        sparse_row_sum(out, &input, weights, row_sum(row_scale, dropout_rate, [key_seed, key_step, key_stream]));
+    Kernel sparseRowSumGradient(out: matrix input: batch g: matrix row_scale: maybe_number
+        dropout_rate: maybe_number key_seed: maybe_number key_step: maybe_number key_stream: maybe_number)
+        sparse_row_sum_gradient(out, &input, g, row_sum(row_scale, dropout_rate, [key_seed, key_step, key_stream]));
+}
+
+fn row_sum(row_scale: Option<f64>, rate: Option<f64>, word: [Option<f64>; 3]) -> Options {
+    let [seed, step, stream] = word.map(|number| number.unwrap_or(0.0));
+    Options {
+        unit_rows: row_scale == Some(1.0),
+        dropout: rate.map(|rate| calls::dropout(rate, calls::key(seed, step, stream))),
+    }
+}
 
 /// Columns of a stripe: six vectors of AVX-512.
 const STRIPE: usize = 96;
@@ -17,40 +37,6 @@ const ROWS_PER_TASK: usize = 16;
 const ROWS_PER_COUNT: usize = 64;
 /// So few products are done sooner than a second thread wakes.
 const ALONE: usize = 1 << 15;
-
-#[derive(Clone, Copy, PartialEq)]
-pub struct Options {
-    /// Divide every row by max(its L2 norm, 1e-12), the norm taken before dropout.
-    pub unit_rows: bool,
-    pub dropout: Option<Dropout>,
-}
-
-/// The entries of a batch that count, and for how much: forward and gradient share them.
-pub struct Kept {
-    options: Options,
-    by_row: Entries,
-    by_touched_column: OnceLock<Entries>,
-}
-
-impl Kept {
-    /// Bytes per entry of the batch, at most.
-    pub const BYTES: usize = 16;
-}
-
-/// Runs of (index, factor), each from where its row starts.
-struct Entries {
-    runs: Vec<(u32, u32)>,
-    indices: Vec<u32>,
-    factors: Vec<f32>,
-}
-
-impl Entries {
-    fn run(&self, row: usize) -> (&[u32], &[f32]) {
-        let (from, to) = self.runs[row];
-        let run = from as usize..to as usize;
-        (&self.indices[run.clone()], &self.factors[run])
-    }
-}
 
 /// The entries as `options` have them, from the batch's memory where they were the last asked for.
 fn kept(input: &Sparse, options: Options) -> Arc<Kept> {

@@ -2,6 +2,11 @@
 
 use crate::matrix::{Matrix, for_each_row};
 use crate::sparse::Sparse;
+use crate::table::kernels;
+
+kernels! {
+    Kernel sumSparseRows(out: matrix input: batch rows: batch) sum_sparse_rows(out, &input, &rows);
+}
 
 const ROWS_PER_TASK: usize = 4;
 

@@ -3,7 +3,13 @@
 
 use crate::matrix::{Matrix, for_each_piece};
 use crate::simd::vectorised;
+use crate::table::kernels;
 use std::f64::consts::{FRAC_PI_2, PI};
+
+kernels! {
+    Kernel tangentKernel(a: matrix rows: matrix columns: matrix scale: number bias: number depth: number)
+        tangent_kernel(a, rows, columns, Network { scale, bias, depth: depth as usize });
+}
 
 /// Elements that go through all layers together.
 const BLOCK: usize = 128;

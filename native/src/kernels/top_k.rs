@@ -5,6 +5,13 @@
 use crate::matrix::{Matrix, for_each_task};
 use crate::simd::vectorised;
 use crate::sparse::Sparse;
+use crate::table::kernels;
+use crate::Answer;
+
+kernels! {
+    Question topK(scores: matrix k: number without: maybe_batch)
+        Answer::from(top_k(scores, (k as usize).min(scores.columns), without.as_deref()));
+}
 
 /// Fills the ranks for which a row has no candidate left.
 const NO_ITEM: u32 = u32::MAX;

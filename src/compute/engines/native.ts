@@ -8,12 +8,13 @@ import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../../core/errors.js";
 import type { CsrMatrix } from "../../sparse/csr.js";
-import type { Engine, TopK } from "../engine.js";
-import { type Kernel, kernel, leafValue, table } from "../kernel.js";
+import type { Engine } from "../engine.js";
+import { type Answer, type Kernel, leafValue } from "../kernel.js";
 import { kernels, solverKernels } from "../kernels.js";
 import { closedError, foreignError, releasedError, shapes } from "../shapes.js";
 import { TableEngine } from "../table-engine.js";
 import {
+  type Element,
   type PieceOfBatch,
   type Precision,
   type SparseTensor,
@@ -27,6 +28,8 @@ const MOST_THREADS = 1024;
 const WRITTEN_AT_ONCE = 1 << 16;
 /** What stands for a block or batch that was released. */
 const RELEASED = -1;
+/** By the numbers that the addon knows them by (native/src/memory.rs). */
+const ELEMENTS: readonly Element[] = ["float32", "bfloat16", "int8"];
 
 /** A tensor of this engine. */
 type View = Tensor & { readonly storage: Block };
@@ -44,7 +47,7 @@ interface Addon {
 }
 
 interface Memory {
-  allocate(length: number): number;
+  allocate(length: number, element: number): number;
   release(block: number): void;
   memory(): number;
   write(out: Float64Array, data: Float32Array): void;
@@ -69,42 +72,16 @@ interface Memory {
   fail(message: string): void;
 }
 
-/** What a kernel answers with. */
-interface Answer {
-  readonly numbers: readonly number[];
-  readonly integers: readonly Uint32Array[];
-  readonly floats: Float32Array;
-}
-
-/** Answers as the table promises them. */
-const answers: Readonly<Record<string, (answer: Answer, values: readonly unknown[]) => unknown>> = {
-  topK: topKOf,
-  bestProducts: topKOf,
-  invertPivots: ({ numbers }) => numbers[0],
-  neighbours: (answer, [x]) => csrOf(answer, (x as SparseTensor).columns),
-  elasticNet: (answer, [gram]) => ({
-    weights: csrOf(answer, (gram as Tensor).columns),
-    unfinished: answer.numbers[0],
-  }),
-};
-
-function topKOf({ numbers, integers, floats }: Answer): TopK {
-  return { rows: numbers[0], k: numbers[1], items: integers[0], scores: floats };
-}
-
-function csrOf({ integers, floats }: Answer, columns: number): CsrMatrix {
-  const [offsets, indices] = integers;
-  return { rows: offsets.length - 1, columns, offsets, indices, values: floats };
-}
-
 class Block implements Storage {
   readonly length: number;
+  readonly element: Element;
   /** The engine whose memory this is. */
   readonly owner: NativeEngine;
   block: number;
-  constructor(owner: NativeEngine, length: number, block: number) {
+  constructor(owner: NativeEngine, length: number, element: Element, block: number) {
     this.owner = owner;
     this.length = length;
+    this.element = element;
     this.block = block;
   }
 }
@@ -139,15 +116,10 @@ class Batch implements SparseTensor {
   }
 }
 
-/** The kernel that makes coarse copies: no other engine has one. */
-const { coarse } = table({
-  coarse: kernel<(out: Tensor, weights: Tensor) => void>("=out[n,*] weights[n,w]"),
-});
-
 /** Kernels by the numbers that the addon gives them, or what does not agree. */
 function numbersOf(contracts: readonly string[]): { numbers: Map<Kernel, number> } | { mismatch: string } {
   const numbers = new Map<Kernel, number>();
-  for (const known of [...Object.values<Kernel>(kernels), ...Object.values<Kernel>(solverKernels), coarse]) {
+  for (const known of Object.values<Kernel>({ ...kernels, ...solverKernels })) {
     const number = contracts.indexOf(known.contract);
     if (number < 0) return { mismatch: `it has no kernel ${known.contract}` };
     numbers.set(known, number);
@@ -232,14 +204,6 @@ export class NativeEngine extends TableEngine implements Engine {
     return this.#closed;
   }
 
-  coarse(weights: Tensor): Tensor {
-    this.#open("coarse", weights);
-    // Of a row: scale, error, norm, and eight bits a weight; native/src/kernels/coarse.rs insists on it.
-    const out = this.allocate(weights.rows, 3 + Math.ceil(weights.columns / 4));
-    this.run(coarse, [out, weights]);
-    return out;
-  }
-
   /** Queues a kernel that fails: for the tests of what a failure does. */
   fail(message: string): void {
     this.#memory.fail(message);
@@ -264,7 +228,7 @@ export class NativeEngine extends TableEngine implements Engine {
       }
     }
     const number = this.#numbers.get(kernel) as number;
-    const answer = answers[kernel.name];
+    const { answer } = kernel;
     if (answer) return this.#memory.ask(number, call, lists).then((given) => answer(given, values));
     return lists.length > 0 ? this.#memory.runWith(number, call, lists) : this.#memory.run(number, call);
   }
@@ -280,10 +244,11 @@ export class NativeEngine extends TableEngine implements Engine {
     return at + 5;
   }
 
-  protected override allocate(rows: number, columns: number): View {
+  protected override allocate(rows: number, columns: number, element: Element): View {
     if (this.#closed) throw closedError();
     const length = rows * columns;
-    const storage = new Block(this, length, this.#memory.allocate(length));
+    const block = this.#memory.allocate(length, ELEMENTS.indexOf(element));
+    const storage = new Block(this, length, element, block);
     return { storage, offset: 0, rows, columns, rowStride: columns };
   }
 

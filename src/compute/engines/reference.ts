@@ -4,11 +4,19 @@
 
 import type { CsrMatrix } from "../../sparse/csr.js";
 import type { Engine } from "../engine.js";
-import { type Kernel, type Leaf, leafValue, type Signature } from "../kernel.js";
+import { type Kernel, replaceOperands, type Signature } from "../kernel.js";
 import type { KernelMethods, SolverMethods } from "../kernels.js";
 import { closedError, foreignError, MOST_NUMBERS, releasedError, shapes, sizeClass } from "../shapes.js";
 import { TableEngine } from "../table-engine.js";
-import type { FloatArray, PieceOfBatch, Precision, SparseTensor, Storage, Tensor } from "../tensor.js";
+import type {
+  Element,
+  FloatArray,
+  PieceOfBatch,
+  Precision,
+  SparseTensor,
+  Storage,
+  Tensor,
+} from "../tensor.js";
 import { adadelta } from "./reference/adadelta.js";
 import { adam, sparseAdam } from "./reference/adam.js";
 import { alsHalfSweep } from "./reference/als.js";
@@ -16,6 +24,14 @@ import * as compositeKl from "./reference/composite-kl.js";
 import * as dense from "./reference/dense.js";
 import * as density from "./reference/density.js";
 import { elasticNet } from "./reference/elastic-net.js";
+import {
+  type ElementArray,
+  elementArray,
+  isOfFloats,
+  type Stored,
+  store,
+  widened,
+} from "./reference/elements.js";
 import * as elementwise from "./reference/elementwise.js";
 import * as gates from "./reference/gates.js";
 import * as gaussian from "./reference/gaussian.js";
@@ -25,6 +41,7 @@ import type { Matrix, SparseMatrix } from "./reference/matrix.js";
 import { neighbours } from "./reference/neighbours.js";
 import { nonNegativeIterations } from "./reference/non-negative.js";
 import * as output from "./reference/output.js";
+import { quantise } from "./reference/quantise.js";
 import { sparseMatrix } from "./reference/sparse-matrix.js";
 import * as sparseRowSum from "./reference/sparse-row-sum.js";
 import { sumSparseRows } from "./reference/sparse-sum.js";
@@ -52,7 +69,8 @@ type Twins = {
 const twins: Twins = {
   ...{ ...gates, ...gaussian, ...layerNorm, ...compositeKl, ...density, ...output },
   ...{ ...sparseRowSum, ...elementwise, ...dense },
-  ...{ matmul, sumSparseRows, adam, sparseAdam, adadelta, topK, bestProducts },
+  ...{ convert: elementwise.copy, matmul, sumSparseRows, adam, sparseAdam, adadelta },
+  ...{ topK, quantise, bestProducts },
   ...{ alsHalfSweep, nonNegativeIterations, neighbours, elasticNet },
 };
 
@@ -61,10 +79,12 @@ const KEPT_BYTES = 64 * 2 ** 20;
 
 class Block implements Storage {
   readonly length: number;
+  readonly element: Element;
   /** Undefined once released; may be longer than `length`. */
-  data: FloatArray | undefined;
-  constructor(length: number, data: FloatArray) {
+  data: ElementArray | undefined;
+  constructor(length: number, element: Element, data: ElementArray) {
     this.length = length;
+    this.element = element;
     this.data = data;
   }
 }
@@ -91,7 +111,8 @@ export class ReferenceEngine extends TableEngine implements Engine {
   readonly threads = 1;
   readonly precision: Precision;
   readonly description: string;
-  readonly #free = new Map<number, FloatArray[]>();
+  /** By element type and length. */
+  readonly #free = new Map<string, ElementArray[]>();
   #usedBytes = 0;
   #freeBytes = 0;
   #closed = false;
@@ -105,11 +126,11 @@ export class ReferenceEngine extends TableEngine implements Engine {
   // Memory.
 
   protected override put(kernel: string, out: Tensor, data: ArrayLike<number>): void {
-    elementwise.write(this.#open(kernel, out), data);
+    store(this.#open(kernel, out), data);
   }
 
   async read(tensor: Tensor): Promise<FloatArray> {
-    return elementwise.read(this.#open("read", tensor));
+    return widened(this.#open("read", tensor), this.precision).data;
   }
 
   release(tensor: Tensor): void {
@@ -119,9 +140,10 @@ export class ReferenceEngine extends TableEngine implements Engine {
     this.#usedBytes -= data.byteLength;
     if (this.#freeBytes + data.byteLength > Math.max(KEPT_BYTES, this.#usedBytes)) return;
     this.#freeBytes += data.byteLength;
-    const blocks = this.#free.get(data.length);
+    const kind = `${tensor.storage.element} ${data.length}`;
+    const blocks = this.#free.get(kind);
     if (blocks) blocks.push(data);
-    else this.#free.set(data.length, [data]);
+    else this.#free.set(kind, [data]);
   }
 
   sparse(matrix: CsrMatrix, piece?: PieceOfBatch): SparseTensor {
@@ -154,48 +176,34 @@ export class ReferenceEngine extends TableEngine implements Engine {
     this.#freeBytes = 0;
   }
 
-  protected override allocate(rows: number, columns: number): Tensor {
+  protected override allocate(rows: number, columns: number, element: Element): Tensor {
     if (this.#closed) throw closedError();
     const length = rows * columns;
     const capacity = Math.min(sizeClass(length), MOST_NUMBERS);
-    let data = this.#free.get(capacity)?.pop();
+    let data = this.#free.get(`${element} ${capacity}`)?.pop();
     if (data) this.#freeBytes -= data.byteLength;
-    else data = this.precision === "float32" ? new Float32Array(capacity) : new Float64Array(capacity);
+    else data = elementArray(element, capacity);
     this.#usedBytes += data.byteLength;
-    return { storage: new Block(length, data), offset: 0, rows, columns, rowStride: columns };
+    return { storage: new Block(length, element, data), offset: 0, rows, columns, rowStride: columns };
   }
 
-  /** Nothing: here all products are computed. */
-  coarse(weights: Tensor): Tensor {
-    this.#open("coarse", weights);
-    return this.empty(0, 0);
-  }
-
+  /** Kernels compute on floats: other elements are widened before, and rounded again after what was written. */
   protected override run(kernel: Kernel, values: readonly unknown[]): unknown {
-    const opened = [...values];
-    for (const leaf of kernel.leaves)
-      if (leaf.kind === "matrix" || leaf.kind === "batch") this.#openLeaf(kernel.name, leaf, values, opened);
-    return (twins[kernel.name as keyof typeof twins] as Signature)(...opened);
+    const written: [Stored, Matrix][] = [];
+    const opened = replaceOperands(kernel, values, (operand, { kind, role }) => {
+      if (kind === "batch") return this.#openSparse(kernel.name, operand as SparseTensor);
+      const stored = this.#open(kernel.name, operand as Tensor);
+      if (isOfFloats(stored)) return stored;
+      const floats = widened(stored, this.precision);
+      if (role !== "read") written.push([stored, floats]);
+      return floats;
+    });
+    const result = (twins[kernel.name as keyof typeof twins] as Signature)(...opened);
+    for (const [stored, { data }] of written) store(stored, data);
+    return result;
   }
 
-  /** Replaces a tensor in the arguments by its opened form; objects that it lies in are copied first. */
-  #openLeaf(kernel: string, leaf: Leaf, values: readonly unknown[], opened: unknown[]): void {
-    const value = leafValue(leaf, values);
-    if (value === undefined) return;
-    const matrix =
-      leaf.kind === "matrix"
-        ? this.#open(kernel, value as Tensor)
-        : this.#openSparse(kernel, value as SparseTensor);
-    if (leaf.fields.length === 0) {
-      opened[leaf.argument] = matrix;
-      return;
-    }
-    if (opened[leaf.argument] === values[leaf.argument])
-      opened[leaf.argument] = { ...(values[leaf.argument] as object) };
-    (opened[leaf.argument] as Record<string, unknown>)[leaf.fields[0]] = matrix;
-  }
-
-  #open(kernel: string, { storage, offset, rows, columns, rowStride }: Tensor): Matrix {
+  #open(kernel: string, { storage, offset, rows, columns, rowStride }: Tensor): Stored {
     if (this.#closed) throw closedError();
     if (!(storage instanceof Block)) throw foreignError();
     if (storage.data === undefined) throw releasedError(kernel);

@@ -195,6 +195,7 @@ class RecVaeTraining {
     const { parameters } = this.network.encoder;
     this.former.parameters.forEach((parameter, i) => {
       this.#engine.copy(parameter.value, parameters[i].value);
+      parameter.changed();
     });
   }
 

@@ -234,7 +234,7 @@ class CtrTraining implements Trainable {
 
   #write(): void {
     this.#engine.write(this.#thetaTensor, this.#theta);
-    this.#engine.write(this.#topics.value, this.#beta);
+    this.#topics.write(this.#beta);
   }
 
   async epoch(epoch: Epoch): Promise<EpochReport> {

@@ -159,7 +159,7 @@ export class TiedLayers {
     const means = sums.map((sum) => sum / rows);
     const probabilities = l > 0 || this.#options.likelihood === "bernoulli";
     const start = probabilities ? means.map((p) => Math.min(Math.max(Math.log(p / (1 - p)), -4), 4)) : means;
-    bias.engine.write(bias.value, start);
+    bias.write(start);
   }
 
   /** h_depth of items, on the host. */

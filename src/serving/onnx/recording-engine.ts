@@ -69,7 +69,9 @@ export function recordingEngine(graph: Graph, { items, steps, refuse }: Recordin
   let histories: RecordedHistories | undefined;
   let scores: string | undefined;
 
-  const cell = (rows: number, columns: number): Cell => ({ length: rows * columns, rows, columns });
+  const cell = (rows: number, columns: number): Cell => ({
+    ...{ length: rows * columns, element: "float32", rows, columns },
+  });
   const whole = (storage: Cell, rows: number, columns: number): Tensor => ({
     ...{ storage, offset: 0, rows, columns, rowStride: columns },
   });
@@ -366,8 +368,8 @@ export function recordingEngine(graph: Graph, { items, steps, refuse }: Recordin
       sparseProduct(out, rows.matrix);
     },
     topK: async (ranked) => record(ref(ranked)),
-    // Ranking by bounds finds the best of the products. In a graph they are computed in full, and need no copy.
-    coarse: () => whole(cell(0, 0), 0, 0),
+    // Ranking by bounds finds the best of the products. In a graph they are computed in full, from the weights alone.
+    quantise() {},
     bestProducts: async (a, { weights, bias }) =>
       record(graph.node("Gemm", [ref(a), ref(weights), ref(bias)], int("transB", 1))),
   };

@@ -18,6 +18,7 @@ import {
   kernelCases,
   relativeDifference,
   runCaseWith,
+  tolerance,
   topKCase,
 } from "../../support/engines.js";
 import { around, bestProductsSizes, sizesOf, solverSizes, topKSizes } from "../../support/thresholds.js";
@@ -52,13 +53,6 @@ function sized(
 const kernels = sized(kernelCases, sizesOf);
 const solvers = sized(solverCases, solverSizes);
 
-/** As in native.test.ts: sums of products lose what their length costs. */
-function tolerance(kernel: string): number {
-  if (kernel === "tangentKernel") return 2e-5;
-  if (/matmul|output|Bernoulli|invertPivots|gram|sparseProduct/.test(kernel)) return 6e-5;
-  return 1e-5;
-}
-
 /** Rows of views do not lie end to end, as those of whole tensors do: a single row is the same either way. */
 const given = (sizes: readonly number[]) => ({ sizes, padded: sizes[0] > 1 });
 
@@ -67,14 +61,14 @@ const bits = (numbers: ArrayLike<number>) => Buffer.from(Float64Array.from(numbe
 describe.skipIf(missing)("on both sides of its thresholds", () => {
   it.each([...kernels, ...solvers])(
     "%s is the naive formula's, and the same to the last bit for 1, 2 and 3 threads",
-    async (kernel, kernelCase, list) => {
+    async (_, kernelCase, list) => {
       for (const sizes of list) {
         const [alone, ...together] = await Promise.all(
           natives.map((engine) => runCaseWith(kernelCase, engine, given(sizes))),
         );
         for (const [i, outcome] of alone.entries()) {
           const what = `${outcome.what} at [${sizes}]`;
-          expect(relativeDifference(outcome), what).toBeLessThan(tolerance(kernel));
+          expect(relativeDifference(outcome), what).toBeLessThanOrEqual(tolerance(kernelCase));
           for (const others of together)
             expect(bits(others[i].actual).equals(bits(outcome.actual)), `${what}, threads`).toBe(true);
         }
@@ -152,7 +146,7 @@ describe.skipIf(missing)("native kernels whose path depends on what the inputs h
     }
   });
 
-  // coarse.rs: MOST_STEPS = 16,383, less where a row is wider than 1024.
+  // best_products.rs: MOST_STEPS = 16,383, less where a row is wider than 1024.
   it("the bounds of the best products overflow at no width", async () => {
     for (const width of [1023, 1024, 1025, 4000]) {
       const rows = 70;
@@ -160,12 +154,14 @@ describe.skipIf(missing)("native kernels whose path depends on what the inputs h
       for (const engine of natives) {
         const of = engine.tensor(rows, width, weights);
         const bias = engine.tensor(1, rows, normals(rows, 3));
-        const copy = engine.coarse(of);
+        const [quantised, statistics] = [engine.empty(rows, width, "int8"), engine.empty(rows, 3)];
+        engine.quantise(quantised, statistics, of);
         const history = engine.tensor(1, width, new Float32Array(width).fill(1));
-        const found = await engine.bestProducts(history, { weights: of, coarse: copy, bias }, 50);
+        const layer = { weights: of, quantised, statistics, bias };
+        const found = await engine.bestProducts(history, layer, 50);
         const scores = normals(rows, 3).map((b, r) => Math.fround((r < 40 ? width : -width) + b));
         expect([...found.items], `width ${width}`).toEqual(largest(scores, 50));
-        for (const tensor of [of, bias, copy, history]) engine.release(tensor);
+        for (const tensor of [of, bias, quantised, statistics, history]) engine.release(tensor);
       }
     }
   });

@@ -1,7 +1,6 @@
 // Element-wise kernels and reductions of the reference engine.
 
 import type { Accumulate, DenseDropout } from "../../engine.js";
-import type { FloatArray } from "../../tensor.js";
 import type { Matrix } from "./matrix.js";
 import { wordsOf } from "./positions.js";
 
@@ -17,25 +16,6 @@ export function copy(out: Matrix, a: Matrix): void {
     const i = a.offset + r * a.rowStride;
     out.data.set(a.data.subarray(i, i + a.columns), out.offset + r * out.rowStride);
   }
-}
-
-/** Replaces the contents by a dense row-major array. */
-export function write(out: Matrix, source: ArrayLike<number>): void {
-  const { data, columns } = out;
-  for (let r = 0, k = 0; r < out.rows; r++) {
-    const o = out.offset + r * out.rowStride;
-    for (let c = 0; c < columns; c++) data[o + c] = source[k++];
-  }
-}
-
-/** The contents as a dense row-major array. */
-export function read(a: Matrix): FloatArray {
-  const out =
-    a.data instanceof Float32Array
-      ? new Float32Array(a.rows * a.columns)
-      : new Float64Array(a.rows * a.columns);
-  copy({ data: out, offset: 0, rows: a.rows, columns: a.columns, rowStride: a.columns }, a);
-  return out;
 }
 
 export function addScaled(out: Matrix, a: Matrix, factor: number): void {

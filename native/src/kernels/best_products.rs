@@ -1,0 +1,220 @@
+//! The best products of a history with many rows of weights, most of which are read in eight bits: the int8-quantised
+//! weights, a quarter of the size, bound every product, and only those that may be among the best are computed from the
+//! weights themselves. The result is what computing all of them would give, bit for bit: one history's product is as fast as
+//! memory is, and this reads a quarter of it.
+//!
+//! A row of weights w has a scale s, integers q with w ~ s q =: w~, an error e and the norm of w~ (quantise.rs). The history is
+//! taken in sixteen bits, a ~ a~, so that a~'w~ is a sum of integers, without any rounding. By Cauchy and Schwarz
+//!   |a'w - a~'w~| <= |a| |w - w~| + |a - a~| |w~|
+//! e is |w - w~| and what rounding adds to the product itself, at most (width + LANES) 2^-24 |w|.
+
+use super::matmul::dot;
+use super::quantise::{Quantised, SLACK, above, quantise_row};
+use super::top_k::{Candidate, TopK, select};
+use crate::matrix::{Matrix, for_each_task};
+use crate::simd::vectorised;
+use crate::sparse::Sparse;
+use crate::table::kernels;
+use crate::Answer;
+
+kernels! {
+    Question bestProducts(a: matrix weights: matrix quantised: int8 statistics: matrix bias: matrix k: number
+        without: maybe_batch)
+        Answer::from(best_products(
+            a, &Layer { weights, quantised, statistics, bias }, k as usize, without.as_deref(),
+        ));
+}
+
+const ROWS_PER_TASK: usize = 256;
+/// A history's integers are at most this, and less where a sum might overflow.
+const MOST_STEPS: usize = 16_383;
+/// Columns whose upper bounds are compared at once.
+const BLOCK: usize = 64;
+/// Candidates that a thread computes at a time.
+const CANDIDATES_PER_TASK: usize = 32;
+/// More than underflow can take from a sum of integers (below 2^31) times two scales: multiples of 2^-149.
+const UNDERFLOW: f32 = 1e-35;
+
+/// The output layer: weights [n, width], what `quantise` made of them, and bias [1, n].
+pub struct Layer {
+    pub weights: Matrix,
+    pub quantised: Matrix<i8>,
+    pub statistics: Matrix,
+    pub bias: Matrix,
+}
+
+/// Per row of a, the `wanted` best columns of a weights' + bias that are not in `without`'s row.
+pub fn best_products(a: Matrix, layer: &Layer, wanted: usize, without: Option<&Sparse>) -> TopK {
+    let n = layer.weights.rows;
+    let k = wanted.min(n);
+    let mut result = TopK::empty(a.rows, k);
+    if k == 0 {
+        return result;
+    }
+    let (mut lower, mut upper) = (vec![0.0f32; a.rows * n], vec![0.0f32; a.rows * n]);
+    bounds(a, layer, matrix(&mut lower, n), matrix(&mut upper, n));
+    let mut excluded = vec![false; n];
+    let mut best = Vec::with_capacity((2 * k).min(n));
+    for row in 0..a.rows {
+        let known = without.map_or(&[][..], |without| &without.indices[without.entries(row)]);
+        known.iter().for_each(|&item| excluded[item as usize] = true);
+        // k products are at least this, so none that is surely below can be among the k best.
+        select(&mut best, &lower[row * n..(row + 1) * n], &excluded, k);
+        let least = if best.len() < k { f32::NEG_INFINITY } else { best[k - 1].score() };
+        best.clear();
+        let candidates = at_least(&upper[row * n..(row + 1) * n], &excluded, least);
+        known.iter().for_each(|&item| excluded[item as usize] = false);
+        best.extend(products(a.row(row), layer, &candidates));
+        best.sort_unstable_by(|a, b| b.cmp(a));
+        best.truncate(k);
+        result.set(row, best.drain(..));
+    }
+    result
+}
+
+fn matrix(of: &mut [f32], columns: usize) -> Matrix {
+    Matrix { data: of.as_mut_ptr(), rows: of.len() / columns, columns, stride: columns }
+}
+
+/// lower and upper [rows, n]: what the products are at least, and at most; a NaN where that is not known.
+fn bounds(a: Matrix, layer: &Layer, lower: Matrix, upper: Matrix) {
+    let Layer { quantised, statistics, bias, .. } = layer;
+    let most = (i32::MAX as usize / (128 * a.columns.max(1))).min(MOST_STEPS);
+    let histories: Vec<History> = (0..a.rows).map(|row| History::of(a.row(row), most as f32)).collect();
+    for_each_task(quantised.rows.div_ceil(ROWS_PER_TASK), |task| {
+        let first = task * ROWS_PER_TASK;
+        let columns = first..quantised.rows.min(first + ROWS_PER_TASK);
+        vectorised(
+            #[inline(always)]
+            || {
+                for c in columns {
+                    let (integers, bias) = (quantised.row(c), bias.row(0)[c]);
+                    let &[scale, error, norm] = statistics.row(c) else { unreachable!("three statistics") };
+                    for (r, history) in histories.iter().enumerate() {
+                        let product = integer_dot(&history.integers, integers) as f32 * (history.scale * scale);
+                        let weighed = history.norm * error + history.error * norm;
+                        let radius =
+                            (weighed + (product.abs() + bias.abs()) * SLACK) * (1.0 + 10.0 * SLACK) + UNDERFLOW;
+                        lower.get_mut(r, c, 1)[0] = product + bias - radius;
+                        upper.get_mut(r, c, 1)[0] = product + bias + radius;
+                    }
+                }
+            },
+        );
+    });
+}
+
+/// A history in integers.
+struct History {
+    integers: Vec<i16>,
+    scale: f32,
+    /// |a|
+    norm: f32,
+    /// |a - a~|
+    error: f32,
+}
+
+impl History {
+    fn of(row: &[f32], most: f32) -> Self {
+        let mut integers = vec![0i16; row.len()];
+        let quantised = quantise_row(row, most, &mut integers, |integer| integer as i16, |integer| integer as f32);
+        let Quantised { scale, error, norm } = quantised;
+        Self { integers, scale, norm: above(norm + error), error: above(error) }
+    }
+}
+
+/// No sum overflows: `bounds` sees to it.
+#[inline(always)]
+fn integer_dot(a: &[i16], b: &[i8]) -> i32 {
+    a.iter().zip(b).map(|(&a, &b)| a as i32 * b as i32).sum()
+}
+
+/// The columns that may be as much as `least`; those of which nothing is known, too.
+fn at_least(upper: &[f32], excluded: &[bool], least: f32) -> Vec<u32> {
+    let mut found = Vec::new();
+    for (block, upper) in upper.chunks(BLOCK).enumerate() {
+        let any = vectorised(
+            #[inline(always)]
+            || upper.iter().fold(false, |any, &bound| any | !(bound < least)),
+        );
+        if !any {
+            continue;
+        }
+        for (i, &bound) in upper.iter().enumerate() {
+            let item = block * BLOCK + i;
+            // Not bound >= least instead: that would leave a NaN out.
+            if !(bound < least) && !excluded[item] {
+                found.push(item as u32);
+            }
+        }
+    }
+    found
+}
+
+/// The products themselves, as `matmul` computes them for a few rows.
+fn products(a: &[f32], Layer { weights, bias, .. }: &Layer, items: &[u32]) -> Vec<Candidate> {
+    let mut scores = vec![0.0f32; items.len()];
+    let out = matrix(&mut scores, items.len().max(1));
+    for_each_task(items.len().div_ceil(CANDIDATES_PER_TASK), |task| {
+        let first = task * CANDIDATES_PER_TASK;
+        let count = CANDIDATES_PER_TASK.min(items.len() - first);
+        vectorised(
+            #[inline(always)]
+            || {
+                for (score, &item) in out.get_mut(0, first, count).iter_mut().zip(&items[first..]) {
+                    *score = dot(a, weights.row(item as usize)) + bias.row(0)[item as usize];
+                }
+            },
+        );
+    });
+    scores.iter().zip(items).map(|(&score, &item)| Candidate::new(score, item)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::quantise::quantise;
+
+    /// Numbers in (-1, 1) that look random.
+    fn noise(count: usize, seed: u32) -> Vec<f32> {
+        let mut state = seed;
+        (0..count)
+            .map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_bounds_hold_for_weights_of_all_sizes() {
+        for (seed, width) in [(1, 1), (2, 3), (3, 64), (4, 67), (5, 600)] {
+            let n = 300;
+            let mut weights = noise(n * width, seed);
+            for (row, weights) in weights.chunks_mut(width).enumerate() {
+                let size = 10.0f32.powi(row as i32 % 70 - 40);
+                weights.iter_mut().for_each(|w| *w *= size);
+            }
+            let mut a = noise(2 * width, seed + 100);
+            // Where there is no bias, what underflows shows.
+            let mut bias = if seed % 2 == 0 { noise(n, seed + 200) } else { vec![0.0; n] };
+            let (mut integers, mut statistics) = (vec![0i8; n * width], vec![0.0; 3 * n]);
+            let layer = Layer {
+                weights: matrix(&mut weights, width),
+                quantised: Matrix { data: integers.as_mut_ptr(), rows: n, columns: width, stride: width },
+                statistics: matrix(&mut statistics, 3),
+                bias: matrix(&mut bias, n),
+            };
+            quantise(layer.quantised, layer.statistics, layer.weights);
+            let (mut lower, mut upper) = (vec![0.0; 2 * n], vec![0.0; 2 * n]);
+            let a = matrix(&mut a, width);
+            bounds(a, &layer, matrix(&mut lower, n), matrix(&mut upper, n));
+            for r in 0..2 {
+                for c in 0..n {
+                    let product = dot(a.row(r), layer.weights.row(c)) + layer.bias.row(0)[c];
+                    assert!(lower[r * n + c] <= product && product <= upper[r * n + c], "{width}: {r}, {c}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+// Plain twin of native/src/kernels/quantise.rs.
+
+import type { Matrix } from "./matrix.js";
+
+/** Roundings of float32 in a product of `width` terms, in units of its unit roundoff: native kernels add in 16 lanes. */
+const lanes = 16;
+/** What float32 itself rounds off a bound, generously. */
+const SLACK = 1e-6;
+const EPSILON = 2 ** -23;
+const LEAST_NORMAL = 2 ** -126;
+
+/** Symmetric int8 quantisation of every row: kernels.ts has what is written. */
+export function quantise(out: Matrix, statistics: Matrix, weights: Matrix): void {
+  for (let r = 0; r < weights.rows; r++) {
+    const row = weights.offset + r * weights.rowStride;
+    const of = weights.data.subarray(row, row + weights.columns);
+    let largest = 0;
+    for (const weight of of) largest = Math.max(largest, Math.abs(weight));
+    const scale = Math.fround(largest / 127);
+    const inverse = largest > 0 ? Math.fround(1 / scale) : 0;
+    let [errors, norms] = [0, 0];
+    for (let c = 0; c < of.length; c++) {
+      // The product of two float32 is exact in float64, so this rounds once.
+      const exact = of[c] * inverse;
+      const number = roundToEven(exact);
+      out.data[out.offset + r * out.rowStride + c] = number;
+      errors += (exact - number) ** 2;
+      norms += number ** 2;
+    }
+    const [error, norm] = [Math.sqrt(errors) * scale, Math.sqrt(norms) * scale];
+    const rounding = (of.length + lanes) * EPSILON;
+    const at = statistics.offset + r * statistics.rowStride;
+    statistics.data[at] = scale;
+    statistics.data[at + 1] = above(error + rounding * (norm + error));
+    statistics.data[at + 2] = above(norm + error);
+  }
+}
+
+function roundToEven(x: number): number {
+  const below = Math.floor(x);
+  const rest = x - below;
+  return rest > 0.5 || (rest === 0.5 && below % 2 !== 0) ? below + 1 : below;
+}
+
+/** As float32, and rather too large. */
+function above(x: number): number {
+  return x > 0 ? Math.max(LEAST_NORMAL, x * (1 + SLACK)) : x;
+}
