@@ -10,6 +10,7 @@ import { AbortedError, UserError } from "../../src/core/errors.js";
 import { parseOptions } from "../../src/models/options.js";
 import { algorithmNames, findAlgorithm, restoreModel } from "../../src/models/registry.js";
 import type { Algorithm } from "../../src/recommender/algorithm.js";
+import { foldsInBySolving, solveFoldIn } from "../../src/recommender/fold-in.js";
 import { readModelFiles, writeModelFiles } from "../../src/recommender/model-files.js";
 import { recommend } from "../../src/recommender/recommend.js";
 import type { Recommender } from "../../src/recommender/recommender.js";
@@ -209,6 +210,16 @@ describe.each(engineNames)("on the %s engine", (engineName) => {
         expect(alone.some((number) => number !== 0)).toBe(true);
         expect(await model.itemVectors(7, 8, name)).toEqual(alone);
       }
+    });
+
+    it("describes its fold-in, where it solves for users: the solution times the items' vectors is the scores", async () => {
+      if (!foldsInBySolving(model)) return;
+      const scores = engine.empty(histories.rows, items.size);
+      const users = solveFoldIn(engine, model.foldIn, { ...histories, values: undefined });
+      engine.matmul(scores, users, model.scored, { transposeB: true });
+      const [found, wanted] = [await engine.read(scores), await model.score(histories).read()];
+      for (const tensor of [users, scores]) engine.release(tensor);
+      for (let at = 0; at < wanted.length; at++) expect(found[at]).toBeCloseTo(wanted[at], 5);
     });
 
     it("says of each item of a history what it adds to a score: the score with it less the score without", async () => {
