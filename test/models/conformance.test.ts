@@ -59,9 +59,6 @@ const shorter = (name: string, epochs: number) =>
 /** Models that cannot tell colours apart, and need not: the same list for everybody. */
 const unpersonalised = new Set(["popularity"]);
 
-/** Models that hold a few numbers per item, or those of parts that were restored one by one. */
-const frugal = new Set(["popularity", "blend"]);
-
 const { items } = dataset;
 const histories = dataset.test.foldIn;
 
@@ -152,25 +149,22 @@ describe.each(engineNames)("on the %s engine", (engineName) => {
       await expect(model.score(histories, { signal }).read()).rejects.toThrow(AbortedError);
     });
 
-    it.skipIf(frugal.has(name))(
-      "refuses to train without the memory for it, before it takes any",
-      async () => {
-        const fresh = await openEngine({ engine: engineName, threads: 1 });
-        const limit = vi.spyOn(process, "constrainedMemory").mockReturnValue(1);
-        try {
-          const training = algorithm.fit(dataset, parseOptions(algorithm, small[name]), {
-            engine: fresh,
-            seed: 7,
-          });
-          await expect(training).rejects.toThrow(/needs .* of memory, and 0 MiB are available\. .+/);
-          await expect(training).rejects.toThrow(UserError);
-          expect(fresh.memory()).toBe(0);
-        } finally {
-          limit.mockRestore();
-          await fresh.close();
-        }
-      },
-    );
+    it("refuses to train without the memory for it, before it takes any", async () => {
+      const fresh = await openEngine({ engine: engineName, threads: 1 });
+      const limit = vi.spyOn(process, "constrainedMemory").mockReturnValue(1);
+      try {
+        const training = algorithm.fit(dataset, parseOptions(algorithm, small[name]), {
+          engine: fresh,
+          seed: 7,
+        });
+        await expect(training).rejects.toThrow(/needs .* of memory, and 0 MiB are available\. .+/);
+        await expect(training).rejects.toThrow(UserError);
+        expect(fresh.memory()).toBe(0);
+      } finally {
+        limit.mockRestore();
+        await fresh.close();
+      }
+    });
 
     it("recommends by id, reports unknown ids, and refuses a history of nothing else", async () => {
       const { items: list, unknown } = await recommend(model, ["item1", "who?", "item5"], {
