@@ -112,7 +112,10 @@ describe("test/ mirrors src/", () => {
     "programs that use it": ["examples/browser", "examples/serving", "examples/train-and-recommend"],
     "inputs from the field": ["field/field", "data/dirty-files", "data/content/dirty-content"],
     "every model": ["models/conformance", "models/at-size", "models/saved-models"],
-    "a batch or a catalogue in pieces": ["compute/pieces"],
+    "a batch or a catalogue in pieces, and sparse Adam": [
+      "compute/pieces",
+      "models/autoencoders/sparse-adam",
+    ],
     "thresholds (docs/decisions/thresholds.md)": [
       ...["compute/engines/thresholds", "data/thresholds", "models/thresholds", "serving/thresholds"],
     ],
@@ -127,15 +130,8 @@ describe("test/ mirrors src/", () => {
     "processes that are killed, and files that are damaged": [
       ...["experiments/crash-points", "experiments/kill", "experiments/hostile-files", "serving/killed"],
     ],
-    "the hyperparameter search, from the command line to its pages": [
-      ...["cli/search", "experiments/search-space", "experiments/search-report"],
-      ...[
-        "experiments/search-former-names",
-        "cli/sweep",
-        "experiments/sweep-space",
-        "experiments/sweep-report",
-      ],
-    ],
+    "the hyperparameter search, from the command line": ["cli/search"],
+    "checkpoints and the disk": ["training/durable-checkpoint"],
     "a server as its clients see it": ["serving/fuzz", "serving/hostile", "serving/troubled-store"],
   };
   const test = import.meta.dirname;

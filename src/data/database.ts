@@ -217,12 +217,12 @@ export class Database {
           ),
         );
         for (const vector of vectors) vector.flush();
-        if (turns.due) await turns.give();
+        if (turns.due) await turns.yield();
         appender.appendDataChunk(chunk);
         // Left to DuckDB, wide rows would all be stored at once, when the appender is closed.
         waiting += count * width;
         if (waiting < STORED_AT_ONCE) continue;
-        if (turns.due) await turns.give();
+        if (turns.due) await turns.yield();
         appender.flushSync();
         waiting = 0;
       }

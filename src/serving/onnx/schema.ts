@@ -160,7 +160,7 @@ export async function encodeModel(model: ModelProto): Promise<Uint8Array> {
   let at = 0;
   for (const piece of pieces)
     for (let from = 0; from < piece.length; from += COPIED_AT_ONCE) {
-      if (turns.due) await turns.give();
+      if (turns.due) await turns.yield();
       const part = piece.subarray(from, from + COPIED_AT_ONCE);
       bytes.set(part, at);
       at += part.length;
