@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
+import { algorithmNames } from "../src/models/registry.js";
 
 // The layers, lowest first; a module (a folder of src/) imports only from layers below its own or from itself.
 const layers = [
@@ -101,5 +102,60 @@ describe("data/database.ts", () => {
       "`SELECT * FROM '$" + "{path}'`",
     ];
     for (const example of examples) expect(example).toMatch(sql);
+  });
+});
+
+describe("test/ mirrors src/", () => {
+  /** Suites across many files, by what they hold. */
+  const crossCutting: Record<string, readonly string[]> = {
+    "the project as a whole": ["architecture", "documents", "packaging", "regular-expressions"],
+    "programs that use it": ["examples/browser", "examples/serving", "examples/train-and-recommend"],
+    "inputs from the field": ["field/field", "data/dirty-files", "data/content/dirty-content"],
+    "every model": ["models/conformance", "models/at-size", "models/saved-models"],
+    "a batch or a catalogue in pieces, and sparse Adam": [
+      "compute/pieces",
+      "models/autoencoders/sparse-adam",
+    ],
+    "thresholds (docs/decisions/thresholds.md)": [
+      ...["compute/engines/thresholds", "data/thresholds", "models/thresholds", "serving/thresholds"],
+    ],
+    "gradients of every operation, and layers together": ["compute/gradients", "nn/layers"],
+    "the Rust crate's own tests": ["compute/engines/native-crate"],
+    "published data, where it is at hand": ["data/golden", "data/sources/golden", "experiments/ml-1m"],
+    "options of preparing that belong together": ["data/given-split"],
+    "every command": [
+      ...["cli/bad-input", "cli/input-files", "cli/printed", "cli/printed-commands", "cli/turns"],
+      ...["cli/full-disk", "cli/interrupted", "cli/second-signal", "cli/locked", "cli/replaced"],
+    ],
+    "processes that are killed, and files that are damaged": [
+      ...["experiments/crash-points", "experiments/kill", "experiments/hostile-files", "serving/killed"],
+    ],
+    "the hyperparameter search, from the command line": ["cli/search"],
+    "checkpoints and the disk": ["training/durable-checkpoint"],
+    "a server as its clients see it": ["serving/fuzz", "serving/hostile", "serving/troubled-store"],
+  };
+  const test = import.meta.dirname;
+  const suites = readdirSync(test, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".test.ts"))
+    .map((name) => name.slice(0, -".test.ts".length));
+
+  it("has a suite of its name for every model", () => {
+    const models = files.filter(
+      (file) =>
+        relative(source, file).startsWith("models/") && algorithmNames.includes(basename(file, ".ts")),
+    );
+    expect(models.map((file) => basename(file, ".ts")).sort()).toEqual([...algorithmNames].sort());
+    const names = models.map((file) => relative(source, file).slice(0, -".ts".length));
+    expect(names.filter((name) => !suites.includes(name))).toEqual([]);
+  });
+
+  it("names every other suite after a file or folder of src/", () => {
+    const listed = Object.values(crossCutting).flat();
+    const elsewhere = suites
+      .filter((name) => !existsSync(join(source, `${name}.ts`)) && !existsSync(join(source, name)))
+      .filter((name) => !listed.includes(name));
+    expect(elsewhere, "move it to the file that it tests, or list it as cross-cutting").toEqual([]);
+    const counterparts = listed.filter((name) => existsSync(join(source, `${name}.ts`)));
+    expect(counterparts, "listed as cross-cutting, and a file of src/ has this name").toEqual([]);
   });
 });

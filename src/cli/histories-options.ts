@@ -7,7 +7,7 @@ import type { Vocabulary } from "../data/vocabulary.js";
 import type { CliContext } from "./context.js";
 import { datasetOfRun } from "./dataset-of-run.js";
 import { addFileOptions, type FileFlags, fileOptions, givenFileOption } from "./file-options.js";
-import { count, plural } from "./table.js";
+import { plural } from "./table.js";
 
 /** As commander names them. */
 export interface HistoriesFlags {
@@ -100,8 +100,10 @@ export async function readHistories(
           : "Give the dataset it was trained on, or a newer one",
     });
   if (read.unknownItems > 0)
-    context.say(`${plural(read.unknownItems, "item")} of ${path} are unknown to the model, and left out`);
+    context.say(`left out, as the model does not know them: ${plural(read.unknownItems, "item")} of ${path}`);
   if (read.strangers > 0)
-    context.say(`${count(read.strangers)} users have no item that the model knows, and are left out`);
+    context.say(
+      `left out, as the model knows none of their items: ${plural(read.strangers, "user")} of ${path}`,
+    );
   return read;
 }

@@ -36,7 +36,8 @@ export { NO_ITEM } from "./kernels.js";
 export type { RandomKey };
 
 export interface Engine extends KernelMethods {
-  readonly name: "reference" | "native";
+  /** "recording" computes nothing: it writes a model down (serving/onnx). */
+  readonly name: "reference" | "native" | "recording";
   readonly precision: Precision;
   readonly threads: number;
   /** One line for `foldin doctor`: what runs (instruction set, version). */

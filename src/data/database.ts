@@ -193,6 +193,11 @@ export class Database {
     await this.run(`CREATE TABLE ${identifier(table)} (${declared.join(", ")})`);
     const appender = await this.#connection.createAppender(table);
     const turns = new Turns(this.#signal);
+    const width = Object.values(columns).reduce(
+      (sum, type) => sum + (typeof type === "string" ? 1 : type.vector),
+      0,
+    );
+    let waiting = 0;
     try {
       for (let from = 0; from < rows; from += chunkRows) {
         // Appending is synchronous.
@@ -212,13 +217,23 @@ export class Database {
           ),
         );
         for (const vector of vectors) vector.flush();
+        if (turns.due) await turns.yield();
         appender.appendDataChunk(chunk);
+        // Left to DuckDB, wide rows would all be stored at once, when the appender is closed.
+        waiting += count * width;
+        if (waiting < STORED_AT_ONCE) continue;
+        if (turns.due) await turns.yield();
+        appender.flushSync();
+        waiting = 0;
       }
     } finally {
       appender.closeSync();
     }
   }
 }
+
+/** Values that are appended to a table before they are stored, in a few tens of milliseconds. */
+const STORED_AT_ONCE = 2 ** 20;
 
 /** Rows per chunk that is written: DuckDB's own vector size. */
 const chunkRows = 2048;

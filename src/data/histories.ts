@@ -1,6 +1,7 @@
 // The histories of users who are to be scored: everybody of a dataset, with all that is known of them, or a file of
 // interactions. Items are matched by id with those of a model, which may have been trained on other data.
 
+import { LargeMap } from "../core/large-map.js";
 import type { ProgressListener } from "../core/progress.js";
 import { type CsrMatrix, fromPairs } from "../sparse/csr.js";
 import type { ReadOptions } from "./columns.js";
@@ -29,7 +30,7 @@ export function historiesOfDataset(dataset: Dataset, items: Vocabulary): Histori
       [split.users.ids, split.heldOut],
     ]),
   ];
-  const rowOf = new Map<string, number>();
+  const rowOf = new LargeMap<string, number>();
   for (const [ids] of parts) for (const id of ids) if (!rowOf.has(id)) rowOf.set(id, rowOf.size);
   const entries = parts.reduce((sum, [, { indices }]) => sum + indices.length, 0);
   const userOf = new Uint32Array(entries);
@@ -89,7 +90,8 @@ function matched(
   }
   const rowOf = new Uint32Array(ids.length);
   const users: string[] = [];
-  const present = new Set(userOf);
+  const present = new Uint8Array(ids.length);
+  for (const user of userOf) present[user] = 1;
   for (const [user, id] of ids.entries())
     if (counts[user] > 0) {
       rowOf[user] = users.length;
@@ -106,7 +108,7 @@ function matched(
   return {
     users,
     matrix: eachOnce(fromPairs(users.length, to.size, rows, columns)),
-    strangers: present.size - users.length,
+    strangers: present.reduce((sum, is) => sum + is, 0) - users.length,
     unknownItems: seen.reduce((sum, is, item) => sum + (is && known[item] === UNKNOWN ? 1 : 0), 0),
   };
 }

@@ -3,6 +3,7 @@
 
 import { inspect } from "node:util";
 import { throwIfAborted, UserError } from "../core/errors.js";
+import { LargeMap } from "../core/large-map.js";
 import { orderIds, Vocabulary } from "./vocabulary.js";
 
 /** One row of the source, as a caller in TypeScript gives it. */
@@ -207,7 +208,7 @@ export function show(value: unknown): string {
 
 /** Ids to codes in the order of their appearance, and at the end to codes in the order of the ids. */
 class Coder {
-  readonly #codeOf = new Map<string, number>();
+  readonly #codeOf = new LargeMap<string, number>();
 
   code(id: string): number {
     let code = this.#codeOf.get(id);
@@ -290,7 +291,10 @@ export function takeInteractions(interactions: Interactions, keep: Uint8Array): 
 
 /** The same interactions with a catalogue that also holds `ids`, whether anybody has touched them or not. */
 export function withCatalogue(interactions: Interactions, ids: Iterable<string>): Interactions {
-  const items = new Vocabulary(orderIds(new Set([...interactions.items.ids, ...ids])));
+  const all = new LargeMap<string, true>();
+  for (const id of interactions.items.ids) all.set(id, true);
+  for (const id of ids) all.set(id, true);
+  const items = new Vocabulary(orderIds(all.keys()));
   const place = Uint32Array.from(interactions.items.ids, (id) => items.indexOf(id) as number);
   return { ...interactions, items, itemOf: interactions.itemOf.map((code) => place[code]) };
 }

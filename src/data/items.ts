@@ -1,6 +1,7 @@
 // What is known of the items besides their ids: titles and other columns, from a second file or from the caller.
 
 import { UserError } from "../core/errors.js";
+import { LargeMap } from "../core/large-map.js";
 import type { ProgressListener } from "../core/progress.js";
 import { usualNames } from "./columns.js";
 import { withDatabase } from "./database.js";
@@ -29,7 +30,7 @@ export interface ItemTable {
   /** The columns besides the id; "title" comes first where there is one. */
   readonly columns: readonly string[];
   /** Per id the values of the columns, in their order. */
-  readonly byId: ReadonlyMap<string, readonly (string | null)[]>;
+  readonly byId: LargeMap<string, readonly (string | null)[]>;
 }
 
 /** What a file or a caller says of items, by the ids of the best known column until `matching` has found the right one. */
@@ -141,7 +142,7 @@ function tableBy({ columns, rows, title }: RawTable, id: string, keyOf = (text: 
   const others = columns.filter((column) => column !== id && column !== title);
   const places = (title === undefined ? others : [title, ...others]).map((name) => columns.indexOf(name));
   const idPlace = columns.indexOf(id);
-  const byId = new Map<string, (string | null)[]>();
+  const byId = new LargeMap<string, (string | null)[]>();
   for (const row of rows) {
     const text = row[idPlace]?.trim();
     if (text === undefined || text === "") continue;
@@ -159,10 +160,10 @@ function matching(table: RawTable, ids: readonly string[], catalogue: Vocabulary
   const known = catalogueIds(catalogue);
   const matched = ids.map((id) => {
     const place = table.columns.indexOf(id);
-    const found = new Set<string>();
+    const found = new LargeMap<string, true>();
     for (const row of table.rows) {
       const key = known(row[place]?.trim() ?? "");
-      if (key !== undefined) found.add(key);
+      if (key !== undefined) found.set(key, true);
     }
     return found.size;
   });
@@ -172,7 +173,9 @@ function matching(table: RawTable, ids: readonly string[], catalogue: Vocabulary
 
 /** The catalogue's id for a text without blanks around it; undefined where there is none. */
 function catalogueIds(catalogue: Vocabulary): (text: string) => string | undefined {
-  const trimmed = new Map(catalogue.ids.filter((id) => id !== id.trim()).map((id) => [id.trim(), id]));
+  const trimmed = new LargeMap<string, string>(
+    catalogue.ids.filter((id) => id !== id.trim()).map((id) => [id.trim(), id] as const),
+  );
   return (text) => (catalogue.indexOf(text) === undefined ? trimmed.get(text) : text);
 }
 
@@ -201,7 +204,9 @@ export function itemTable(records: Iterable<ItemRecord>): ItemTable {
   const text = (value: ItemRecord[string]) => (value == null ? null : String(value));
   return {
     columns: columnNames(columns),
-    byId: new Map(all.map((record) => [String(record.id), columns.map((name) => text(record[name]))])),
+    byId: new LargeMap(
+      all.map((record) => [String(record.id), columns.map((name) => text(record[name]))] as const),
+    ),
   };
 }
 

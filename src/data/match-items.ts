@@ -36,8 +36,7 @@ export function itemsWarning(
   const place = file ?? "the records of items";
   const matched = touched.ids.filter((item) => table.byId.has(item)).length;
   if (2 * matched < touched.size) {
-    const known = new Set(touched.ids);
-    const theirs = [...table.byId.keys()].find((key) => !known.has(key));
+    const theirs = [...table.byId.keys()].find((key) => touched.indexOf(key) === undefined);
     const ours = touched.ids.find((item) => !table.byId.has(item));
     const what = title === undefined ? "row" : "title";
     const few =

@@ -1,6 +1,8 @@
 // External ids <-> indices. Ids are kept as text, as they stood in the source file; `numeric` remembers that all of
 // them were integers, so that a table written for pandas gets its integers back.
 
+import { LargeMap } from "../core/large-map.js";
+
 /** An integer in plain decimal notation, small enough to be exact as a float64. */
 export const plainInteger = /^(0|-?[1-9]\d{0,14})$/;
 
@@ -11,7 +13,7 @@ export class Vocabulary {
   readonly titles: readonly (string | null)[] | undefined;
   /** Whether every id is an integer in plain decimal notation. */
   readonly numeric: boolean;
-  #indexById: Map<string, number> | undefined;
+  #indexById: LargeMap<string, number> | undefined;
 
   constructor(ids: readonly string[], titles?: readonly (string | null)[]) {
     if (titles && titles.length !== ids.length)
@@ -27,7 +29,7 @@ export class Vocabulary {
 
   /** The index of an id, or undefined where it is unknown. */
   indexOf(id: string): number | undefined {
-    this.#indexById ??= new Map(this.ids.map((known, index) => [known, index]));
+    this.#indexById ??= indexed(this.ids);
     return this.#indexById.get(id);
   }
 
@@ -35,6 +37,12 @@ export class Vocabulary {
   titleOf(index: number): string {
     return this.titles?.[index] ?? this.ids[index];
   }
+}
+
+function indexed(ids: readonly string[]): LargeMap<string, number> {
+  const indexById = new LargeMap<string, number>();
+  for (const [index, id] of ids.entries()) indexById.set(id, index);
+  return indexById;
 }
 
 /** The items of one vocabulary, then those of another, which has none of them. */

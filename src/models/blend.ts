@@ -12,12 +12,13 @@ import type { Tensor } from "../compute/tensor.js";
 import { throwIfAborted, UserError } from "../core/errors.js";
 import type { JsonObject } from "../core/json.js";
 import { readJson } from "../core/json-file.js";
+import { requireMemory } from "../core/memory.js";
 import { Turns } from "../core/turns.js";
 import type { Dataset } from "../data/dataset.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import type { Metric } from "../evaluation/metrics.js";
 import type { Algorithm } from "../recommender/algorithm.js";
-import { findModelFolder, readModelFiles } from "../recommender/model-files.js";
+import { findModelFolder, readModelFiles, sizeOfModel } from "../recommender/model-files.js";
 import type { ModelFiles, NamedTensors, Recommender } from "../recommender/recommender.js";
 import type { RunContext } from "../recommender/run-context.js";
 import { SavedModel } from "../recommender/saved-model.js";
@@ -243,6 +244,23 @@ async function evaluateAll(
   return sums.map((sum) => sum / rows.length);
 }
 
+/**
+ * Throws UserError where there is no memory for the runs' models: all of them in the engine, the largest also as it is read; and for
+ * what they score a block of users, to choose the weights or to validate.
+ */
+async function requireBlendMemory(runs: readonly string[], items: number): Promise<void> {
+  const sizes = await Promise.all(runs.map(async (run) => sizeOfModel(await findModelFolder(run))));
+  const models = sizes.reduce((sum, bytes) => sum + bytes, 0) + Math.max(...sizes);
+  const scores = 4 * rowsPerBlock(items) * items * (runs.length + 2);
+  requireMemory({
+    place: "blend",
+    bytes: models + scores,
+    what: `blending ${runs.length} runs of ${items.toLocaleString("en")} items`,
+    alternatives:
+      "Blend fewer or smaller runs, or leave out rare items (foldin prepare --min-item), or take a machine with more memory",
+  });
+}
+
 /** A trained part, and the data that it was trained on where its run says so. */
 async function readPart(
   path: string,
@@ -378,6 +396,7 @@ export function blendOf(find: (name: string) => Promise<Algorithm>): Algorithm<B
     async fit(dataset, { runs, weights: given, step, metric: metricName }, run) {
       const { engine, progress } = run;
       const { metric, candidates } = await planBlend({ runs, weights: given, step, metric: metricName });
+      await requireBlendMemory(runs, dataset.items.size);
       const names = namesOf(runs);
       const parts: Recommender[] = [];
       try {

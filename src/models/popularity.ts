@@ -4,12 +4,14 @@
 import { z } from "zod";
 import type { Engine } from "../compute/engine.js";
 import { UserError } from "../core/errors.js";
+import { requireMemory } from "../core/memory.js";
 import type { Dataset } from "../data/dataset.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import type { Algorithm } from "../recommender/algorithm.js";
 import type { HostTensor, Recommender } from "../recommender/recommender.js";
 import { SavedModel } from "../recommender/saved-model.js";
-import { blockwiseScores } from "../recommender/scores.js";
+import { blockwiseScores, rowsPerBlock } from "../recommender/scores.js";
+import { entryCount } from "../sparse/csr.js";
 
 const days = z.number().positive().optional();
 const options = z.strictObject({
@@ -26,6 +28,18 @@ const SECONDS_A_DAY = 86_400;
 
 /** What an item is worth: how many users touched it, or the sum of what those count for. */
 type Counts = HostTensor["data"];
+
+/** The counts on the host and in the engine, and two blocks of scores in validation; where age matters, a time for each interaction. */
+function requireCountingMemory({ train, items }: Dataset, { window, halfLife }: PopularityOptions): void {
+  const timed = window !== undefined || halfLife !== undefined;
+  const times = timed ? 8 * entryCount(train) : 0;
+  requireMemory({
+    place: popularity.name,
+    bytes: 4 * items.size * (2 + 2 * rowsPerBlock(items.size)) + times,
+    what: `counting ${items.size.toLocaleString("en")} items`,
+    alternatives: "Leave out rare items (foldin prepare --min-item), or take a machine with more memory",
+  });
+}
 
 async function countsOf(dataset: Dataset, { window, halfLife }: PopularityOptions): Promise<Counts> {
   const { indices } = dataset.train;
@@ -90,6 +104,7 @@ export const popularity: Algorithm<PopularityOptions> = {
   options,
 
   async fit(dataset, options, { engine }) {
+    requireCountingMemory(dataset, options);
     return popularityRecommender(engine, await countsOf(dataset, options), dataset.items);
   },
 

@@ -77,6 +77,11 @@ export async function findModelFolder(path: string): Promise<string> {
   return path;
 }
 
+/** Bytes of a model folder's weights; 0 where there are none, which reading it says. */
+export async function sizeOfModel(folder: string): Promise<number> {
+  return (await stat(join(folder, "model.safetensors")).catch(() => undefined))?.size ?? 0;
+}
+
 /** A short hash of the model in a run or model folder: of its configuration, weights and items. Throws UserError as `readModelFiles`. */
 export async function digestOfModel(path: string): Promise<string> {
   const folder = await findModelFolder(path);
@@ -114,8 +119,10 @@ async function readItems(path: string): Promise<Vocabulary> {
   const { ids, titles } = parsed(itemsSchema, await readOwnJson(path, LIST_RULES), path);
   if (titles && titles.length !== ids.length)
     throw damaged(path, `it has ${titles.length} titles for ${ids.length} ids`);
-  if (new Set(ids).size !== ids.length) throw damaged(path, "an id appears twice");
-  return new Vocabulary(ids, titles ?? undefined);
+  const items = new Vocabulary(ids, titles ?? undefined);
+  // Of an id that appears twice, the last place is its index.
+  if (ids.some((id, index) => items.indexOf(id) !== index)) throw damaged(path, "an id appears twice");
+  return items;
 }
 
 async function readOwnJson(path: string, rules: JsonRules): Promise<unknown> {

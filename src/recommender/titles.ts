@@ -1,11 +1,12 @@
 // Items by their titles as people write them: in any case, with or without the year, "the godfather" for "Godfather, The".
 // The index is built once for a catalogue, in slices that leave the event loop to others.
 
+import { LargeMap } from "../core/large-map.js";
 import { type Pauses, SharedTurns } from "../core/shared-turns.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 
 /** The items of one name: nearly always a single one, which then needs no list. */
-type Names = Map<string, number | number[]>;
+type Names = LargeMap<string, number | number[]>;
 
 /** How many titles are looked at between two questions of the time. */
 const STEP = 64;
@@ -18,11 +19,11 @@ export class TitleIndex {
   /** Titles as they are compared, by item; "" where an item has none. */
   readonly #folded: string[] = [];
   /** By the title. */
-  readonly #exact: Names = new Map();
+  readonly #exact: Names = new LargeMap();
   /** By the title as people say it, where that differs from the title. */
-  readonly #spoken: Names = new Map();
+  readonly #spoken: Names = new LargeMap();
   /** By the spoken title without its year, where it has one. */
-  readonly #withoutYear: Names = new Map();
+  readonly #withoutYear: Names = new LargeMap();
 
   private constructor() {}
 

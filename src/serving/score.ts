@@ -49,6 +49,8 @@ export interface Scored {
   readonly rows: number;
   /** Users of parts that an interrupted scoring had done. */
   readonly resumed: number;
+  /** Users without any row: the model knows none of their items. */
+  readonly leftOut: number;
 }
 
 const copyFormats: Readonly<Record<string, string>> = {
@@ -171,7 +173,7 @@ async function scoreInto(
   await rename(result, out);
   await syncFolder(dirname(out));
   await removeOwn(partial, scoringFolder);
-  return { users, rows, resumed };
+  return { users, rows, resumed, leftOut: histories.strangers };
 }
 
 /** What the file gets of the parts' columns; says what it does not get as it is. */

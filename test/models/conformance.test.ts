@@ -10,6 +10,7 @@ import { AbortedError, UserError } from "../../src/core/errors.js";
 import { parseOptions } from "../../src/models/options.js";
 import { algorithmNames, findAlgorithm, restoreModel } from "../../src/models/registry.js";
 import type { Algorithm } from "../../src/recommender/algorithm.js";
+import { foldsInBySolving, solveFoldIn } from "../../src/recommender/fold-in.js";
 import { readModelFiles, writeModelFiles } from "../../src/recommender/model-files.js";
 import { recommend } from "../../src/recommender/recommend.js";
 import type { Recommender } from "../../src/recommender/recommender.js";
@@ -27,9 +28,6 @@ const shorter = (name: string, epochs: number) =>
   small[name] && { ...small[name], ...("epochs" in small[name] ? { epochs } : {}) };
 /** Models that cannot tell colours apart, and need not: the same list for everybody. */
 const unpersonalised = new Set(["popularity"]);
-
-/** Models that hold a few numbers per item, or those of parts that were restored one by one. */
-const frugal = new Set(["popularity", "blend"]);
 
 const { items } = dataset;
 const histories = dataset.test.foldIn;
@@ -121,25 +119,22 @@ describe.each(engineNames)("on the %s engine", (engineName) => {
       await expect(model.score(histories, { signal }).read()).rejects.toThrow(AbortedError);
     });
 
-    it.skipIf(frugal.has(name))(
-      "refuses to train without the memory for it, before it takes any",
-      async () => {
-        const fresh = await openEngine({ engine: engineName, threads: 1 });
-        const limit = vi.spyOn(process, "constrainedMemory").mockReturnValue(1);
-        try {
-          const training = algorithm.fit(dataset, parseOptions(algorithm, small[name]), {
-            engine: fresh,
-            seed: 7,
-          });
-          await expect(training).rejects.toThrow(/needs .* of memory, and 0 MiB are available\. .+/);
-          await expect(training).rejects.toThrow(UserError);
-          expect(fresh.memory()).toBe(0);
-        } finally {
-          limit.mockRestore();
-          await fresh.close();
-        }
-      },
-    );
+    it("refuses to train without the memory for it, before it takes any", async () => {
+      const fresh = await openEngine({ engine: engineName, threads: 1 });
+      const limit = vi.spyOn(process, "constrainedMemory").mockReturnValue(1);
+      try {
+        const training = algorithm.fit(dataset, parseOptions(algorithm, small[name]), {
+          engine: fresh,
+          seed: 7,
+        });
+        await expect(training).rejects.toThrow(/needs .* of memory, and 0 MiB are available\. .+/);
+        await expect(training).rejects.toThrow(UserError);
+        expect(fresh.memory()).toBe(0);
+      } finally {
+        limit.mockRestore();
+        await fresh.close();
+      }
+    });
 
     it("recommends by id, reports unknown ids, and refuses a history of nothing else", async () => {
       const { items: list, unknown } = await recommend(model, ["item1", "who?", "item5"], {
@@ -179,6 +174,16 @@ describe.each(engineNames)("on the %s engine", (engineName) => {
         expect(alone.some((number) => number !== 0)).toBe(true);
         expect(await model.itemVectors(7, 8, name)).toEqual(alone);
       }
+    });
+
+    it("describes its fold-in, where it solves for users: the solution times the items' vectors is the scores", async () => {
+      if (!foldsInBySolving(model)) return;
+      const scores = engine.empty(histories.rows, items.size);
+      const users = solveFoldIn(engine, model.foldIn, { ...histories, values: undefined });
+      engine.matmul(scores, users, model.scored, { transposeB: true });
+      const [found, wanted] = [await engine.read(scores), await model.score(histories).read()];
+      for (const tensor of [users, scores]) engine.release(tensor);
+      for (let at = 0; at < wanted.length; at++) expect(found[at]).toBeCloseTo(wanted[at], 5);
     });
 
     it("says of each item of a history what it adds to a score: the score with it less the score without", async () => {

@@ -1,9 +1,11 @@
 // Estimates of what training needs: exact thresholds, and the sums that they are made of. That each model asks is the
 // conformance suite's; that the estimates stay below measured peaks is shown by bench/training-memory.mjs.
 
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { ReferenceEngine } from "../../src/compute/engines/reference.js";
 import { MOST_NUMBERS } from "../../src/compute/shapes.js";
+import { parseOptions } from "../../src/models/options.js";
+import { findAlgorithm } from "../../src/models/registry.js";
 import {
   numbersOfFactors,
   numbersOfNetwork,
@@ -12,6 +14,8 @@ import {
 import { Linear, SparseLinear } from "../../src/nn/linear.js";
 import { OutputLayer } from "../../src/nn/output-layer.js";
 import { numbersIn } from "../../src/nn/parameters.js";
+import { fromRows } from "../../src/sparse/csr.js";
+import { trainingOnly } from "../support/datasets.js";
 
 const need = { algorithm: "mult-vae", items: 1000, numbers: 1000, matrices: [], smaller: "smaller layers" };
 
@@ -70,5 +74,37 @@ describe("the memory of training", () => {
   it("counts both sides' factors, and the copies of them", () => {
     expect(numbersOfFactors(100, 50, 4, true)).toBe(150 * 4 + 50 * 4 + 150 * 4 + 2 * 16);
     expect(numbersOfFactors(100, 50, 4, false)).toBe(150 * 4 + 2 * 50 * 4 + 2 * 16);
+  });
+});
+
+describe("the memory of models that are no networks", () => {
+  const train = fromRows(5000, [[1, 2, 3], [4]]);
+  const dataset = { ...trainingOnly(train), trainTimes: async () => Float64Array.of(1, 2, 3, 4) };
+
+  afterEach(() => vi.restoreAllMocks());
+
+  /** Trains with so many bytes available. */
+  async function training(name: string, options: Record<string, unknown>, bytes: number) {
+    vi.spyOn(process, "constrainedMemory").mockImplementation(() => process.memoryUsage.rss() + bytes);
+    const algorithm = await findAlgorithm(name);
+    const engine = new ReferenceEngine();
+    const fitted = await algorithm.fit(dataset, parseOptions(algorithm, options), { engine, seed: 1 });
+    fitted.dispose();
+  }
+
+  // 5,000 counts twice, and two blocks of 512 users' scores.
+  it("popularity counts its counts and the scores of validation", async () => {
+    const bytes = 4 * 5000 * (2 + 2 * 512);
+    await expect(training("popularity", {}, bytes / 2)).rejects.toThrow(
+      /^popularity: counting 5,000 items needs 20 MiB of memory, and \d+ MiB are available\. Leave out rare/,
+    );
+    await expect(training("popularity", {}, 2 * bytes)).resolves.toBeUndefined();
+  });
+
+  it("slim counts the matrix of all items, in the engine's precision", async () => {
+    const bytes = 4 * 5000 ** 2;
+    await expect(training("slim", {}, 0.9 * bytes)).rejects.toThrow(
+      /^slim: training on 5,000 items needs 96 MiB of memory.*item-knn/,
+    );
   });
 });

@@ -110,8 +110,14 @@ describe("scoring everybody", () => {
       ...["--engine", "reference"],
     ]);
     expect(stderr).toContain("1 item of");
+    expect(stderr).toContain("1 user of");
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ users: 2, rows: 6, resumed: 0 });
+    expect(JSON.parse(stdout)).toMatchObject({ users: 2, rows: 6, resumed: 0, leftOut: 1 });
+    const said = await foldin([
+      ...["score", run, "--histories", path, "--min-rating", "2", "--out", join(folder, "said.csv")],
+      ...["--engine", "reference"],
+    ]);
+    expect(said.stdout).toMatch(/^2 users scored.*\n1 user left out, without a row: the model knows none/);
     const lines = readFileSync(out, "utf8").trim().split("\n");
     expect(lines[0]).toBe("user,rank,item,title,score");
     // Ids that are integers come out as such.

@@ -3,6 +3,8 @@
 
 import type { Solvers } from "../../src/compute/kernels.js";
 import { invertAllPivots } from "../../src/compute/solvers/inverse.js";
+import { RandomSequence } from "../../src/core/philox.js";
+import { type CsrMatrix, fromRows } from "../../src/sparse/csr.js";
 import { densify, type HostMatrix, type KernelCase, type Workbench } from "./engines.js";
 
 function solversOf({ engine }: Workbench): Solvers {
@@ -203,4 +205,14 @@ function naiveTangent(
     kernel = covariance(layer, xy, xx, yy) + (kernel * (Math.PI - t)) / Math.PI;
   }
   return kernel;
+}
+
+/** Histories with a popular head. */
+export function popularHead(rows: number, columns: number): CsrMatrix {
+  const random = new RandomSequence({ seed: 3, step: 0, stream: 0 });
+  const lists = Array.from({ length: rows }, () => {
+    const count = 1 + random.below(60);
+    return [...new Set(Array.from({ length: count }, () => Math.floor(columns * random.uniform() ** 3)))];
+  });
+  return fromRows(columns, lists);
 }

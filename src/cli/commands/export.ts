@@ -30,7 +30,11 @@ export function register(program: Command, context: CliContext): void {
       "--int8",
       "store matrices of weights as 8-bit integers with a scale per row: a quarter of the size",
     )
-    .option("--steps <n>", "wmf: steps of conjugate gradients of a fold-in (default: 32)", wholeNumber(1))
+    .option(
+      "--steps <n>",
+      "wmf, ctr, cdl, cvae, deep-music: steps of conjugate gradients of a fold-in (default: 32)",
+      wholeNumber(1),
+    )
     .option("--force", "replace the file in --onnx")
     .option("--json", "print one JSON object")
     .addHelpText(
@@ -51,7 +55,7 @@ async function exportRun(run: string, flags: Flags, context: CliContext): Promis
     { requireFreeFile, writeFileAtomic },
     { makeFolders },
     { findModelFolder, readModelFiles },
-    { onnxOf },
+    { exportedWithSteps, onnxOf },
   ] = await Promise.all([
     import("../../core/atomic-file.js"),
     import("../../core/folders.js"),
@@ -60,7 +64,7 @@ async function exportRun(run: string, flags: Flags, context: CliContext): Promis
   ]);
   await requireFreeFile(out, { force: flags.force });
   const files = await readModelFiles(await findModelFolder(run));
-  if (flags.steps !== undefined && files.algorithm !== "wmf")
+  if (flags.steps !== undefined && !exportedWithSteps.includes(files.algorithm))
     throw new UserError({
       place: "--steps",
       problem: `${files.algorithm} folds in without conjugate gradients`,

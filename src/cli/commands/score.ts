@@ -70,7 +70,7 @@ async function scoreRun(run: string, flags: Flags, context: CliContext): Promise
   const started = performance.now();
   try {
     const histories = await readHistories(place, flags, recommender.items, context);
-    const { users, rows, resumed } = await scoreAll(recommender, histories, {
+    const { users, rows, resumed, leftOut } = await scoreAll(recommender, histories, {
       ...{ out, model, k: flags.k, includeHistory: flags.includeHistory, spreadsheet: flags.spreadsheet },
       ...{ resume: flags.resume, force: flags.force },
       ...{ progress: context.progress, signal: context.signal },
@@ -83,9 +83,11 @@ async function scoreRun(run: string, flags: Flags, context: CliContext): Promise
       );
     });
     const seconds = (performance.now() - started) / 1000;
-    if (flags.json) return context.json({ out, users, rows, resumed, seconds });
+    if (flags.json) return context.json({ out, users, rows, resumed, leftOut, seconds });
     const before = resumed > 0 ? `, ${count(resumed)} of them before` : "";
     context.out(`${plural(users, "user")} scored${before}, ${plural(rows, "row")}, in ${duration(seconds)}`);
+    if (leftOut > 0)
+      context.out(`${plural(leftOut, "user")} left out, without a row: the model knows none of their items`);
     context.out(`written to ${out}`);
   } finally {
     recommender.dispose();

@@ -28,8 +28,6 @@ export interface AlsHalfSweep {
   readonly target: EntryWeight;
   /** At least 0, for every row or row by row: [rows]. */
   readonly ridge: number | Float32Array;
-  /** How `ridge` follows from a row's n entries, scale (n + offset)^exponent: for whoever writes the sweep down before there are rows. */
-  readonly ridgeRule?: { readonly scale: number; readonly offset: number; readonly exponent: number };
   /** [rows, k]: what the ridge draws towards. Absent = 0. */
   readonly prior?: Tensor;
   /** The rows to solve, ascending; the others stay as they are. Absent = all. */

@@ -1,5 +1,6 @@
 // Content on its way from a file into a dataset: what a reader hands over, and what it had to leave out.
 
+import { LargeMap } from "../../core/large-map.js";
 import type { SequenceContent, WordContent } from "../content.js";
 import type { Database } from "../database.js";
 import type { Vocabulary } from "../vocabulary.js";
@@ -39,7 +40,7 @@ export class WantedItems {
   readonly skipped = new Skipped();
   readonly #catalogue: Vocabulary | undefined;
   readonly #present: Vocabulary | undefined;
-  readonly #taken = new Map<string, number>();
+  readonly #taken = new LargeMap<string, number>();
 
   constructor({ catalogue, present }: { catalogue?: Vocabulary; present?: Vocabulary }) {
     this.#catalogue = catalogue;

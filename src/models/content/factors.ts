@@ -12,6 +12,7 @@ import type { Engine } from "../../compute/engine.js";
 import { invertPivots } from "../../compute/engines/reference/dense.js";
 import { solversOf } from "../../compute/solvers/solvers-of.js";
 import type { FloatArray, SparseTensor, Tensor } from "../../compute/tensor.js";
+import { twoLevelWeights } from "../../recommender/fold-in.js";
 import { type CsrMatrix, transpose } from "../../sparse/csr.js";
 
 export interface Confidence {
@@ -87,14 +88,8 @@ export interface RowsOfFactors extends Confidence {
 
 /** One half of a sweep: the rows of `out` [rows, k] for clicks [rows, columns]. */
 export function solveRows(engine: Engine, out: Tensor, clicks: SparseTensor, half: RowsOfFactors): void {
-  const { a, b, gram, ...rest } = half;
-  solversOf(engine).alsHalfSweep(out, clicks, {
-    ...rest,
-    gram,
-    gramWeight: b,
-    outer: { constant: a - b, slope: 0 },
-    target: { constant: a, slope: 0 },
-  });
+  const { a, b, ...rest } = half;
+  solversOf(engine).alsHalfSweep(out, clicks, { ...rest, ...twoLevelWeights(a, b) });
 }
 
 export interface FactorOptions extends Confidence {

@@ -10,6 +10,12 @@ import { type ContentForm, type ItemContent, requireForm } from "../../data/cont
 import { joined, type Vocabulary } from "../../data/vocabulary.js";
 import { requireCatalogue } from "../../recommender/catalogue.js";
 import type { ContentAware, NewItems } from "../../recommender/content-aware.js";
+import {
+  type RidgeFoldIn,
+  type SolvingRecommender,
+  solveFoldIn,
+  twoLevelWeights,
+} from "../../recommender/fold-in.js";
 import { ProductRanking } from "../../recommender/product-ranking.js";
 import type { ModelFiles } from "../../recommender/recommender.js";
 import { blockwiseScores, rowsPerBlock } from "../../recommender/scores.js";
@@ -93,6 +99,12 @@ export function factorRecommender(
     ...(model.scored && { scored: model.scored }),
   };
 
+  const foldIn: RidgeFoldIn = {
+    kind: "ridge",
+    ...{ items: V, gram: itemGram, ...twoLevelWeights(a, b), ridge: lambdaU },
+    ...(itemCovariances && { covariances: itemCovariances }),
+  };
+
   async function save(): Promise<ModelFiles> {
     const factors = await Promise.all(
       Object.entries(tensors).map(
@@ -104,16 +116,8 @@ export function factorRecommender(
   }
 
   /** Users' factors [histories.rows, k] with the items' held fixed, as a tensor that the caller releases. */
-  function foldIn(histories: CsrMatrix, posterior?: Tensor): Tensor {
-    const users = engine.zeros(histories.rows, k);
-    const clicks = engine.sparse({ ...histories, values: undefined });
-    solveRows(engine, users, clicks, {
-      ...{ a, b, fixed: V, gram: itemGram, ridge: lambdaU },
-      ...(itemCovariances && { covariances: itemCovariances }),
-      ...(posterior && { posterior }),
-    });
-    engine.releaseSparse(clicks);
-    return users;
+  function usersOf(histories: CsrMatrix, posterior?: Tensor): Tensor {
+    return solveFoldIn(engine, foldIn, { ...histories, values: undefined }, posterior);
   }
 
   /** What a sweep gives items that nobody has: their factors, and where a tensor is given their covariances. */
@@ -128,14 +132,16 @@ export function factorRecommender(
     return out;
   }
 
-  const products = { encode: (block: CsrMatrix) => foldIn(block), weights: scored };
+  const products = { encode: (block: CsrMatrix) => usersOf(block), weights: scored };
   const ranking = new ProductRanking(engine, products);
   const space = productSpace(engine, { users: "u, folded in", items: "v", ...products });
-  const recommender: ContentAware & Vectors = {
+  const recommender: ContentAware & SolvingRecommender & Vectors = {
     algorithm,
     items,
     content,
     itemRules,
+    foldIn,
+    scored,
     ...vectorsFrom({ algorithm, items }, [space]),
 
     score: (histories, options) =>
@@ -144,7 +150,7 @@ export function factorRecommender(
         histories,
         items.size,
         (block) => {
-          const users = foldIn(block);
+          const users = usersOf(block);
           const scores = engine.empty(block.rows, items.size);
           engine.matmul(scores, users, scored, { transposeB: true });
           engine.release(users);
@@ -215,7 +221,7 @@ export function factorRecommender(
     for (let first = 0; first < histories.rows; first += step) {
       const block = sliceRows(histories, first, Math.min(histories.rows, first + step));
       const posterior = engine.zeros(block.rows, p);
-      const users = foldIn(block, posterior);
+      const users = usersOf(block, posterior);
       const [u, userS] = await Promise.all([users, posterior].map((tensor) => engine.read(tensor)));
       engine.release(users);
       engine.release(posterior);

@@ -4,6 +4,7 @@ import type { Engine } from "../../compute/engine.js";
 import type { Tensor } from "../../compute/tensor.js";
 import { UserError } from "../../core/errors.js";
 import type { Vocabulary } from "../../data/vocabulary.js";
+import { type FoldIn, type SolvingRecommender, solveFoldIn } from "../../recommender/fold-in.js";
 import { ProductRanking } from "../../recommender/product-ranking.js";
 import type { ModelFiles, ScoreOptions } from "../../recommender/recommender.js";
 import { blockwiseScores } from "../../recommender/scores.js";
@@ -28,14 +29,15 @@ export function requirePlausibleFactors(algorithm: string, items: number, k: num
 }
 
 /** The items' factors F [items, k] and F'F [k, k] in the engine. */
-export abstract class FactorRecommender implements Vectors {
+export abstract class FactorRecommender implements SolvingRecommender, Vectors {
   abstract readonly algorithm: string;
   readonly items: Vocabulary;
   readonly spaces: Vectors["spaces"];
   readonly userVectors: Vectors["userVectors"];
   readonly itemVectors: Vectors["itemVectors"];
+  abstract readonly foldIn: FoldIn;
+  readonly scored: Tensor;
   protected readonly engine: Engine;
-  protected readonly itemFactors: Tensor;
   protected readonly gram: Tensor;
   readonly #ranking: ProductRanking;
 
@@ -48,9 +50,9 @@ export abstract class FactorRecommender implements Vectors {
   ) {
     this.engine = engine;
     this.items = items;
-    this.itemFactors = itemFactors;
+    this.scored = itemFactors;
     this.gram = engine.empty(itemFactors.columns, itemFactors.columns);
-    const encode = (block: CsrMatrix) => this.foldIn(block);
+    const encode = (block: CsrMatrix) => this.encode(block);
     const products = { encode, weights: itemFactors };
     this.#ranking = new ProductRanking(engine, products);
     const space = productSpace(engine, { ...names, ...products });
@@ -63,21 +65,23 @@ export abstract class FactorRecommender implements Vectors {
   }
 
   /** The users' factors [histories, k], a tensor of the caller's. */
-  protected abstract foldIn(histories: CsrMatrix): Tensor;
+  protected encode(histories: CsrMatrix): Tensor {
+    return solveFoldIn(this.engine, this.foldIn, histories);
+  }
 
   abstract save(): Promise<ModelFiles>;
 
   /** Takes note that F has changed. */
   renew(): void {
-    this.engine.matmul(this.gram, this.itemFactors, this.itemFactors, { transposeA: true });
+    this.engine.matmul(this.gram, this.scored, this.scored, { transposeA: true });
   }
 
   score(histories: CsrMatrix, options?: ScoreOptions) {
     const { engine } = this;
     const scoreBlock = (block: CsrMatrix) => {
       const scores = engine.empty(block.rows, this.items.size);
-      const users = this.foldIn(block);
-      engine.matmul(scores, users, this.itemFactors, { transposeB: true });
+      const users = this.encode(block);
+      engine.matmul(scores, users, this.scored, { transposeB: true });
       engine.release(users);
       return scores;
     };
@@ -88,7 +92,7 @@ export abstract class FactorRecommender implements Vectors {
   }
 
   dispose(): void {
-    this.engine.release(this.itemFactors);
+    this.engine.release(this.scored);
     this.engine.release(this.gram);
   }
 }

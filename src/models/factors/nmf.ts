@@ -24,6 +24,7 @@ import { Turns } from "../../core/turns.js";
 import type { Dataset } from "../../data/dataset.js";
 import type { Vocabulary } from "../../data/vocabulary.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
+import type { NonNegativeFoldIn } from "../../recommender/fold-in.js";
 import type { ModelFiles } from "../../recommender/recommender.js";
 import type { RunContext } from "../../recommender/run-context.js";
 import { SavedModel } from "../../recommender/saved-model.js";
@@ -127,6 +128,8 @@ const nameOf = (matrix: CsrMatrix, row: number) => rowIndices(matrix, row).toSor
 /** H' and HH' in the engine. */
 class NmfRecommender extends FactorRecommender {
   readonly algorithm = "nmf";
+  /** Of histories that are not known. */
+  readonly foldIn: NonNegativeFoldIn;
   readonly #options: Shape;
   readonly #known: Known | undefined;
   readonly #knownRows: Map<string, number>;
@@ -135,6 +138,12 @@ class NmfRecommender extends FactorRecommender {
   constructor(engine: Engine, items: Vocabulary, itemFactors: Tensor, options: Shape, known?: Known) {
     super(engine, items, itemFactors, { users: "the row of W, folded in", items: "the column of H" });
     this.#options = options;
+    const { l1, l2 } = options;
+    this.foldIn = {
+      kind: "non-negative",
+      ...{ items: itemFactors, gram: this.gram, l1, l2 },
+      ...{ iterations: FOLD_IN_ITERATIONS, tolerance: FOLD_IN_TOLERANCE },
+    };
     this.#known = known;
     this.#knownRows = new Map(
       Array.from({ length: known?.histories.rows ?? 0 }, (_, row) => [
@@ -145,38 +154,23 @@ class NmfRecommender extends FactorRecommender {
   }
 
   /** W [histories, k]: known, or found with H fixed. */
-  protected foldIn(histories: CsrMatrix): Tensor {
+  protected override encode(histories: CsrMatrix): Tensor {
     const engine = this.engine;
-    const { factors: k, l1, l2 } = this.#options;
-    const users = engine.zeros(histories.rows, k);
     const rows = [...Array(histories.rows).keys()];
     const knownAs = rows.map((row) =>
       this.#known ? this.#knownRows.get(nameOf(histories, row)) : undefined,
     );
     const unknown = Uint32Array.from(rows.filter((row) => knownAs[row] === undefined));
-    const asked = unknown.length < histories.rows ? takeRows(histories, unknown) : histories;
-    const interactions = engine.sparse(asked);
-    const products = engine.empty(asked.rows, k);
-    engine.sparseRowSum(products, interactions, this.itemFactors, {});
-    const found = asked === histories ? users : engine.zeros(asked.rows, k);
-    solversOf(engine).nonNegativeIterations(found, {
-      ...{ gram: this.gram, products, l1, l2, iterations: FOLD_IN_ITERATIONS, tolerance: FOLD_IN_TOLERANCE },
-    });
-    if (this.#known && found !== users) {
-      engine.addRows(users, found, unknown);
-      engine.release(found);
-      const old = Uint32Array.from(rows.filter((row) => knownAs[row] !== undefined));
-      const taken = engine.empty(old.length, k);
-      engine.takeRows(
-        taken,
-        this.#known.factors,
-        Uint32Array.from(old, (row) => knownAs[row] ?? 0),
-      );
-      engine.addRows(users, taken, old);
-      engine.release(taken);
-    }
-    engine.releaseSparse(interactions);
-    engine.release(products);
+    if (!this.#known || unknown.length === histories.rows) return super.encode(histories);
+    const users = engine.zeros(histories.rows, this.#options.factors);
+    const found = super.encode(takeRows(histories, unknown));
+    engine.addRows(users, found, unknown);
+    const old = Uint32Array.from(rows.filter((row) => knownAs[row] !== undefined));
+    const taken = engine.empty(old.length, this.#options.factors);
+    const places = Uint32Array.from(old, (row) => knownAs[row] ?? 0);
+    engine.takeRows(taken, this.#known.factors, places);
+    engine.addRows(users, taken, old);
+    for (const tensor of [found, taken]) engine.release(tensor);
     return users;
   }
 
@@ -185,7 +179,7 @@ class NmfRecommender extends FactorRecommender {
     const { factors: k } = this.#options;
     const config = savedConfig(shape, this.#options);
     const tensors: NamedTensors = {
-      items: { shape: [items.size, k], data: await this.engine.read(this.itemFactors) },
+      items: { shape: [items.size, k], data: await this.engine.read(this.scored) },
     };
     if (this.#known) {
       const { histories, factors } = this.#known;

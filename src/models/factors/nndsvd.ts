@@ -2,6 +2,7 @@
 // randomised truncated SVD that scikit-learn takes for it (Halko, Martinsson, Tropp 2011): the same random numbers, the same number
 // of power iterations, so the same subspace. On the host, in float64, once per run.
 
+import { symmetricEigen } from "../../core/eigen.js";
 import { NumpyRandom } from "../../core/numpy-random.js";
 import { Turns } from "../../core/turns.js";
 import { type CsrMatrix, entryCount, transpose } from "../../sparse/csr.js";
@@ -73,14 +74,14 @@ export async function randomisedSvd(matrix: CsrMatrix, k: number, randomState: n
     square.push(right.map((b) => dot(a, b)));
     if (turns.due) await turns.yield();
   }
-  const { values, vectors } = await symmetricEigen(square, turns);
-  const order = values.map((_, index) => index).sort((a, b) => values[b] - values[a]);
+  const { values, vectors } = await symmetricEigen(square.flat(), size, turns);
+  const order = [...values.keys()].sort((a, b) => values[b] - values[a]);
   const chosen = order.slice(0, k);
   const s = chosen.map((index) => Math.sqrt(Math.max(0, values[index])));
   const combine = (columns: Columns, index: number, scale: number) => {
     const out = new Float64Array(columns[0].length);
     columns.forEach((column, c) => {
-      const factor = vectors[c][index] * scale;
+      const factor = vectors[c * size + index] * scale;
       for (let r = 0; r < out.length; r++) out[r] += factor * column[r];
     });
     return out;
@@ -143,38 +144,3 @@ function dot(a: Float64Array, b: Float64Array): number {
 }
 
 const norm = (a: Float64Array) => Math.sqrt(dot(a, a));
-
-/** Eigenvalues and, in columns, eigenvectors of a symmetric matrix, by Jacobi's rotations (Golub, Van Loan, section 8.5). */
-async function symmetricEigen(
-  a: number[][],
-  turns: Turns,
-): Promise<{ values: number[]; vectors: number[][] }> {
-  const n = a.length;
-  const vectors: number[][] = a.map((_, i) => a.map((_, j) => (i === j ? 1 : 0)));
-  const size = Math.sqrt(a.flat().reduce((sum, value) => sum + value * value, 0));
-  for (let sweep = 0; sweep < 50; sweep++) {
-    let outside = 0;
-    for (let p = 0; p < n; p++) for (let q = p + 1; q < n; q++) outside += a[p][q] ** 2;
-    if (Math.sqrt(outside) <= 1e-15 * size) break;
-    for (let p = 0; p < n; p++) {
-      if (turns.due) await turns.yield();
-      for (let q = p + 1; q < n; q++) {
-        if (a[p][q] === 0) continue;
-        const theta = (a[q][q] - a[p][p]) / (2 * a[p][q]);
-        const t = (theta < 0 ? -1 : 1) / (Math.abs(theta) + Math.sqrt(theta * theta + 1));
-        const c = 1 / Math.sqrt(t * t + 1);
-        const s = t * c;
-        for (let i = 0; i < n; i++) {
-          [a[i][p], a[i][q]] = [c * a[i][p] - s * a[i][q], s * a[i][p] + c * a[i][q]];
-          [vectors[i][p], vectors[i][q]] = [
-            c * vectors[i][p] - s * vectors[i][q],
-            s * vectors[i][p] + c * vectors[i][q],
-          ];
-        }
-        for (let i = 0; i < n; i++)
-          [a[p][i], a[q][i]] = [c * a[p][i] - s * a[q][i], s * a[p][i] + c * a[q][i]];
-      }
-    }
-  }
-  return { values: a.map((row, i) => row[i]), vectors };
-}

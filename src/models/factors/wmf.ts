@@ -23,6 +23,13 @@ import type { Vocabulary } from "../../data/vocabulary.js";
 import { initialise, initialised } from "../../nn/initialise.js";
 import { type Initializer, initialKey, normal, uniform } from "../../nn/initializers.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
+import {
+  type CellWeights,
+  type RidgeByEntries,
+  type RidgeFoldIn,
+  ridgesOf,
+  twoLevelWeights,
+} from "../../recommender/fold-in.js";
 import type { ModelFiles } from "../../recommender/recommender.js";
 import type { RunContext } from "../../recommender/run-context.js";
 import { SavedModel } from "../../recommender/saved-model.js";
@@ -98,38 +105,26 @@ const shape = options
   .strip();
 type Shape = z.infer<typeof shape>;
 
-/** w, the confidence of a cell without an interaction; and of one with: what its y y' counts beyond w, and c p of the right-hand side. */
-function weightsOf({ weighting, alpha, a, b, unobservedWeight }: Shape) {
-  const only = (constant: number): EntryWeight => ({ constant, slope: 0 });
+/** What cells with an interaction count for, and those without. */
+function weightsOf({ weighting, alpha, a, b, unobservedWeight }: Shape): CellWeights {
   switch (weighting) {
     case "linear":
-      return {
-        gramWeight: 1,
-        outer: { constant: 0, slope: alpha },
-        target: { constant: 1, slope: alpha },
-      };
+      return { gramWeight: 1, outer: { constant: 0, slope: alpha }, target: { constant: 1, slope: alpha } };
     case "two-level":
-      return { gramWeight: b, outer: only(a - b), target: only(a) };
-    case "unobserved":
-      return { gramWeight: unobservedWeight, outer: only(1), target: only(1) };
+      return twoLevelWeights(a, b);
+    case "unobserved": {
+      const one = { constant: 1, slope: 0 };
+      return { gramWeight: unobservedWeight, outer: one, target: one };
+    }
     default:
       return weighting satisfies never;
   }
 }
 
 /** lambda (n + w columns)^nu */
-function ridgeRuleOf(columns: number, options: Shape) {
+function ridgeOf(columns: number, options: Shape): RidgeByEntries {
   const { regularization: scale, frequencyExponent: exponent } = options;
   return { scale, offset: weightsOf(options).gramWeight * columns, exponent };
-}
-
-/** lambda_u of every row. */
-function ridgesOf(matrix: CsrMatrix, options: Shape): Float32Array {
-  const { scale, offset, exponent } = ridgeRuleOf(matrix.columns, options);
-  return Float32Array.from({ length: matrix.rows }, (_, row) => {
-    const entries = matrix.offsets[row + 1] - matrix.offsets[row];
-    return scale * (entries + offset) ** exponent;
-  });
 }
 
 /** sum over the entries of constant + slope * value */
@@ -138,36 +133,26 @@ function total(matrix: CsrMatrix, { constant, slope }: EntryWeight): number {
   return constant * count + slope * (matrix.values?.reduce((sum, value) => sum + value, 0) ?? count);
 }
 
-/** Y and Y'Y in the engine; histories are folded in exactly. */
+/** Y and Y'Y in the engine; histories are folded in exactly (equation 4). */
 class WmfRecommender extends FactorRecommender {
   readonly algorithm = "wmf";
+  readonly foldIn: RidgeFoldIn;
   readonly #options: Shape;
 
   /** Takes over Y [items, k]. */
   constructor(engine: Engine, items: Vocabulary, itemFactors: Tensor, options: Shape) {
     super(engine, items, itemFactors, { users: "x_u, folded in", items: "y_i" });
     this.#options = options;
-  }
-
-  /** x_u of each history, exactly: [histories, k] (equation 4). */
-  protected foldIn(histories: CsrMatrix): Tensor {
-    const engine = this.engine;
-    const users = engine.zeros(histories.rows, this.#options.factors);
-    const interactions = engine.sparse(histories);
-    solversOf(engine).alsHalfSweep(users, interactions, {
-      fixed: this.itemFactors,
-      gram: this.gram,
-      ...weightsOf(this.#options),
-      ridge: ridgesOf(histories, this.#options),
-      ridgeRule: ridgeRuleOf(this.items.size, this.#options),
-    });
-    engine.releaseSparse(interactions);
-    return users;
+    this.foldIn = {
+      kind: "ridge",
+      ...{ items: itemFactors, gram: this.gram, ...weightsOf(options) },
+      ridge: ridgeOf(items.size, options),
+    };
   }
 
   async save(): Promise<ModelFiles> {
     const { algorithm, items } = this;
-    const data = await this.engine.read(this.itemFactors);
+    const data = await this.engine.read(this.scored);
     const config = savedConfig(shape, this.#options);
     return {
       algorithm,
@@ -218,7 +203,7 @@ class WmfTraining {
       return {
         factors: values,
         interactions: engine.sparse(matrix),
-        ridges: ridgesOf(matrix, options),
+        ridges: ridgesOf(matrix, ridgeOf(matrix.columns, options)),
       };
     };
     this.#sides = { users: side("users", train), items: side("items", transpose(train)) };

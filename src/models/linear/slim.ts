@@ -7,9 +7,9 @@
 import { z } from "zod";
 import { solversOf } from "../../compute/solvers/solvers-of.js";
 import { throwIfAborted } from "../../core/errors.js";
-import { requireMemory } from "../../core/memory.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
-import { type CsrMatrix, stackRows, transpose } from "../../sparse/csr.js";
+import { type CsrMatrix, entryCount, stackRows, transpose } from "../../sparse/csr.js";
+import { requireTrainingMemory } from "../training-memory.js";
 import { itemWeightsRecommender, restoreItemWeights } from "./item-weights.js";
 
 const options = z.strictObject({
@@ -68,13 +68,15 @@ export const slim: Algorithm<SlimOptions> = {
       maxIterations,
       k: neighbours ?? items.size,
     };
-    requireMemory({
-      place: slim.name,
-      bytes: 4 * items.size ** 2,
-      what: `the Gram matrix of ${items.size} x ${items.size} items`,
-      alternatives:
-        "Prepare the dataset with --min-item, for fewer items, or train item-knn, which needs none",
-    });
+    // G, and X in the engine. How many weights there will be cannot be known before.
+    requireTrainingMemory(
+      {
+        ...{ algorithm: slim.name, items: items.size, numbers: items.size ** 2 + entryCount(train) },
+        matrices: [[items.size, items.size]],
+        smaller: "item-knn, which needs no matrix of all items",
+      },
+      { engine },
+    );
     const columns: CsrMatrix[] = [];
     let unfinished = 0;
     const x = engine.sparse(train);

@@ -13,10 +13,13 @@ import { UserError } from "../../core/errors.js";
 import { bytesText } from "../../core/memory.js";
 import { version } from "../../core/version.js";
 import { restoreModel } from "../../models/registry.js";
-import type { ModelFiles } from "../../recommender/recommender.js";
+import { foldsInBySolving } from "../../recommender/fold-in.js";
+import type { ModelFiles, Recommender } from "../../recommender/recommender.js";
 import { fromRows } from "../../sparse/csr.js";
-import { attribute, Graph, tensor, type WeightType } from "./graph.js";
-import { type RecordedHistories, recordingEngine } from "./recording-engine.js";
+import { writeSolvedScores } from "./fold-in.js";
+import { attribute, Graph, type WeightType } from "./graph.js";
+import { type RecordedHistories, recordHistories } from "./histories.js";
+import { type Recording, recordingEngine } from "./recording-engine.js";
 import { dataTypes, encodeModel, type ModelProto, type ValueInfo } from "./schema.js";
 
 /** The operators' version: 17 has LayerNormalization. */
@@ -25,20 +28,23 @@ const IR_VERSION = 8;
 /** What a protobuf message can hold. */
 const MOST_BYTES = 2 ** 31 - 1;
 
-/** The models whose scores can be written down, by what they are made of. */
-export const exportable = [
+/** The exportable models that fold in by ridge regression. */
+export const exportedWithSteps: readonly string[] = ["wmf", "ctr", "cdl", "cvae", "deep-music"];
+
+/** The models that can be exported. */
+export const exportable: readonly string[] = [
   ...["vae", "mult-vae", "mult-dae", "vamp", "h-vamp", "rec-vae"],
-  ...["ease", "slim", "item-knn", "wmf"],
-] as const;
+  ...["ease", "slim", "item-knn", ...exportedWithSteps],
+];
 
 export interface OnnxOptions {
   /** How matrices of weights are stored. Default "float32". */
   readonly weights?: WeightType;
-  /** Steps of conjugate gradients of wmf's fold-in. Default 32. */
+  /** Steps of conjugate gradients of a fold-in by ridge regression. Default 32. */
   readonly steps?: number;
 }
 
-const { int, tensor: tensorAttribute } = attribute;
+const { int } = attribute;
 
 /**
  * The bytes of the model's ONNX file. Throws UserError for a model that cannot be exported, or needs more than `mostBytes`
@@ -56,8 +62,7 @@ export async function onnxOf(
       problem: `it cannot be exported: ${why}`,
       expected: `one of ${exportable.join(", ")}`,
     });
-  if (!(exportable as readonly string[]).includes(algorithm))
-    throw refuse("its scores are not made of what an ONNX graph has");
+  if (!exportable.includes(algorithm)) throw refuse("its scores are not made of what an ONNX graph has");
   if (items.size === 0) throw refuse("it knows no items");
   if (algorithm === "vae" && config.samplingSeed !== undefined)
     throw refuse("it was trained with compatibility.sampleAtPrediction, and a graph has no such noise");
@@ -76,18 +81,19 @@ export async function onnxOf(
   const numbers = Object.values(files.tensors).reduce((sum, { data }) => sum + data.length, 0);
   requireRoom("its weights take", numbers * { float32: 4, float16: 2, int8: 1 }[weights]);
 
+  const refuseKernel = (kernel: string) => refuse(`an ONNX graph cannot have ${kernel}`);
   const graph = new Graph(weights);
   const recording = recordingEngine(graph, {
-    ...{ items: items.size, steps },
-    refuse: (kernel) => refuse(`an ONNX graph cannot have ${kernel}`),
+    items: items.size,
+    refuse: refuseKernel,
   });
   const model = await restoreModel(files, { engine: recording.engine });
   const histories = recordHistories(graph, items.size);
-  recording.begin(histories);
-  const anyone = fromRows(items.size, [[0]]);
-  await model.score(anyone).topK(1, anyone);
-  if (recording.scores === undefined) throw refuse("it ranks outside of the engine");
-  const outputs = rank(graph, recording.scores, histories, items.size);
+  const scores = foldsInBySolving(model)
+    ? await writeSolvedScores(graph, recording.engine, model, { histories, steps, refuse: refuseKernel })
+    : await recordScores(recording, model, histories);
+  if (scores === undefined) throw refuse("it ranks outside of the engine");
+  const outputs = rank(graph, scores, histories, items.size);
 
   const catalogue = JSON.stringify({ ids: items.ids, titles: items.titles ?? null });
   const bytes = await encodeModel(modelOf(graph, outputs, algorithm, catalogue));
@@ -96,47 +102,16 @@ export async function onnxOf(
   return bytes;
 }
 
-/** From the input "history" to what recording needs. */
-function recordHistories(graph: Graph, items: number): RecordedHistories {
-  const zero = graph.int32(0);
-  const outside = graph.int32(items);
-  const valid = graph.node("And", [
-    graph.node("GreaterOrEqual", ["history", zero]),
-    graph.node("Less", ["history", outside]),
-  ]);
-  const shape = graph.node("Shape", ["history"]);
-  const batch = graph.node("Slice", [shape, graph.ints(0), graph.ints(1)]);
-  const length = graph.node("Squeeze", [
-    graph.node("Slice", [shape, graph.ints(1), graph.ints(2)]),
-    graph.ints(0),
-  ]);
-  const range = graph.node("Range", [
-    zero,
-    graph.node("Cast", [length], int("to", dataTypes.int32)),
-    graph.int32(1),
-  ]);
-  const place = graph.node("Expand", [range, shape]);
-  // Every item gets one of its places in the history; -1 = none. Whatever is outside goes to a column of its own.
-  const marksShape = graph.node("Concat", [batch, graph.ints(items + 1)], int("axis", 0));
-  const none = graph.node(
-    "ConstantOfShape",
-    [marksShape],
-    tensorAttribute("value", tensor("int32", Int32Array.of(-1), [1])),
-  );
-  const column = graph.node("Where", [valid, "history", outside]);
-  const marks = graph.node("ScatterElements", [none, column, place], int("axis", 1));
-  const kept = graph.node("GatherElements", [marks, column], int("axis", 1));
-  const first = graph.node("And", [valid, graph.node("Equal", [kept, place])]);
-  const weight = graph.node("Cast", [first], int("to", dataTypes.float32));
-  return {
-    ...{ first, weight, marksShape },
-    index: graph.node("Where", [valid, "history", zero]),
-    count: graph.node("ReduceSum", [weight, graph.ints(1)], int("keepdims", 1)),
-    seen: graph.node("GreaterOrEqual", [
-      graph.node("Slice", [marks, graph.ints(0), graph.ints(items), graph.ints(1)]),
-      zero,
-    ]),
-  };
+/** The scores [batch, items] that a model ranks, where it ranks in the engine. */
+async function recordScores(
+  recording: Recording,
+  model: Recommender,
+  histories: RecordedHistories,
+): Promise<string | undefined> {
+  recording.begin(histories);
+  const anyone = fromRows(model.items.size, [[0]]);
+  await model.score(anyone).topK(1, anyone);
+  return recording.scores;
 }
 
 /** The best k outside of the history, as names of outputs. */

@@ -1,47 +1,27 @@
 // An engine that computes nothing: it writes down, as an ONNX graph, what a trained model asks of it. So the graph follows from
-// the model's own code, and a model whose scores are made of the kernels below can be exported without a word of its own.
+// the model's own code, and a model whose scores are made of the kernels below can be exported without code of its own.
 //
 // Weights are constants; from `begin` on, one history stands for a batch of them, and everything that follows from it is a
 // value of the graph [batch, columns]. A model that looks at the history's numbers outside the engine cannot be recorded: it
 // would bring fresh numbers in (`tensor`, `write`), which is refused, as is every kernel that is not here.
 
 import type { Engine, SparseRowSumOptions, TopK } from "../../compute/engine.js";
-import type { Solvers } from "../../compute/kernels.js";
-import { symmetricEigen } from "../../compute/solvers/eigen.js";
-import type { AlsHalfSweep } from "../../compute/solvers/solvers.js";
 import type { FloatArray, SparseTensor, Storage, Tensor } from "../../compute/tensor.js";
 import type { UserError } from "../../core/errors.js";
 import { type CsrMatrix, entryCount } from "../../sparse/csr.js";
 import { attribute, type Graph, type StoredMatrix, tensor as tensorOf } from "./graph.js";
+import { type RecordedHistories, summedOverHistory } from "./histories.js";
 import { dataTypes } from "./schema.js";
 
-const { int, ints, float } = attribute;
-
-/** What a batch of histories is in the graph. */
-export interface RecordedHistories {
-  /** int32 [batch, length]: items, 0 where there is none. */
-  readonly index: string;
-  /** float32 [batch, length]: 1 for an item's first place in a history, else 0. */
-  readonly weight: string;
-  /** bool [batch, length]: the same. */
-  readonly first: string;
-  /** float32 [batch, 1]: how many items. */
-  readonly count: string;
-  /** bool [batch, items]: which. */
-  readonly seen: string;
-  /** int64 [2]: batch, items + 1. */
-  readonly marksShape: string;
-}
+const { int, float } = attribute;
 
 /** A block of memory: numbers, or the name of a value, or names of columns side by side. */
 interface Cell extends Storage {
   readonly rows: number;
   readonly columns: number;
-  data?: Float32Array;
+  data?: FloatArray;
   value?: string;
   pieces?: Map<number, string>;
-  /** The product y'y of another block. */
-  gramOf?: Cell;
   stored?: StoredMatrix;
 }
 
@@ -60,12 +40,10 @@ export interface Recording {
 
 export interface RecordingOptions {
   readonly items: number;
-  /** Steps of conjugate gradients of a fold-in by least squares. */
-  readonly steps: number;
   readonly refuse: (kernel: string) => UserError;
 }
 
-export function recordingEngine(graph: Graph, { items, steps, refuse }: RecordingOptions): Recording {
+export function recordingEngine(graph: Graph, { items, refuse }: RecordingOptions): Recording {
   let histories: RecordedHistories | undefined;
   let scores: string | undefined;
 
@@ -81,7 +59,7 @@ export function recordingEngine(graph: Graph, { items, steps, refuse }: Recordin
   const isConstant = (t: Tensor) => cellOf(t).data !== undefined;
 
   /** The numbers of a constant or of a part of one. */
-  function numbers(t: Tensor): Float32Array {
+  function numbers(t: Tensor): FloatArray {
     const { data } = cellOf(t);
     if (!data) throw refuse("reading what depends on the history");
     if (isWhole(t)) return data;
@@ -96,9 +74,10 @@ export function recordingEngine(graph: Graph, { items, steps, refuse }: Recordin
 
   /** A constant as a matrix of the file. */
   function stored(t: Tensor): StoredMatrix {
-    if (!isWhole(t)) return graph.matrix(numbers(t), t.rows, t.columns);
+    const matrix = () => graph.matrix(singles(numbers(t)), t.rows, t.columns);
+    if (!isWhole(t)) return matrix();
     const known = cellOf(t);
-    known.stored ??= graph.matrix(numbers(t), t.rows, t.columns);
+    known.stored ??= matrix();
     return known.stored;
   }
 
@@ -139,7 +118,7 @@ export function recordingEngine(graph: Graph, { items, steps, refuse }: Recordin
     if (histories) throw refuse("numbers made outside of the engine");
     const known = cellOf(out);
     if (isWhole(out)) {
-      known.data = data instanceof Float32Array ? data : Float32Array.from(data);
+      known.data = singles(data);
       return;
     }
     known.data ??= new Float32Array(known.length);
@@ -153,88 +132,6 @@ export function recordingEngine(graph: Graph, { items, steps, refuse }: Recordin
     if (!histories) throw refuse("a history before there is one");
     return histories;
   };
-  /** sum over a history's items of its rows [batch, length, width]: [batch, width] */
-  const summed = (rows: string) => {
-    const weight = graph.node("Unsqueeze", [now().weight, graph.ints(1)]);
-    return graph.node("Squeeze", [graph.node("MatMul", [weight, rows]), graph.ints(1)]);
-  };
-  const rowSum = (name: string) => graph.node("ReduceSum", [name, graph.ints(1)], int("keepdims", 1));
-
-  /**
-   * x solving (w Y'Y + lambda I + o sum y y') x = t sum y over a history's y, by `steps` steps of conjugate gradients, unrolled,
-   * in the basis of Y'Y's eigenvectors: there w Y'Y + lambda I is diagonal, and so, with the diagonal of the sum, is a good
-   * preconditioner. Y itself is turned into that basis; scores x'y do not change.
-   */
-  function leastSquares(out: Tensor, sweep: AlsHalfSweep): void {
-    const { fixed, gram, gramWeight, outer, target, ridge, ridgeRule, prior, covariances } = sweep;
-    const Y = cellOf(fixed);
-    const k = Y.columns;
-    if (prior || covariances || cellOf(gram).gramOf !== Y || !Y.data) throw refuse("alsHalfSweep");
-    const { values, vectors } = symmetricEigen(gramOf(Y.data, Y.rows, k), k);
-    const turned = new Float32Array(Y.length);
-    for (let i = 0; i < Y.rows; i++)
-      for (let j = 0; j < k; j++) {
-        let sum = 0;
-        for (let m = 0; m < k; m++) sum += Y.data[i * k + m] * vectors[m * k + j];
-        turned[i * k + j] = sum;
-      }
-    Y.data = turned;
-    Y.stored = undefined;
-
-    const { index, weight, count } = now();
-    const rows = graph.rows(stored(fixed), index);
-    const columns = graph.node("Transpose", [rows], ints("perm", [0, 2, 1]));
-    const o = graph.float(outer.constant + outer.slope);
-    const diagonal = graph.constant(
-      "float32",
-      Float32Array.from(values, (value) => gramWeight * Math.max(0, value)),
-      [1, k],
-    );
-    const lambda =
-      ridgeRule && ridgeRule.exponent !== 0
-        ? graph.node("Mul", [
-            graph.node("Pow", [
-              graph.node("Add", [count, graph.float(ridgeRule.offset)]),
-              graph.float(ridgeRule.exponent),
-            ]),
-            graph.float(ridgeRule.scale),
-          ])
-        : graph.float(typeof ridge === "number" ? ridge : ridge[0]);
-    const d = graph.node("Add", [diagonal, lambda]);
-    const squares = summed(graph.node("Mul", [rows, rows]));
-    const preconditioner = graph.node("Add", [d, graph.node("Mul", [squares, o])]);
-    const tiny = graph.float(1e-30);
-    const b = graph.node("Mul", [summed(rows), graph.float(target.constant + target.slope)]);
-    const weights3 = graph.node("Unsqueeze", [weight, graph.ints(2)]);
-    /** A p */
-    const times = (p: string) => {
-      const products = graph.node("MatMul", [rows, graph.node("Unsqueeze", [p, graph.ints(2)])]);
-      const kept = graph.node("Mul", [products, weights3]);
-      const back = graph.node("Squeeze", [graph.node("MatMul", [columns, kept]), graph.ints(2)]);
-      return graph.node("Add", [graph.node("Mul", [d, p]), graph.node("Mul", [back, o])]);
-    };
-    const dot = (x: string, y: string) => rowSum(graph.node("Mul", [x, y]));
-    const over = (x: string, y: string) => graph.node("Div", [x, graph.node("Max", [y, tiny])]);
-
-    let x = graph.node("Mul", [b, graph.float(0)]);
-    let r = b;
-    let z = graph.node("Div", [r, preconditioner]);
-    let p = z;
-    let rz = dot(r, z);
-    for (let step = 0; step < steps; step++) {
-      const Ap = times(p);
-      const alpha = over(rz, dot(p, Ap));
-      x = graph.node("Add", [x, graph.node("Mul", [alpha, p])]);
-      if (step === steps - 1) break;
-      r = graph.node("Sub", [r, graph.node("Mul", [alpha, Ap])]);
-      z = graph.node("Div", [r, preconditioner]);
-      const next = dot(r, z);
-      p = graph.node("Add", [z, graph.node("Mul", [over(next, rz), p])]);
-      rz = next;
-    }
-    set(out, x);
-  }
-
   /** x W, W sparse: the entries of a history's rows, each row padded to the longest, added where they belong. */
   function sparseProduct(out: Tensor, { offsets, indices, values, rows }: CsrMatrix): void {
     const { first, index, marksShape } = now();
@@ -288,15 +185,11 @@ export function recordingEngine(graph: Graph, { items, steps, refuse }: Recordin
     return { rows: 1, k: 1, items: new Uint32Array(1), scores: new Float32Array(1) };
   }
 
-  const solvers: Partial<Solvers> = {
-    alsHalfSweep: (factors, _interactions, sweep) => leastSquares(factors, sweep),
-  };
   const kernels: Partial<Engine> = {
-    name: "reference",
+    name: "recording",
     precision: "float32",
     threads: 1,
     description: "writes ONNX",
-    solvers: refusing(solvers, refuse) as Solvers,
     zeros(rows, columns) {
       const made = cell(rows, columns);
       made.data = new Float32Array(made.length);
@@ -309,7 +202,7 @@ export function recordingEngine(graph: Graph, { items, steps, refuse }: Recordin
       return made;
     },
     write: writeNumbers,
-    read: async (t) => numbers(t) as FloatArray,
+    read: async (t) => numbers(t),
     release() {},
     sparse(matrix): RecordedSparse {
       const { rows, columns } = matrix;
@@ -339,16 +232,25 @@ export function recordingEngine(graph: Graph, { items, steps, refuse }: Recordin
     gate: (out, a, b) => set(out, graph.node("Mul", [ref(a), graph.node("Sigmoid", [ref(b)])])),
     clamp: (out, a, low, high) => set(out, graph.node("Clip", [ref(a), graph.float(low), graph.float(high)])),
     layerNorm(out, a, weight, bias, _statistics, epsilon) {
-      const [scale, shift] = [weight, bias].map((t) => graph.constant("float32", numbers(t), [t.columns]));
+      const [scale, shift] = [weight, bias].map((t) =>
+        graph.constant("float32", singles(numbers(t)), [t.columns]),
+      );
       const attributes = [int("axis", -1), float("epsilon", epsilon)];
       set(out, graph.node("LayerNormalization", [ref(a), scale, shift], ...attributes));
     },
     matmul(out, a, b, { transposeA = false, transposeB = false, accumulate = false } = {}) {
       if (isConstant(a) && isConstant(b)) {
-        // Of weights alone only y'y is known; it is worked out when it is needed.
-        if (!transposeA || transposeB || cellOf(a) !== cellOf(b) || !isWhole(a))
+        // Of weights alone only y'y is known.
+        if (
+          !transposeA ||
+          transposeB ||
+          accumulate ||
+          cellOf(a) !== cellOf(b) ||
+          !isWhole(a) ||
+          !isWhole(out)
+        )
           throw refuse("matmul of weights");
-        cellOf(out).gramOf = cellOf(a);
+        cellOf(out).data = gramOf(numbers(a), a.rows, a.columns);
         return;
       }
       if (isConstant(a) || transposeA) throw refuse("matmul of weights by what depends on the history");
@@ -357,7 +259,7 @@ export function recordingEngine(graph: Graph, { items, steps, refuse }: Recordin
     },
     sparseRowSum(out, _input, weights, { rowScale = "none", dropout }: SparseRowSumOptions) {
       if (dropout) throw refuse("dropout");
-      const sum = summed(graph.rows(stored(weights), now().index));
+      const sum = summedOverHistory(graph, now(), graph.rows(stored(weights), now().index));
       if (rowScale === "none") return set(out, sum);
       // The norm of n ones.
       const norm = graph.node("Sqrt", [graph.node("Max", [now().count, graph.float(1)])]);
@@ -384,6 +286,8 @@ export function recordingEngine(graph: Graph, { items, steps, refuse }: Recordin
   };
 }
 
+const singles = (data: ArrayLike<number>) => (data instanceof Float32Array ? data : Float32Array.from(data));
+
 /** What there is of an interface; whatever else is asked for is refused by its name. */
 function refusing<T extends object>(known: T, refuse: (kernel: string) => UserError): T {
   return new Proxy(known, {
@@ -395,7 +299,7 @@ function refusing<T extends object>(known: T, refuse: (kernel: string) => UserEr
 }
 
 /** y'y in float64. */
-function gramOf(y: Float32Array, rows: number, k: number): Float64Array {
+function gramOf(y: FloatArray, rows: number, k: number): Float64Array {
   const gram = new Float64Array(k * k);
   for (let i = 0; i < rows; i++)
     for (let a = 0; a < k; a++) {

@@ -1,5 +1,7 @@
 // The part of onnx.proto (github.com/onnx/onnx, onnx/onnx.proto) that an exported model needs, and its bytes.
 
+import { Turns } from "../../core/turns.js";
+
 /** TensorProto.DataType */
 export const dataTypes = { float32: 1, int8: 3, int16: 5, int32: 6, int64: 7, bool: 9, float16: 10 } as const;
 export type DataType = keyof typeof dataTypes;
@@ -119,9 +121,49 @@ const messages: Record<string, { fields: Record<string, Field> }> = {
   Dimension: { fields: { dimValue: field("int64", 1), dimParam: field("string", 2) } },
 };
 
-/** The bytes of a model. */
+/** Bytes that are copied between two looks at the clock. */
+const COPIED_AT_ONCE = 2 ** 22;
+
+/**
+ * The bytes of a model. protobufjs would copy the weights several times over in one turn of the event loop; so it encodes all but
+ * them, and they are put in their places here. Fields stand in the order of their numbers.
+ */
 export async function encodeModel(model: ModelProto): Promise<Uint8Array> {
   const { default: protobuf } = await import("protobufjs/light.js");
-  const type = protobuf.Root.fromJSON({ nested: messages }).lookupType("ModelProto");
-  return type.encode(model as unknown as Record<string, unknown>).finish();
+  const root = protobuf.Root.fromJSON({ nested: messages });
+  const encode = (type: string, message: object) =>
+    root
+      .lookupType(type)
+      .encode(message as Record<string, unknown>)
+      .finish();
+  /** What stands before bytes or a message of so many bytes. */
+  const before = (id: number, length: number) =>
+    protobuf.Writer.create()
+      .uint32((id << 3) | 2)
+      .uint32(length)
+      .finish();
+  const bytesIn = (pieces: readonly Uint8Array[]) => pieces.reduce((sum, { length }) => sum + length, 0);
+  const inside = (id: number, pieces: Uint8Array[]) => [before(id, bytesIn(pieces)), ...pieces];
+
+  const { graph, opsetImport, metadataProps, ...head } = model;
+  const { initializer, input, output, ...nodes } = graph;
+  const weights = initializer.flatMap(({ rawData, ...described }) =>
+    inside(5, [encode("TensorProto", described), before(9, rawData.length), rawData]),
+  );
+  const pieces = [
+    encode("ModelProto", head),
+    ...inside(7, [encode("GraphProto", nodes), ...weights, encode("GraphProto", { input, output })]),
+    encode("ModelProto", { opsetImport, metadataProps }),
+  ];
+  const bytes = new Uint8Array(bytesIn(pieces));
+  const turns = new Turns();
+  let at = 0;
+  for (const piece of pieces)
+    for (let from = 0; from < piece.length; from += COPIED_AT_ONCE) {
+      if (turns.due) await turns.yield();
+      const part = piece.subarray(from, from + COPIED_AT_ONCE);
+      bytes.set(part, at);
+      at += part.length;
+    }
+  return bytes;
 }

@@ -24,6 +24,7 @@ import { emptyMatrix, fromRows } from "../../../src/sparse/csr.js";
 import { MemoryCheckpoints } from "../../support/checkpoints.js";
 import { split, vocabulary } from "../../support/datasets.js";
 import { engineNames } from "../../support/engine-names.js";
+import { datasetOf, ITEMS, pictures, sequences } from "../../support/modalities.js";
 
 type Counts = [word: number, count: number][][];
 interface Trained {
@@ -269,5 +270,27 @@ describe("cvae", () => {
     await expect(
       model.withItems({ items: vocabulary("new", 2), content: added.words }, "best"),
     ).rejects.toThrow(/rule: "best" is unknown \(expected posterior, content\)/);
+  });
+});
+
+describe("cvae of pictures and sequences", () => {
+  it("says which network does not take its content", async () => {
+    const learn = (content: ItemContent, options: object) =>
+      cvae.fit(datasetOf(content), parseOptions(cvae, { ...options }), {
+        engine: new ReferenceEngine(),
+        seed: 1,
+      });
+    await expect(learn(pictures, { filters: [4, 4, 4, 4] })).rejects.toThrow(
+      /filters: 4 layers are too many for pictures of 8 x 8/,
+    );
+    await expect(learn(pictures, { network: "recurrent" })).rejects.toThrow(
+      /network: recurrent does not take images/,
+    );
+    await expect(
+      learn(vectorContent(new Float32Array(ITEMS * 2), 2), { network: "convolutional" }),
+    ).rejects.toThrow(/network: convolutional does not take vectors \(expected dense\)/);
+    await expect(learn(sequences, { network: "dense" })).rejects.toThrow(
+      /network: dense does not take sequences/,
+    );
   });
 });

@@ -12,6 +12,7 @@ import {
   worstError,
 } from "../../support/content-models.js";
 import { precisions } from "../../support/engine-names.js";
+import { coldOrder, datasetOf, pictures, sequences } from "../../support/modalities.js";
 
 const small = { hidden: [4], latent: 3, batchSize: 4, factorSweeps: 2, epochs: 2 };
 
@@ -68,4 +69,20 @@ describe("deep-music", () => {
 
   it("resumed anywhere, within the factorisation too, ends with the uninterrupted run's model", () =>
     expectToResumeAnywhere(smallCatalogue, deepMusic, small));
+});
+
+describe("deep-music of pictures and sequences", () => {
+  const training = { latent: 4, batchSize: 30, epochs: 60, learningRate: 0.01 };
+
+  it.each([
+    ["pictures", pictures, { filters: [8, 16] }],
+    ["sequences", sequences, { filters: [16, 16], embedding: 8 }],
+  ] as const)("ranks cold items by their %s, far above chance", async (_, content, options) => {
+    expect(await coldOrder(deepMusic, content, { ...training, ...options })).toBeGreaterThan(0.8);
+  });
+
+  it("resumed anywhere, ends with the uninterrupted run's model", () =>
+    expectToResumeAnywhere(datasetOf(sequences), deepMusic, {
+      ...{ filters: [3, 3], latent: 3, factorSweeps: 2, epochs: 2 },
+    }));
 });

@@ -6,8 +6,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { HistoryStore } from "../../src/serving/store/history-store.js";
-import { openStore } from "../../src/serving/store/open-store.js";
+import type { HistoryStore } from "../../../src/serving/store/history-store.js";
+import { openStore } from "../../../src/serving/store/open-store.js";
 
 const postgres = process.env.FOLDIN_TEST_POSTGRES;
 if (!postgres) console.log("skipped: FOLDIN_TEST_POSTGRES names no PostgreSQL to test with");

@@ -5,14 +5,14 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Interaction } from "../../src/data/interactions.js";
-import { prepareDataset } from "../../src/data/prepare.js";
-import { findSourceFolder } from "../../src/data/sources/prepare-source.js";
-import { depthTables } from "../../src/experiments/depth-section.js";
-import type { Preset } from "../../src/experiments/presets/preset.js";
-import { findPreset } from "../../src/experiments/presets/registry.js";
-import { meanOfSplits, reproduce } from "../../src/experiments/reproduce.js";
-import { reportOnReproduction } from "../../src/experiments/reproduction-report.js";
+import type { Interaction } from "../../../src/data/interactions.js";
+import { prepareDataset } from "../../../src/data/prepare.js";
+import { findSourceFolder } from "../../../src/data/sources/prepare-source.js";
+import { depthTables } from "../../../src/experiments/depth-section.js";
+import type { Preset } from "../../../src/experiments/presets/preset.js";
+import { findPreset } from "../../../src/experiments/presets/registry.js";
+import { meanOfSplits, reproduce } from "../../../src/experiments/reproduce.js";
+import { reportOnReproduction } from "../../../src/experiments/reproduction-report.js";
 
 const ARTICLES = 60;
 // The users whom table 1 lists are among them.

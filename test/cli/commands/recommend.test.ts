@@ -2,9 +2,9 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { train } from "../../src/experiments/train.js";
-import { demoDataset } from "../support/demo-dataset.js";
-import { foldin, forbidding } from "../support/foldin.js";
+import { train } from "../../../src/experiments/train.js";
+import { demoDataset } from "../../support/demo-dataset.js";
+import { foldin, forbidding } from "../../support/foldin.js";
 
 const dataset = demoDataset();
 const run = join(mkdtempSync(join(tmpdir(), "foldin-")), "run");

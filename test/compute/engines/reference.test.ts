@@ -1,8 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { ReferenceEngine } from "../../src/compute/engines/reference.js";
-import { viewColumns } from "../../src/compute/tensor.js";
-import { emptyMatrix, fromRows } from "../../src/sparse/csr.js";
-import { bestProductsCase, kernelCases, relativeDifference, runCase, topKCase } from "../support/engines.js";
+import { ReferenceEngine } from "../../../src/compute/engines/reference.js";
+import { viewColumns } from "../../../src/compute/tensor.js";
+import { emptyMatrix, fromRows } from "../../../src/sparse/csr.js";
+import {
+  bestProductsCase,
+  kernelCases,
+  relativeDifference,
+  runCase,
+  topKCase,
+} from "../../support/engines.js";
 
 describe.each([
   // float32: inputs are exact, sums run in float64 and are rounded once per block of 256 terms.

@@ -1,14 +1,14 @@
 // The solvers of every engine against naive formulas in float64: dense systems, eliminated with pivots.
 
 import { afterAll, describe, expect, it } from "vitest";
-import type { Engine } from "../../src/compute/engine.js";
-import { loadNativeEngine } from "../../src/compute/engines/native.js";
-import { ReferenceEngine } from "../../src/compute/engines/reference.js";
-import type { AlsHalfSweep } from "../../src/compute/solvers/solvers.js";
-import { solversOf } from "../../src/compute/solvers/solvers-of.js";
-import type { CsrMatrix } from "../../src/sparse/csr.js";
-import { fromRows } from "../../src/sparse/csr.js";
-import { type HostMatrix, Workbench } from "../support/engines.js";
+import type { Engine } from "../../../../src/compute/engine.js";
+import { loadNativeEngine } from "../../../../src/compute/engines/native.js";
+import { ReferenceEngine } from "../../../../src/compute/engines/reference.js";
+import type { AlsHalfSweep } from "../../../../src/compute/solvers/solvers.js";
+import { solversOf } from "../../../../src/compute/solvers/solvers-of.js";
+import type { CsrMatrix } from "../../../../src/sparse/csr.js";
+import { fromRows } from "../../../../src/sparse/csr.js";
+import { type HostMatrix, Workbench } from "../../../support/engines.js";
 
 const engines: Engine[] = [new ReferenceEngine(), new ReferenceEngine({ precision: "float64" })];
 const native = (threads: number) => {
@@ -323,21 +323,6 @@ describe.each([
       const found = await oneRow([Number.NaN, 0, 0, 1], [1, 0], { steps, start: [1, 1], ridge: 1 });
       expect(found[0]).toBeNaN();
     }
-    const bench = new Workbench(engine, 1);
-    const matrix = (rows: number, ...data: number[]) =>
-      bench.put({ rows, columns: 2, data: Float64Array.from(data) });
-    const factors = matrix(1, 1, 0);
-    const violation = bench.rubbish(1, 1);
-    solversOf(engine).nonNegativeIterations(factors, {
-      ...{ gram: matrix(2, 2, Number.NaN, 1, 3), products: matrix(1, 5, 4) },
-      ...{ l1: 0, l2: 0, iterations: 3, tolerance: 0, violation },
-    });
-    expect([...(await bench.read(factors)), ...(await bench.read(violation))]).toEqual([
-      Number.NaN,
-      Number.NaN,
-      Number.NaN,
-    ]);
-    await bench.close();
   });
 
   it("say what does not fit", async () => {
@@ -347,61 +332,6 @@ describe.each([
     await expect(solve(bench, { ...given, ridges: -1 })).rejects.toThrow("alsHalfSweep: a ridge is negative");
     await expect(solve(bench, given, 0)).rejects.toThrow("alsHalfSweep: steps 0 is not an integer from 1");
     await expect(solve(bench, { ...given, rows: Uint32Array.of(1, 0) })).rejects.toThrow("must ascend");
-  });
-
-  it("find the least squares without negative numbers: the conditions of Karush, Kuhn and Tucker hold", async () => {
-    await eachProblem(60, async (bench) => {
-      const [rows, k] = [bench.size(1, 70), bench.size(1, 40)];
-      const points = bench.matrix(k + 5, k);
-      const gram = Array.from({ length: k }, (_, i) =>
-        Array.from({ length: k }, (_, j) => {
-          let sum = 0;
-          for (let p = 0; p < k + 5; p++) sum += points.data[p * k + i] * points.data[p * k + j];
-          return Math.fround(sum);
-        }),
-      );
-      const products = bench.matrix(rows, k, 10);
-      const [l1, l2] = [bench.random.below(2) / 2, 0.5 + bench.random.below(2)];
-      const factors = bench.put({ ...products, data: products.data.map(Math.abs) });
-      const violation = bench.rubbish(rows, 1);
-      solversOf(engine).nonNegativeIterations(factors, {
-        gram: bench.put({ rows: k, columns: k, data: Float64Array.from(gram.flat()) }),
-        products: bench.put(products),
-        ...{ l1, l2, iterations: 5000, tolerance: tolerance / 10, violation },
-      });
-      const w = await bench.read(factors);
-      for (let r = 0; r < rows; r++) {
-        const own = [...w.subarray(r * k, (r + 1) * k)];
-        const gradient = times(gram, own).map(
-          (image, t) => image + l2 * own[t] + l1 - products.data[r * k + t],
-        );
-        const size = Math.max(1, ...products.data.subarray(r * k, (r + 1) * k).map(Math.abs)) * k;
-        for (let t = 0; t < k; t++) {
-          expect(own[t]).toBeGreaterThanOrEqual(0);
-          if (own[t] > 0) expect(Math.abs(gradient[t]) / size).toBeLessThan(tolerance);
-          else expect(gradient[t] / size).toBeGreaterThan(-tolerance);
-        }
-      }
-    });
-  });
-
-  it("take one iteration over the coordinates by hand", async () => {
-    const bench = new Workbench(engine, 3);
-    const factors = bench.put({ rows: 1, columns: 2, data: Float64Array.of(1, 0) });
-    const violation = bench.rubbish(1, 1);
-    const iteration = {
-      gram: bench.put({ rows: 2, columns: 2, data: Float64Array.of(2, 1, 1, 3) }),
-      products: bench.put({ rows: 1, columns: 2, data: Float64Array.of(5, 4) }),
-      ...{ l1: 1, l2: 2, iterations: 1, tolerance: 0, violation },
-    };
-    // Gradients (2 + 2) 1 - (5 - 1) = 0, then 1 - (4 - 1) = -2: w2 = 2 / 5. Next (4 + .4) - 4 = .4: w1 = .9; then 0.9 + 2 - 3 = -.1.
-    solversOf(engine).nonNegativeIterations(factors, iteration);
-    expectClose(await bench.read(factors), [1, 0.4], "w");
-    expectClose(await bench.read(violation), [2], "violation");
-    solversOf(engine).nonNegativeIterations(factors, iteration);
-    expectClose(await bench.read(factors), [0.9, 0.42], "w");
-    expectClose(await bench.read(violation), [0.5], "violation");
-    await bench.close();
   });
 });
 

@@ -1,15 +1,14 @@
 import { afterAll, describe, expect, it } from "vitest";
-import type { Engine } from "../../src/compute/engine.js";
-import { loadNativeEngine } from "../../src/compute/engines/native.js";
-import { ReferenceEngine } from "../../src/compute/engines/reference.js";
-import type { Solvers } from "../../src/compute/kernels.js";
-import { invertAllPivots, NotPositiveDefiniteError } from "../../src/compute/solvers/inverse.js";
-import { viewDiagonal } from "../../src/compute/tensor.js";
-import { AbortedError } from "../../src/core/errors.js";
-import { RandomSequence, randomNormals } from "../../src/core/philox.js";
-import { type CsrMatrix, fromRows } from "../../src/sparse/csr.js";
-import { solverCases } from "../support/dense-solvers.js";
-import { relativeDifference, runCase } from "../support/engines.js";
+import type { Engine } from "../../../../src/compute/engine.js";
+import { loadNativeEngine } from "../../../../src/compute/engines/native.js";
+import { ReferenceEngine } from "../../../../src/compute/engines/reference.js";
+import type { Solvers } from "../../../../src/compute/kernels.js";
+import { invertAllPivots } from "../../../../src/compute/solvers/inverse.js";
+import { viewDiagonal } from "../../../../src/compute/tensor.js";
+import { randomNormals } from "../../../../src/core/philox.js";
+import { fromRows } from "../../../../src/sparse/csr.js";
+import { popularHead, solverCases } from "../../../support/dense-solvers.js";
+import { relativeDifference, runCase } from "../../../support/engines.js";
 
 const search = loadNativeEngine({ threads: 2 });
 const missing = "reason" in search ? search.reason : undefined;
@@ -46,36 +45,6 @@ describe.each(engines)("the solvers of the %s", (_, openOne, tolerance) => {
     },
   );
 
-  it("say at which row a matrix is not positive definite", async () => {
-    const engine = openOne() as Solving;
-    // The third row is the sum of the first two.
-    const a = engine.tensor(4, 4, [2, 0, 2, 0, 0, 1, 1, 0, 2, 1, 3, 0, 0, 0, 0, 1]);
-    await expect(invertAllPivots({ ...engine.solvers, pivots: 2 }, a)).rejects.toThrow(
-      expect.objectContaining({ name: "NotPositiveDefiniteError", pivot: 2 }),
-    );
-    const notANumber = engine.tensor(1, 1, [Number.NaN]);
-    await expect(invertAllPivots(engine.solvers, notANumber)).rejects.toThrow(NotPositiveDefiniteError);
-  });
-
-  it("can be watched, and stopped between two blocks of pivots", async () => {
-    const engine = openOne() as Solving;
-    const a = engine.zeros(100, 100);
-    engine.addScaled(viewDiagonal(a), engine.tensor(100, 1, new Array(100).fill(4)), 1);
-    const abort = new AbortController();
-    const heard: number[] = [];
-    const onPivots = (done: number) => {
-      heard.push(done);
-      if (done === 60) abort.abort();
-    };
-    const solvers = { ...engine.solvers, pivots: 30 };
-    await expect(invertAllPivots(solvers, a, { signal: abort.signal, onPivots })).rejects.toThrow(
-      AbortedError,
-    );
-    expect(heard).toEqual([30, 60]);
-    const diagonal = await engine.read(viewDiagonal(a));
-    expect([...diagonal.subarray(59, 61)]).toEqual([-0.25, 4]);
-  });
-
   it("refuse shapes that do not fit, and what is released", async () => {
     const engine = openOne() as Solving;
     const { solvers } = engine;
@@ -95,21 +64,11 @@ describe.each(engines)("the solvers of the %s", (_, openOne, tolerance) => {
   });
 });
 
-/** Histories with a popular head. */
-function histories(rows: number, columns: number): CsrMatrix {
-  const random = new RandomSequence({ seed: 3, step: 0, stream: 0 });
-  const lists = Array.from({ length: rows }, () => {
-    const count = 1 + random.below(60);
-    return [...new Set(Array.from({ length: count }, () => Math.floor(columns * random.uniform() ** 3)))];
-  });
-  return fromRows(columns, lists);
-}
-
 describe.skipIf(missing)("threads", () => {
   it("change no bit of a solver, at sizes that are cut into many tiles", async () => {
     const all = async (engine: Solving) => {
       const { solvers } = engine;
-      const x = histories(700, 1203);
+      const x = popularHead(700, 1203);
       const [rows, batch] = [x.rows, engine.sparse(x)];
       const weights = new Float32Array(rows);
       randomNormals({ seed: 7, step: 0, stream: 0 }, weights);
@@ -142,30 +101,5 @@ describe.skipIf(missing)("threads", () => {
     for (const threads of [2, 3, 5])
       for (const [i, array] of (await all(open(threads))).entries())
         expect(Buffer.from(array.buffer).equals(Buffer.from(alone[i].buffer)), `${i}, ${threads}`).toBe(true);
-  });
-
-  it("an inverse of many blocks times its matrix is the identity", async () => {
-    const engine = open(2);
-    const x = histories(900, 1100);
-    const gram = engine.empty(1100, 1100);
-    engine.solvers.gram(gram, engine.sparse(x));
-    engine.addScaled(viewDiagonal(gram), engine.tensor(1100, 1, new Float32Array(1100).fill(20)), 1);
-    const before = engine.empty(1100, 1100);
-    engine.copy(before, gram);
-    await invertAllPivots(engine.solvers, gram);
-    const ones = new Float32Array(1100).fill(1);
-    const negative = engine.tensor(
-      1,
-      1100,
-      ones.map((one) => -one),
-    );
-    engine.solvers.expandLower(gram, engine.tensor(1, 1100, ones), negative);
-    const product = engine.empty(1100, 1100);
-    engine.matmul(product, gram, before);
-    const data = await engine.read(product);
-    let worst = 0;
-    for (let i = 0; i < data.length; i++)
-      worst = Math.max(worst, Math.abs(data[i] - (i % 1101 === 0 ? 1 : 0)));
-    expect(worst).toBeLessThan(2e-4);
   });
 });

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { foldin } from "../support/foldin.js";
+import { foldin } from "../../support/foldin.js";
 
 const folder = mkdtempSync(join(tmpdir(), "foldin-"));
 const run = (...args: string[]) => foldin([...args, "--engine", "reference"], { cwd: folder });

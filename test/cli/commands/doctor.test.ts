@@ -1,6 +1,6 @@
 import { availableParallelism, totalmem } from "node:os";
 import { describe, expect, it } from "vitest";
-import { foldin } from "../support/foldin.js";
+import { foldin } from "../../support/foldin.js";
 
 describe("foldin doctor", () => {
   it("prints one JSON object that agrees with the machine", async () => {

@@ -9,8 +9,8 @@ import { parseOptions } from "../../src/models/options.js";
 import { findAlgorithm } from "../../src/models/registry.js";
 import type { EpochRecord } from "../../src/recommender/run-context.js";
 import { fromRows } from "../../src/sparse/csr.js";
-import { trainingOnly } from "../support/datasets.js";
-import { engineNames } from "../support/engine-names.js";
+import { trainingOnly } from "./datasets.js";
+import { engineNames } from "./engine-names.js";
 
 interface Trained {
   model: string;
@@ -22,7 +22,9 @@ interface Trained {
   scores: number[];
   clamped?: { logVariance: number; pseudoInputs: number };
 }
-const fixture = JSON.parse(readFileSync(new URL("./fixtures/torch-evcf.json", import.meta.url), "utf8")) as {
+const fixture = JSON.parse(
+  readFileSync(new URL("../models/fixtures/torch-evcf.json", import.meta.url), "utf8"),
+) as {
   seed: number;
   items: number;
   rows: number[][];
@@ -32,8 +34,6 @@ const fixture = JSON.parse(readFileSync(new URL("./fixtures/torch-evcf.json", im
 
 const { seed, items, rows, probe } = fixture;
 const dataset = trainingOnly(fromRows(items, rows));
-const gentle = fixture.cases.filter(({ clamped }) => clamped === undefined);
-const clamping = fixture.cases.filter(({ clamped }) => clamped !== undefined);
 
 /** Trains as the program did; every number must be its number, to a share of it (of 1 where it is smaller). */
 async function expectSameNumbers(expected: Trained, engine: Engine, tolerance: number): Promise<void> {
@@ -74,19 +74,26 @@ const titled = (cases: Trained[]) =>
     return [`${each.model}, ${layers} layers, ${gated ? "gated" : "tanh"}, ${likelihood}`, each] as const;
   });
 
-describe("ends nine updates with PyTorch's numbers", () => {
-  it.each(titled(gentle))("%s", async (_, expected) => {
-    await expectSameNumbers(expected, new ReferenceEngine({ precision: "float64" }), 1e-10);
-    for (const name of engineNames) {
-      const engine = await openEngine({ engine: name, threads: 2 });
-      await expectSameNumbers(expected, engine, 2e-4);
-      await engine.close();
-    }
-  });
+/** The tests of one of the models. */
+export function describeTorchUpdates(model: string): void {
+  const cases = fixture.cases.filter((each) => each.model === model);
+  const gentle = cases.filter(({ clamped }) => clamped === undefined);
+  const clamping = cases.filter(({ clamped }) => clamped !== undefined);
 
-  it.each(titled(clamping))("%s, where the clamps act", async (_, expected) => {
-    expect(expected.clamped?.logVariance).toBeGreaterThan(10);
-    expect(expected.clamped?.pseudoInputs).toBeGreaterThan(100);
-    await expectSameNumbers(expected, new ReferenceEngine({ precision: "float64" }), 1e-8);
+  describe("ends nine updates with PyTorch's numbers", () => {
+    it.each(titled(gentle))("%s", async (_, expected) => {
+      await expectSameNumbers(expected, new ReferenceEngine({ precision: "float64" }), 1e-10);
+      for (const name of engineNames) {
+        const engine = await openEngine({ engine: name, threads: 2 });
+        await expectSameNumbers(expected, engine, 2e-4);
+        await engine.close();
+      }
+    });
+
+    it.each(titled(clamping))("%s, where the clamps act", async (_, expected) => {
+      expect(expected.clamped?.logVariance).toBeGreaterThan(10);
+      expect(expected.clamped?.pseudoInputs).toBeGreaterThan(100);
+      await expectSameNumbers(expected, new ReferenceEngine({ precision: "float64" }), 1e-8);
+    });
   });
-});
+}

@@ -1,0 +1,3 @@
+import { describeTorchUpdates } from "../../support/torch-evcf.js";
+
+describeTorchUpdates("vamp");
