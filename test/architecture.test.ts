@@ -108,7 +108,16 @@ describe("data/database.ts", () => {
 describe("test/ mirrors src/", () => {
   /** Suites across many files, by what they hold. */
   const crossCutting: Record<string, readonly string[]> = {
-    "the project as a whole": ["architecture", "documents", "packaging", "regular-expressions"],
+    "the project as a whole": [
+      "architecture",
+      "documents",
+      "packaging",
+      "regular-expressions",
+      "docs/prose",
+      "docs/references",
+      "guides",
+      "workflows",
+    ],
     "programs that use it": ["examples/browser", "examples/serving", "examples/train-and-recommend"],
     "inputs from the field": ["field/field", "data/dirty-files", "data/content/dirty-content"],
     "every model": ["models/conformance", "models/at-size", "models/saved-models"],
@@ -120,6 +129,7 @@ describe("test/ mirrors src/", () => {
       ...["compute/engines/thresholds", "data/thresholds", "models/thresholds", "serving/thresholds"],
     ],
     "gradients of every operation, and layers together": ["compute/gradients", "nn/layers"],
+    "element types of storage": ["compute/elements", "compute/parameter-copies"],
     "the Rust crate's own tests": ["compute/engines/native-crate"],
     "published data, where it is at hand": ["data/golden", "data/sources/golden", "experiments/ml-1m"],
     "options of preparing that belong together": ["data/given-split"],
