@@ -11,7 +11,7 @@ const docs = resolve(import.meta.dirname, "..");
 /** Pages of docs/ itself, by the group that they belong to; what is named nowhere is a how-to guide. */
 const placed = {
   formats: ["datasets", "runs"],
-  explanation: ["glossary"],
+  explanation: ["architecture", "glossary"],
   results: ["results", "reproducing", "performance"],
   elsewhere: ["index", "tutorial"],
 };

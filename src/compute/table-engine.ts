@@ -3,20 +3,20 @@
 
 import type { Kernel } from "./kernel.js";
 import type { Solvers } from "./kernels.js";
-import { type KernelMethods, kernels, type SolverMethods, solverKernels } from "./kernels.js";
+import { type KernelMethods, kernels, solverKernels } from "./kernels.js";
 import { outputColumns } from "./output-scratch.js";
 import { shapes } from "./shapes.js";
 import type { Element, Precision, Tensor } from "./tensor.js";
 
 abstract class Dispatching {
   abstract readonly precision: Precision;
-  readonly solvers: Solvers;
+  readonly solvers: Solvers | undefined;
 
-  /** `pivots`: how many pivots one call of `invertPivots` should take. */
-  constructor(pivots: number) {
+  /** `pivots`: how many pivots one call of `invertPivots` should take; absent where the engine has no solvers. */
+  constructor(pivots?: number) {
     this.#offer(this, kernels);
-    this.solvers = { pivots } as Solvers;
-    this.#offer(this.solvers, solverKernels);
+    this.solvers = pivots === undefined ? undefined : ({ pivots } as Solvers);
+    if (this.solvers) this.#offer(this.solvers, solverKernels);
   }
 
   /** Runs a kernel on arguments that fit its description. */
@@ -67,5 +67,5 @@ abstract class Dispatching {
 
 /** An engine of the table: extend it, and say how a kernel runs. */
 export const TableEngine = Dispatching as unknown as abstract new (
-  pivots: number,
-) => Dispatching & KernelMethods & { readonly solvers: Solvers & SolverMethods };
+  pivots?: number,
+) => Dispatching & KernelMethods;

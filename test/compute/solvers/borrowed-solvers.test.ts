@@ -85,7 +85,7 @@ describe("an engine without solvers", () => {
     const gramFails = () => {
       throw new Error("out of memory");
     };
-    Object.assign(failing.solvers, { gram: gramFails });
+    Object.assign(solversOf(failing), { gram: gramFails });
     const engine = withSolvers(hidingSolvers(new ReferenceEngine()), () => failing);
     const solvers = engine.solvers as Solvers;
     const x = engine.sparse(fromRows(2, [[0], [0, 1]]));
