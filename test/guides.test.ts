@@ -83,13 +83,25 @@ async function follow(path: string): Promise<string[]> {
       const options = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
       writeFileSync(file, ts.transpileModule(code, { compilerOptions: options }).outputText);
       run(process.execPath, [file], code);
-    } else
+    }
+    // A clone's own commands are those that brought this test here.
+    else
       for (const line of code.trim().split("\n"))
-        if (line.startsWith("npx foldin serve")) port = await serve(line, folder, env);
+        if (/^(git clone|npm) /.test(line)) continue;
+        else if (line.startsWith("npx foldin serve")) port = await serve(line, folder, env);
         else run("sh", ["-ec", line.replace("localhost:8080", `127.0.0.1:${port}`)], line);
   }
   return printed;
 }
+
+describe("the README", () => {
+  it("trains on files and recommends", async () => {
+    const printed = await follow("README.md");
+    expect(printed.filter((line) => /^ *\d+ +\S.* \((19|20)\d\d\)/.test(line)).length).toBeGreaterThanOrEqual(
+      5,
+    );
+  });
+});
 
 describe("the tutorial", () => {
   it("runs, and recommends films by title", async () => {

@@ -35,9 +35,14 @@ function loadedWith(entries: string[]): { files: string[]; packages: string[] } 
 
 describe("loading a model", () => {
   it("loads no training code, no evaluation and no DuckDB", () => {
-    const models = ["popularity", "mult-vae", "mult-dae", "slim", "item-knn", "blend"].map(
-      (name) => `models/${name}.ts`,
-    );
+    const models = [
+      "popularity",
+      "autoencoders/mult-vae",
+      "autoencoders/mult-dae",
+      "linear/slim",
+      "neighbours/item-knn",
+      "blend",
+    ].map((name) => `models/${name}.ts`);
     const { files, packages } = loadedWith(["serving/load.ts", ...models]);
     expect(files).toContain("compute/tape.ts");
     expect(files.filter((file) => /^(training|evaluation|experiments|cli)\//.test(file))).toEqual([]);
