@@ -143,3 +143,19 @@ describe.skipIf(missing)("the tarballs, installed into an empty folder without c
     expect(inApp(join(bin, "node"), [script]).stdout.trim()).toBe("true");
   });
 });
+
+describe("the lock file", () => {
+  const { packages } = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
+    packages: Record<string, { integrity?: string; hasInstallScript?: boolean; engines?: { node?: string } }>;
+  };
+  const entries = Object.entries(packages).filter(([path]) => path !== "");
+
+  it("has an integrity hash for every package", () => {
+    expect(entries.filter(([, { integrity }]) => !integrity).map(([path]) => path)).toEqual([]);
+    expect(entries.length).toBeGreaterThan(100);
+  });
+
+  it("has no package whose installation runs a script", () => {
+    expect(entries.filter(([, entry]) => entry.hasInstallScript).map(([path]) => path)).toEqual([]);
+  });
+});
