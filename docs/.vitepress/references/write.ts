@@ -1,5 +1,5 @@
 // Writes the references of the command line, the models and the HTTP interface below docs/reference. scripts/docs.mjs runs this
-// file; the work is done while it is imported. TypeDoc writes the library's reference beside these.
+// file; the work is done while it is imported. TypeDoc writes the library's reference next to these.
 
 import { readdirSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";

@@ -196,7 +196,7 @@ mod tests {
                 weights.iter_mut().for_each(|w| *w *= size);
             }
             let mut a = noise(2 * width, seed + 100);
-            // Where there is no bias, what underflows shows.
+            // Without a bias, an underflow is visible in the result.
             let mut bias = if seed % 2 == 0 { noise(n, seed + 200) } else { vec![0.0; n] };
             let (mut integers, mut statistics) = (vec![0i8; n * width], vec![0.0; 3 * n]);
             let layer = Layer {

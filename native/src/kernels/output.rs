@@ -134,7 +134,7 @@ impl Statistics {
         }
     }
 
-    /// ln(sum of exp) - l: the log-odds of the sum against an item beside it.
+    /// ln(sum of exp) - l: the negative log of the share that one item has of the sum.
     fn log_odds(self, logit: f32) -> f64 {
         self.sum.ln() + (self.largest - logit as f64)
     }

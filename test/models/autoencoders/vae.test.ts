@@ -4,10 +4,10 @@ import { ReferenceEngine } from "../../../src/compute/engines/reference.js";
 import type { Dataset } from "../../../src/data/dataset.js";
 import { betaAt, vae, vaeSummary } from "../../../src/models/autoencoders/vae.js";
 import { parseOptions } from "../../../src/models/options.js";
-import type { EpochRecord } from "../../../src/recommender/run-context.js";
 import { emptyMatrix, fromRows, sliceRows } from "../../../src/sparse/csr.js";
 import { split, vocabulary } from "../../support/datasets.js";
 import { precisions } from "../../support/engine-names.js";
+import { expectWeights, largestError } from "../../support/updates.js";
 
 interface Trained {
   options: Record<string, unknown>;
@@ -43,28 +43,14 @@ describe.each(engines)("the updates on the %s engine end with NumPy's", (_, tole
   it.each(["v1", "v2", "corrected"] as const)("weights, losses, betas and scores: %s", async (name) => {
     const expected = fixture[name];
     const engine = await open();
-    const records: EpochRecord[] = [];
-    const model = await vae.fit(dataset, parseOptions(vae, expected.options), {
-      engine,
-      seed,
-      onEpoch: (record) => records.push(record),
-    });
-    const error = (found: ArrayLike<number>, wanted: number[]) => {
-      expect(found.length).toBe(wanted.length);
-      return Math.max(...wanted.map((value, i) => Math.abs(found[i] - value)));
-    };
-    const reported = (value: string) => records.map(({ values }) => values[value]);
-    const { tensors } = await model.save();
-    expect(Object.keys(tensors).sort()).toEqual(Object.keys(expected.weights).sort());
-    for (const [tensor, wanted] of Object.entries(expected.weights))
-      expect(error(tensors[tensor].data, wanted), tensor).toBeLessThan(tolerance);
-    expect(error(reported("loss"), expected.losses)).toBeLessThan(tolerance);
-    expect(error(reported("kl"), expected.kls)).toBeLessThan(tolerance);
-    expect(error(reported("beta"), expected.betas)).toBeLessThan(1e-12);
-    expect(error(reported("validation loss"), expected.validationLosses)).toBeLessThan(tolerance);
+    const { model, reported } = await expectWeights(vae, dataset, expected, { engine, seed, tolerance });
+    expect(largestError(reported("loss"), expected.losses)).toBeLessThan(tolerance);
+    expect(largestError(reported("kl"), expected.kls)).toBeLessThan(tolerance);
+    expect(largestError(reported("beta"), expected.betas)).toBeLessThan(1e-12);
+    expect(largestError(reported("validation loss"), expected.validationLosses)).toBeLessThan(tolerance);
     // Scores come back in float32.
     const scores = await model.score(fromRows(items, probe)).read();
-    expect(error(scores, expected.scores)).toBeLessThan(Math.max(tolerance, 1e-6));
+    expect(largestError(scores, expected.scores)).toBeLessThan(Math.max(tolerance, 1e-6));
     await engine.close();
   });
 });
