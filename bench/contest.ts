@@ -10,6 +10,8 @@ export interface Contestant {
   name: string;
   command: string;
   args: string[];
+  /** A second one of ours. */
+  isOurs?: boolean;
 }
 
 /** What a contestant answers to "run": seconds of each unit of work, and the peak memory of its process in bytes. */

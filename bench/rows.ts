@@ -5,16 +5,23 @@ import { type Contestant, ours, type Summary } from "./contest.js";
 import { citeulikeT, ml1m, ml20m, ratingsFile, readMatrix, shapeInput } from "./input.js";
 import { fitScaling } from "./scaling.js";
 
+type Precision = "float32" | "bf16";
 type Baseline = (name: string, script: string, ...args: string[]) => Contestant;
 
 export interface Row {
   name: string;
   what: string;
+  /** Whether it can be measured with `--precision bf16`. */
+  bf16?: boolean;
   /** What the ratio compares. */
   measures: "median" | "peak";
   /** Repetitions of every contestant, interleaved. */
   rounds: number;
-  prepare(baseline: Baseline): Promise<{
+  /** Under `--precision bf16`, ours in float32 is one of the baselines. Rows that do not take it are float32 alone. */
+  prepare(
+    baseline: Baseline,
+    precision: Precision,
+  ): Promise<{
     ours: Contestant;
     baselines: Contestant[];
     /** Seconds that the machine would need at its measured rates. */
@@ -27,20 +34,37 @@ export interface Row {
 const FLOPS = 270e9;
 const BYTES = 33e9;
 
+/** Ours in the precision of the run; in bf16, ours in float32 comes before the baselines. */
+function inPrecision(
+  precision: Precision,
+  mine: (...args: string[]) => Contestant,
+  baselines: Contestant[],
+): { ours: Contestant; baselines: Contestant[] } {
+  if (precision === "float32") return { ours: mine(), baselines };
+  const float32 = { ...mine(), name: "foldin-float32", isOurs: true };
+  return { ours: mine("--precision", precision), baselines: [float32, ...baselines] };
+}
+
 function steps(
   model: "mult-vae" | "mult-dae",
   hidden: number,
   parameters: number,
   innerFlops: number,
 ): Row["prepare"] {
-  return async (baseline) => {
+  return async (baseline, precision) => {
     const input = await shapeInput("ml-20m-shape", ml20m);
     const kind = model === "mult-vae" ? "vae" : "dae";
-    const torch = (variant: string) =>
-      baseline(variant, "mult_vae", "--input", input, "--model", kind, "--variant", variant);
+    const torch = (variant: string, ...args: string[]) =>
+      baseline(
+        [variant, ...args.slice(1)].join("-"),
+        "mult_vae",
+        ...["--input", input, "--model", kind, "--variant", variant, ...args],
+      );
     return {
-      ours: ours("train-steps", "--input", input, "--model", model),
-      baselines: [torch("pytorch"), torch("pytorch-best")],
+      ...inPrecision(precision, (...args) => ours("train-steps", "--input", input, "--model", model, ...args), [
+        torch("pytorch"),
+        torch("pytorch-best", ...(precision === "bf16" ? ["--precision", precision] : [])),
+      ]),
       // Three products of the output layer and of the inner layers; Adam reads and writes value and moments, reads the gradient.
       limit: (3 * 2 * 500 * hidden * ml20m.items + innerFlops) / FLOPS + (parameters * 4 * 7) / BYTES,
     };
@@ -158,6 +182,7 @@ export const rows: Row[] = [
   {
     name: "mult-vae-step",
     what: "one training step of Mult-VAE, ML-20M shape, batch 500, float32",
+    bf16: true,
     measures: "median",
     rounds: 5,
     prepare: steps("mult-vae", 600, 24_511_308, 3 * 2 * 500 * (600 * 400 + 200 * 600)),
@@ -165,6 +190,7 @@ export const rows: Row[] = [
   {
     name: "mult-dae-step",
     what: "one training step of Mult-DAE, ML-20M shape, batch 500, float32",
+    bf16: true,
     measures: "median",
     rounds: 5,
     prepare: steps("mult-dae", 200, 8_063_508, 0),
@@ -172,20 +198,25 @@ export const rows: Row[] = [
   {
     name: "h-vamp-step",
     what: "one training step of H+Vamp (gated, 2 layers, K 1000), ML-20M shape, batch 200, float32, 86.5 M parameters",
+    bf16: true,
     measures: "median",
     rounds: 3,
-    prepare: async (baseline) => {
+    prepare: async (baseline, precision) => {
       const input = await shapeInput("ml-20m-shape", ml20m);
       const options = { gated: true, layers: 2, warmup: 0, beta: 0.1 };
       // Three products each of the pseudo-inputs with two first layers, and of the output layer; the inner layers are small.
       const flops = 3 * 2 * 600 * ml20m.items * (1000 * 2 + 200);
-      return {
-        ours: ours(
+      const mine = (...args: string[]) =>
+        ours(
           "train-steps",
           ...["--input", input, "--model", "h-vamp", "--batch", "200", "--steps", "4"],
-          ...["--options", JSON.stringify(options)],
-        ),
-        baselines: [baseline("pytorch", "h_vamp", "--input", input)],
+          ...["--options", JSON.stringify(options), ...args],
+        );
+      const others = [baseline("pytorch", "h_vamp", "--input", input)];
+      if (precision === "bf16")
+        others.push(baseline("pytorch-bf16", "h_vamp", "--input", input, "--precision", "bf16"));
+      return {
+        ...inPrecision(precision, mine, others),
         limit: flops / FLOPS + (86_500_000 * 4 * 8) / BYTES,
       };
     },
@@ -193,27 +224,25 @@ export const rows: Row[] = [
   {
     name: "ml-1m-epoch",
     what: "one epoch of Mult-VAE on ML-1M with its validation (real data: ../shared/data or $FOLDIN_DATA)",
+    bf16: true,
     measures: "median",
     rounds: 4,
-    prepare: async (baseline) => {
+    prepare: async (baseline, precision) => {
       const input = await ml1m();
-      return {
-        ours: ours("epochs", "--dataset", join(input, "dataset")),
-        baselines: ["pytorch", "pytorch-best"].map((variant) =>
-          baseline(
-            variant,
-            "mult_vae",
-            "--input",
-            input,
-            "--model",
-            "vae",
-            "--variant",
-            variant,
-            "--epochs",
-            "5",
-          ),
-        ),
-      };
+      const torch = (variant: string, ...args: string[]) =>
+        baseline(
+          [variant, ...args.slice(1)].join("-"),
+          "mult_vae",
+          ...["--input", input, "--model", "vae", "--variant", variant, "--epochs", "5", ...args],
+        );
+      return inPrecision(
+        precision,
+        (...args) => ours("epochs", "--dataset", join(input, "dataset"), ...args),
+        [
+          torch("pytorch"),
+          torch("pytorch-best", ...(precision === "bf16" ? ["--precision", precision] : [])),
+        ],
+      );
     },
   },
   {
@@ -242,13 +271,14 @@ export const rows: Row[] = [
   {
     name: "evaluate",
     what: "evaluating 10,000 users x 20,108 items: NDCG@100, Recall@20, Recall@50",
+    bf16: true,
     measures: "median",
     rounds: 3,
-    prepare: async (baseline) => {
+    prepare: async (baseline, precision) => {
       const input = await shapeInput("ml-20m-shape", ml20m);
+      const mine = (...args: string[]) => ours("evaluate", "--input", input, "--what", "evaluate", ...args);
       return {
-        ours: ours("evaluate", "--input", input, "--what", "evaluate"),
-        baselines: [baseline("numpy", "evaluate", "--input", input)],
+        ...inPrecision(precision, mine, [baseline("numpy", "evaluate", "--input", input)]),
         limit: (2 * 10_000 * 600 * ml20m.items) / FLOPS,
       };
     },

@@ -49,11 +49,12 @@ const { values, positionals } = parseArgs({
     json: { type: "boolean", default: false },
     rounds: { type: "string" },
     "without-baselines": { type: "boolean" },
+    precision: { type: "string", default: "float32" },
   },
 });
 const row = rows.find(({ name }) => name === positionals[0]);
 if (!row || positionals.length !== 1) {
-  console.error(`usage: npm run bench -- <row> [--rounds n] [--without-baselines] [--json]\n`);
+  console.error(`usage: npm run bench -- <row> [--rounds n] [--precision bf16] [--without-baselines] [--json]\n`);
   for (const { name, what } of rows) console.error(`  ${name.padEnd(16)} ${what}`);
   process.exit(2);
 }
@@ -63,9 +64,16 @@ if (!Number.isInteger(rounds) || rounds < 1) {
   process.exit(2);
 }
 
-const { ours, baselines, limit, report } = await row.prepare(baseline);
-const others = values["without-baselines"] ? [] : baselines;
-if (others.length > 0) installPeers();
+const { precision } = values;
+if (precision !== "float32" && !(precision === "bf16" && row.bf16)) {
+  const those = rows.filter(({ bf16 }) => bf16).map(({ name }) => name);
+  console.error(`--precision: expected float32, or bf16 for one of ${those.join(", ")}`);
+  process.exit(2);
+}
+
+const { ours, baselines, limit, report } = await row.prepare(baseline, precision);
+const others = values["without-baselines"] ? baselines.filter(({ isOurs }) => isOurs) : baselines;
+if (others.some(({ isOurs }) => !isOurs)) installPeers();
 const results = await contest([ours, ...others], rounds);
 const mine = results.get(ours.name) as Summary;
 const value = (summary: Summary) => (row.measures === "peak" ? summary.peak : summary.median);

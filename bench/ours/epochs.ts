@@ -12,10 +12,15 @@ const { values } = parseArgs({
     options: { type: "string", default: "{}" },
     epochs: { type: "string", default: "5" },
     threads: { type: "string", default: "2" },
+    precision: { type: "string", default: "float32" },
   },
 });
 const dataset = await loadDataset(values.dataset);
-const engine = await openEngine({ engine: "native", threads: Number(values.threads) });
+const engine = await openEngine({
+  engine: "native",
+  threads: Number(values.threads),
+  precision: values.precision as "float32" | "bf16",
+});
 
 await serve(`foldin, ${engine.description}`, async () => {
   const seconds: number[] = [];

@@ -13,13 +13,18 @@ const { values } = parseArgs({
     what: { type: "string", default: "evaluate" },
     requests: { type: "string", default: "200" },
     threads: { type: "string", default: "2" },
+    precision: { type: "string", default: "float32" },
   },
 });
 const matrix = sliceRows(readMatrix(values.input, "train"), 0, 500);
 const foldIn = readMatrix(values.input, "test-fold-in");
 const heldOut = readMatrix(values.input, "test-held-out");
 const dataset = trainingOnly(matrix, { users: names(foldIn.rows), foldIn, heldOut });
-const engine = await openEngine({ engine: "native", threads: Number(values.threads) });
+const engine = await openEngine({
+  engine: "native",
+  threads: Number(values.threads),
+  precision: values.precision as "float32" | "bf16",
+});
 // Evaluating: one hidden layer of 600, as the baseline's. Recommending: Mult-VAE as published.
 const evaluated = { model: "mult-dae", options: { epochs: 1, hidden: [600] } };
 const served = { model: "mult-vae", options: { epochs: 1 } };

@@ -15,6 +15,7 @@ const { values } = parseArgs({
     steps: { type: "string", default: "8" },
     batch: { type: "string", default: "500" },
     threads: { type: "string", default: "2" },
+    precision: { type: "string", default: "float32" },
     users: { type: "string" },
   },
 });
@@ -25,7 +26,11 @@ const count = values.users === undefined ? Math.min(all.rows, steps * batch) : N
 const users = Uint32Array.from({ length: count }, (_, k) => (k * 7919) % all.rows);
 const matrix = takeRows(all, users);
 const dataset = trainingOnly(matrix);
-const engine = await openEngine({ engine: "native", threads: Number(values.threads) });
+const engine = await openEngine({
+  engine: "native",
+  threads: Number(values.threads),
+  precision: values.precision as "float32" | "bf16",
+});
 
 await serve(`foldin, ${engine.description}`, async () => {
   const seconds: number[] = [];

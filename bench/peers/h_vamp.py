@@ -79,6 +79,7 @@ def main():
     parser.add_argument("--batch", type=int, default=200)
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--precision", choices=["float32", "bf16"], default="float32")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
@@ -87,12 +88,14 @@ def main():
     parameters = list(model.parameters())
     optimizer = torch.optim.Adam(parameters, lr=5e-4, fused=True)
     random = np.random.default_rng(0)
+    autocast = torch.autocast("cpu", torch.bfloat16, enabled=arguments.precision == "bf16")
 
     def step():
         users = random.choice(matrix.shape[0], arguments.batch, replace=False)
         started = time.perf_counter()
         optimizer.zero_grad(set_to_none=True)
-        loss = model.loss(torch.from_numpy(matrix[users].toarray()), 0.1)
+        with autocast:
+            loss = model.loss(torch.from_numpy(matrix[users].toarray()), 0.1)
         loss.backward()
         for parameter in parameters:
             parameter.grad.div_(parameter.grad.norm() + 1e-7)

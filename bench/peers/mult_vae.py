@@ -2,6 +2,7 @@
 
 --variant pytorch       dense rows from a scipy matrix per batch, eager, fused Adam: the published ports with today's Adam.
 --variant pytorch-best  first layer as embedding_bag over item lists, torch.compile, fused Adam.
+--precision bf16        the forward pass under autocast, the softmax in float32.
 """
 
 import argparse
@@ -54,11 +55,12 @@ class Autoencoder(torch.nn.Module):
 
 
 class Trainer:
-    def __init__(self, folder, kind, variant, batch, seed=0):
+    def __init__(self, folder, kind, variant, batch, precision="float32", seed=0):
         torch.manual_seed(seed)
         self.offsets, self.indices, self.items = load_csr(folder, "train")
         self.matrix = load_scipy(folder, "train") if variant == "pytorch" else None
         self.variant, self.kind, self.batch = variant, kind, batch
+        self.autocast = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16")
         self.users = len(self.offsets) - 1
         self.model = Autoencoder(self.items, kind, variant)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, fused=True)
@@ -74,11 +76,14 @@ class Trainer:
         return 2e-5 * ((first**2).sum() + (self.model.output.weight**2).sum())
 
     def loss_dense(self, rows, beta):
-        logits, kl = self.model(rows)
-        return -(F.log_softmax(logits, 1) * rows).sum(1).mean() + beta * kl + self.regulariser()
+        with self.autocast:
+            logits, kl = self.model(rows)
+        return -(F.log_softmax(logits.float(), 1) * rows).sum(1).mean() + beta * kl + self.regulariser()
 
     def loss_lists(self, indices, offsets, weights, row_of, counts, beta):
-        logits, kl = self.model((indices, offsets, weights))
+        with self.autocast:
+            logits, kl = self.model((indices, offsets, weights))
+        logits = logits.float()
         picked = logits[row_of, indices].sum()
         normalisers = (torch.logsumexp(logits, 1) * counts).sum()
         return (normalisers - picked) / offsets.shape[0] + beta * kl + self.regulariser()
@@ -129,7 +134,9 @@ class Trainer:
         with torch.no_grad():
             for start in range(0, fold_in.shape[0], batch):
                 rows = fold_in[start : start + batch]
-                scores = self.model(self.inputs(rows))[0].numpy()
+                with self.autocast:
+                    scores = self.model(self.inputs(rows))[0]
+                scores = scores.float().numpy()
                 scores[rows.nonzero()] = -np.inf
                 values.append(ndcg_at(scores, held_out[start : start + batch]))
         self.model.train()
@@ -145,9 +152,10 @@ def main():
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--epochs", type=int, default=0, help="measure whole epochs with their validation instead of steps")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--precision", choices=["float32", "bf16"], default="float32")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    trainer = Trainer(arguments.input, arguments.model, arguments.variant, arguments.batch)
+    trainer = Trainer(arguments.input, arguments.model, arguments.variant, arguments.batch, arguments.precision)
     trainer.model.train()
 
     def some_steps(count):

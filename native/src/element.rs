@@ -25,6 +25,10 @@ pub trait Number: Copy + Send + Sync + 'static {
     /// Exactly.
     fn widen(self) -> f32;
     fn round(x: f32) -> Self;
+    #[inline(always)]
+    fn bfloat16(self) -> Bfloat16 {
+        Bfloat16::round(self.widen())
+    }
 }
 
 impl Number for f32 {
@@ -44,11 +48,22 @@ impl Number for f32 {
 #[repr(transparent)]
 pub struct Bfloat16(u16);
 
+impl Bfloat16 {
+    #[inline(always)]
+    pub fn bits(self) -> u16 {
+        self.0
+    }
+}
+
 impl Number for Bfloat16 {
     const ELEMENT: Element = Element::Bfloat16;
     #[inline(always)]
     fn widen(self) -> f32 {
         f32::from_bits((self.0 as u32) << 16)
+    }
+    #[inline(always)]
+    fn bfloat16(self) -> Self {
+        self
     }
     /// To the nearest, ties to an even last bit. A NaN becomes a quiet one: its low half may be all that makes it a NaN.
     #[inline(always)]

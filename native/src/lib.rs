@@ -2,6 +2,7 @@
 //! queued, and returns; questions return a promise. Shapes and options were checked by src/compute/kernels.ts, which both
 //! sides share (table.rs); src/compute/engines/native.ts is the only caller.
 
+mod bf16;
 mod calls;
 mod element;
 mod kept;
@@ -36,6 +37,12 @@ pub fn contracts() -> Vec<String> {
 #[napi]
 pub fn instruction_set() -> &'static str {
     simd::instruction_set()
+}
+
+/// What computes products in bfloat16.
+#[napi]
+pub fn bf16_instructions() -> &'static str {
+    bf16::Microkernel::here().name()
 }
 
 /// What a call of a kernel queues.

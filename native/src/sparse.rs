@@ -13,6 +13,8 @@ pub struct Sparse {
     /// [entries]; none = all ones
     pub values: Option<Vec<f32>>,
     pub piece: Piece,
+    /// Within each row, the columns ascend.
+    pub ascending: bool,
     touched: OnceLock<Vec<u32>>,
     by_column: OnceLock<Columns>,
     /// What the first layer made of the batch last.
@@ -63,8 +65,8 @@ impl Sparse {
         values: Option<Vec<f32>>,
         piece: Piece,
     ) -> Result<Self, String> {
-        let ascending = offsets.windows(2).all(|pair| pair[0] <= pair[1]);
-        if offsets.len() != rows + 1 || !ascending || offsets[rows] as usize != indices.len() || offsets[0] != 0 {
+        let rises = offsets.windows(2).all(|pair| pair[0] <= pair[1]);
+        if offsets.len() != rows + 1 || !rises || offsets[rows] as usize != indices.len() || offsets[0] != 0 {
             return Err("sparse: the offsets do not fit".into());
         }
         if values.as_ref().is_some_and(|values| values.len() != indices.len()) {
@@ -78,8 +80,10 @@ impl Sparse {
         if indices.iter().fold(0, |largest, &index| index.max(largest)) as usize >= columns && !indices.is_empty() {
             return Err("sparse: a column is out of range".into());
         }
+        let rows_ascend = |pair: &[u32]| indices[pair[0] as usize..pair[1] as usize].is_sorted();
+        let ascending = offsets.windows(2).all(rows_ascend);
         let (touched, by_column) = (OnceLock::new(), OnceLock::new());
-        Ok(Self { rows, columns, offsets, indices, values, piece, touched, by_column, kept: Mutex::default() })
+        Ok(Self { rows, columns, offsets, indices, values, piece, ascending, touched, by_column, kept: Mutex::default() })
     }
 
     pub fn by_column(&self) -> &Columns {

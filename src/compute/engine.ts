@@ -11,7 +11,15 @@
 import type { RandomKey } from "../core/philox.js";
 import type { CsrMatrix } from "../sparse/csr.js";
 import type { KernelMethods, Solvers } from "./kernels.js";
-import type { Element, FloatArray, PieceOfBatch, Precision, SparseTensor, Tensor } from "./tensor.js";
+import type {
+  Element,
+  EnginePrecision,
+  FloatArray,
+  PieceOfBatch,
+  Precision,
+  SparseTensor,
+  Tensor,
+} from "./tensor.js";
 
 export type {
   Accumulate,
@@ -35,10 +43,17 @@ export type {
 export { NO_ITEM } from "./kernels.js";
 export type { RandomKey };
 
+/** What an engine was opened to compute in. */
+export function precisionOf({ precision, bf16 }: Pick<Engine, "precision" | "bf16">): EnginePrecision {
+  return bf16 ? "bf16" : precision;
+}
+
 export interface Engine extends KernelMethods {
   /** "recording" computes nothing: it writes a model down (serving/onnx). */
   readonly name: "reference" | "native" | "recording";
   readonly precision: Precision;
+  /** Whether the products of dense layers round their operands to bfloat16: layers pass it on to the kernels that take it. */
+  readonly bf16: boolean;
   readonly threads: number;
   /** One line for `foldin doctor`: what runs (instruction set, version). */
   readonly description: string;
@@ -67,6 +82,6 @@ export interface Engine extends KernelMethods {
   /** Frees everything. The engine cannot be used afterwards. */
   close(): Promise<void>;
 
-  /** How many columns the scratch of an output layer should have (`outputStatistics`): all items, or a block of them. */
+  /** How many columns the scratch of an output layer should have (`outputStatistics`). */
   outputColumns(rows: number, items: number): number;
 }

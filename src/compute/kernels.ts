@@ -47,6 +47,8 @@ export interface Accumulate {
 export interface MatmulOptions extends Accumulate {
   readonly transposeA?: boolean;
   readonly transposeB?: boolean;
+  /** Operands are rounded to bfloat16 (`convert`), their products added up in float32. Default false. */
+  readonly bf16?: boolean;
 }
 
 export interface SparseRowSumOptions {
@@ -134,6 +136,11 @@ export interface SelectedOutput {
   readonly counts?: Tensor;
   /** Multinomial: each target's item is added to the sum of what counts (outputTargets). Default false. */
   readonly ownTargets?: boolean;
+  /**
+   * What enters a product is rounded to bfloat16 first: hidden activations, weights, and the gradient of the logits. Between
+   * statistics and gradient an engine may keep a row's exponentials, or sigmoids, as bfloat16. Sums stay float32. Default false.
+   */
+  readonly bf16?: boolean;
 }
 
 /** Where the gradients of an output layer go. */
@@ -223,7 +230,7 @@ const exact = { tolerance: 0 };
 const mixture = "mixture:{standard former broad broadLogVariance}";
 const posterior = "z[r,l] mean[r,l] logVariance[r,l] formerMean[r,l] formerLogVariance[r,l]";
 const likelihoods = "likelihood=(multinomial|bernoulli)";
-const selectedOutput = `output:{hidden[r,w] weights[n,w] bias[1,n] target<r,m> ${likelihoods} from? items?{n/m} counts?[1,n] ownTargets?}`;
+const selectedOutput = `output:{hidden[r,w] weights[n,w] bias[1,n] target<r,m> ${likelihoods} from? items?{n/m} counts?[1,n] ownTargets? bf16?}`;
 const dropoutFields = "{rate key:{seed step stream}}";
 const denseDropoutFields = "{rate key:{seed step stream} first? rowStride?}";
 
@@ -327,9 +334,9 @@ export const kernels = table({
 
   // Products.
 
-  /** out = op(a) op(b), or += with accumulate. Operands in bfloat16 are widened, which is exact: the product is that of their float32 values. */
+  /** out = op(a) op(b), or += with accumulate. Operands in bfloat16 are widened, which is exact: the product is that of their float32 values. With `bf16`, those of float32 are rounded to bfloat16 first. */
   matmul: kernel<(out: Tensor, a: Tensor, b: Tensor, options?: MatmulOptions) => void>(
-    "=out[m,n] a[*,*]:float32|bfloat16 b[*,*]:float32|bfloat16 options?:{transposeA? transposeB? accumulate?}",
+    "=out[m,n] a[*,*]:float32|bfloat16 b[*,*]:float32|bfloat16 options?:{transposeA? transposeB? accumulate? bf16?}",
     { ...long, check: checkMatmul },
   ),
   /** out[r] = scale_r * sum over the entries (r, i) that dropout keeps of value_ri * weights[i]; out [rows, h], weights [columns, h]. */

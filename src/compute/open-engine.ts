@@ -5,7 +5,7 @@ import type { Engine } from "./engine.js";
 import { loadNativeEngine } from "./engines/native.js";
 import { ReferenceEngine } from "./engines/reference.js";
 import { withSolvers } from "./solvers/borrowed-solvers.js";
-import type { Precision } from "./tensor.js";
+import type { EnginePrecision } from "./tensor.js";
 
 /** "auto" = native where it is present, else reference. */
 export type EngineChoice = "auto" | "native" | "reference";
@@ -14,7 +14,8 @@ export interface EngineOptions {
   engine?: EngineChoice;
   /** Default: all cores. */
   threads?: number;
-  precision?: Precision;
+  /** "bf16": float32, but the products of dense layers round their operands to bfloat16. Default "float32". */
+  precision?: EnginePrecision;
   /** Hears, in one line, that the native engine is missing. */
   onNote?: (text: string) => void;
 }

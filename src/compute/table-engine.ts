@@ -4,12 +4,13 @@
 import type { Kernel } from "./kernel.js";
 import type { Solvers } from "./kernels.js";
 import { type KernelMethods, kernels, solverKernels } from "./kernels.js";
-import { outputColumns } from "./output-scratch.js";
+import { outputColumns, outputColumnsBf16 } from "./output-scratch.js";
 import { shapes } from "./shapes.js";
 import type { Element, Precision, Tensor } from "./tensor.js";
 
 abstract class Dispatching {
   abstract readonly precision: Precision;
+  abstract readonly bf16: boolean;
   readonly solvers: Solvers | undefined;
 
   /** `pivots`: how many pivots one call of `invertPivots` should take; absent where the engine has no solvers. */
@@ -50,7 +51,7 @@ abstract class Dispatching {
   }
 
   outputColumns(rows: number, items: number): number {
-    return outputColumns(rows, items);
+    return this.bf16 ? outputColumnsBf16(rows, items) : outputColumns(rows, items);
   }
 
   #offer(target: object, offered: typeof kernels | typeof solverKernels): void {

@@ -3,6 +3,8 @@
 // inside, and reading back is asynchronous, so that work may run elsewhere (a native thread, later a GPU).
 
 export type Precision = "float32" | "float64";
+/** What an engine computes in: a precision, or float32 whose dense products round their operands to bfloat16. */
+export type EnginePrecision = Precision | "bf16";
 export type FloatArray = Float32Array | Float64Array;
 
 /**

@@ -2,6 +2,7 @@
 
 import { resolve } from "node:path";
 import type { Engine } from "../compute/engine.js";
+import { precisionOf } from "../compute/engine.js";
 import { type EngineChoice, openEngine } from "../compute/open-engine.js";
 import { writeFolder } from "../core/atomic-folder.js";
 import { UserError } from "../core/errors.js";
@@ -157,7 +158,7 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
     options: JSON.parse(JSON.stringify(options)) as JsonObject,
     seed,
     engine: engine.name,
-    precision: engine.precision,
+    precision: precisionOf(engine),
     threads: engine.threads,
     ...(started && { initFrom: started }),
     ...(start && { initFrom: { path: resolve(start.path), digest: start.initial.digest } }),

@@ -37,7 +37,7 @@ export class OutputLayer {
   scores(hidden: Tensor): Tensor {
     const { engine } = this.weight;
     const out = engine.empty(hidden.rows, this.weight.rows);
-    engine.matmul(out, hidden, this.weight.value, { transposeB: true });
+    engine.matmul(out, hidden, this.weight.value, { transposeB: true, bf16: engine.bf16 });
     engine.addRow(out, this.bias.value);
     return out;
   }

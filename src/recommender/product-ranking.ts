@@ -80,7 +80,8 @@ export class ProductRanking {
     const scores = engine.empty(hidden.rows, to - from);
     const masked = without && engine.sparse(isAll ? without : sliceColumns(without, from, to));
     try {
-      engine.matmul(scores, hidden, isAll ? weights : viewRows(weights, from, to), { transposeB: true });
+      const some = isAll ? weights : viewRows(weights, from, to);
+      engine.matmul(scores, hidden, some, { transposeB: true, bf16: engine.bf16 });
       if (bias) engine.addRow(scores, isAll ? bias : viewColumns(bias, from, to));
       const best = await engine.topK(scores, k, masked);
       return from === 0 ? best : { ...best, items: best.items.map((item) => Math.min(item + from, NO_ITEM)) };

@@ -2,6 +2,7 @@
 // run, because otherwise the result would be neither the old run's nor the new one's.
 
 import { createHash } from "node:crypto";
+import { precisionOf } from "../compute/engine.js";
 import { UserError } from "../core/errors.js";
 import type { JsonObject, JsonValue } from "../core/json.js";
 import type { Dataset } from "../data/dataset.js";
@@ -37,7 +38,7 @@ export function identityOf(
     ...plain,
     seed,
     engine: engine.name,
-    precision: engine.precision,
+    precision: precisionOf(engine),
     data: fingerprint(dataset),
     ...(run.initial && { initFrom: run.initial.digest }),
   };

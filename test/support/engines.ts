@@ -299,9 +299,9 @@ function exactLayer(bench: Workbench, rows: number, width: number, items: number
  * An output layer over all items, over a share of them, or over a sample; with a scratch for all of them, or for a few at a
  * time. Against sums over the whole, in float64.
  */
-function outputCase(likelihood: Likelihood): KernelCase {
+function outputCase(likelihood: Likelihood, bf16 = false): KernelCase {
   return {
-    kernel: `${likelihood}: outputStatistics, ${likelihood === "multinomial" ? "outputTargets, " : ""}outputLoss and outputGradient`,
+    kernel: `${likelihood}${bf16 ? " in bfloat16" : ""}: outputStatistics, ${likelihood === "multinomial" ? "outputTargets, " : ""}outputLoss and outputGradient`,
     async run(bench) {
       const { engine, random } = bench;
       // Every fifth row is wider than a block of the sum.
@@ -335,9 +335,11 @@ function outputCase(likelihood: Likelihood): KernelCase {
       const output = {
         ...{ hidden: bench.put(hidden), weights: bench.put(weights), bias: bench.put(bias) },
         ...{ target: bench.sparse(target), likelihood, from, items: sampled },
-        ...{ counts: counts && bench.put(counts), ownTargets },
+        ...{ counts: counts && bench.put(counts), ownTargets, bf16 },
       };
-      const some = random.below(2) === 0 ? items : 1 + random.below(items);
+      // What bfloat16 needs to keep what it likes, or at least to work in.
+      const [all, least] = bf16 ? [items + 4 * Math.ceil(items / 256), Math.min(items, 256)] : [items, 1];
+      const some = random.below(2) === 0 ? all : least + random.below(items - least + 1);
       const [scratch, statistics] = [bench.rubbish(rows, some), bench.rubbish(rows, 4)];
       const loss = bench.rubbish(rows, 1);
       engine.outputStatistics(statistics, scratch, output);
@@ -411,27 +413,53 @@ function outputCase(likelihood: Likelihood): KernelCase {
       const toBias = product(1, items, rows, (_, i, r) => G(r, i));
       const sum = (a: HostMatrix, b: HostMatrix, added: boolean) =>
         a.data.map((v, i) => v + (added ? b.data[i] : 0));
+      // Logits are exact. A term of the logits' gradient is rounded to bfloat16 where it is kept and where it enters a product,
+      // by at most 2^-8 of it each time; the targets' part, which is not kept, may be larger than the difference.
+      const size = (r: number, i: number) => Math.abs(G(r, i)) + Math.abs(g.data[r] * at(x, r, columnOf(i)));
+      const rounding = (
+        height: number,
+        breadth: number,
+        length: number,
+        of: (r: number, c: number, k: number) => number,
+      ) => (bf16 ? product(height, breadth, length, of).data.map((sum) => sum / 2 ** 7) : undefined);
+      const outcome = (
+        what: string,
+        actual: ArrayLike<number>,
+        expected: Float64Array,
+        allowed?: Float64Array,
+      ) => ({
+        what: `${what}, ${kind}`,
+        actual: allowed ? Array.from(actual, (value, i) => within(value, expected[i], allowed[i])) : actual,
+        expected,
+      });
       return [
-        { what: `loss, ${kind}`, actual: await bench.read(loss), expected: expectedLoss.data },
-        {
-          what: `gradient of hidden, ${kind}`,
-          actual: await bench.read(to.hiddenGradient),
-          expected: sum(toHidden, before.hidden, addToHidden),
-        },
-        {
-          what: `gradient of weights, ${kind}`,
-          actual: await bench.read(to.weightsGradient),
-          expected: sum(toWeights, before.weights, addToWeights),
-        },
-        {
-          what: `gradient of bias, ${kind}`,
-          actual: await bench.read(to.biasGradient),
-          expected: sum(toBias, before.bias, true),
-        },
+        outcome("loss", await bench.read(loss), expectedLoss.data),
+        outcome(
+          "gradient of hidden",
+          await bench.read(to.hiddenGradient),
+          sum(toHidden, before.hidden, addToHidden),
+          rounding(rows, width, items, (r, w, i) => size(r, i) * Math.abs(at(weights, i, w))),
+        ),
+        outcome(
+          "gradient of weights",
+          await bench.read(to.weightsGradient),
+          sum(toWeights, before.weights, addToWeights),
+          rounding(items, width, rows, (i, w, r) => size(r, i) * Math.abs(at(hidden, r, w))),
+        ),
+        outcome(
+          "gradient of bias",
+          await bench.read(to.biasGradient),
+          sum(toBias, before.bias, true),
+          rounding(1, items, rows, (_, i, r) => size(r, i)),
+        ),
       ];
     },
   };
 }
+
+/** The expected value, for one that is no further from it than allowed; what is further stays as far beyond. */
+const within = (value: number, expected: number, allowed: number) =>
+  Math.abs(value - expected) <= allowed ? expected : value - Math.sign(value - expected) * allowed;
 
 const targetColumns = ({ indices, offsets }: CsrMatrix, row: number) =>
   new Set(indices.subarray(offsets[row], offsets[row + 1]));
@@ -561,7 +589,7 @@ const sumSparseRowsCase: KernelCase = {
   },
 };
 
-type MatmulElements = "" | ", b in bfloat16" | ", both in bfloat16";
+type MatmulElements = "" | ", b in bfloat16" | ", both in bfloat16" | ", rounded to bfloat16";
 
 function matmulCase(transposeA: boolean, transposeB: boolean, elements: MatmulElements = ""): KernelCase {
   return {
@@ -577,18 +605,23 @@ function matmulCase(transposeA: boolean, transposeB: boolean, elements: MatmulEl
       const accumulate = bench.random.below(2) === 0;
       const { precision } = bench.engine;
       const elementA = elements === ", both in bfloat16" ? "bfloat16" : precision;
-      const elementB = elements === "" ? precision : "bfloat16";
+      const elementB =
+        elements === ", b in bfloat16" || elements === ", both in bfloat16" ? "bfloat16" : precision;
+      const bf16 = elements === ", rounded to bfloat16";
+      const entered = (of: HostMatrix) => (bf16 ? roundedTo("bfloat16", of) : of);
       const a = roundedTo(elementA, transposeA ? bench.matrix(inner, m) : bench.matrix(m, inner));
       const b = roundedTo(elementB, transposeB ? bench.matrix(n, inner) : bench.matrix(inner, n));
       const before = bench.matrix(m, n);
       const out = accumulate ? bench.put(before) : bench.rubbish(m, n);
       bench.engine.matmul(out, bench.put(a, elementA), bench.put(b, elementB), {
-        ...{ transposeA, transposeB, accumulate },
+        ...{ transposeA, transposeB, accumulate, bf16 },
       });
+      const [left, right] = [entered(a), entered(b)];
       const expected = build(m, n, (i, j) => {
         let sum = accumulate ? at(before, i, j) : 0;
         for (let p = 0; p < inner; p++)
-          sum += (transposeA ? at(a, p, i) : at(a, i, p)) * (transposeB ? at(b, j, p) : at(b, p, j));
+          sum +=
+            (transposeA ? at(left, p, i) : at(left, i, p)) * (transposeB ? at(right, j, p) : at(right, p, j));
         return sum;
       });
       return [{ what: "out", actual: await bench.read(out), expected: expected.data }];
@@ -1542,6 +1575,8 @@ export const kernelCases: readonly KernelCase[] = [
   sumSparseRowsCase,
   outputCase("multinomial"),
   outputCase("bernoulli"),
+  outputCase("multinomial", true),
+  outputCase("bernoulli", true),
   mergeCase("multinomial"),
   mergeCase("bernoulli"),
   {
@@ -1587,6 +1622,10 @@ export const kernelCases: readonly KernelCase[] = [
   matmulCase(false, false, ", b in bfloat16"),
   matmulCase(true, false, ", both in bfloat16"),
   matmulCase(false, true, ", both in bfloat16"),
+  matmulCase(false, false, ", rounded to bfloat16"),
+  matmulCase(false, true, ", rounded to bfloat16"),
+  matmulCase(true, false, ", rounded to bfloat16"),
+  matmulCase(true, true, ", rounded to bfloat16"),
   adadeltaCase,
   adamCase("dense"),
   adamCase("rows"),

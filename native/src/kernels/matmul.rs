@@ -3,6 +3,7 @@
 //! crate's own threading (bench in docs/performance.md). How deep the crate cuts the inner dimension depends on the
 //! machine's caches, so bits agree for one kind of processor, not across kinds.
 
+use super::rounded;
 use crate::calls;
 use crate::element::{Element, Number};
 use crate::matrix::{Floats, Matrix, for_each_task};
@@ -12,8 +13,10 @@ use gemm_common::Parallelism;
 use gemm_f32::gemm::f32::get_gemm_fn;
 
 kernels! {
-    Kernel matmul(out: matrix a: float32_or_bfloat16 b: float32_or_bfloat16 transpose_a: maybe_number transpose_b: maybe_number accumulate: maybe_number)
-        matmul(out, a, b, calls::is_set(transpose_a), calls::is_set(transpose_b), calls::is_set(accumulate));
+    Kernel matmul(out: matrix a: float32_or_bfloat16 b: float32_or_bfloat16 transpose_a: maybe_number transpose_b: maybe_number accumulate: maybe_number bf16: maybe_number) {
+            let matmul = if calls::is_set(bf16) { rounded::matmul } else { matmul };
+            matmul(out, a, b, calls::is_set(transpose_a), calls::is_set(transpose_b), calls::is_set(accumulate))
+        };
 }
 
 /// Panels are at most this large. Measured on the shapes of Mult-VAE: smaller ones pack too often, larger ones gain
@@ -126,8 +129,8 @@ const COLUMNS_PER_TASK: usize = 256;
 const CHAINS: usize = 4;
 
 /// Of so few rows, and so many columns, packing `b` costs more than it gains: what a server scores together.
-const FEW_ROWS: usize = 4;
-const MANY_COLUMNS: usize = 1024;
+pub const FEW_ROWS: usize = 4;
+pub const MANY_COLUMNS: usize = 1024;
 
 /// out [m, n] = a [m, k] b^T, b [n, k]: the scores of one history, or of a few. `b` passes through the processor once, as it
 /// lies in memory, and that is most of what it costs; nothing is packed.

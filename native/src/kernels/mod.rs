@@ -20,6 +20,8 @@ pub mod non_negative;
 pub mod output;
 pub mod quantise;
 pub mod reductions;
+pub mod rounded;
+pub mod rounded_output;
 pub mod sparse_row_sum;
 pub mod sparse_sum;
 pub mod tangent_kernel;

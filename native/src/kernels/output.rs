@@ -6,6 +6,7 @@
 
 use super::matmul::{dot, multiply, part};
 use super::reductions::sum_rows;
+use super::rounded_output;
 use crate::calls;
 use crate::matrix::{Matrix, for_each_row};
 use crate::simd::{LANES, SUM_BLOCK, exp, ln, sum_block, vectorised};
@@ -15,30 +16,30 @@ use crate::table::kernels;
 kernels! {
     Kernel outputStatistics(statistics: matrix scratch: matrix
         hidden: matrix weights: matrix bias: matrix target: batch likelihood: number
-        from: maybe_number items: maybe_list counts: maybe_matrix own_targets: maybe_number)
+        from: maybe_number items: maybe_list counts: maybe_matrix own_targets: maybe_number bf16: maybe_number)
         self::statistics(statistics, scratch, &Output::new(
-            [hidden, weights, bias], &target, likelihood, from, items.as_deref(), counts, calls::is_set(own_targets),
+            [hidden, weights, bias], &target, likelihood, from, items.as_deref(), counts, [own_targets, bf16],
         ));
     Kernel mergeOutputStatistics(statistics: matrix other: matrix likelihood: number)
         merge(statistics, other, Likelihood::of(likelihood));
     Kernel outputTargets(statistics: matrix scratch: matrix
         hidden: matrix weights: matrix bias: matrix target: batch likelihood: number
-        from: maybe_number items: maybe_list counts: maybe_matrix own_targets: maybe_number)
+        from: maybe_number items: maybe_list counts: maybe_matrix own_targets: maybe_number bf16: maybe_number)
         targets(statistics, scratch, &Output::new(
-            [hidden, weights, bias], &target, likelihood, from, items.as_deref(), counts, calls::is_set(own_targets),
+            [hidden, weights, bias], &target, likelihood, from, items.as_deref(), counts, [own_targets, bf16],
         ));
     Kernel outputLoss(loss: matrix statistics: matrix likelihood: number)
         self::loss(loss, statistics, Likelihood::of(likelihood));
     Kernel outputGradient(scratch: matrix
         hidden: matrix weights: matrix bias: matrix target: batch likelihood: number
-        from: maybe_number items: maybe_list counts: maybe_matrix own_targets: maybe_number
+        from: maybe_number items: maybe_list counts: maybe_matrix own_targets: maybe_number bf16: maybe_number
         own: matrix merged: matrix g: matrix
         hidden_gradient: maybe_matrix add_to_hidden: maybe_number
         weights_gradient: maybe_matrix add_to_weights: maybe_number bias_gradient: maybe_matrix)
         gradient(
             scratch,
             &Output::new(
-                [hidden, weights, bias], &target, likelihood, from, items.as_deref(), counts, calls::is_set(own_targets),
+                [hidden, weights, bias], &target, likelihood, from, items.as_deref(), counts, [own_targets, bf16],
             ),
             own, merged, g,
             &Gradients {
@@ -81,11 +82,13 @@ pub struct Output<'a> {
     pub counts: Option<Matrix>,
     /// A target's item is added to the sum of the others.
     pub own_targets: bool,
+    /// Products take bfloat16.
+    pub bf16: bool,
 }
 
 /// What a row's items say about its target, relative to `base`; for Bernoulli, `sum` is all.
 #[derive(Clone, Copy)]
-struct Statistics {
+pub struct Statistics {
     /// The largest logit that counts.
     largest: f64,
     /// Sum of exp(l - largest); for Bernoulli the row's negative log-likelihood.
@@ -102,16 +105,22 @@ fn base(largest: f64) -> f64 {
 }
 
 impl Statistics {
-    fn read(row: &[f32]) -> Self {
+    /// Of no items.
+    pub fn none(likelihood: Likelihood) -> Self {
+        let largest = if likelihood == Likelihood::Bernoulli { 0.0 } else { f64::NEG_INFINITY };
+        Self { largest, sum: 0.0, chosen: 0.0, n: 0.0 }
+    }
+
+    pub fn read(row: &[f32]) -> Self {
         let [largest, sum, chosen, n] = std::array::from_fn(|i| row[i] as f64);
         Self { largest, sum, chosen, n }
     }
 
-    fn write(self, row: &mut [f32]) {
+    pub fn write(self, row: &mut [f32]) {
         row.copy_from_slice(&[self.largest as f32, self.sum as f32, self.chosen as f32, self.n as f32]);
     }
 
-    fn merge(self, other: Self, likelihood: Likelihood) -> Self {
+    pub fn merge(self, other: Self, likelihood: Likelihood) -> Self {
         if likelihood == Likelihood::Bernoulli {
             let [largest, chosen] = [0.0; 2];
             return Self { largest, sum: self.sum + other.sum, chosen, n: self.n + other.n };
@@ -135,7 +144,7 @@ impl Statistics {
     }
 
     /// ln(sum of exp) - l: the negative log of the share that one item has of the sum.
-    fn log_odds(self, logit: f32) -> f64 {
+    pub fn log_odds(self, logit: f32) -> f64 {
         self.sum.ln() + (self.largest - logit as f64)
     }
 }
@@ -152,21 +161,21 @@ fn softplus_of(x: f64) -> f64 {
 
 /// A block of items [first, first + count), its weights and bias.
 #[derive(Clone, Copy)]
-struct Block {
-    first: usize,
-    weights: Matrix,
+pub struct Block {
+    pub first: usize,
+    pub weights: Matrix,
     bias: Matrix,
     counts: Option<Matrix>,
 }
 
 impl Block {
-    fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.weights.rows
     }
 }
 
 impl<'a> Output<'a> {
-    /// `tensors`: hidden, weights, bias; the numbers as the call has them.
+    /// `tensors`: hidden, weights, bias; `options`: own_targets, bf16; the numbers as the call has them.
     pub fn new(
         tensors: [Matrix; 3],
         target: &'a Sparse,
@@ -174,22 +183,23 @@ impl<'a> Output<'a> {
         from: Option<f64>,
         items: Option<&'a [u32]>,
         counts: Option<Matrix>,
-        own_targets: bool,
+        options: [Option<f64>; 2],
     ) -> Self {
         let [hidden, weights, bias] = tensors;
         let (likelihood, from) = (Likelihood::of(likelihood), from.unwrap_or(0.0) as usize);
-        Self { hidden, weights, bias, target, likelihood, from, items, counts, own_targets }
+        let [own_targets, bf16] = options.map(calls::is_set);
+        Self { hidden, weights, bias, target, likelihood, from, items, counts, own_targets, bf16 }
     }
 
-    fn rows(&self) -> usize {
+    pub fn rows(&self) -> usize {
         self.hidden.rows
     }
 
-    fn items(&self) -> usize {
+    pub fn items(&self) -> usize {
         self.weights.rows
     }
 
-    fn block(&self, first: usize, most: usize) -> Block {
+    pub fn block(&self, first: usize, most: usize) -> Block {
         let count = most.min(self.items() - first);
         let columns = |of: Matrix| part(of, 0, first, 1, count);
         Block {
@@ -200,9 +210,21 @@ impl<'a> Output<'a> {
         }
     }
 
+    /// Those entries of a row that may lie in a block.
+    fn entries(&self, row: usize, block: Block) -> std::ops::Range<usize> {
+        let entries = self.target.entries(row);
+        if self.items.is_some() || !self.target.ascending || block.count() == self.items() {
+            return entries;
+        }
+        let columns = &self.target.indices[entries.clone()];
+        let from = (self.from + block.first) as u64;
+        let place = |bound: u64| columns.partition_point(|&column| (column as u64) < bound);
+        entries.start + place(from)..entries.start + place(from + block.count() as u64)
+    }
+
     /// The entries of a row that lie in a block: the item's place there, and the entry's value.
-    fn targets(&self, row: usize, block: Block) -> impl Iterator<Item = (usize, f32)> {
-        self.target.entries(row).filter_map(move |entry| {
+    pub fn targets(&self, row: usize, block: Block) -> impl Iterator<Item = (usize, f32)> {
+        self.entries(row, block).filter_map(move |entry| {
             let column = self.target.indices[entry];
             let place = match self.items {
                 Some(items) => items.binary_search(&column).ok()?,
@@ -214,7 +236,7 @@ impl<'a> Output<'a> {
     }
 
     /// Of a row of products, which become what the gradient wants to find; those of items with counts stay.
-    fn row_statistics(&self, r: usize, row: &mut [f32], block: Block) -> Statistics {
+    pub fn row_statistics(&self, r: usize, row: &mut [f32], block: Block) -> Statistics {
         match self.likelihood {
             Likelihood::Multinomial => self.multinomial(r, row, block),
             Likelihood::Bernoulli => self.bernoulli(r, row, block),
@@ -276,7 +298,7 @@ impl<'a> Output<'a> {
     }
 
     /// A row of products, or of what the statistics left of them, becomes the gradient of the loss times g.
-    fn row_gradient(&self, r: usize, row: &mut [f32], block: Block, kept: Option<Statistics>, merged: Statistics, g: f32) {
+    pub fn row_gradient(&self, r: usize, row: &mut [f32], block: Block, kept: Option<Statistics>, merged: Statistics, g: f32) {
         let bias = block.bias.row(0);
         let counts = block.counts.map(|counts| counts.row(0));
         let targets = self.target_gradients(r, row, block, merged, g);
@@ -334,6 +356,9 @@ impl<'a> Output<'a> {
 
 /// statistics [rows, 4] of the selected items; scratch [rows, some or all items].
 pub fn statistics(statistics: Matrix, scratch: Matrix, output: &Output) {
+    if output.bf16 {
+        return rounded_output::statistics(statistics, scratch, output);
+    }
     each_block(output, scratch, |block, products| {
         multiply(products, output.hidden, block.weights, false, true, false);
         for_each_row(output.rows(), ROWS_PER_TASK, |r| {
@@ -376,7 +401,9 @@ pub fn targets(statistics: Matrix, scratch: Matrix, output: &Output) {
         let merged = Statistics::read(row);
         let (mut n, mut loss) = (0.0f64, 0.0f64);
         for (item, x) in output.targets(r, all) {
-            let product = if is_kept(output, scratch) {
+            let product = if output.bf16 {
+                rounded_output::product(output, r, item)
+            } else if is_kept(output, scratch) {
                 scratch.row(r)[item]
             } else {
                 dot(output.hidden.row(r), output.weights.row(item))
@@ -409,6 +436,9 @@ pub struct Gradients {
 
 /// `own`: what `statistics` wrote; `merged`: those of all items that share the loss; g [rows, 1].
 pub fn gradient(scratch: Matrix, output: &Output, own: Matrix, merged: Matrix, g: Matrix, to: &Gradients) {
+    if output.bf16 {
+        return rounded_output::gradient(scratch, output, merged, g, to);
+    }
     let kept = is_kept(output, scratch);
     each_block(output, scratch, |block, products| {
         if !kept {

@@ -15,8 +15,8 @@ import { closedError, foreignError, releasedError, shapes } from "../shapes.js";
 import { TableEngine } from "../table-engine.js";
 import {
   type Element,
+  type EnginePrecision,
   type PieceOfBatch,
-  type Precision,
   type SparseTensor,
   type Storage,
   type Tensor,
@@ -44,6 +44,7 @@ interface Addon {
   /** What the addon's kernels take, in the order of their numbers. */
   contracts(): readonly string[];
   instructionSet(): string;
+  bf16Instructions(): string;
 }
 
 interface Memory {
@@ -133,6 +134,7 @@ function numbersOf(contracts: readonly string[]): { numbers: Map<Kernel, number>
 export class NativeEngine extends TableEngine implements Engine {
   readonly name = "native" as const;
   readonly precision = "float32" as const;
+  readonly bf16: boolean;
   readonly threads: number;
   readonly description: string;
   readonly #memory: Memory;
@@ -141,12 +143,14 @@ export class NativeEngine extends TableEngine implements Engine {
   readonly #call = new Float64Array(128);
   #closed: Promise<void> | undefined;
 
-  constructor(addon: Addon, numbers: ReadonlyMap<Kernel, number>, threads: number) {
+  constructor(addon: Addon, numbers: ReadonlyMap<Kernel, number>, threads: number, bf16: boolean) {
     super(256);
     this.#memory = new addon.NativeEngine(threads);
     this.#numbers = numbers;
     this.threads = threads;
-    this.description = `Rust kernels, float32, ${addon.instructionSet()}, ${threads} thread${threads === 1 ? "" : "s"}`;
+    this.bf16 = bf16;
+    const computes = bf16 ? `float32, products in bfloat16 (${addon.bf16Instructions()})` : "float32";
+    this.description = `Rust kernels, ${computes}, ${addon.instructionSet()}, ${threads} thread${threads === 1 ? "" : "s"}`;
   }
 
   protected override put(kernel: string, out: Tensor, data: ArrayLike<number>): void {
@@ -327,8 +331,8 @@ export function loadAddon(builtFile: string, packageName: string): Found | { rea
 export interface NativeEngineOptions {
   /** Default: all cores. */
   threads?: number;
-  /** Only "float32". */
-  precision?: Precision;
+  /** "float32" or "bf16". */
+  precision?: EnginePrecision;
 }
 
 /**
@@ -339,7 +343,7 @@ export function loadNativeEngine({
   threads = availableParallelism(),
   precision = "float32",
 }: NativeEngineOptions = {}): { engine: Engine } | { reason: string } {
-  if (precision !== "float32")
+  if (precision !== "float32" && precision !== "bf16")
     throw new UserError({
       place: "precision",
       problem: `the native engine computes in float32, not in ${precision}`,
@@ -353,5 +357,5 @@ export function loadNativeEngine({
     });
   const search = findAddon();
   if ("reason" in search) return search;
-  return { engine: new NativeEngine(search.addon, search.numbers, threads) };
+  return { engine: new NativeEngine(search.addon, search.numbers, threads, precision === "bf16") };
 }

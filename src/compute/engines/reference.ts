@@ -6,10 +6,12 @@ import type { CsrMatrix } from "../../sparse/csr.js";
 import type { Engine } from "../engine.js";
 import { type Kernel, replaceOperands, type Signature } from "../kernel.js";
 import type { KernelMethods, SolverMethods } from "../kernels.js";
+import { BF16_ITEMS, outputColumns } from "../output-scratch.js";
 import { closedError, foreignError, MOST_NUMBERS, releasedError, shapes, sizeClass } from "../shapes.js";
 import { TableEngine } from "../table-engine.js";
 import type {
   Element,
+  EnginePrecision,
   FloatArray,
   PieceOfBatch,
   Precision,
@@ -110,6 +112,7 @@ export class ReferenceEngine extends TableEngine implements Engine {
   readonly name = "reference" as const;
   readonly threads = 1;
   readonly precision: Precision;
+  readonly bf16: boolean;
   readonly description: string;
   /** By element type and length. */
   readonly #free = new Map<string, ElementArray[]>();
@@ -117,10 +120,12 @@ export class ReferenceEngine extends TableEngine implements Engine {
   #freeBytes = 0;
   #closed = false;
 
-  constructor(options: { precision?: Precision } = {}) {
+  constructor({ precision = "float32" }: { precision?: EnginePrecision } = {}) {
     super(8);
-    this.precision = options.precision ?? "float32";
-    this.description = `plain TypeScript, ${this.precision}, 1 thread`;
+    this.bf16 = precision === "bf16";
+    this.precision = precision === "bf16" ? "float32" : precision;
+    const computes = this.bf16 ? "float32, products in bfloat16 (widened to float32)" : precision;
+    this.description = `plain TypeScript, ${computes}, 1 thread`;
   }
 
   // Memory.
@@ -159,6 +164,11 @@ export class ReferenceEngine extends TableEngine implements Engine {
     const block = tensor as SparseBlock;
     this.#usedBytes -= sparseBytes(block);
     block.matrix = undefined;
+  }
+
+  override outputColumns(rows: number, items: number): number {
+    // A bfloat16 takes a float's place here.
+    return this.bf16 ? items + 4 * Math.ceil(items / BF16_ITEMS) : outputColumns(rows, items);
   }
 
   async finished(): Promise<void> {

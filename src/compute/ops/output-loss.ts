@@ -146,7 +146,7 @@ function consecutive(
     ...{ hidden, weight, bias },
     rows: isWhole ? undefined : Uint32Array.from({ length: to - from }, (_, i) => from + i),
     output: {
-      ...{ hidden: hidden.value, target, likelihood, from },
+      ...{ hidden: hidden.value, target, likelihood, from, bf16: weight.engine.bf16 },
       weights: viewRows(weight.value, first, last),
       bias: viewColumns(bias.value, first, last),
     },
@@ -187,7 +187,10 @@ function sampled(
   const ownTargets = multinomial && sample.ownTargets === "added";
   return {
     ...{ hidden, weight, bias, rows: items },
-    output: { hidden: hidden.value, weights, bias: shifted, target, likelihood, items, counts, ownTargets },
+    output: {
+      ...{ hidden: hidden.value, weights, bias: shifted, target, likelihood, items, counts, ownTargets },
+      bf16: engine.bf16,
+    },
     addBiasGradient(write) {
       const part = tape.zeros(1, length);
       write(part);

@@ -19,10 +19,11 @@ export function sparseDenseLinear(
   options: SparseRowSumOptions = {},
 ): Variable {
   const { engine } = tape;
+  const { bf16 } = engine;
   const out = tape.empty(x.rows, weight.columns);
   const ofZ = viewRows(weight.value, x.columns, weight.rows);
   engine.sparseRowSum(out, x, viewRows(weight.value, 0, x.columns), options);
-  engine.matmul(out, z.value, ofZ, { accumulate: true });
+  engine.matmul(out, z.value, ofZ, { accumulate: true, bf16 });
   engine.addRow(out, bias.value);
   return tape.record(out, [z, weight, bias], (g) => {
     engine.addSumOfRows(bias.gradient(), g);
@@ -32,9 +33,9 @@ export function sparseDenseLinear(
     for (let c = 0; c < z.value.columns; c++) touched[sparse + c] = x.columns + c;
     weight.addRowsGradient(touched, (to) => {
       engine.sparseRowSumGradient(viewRows(to, 0, sparse), x, g, options);
-      engine.matmul(viewRows(to, sparse, to.rows), z.value, g, { transposeA: true });
+      engine.matmul(viewRows(to, sparse, to.rows), z.value, g, { transposeA: true, bf16 });
     });
     if (z.needsGradient)
-      z.addGradient((to, accumulate) => engine.matmul(to, g, ofZ, { transposeB: true, accumulate }));
+      z.addGradient((to, accumulate) => engine.matmul(to, g, ofZ, { transposeB: true, accumulate, bf16 }));
   });
 }

@@ -11,14 +11,17 @@ export function transposedLinear(
   bias: Parameter,
 ): Variable {
   const { engine } = tape;
+  const { bf16 } = engine;
   const out = tape.empty(x.value.rows, weight.value.rows);
-  engine.matmul(out, x.value, weight.value, { transposeB: true });
+  engine.matmul(out, x.value, weight.value, { transposeB: true, bf16 });
   engine.addRow(out, bias.value);
   return tape.record(out, [x, weight, bias], (g) => {
     if (bias.needsGradient) engine.addSumOfRows(bias.gradient(), g);
     if (weight.needsGradient)
-      weight.addGradient((to, accumulate) => engine.matmul(to, g, x.value, { transposeA: true, accumulate }));
+      weight.addGradient((to, accumulate) =>
+        engine.matmul(to, g, x.value, { transposeA: true, accumulate, bf16 }),
+      );
     if (x.needsGradient)
-      x.addGradient((to, accumulate) => engine.matmul(to, g, weight.value, { accumulate }));
+      x.addGradient((to, accumulate) => engine.matmul(to, g, weight.value, { accumulate, bf16 }));
   });
 }

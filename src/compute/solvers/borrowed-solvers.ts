@@ -37,10 +37,10 @@ export function withSolvers(engine: Engine, openCpu: () => Engine): Engine {
       }),
     );
   }
-  const { name, precision, threads, description } = engine;
+  const { name, precision, bf16, threads, description } = engine;
   return {
     ...inOrder,
-    ...{ name, precision, threads, description, solvers: solvers as Solvers },
+    ...{ name, precision, bf16, threads, description, solvers: solvers as Solvers },
     // New memory is not what a solver at work can know of.
     empty: engine.empty.bind(engine),
     zeros: engine.zeros.bind(engine),

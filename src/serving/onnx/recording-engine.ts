@@ -188,6 +188,7 @@ export function recordingEngine(graph: Graph, { items, refuse }: RecordingOption
   const kernels: Partial<Engine> = {
     name: "recording",
     precision: "float32",
+    bf16: false,
     threads: 1,
     description: "writes ONNX",
     zeros(rows, columns) {

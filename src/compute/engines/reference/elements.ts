@@ -55,6 +55,15 @@ function fromBfloat16(upper: number): number {
   return float[0];
 }
 
+/** Rounds the first numbers of an array to bfloat16. */
+export function roundToBfloat16(numbers: FloatArray, count: number): void {
+  for (let i = 0; i < count; i++) numbers[i] = roundedToBfloat16(numbers[i]);
+}
+
+export function roundedToBfloat16(number: number): number {
+  return fromBfloat16(toBfloat16(number));
+}
+
 /** The nearest bfloat16 of a number as float32, ties to an even last bit; a NaN becomes a quiet one. */
 function toBfloat16(number: number): number {
   float[0] = number;

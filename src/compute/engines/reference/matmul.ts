@@ -3,6 +3,7 @@
 // Geijn 2008). Which of the operands is transposed only changes how it is packed.
 
 import type { MatmulOptions } from "../../engine.js";
+import { roundToBfloat16 } from "./elements.js";
 import type { Matrix } from "./matrix.js";
 
 /** Inner size of a block: a panel of B (4 x 256 float64 = 8 KiB) stays in the first cache. */
@@ -17,7 +18,7 @@ const tile = new Float64Array(16);
 
 /** out = op(a) op(b), or += with accumulate; shapes are checked by the caller. */
 export function matmul(out: Matrix, a: Matrix, b: Matrix, options: MatmulOptions = {}): void {
-  const { transposeA = false, transposeB = false, accumulate = false } = options;
+  const { transposeA = false, transposeB = false, accumulate = false, bf16 = false } = options;
   const m = out.rows;
   const n = out.columns;
   const inner = transposeA ? a.rows : a.columns;
@@ -31,10 +32,12 @@ export function matmul(out: Matrix, a: Matrix, b: Matrix, options: MatmulOptions
     for (let p = 0; p < inner; p += INNER) {
       const depth = Math.min(INNER, inner - p);
       pack(packedB, b, b.offset + j * bColumn + p * bInner, bColumn, bInner, columns, depth);
+      if (bf16) roundToBfloat16(packedB, Math.ceil(columns / 4) * 4 * depth);
       const add = accumulate || p > 0;
       for (let i = 0; i < m; i += ROWS) {
         const rows = Math.min(ROWS, m - i);
         pack(packedA, a, a.offset + i * aRow + p * aInner, aRow, aInner, rows, depth);
+        if (bf16) roundToBfloat16(packedA, Math.ceil(rows / 4) * 4 * depth);
         for (let jj = 0; jj < columns; jj += 4)
           for (let ii = 0; ii < rows; ii += 4) {
             multiplyTile(ii * depth, jj * depth, depth);

@@ -3,6 +3,8 @@
 // sigmoid(l), and the products as they are where items have counts. A narrower one holds a block of items at a time.
 
 import type { Likelihood } from "../../kernels.js";
+import { BF16_ITEMS } from "../../output-scratch.js";
+import { roundedToBfloat16 } from "./elements.js";
 import { addSumOfRows } from "./elementwise.js";
 import { matmul } from "./matmul.js";
 import type { Matrix, SparseMatrix } from "./matrix.js";
@@ -18,6 +20,7 @@ interface Output {
   readonly items?: Uint32Array;
   readonly counts?: Matrix;
   readonly ownTargets?: boolean;
+  readonly bf16?: boolean;
 }
 
 /** The items [first, first + count) and their products with the hidden activations, [rows, count]. */
@@ -56,30 +59,48 @@ const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 /** ln(sum of exp) - l */
 const logOdds = ([largest, sum]: Statistics, logit: number) => Math.log(sum) + (largest - logit);
-const isKept = ({ weights }: Output, scratch: Matrix) => scratch.columns >= weights.rows;
+/** With bfloat16, a block's statistics follow what is kept of all items. */
+const isKept = ({ weights, counts, bf16 }: Output, scratch: Matrix) =>
+  bf16
+    ? !counts && scratch.columns >= weights.rows + 4 * Math.ceil(weights.rows / BF16_ITEMS)
+    : scratch.columns >= weights.rows;
 
 export function outputStatistics(statistics: Matrix, scratch: Matrix, output: Output): void {
   for (const block of blocksOf(output, scratch)) {
-    matmul(block.products, output.hidden, block.weights, { transposeB: true });
+    const { bf16 } = output;
+    matmul(block.products, output.hidden, block.weights, { transposeB: true, bf16 });
     for (let r = 0; r < statistics.rows; r++) {
       const of =
         output.likelihood === "multinomial" ? multinomial(output, block, r) : bernoulli(output, block, r);
+      if (bf16 && isKept(output, scratch)) {
+        const { data, columns } = block.products;
+        const o = rowAt(block.products, r);
+        for (let c = 0; c < columns; c++) data[o + c] = roundedToBfloat16(data[o + c]);
+        write(statisticsOf(output, scratch, block), r, of);
+      }
       write(statistics, r, block.first > 0 ? merged(read(statistics, r), of, output.likelihood) : of);
     }
   }
 }
 
-/** Blocks as wide as the scratch, one after the other. No items are one block. */
-function* blocksOf({ hidden, weights }: Output, scratch: Matrix): Generator<Block> {
-  const most = Math.max(1, scratch.columns);
+/** Blocks as wide as the scratch, or as bfloat16 has them, one after the other. No items are one block. */
+function* blocksOf(output: Output, scratch: Matrix): Generator<Block> {
+  const { hidden, weights, bf16 } = output;
+  const most = bf16 ? BF16_ITEMS : Math.max(1, scratch.columns);
+  const sideBySide = bf16 && isKept(output, scratch);
   for (let first = 0; first < Math.max(1, weights.rows); first += most) {
     const count = Math.min(most, weights.rows - first);
     yield {
       ...{ first, count },
       weights: part(weights, first, 0, count, weights.columns),
-      products: part(scratch, 0, 0, hidden.rows, count),
+      products: part(scratch, 0, sideBySide ? first : 0, hidden.rows, count),
     };
   }
+}
+
+/** Where the scratch has the statistics of a block. */
+function statisticsOf({ weights }: Output, scratch: Matrix, { first }: Block): Matrix {
+  return part(scratch, 0, weights.rows + (4 * first) / BF16_ITEMS, scratch.rows, 4);
 }
 
 /** The entries of a row that lie in a block. */
@@ -177,16 +198,17 @@ export function mergeOutputStatistics(statistics: Matrix, other: Matrix, likelih
 }
 
 export function outputTargets(statistics: Matrix, scratch: Matrix, output: Output): void {
-  const { bias, hidden, weights } = output;
+  const { bias, hidden, weights, bf16 } = output;
   const all = { first: 0, count: weights.rows, weights, products: scratch };
   for (let r = 0; r < statistics.rows; r++) {
     const [largest, sum] = read(statistics, r);
     let n = 0;
     let loss = 0;
     for (const { item, x } of targetsOf(output, all, r)) {
-      const product = isKept(output, scratch)
-        ? scratch.data[rowAt(scratch, r) + item]
-        : dot(hidden, r, weights, item);
+      const product =
+        !bf16 && isKept(output, scratch)
+          ? scratch.data[rowAt(scratch, r) + item]
+          : dot(hidden, r, weights, item, bf16);
       const odds = logOdds([largest, sum, 0, 0], product + bias.data[bias.offset + item]);
       n += x * sigmoid(odds);
       loss += x * softplus(odds);
@@ -195,9 +217,11 @@ export function outputTargets(statistics: Matrix, scratch: Matrix, output: Outpu
   }
 }
 
-function dot(a: Matrix, row: number, b: Matrix, other: number): number {
+function dot(a: Matrix, row: number, b: Matrix, other: number, bf16 = false): number {
+  const rounded = bf16 ? roundedToBfloat16 : (x: number) => x;
   let sum = 0;
-  for (let c = 0; c < a.columns; c++) sum += a.data[rowAt(a, row) + c] * b.data[rowAt(b, other) + c];
+  for (let c = 0; c < a.columns; c++)
+    sum += rounded(a.data[rowAt(a, row) + c]) * rounded(b.data[rowAt(b, other) + c]);
   return sum;
 }
 
@@ -232,19 +256,23 @@ export function outputGradient(
   g: Matrix,
   to: Gradients,
 ): void {
+  const { bf16 } = output;
   const kept = isKept(output, scratch);
   for (const block of blocksOf(output, scratch)) {
     const { first, count, products } = block;
-    if (!kept) matmul(products, output.hidden, block.weights, { transposeB: true });
+    if (!kept) matmul(products, output.hidden, block.weights, { transposeB: true, bf16 });
+    const its = bf16 && kept ? statisticsOf(output, scratch, block) : own;
     for (let r = 0; r < products.rows; r++)
-      rowGradient(output, block, r, kept ? read(own, r) : undefined, read(all, r), g.data[rowAt(g, r)]);
+      rowGradient(output, block, r, kept ? read(its, r) : undefined, read(all, r), g.data[rowAt(g, r)]);
     if (to.biasGradient) addSumOfRows(part(to.biasGradient, 0, first, 1, count), products);
     if (to.weightsGradient) {
       const rows = part(to.weightsGradient, first, 0, count, to.weightsGradient.columns);
-      matmul(rows, products, output.hidden, { transposeA: true, accumulate: to.addToWeights });
+      matmul(rows, products, output.hidden, { transposeA: true, accumulate: to.addToWeights, bf16 });
     }
     if (to.hiddenGradient)
-      matmul(to.hiddenGradient, products, block.weights, { accumulate: to.addToHidden || first > 0 });
+      matmul(to.hiddenGradient, products, block.weights, {
+        ...{ accumulate: to.addToHidden || first > 0, bf16 },
+      });
   }
 }
 
