@@ -17,7 +17,7 @@ import {
 } from "foldin";
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
-export const cache = join(root, "bench", ".cache");
+const cache = join(root, "bench", ".cache");
 
 /** A small generator of uniform numbers in [0, 1): inputs need no more than to be the same each time. */
 function uniform(seed: number): () => number {
@@ -55,7 +55,7 @@ export const ml20m: Shape = {
 };
 
 /** Draws one history after another: distinct items, popularity like 1 / (rank + 20), in ascending order. */
-export function* histories(shape: Shape, seed: number): Generator<Uint32Array> {
+function* histories(shape: Shape, seed: number): Generator<Uint32Array> {
   const random = uniform(seed);
   const cumulative = new Float64Array(shape.items);
   let total = 0;
@@ -91,7 +91,7 @@ export function generate(shape: Shape, seed: number): CsrMatrix {
 }
 
 /** Splits every row: each fifth item (from the fifth on) is held out. */
-export function holdOut(matrix: CsrMatrix): { foldIn: CsrMatrix; heldOut: CsrMatrix } {
+function holdOut(matrix: CsrMatrix): { foldIn: CsrMatrix; heldOut: CsrMatrix } {
   const parts = [[], []] as Uint32Array[][];
   for (let r = 0; r < matrix.rows; r++) {
     const row = matrix.indices.subarray(matrix.offsets[r], matrix.offsets[r + 1]);
@@ -101,7 +101,7 @@ export function holdOut(matrix: CsrMatrix): { foldIn: CsrMatrix; heldOut: CsrMat
   return { foldIn: fromRows(matrix.columns, parts[0]), heldOut: fromRows(matrix.columns, parts[1]) };
 }
 
-export function writeMatrix(folder: string, name: string, matrix: CsrMatrix): void {
+function writeMatrix(folder: string, name: string, matrix: CsrMatrix): void {
   const bytes = (array: Uint32Array) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
   writeFileSync(join(folder, `${name}.offsets.u32`), bytes(matrix.offsets));
   writeFileSync(join(folder, `${name}.indices.u32`), bytes(matrix.indices));
@@ -121,7 +121,7 @@ export function readMatrix(folder: string, name: string): CsrMatrix {
 }
 
 /** The folder `bench/.cache/<name>`, made by `fill` the first time. */
-export async function cached(name: string, fill: (folder: string) => void | Promise<void>): Promise<string> {
+async function cached(name: string, fill: (folder: string) => void | Promise<void>): Promise<string> {
   const folder = join(cache, name);
   if (!existsSync(folder)) {
     const draft = `${folder}.draft`;

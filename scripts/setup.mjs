@@ -5,6 +5,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { prune } from "./prune-dist.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
@@ -37,3 +38,4 @@ run("building the TypeScript", process.execPath, [
   "-p",
   "tsconfig.json",
 ]);
+prune();

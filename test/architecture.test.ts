@@ -110,9 +110,13 @@ describe("test/ mirrors src/", () => {
   const crossCutting: Record<string, readonly string[]> = {
     "the project as a whole": [
       "architecture",
+      "built-files",
       "documents",
       "packaging",
       "regular-expressions",
+      "licences",
+      "public-api",
+      "release",
       "docs/prose",
       "docs/references",
       "guides",

@@ -184,6 +184,7 @@ impl NativeEngine {
     }
 
     #[napi]
+    #[allow(clippy::too_many_arguments)]
     pub fn sparse(
         &mut self,
         rows: f64,
@@ -204,8 +205,7 @@ impl NativeEngine {
             let piece = Piece { first, positions, squares };
             Sparse::new(rows, columns, memory::copied(offsets)?, memory::copied(indices)?, values, piece)
         };
-        let batch = copies()
-            .map_err(Error::from_reason)?;
+        let batch = copies().map_err(Error::from_reason)?;
         let number = self.next_sparse;
         self.next_sparse += 1;
         self.sparse_bytes += batch.bytes();

@@ -100,7 +100,8 @@ fn next(commands: &Receiver<Command>) -> Option<Command> {
 }
 
 fn guarded<T>(name: &str, work: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| format!("{name} failed in the native engine: {}", text(&*panic)))
+    catch_unwind(AssertUnwindSafe(work))
+        .map_err(|panic| format!("{name} failed in the native engine: {}", text(&*panic)))
 }
 
 fn text(panic: &(dyn Any + Send)) -> String {

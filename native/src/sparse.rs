@@ -132,6 +132,8 @@ impl Sparse {
         let by_column = self.columns + 1 + entries + values;
         let positions = self.piece.positions.as_ref().map_or(0, Vec::len);
         let squares = self.piece.squares.as_ref().map_or(0, Vec::len);
-        8 * squares + 4 * (positions + self.offsets.len() + entries + values + 2 * touched + 1 + by_column) + Kept::BYTES * entries
+        8 * squares
+            + 4 * (positions + self.offsets.len() + entries + values + 2 * touched + 1 + by_column)
+            + Kept::BYTES * entries
     }
 }

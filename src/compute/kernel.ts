@@ -17,7 +17,7 @@ import type { Element, SparseTensor, Tensor } from "./tensor.js";
 
 export type Role = "read" | "overwrite" | "add" | "change";
 /** What a leaf of a call is; `list` holds indices, `floats` float32 numbers. */
-export type LeafKind = (typeof kinds)[number] | "number";
+type LeafKind = (typeof kinds)[number] | "number";
 
 /** One operand or number of a call, however deep it lies in the arguments. */
 export interface Leaf {

@@ -34,7 +34,7 @@ function names(text: string): readonly string[] {
   return text.split(/\s+/);
 }
 
-export type Role = keyof typeof usualNames;
+type Role = keyof typeof usualNames;
 const roles = ["user", "item", "rating", "time"] as const satisfies readonly Role[];
 
 /** The options by which a person names the columns. */

@@ -25,7 +25,7 @@ export interface HeldOutDescription {
   readonly heldOut: number;
 }
 
-export interface ContentDescription {
+interface ContentDescription {
   readonly kind: ContentKind;
   /** Numbers of an item: [words], [tokens], [dimensions] or [channels, height, width]. */
   readonly shape: readonly number[];
@@ -36,7 +36,7 @@ export interface ContentDescription {
 }
 
 /** One point of the popularity curve. */
-export interface PopularityPoint {
+interface PopularityPoint {
   /** The most popular items: this share of the catalogue. */
   readonly itemShare: number;
   /** How many these are. */

@@ -38,7 +38,7 @@ export function dropDuplicates(interactions: Interactions): Interactions {
 }
 
 /** What a minimum count has dropped. */
-export interface Dropped {
+interface Dropped {
   readonly rows: number;
   /** The users (or items) that had too few. */
   readonly codes: number;

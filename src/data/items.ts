@@ -180,7 +180,7 @@ function catalogueIds(catalogue: Vocabulary): (text: string) => string | undefin
 }
 
 /** Items from the caller; columns are those of all records together. Throws UserError for a record without an id. */
-export function itemTable(records: Iterable<ItemRecord>): ItemTable {
+function itemTable(records: Iterable<ItemRecord>): ItemTable {
   if (typeof records !== "object" || records === null || !(Symbol.iterator in records))
     throw new UserError({
       problem: `the items are ${show(records)}`,

@@ -42,7 +42,7 @@ const items = z
       "catalogue = all of these and every item of the item file, numbered by id",
   );
 
-export const strongOptions = z.strictObject({
+const strongOptions = z.strictObject({
   protocol: z.literal("strong").describe("held-out users: train on some users, fold in and evaluate others"),
   ...filtering(0, "items-then-users"),
   seed: seed(98765, "the users' order and what is held out of each (98765: Liang et al. 2018)"),
@@ -59,7 +59,7 @@ export const strongOptions = z.strictObject({
   items,
 });
 
-export const weakOptions = z.strictObject({
+const weakOptions = z.strictObject({
   protocol: z.literal("weak").describe("every user is trained on; some items of each are held out at random"),
   ...filtering(0, "items-then-users"),
   seed: seed(98765, "which items of each user are held out"),
@@ -82,7 +82,7 @@ const date = z
   .union([z.number(), z.iso.date(), z.iso.datetime({ offset: true, local: true })])
   .describe("a date (2015-03-31), a date with a time, or a number in the source's own unit");
 
-export const temporalOptions = z.strictObject({
+const temporalOptions = z.strictObject({
   protocol: z.literal("temporal").describe("train on the past, evaluate on what the same users did later"),
   ...filtering(0, "items-then-users"),
   validationFrom: date.optional().describe("validation begins here; unset: by share"),
@@ -92,7 +92,7 @@ export const temporalOptions = z.strictObject({
   items,
 });
 
-export const leaveLastOutOptions = z.strictObject({
+const leaveLastOutOptions = z.strictObject({
   protocol: z
     .literal("leave-last-out")
     .describe("each user's last interaction is tested, the one before it validates, the rest is trained on"),
@@ -104,7 +104,7 @@ export const leaveLastOutOptions = z.strictObject({
   items,
 });
 
-export const notebookOptions = z.strictObject({
+const notebookOptions = z.strictObject({
   protocol: z
     .literal("notebook")
     .describe("held-out users with one block of items hidden from all of them, as in the Keras notebooks"),
@@ -122,7 +122,7 @@ export const notebookOptions = z.strictObject({
     .describe("held-out users with fewer fold-in items are left out (2 in the notebooks' second version)"),
 });
 
-export const givenOptions = z.strictObject({
+const givenOptions = z.strictObject({
   protocol: z
     .literal("given")
     .describe("the source itself says what is trained on and what is tested (citeulike's released splits)"),
@@ -144,7 +144,7 @@ export const protocols = {
   given: givenOptions,
 } as const;
 
-export type ProtocolName = keyof typeof protocols;
+type ProtocolName = keyof typeof protocols;
 
 export const protocolOptions = z.discriminatedUnion("protocol", [
   strongOptions,

@@ -19,7 +19,6 @@ export const part = {
 
 /** Which users a user belongs to. */
 export const userSplits = ["train", "validation", "test"] as const;
-export type UserSplit = (typeof userSplits)[number];
 
 export interface Split {
   /** [rows of the interactions]: one of `part`. */
@@ -39,7 +38,7 @@ export interface Split {
   readonly lost: Readonly<Record<"validation" | "test", Lost>>;
 }
 
-export interface Lost {
+interface Lost {
   /** Rows whose item is in no training row. */
   unknownItems: number;
   /** Rows of users without anything to fold in (or too little, where a minimum is asked for). */

@@ -11,7 +11,7 @@ import type { ReproducedRun, ReproducedStudy } from "./reproduce.js";
 type Values = Readonly<Record<string, MetricValue | Published | undefined>>;
 
 /** A row of numbers by depth, for pages and terminals alike. */
-export interface DepthRow {
+interface DepthRow {
   readonly title: string;
   readonly published: boolean;
   /** In the order of the depths; undefined where nothing is known. */

@@ -14,7 +14,7 @@ export interface Estimate {
 }
 
 /** One option of the algorithm, as used and as it would have been. */
-export interface ReportOption {
+interface ReportOption {
   readonly name: string;
   readonly value: string;
   readonly defaultValue: string;

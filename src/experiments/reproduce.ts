@@ -80,7 +80,7 @@ export interface ReproducedRun {
   history: EpochRecord[];
 }
 
-export interface ReproducedList {
+interface ReproducedList {
   user: string;
   title: string;
   /** Titles of what the user is known by. */

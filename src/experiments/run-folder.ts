@@ -31,7 +31,7 @@ import { withSystemFault } from "../core/system-errors.js";
 import type { EpochRecord } from "../recommender/run-context.js";
 
 /** What this version writes, and the newest that it reads. */
-export const RUN_FORMAT_VERSION = 1;
+const RUN_FORMAT_VERSION = 1;
 
 const configSchema = z.object({
   formatVersion: z.int(),
@@ -112,7 +112,7 @@ export async function settleRunFolder(path: string): Promise<void> {
 }
 
 /** Where the run that is to replace the one in `path` is trained. */
-export async function replacementOf(path: string): Promise<string> {
+async function replacementOf(path: string): Promise<string> {
   const isLink = (await lstat(path).catch(() => undefined))?.isSymbolicLink();
   const target = isLink ? await realpath(path).catch(() => path) : path;
   // "." has no name of its own.
@@ -157,7 +157,7 @@ export async function moveIntoPlace(trained: string, path: string): Promise<stri
 }
 
 /** Throws UserError unless a run folder can be made here. */
-export async function requireFreeRunFolder(path: string): Promise<void> {
+async function requireFreeRunFolder(path: string): Promise<void> {
   const there = await entriesOf(path);
   if (there.length === 0) return;
   const run = await readRunFolder(path).catch(() => undefined);

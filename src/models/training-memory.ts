@@ -13,7 +13,7 @@ import type { RunContext } from "../recommender/run-context.js";
 import { rowsPerBlock } from "../recommender/scores.js";
 
 /** [rows, columns] of a matrix. */
-export type Size = readonly [rows: number, columns: number];
+type Size = readonly [rows: number, columns: number];
 
 export interface TrainingNeed {
   readonly algorithm: string;

@@ -20,7 +20,7 @@ import type { ModelFiles } from "./recommender.js";
 import { readSafetensors, writeSafetensors } from "./safetensors.js";
 
 /** What this version writes, and the newest that it reads. */
-export const MODEL_FORMAT_VERSION = 1;
+const MODEL_FORMAT_VERSION = 1;
 /** What the JSON files may hold: config.json describes a model, the others have two or three long lists of names and numbers. */
 const CONFIG_RULES: JsonRules = { most: 64 << 20, containers: 100_000 };
 const LIST_RULES: JsonRules = { most: 400 << 20, containers: 100 };

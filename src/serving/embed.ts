@@ -18,7 +18,7 @@ import type { Recommender } from "../recommender/recommender.js";
 import { hasVectors, type SpaceName, type Vectors } from "../recommender/vectors.js";
 import { sliceRows } from "../sparse/csr.js";
 
-export const vectorFormats = ["parquet", "npy"] as const;
+const vectorFormats = ["parquet", "npy"] as const;
 export type VectorFormat = (typeof vectorFormats)[number];
 
 const vectorsFile = "vectors.json";

@@ -20,7 +20,7 @@ import { cachedAs } from "./tensor-cache.js";
 import type { KeptModel, Trainable } from "./trainable.js";
 
 /** The metric that selects the epoch, in every paper of this family. */
-export const SELECTION_METRIC = "ndcg@100";
+const SELECTION_METRIC = "ndcg@100";
 
 export interface Training<Options> {
   readonly algorithm: Algorithm<Options>;

@@ -27,7 +27,7 @@ export interface EpochReport {
 
 export type PhaseEpoch = Omit<Epoch, "order">;
 
-export interface PretrainingPhase {
+interface PretrainingPhase {
   /** For people: "layer 1". */
   readonly name: string;
   readonly epochs: number;

@@ -11,11 +11,11 @@
 use super::matmul::dot;
 use super::quantise::{Quantised, SLACK, above, quantise_row};
 use super::top_k::{Candidate, TopK, select};
+use crate::Answer;
 use crate::matrix::{Matrix, for_each_task};
 use crate::simd::vectorised;
 use crate::sparse::Sparse;
 use crate::table::kernels;
-use crate::Answer;
 
 kernels! {
     Question bestProducts(a: matrix weights: matrix quantised: int8 statistics: matrix bias: matrix k: number
@@ -130,6 +130,7 @@ fn integer_dot(a: &[i16], b: &[i8]) -> i32 {
 }
 
 /// The columns that may be as much as `least`; those of which nothing is known, too.
+#[allow(clippy::neg_cmp_op_on_partial_ord)]
 fn at_least(upper: &[f32], excluded: &[bool], least: f32) -> Vec<u32> {
     let mut found = Vec::new();
     for (block, upper) in upper.chunks(BLOCK).enumerate() {

@@ -26,10 +26,7 @@ kernels! {
 }
 
 fn mixture(weights: [f64; 3], broad_log_variance: f64) -> Mixture {
-    Mixture {
-        log_weights: weights.map(|weight| weight.ln() as f32),
-        broad_log_variance: broad_log_variance as f32,
-    }
+    Mixture { log_weights: weights.map(|weight| weight.ln() as f32), broad_log_variance: broad_log_variance as f32 }
 }
 
 const ROWS_PER_TASK: usize = 8;

@@ -1,11 +1,11 @@
 //! Elastic nets of one column on all others, non-negative, by coordinate descent on the Gram matrix. Each column is solved
 //! by one thread, on a working set that grows until no coordinate outside of it wants a weight. Sums run in float64.
 
+use crate::Answer;
 use crate::kernels::neighbours::{Rows, keep_largest};
 use crate::matrix::{Matrix, for_each_task};
 use crate::simd::vectorised;
 use crate::table::kernels;
-use crate::Answer;
 use std::sync::Mutex;
 
 kernels! {

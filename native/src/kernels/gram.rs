@@ -104,8 +104,8 @@ fn mirror(a: Matrix) {
 fn a_to_upper(a: Matrix, (i0, i1): (usize, usize), (j0, j1): (usize, usize)) {
     for i in i0..i1 {
         let row = a.get(i, 0, i);
-        for j in j0..j1.min(i) {
-            unsafe { *a.at(j, i) = row[j] };
+        for (j, &value) in (j0..).zip(&row[j0..j1.min(i)]) {
+            unsafe { *a.at(j, i) = value };
         }
     }
 }

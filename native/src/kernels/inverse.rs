@@ -7,11 +7,11 @@
 //! Once every pivot is inverted, A holds -A^-1. The cost, n^3 operations, is nearly all in the last product, which is cut into
 //! tiles whose sizes depend on the shape alone: the threads change no bit.
 
+use crate::Answer;
 use crate::kernels::gram::for_each_tile_pair;
 use crate::kernels::matmul;
 use crate::matrix::{Matrix, for_each_task};
 use crate::table::kernels;
-use crate::Answer;
 
 kernels! {
     Question invertPivots(a: matrix first: number count: number)

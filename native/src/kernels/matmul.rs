@@ -55,7 +55,11 @@ pub fn multiply<A: Number, B: Number>(
     }
     if m == 1 && !transpose_a {
         // One history: nothing is worth packing.
-        return if transpose_b { row_times_rows(out, a, b, accumulate) } else { row_times_matrix(out, a, b, accumulate) };
+        return if transpose_b {
+            row_times_rows(out, a, b, accumulate)
+        } else {
+            row_times_matrix(out, a, b, accumulate)
+        };
     }
     if m <= FEW_ROWS && n >= MANY_COLUMNS && transpose_b && !transpose_a {
         return row_times_rows(out, a, b, accumulate);
@@ -238,7 +242,7 @@ fn panel(m: usize, n: usize, inner: usize) -> (usize, usize) {
         }
     }
     // Equal shares for 2 or 4 threads: of five panels, one thread would compute three while the other waits.
-    while down * across % PANELS != 0 && down.max(across) > 1 {
+    while !(down * across).is_multiple_of(PANELS) && down.max(across) > 1 {
         if down > across {
             down += 1;
         } else {

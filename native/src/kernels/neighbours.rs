@@ -1,10 +1,10 @@
 //! The nearest neighbours of columns: row i of X^T X is summed up, made similarities, and cut to its k largest. Nothing
 //! larger than one such row for each thread is ever dense.
 
+use crate::Answer;
 use crate::matrix::for_each_task;
 use crate::sparse::Sparse;
 use crate::table::kernels;
-use crate::Answer;
 use std::sync::Mutex;
 
 kernels! {

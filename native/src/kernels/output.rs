@@ -118,7 +118,8 @@ impl Statistics {
         }
         let largest = if other.largest > self.largest { other.largest } else { self.largest };
         let sum = |of: Self| if of.sum == 0.0 { 0.0 } else { of.sum * (of.largest - largest).exp() };
-        let chosen = |of: Self| if of.n == 0.0 { of.chosen } else { of.chosen + of.n * (base(of.largest) - base(largest)) };
+        let chosen =
+            |of: Self| if of.n == 0.0 { of.chosen } else { of.chosen + of.n * (base(of.largest) - base(largest)) };
         Self { largest, sum: sum(self) + sum(other), chosen: chosen(self) + chosen(other), n: self.n + other.n }
     }
 
@@ -276,14 +277,23 @@ impl<'a> Output<'a> {
     }
 
     /// A row of products, or of what the statistics left of them, becomes the gradient of the loss times g.
-    fn row_gradient(&self, r: usize, row: &mut [f32], block: Block, kept: Option<Statistics>, merged: Statistics, g: f32) {
+    fn row_gradient(
+        &self,
+        r: usize,
+        row: &mut [f32],
+        block: Block,
+        kept: Option<Statistics>,
+        merged: Statistics,
+        g: f32,
+    ) {
         let bias = block.bias.row(0);
         let counts = block.counts.map(|counts| counts.row(0));
         let targets = self.target_gradients(r, row, block, merged, g);
         let factor = match self.likelihood {
             Likelihood::Bernoulli => g,
             Likelihood::Multinomial => {
-                let shift = kept.filter(|_| counts.is_none()).map_or(1.0, |kept| exp((kept.largest - merged.largest) as f32));
+                let shift =
+                    kept.filter(|_| counts.is_none()).map_or(1.0, |kept| exp((kept.largest - merged.largest) as f32));
                 let empty = merged.sum == 0.0 && merged.n == 0.0;
                 if empty { 0.0 } else { (g as f64 * merged.n / merged.sum * shift as f64) as f32 }
             }
@@ -316,7 +326,14 @@ impl<'a> Output<'a> {
     }
 
     /// What a row's targets add to the gradient where that depends on their logits, which `row` still has.
-    fn target_gradients(&self, r: usize, row: &[f32], block: Block, merged: Statistics, g: f32) -> Option<Vec<(usize, f32)>> {
+    fn target_gradients(
+        &self,
+        r: usize,
+        row: &[f32],
+        block: Block,
+        merged: Statistics,
+        g: f32,
+    ) -> Option<Vec<(usize, f32)>> {
         let counts = block.counts?.row(0);
         let bias = block.bias.row(0);
         let of = |(item, x): (usize, f32)| {

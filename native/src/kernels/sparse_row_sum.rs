@@ -106,8 +106,7 @@ fn drop_some(factors: &mut [f32], words: &[u32], threshold: u32, scale: f32) {
 
 fn by_row(input: &Sparse, options: Options) -> Entries {
     let entries = input.indices.len();
-    let mut kept =
-        Entries { runs: vec![(0, 0); input.rows], indices: vec![0; entries], factors: vec![0.0; entries] };
+    let mut kept = Entries { runs: vec![(0, 0); input.rows], indices: vec![0; entries], factors: vec![0.0; entries] };
     let to = Parts(kept.runs.as_mut_ptr(), kept.indices.as_mut_ptr(), kept.factors.as_mut_ptr());
     for_each_task(input.rows.div_ceil(ROWS_PER_COUNT), |task| {
         let rows = task * ROWS_PER_COUNT..input.rows.min((task + 1) * ROWS_PER_COUNT);

@@ -2,11 +2,11 @@
 //! come together the k best of them stay and the worst of those is the new bound. Columns come in ascending order, so a
 //! newcomer that only equals the bound loses, as ties by ascending index demand.
 
+use crate::Answer;
 use crate::matrix::{Matrix, for_each_task};
 use crate::simd::vectorised;
 use crate::sparse::Sparse;
 use crate::table::kernels;
-use crate::Answer;
 
 kernels! {
     Question topK(scores: matrix k: number without: maybe_batch)
@@ -70,6 +70,7 @@ unsafe impl Sync for Output {}
 
 impl Output {
     /// A row's part of the result; no two tasks ask for the same.
+    #[allow(clippy::mut_from_ref)]
     fn row(&self, row: usize, k: usize) -> (&mut [u32], &mut [f32]) {
         unsafe {
             let items = std::slice::from_raw_parts_mut(self.0.add(row * k), k);

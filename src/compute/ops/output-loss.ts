@@ -88,7 +88,7 @@ export function outputStatistics(
 }
 
 /** Adds each target to its own denominator where the sample says so, in `merged`; nothing otherwise. */
-export function addOwnTargets(tape: Tape, { layer, scratch }: OutputForward, merged: Tensor): void {
+function addOwnTargets(tape: Tape, { layer, scratch }: OutputForward, merged: Tensor): void {
   if (layer.output.ownTargets) tape.engine.outputTargets(merged, scratch, layer.output);
 }
 

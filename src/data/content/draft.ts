@@ -6,17 +6,17 @@ import type { Database } from "../database.js";
 import type { Vocabulary } from "../vocabulary.js";
 
 /** Why something of a content file was left out. */
-export const skipReasons = {
+const skipReasons = {
   unknown: "of no item of the catalogue",
   present: "of items that the model knows already",
   empty: "with nothing in them",
   duplicate: "of an item that came before",
   damaged: "that cannot be decoded",
 } as const;
-export type SkipReason = keyof typeof skipReasons;
+type SkipReason = keyof typeof skipReasons;
 
 /** Counts what is left out, and remembers the first hundred of each kind. */
-export class Skipped {
+class Skipped {
   readonly counts: Record<SkipReason, number> = {
     unknown: 0,
     present: 0,

@@ -18,7 +18,7 @@ export interface NpyFile {
 }
 
 /** A type of numbers as NumPy names it: "<f4" is a float32, little endian. */
-export type NpyType = string;
+type NpyType = string;
 
 interface Decoder {
   readonly bytes: number;

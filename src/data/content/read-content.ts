@@ -27,7 +27,7 @@ import { npyBlocks, openNpy } from "./npy.js";
 import { openContentTable, openVectors, requirePlausibleSize, textsOf } from "./table.js";
 import { TextCollector } from "./text.js";
 
-export type { ContentFile, ContentInput, ContentOptions, ContentRecord } from "./input.js";
+export type { ContentInput } from "./input.js";
 
 export interface ReadContentOptions {
   /** Read it as a trained model needs it. */

@@ -128,7 +128,7 @@ export class TextCollector {
  * The codes of the `size` best words, best first, equal ones by their spelling: the most frequent, or those of the largest
  * tf-idf summed over all texts, sum_d tf(w, d) ln(N / df(w)), N the number of texts that are not empty.
  */
-export function chooseWords(
+function chooseWords(
   texts: readonly Uint32Array[],
   words: readonly string[],
   size: number,

@@ -16,7 +16,7 @@ import type { Download } from "./download.js";
 export type FileNames = readonly string[];
 
 /** Where the interactions are, and how they are read. */
-export interface SourceInteractions {
+interface SourceInteractions {
   readonly names: FileNames;
   /** Their columns, where the files' own looks do not say it. */
   readonly columns?: ReadOptions;
@@ -31,7 +31,7 @@ export interface SourceInteractions {
 }
 
 /** Where the titles are. Missing files are no error: the items then have no titles. */
-export interface SourceItems {
+interface SourceItems {
   readonly names: FileNames;
   readonly columns?: Omit<ItemFile, "file">;
   /** Makes the records itself; `file` is undefined where none of the names is there. */

@@ -10,7 +10,7 @@ const comma = 44;
 const colon = 58;
 
 /** The first line of the rewritten file. */
-export const netflixHeader = "user,item,rating,date\n";
+const netflixHeader = "user,item,rating,date\n";
 
 /** Yields the rewritten file in pieces. Throws UserError for a line that is neither a film's header nor three columns. */
 export async function* netflixRows(files: readonly string[]): AsyncGenerator<Buffer> {

@@ -129,7 +129,7 @@ async function folderOf(source: KnownSource, from: string, own = [from]): Promis
 }
 
 /** The demo's catalogue as input for `prepareDataset` or `buildDataset`; `seed` chooses catalogue and split. */
-export function demoBuild(options: Partial<Record<string, unknown>> = {}): BuildOptions {
+function demoBuild(options: Partial<Record<string, unknown>> = {}): BuildOptions {
   const protocol = parseProtocol(options);
   const seed = "seed" in protocol && options.seed !== undefined ? protocol.seed : undefined;
   const { films, views } = demoCatalogue({ seed });

@@ -5,7 +5,7 @@ import { UserError } from "../../core/errors.js";
 
 export const jsonString = 0;
 export const jsonNumber = 1;
-export const jsonLiteral = 2;
+const jsonLiteral = 2;
 export const jsonNull = 3;
 export const jsonNested = 4;
 

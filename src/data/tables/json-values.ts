@@ -45,7 +45,7 @@ export function idOfJson(bytes: Uint8Array, kind: number): { text: Uint8Array | 
 }
 
 /** A JSON number in plain decimal notation, where it is a whole one; digits are kept, however many there are. */
-export function wholeNumber(text: string): string | undefined {
+function wholeNumber(text: string): string | undefined {
   if (/^(?:0|-?[1-9]\d*)$/.test(text)) return text;
   const [, sign, whole, fraction = "", exponent = "0"] =
     /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d+))?$/.exec(text) ?? [];

@@ -36,7 +36,7 @@ export interface Fields {
 }
 
 /** A field as it stands. */
-export const plainField = 0;
+const plainField = 0;
 /** A field without its quotes. */
 export const quotedField = 1;
 /** Or-ed: the field holds doubled quotes or escapes, and `unescaped` gives its text. */

@@ -81,7 +81,7 @@ ${testsOf(comparison)}`,
 }
 
 /** Systems by rank with their means. */
-export function tableOf({ systems, metrics }: Comparison): Html {
+function tableOf({ systems, metrics }: Comparison): Html {
   return html`<section>
 <h2>How well they rank</h2>
 <div class="wide"><table>

@@ -47,7 +47,6 @@ const recipeSchema = z.strictObject({
 });
 
 export type Recipe = z.infer<typeof recipeSchema>;
-export type RecipeSearch = z.infer<typeof searchSchema>;
 
 /** Reads a recipe's file. Throws UserError, naming the file, where it is not there, damaged, or of a newer format. */
 export async function readRecipe(path: string): Promise<Recipe> {

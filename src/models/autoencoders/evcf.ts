@@ -125,7 +125,7 @@ function noisyRows(histories: CsrMatrix): Initializer {
 }
 
 /** Throws UserError where training histories cannot give as many pseudo-inputs. */
-export function requireEnoughUsers(
+function requireEnoughUsers(
   { pseudoInputs, pseudoInit }: Pick<EvcfOptions, "pseudoInputs" | "pseudoInit">,
   dataset: Dataset,
 ): void {

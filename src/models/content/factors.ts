@@ -15,7 +15,7 @@ import type { FloatArray, SparseTensor, Tensor } from "../../compute/tensor.js";
 import { twoLevelWeights } from "../../recommender/fold-in.js";
 import { type CsrMatrix, transpose } from "../../sparse/csr.js";
 
-export interface Confidence {
+interface Confidence {
   /** C_ij where user i has item j, and where not. */
   readonly a: number;
   readonly b: number;
@@ -38,7 +38,7 @@ export function unpacked(packed: ArrayLike<number>, k: number): Float64Array {
 }
 
 /** The packed identity times `scale`. */
-export function packedIdentity(k: number, scale: number): Float64Array {
+function packedIdentity(k: number, scale: number): Float64Array {
   const packed = new Float64Array(packedSize(k));
   for (let i = 0, at = 0; i < k; at += k - i, i++) packed[at] = scale;
   return packed;
@@ -64,7 +64,7 @@ export function invertPacked(packed: FloatArray, k: number): Float64Array {
 }
 
 /** Rows that have at least one entry, ascending. */
-export function filledRows({ rows, offsets }: CsrMatrix): Uint32Array {
+function filledRows({ rows, offsets }: CsrMatrix): Uint32Array {
   return Uint32Array.from({ length: rows }, (_, r) => r).filter((r) => offsets[r + 1] > offsets[r]);
 }
 

@@ -4,7 +4,7 @@
 import { type Attribute, type DataType, dataTypes, type NodeProto, type TensorProto } from "./schema.js";
 
 /** How matrices of weights are stored. */
-export const weightTypes = ["float32", "float16", "int8"] as const;
+const weightTypes = ["float32", "float16", "int8"] as const;
 export type WeightType = (typeof weightTypes)[number];
 
 /** Smaller ones stay float32: they weigh nothing. */

@@ -43,8 +43,6 @@ export interface ServerOptions {
   readonly logger?: FastifyServerOptions["logger"];
 }
 
-export type FoldinServer = Awaited<ReturnType<typeof createServer>>;
-
 /** A server with its models loaded, not listening yet. Throws UserError where a model cannot be loaded. */
 export async function createServer(options: ServerOptions) {
   const { engine, store, token, host = "127.0.0.1", logger = false } = options;

@@ -27,7 +27,7 @@ function identityOf(path: string): string | undefined {
   }
 }
 
-export function pragma(database: Sqlite, name: string): unknown {
+function pragma(database: Sqlite, name: string): unknown {
   const [row] = database.pragma(name) as Record<string, unknown>[];
   return row?.[name];
 }
