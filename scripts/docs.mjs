@@ -51,7 +51,7 @@ try {
         program(
           "cspell/bin.mjs",
           ...["--no-progress", "--no-summary"],
-          ...["docs/reference/http.md", "docs/reference/{command-line,models}/*.md"],
+          ...["docs/reference/{http,serving}.md", "docs/reference/{command-line,models}/*.md"],
         ),
       ]),
     );

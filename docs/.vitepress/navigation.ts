@@ -1,4 +1,4 @@
-// The navigation, by need. Pages are found, not listed: a new guide, decision or explanation appears by being written.
+// The navigation, by need. Pages are found, not listed: a new guide, decision or explanation is added automatically.
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -8,9 +8,9 @@ type Item = DefaultTheme.SidebarItem;
 
 const docs = resolve(import.meta.dirname, "..");
 
-/** Pages of docs/ itself, by the group that they belong to; what is named nowhere is a how-to guide. */
+/** Pages of docs/ itself, by group; a page that is not named here is a how-to guide. */
 const placed = {
-  formats: ["datasets", "runs"],
+  formats: ["datasets", "runs", "serving", "exporting"],
   explanation: ["architecture", "glossary"],
   results: ["results", "reproducing", "performance"],
   elsewhere: ["index", "tutorial"],
@@ -29,7 +29,7 @@ function orderOf(markdown: string): number {
   return order === undefined ? Number.POSITIVE_INFINITY : Number(order);
 }
 
-/** A link to a page by its path below docs/, without ".md"; none where there is no such page. */
+/** A link to a page by its path below docs/, without ".md"; empty if the page does not exist. */
 function page(path: string): (Item & { order: number })[] {
   const file = join(docs, `${path}.md`);
   if (!existsSync(file)) return [];
@@ -55,7 +55,7 @@ function names(folder: string): string[] {
     .map((name) => name.slice(0, -".md".length));
 }
 
-/** A folder with an index page and pages, closed until it is looked into. */
+/** A collapsed section for a folder, with its index page if there is one. */
 function section(title: string, folder: string): Item[] {
   const items = pagesOf(folder);
   if (items.length === 0) return [];
@@ -78,14 +78,15 @@ function library(): Item[] {
     section(title, `${LIBRARY}/${kind}`).map((group) => ({ ...group, collapsed: kind !== "functions" })),
   );
   return [
-    { text: "Library", link: `/${LIBRARY}/`, items },
+    { text: "Library: foldin", link: `/${LIBRARY}/`, items },
+    ...page("reference/serving"),
     { text: "All documentation", link: "/tutorial" },
   ];
 }
 
 /**
- * The sidebars by the beginning of a page's address: the library's pages, of which there are many, have one of their own. Call it
- * after the references have been generated.
+ * The sidebars by the beginning of a page's address: the library has one of its own, because it has many pages. Call this after
+ * the references have been generated.
  */
 export function sidebars(): Record<string, Item[]> {
   return { [`/${LIBRARY}/`]: library(), "/": general() };
@@ -108,7 +109,8 @@ function general(): Item[] {
         ...section("Command line", "reference/command-line"),
         ...section("Model options", "reference/models"),
         ...page("reference/http"),
-        ...(existsSync(join(docs, LIBRARY)) ? [{ text: "Library", link: `/${LIBRARY}/` }] : []),
+        ...(existsSync(join(docs, LIBRARY)) ? [{ text: "Library: foldin", link: `/${LIBRARY}/` }] : []),
+        ...page("reference/serving"),
         ...placed.formats.flatMap(page),
       ],
     },
