@@ -1,4 +1,4 @@
-// Takes pictures of the built documentation site, to look at after a change of its theme: `npm run docs`, then
+// Takes screenshots of the built documentation site, to check after a change of its theme: `npm run docs`, then
 // `node scripts/site-pictures.mjs <folder>`. CHROMIUM names the browser (default /usr/bin/chromium).
 import { mkdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -13,7 +13,7 @@ const pages = {
   home: "/",
   tutorial: "/tutorial",
   guide: "/guides/choosing-a-model",
-  models: "/explanation/models",
+  models: "/explanation/models#mult-vae",
   "command-line": "/reference/command-line/train",
   library: "/reference/library/functions/recommend",
   results: "/results",
@@ -28,7 +28,7 @@ const server = createServer((request, response) => {
       response.writeHead(200, { "content-type": types[extname(name)] ?? "application/octet-stream" });
       return response.end(body);
     } catch {
-      // The next spelling of the address.
+      // Try the next form of the address.
     }
   response.writeHead(404).end();
 });

@@ -34,6 +34,8 @@ export default defineConfig({
       provider: "local",
       options: {
         detailedView: true,
+        // Words of four letters must match exactly, or "cold" would find "fold".
+        miniSearch: { searchOptions: { fuzzy: 0.1 } },
         _render: (source, env, md) => md.renderAsync(withoutEquations(source), env),
       },
     },
