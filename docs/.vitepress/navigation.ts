@@ -23,31 +23,27 @@ export function titleOf(markdown: string): string {
   return heading.replace(/\s*\{#.*\}$/, "").replace(/[`*]|\\(?=[^\w\s])/g, "");
 }
 
-/** A page's place among its neighbours: `order: 2` in its front matter. */
-function orderOf(markdown: string): number {
-  const [, order] = /^---\n(?:.*\n)*?order: *(\d+)\n(?:.*\n)*?---/.exec(markdown) ?? [];
-  return order === undefined ? Number.POSITIVE_INFINITY : Number(order);
-}
+/** Pages that come before their neighbours, which are sorted by title. */
+const first = ["guides/choosing-a-model"];
 
 /** A link to a page by its path below docs/, without ".md"; empty if the page does not exist. */
-function page(path: string): (Item & { order: number })[] {
+function page(path: string): Item[] {
   const file = join(docs, `${path}.md`);
   if (!existsSync(file)) return [];
-  const text = readFileSync(file, "utf8");
-  return [{ text: titleOf(text), link: `/${path.replace(/(^|\/)index$/, "$1")}`, order: orderOf(text) }];
+  return [{ text: titleOf(readFileSync(file, "utf8")), link: `/${path.replace(/(^|\/)index$/, "$1")}` }];
 }
 
-/** All pages of a folder, in their order and then by title. */
+/** All pages of a folder, by title. */
 function pagesOf(folder: string): Item[] {
   if (!existsSync(join(docs, folder))) return [];
   return names(folder)
     .filter((name) => name !== "index")
     .flatMap((name) => page(folder === "" ? name : `${folder}/${name}`))
-    .sort((a, b) => (a.order === b.order ? text(a).localeCompare(text(b)) : a.order - b.order))
-    .map(({ text, link }) => ({ text, link }));
+    .sort((a, b) => place(a) - place(b) || text(a).localeCompare(text(b)));
 }
 
 const text = ({ text = "" }: Item) => text;
+const place = ({ link = "" }: Item) => (first.includes(link.slice(1)) ? 0 : 1);
 
 function names(folder: string): string[] {
   return readdirSync(join(docs, folder))
