@@ -97,7 +97,7 @@ function general(): Item[] {
       .flatMap(page),
   ];
   const groups: Item[] = [
-    { text: "Tutorial", items: page("tutorial") },
+    { text: "Getting started", items: page("tutorial") },
     { text: "How-to guides", items: guides },
     {
       text: "Reference",

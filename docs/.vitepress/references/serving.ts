@@ -14,10 +14,19 @@ const kinds = [
 
 /** The symbols that a module exports, by name. */
 function exportsOf(entry: string): { readonly checker: ts.TypeChecker; readonly symbols: ts.Symbol[] } {
-  const program = ts.createProgram([entry], {
+  // Names and docstrings need no types of Node or of packages, which would take most of the time to read.
+  const options: ts.CompilerOptions = {
     module: ts.ModuleKind.NodeNext,
     target: ts.ScriptTarget.ESNext,
-  });
+    noLib: true,
+    types: [],
+  };
+  const host = ts.createCompilerHost(options);
+  host.resolveModuleNames = (names, file) =>
+    names.map((name) =>
+      name.startsWith(".") ? ts.resolveModuleName(name, file, options, host).resolvedModule : undefined,
+    );
+  const program = ts.createProgram([entry], options, host);
   const checker = program.getTypeChecker();
   const source = program.getSourceFile(entry);
   const module = source && checker.getSymbolAtLocation(source);
