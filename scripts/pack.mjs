@@ -1,7 +1,7 @@
-// Makes the tarballs that npm ships: `node scripts/pack.mjs [folder]` (default: packages/). One for the main package
-// from dist/, and one for every platform of native/npm/ whose addon lies in native/ (this machine's, after a setup; all
-// of them where a release has gathered them). The main package names exactly those as optional dependencies: in a clone
-// it has none, because `npm ci` would look for them before they are published. Prints one JSON line per tarball.
+// Creates the tarballs that npm publishes: `node scripts/pack.mjs [folder]` (default: packages/). One for the main package
+// from dist/, and one for every platform of native/npm/ whose addon is in native/ (after a setup, that of this machine; in a
+// release, all of them). The main package lists exactly these as optional dependencies. In a clone it has none, because
+// `npm ci` would look for them before they are published. Prints one JSON line per tarball.
 import { spawnSync } from "node:child_process";
 import {
   cpSync,
@@ -24,7 +24,7 @@ const main = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const notices = ["LICENSE", "THIRD_PARTY_LICENSES.md"].map((name) => [name, name]);
 const staging = mkdtempSync(join(tmpdir(), "foldin-pack-"));
 
-/** Packs a folder that holds the given package.json and copies of the given files of the project. */
+/** Packs a folder with the given package.json and copies of the given project files. */
 function pack(manifest, copies) {
   const folder = join(staging, manifest.name.replace("/", "-"));
   mkdirSync(folder, { recursive: true });

@@ -1,5 +1,5 @@
-// Evaluating 10,000 test users (`--what evaluate`), or the top 20 for one history at a time (`--what recommend`), with a
-// model of the ML-20M shape. Its weights are those after a single batch: what they are does not matter to the clock.
+// Times the evaluation of 10,000 test users (`--what evaluate`), or the top 20 of one history at a time (`--what recommend`), with
+// a model of the ML-20M shape. Its weights are those after a single batch: their values do not affect the time.
 
 import { parseArgs } from "node:util";
 import { evaluate, openEngine, recommend, rowIndices, sliceRows, train } from "foldin";
@@ -20,7 +20,7 @@ const foldIn = readMatrix(values.input, "test-fold-in");
 const heldOut = readMatrix(values.input, "test-held-out");
 const dataset = trainingOnly(matrix, { users: names(foldIn.rows), foldIn, heldOut });
 const engine = await openEngine({ engine: "native", threads: Number(values.threads) });
-// Evaluating: one hidden layer of 600, as the baseline's. Recommending: Mult-VAE as published.
+// Evaluation: one hidden layer of 600, as in the baseline. Recommending: Mult-VAE as published.
 const evaluated = { model: "mult-dae", options: { epochs: 1, hidden: [600] } };
 const served = { model: "mult-vae", options: { epochs: 1 } };
 const recommender = await train(dataset, { engine, ...(values.what === "evaluate" ? evaluated : served) });
