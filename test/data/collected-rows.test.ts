@@ -47,7 +47,7 @@ describe("collected rows", () => {
     };
     expect(push).toThrow(UserError);
     expect(push).toThrow(
-      /^ratings\.csv: the first \d{2},\d{3} rows need about 4 MiB of memory, and there are 3 MiB/,
+      /^ratings\.csv: the first \d{2},\d{3} rows need about 4 MiB of memory, but only 3 MiB are available/,
     );
   });
 });

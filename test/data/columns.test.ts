@@ -124,7 +124,7 @@ describe("a file without a header", () => {
     expect(rows).toEqual(["7 song 5 -", "8 artist 4 -"]);
     expect(notes[0]).toContain("no header");
     await expect(read(file("x.csv", "ann,bread\nbob,milk\n"))).rejects.toThrow(
-      /no column looks like the user's .*ann, bread.*--no-header if the first line is a row/,
+      /no user column found .*ann, bread.*--no-header if the first line is a row/,
     );
     expect((await read(file("x.csv", "ann,bread\nbob,milk\n"), { header: false })).rows).toHaveLength(2);
   });
@@ -221,12 +221,12 @@ describe("several files", () => {
     [
       "rating",
       "user,item\n3,12\n",
-      /no column looks like the rating's, but \S+a\.csv has "rating".*--no-rating/,
+      /no rating column found, but \S+a\.csv has "rating".*--no-rating/,
     ],
     [
       "time",
       "user,item,rating\n3,12,1\n",
-      /no column looks like the time's, but \S+a\.csv has "date".*--no-time/,
+      /no time column found, but \S+a\.csv has "date".*--no-time/,
     ],
   ] as const)("of which one has no %s are refused, not read without", async (role, second, message) => {
     const first = role === "rating" ? headed : "user,item,rating,date\n1,10,5,2024-01-01\n";
@@ -263,7 +263,7 @@ describe("a header among the rows", () => {
   it("with the columns in another order is refused with its line", async () => {
     const path = file("x.csv", "user_id,item_id\n1,10\n2,11\nitem_id,user_id\n12,3\n");
     await expect(read(path)).rejects.toThrow(
-      /x\.csv:4: the line looks like another header \(item_id, user_id\)/,
+      /x\.csv:4: the line looks like a different header \(item_id, user_id\)/,
     );
   });
 
@@ -284,7 +284,7 @@ describe("--columns for a file that has a header", () => {
     ["user,item\nu1,i1\n", ["item", "user"]],
   ])("%j is refused", async (content, columns) => {
     await expect(read(file("x.csv", content), { columns })).rejects.toThrow(
-      /x\.csv:1: the first line looks like a header .*Leave --columns out/,
+      /x\.csv:1: the first line looks like a header .*Omit --columns/,
     );
   });
 

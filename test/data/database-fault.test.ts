@@ -29,7 +29,7 @@ describe("what keeps DuckDB from its work", () => {
     );
     await expect(work).rejects.toThrow(UserError);
     await expect(work).rejects.toThrow(
-      `${home}: the work does not fit into memory, and this temporary folder has no room for the rest. Free some space there, or name another folder with --temp <folder>`,
+      `${home}: the data does not fit into memory, and this temporary folder has too little space for the rest. Free some space there, or choose another folder with --temp <folder>`,
     );
     expect(readdirSync(home)).toEqual([]);
   });

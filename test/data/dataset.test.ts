@@ -193,7 +193,7 @@ describe("a folder that is damaged is refused in one line that names the file", 
 
   it("a manifest without counts, one that is no JSON, and none", async () => {
     edit((json) => delete json.counts);
-    await expectRefusal(/manifest\.json: is not the manifest of a dataset: counts/);
+    await expectRefusal(/manifest\.json: this is not a dataset manifest: counts/);
     writeFileSync(join(copy, "manifest.json"), "{ half");
     await expectRefusal(/manifest\.json: is not JSON/);
     rmSync(join(copy, "manifest.json"));
@@ -238,14 +238,14 @@ describe("refuses what cannot be prepared", () => {
   const cases: [string, Parameters<typeof buildDataset>[0], RegExp][] = [
     ["no interactions", { input: [] }, /there are no interactions/],
     [
-      "nothing left after filtering",
+      "a filter that drops everything",
       { input: interactions, options: { minUser: 7 } },
-      /none of 240 interactions is left after filtering with minUser 7.*Lower/,
+      /none of 240 interactions remains after filtering with minUser 7.*Lower/,
     ],
     [
       "more held-out users than users",
       { input: interactions, options: { testUsers: 100 } },
-      /4 \+ 100 users are to be held out, but there are 40/,
+      /cannot hold out 4 \+ 100 users: only 40 remain/,
     ],
     [
       "a rating that is not a number",
@@ -258,9 +258,9 @@ describe("refuses what cannot be prepared", () => {
       /1 of 241 interactions have no rating/,
     ],
     [
-      "no rating, where a minimum is asked for",
+      "no rating, although a minimum is set",
       { input: [{ user: 1, item: 2 }], options: { minRating: 3 } },
-      /interaction 1: there is no rating/,
+      /interaction 1: the rating is missing/,
     ],
     [
       "no times, where the protocol needs them",
@@ -270,7 +270,7 @@ describe("refuses what cannot be prepared", () => {
     [
       "an option out of range",
       { input: interactions, options: { heldOutShare: 1.5 } },
-      /option heldOutShare: 1\.5 will not do \(expected <1\)/,
+      /option heldOutShare: 1\.5 is not valid \(expected <1\)/,
     ],
   ];
   it.each(cases)("%s", async (_, options, message) => {

@@ -34,7 +34,7 @@ describe('protocol "given"', () => {
   it("is refused where the source does not say, says it for some rows only, or says something else", async () => {
     const options = { protocol: "given" } as const;
     const bare = rows.map(({ user, item }) => ({ user, item }));
-    await expect(buildDataset({ input: bare, options })).rejects.toThrow(/does not say which/);
+    await expect(buildDataset({ input: bare, options })).rejects.toThrow(/does not define training and test/);
     await expect(buildDataset({ input: [...bare, rows[0]], options })).rejects.toThrow(/6 of 7 .* no part/);
     const wrong = [{ user: 1, item: 2, part: "exam" as GivenPart }];
     await expect(buildDataset({ input: wrong, options })).rejects.toThrow(

@@ -72,7 +72,7 @@ describe("the items' file", () => {
     const { items, warnings } = await titled(`id,title\n101,Film 101\n102,Film 102\nx3,Film 103\n`);
     expect(items).toMatchObject({ matched: 2, titled: 2 });
     expect(warnings).toEqual([
-      'warning: only 2 of 24 items have a title in items.csv: its ids (column "id") look like x3, those of the interactions like 103',
+      'warning: only 2 of 24 items have a title in items.csv: its ids (column "id") look like x3, the ids of the interactions like 103',
     ]);
   });
 
@@ -112,7 +112,7 @@ describe("the items' file", () => {
 
 describe("records of items", () => {
   it.each<[string, unknown, RegExp]>([
-    ["without an id", [{ itemId: 1, title: "x" }], /item record 1: there is no id \(expected text/],
+    ["without an id", [{ itemId: 1, title: "x" }], /item record 1: the id is missing \(expected non-empty text/],
     ["with an empty id", [{ id: 1 }, { id: "" }], /item record 2: the id is ""/],
     ["with half an id", [{ id: 1.5 }], /item record 1: the id is 1\.5/],
     ["that are null", [null], /item record 1: it is null/],
@@ -136,7 +136,7 @@ describe("records of items", () => {
       progress: (event) => event.type === "note" && warnings.push(event.text),
     });
     expect(warnings).toEqual([
-      "warning: none of 24 items has a title in the records of items: its ids look like 1, those of the interactions like 101",
+      "warning: none of 24 items has a title in the item records: its ids look like 1, the ids of the interactions like 101",
     ]);
     expect(dataset.manifest?.items).toEqual({ id: "id", title: "title", rows: 1, matched: 0, titled: 0 });
   });
@@ -187,7 +187,7 @@ describe("ids of interactions in TypeScript", () => {
     [true, "true"],
   ])("are refused clearly: %s", async (id, shown) => {
     await expect(build(id)).rejects.toThrow(
-      `interaction 481: the user is ${shown} (expected text that is not empty, or a whole number below 2^53; larger ones as text or BigInt)`,
+      `interaction 481: the user is ${shown} (expected non-empty text, or a whole number below 2^53; larger numbers as text or BigInt)`,
     );
   });
 

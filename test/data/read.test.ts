@@ -179,10 +179,10 @@ describe("refuses with file and line", () => {
     [
       "no-user.csv",
       "a,item,rating\n1,2,3\n",
-      /no-user\.csv: no column looks like the user's.*a, item, rating.*--user/,
+      /no-user\.csv: no user column found.*a, item, rating.*--user/,
     ],
-    ["no-item.csv", "user,x\n1,2\n", /no-item\.csv: no column looks like the item's.*user, x.*--item/],
-    ["no-rating.csv", "user,item\n1,2\n", /no-rating\.csv: no column looks like the rating's/, 4],
+    ["no-item.csv", "user,x\n1,2\n", /no-item\.csv: no item column found.*user, x.*--item/],
+    ["no-rating.csv", "user,item\n1,2\n", /no-rating\.csv: no rating column found/, 4],
     [
       "no-such.csv",
       "user,item\n1,2\n",
@@ -232,7 +232,7 @@ describe("refuses with file and line", () => {
       gzipSync(`user,item\n${randomRows(200_000)}`).subarray(0, -9),
       /the gzip data is damaged/,
     ],
-    ["twice.csv", "user,user,item\n1,2,3\n", /twice\.csv:1: two columns are called "user"/],
+    ["twice.csv", "user,user,item\n1,2,3\n", /twice\.csv:1: two columns have the name "user"/],
   ];
   it.each(cases)("%s", async (name, content, message, minRating, columns) => {
     const path = file(name, content);

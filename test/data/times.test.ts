@@ -156,7 +156,7 @@ describe("a time that is missing", () => {
     });
     for (const protocol of ["temporal", "leave-last-out"] as const)
       await expect(buildDataset({ input: path, options: { protocol } })).rejects.toThrow(
-        `${path}:52: the time is missing, here first and in 4 of 400 interactions in all`,
+        `${path}:52: 4 of 400 interactions have no time; this is the first of them`,
       );
   });
 
@@ -262,7 +262,7 @@ describe("the unit of times", () => {
     expect(await notes(input)).toEqual({ unit: "own", warning: undefined });
     const options = { protocol: "temporal", validationFrom: "2024-03-01", testFrom: "2024-03-05" } as const;
     await expect(buildDataset({ input, options })).rejects.toThrow(
-      /option testFrom: 2024-03-05 is a date, and the times are numbers from 20240000 to 20240399/,
+      /option testFrom: 2024-03-05 is a date, but the times are numbers from 20240000 to 20240399/,
     );
   });
 

@@ -55,7 +55,7 @@ describe("items that nobody trained on", () => {
     };
     const only = { items: Uint32Array.of(5), among: "themselves" } as const;
     await expect(evaluate(recommender, dataset, { only })).rejects.toThrow(
-      /none of its 3 test users has a held-out item among the 1 that are evaluated/,
+      /none of its 3 test users has a held-out item among the 1 evaluated items/,
     );
   });
 

@@ -178,7 +178,7 @@ describe("evaluate", () => {
     const dataset = checkerboard(10, 10);
     const recommender = scoring(10, () => new Array<number>(10).fill(0));
     await expect(evaluate(recommender, { ...dataset, items: vocabulary("other", 10) })).rejects.toThrow(
-      /its 10 items are not the 10 items/,
+      /its 10 items differ from the 10 items/,
     );
     const nothing = { ...dataset.test, heldOut: emptyMatrix(10, 10) };
     await expect(evaluate(recommender, { ...dataset, test: nothing })).rejects.toThrow(

@@ -61,6 +61,6 @@ describe("names of metrics", () => {
     expect(() => parseMetric("qqq@10")).toThrow(/Known: recall, recall-plain, ndcg/);
     expect(() => parseMetric("constructor@10")).toThrow(UserError);
     for (const text of ["ndcg", "ndcg@", "ndcg@0", "ndcg@1.5", "ndcg@-1", "ndcg@10@20"])
-      expect(() => parseMetric(text)).toThrow(/lacks a depth.*ndcg@100/);
+      expect(() => parseMetric(text)).toThrow(/has no valid depth.*ndcg@100/);
   });
 });

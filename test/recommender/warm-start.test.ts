@@ -159,7 +159,7 @@ describe("the weights that training starts from", () => {
 
   it.each([
     [{ model: "ease" }, /--init-from: ease cannot start from a run.*expected .*mult-vae.*wmf/s],
-    [{ model: "mult-dae" }, /--init-from: the run's model is mult-vae, the one to train is mult-dae/],
+    [{ model: "mult-dae" }, /--init-from: the run's model is mult-vae, but the model to train is mult-dae/],
     [
       { options: { hidden: [50] } },
       /--init-from: the run's mult-vae has another shape: its .*64 x 40, not 64 x 50/,

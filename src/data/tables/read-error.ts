@@ -1,8 +1,8 @@
-// What DuckDB says about a file, in our words.
+// Turns DuckDB's errors about a file into user errors.
 
 import { UserError } from "../../core/errors.js";
 
-/** What DuckDB says about a file, as a UserError; errors of other kinds come back as they are. */
+/** Returns DuckDB's error about a file as a UserError; other errors are returned unchanged. */
 export function explainReadError(error: unknown, file: string): unknown {
   if (!(error instanceof Error) || error.name === "AbortedError" || error instanceof UserError) return error;
   const [first] = error.message.split("\n");

@@ -338,12 +338,12 @@ describe("arrays", () => {
     [
       "of several columns",
       () => npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }", two),
-      /table of several/,
+      /the array is structured/,
     ],
     ["of text", () => npy(dict("<U4", "(1, 2)"), two), /type <U4/],
     ["of complex numbers", () => npy(dict("<c8", "(1, 1)"), two), /type <c8/],
     ["of long doubles", () => npy(dict("<f16", "(1, 1)"), two), /type <f16/],
-    ["stored by columns", () => npy(dict("<f4", "(1, 2)", "True"), two), /column by column/],
+    ["stored by columns", () => npy(dict("<f4", "(1, 2)", "True"), two), /column-major order/],
     ["with a negative length", () => npy(dict("<f4", "(-1, 2)"), two), /header is damaged/],
     [
       "with lengths that multiply beyond 2^53",
@@ -356,7 +356,7 @@ describe("arrays", () => {
       () => npy(dict("<f4", "(99999999999999999999, 1)"), two),
       /header is damaged/,
     ],
-    ["without rows", () => npy(dict("<f4", "(0, 2)"), two), /nothing in it/],
+    ["without rows", () => npy(dict("<f4", "(0, 2)"), two), /contains no content/],
     ["without columns", () => npy(dict("<f4", "(2, 0)"), two), /shape \(2, 0\)/],
     ["of one dimension", () => npy(dict("<f4", "(2,)"), two), /shape \(2\)/],
     ["of no dimension", () => npy(dict("<f4", "()"), two), /shape \(\)/],

@@ -77,9 +77,9 @@ describe("bags of words", () => {
   it.each([
     ["2 0:1\n", "the line has 1 pairs (expected 2)"],
     ["1 4:1\n", "there is no word 4 (expected numbers from 0 to 3: the vocabulary has 4 words)"],
-    ["1 0=1\n", 'cannot read "0=1" (expected word:count, as in 17:2)'],
+    ["1 0=1\n", 'cannot read "0=1" (expected word:count, such as 17:2)'],
     ["2 1:1 1:2\n", "the word 1 appears twice in the line"],
-    ["one\n", 'cannot read the line "one" (expected a count, and that many pairs word:count)'],
+    ["one\n", 'cannot read the line "one" (expected a count followed by that many pairs word:count)'],
   ])("are refused where a line is wrong: %j", async (line, message) => {
     const wrong = write("wrong.dat", `1 0:1\n${line}`);
     await expect(buildDataset({ input: interactions, options, content: wrong })).rejects.toThrow(

@@ -190,13 +190,13 @@ describe("citeulike", () => {
         out: join(root, "given"),
         options: { protocol: "given", trainItems: 3 },
       }),
-    ).rejects.toThrow(/the released split with 3 training articles per user is not here/);
+    ).rejects.toThrow(/the released split with 3 training articles per user is missing/);
   });
 
   it("refuses titles that are not the articles'", async () => {
     const from = files({ "users.dat": text(libraries), "titles.txt": "One\nTwo\n" });
     await expect(prepareSource({ source: "citeulike-a", from, out: join(root, "out") })).rejects.toThrow(
-      /titles\.txt: there are 2 titles \(expected one for each of the 16980 articles\)/,
+      /titles\.txt: the file has 2 titles \(expected one title for each of the 16980 articles\)/,
     );
   });
 });
@@ -222,7 +222,7 @@ describe("what a known source is asked for", () => {
     const { notes, compared } = await prepare({ source: "ml-1m", from, options: unpublished });
     expect(compared).toEqual([{ what: "rows of the files", expected: 1_000_209, actual: 300 }]);
     expect(notes).toContain(
-      "ml-1m differs from what is published: rows of the files: 300 instead of 1,000,209",
+      "ml-1m differs from the published data: rows of the files: 300 instead of 1,000,209",
     );
   });
 
@@ -230,12 +230,12 @@ describe("what a known source is asked for", () => {
     [
       "no expected count comes out",
       { source: "ml-1m", options: { validationUsers: 3, testUsers: 3 } },
-      /this is not MovieLens 1M: none of its expected counts comes out \(rows of the files: 300 instead of 1,000,209\)/,
+      /this is not MovieLens 1M: none of the expected counts matches \(rows of the files: 300 instead of 1,000,209\)/,
     ],
     [
       "too few rows after rewriting",
       { source: "netflix", from: "sparse" },
-      /sparse: none of 1 interactions is left after filtering/,
+      /sparse: none of 1 interactions remains after filtering/,
     ],
     ["files of another source", { source: "ml-20m" }, /in: there is no ratings\.csv in this folder/],
     ["an unknown source", { source: "ml1m" }, /no source "ml1m".*Did you mean ml-1m/],

@@ -36,7 +36,7 @@ describe("the delimiter", () => {
     ).toEqual(["1 101", "2 102"]);
     for (const delimiter of ["", "\n", '"'])
       await expect(rowsOf(file("none.csv", "user,item\n1,2\n"), { delimiter })).rejects.toThrow(
-        /--delimiter: .* cannot separate columns/,
+        /--delimiter: .* is not a valid delimiter/,
       );
   });
 
@@ -44,7 +44,7 @@ describe("the delimiter", () => {
     const { notes, progress } = notebook();
     const path = file("blanks.csv", "user,item\na,1\n a,2\nb ,3\n");
     expect(await rowsOf(path, {}, progress)).toEqual(["a 1", " a 2", "b  3"]);
-    expect(notes).toContain("2 of 3 user ids begin or end with a blank, which is part of the id");
+    expect(notes).toContain("2 of 3 user ids begin or end with a blank, which is kept as part of the id");
   });
 
   it("a decimal comma with three decimals could be thousands, and is refused with its place", async () => {
@@ -141,12 +141,12 @@ describe("quotation marks in files with commas", () => {
     [
       "open.csv",
       'id,title\n1,"One\n2,Two\n',
-      /open\.csv:2: a quotation mark is opened and never closed.*--items-quote none/,
+      /open\.csv:2: a quotation mark is never closed.*--items-quote none/,
     ],
     [
       "swallow.csv",
       'id,title\n1,One\n2,"Heroes\n3,Three\n4,Closing"\n',
-      /swallow\.csv:3: a quotation mark opens a field that ends in line 5.*--items-quote none/,
+      /swallow\.csv:3: a quoted field begins here and ends in line 5.*--items-quote none/,
     ],
   ])("%s is refused, with the way out", async (name, text, message) => {
     const path = file(name, text);
@@ -220,7 +220,7 @@ describe("encodings", () => {
   it("are announced where they are assumed", async () => {
     const { notes, progress } = notebook();
     expect((await titlesOf(file("assumed.csv", table(cyrillic)), {}, progress))[1]).toBe("Ôèëüì");
-    expect(notes.join()).toMatch(/assumed\.csv: not UTF-8: read as windows-1252 .*--items-encoding/);
+    expect(notes.join()).toMatch(/assumed\.csv: not valid UTF-8, so it is read as windows-1252 .*--items-encoding/);
   });
 
   it("UTF-16 is read by its byte order mark, or with a note by its looks", async () => {
@@ -261,7 +261,7 @@ describe("encodings", () => {
       "two encodings in one file",
       Buffer.concat([Buffer.from("id,title\n1,é\n2,"), cyrillic, Buffer.from("\n")]),
       undefined,
-      /:3: the line is not valid UTF-8, though other lines are/,
+      /:3: the line is not valid UTF-8, but other lines are/,
     ],
     ["NUL bytes", "id,title\n1,a\0b\n".repeat(20), undefined, /control characters/],
   ])("%s is refused", async (name, content, encoding, message) => {
