@@ -85,19 +85,20 @@ export async function readItems(
       const endInId = source.columns.filter((column) => /id$/i.test(plainName(column)) && column !== title);
       const ids =
         itemFile.id === undefined ? [...new Set([...find(idNames), ...endInId])] : find([itemFile.id]);
-      const missing = (problem: string) =>
+      const missing = (problem: string, option: string) =>
         new UserError({
           place: file,
           problem,
           expected: `one of the file's columns: ${source.columns.join(", ")}`,
-          remedy: "Name it with --item-id or --item-title",
+          remedy: `Name it with ${option}`,
         });
       if (ids.length === 0)
         throw missing(
           itemFile.id === undefined ? "no item id column found" : `there is no column "${itemFile.id}"`,
+          "--item-id",
         );
       if (title === undefined && itemFile.title !== undefined)
-        throw missing(`there is no column "${itemFile.title}"`);
+        throw missing(`there is no column "${itemFile.title}"`, "--item-title");
       const rows: (string | null)[][] = [];
       const expressions = source.columns.map((column) =>
         ids.includes(column) ? source.id(column) : `CAST(${source.expression(column)} AS VARCHAR)`,

@@ -44,7 +44,7 @@ export function itemsWarning(
         ? `none of ${touched.size} items has a ${what} in ${place}`
         : `only ${matched} of ${touched.size} items ${matched === 1 ? "has" : "have"} a ${what} in ${place}`;
     if (theirs === undefined) return few;
-    return `${few}: its ids${file === undefined ? "" : ` (column "${id}")`} look like ${theirs}, the ids of ${whose} like ${ours}`;
+    return `${few}: its ids${file === undefined ? "" : ` (column "${id}")`} look like ${theirs}, the ids of ${whose} like ${ours}${file === undefined ? "" : ". Check the file, or choose another column with --item-id"}`;
   }
   const titled = touched.ids.some((item) => isTitled(table, item));
   return title === undefined || titled

@@ -262,6 +262,7 @@ class Reader {
       place: source.place(row),
       problem: `there is no value in the column "${column}"`,
       expected: "an id in every row",
+      remedy: "Correct or remove the row",
     });
   }
 

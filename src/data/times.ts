@@ -6,7 +6,7 @@ import { numberInText, type TableSource } from "./tables/table.js";
 
 /** The accepted times, for messages. */
 export const acceptedTimes =
-  "a number, a date such as 2009-09-13 or 2009-09-13T21:30:00+02:00, UTC without an offset, or an empty field";
+  "a number, an ISO 8601 date such as 2009-09-13 or 2009-09-13T21:30:00+02:00, or an empty field";
 
 /** A time as an SQL expression of type DOUBLE: NaN = missing, null = not a time. */
 export function timeExpression(source: TableSource, column: string): string {

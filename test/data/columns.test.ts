@@ -208,7 +208,7 @@ describe("several files", () => {
   it("one without a header, and with another number of columns, is refused", async () => {
     const paths = [file("a.csv", headed), file("b.csv", "12,3\n13,4\n")];
     await expect(read(paths)).rejects.toThrow(
-      /b\.csv:1: the file has no header, and 2 columns \(expected a header, or the 3 columns of .*a\.csv: item, user, rating\)/,
+      /b\.csv:1: the file has no header and 2 columns \(expected a header, or the 3 columns of .*a\.csv: item, user, rating\)/,
     );
   });
 
@@ -218,16 +218,8 @@ describe("several files", () => {
   });
 
   it.each([
-    [
-      "rating",
-      "user,item\n3,12\n",
-      /no rating column found, but \S+a\.csv has "rating".*--no-rating/,
-    ],
-    [
-      "time",
-      "user,item,rating\n3,12,1\n",
-      /no time column found, but \S+a\.csv has "date".*--no-time/,
-    ],
+    ["rating", "user,item\n3,12\n", /no rating column found, but \S+a\.csv has "rating".*--no-rating/],
+    ["time", "user,item,rating\n3,12,1\n", /no time column found, but \S+a\.csv has "date".*--no-time/],
   ] as const)("of which one has no %s are refused, not read without", async (role, second, message) => {
     const first = role === "rating" ? headed : "user,item,rating,date\n1,10,5,2024-01-01\n";
     const paths = [file("a.csv", first), file("b.csv", second)];

@@ -188,7 +188,7 @@ describe("a folder that is damaged is refused in one line that names the file", 
       json.formatVersion = 3;
       json.tables = "elsewhere";
     });
-    await expectRefusal(/manifest\.json: the folder has format version 3 \(expected 2 at most\)/);
+    await expectRefusal(/manifest\.json: the folder has format version 3 \(expected at most 2\)/);
   });
 
   it("a manifest without counts, one that is no JSON, and none", async () => {

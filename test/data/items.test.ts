@@ -64,7 +64,7 @@ describe("the items' file", () => {
     expect(titles).toEqual([]);
     expect(items).toMatchObject({ rows: 24, matched: 0, titled: 0 });
     expect(warnings).toEqual([
-      `warning: none of 24 items has a title in items.csv: its ids (column "movieId") look like ${shown}, those of the interactions like 101`,
+      `warning: none of 24 items has a title in items.csv: its ids (column "movieId") look like ${shown}, the ids of the interactions like 101. Check the file, or choose another column with --item-id`,
     ]);
   });
 
@@ -72,7 +72,7 @@ describe("the items' file", () => {
     const { items, warnings } = await titled(`id,title\n101,Film 101\n102,Film 102\nx3,Film 103\n`);
     expect(items).toMatchObject({ matched: 2, titled: 2 });
     expect(warnings).toEqual([
-      'warning: only 2 of 24 items have a title in items.csv: its ids (column "id") look like x3, the ids of the interactions like 103',
+      'warning: only 2 of 24 items have a title in items.csv: its ids (column "id") look like x3, the ids of the interactions like 103. Check the file, or choose another column with --item-id',
     ]);
   });
 
@@ -112,7 +112,11 @@ describe("the items' file", () => {
 
 describe("records of items", () => {
   it.each<[string, unknown, RegExp]>([
-    ["without an id", [{ itemId: 1, title: "x" }], /item record 1: the id is missing \(expected non-empty text/],
+    [
+      "without an id",
+      [{ itemId: 1, title: "x" }],
+      /item record 1: the id is missing \(expected non-empty text/,
+    ],
     ["with an empty id", [{ id: 1 }, { id: "" }], /item record 2: the id is ""/],
     ["with half an id", [{ id: 1.5 }], /item record 1: the id is 1\.5/],
     ["that are null", [null], /item record 1: it is null/],

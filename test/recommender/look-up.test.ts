@@ -62,7 +62,7 @@ describe("ids in programs", () => {
       await expect(ids([], { candidates: list })).rejects.toThrow(/candidates: .* is not a list/);
     }
     await expect(ids("11")).rejects.toThrow(
-      "history: '11' is not a list (expected an array of ids). Give ['11']",
+      "history: '11' is not a list (expected an array of ids). Pass ['11']",
     );
   });
 

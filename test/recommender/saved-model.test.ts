@@ -24,7 +24,9 @@ describe("a saved model", () => {
     expect(saved.take("n", [2], "whole numbers")).toEqual(Uint32Array.of(1, 2));
     expect(saved.take("n", [2], "any")).toHaveLength(2);
     const refused = (take: () => unknown, why: string) =>
-      expect(take).toThrow(`test: the saved model is not valid: tensor ${why}. Copy the model again, or train it again`);
+      expect(take).toThrow(
+        `test: the saved model is not valid: tensor ${why}. Copy the model again, or train it again`,
+      );
     refused(() => saved.take("v", [2]), "v: is missing");
     refused(() => saved.take("toString", [2]), "toString: is missing");
     refused(() => saved.take("w", [3, 2]), "w: has the shape 2 x 3 (expected 3 x 2)");
@@ -42,7 +44,9 @@ describe("a saved model", () => {
   it("says which tensor nobody has asked for", () => {
     const saved = of({ a: numbers(1), b: numbers(2) });
     saved.take("a", [1]);
-    expect(() => saved.end()).toThrow("test: the saved model is not valid: tensor b: is not one of test's tensors");
+    expect(() => saved.end()).toThrow(
+      "test: the saved model is not valid: tensor b: is not one of test's tensors",
+    );
     saved.take("b", [1]);
     expect(() => saved.end()).not.toThrow();
   });

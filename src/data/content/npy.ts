@@ -64,7 +64,7 @@ export async function openNpy(path: string): Promise<NpyFile> {
     await file.read(head, 0, head.length, 0);
     if (head.length < 12 || head.subarray(0, 6).toString("latin1") !== "\x93NUMPY")
       throw wrong("this is not an .npy file", "an array written by numpy.save");
-    if (head[6] < 1 || head[6] > 3) throw wrong(`the format version is ${head[6]}`, "1, 2 or 3");
+    if (head[6] < 1 || head[6] > 3) throw wrong(`it has format version ${head[6]}`, "1, 2 or 3");
     const begin = head[6] > 1 ? 12 : 10;
     const offset = begin + (head[6] > 1 ? head.readUInt32LE(8) : head.readUInt16LE(8));
     if (offset > head.length) throw wrong("the header is damaged or the file is truncated");

@@ -309,6 +309,7 @@ function requireId(id: string | null, source: TableSource, column: string, row: 
     place: source.place(row),
     problem: `there is no value in the column "${column}"`,
     expected: "an id in every row",
+    remedy: "Correct or remove the row",
   });
 }
 

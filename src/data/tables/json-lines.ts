@@ -96,7 +96,7 @@ export class JsonLines {
     return new UserError({
       place: `${this.#file}:${this.#line}`,
       problem,
-      expected: "one JSON object a line",
+      expected: "one JSON object per line",
       remedy,
     });
   }
@@ -109,7 +109,7 @@ export class JsonLines {
       return new UserError({
         place: this.#file,
         problem: "this is a JSON array",
-        expected: "one JSON object a line",
+        expected: "one JSON object per line",
         remedy: "Convert it with: jq -c '.[]' old.json > new.jsonl",
       });
     if (!this.#started && text.startsWith("{") && !text.endsWith("}") && end - start < 200)

@@ -7,6 +7,11 @@ export function explainReadError(error: unknown, file: string): unknown {
   if (!(error instanceof Error) || error.name === "AbortedError" || error instanceof UserError) return error;
   const [first] = error.message.split("\n");
   if (/CSV Error|Invalid Input Error|IO Error|Conversion Error|Invalid Error/.test(first))
-    return new UserError({ place: file, problem: `the file cannot be read: ${first}`, cause: error });
+    return new UserError({
+      place: file,
+      problem: `the file cannot be read: ${first}`,
+      remedy: "If it is damaged, create or download it again",
+      cause: error,
+    });
   return error;
 }

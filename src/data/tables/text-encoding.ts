@@ -54,7 +54,7 @@ export class TextEncoding {
     const unmarked = mark === undefined && named === undefined ? looksLikeUtf16(head) : undefined;
     if (unmarked !== undefined)
       note(
-        `${file}: looks like ${unmarked.toUpperCase()} and is read as such; set another encoding with ${option}`,
+        `${file}: read as ${unmarked.toUpperCase()}, which it appears to be; set another encoding with ${option}`,
       );
     const known = mark?.encoding ?? named ?? unmarked;
     this.#settled = known !== undefined;

@@ -279,7 +279,8 @@ class TextTable implements TableSource {
       problem: `the row has ${columns} ${columns === 1 ? "column" : "columns"}`,
       expected: `${this.columns.length}, as in the first line`,
     };
-    if (!quoted) return new UserError(parts);
+    if (!quoted)
+      return new UserError({ ...parts, remedy: `Correct the line, or set ${this.#option("delimiter")}` });
     return new QuoteError({
       ...parts,
       remedy: `Correct the line, or pass ${this.#option("quote")} none if quotation marks are ordinary characters`,
@@ -364,7 +365,12 @@ class TextTable implements TableSource {
     const place = `${this.file}:${line}`;
     const seen = new Set<string>();
     for (const name of this.columns) {
-      if (seen.has(name)) throw new UserError({ place, problem: `two columns have the name "${name}"` });
+      if (seen.has(name))
+        throw new UserError({
+          place,
+          problem: `two columns have the name "${name}"`,
+          remedy: "Rename one of them",
+        });
       seen.add(name);
     }
     if (given !== undefined && !this.#header && given.length > fields.length)
@@ -417,7 +423,7 @@ function requireText(file: string, lines: readonly string[], delimiter = ""): vo
   if (!lines.slice(0, 10).some((line) => Array.from(line.slice(0, 4096)).some(isStrange))) return;
   throw new UserError({
     place: file,
-    problem: "the file begins with control characters, so it is not text",
+    problem: "there are control characters at the beginning of the file, so it is not text",
     expected: "CSV, TSV or JSON lines, gzipped or not, or Parquet",
   });
 }

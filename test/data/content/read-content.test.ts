@@ -321,7 +321,7 @@ describe("content that cannot be used is refused in one line", () => {
     [
       "a vector of another length",
       () => write("short.jsonl", '{"id":0,"v":[1,2]}\n{"id":1,"v":[1,2,3]}\n'),
-      /short\.jsonl:2: the vector of item 1 has 3 numbers \(expected 2, as that of item 0\)/,
+      /short\.jsonl:2: the vector of item 1 has 3 numbers \(expected 2, as for item 0\)/,
     ],
     [
       "a vector that does not fit the model",
@@ -399,7 +399,11 @@ describe("content that cannot be used is refused in one line", () => {
       () => write("neither.csv", "id,genre,year\n0,drama,1999\n"),
       /neither\.csv: found neither a text column nor only columns of numbers/,
     ],
-    ["an empty id", () => write("id.csv", "id,text\n,word\n"), /id\.csv:2: the column "id" is empty/],
+    [
+      "an empty id",
+      () => write("id.csv", "id,text\n,word\n"),
+      /id\.csv:2: there is no value in the column "id"/,
+    ],
     [
       "texts for a model trained on vectors",
       () => write("texts.csv", "id,text\n0,word\n"),

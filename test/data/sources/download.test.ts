@@ -150,7 +150,7 @@ describe("a download that goes wrong leaves nothing and says how to get the file
     [
       "a wrong checksum",
       { path: "tiny.zip", md5: "0".repeat(32), members },
-      /MD5 checksum .* is [0-9a-f]{32}, the published one 0{32}/,
+      /MD5 checksum .* is [0-9a-f]{32}, but the published one is 0{32}/,
     ],
     ["a missing file", { path: "gone.zip", members }, /gone\.zip: the server responded with 404 Not Found/],
     ["a missing checksum file", { path: "tiny.zip", md5: "md5-file", members }, /tiny\.zip\.md5: .*404/],

@@ -37,7 +37,7 @@ it.each([
   ],
   ["twice.csv.gz", gzipSync(gzipSync("user,item\n1,2\n")), /gzip data, gzipped/],
   ["array.csv", bytes("\x93NUMPY\x01\0"), /a NumPy array/],
-  ["random.csv", bytes("\x01\x02\x03\xfe\x00\x1b[2J"), /begins with control characters/],
+  ["random.csv", bytes("\x01\x02\x03\xfe\x00\x1b[2J"), /control characters at the beginning/],
 ])("%s is named for what it is, and its bytes are not shown", async (name, content, message) => {
   const path = file(name, content);
   for (const reading of [() => rowsOf(path), () => titlesOf(path)]) {

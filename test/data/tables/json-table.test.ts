@@ -15,7 +15,7 @@ describe("JSON lines", () => {
     const ratings = Array.from({ length: 150 }, (_, k) => `{"user": ${k}, "item": 1}`);
     await expect(
       rowsOf(file("late.jsonl", lines(...ratings, '{"user": 1, "item": 2, "rating": 4}'))),
-    ).rejects.toThrow(/late\.jsonl:1: the column "rating" is empty/);
+    ).rejects.toThrow(/late\.jsonl:1: there is no value in the column "rating"/);
   });
 
   it("keep every digit of a number, and take whole numbers as such", async () => {
@@ -52,17 +52,17 @@ describe("JSON lines", () => {
     [
       "an object",
       '{"user": {"id": 1}, "item": 2}',
-      /:2: the column "user" holds an object, \{"id": 1\} \(expected text or a whole number/,
+      /:2: the column "user" holds an object: \{"id": 1\} \(expected text or a whole number/,
     ],
     [
       "a list",
       '{"user": 1, "item": [2, 3]}',
-      /:2: the column "item" holds a list, \[2, 3\].*one line per user and item/,
+      /:2: the column "item" holds a list: \[2, 3\].*one line per user and item/,
     ],
     ["a fraction", '{"user": 1.5, "item": 2}', /:2: the column "user" holds the number 1\.5/],
     ["a truth value", '{"user": true, "item": 2}', /:2: the column "user" holds true/],
-    ["null", '{"user": null, "item": 2}', /:2: the column "user" is empty/],
-    ["no key", '{"item": 2}', /:2: the column "user" is empty/],
+    ["null", '{"user": null, "item": 2}', /:2: there is no value in the column "user"/],
+    ["no key", '{"item": 2}', /:2: there is no value in the column "user"/],
     ["a key twice", '{"user": 1, "item": 2, "user": 3}', /:2: the object has the key "user" twice/],
     [
       "half a surrogate pair",
@@ -72,7 +72,11 @@ describe("JSON lines", () => {
     ["NaN", '{"user": 1, "item": 2, "rating": NaN}', /:2: NaN and Infinity are not valid JSON/],
     ["a trailing comma", '{"user": 1, "item": 2,}', /:2: the line is not a JSON object/],
     ["a padded number", '{"user": 007, "item": 2}', /:2: the line is not a JSON object/],
-    ["two objects", '{"user": 1, "item": 2}{"user": 1, "item": 3}', /:2: there is more text after the object/],
+    [
+      "two objects",
+      '{"user": 1, "item": 2}{"user": 1, "item": 3}',
+      /:2: there is more text after the object/,
+    ],
     ["another value", "[1, 2]", /:2: the line is not a JSON object/],
     ["a cut line", '{"user": 1, "it', /:2: the line is not a JSON object/],
   ])("%s is refused with its place", async (name, line, message) => {
@@ -107,10 +111,10 @@ describe("Parquet", () => {
   });
 
   it.each([
-    ["structs", "{'id': 1}", /the column "user" holds objects \(STRUCT\(id INTEGER\)\)/],
+    ["structs", "{'id': 1}", /the column "user" holds objects: STRUCT\(id INTEGER\)/],
     ["lists", "[1, 2]", /the column "user" holds lists.*one row per user and item/],
     ["maps", "map([1], [2])", /the column "user" holds objects/],
-    ["truth values", "true", /the column "user" holds truth values/],
+    ["booleans", "true", /the column "user" holds booleans/],
     ["fractions", "1.5::DOUBLE", /row 1: the column "user" holds the number 1\.5/],
   ])("refuses %s as ids", async (name, value, message) => {
     const path = await written(`${name}.parquet`, `SELECT ${value} AS user, 1 AS item`);

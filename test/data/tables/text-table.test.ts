@@ -220,7 +220,9 @@ describe("encodings", () => {
   it("are announced where they are assumed", async () => {
     const { notes, progress } = notebook();
     expect((await titlesOf(file("assumed.csv", table(cyrillic)), {}, progress))[1]).toBe("Ôèëüì");
-    expect(notes.join()).toMatch(/assumed\.csv: not valid UTF-8, so it is read as windows-1252 .*--items-encoding/);
+    expect(notes.join()).toMatch(
+      /assumed\.csv: not valid UTF-8, so it is read as windows-1252 .*--items-encoding/,
+    );
   });
 
   it("UTF-16 is read by its byte order mark, or with a note by its looks", async () => {
@@ -242,7 +244,7 @@ describe("encodings", () => {
       "an unknown name",
       "id,title\n1,a\n",
       "klingon",
-      /--items-encoding: the encoding "klingon" is unknown \(expected one of utf-8, .*gbk/,
+      /--items-encoding: unknown encoding "klingon" \(expected one of utf-8, .*gbk/,
     ],
     [
       "bytes that the encoding does not have",
@@ -251,12 +253,7 @@ describe("encodings", () => {
       /:2: the line is not valid gbk/,
     ],
     ["UTF-8 that is not", table(cyrillic), "utf-8", /:2: the line is not valid UTF-8.*--items-encoding/],
-    [
-      "another mark",
-      "\ufeffid,title\n1,a\n",
-      "gbk",
-      /byte order mark of UTF-8, and --items-encoding says gbk/,
-    ],
+    ["another mark", "\ufeffid,title\n1,a\n", "gbk", /byte order mark of UTF-8, but --items-encoding is gbk/],
     [
       "two encodings in one file",
       Buffer.concat([Buffer.from("id,title\n1,é\n2,"), cyrillic, Buffer.from("\n")]),
