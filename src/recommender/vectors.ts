@@ -94,7 +94,7 @@ export function productSpace(
 ): VectorSource {
   const { encode, weights, bias } = what;
   const width = weights.columns;
-  const beside = (numbers: FloatArray, last: (row: number) => number) => {
+  const withLast = (numbers: FloatArray, last: (row: number) => number) => {
     const rows = numbers.length / width;
     const wider = new Float32Array(rows * (width + 1));
     for (let row = 0; row < rows; row++) {
@@ -110,13 +110,13 @@ export function productSpace(
     items: bias ? `${what.items}, and its bias` : what.items,
     async ofHistories(block) {
       const numbers = await readOnce(engine, await encode(block));
-      return bias ? beside(numbers, () => 1) : numbers;
+      return bias ? withLast(numbers, () => 1) : numbers;
     },
     async ofItems(from, to) {
       const numbers = await engine.read(viewRows(weights, from, to));
       if (!bias) return numbers;
       const biases = await engine.read(bias);
-      return beside(numbers, (row) => biases[from + row]);
+      return withLast(numbers, (row) => biases[from + row]);
     },
   };
 }

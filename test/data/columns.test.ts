@@ -21,7 +21,7 @@ function file(name: string, content: string): string {
   return path;
 }
 
-/** Reads files; what was said of their columns, without the folders, and the rows as "user item rating time". */
+/** Reads files; returns the notes about their columns, without folders, and the rows as "user item rating time". */
 async function read(paths: string | string[], columns: ReadOptions = {}, minRating?: number) {
   const notes: string[] = [];
   const interactions: Interactions = await readInteractions([paths].flat(), {
@@ -119,7 +119,7 @@ describe("a file without a header", () => {
     expect(rows[0]).toBe(first);
   });
 
-  it("may begin with an item that is called like a column", async () => {
+  it("can begin with an item that has the name of a column", async () => {
     const { rows, notes } = await read(file("x.csv", "7,song,5\n8,artist,4\n"));
     expect(rows).toEqual(["7 song 5 -", "8 artist 4 -"]);
     expect(notes[0]).toContain("no header");
@@ -129,7 +129,7 @@ describe("a file without a header", () => {
     expect((await read(file("x.csv", "ann,bread\nbob,milk\n"), { header: false })).rows).toHaveLength(2);
   });
 
-  it("whose fourth column is a date that cannot be read is refused, not read without times", async () => {
+  it("is rejected if its fourth column is an unreadable date, instead of being read without times", async () => {
     const path = file("x.csv", "1,2,5,18.07.2018\n3,4,5,19.07.2018\n");
     await expect(read(path)).rejects.toThrow(/x\.csv:1: "18\.07\.2018" in the column "time" is not a time/);
   });
@@ -147,7 +147,7 @@ describe("a file without a header", () => {
   });
 });
 
-it("says which columns of a header were taken, once for all files that are alike", async () => {
+it("reports the columns found in a header, once for all files with the same columns", async () => {
   const header = "userId,movieId,rating,when\n1,2,3,4\n";
   const [one, two, three, four] = [1, 2, 3, 4].map((n) => file(`${n}.csv`, header));
   const text = 'user = "userId", item = "movieId", rating = "rating"; no time';
@@ -191,7 +191,7 @@ it("docs/datasets.md lists the usual names, in their order", () => {
 
 describe("several files", () => {
   const headed = "item,user,rating\n10,1,5\n11,2,4\n";
-  it("a later one without a header has the columns of the one that has", async () => {
+  it("a later one without a header has the columns of the first", async () => {
     for (const order of [
       [0, 1],
       [1, 0],
@@ -205,7 +205,7 @@ describe("several files", () => {
     }
   });
 
-  it("one without a header, and with another number of columns, is refused", async () => {
+  it("one without a header and with another number of columns is rejected", async () => {
     const paths = [file("a.csv", headed), file("b.csv", "12,3\n13,4\n")];
     await expect(read(paths)).rejects.toThrow(
       /b\.csv:1: the file has no header and 2 columns \(expected a header, or the 3 columns of .*a\.csv: item, user, rating\)/,
@@ -280,7 +280,7 @@ describe("--columns for a file that has a header", () => {
     );
   });
 
-  it("is fine for ids that are words, and with --no-header", async () => {
+  it("is accepted for ids that are words, and with --no-header", async () => {
     expect((await read(file("x.csv", "ann,bread\nbob,milk\n"), { columns: ["user", "item"] })).rows).toEqual([
       "ann bread - -",
       "bob milk - -",

@@ -117,7 +117,7 @@ describe("reads", () => {
     expect((await readInteractions([path], { minRating: 4 })).sourceRows).toBe(4);
   });
 
-  it("a time column that is to be ignored, and ratings that are", async () => {
+  it("without a time column or ratings that are ignored", async () => {
     expect(await read(file("ignored.csv", csv), { rating: false, time: false })).toEqual([
       "10 3",
       "9 20",
@@ -146,7 +146,7 @@ describe("ids", () => {
     expect(await read(path)).toEqual(["4000000000 1", "3 4000000001", "4000000000 4000000001"]);
   });
 
-  it("stay as they stood: leading zeros, letters, spaces, other alphabets, by code point", async () => {
+  it("stay unchanged: leading zeros, letters, spaces, other alphabets, sorted by code point", async () => {
     const path = file("text.csv", "user,item\n007,b\n7,B\n7.0,é\n 7,😀\n7,\uff5e\n");
     const { users, items } = await readInteractions([path], {});
     expect(users.ids).toEqual([" 7", "007", "7", "7.0"]);
@@ -256,7 +256,7 @@ describe("refuses with file and line", () => {
   });
 });
 
-it("stops when it is told to", async () => {
+it("stops when the signal is aborted", async () => {
   const rows = Array.from({ length: 300_000 }, (_, row) => `${row % 1000},${row % 77}\n`).join("");
   const stop = new AbortController();
   const reading = readInteractions([file("long-work.csv", `user,item\n${rows}`)], {

@@ -50,12 +50,12 @@ describe("metrics of one user", () => {
 });
 
 describe("names of metrics", () => {
-  it("are read whatever their case, and written one way", () => {
+  it("are read in any case, and written in one form", () => {
     expect(parseMetric(" NDCG@0100 ").name).toBe("ndcg@100");
     expect(parseMetric("coverage@10").ofUser).toBeUndefined();
   });
 
-  it("a wrong one is answered with the nearest", () => {
+  it("an unknown one is rejected with the most similar name", () => {
     expect(() => parseMetric("ndgc@10")).toThrow(/"ndgc@10" is unknown.*Did you mean "ndcg"/);
     expect(() => parseMetric("recal@10")).toThrow(/Did you mean "recall"/);
     expect(() => parseMetric("qqq@10")).toThrow(/Known: recall, recall-plain, ndcg/);

@@ -17,7 +17,7 @@ describe("a saved model", () => {
     );
   });
 
-  it("gives a tensor of the name, shape and kind that are asked for, and no other", () => {
+  it("returns a tensor only with the requested name, shape and kind", () => {
     const saved = of({ w: { shape: [2, 3], data: new Float32Array(6) }, n: whole(1, 2) });
     expect(saved.take("w", [2, 3])).toHaveLength(6);
     expect(saved.take("w", [undefined, 3])).toHaveLength(6);
@@ -41,7 +41,7 @@ describe("a saved model", () => {
     refused(() => double.take("w", [1], "float32"), "w: holds float64 (expected float32)");
   });
 
-  it("says which tensor nobody has asked for", () => {
+  it("names an unexpected tensor", () => {
     const saved = of({ a: numbers(1), b: numbers(2) });
     saved.take("a", [1]);
     expect(() => saved.end()).toThrow(
@@ -55,7 +55,7 @@ describe("a saved model", () => {
     const names = { offsets: "offsets", indices: "indices", values: "values" };
     const sound = { offsets: whole(0, 2, 2, 3), indices: whole(0, 4, 1), values: numbers(1, 2, 3) };
 
-    it("gives the matrix, with as many rows as it has or is asked for", () => {
+    it("returns the matrix, with or without a required number of rows", () => {
       const matrix = { rows: 3, columns: 5, offsets: sound.offsets.data, indices: sound.indices.data };
       expect(of(sound).takeSparse(names, { rows: 3, columns: 5 })).toEqual({
         ...matrix,
@@ -88,7 +88,7 @@ describe("a saved model", () => {
     });
   });
 
-  it("loads a tensor into the engine, and allocates nothing where it does not fit", async () => {
+  it("loads a tensor into the engine, and allocates nothing if it has another shape", async () => {
     const engine = new ReferenceEngine();
     const saved = of({ w: { shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) } });
     await expect(saved.load(engine, "w", 2 ** 20, 2 ** 20)).rejects.toThrow("has the shape 2 x 3");

@@ -118,8 +118,8 @@ export async function prepareSource(options: PrepareSourceOptions): Promise<Prep
  */
 export async function findSourceFolder(name: string, from: string): Promise<string | undefined> {
   const named = basename(resolve(from));
-  const stranger = named !== name && knownSources.some((source) => source.name === named);
-  return folderOf(findSource(name), from, stranger ? [] : [from]);
+  const namedAsOther = named !== name && knownSources.some((source) => source.name === named);
+  return folderOf(findSource(name), from, namedAsOther ? [] : [from]);
 }
 
 async function folderOf(source: KnownSource, from: string, own = [from]): Promise<string | undefined> {

@@ -1,4 +1,4 @@
-// Content from files of every kind, beside what scikit-learn, NumPy and hand-made pictures say.
+// Content from files of every kind, compared with scikit-learn, NumPy and hand-made images.
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -104,7 +104,7 @@ describe("texts", () => {
       expect((await read(file, items)).content).toEqual(expected);
   });
 
-  it("of several columns are joined, of titles and texts without being asked", async () => {
+  it("of several columns are joined, those of title and text columns by default", async () => {
     const file = write("films.csv", "id,year,title,abstract\n0,1999,Red Planet,a long way\n1,2001,Blue,\n");
     const { content } = await read({ file, kind: "sequences" }, five);
     expect(tokensOf(content as SequenceContent, 0)).toEqual(["red", "planet", "long", "way"]);
@@ -133,7 +133,7 @@ describe("texts", () => {
     expect((await read({ records: tokens, words: 3 }, five)).content).toEqual(content);
   });
 
-  it("leave out a language's stop words, or none", async () => {
+  it("lose the stop words of a language, or none", async () => {
     const cut = async (stopWords: string | null) =>
       (await tokeniser({ split: "words", stopWords }))("The end of the state-of-the-art, l’été und die Welt");
     expect(await cut("eng")).toEqual(["end", "state-of-the-art", "l’été", "und", "die", "welt"]);
@@ -165,7 +165,7 @@ describe("texts", () => {
     ]);
     expect([...content.maxima]).toEqual([2, 1]);
     expect(draft.skipped.counts).toMatchObject({ present: 1, empty: 1 });
-    // Bags of words with numbers of their own are brought to the model's words.
+    // Bags with another vocabulary are converted to the model's words.
     write("vocabulary.dat", "planet\nmoon\nred\n");
     const bags = await readContent(write("new.dat", "2 0:1 2:4\n1 1:1\n"), new WantedItems({}), { form });
     expect(dense((bags.content as WordContent).counts)).toEqual([[4, 1]]);
@@ -193,7 +193,7 @@ describe("vectors", () => {
     expect(await rows(content, [0, 1, 2, 3, 4])).toEqual(single(expected));
   });
 
-  it("stay the same through a dataset folder, in any order of asking, zeros where there is none", async () => {
+  it("are the same after writing and loading a dataset folder, in any order, zeros for missing ones", async () => {
     const file = write("four.npy", Buffer.from(fixture.arrays.float32, "base64"));
     const ids = write("ids.txt", "c\na\nnobody\nd\nb\n");
     const interactions = ["a", "b", "c", "d", "e"].map((item) => ({ user: "u", item }));
@@ -235,7 +235,7 @@ describe("vectors", () => {
   });
 });
 
-describe("pictures", () => {
+describe("images", () => {
   const solid = (r: number, g: number, b: number, width = 40, height = 20) =>
     sharp({ create: { width, height, channels: 3, background: { r, g, b } } });
   let folder: string;
@@ -255,7 +255,7 @@ describe("pictures", () => {
     writeFileSync(join(folder, "notes.md"), "not looked at");
   });
 
-  it("are decoded and resized, channel after channel; damaged ones and strangers are counted", async () => {
+  it("are decoded and resized, channels first; damaged and unknown ones are counted", async () => {
     const { content, skipped } = await read({ file: folder, size: [2, 4] }, five);
     const images = content as ImageContent;
     expect([images.channels, images.height, images.width]).toEqual([3, 2, 4]);
@@ -272,7 +272,7 @@ describe("pictures", () => {
     expect(skipped.counts).toMatchObject({ damaged: 1, unknown: 1, duplicate: 1 });
   });
 
-  it("are grey where one channel is asked for, and the same through a folder", async () => {
+  it("are greyscale with one channel, and the same after writing and loading a folder", async () => {
     const interactions = ["0", "1", "2", "3", "4"].map((item) => ({ user: "u", item }));
     const options = { minUser: 0, items: "all", validationUsers: 0, testUsers: 0 } as const;
     const out = join(home, "grey");
@@ -288,7 +288,7 @@ describe("pictures", () => {
   });
 });
 
-describe("pictures that are decoded side by side", () => {
+describe("images that are decoded in parallel", () => {
   const atOnce = 2 * availableParallelism();
   it.each([atOnce - 1, atOnce, atOnce + 1])("are those of their items: %i of them", async (count) => {
     const folder = join(home, `side-by-side-${count}`);
@@ -375,7 +375,7 @@ describe("content that cannot be used is refused in one line", () => {
       /twice\.txt:3: "a" is already in line 1 \(expected one id per line, without duplicates\)/,
     ],
     [
-      "content of strangers",
+      "content of other items",
       () => write("strangers.csv", "id,text\n70,some words\n71,more\n"),
       /strangers\.csv: none of its items is in the catalogue \(70, \.\.\.\) \(expected ids such as 0, 1, 2\)/,
     ],

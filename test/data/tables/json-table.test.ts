@@ -18,7 +18,7 @@ describe("JSON lines", () => {
     ).rejects.toThrow(/late\.jsonl:1: there is no value in the column "rating"/);
   });
 
-  it("keep every digit of a number, and take whole numbers as such", async () => {
+  it("keep every digit of a number, and recognise whole numbers", async () => {
     const ids = ["9007199254740993", "123456789012345678901234567890", "-5", "0"];
     const path = file("digits.jsonl", lines(...ids.map((id) => `{"user": ${id}, "item": 1}`)));
     expect(await rowsOf(path)).toEqual(ids.map((id) => `${id} 1`));
@@ -29,7 +29,7 @@ describe("JSON lines", () => {
     expect(await rowsOf(whole)).toEqual(["1000 5", "1000 5", "125 0"]);
   });
 
-  it("take what MongoDB wraps as what it is", async () => {
+  it("unwrap MongoDB's Extended JSON", async () => {
     const path = file(
       "mongo.jsonl",
       lines(
@@ -40,7 +40,7 @@ describe("JSON lines", () => {
     expect(await rowsOf(path)).toEqual(["5f01 9007199254740993 4.5 1577836800", "5f02 7 3 1577836800"]);
   });
 
-  it("may have keys that differ in case only, with dots and quotation marks, in any order, with a byte order mark", async () => {
+  it("can have keys that differ only in case, with dots and quotation marks, in any order, with a byte order mark", async () => {
     const path = file(
       "keys.jsonl",
       `\ufeff${lines('{"user": 1, "User": "x", "a.b": 1, "c\\"d": 2, "item": 2}', '{"item": "\\u00e9\\ud83d\\ude00", "user": "a\\nb"}')}`,
@@ -85,7 +85,7 @@ describe("JSON lines", () => {
     await expect(rowsOf(path)).rejects.toThrow(UserError);
   });
 
-  it("arrays and pretty-printed files are refused with what turns them into lines", async () => {
+  it("arrays and pretty-printed files are rejected with a command that converts them", async () => {
     await expect(rowsOf(file("array.json", '[\n{"user": 1, "item": 2}\n]\n'))).rejects.toThrow(
       /this is a JSON array.*jq -c '\.\[\]'/,
     );
