@@ -1,4 +1,4 @@
-// What a dataset looks like: its counts, its density, how long histories are, and how unevenly items are liked.
+// Describes a dataset: its counts, its density, the lengths of histories, and the popularity of items.
 
 import { entryCount } from "../sparse/csr.js";
 import { type ContentKind, type ItemContent, knownItems, shapeOf } from "./content.js";
@@ -6,7 +6,7 @@ import { type Dataset, type HeldOutSplit, loadDataset } from "./dataset.js";
 import type { DatasetCounts, DatasetSource } from "./manifest.js";
 import type { ProtocolOptions } from "./protocol.js";
 
-/** The lengths of histories. */
+/** The distribution of lengths or counts. */
 export interface Lengths {
   readonly min: number;
   readonly median: number;
@@ -17,7 +17,7 @@ export interface Lengths {
 export interface HeldOutDescription {
   /** Users of the split. */
   readonly users: number;
-  /** Those of them who have something held out. */
+  /** Users of the split with held-out items. */
   readonly judgedUsers: number;
   /** Interactions to fold in. */
   readonly foldIn: number;
@@ -27,19 +27,19 @@ export interface HeldOutDescription {
 
 interface ContentDescription {
   readonly kind: ContentKind;
-  /** Numbers of an item: [words], [tokens], [dimensions] or [channels, height, width]. */
+  /** The shape of an item's content: [words], [tokens], [dimensions] or [channels, height, width]. */
   readonly shape: readonly number[];
   /** Items that have content. */
   readonly items: number;
-  /** Items that have content and no training interaction. */
+  /** Items with content and without a training interaction. */
   readonly coldItems: number;
 }
 
 /** One point of the popularity curve. */
 interface PopularityPoint {
-  /** The most popular items: this share of the catalogue. */
+  /** The share of the catalogue that the most popular items are. */
   readonly itemShare: number;
-  /** How many these are. */
+  /** Their number. */
   readonly items: number;
   /** Their share of all training interactions. */
   readonly interactionShare: number;
@@ -61,11 +61,11 @@ export interface DatasetDescription {
   /** Items that have a title. */
   readonly titledItems: number;
   readonly popularity: readonly PopularityPoint[];
-  /** What is known of the items themselves; absent where nothing is. */
+  /** The content of the items, if there is any. */
   readonly content?: ContentDescription;
   readonly validation: HeldOutDescription;
   readonly test: HeldOutDescription;
-  /** As the manifest has them; absent for a dataset that a program put together. */
+  /** From the manifest; absent for a dataset that a program assembled. */
   readonly source?: DatasetSource;
   readonly protocol?: ProtocolOptions;
   readonly sourceRows?: number;
@@ -75,7 +75,7 @@ export interface DatasetDescription {
 /** The shares of the catalogue at which the popularity curve is given. */
 const curve = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
 
-/** Describes a dataset, or the one in a folder. Throws UserError as `loadDataset`. */
+/** Describes a dataset, given itself or as a folder. Throws UserError like `loadDataset`. */
 export async function describeDataset(
   datasetOrFolder: Dataset | string,
   { signal }: { signal?: AbortSignal } = {},

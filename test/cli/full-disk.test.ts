@@ -145,7 +145,7 @@ describe.skipIf(!canMount)("a full disk", () => {
     const { code, stderr } = await run(embed, { env: { TMPDIR: disk } });
     expect([code, lastLine(stderr)]).toEqual([
       2,
-      `${disk}: the temporary folder cannot be used: the disk is full (ENOSPC). Free some space there, or name another folder with --temp <folder>`,
+      `${disk}: the temporary folder cannot be used: the disk is full (ENOSPC). Free some space there, or choose another folder with --temp <folder>`,
     ]);
     expect(readdirSync(disk)).toEqual(["fill"]);
     mkdirSync(join(home, "large"));

@@ -120,7 +120,7 @@ describe("add-items", () => {
     [
       "items that are all known",
       () => ({ run, content: write("old.csv", "id,text\nf1,ships\nf2,paris\n"), out: join(home, "no") }),
-      /old\.csv: the model knows all of its items already \(f1, \.\.\.\)/,
+      /old\.csv: all of its items are already in the model \(f1, \.\.\.\)/,
     ],
     [
       "vectors for a model of words",
@@ -130,7 +130,7 @@ describe("add-items", () => {
     [
       "words that the model does not know",
       () => ({ run, content: write("odd.csv", "id,text\nn1,quantum\n"), out: join(home, "no") }),
-      /odd\.csv: nothing in it can be used: .* \(item n1, \.\.\.\)/,
+      /odd\.csv: it has no usable content: .* \(item n1, \.\.\.\)/,
     ],
     [
       "a folder that is taken",

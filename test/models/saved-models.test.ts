@@ -49,7 +49,7 @@ describe.each(models)("a saved %s", (name, model, options, dataset) => {
     expect(error).toBeInstanceOf(UserError);
     if (model !== "blend") expect(fresh.memory()).toBe(0);
     const { message } = error as UserError;
-    expect(message).toContain("the saved model is not sound: ");
+    expect(message).toContain("the saved model is not valid: ");
     return message;
   }
   /** What a part of a blend is told of its tensors. */

@@ -97,7 +97,7 @@ describe("declared parameters", () => {
     );
     await expect(restoring).rejects.toThrow(UserError);
     await expect(restoring).rejects.toThrow(
-      "x: the saved model is not sound: tensor output.bias: is missing. Copy or train it again",
+      "x: the saved model is not valid: tensor output.bias: is missing. Copy the model again, or train it again",
     );
     expect(fresh.memory()).toBe(0);
   });

@@ -336,7 +336,7 @@ describe("a model folder from a stranger", () => {
       const folder = await make(`link-${file}`);
       await rm(join(folder, file));
       await symlink(secret, join(folder, file));
-      await expect(readModelFiles(folder)).rejects.toThrow(/is a link out of the folder/);
+      await expect(readModelFiles(folder)).rejects.toThrow(/is a link to a file outside the folder/);
       await rm(join(folder, file));
       await mkdir(join(folder, file));
       await expect(readModelFiles(folder)).rejects.toThrow(/this is a folder, not a file/);

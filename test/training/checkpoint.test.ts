@@ -68,6 +68,6 @@ describe("a checkpoint on disk", () => {
     await writeFileWhole(path, (file) => writeSafetensors(file, {}, { checkpoint: deep }));
     await expect(store.load()).rejects.toThrow(/that can be resumed: its head is nested too deeply/);
     await writeFile(path, text.slice(0, -1), "latin1");
-    await expect(store.load()).rejects.toThrow(/not a sound safetensors file/);
+    await expect(store.load()).rejects.toThrow(/not a valid safetensors file/);
   });
 });

@@ -63,6 +63,6 @@ describe("foldin prepare <source>", () => {
   it("takes a file for a file, whatever its name", async () => {
     writeFileSync(join(root, "demo"), "user,item\n1,2\n");
     const { code, stderr } = await prepare("demo");
-    expect([code, stderr]).toEqual([2, expect.stringMatching(/none of 1 interactions is left/)]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/none of 1 interactions remains/)]);
   });
 });

@@ -197,7 +197,7 @@ describe.each(engineNames)("content-knn on the %s engine", (engineName) => {
     const adding = model.withItems({ items: new Vocabulary(["new"]), content: longer }, "neighbours");
     await expect(adding).rejects.toThrow(UserError);
     await expect(adding).rejects.toThrow(
-      /the new items' vectors are not of the form that the model was trained on/,
+      /the vectors of the new items do not have the form that the model was trained on/,
     );
     model.dispose();
   });
