@@ -1,4 +1,4 @@
-// --temp: where DuckDB puts what does not fit into memory. It takes the place of TMPDIR for this program and its workers.
+// --temp: the folder for DuckDB's temporary files. It overrides TMPDIR for this process and its workers.
 
 import { accessSync, constants, statSync } from "node:fs";
 import { resolve } from "node:path";
@@ -15,10 +15,7 @@ const commands: ReadonlySet<string> = new Set([
 export function addTempOption(program: Command): void {
   for (const command of program.commands)
     if (commands.has(command.name()))
-      command.option(
-        "--temp <folder>",
-        "the folder for what does not fit into memory (default: the system's)",
-      );
+      command.option("--temp <folder>", "folder for temporary files (default: the system's)");
   program.hook("preAction", (_, command) => {
     const { temp } = command.opts<{ temp?: string }>();
     if (temp !== undefined) useAsTemporaryFolder(temp);
@@ -32,15 +29,15 @@ function useAsTemporaryFolder(folder: string): void {
     throw new UserError({
       place,
       problem: "there is no such folder",
-      remedy: "Make it, or name another one",
+      remedy: "Create it, or choose another one",
     });
   try {
     accessSync(path, constants.W_OK | constants.X_OK);
   } catch (cause) {
     throw new UserError({
       place,
-      problem: "the folder cannot be written",
-      remedy: "Name another one",
+      problem: "the folder is not writable",
+      remedy: "Choose another one",
       cause,
     });
   }

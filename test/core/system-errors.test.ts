@@ -2,7 +2,7 @@ import { constants } from "node:os";
 import { describe, expect, it } from "vitest";
 import { explain } from "../../src/cli/run.js";
 import { UserError } from "../../src/core/errors.js";
-import { isSystemFault, thenGoOn, withSystemFault } from "../../src/core/system-errors.js";
+import { addRemedy, isSystemFault, withSystemFault } from "../../src/core/system-errors.js";
 
 /** An error as Node makes it. */
 function nodeError(code: string, syscall: string, path?: string): NodeJS.ErrnoException {
@@ -47,7 +47,7 @@ describe("an error of the system", () => {
   });
 
   it("says how to go on after the remedy", () => {
-    const told = thenGoOn(nodeError("ENOSPC", "write", "a"), "Go on with: foldin train") as Error;
+    const told = addRemedy(nodeError("ENOSPC", "write", "a"), "Go on with: foldin train") as Error;
     expect(told.message).toBe(
       "a: cannot be written: the disk is full (ENOSPC). Free some space. Go on with: foldin train",
     );
@@ -59,7 +59,7 @@ describe("an error of the system", () => {
     Object.assign(new Error("refused"), { code: "ECONNREFUSED", syscall: "connect" }),
     new UserError({ problem: "something else" }),
   ])("is not what is something else: %s", (error) => {
-    expect([withSystemFault(error, "a"), thenGoOn(error, "again"), isSystemFault(error)]).toEqual([
+    expect([withSystemFault(error, "a"), addRemedy(error, "again"), isSystemFault(error)]).toEqual([
       error,
       error,
       false,
