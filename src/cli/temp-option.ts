@@ -2,7 +2,7 @@
 
 import { accessSync, constants, statSync } from "node:fs";
 import { resolve } from "node:path";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { UserError } from "../core/errors.js";
 
 /** The commands that read or write tables. */
@@ -15,7 +15,11 @@ const commands: ReadonlySet<string> = new Set([
 export function addTempOption(program: Command): void {
   for (const command of program.commands)
     if (commands.has(command.name()))
-      command.option("--temp <folder>", "folder for temporary files (default: the system's)");
+      command.addOption(
+        new Option("--temp <folder>", "folder for temporary files (default: the system's)").helpGroup(
+          "Options:",
+        ),
+      );
   program.hook("preAction", (_, command) => {
     const { temp } = command.opts<{ temp?: string }>();
     if (temp !== undefined) useAsTemporaryFolder(temp);

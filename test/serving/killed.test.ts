@@ -1,4 +1,4 @@
-// The built program, killed in the middle of writes: whatever it acknowledged is there when it starts again.
+// The built program, killed in the middle of writes: all acknowledged events exist after a restart.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -57,7 +57,7 @@ describe("foldin serve", () => {
     }
   });
 
-  it("answers what it has accepted before it stops", async () => {
+  it("answers accepted requests before it stops", async () => {
     const folder = await mkdtemp(join(tmpdir(), "foldin-stopped-"));
     try {
       const run = join(folder, "run");

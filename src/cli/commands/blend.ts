@@ -34,7 +34,7 @@ export function register(program: Command, context: CliContext): void {
         "one weight per run, such as 1,4 (default: chosen on the validation users)",
         numbers,
       )
-      .option("--step <n>", "step of the weights to try (default: 0.1)", number)
+      .option("--step <n>", "increment between the weights to try (default: 0.1)", number)
       .option("--metric <name>", "metric for choosing the weights (default: ndcg@100)")
       .option("--dataset <folder>", "the dataset folder (default: that of the first run)"),
   )

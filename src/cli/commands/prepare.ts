@@ -89,14 +89,14 @@ export function register(program: Command, context: CliContext): void {
       "interaction files, read in this order; or the name of one known source (see below)",
     )
     .option("--out <folder>", "the dataset folder to write")
+    .option("--force", "replace the dataset in --out")
+    .option("--name <name>", "name of the dataset (default: the name of the folder)")
+    .option("--json", "print the manifest as one JSON object")
+    .optionsGroup("Known source:")
     .option("--from <folder>", "known source: folder with its files")
     .option("--download", "known source: download its files to --from (default: downloads/<source>)")
     .option("--mirror <address>", "known source: download from this address instead of the official one")
-    .option("--force", "replace the dataset in --out")
-    .option("--name <name>", "name of the dataset (default: the name of the folder)")
-    .option("--items <file>", "items file: file with item ids and titles")
-    .option("--item-id <column>", "items file: id column (default: detected)")
-    .option("--item-title <column>", "items file: title column (default: detected)")
+    .optionsGroup("Interaction files:")
     .option("--user <column>", "user column (default: detected)")
     .option("--item <column>", "item column (default: detected)")
     .option("--rating <column>", "rating column (default: detected)")
@@ -107,11 +107,17 @@ export function register(program: Command, context: CliContext): void {
     "--format <name>",
     "file format: text, parquet or json-lines (default: detected)",
   );
+  command
+    .optionsGroup("Items file:")
+    .option("--items <file>", "items file: file with item ids and titles")
+    .option("--item-id <column>", "items file: id column (default: detected)")
+    .option("--item-title <column>", "items file: title column (default: detected)");
   addFileOptions(command, "items-", "items file");
+  command.optionsGroup("Item content:");
   addContentOptions(command);
+  command.optionsGroup("Filter and split:");
   for (const [flag, , meaning] of protocolFlags) command.option(flag, meaning);
   command
-    .option("--json", "print the manifest as one JSON object")
     .addHelpText(
       "after",
       "\nKnown sources, with predefined columns, protocol and expected counts:\n" +

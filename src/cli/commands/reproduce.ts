@@ -45,7 +45,7 @@ export function register(program: Command, context: CliContext): void {
         "limit the epochs of each run, for a quick trial; the results are then not a reproduction",
         wholeNumber(1),
       )
-      .option("--studies <keys...>", "run only these tables, named as in the results")
+      .option("--studies <keys...>", "run only the tables with these keys; an unknown key lists all keys")
       .option("--models <names...>", "run only these models")
       .option(
         "--splits <n>",

@@ -50,7 +50,7 @@ export function register(program: Command, context: CliContext): void {
       )
       .option(
         "--share <name=n>",
-        "share of the traffic for a model, sticky per user (default: the first model gets all; repeatable)",
+        "share of the traffic for a model, sticky per user (repeatable; default: the first model gets all)",
         collected,
       )
       .option(
