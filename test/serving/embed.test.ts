@@ -95,7 +95,7 @@ describe("vectors in files", () => {
     (await train(dataset, { model: "popularity", engine: "reference", out: none })).dispose();
     const refused = await foldin(["embed", none, "--no-users", "--out", join(folder, "x")]);
     expect(refused).toMatchObject({ code: 2, stdout: "" });
-    expect(refused.stderr).toContain("popularity: it has no vectors");
+    expect(refused.stderr).toContain("popularity: the model has no vectors");
     expect(refused.stderr).toContain("mult-vae");
     const dae = join(folder, "dae");
     (
@@ -105,7 +105,7 @@ describe("vectors in files", () => {
     expect(other).toMatchObject({ code: 2 });
     expect(other.stderr).toContain("mult-dae has no latent vectors (expected scores)");
     const nowhere = await foldin(["embed", run, "--out", join(folder, "x")]);
-    expect(nowhere.stderr).toContain("trained on a dataset that is not on disk");
+    expect(nowhere.stderr).toContain("trained on a dataset in memory");
     expect(existsSync(join(folder, "x"))).toBe(false);
   });
 });

@@ -85,12 +85,12 @@ describe("foldin serve", () => {
 
   it.each([
     [["nowhere"], /nowhere.*config\.json: no such file/],
-    [["RUN", "RUN"], /two models are called run.*Give them names/],
-    [["RUN", "--share", "other=1"], /--share other=1: no model is called other/],
-    [["RUN", "--store", "mysql://x"], /--store: mysql:\/\/\.\.\. is not a store/],
-    [["RUN", "--store", "RUN/config.json"], /config\.json: cannot be used as a store of histories/],
+    [["RUN", "RUN"], /two models have the name run.*Give each a name/],
+    [["RUN", "--share", "other=1"], /--share other=1: unknown model other/],
+    [["RUN", "--store", "mysql://x"], /--store: mysql:\/\/\.\.\. is not supported/],
+    [["RUN", "--store", "RUN/config.json"], /config\.json: cannot be used as a history store/],
     [["RUN", "--token-file", "RUN/none"], /none: there is no such file .*--token-file/],
-    [["RUN", "--port", "99999"], /--port: 99999 is not a port/],
+    [["RUN", "--port", "99999"], /--port: must be from 0 to 65535; got 99999/],
     [["RUN", "--host", "nowhere.invalid", "--store", "none"], /--host nowhere.invalid .*cannot listen/],
   ])("refuses %j with one clear line", async (args, message) => {
     const folder = await mkdtemp(join(tmpdir(), "foldin-refused-"));

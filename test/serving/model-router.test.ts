@@ -22,7 +22,7 @@ async function watched() {
     const { body } = await fixture.ask("GET", "/metrics");
     return Number(new RegExp(`foldin_reloads_total.*outcome="${outcome}".* (\\d+)`).exec(body)?.[1] ?? 0);
   };
-  return { ...fixture, told, counted, failed: () => told("cannot be used; the one before stays") };
+  return { ...fixture, told, counted, failed: () => told("cannot be loaded; the previous one stays in use") };
 }
 
 describe("a newer model that cannot be loaded", () => {
@@ -80,7 +80,7 @@ describe("the log", () => {
     await new Promise<void>((logged) => {
       child.stdout?.on("data", (text: string) => {
         lines.push(...text.split("\n"));
-        if (text.includes("the one before stays")) logged();
+        if (text.includes("the previous one stays")) logged();
       });
     });
     child.kill("SIGTERM");

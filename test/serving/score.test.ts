@@ -81,7 +81,7 @@ describe("scoring all users", () => {
 
     await expect(scoreAll(model, histories, { ...same, out })).rejects.toThrow(/interrupted.*--resume/s);
     await expect(scoreAll(model, histories, { ...same, k: 6, out, resume: true })).rejects.toThrow(
-      "its k differs: 5, now 6",
+      "had a different k: 5, now 6",
     );
     await expect(scoreAll(model, histories, { ...same, model: "other", out, resume: true })).rejects.toThrow(
       "its model differs",
@@ -117,7 +117,7 @@ describe("scoring all users", () => {
       ...["score", run, "--histories", path, "--min-rating", "2", "--out", join(folder, "said.csv")],
       ...["--engine", "reference"],
     ]);
-    expect(said.stdout).toMatch(/^2 users scored.*\n1 user left out, without a row: the model knows none/);
+    expect(said.stdout).toMatch(/^2 users scored.*\n1 user skipped: the model knows none/);
     const lines = readFileSync(out, "utf8").trim().split("\n");
     expect(lines[0]).toBe("user,rank,item,title,score");
     // Ids that are integers come out as such.
@@ -135,9 +135,12 @@ describe("scoring all users", () => {
   });
 
   it.each([
-    [["--out", join(folder, "x.xlsx")], /^--out: .*x\.xlsx has no known ending \(expected \.parquet/],
-    [["--out", folder], /^--out: .* has no known ending/],
-    [["--out", join(folder, "x.csv"), "--user", "u"], /^--user: is about a file of histories/],
+    [
+      ["--out", join(folder, "x.xlsx")],
+      /^--out: the extension of .*x\.xlsx is not supported \(expected \.parquet/,
+    ],
+    [["--out", folder], /^--out: the extension of .* is not supported/],
+    [["--out", join(folder, "x.csv"), "--user", "u"], /^--user: requires --histories/],
     [
       ["--out", join(folder, "x.csv"), "--histories", "a.csv", "--dataset", "b"],
       /^--dataset: cannot be combined with/,
@@ -229,7 +232,7 @@ describe("a CSV of scores", () => {
       ...["'+1", "'-1", "'@SUM(A1)", "'＝1", "plain"],
     ]);
     await expect(scored("sheet.parquet", true)).rejects.toThrow(
-      /^--spreadsheet: .*sheet\.parquet is not a CSV file/,
+      /^--spreadsheet: requires a \.csv file; got .*sheet\.parquet/,
     );
   });
 

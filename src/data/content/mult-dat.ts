@@ -17,7 +17,7 @@ const MOST_DIGITS = 40;
 
 /** A file of words (or ids), one a line. Throws UserError where it cannot be read or a word appears twice. */
 export async function readWordList(file: string, what: "word" | "id" = "word"): Promise<Vocabulary> {
-  const words = linesOf(await readText(file, { expected: `a list of ${what}s, one a line` }));
+  const words = linesOf(await readText(file, { expected: `a list of ${what}s, one per line` }));
   while (words.at(-1) === "") words.pop();
   const lineOf = new Map<string, number>();
   for (const [k, word] of words.entries()) {

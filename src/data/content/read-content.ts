@@ -278,7 +278,7 @@ async function arrayDraft(given: ContentFile, reading: Reading): Promise<Content
 async function lineDraft(given: ContentFile, reading: Reading): Promise<ContentDraft> {
   const { file } = given;
   const encoding = given.encoding && encodingNamed(given.encoding, "--content-encoding");
-  const lines = linesOf(await readText(file, { encoding, expected: "texts, one a line" }));
+  const lines = linesOf(await readText(file, { encoding, expected: "texts, one per line" }));
   const idOf = await rowIds(given, "line");
   idOf.requireAll(lines.length);
   const collector = await textCollector(given.vocabulary, file, reading);

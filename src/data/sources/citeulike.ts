@@ -131,7 +131,7 @@ function* pairsOf(parts: readonly Libraries[]): Generator<Interaction> {
 async function readArticles(file: string | undefined, articles: number): Promise<ItemRecord[]> {
   const ids = Array.from({ length: articles }, (_, id) => id);
   if (file === undefined) return ids.map((id) => ({ id }));
-  const titles = linesOf(await readText(file, { expected: "titles, one a line" }));
+  const titles = linesOf(await readText(file, { expected: "titles, one per line" }));
   if (titles.length !== articles)
     throw new UserError({
       place: file,

@@ -301,7 +301,7 @@ describe("on both sides of a threshold", () => {
         tensors: { weights: { shape: [10, 10], data: { length: numbers } as unknown as Float32Array } },
       });
     await expect(claiming(2 ** 29)).rejects.toThrow(
-      "its weights take 2.0 GiB, and an ONNX file holds 2.0 GiB",
+      "its weights take 2.0 GiB; the limit of an ONNX file is 2.0 GiB",
     );
     await expect(claiming(2 ** 29 - 1)).rejects.toThrow(
       "tensor weights: holds 536870911 numbers (expected 10 x 10 of them)",
@@ -321,8 +321,11 @@ describe("foldin export", () => {
     expect(JSON.parse(stdout).bytes).toBe(readFileSync(out).length);
 
     for (const [args, message] of [
-      [["export", nmf, "--onnx", join(folder, "nmf.onnx")], /^nmf: it cannot be exported.*mult-vae.*ease/],
-      [["export", knn, "--onnx", out], /there is a file of this name already/],
+      [
+        ["export", nmf, "--onnx", join(folder, "nmf.onnx")],
+        /^nmf: the model cannot be exported.*mult-vae.*ease/,
+      ],
+      [["export", knn, "--onnx", out], /the file already exists/],
       [["export", knn, "--onnx", folder], /is a folder/],
       [["export", knn], /^option '--onnx' is missing/],
       [
@@ -331,7 +334,7 @@ describe("foldin export", () => {
       ],
       [
         ["export", knn, "--onnx", join(folder, "x.onnx"), "--steps", "3"],
-        /^--steps: item-knn folds in without/,
+        /^--steps: item-knn does not use conjugate gradients/,
       ],
     ] as const) {
       const refused = await foldin(args);

@@ -45,7 +45,7 @@ describe("the fold-in of a model that solves for users", () => {
   it("is refused if it needs covariances", async () => {
     const model = await trained("cvae", { ...options.cvae, inference: "bayes" });
     await expect(onnxOf(await model.save())).rejects.toThrow(
-      /^cvae: it cannot be exported: an ONNX graph cannot have a fold-in with covariances/,
+      /^cvae: the model cannot be exported: not supported in an ONNX graph: a fold-in with covariances/,
     );
   });
 });

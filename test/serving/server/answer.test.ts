@@ -136,7 +136,7 @@ describe("a large answer", () => {
     expect(refused.body.errors).toEqual([
       {
         field: "body.explain",
-        problem: "201 recommendations with 100 reasons each are 20100; the limit is 20000",
+        problem: "201 recommendations with 100 reasons each are 20100 reasons; the limit is 20000",
       },
     ]);
   });
@@ -185,7 +185,7 @@ describe("a request that takes too long", () => {
       const histories = Array(100).fill(["item1", "no such title"]);
       const { status, headers, body } = await late.ask("POST", "/v1/recommendations", { histories, k: 1000 });
       expect([status, headers["retry-after"]]).toEqual([503, "1"]);
-      expect(body.detail).toMatch(/no answer in time/);
+      expect(body.detail).toMatch(/the request timed out/);
       await expect
         .poll(async () => (await late.ask("GET", "/metrics")).body, { timeout: 10_000 })
         .toContain('foldin_waiting_histories{model="main"} 0');

@@ -105,9 +105,9 @@ describe("more connections than allowed", () => {
     const busy = await Promise.all(Array.from({ length: 5 }, () => rawClient(address, "GET / HT")));
     for (let n = 0; n < 4; n++) expect(await (await rawClient(address)).closed()).toBe("");
     expect(await cut("too many connections")).toBeGreaterThanOrEqual(4);
-    const lines = log.filter(({ msg }) => msg?.includes("connections are refused"));
+    const lines = log.filter(({ msg }) => msg?.includes("connections rejected"));
     expect(lines).toHaveLength(1);
-    expect(lines[0].msg).toMatch(/5 are open already; --max-connections allows no more/);
+    expect(lines[0].msg).toMatch(/the limit of 5 is reached; raise --max-connections/);
     await Promise.all(busy.map((client) => client.closed()));
     await expect.poll(sockets, { timeout: 5000 }).toBe(0);
     expect((await fetch(`${address}/health/live`)).status).toBe(200);
@@ -165,7 +165,7 @@ describe("answers that are not read", () => {
     }
     expect(refused?.status).toBe(503);
     expect(refused?.headers["retry-after"]).toBe("1");
-    expect(refused?.body.detail).toContain("too many large answers are being read");
+    expect(refused?.body.detail).toContain("too many large answers in progress");
     // Small ones go on.
     expect((await ask("POST", "/v1/recommendations", { history: ["item1"] })).status).toBe(200);
     await expect

@@ -50,7 +50,7 @@ describe("--allow-host", () => {
     "a b",
   ])("refuses %j", (text) => {
     expect(() => parseAllowedHost(text)).toThrow(UserError);
-    expect(() => parseAllowedHost(text)).toThrow(/--allow-host.*is not a host/);
+    expect(() => parseAllowedHost(text)).toThrow(/--allow-host.*is not a valid host/);
   });
 });
 
@@ -63,7 +63,7 @@ describe("--trust-proxy", () => {
   it.each(["proxy.example.com", "10.0.0.0/33", "10.0.0.0/0", "10.0.0.0/8/8", "10.0.0", "", "true", "1"])(
     "refuses %j",
     (text) => {
-      expect(() => parseProxies([text])).toThrow(/--trust-proxy.*is not an address or a network/);
+      expect(() => parseProxies([text])).toThrow(/--trust-proxy.*is not a valid address or network/);
     },
   );
 });

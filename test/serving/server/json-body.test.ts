@@ -140,14 +140,12 @@ describe("lists in a request", () => {
     try {
       const post = async (url: string, body: object) => (await fixture.ask("POST", url, body)).body;
       const long = await post("/v1/recommendations", { history: [], exclude: Array(10_001).fill(null) });
-      expect(long.errors).toEqual([
-        { field: "body.exclude", problem: "expected at most 10000, found 10001" },
-      ]);
+      expect(long.errors).toEqual([{ field: "body.exclude", problem: "expected at most 10000; got 10001" }]);
       const bad = await post("/v1/recommendations", { histories: Array(100).fill(Array(500).fill(true)) });
       expect(bad.errors).toHaveLength(20);
       expect(bad.errors[0].field).toBe("body.histories.0.0");
       const events = await post("/v1/users/a/events", { events: Array(1001).fill({}) });
-      expect(events.errors).toEqual([{ field: "body.events", problem: "expected at most 1000, found 1001" }]);
+      expect(events.errors).toEqual([{ field: "body.events", problem: "expected at most 1000; got 1001" }]);
       const event = await post("/v1/users/a/events", { events: [{ item: "item1", at: "yesterday" }] });
       expect(event.errors[0].field).toBe("body.events.0.at");
       const { paths } = (await fixture.ask("GET", "/openapi.json")).body;
