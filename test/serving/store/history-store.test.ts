@@ -112,7 +112,7 @@ describe("a store that cannot be used", () => {
     await expect(openStore("postgres://me:hush@127.0.0.1:9/none")).rejects.not.toThrow(/hush/);
     await expect(openStore("redis://somewhere")).rejects.toThrow(/redis:\/\/\.\.\. is not supported/);
     await expect(openStore(join(folder, "no", "such", "folder"))).rejects.toThrow(
-      /cannot be used as a store/,
+      /cannot be used as a history store/,
     );
   });
 });

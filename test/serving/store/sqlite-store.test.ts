@@ -100,7 +100,7 @@ describe("a file that this version of foldin did not write", () => {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, "user,item\n".repeat(500));
     await expect(openSqlite(path)).rejects.toThrow(
-      /cannot be used as a store of histories: file is not a database/,
+      /cannot be used as a history store: file is not a database/,
     );
     await expect(openSqlite(dirname(path))).rejects.toThrow(/it is not a file/);
     const pipe = join(dirname(path), "pipe");
