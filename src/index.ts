@@ -1,4 +1,4 @@
-// The public entry point: re-exports the public API and defines nothing.
+// The public entry point. It only re-exports the public API.
 
 export type { Communicator } from "./compute/communicator.js";
 export * from "./compute/engine.js";

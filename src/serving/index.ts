@@ -1,4 +1,4 @@
-// `foldin/serving`: what a program needs that only uses a trained model. No training code and no DuckDB come with it.
+// `foldin/serving`: the part of the API that uses trained models. It loads neither training code nor DuckDB.
 
 export type { EngineChoice } from "../compute/open-engine.js";
 export * from "../core/errors.js";

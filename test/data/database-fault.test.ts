@@ -58,7 +58,7 @@ describe("failures of DuckDB that the user can fix", () => {
     const work = withDatabase(async (database) =>
       database.run(`COPY (SELECT 1) TO '${home}/x.parquet' (FORMAT parquet)`),
     );
-    await expect(work).rejects.toThrow(/x\.parquet: cannot be opened: permission is denied/);
+    await expect(work).rejects.toThrow(/x\.parquet: cannot be opened: permission denied/);
   });
 
   it("any other failure is passed on unchanged", async () => {

@@ -230,7 +230,7 @@ describe("prepareDataset leaves nothing behind", () => {
 
   it("and rejects an existing folder before it reads anything", async () => {
     const failing = prepareDataset({ input: "no-such-file.csv", out: whole });
-    await expect(failing).rejects.toThrow(/whole: the folder exists already.*--force/);
+    await expect(failing).rejects.toThrow(/whole: the folder already exists.*--force/);
   });
 });
 

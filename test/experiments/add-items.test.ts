@@ -135,7 +135,7 @@ describe("add-items", () => {
     [
       "a folder that is taken",
       () => ({ run, content: news(), out: run }),
-      /run: the folder exists already\. Choose another one, or pass --force/,
+      /run: the folder already exists\. Choose another folder, or use --force/,
     ],
     [
       "no run",

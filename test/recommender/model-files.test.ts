@@ -156,6 +156,8 @@ describe("a model folder", () => {
     await writeFile(join(folder, "items.json"), '{"ids":[1]}');
     await expect(readModelFiles(folder)).rejects.toThrow(/items\.json: .*ids\.0/);
     await writeFile(join(folder, "config.json"), '{"formatVersion":99,"other":1}');
-    await expect(readModelFiles(folder)).rejects.toThrow(/format 99, newer than this foldin.*Update foldin/);
+    await expect(readModelFiles(folder)).rejects.toThrow(
+      /format 99, newer than this version of foldin.*Update foldin/,
+    );
   });
 });

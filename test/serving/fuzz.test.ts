@@ -256,8 +256,8 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
   ),
 );
 
-describe("a model folder from a stranger", () => {
-  it(`is loaded and answers, or is refused in words (${numRuns} mutated folders)`, {
+describe("an untrusted model folder", () => {
+  it(`loads and answers, or is refused with a clear message (${numRuns} mutated folders)`, {
     timeout: 1_800_000,
   }, async () => {
     let loaded = 0;
@@ -322,7 +322,7 @@ describe("a model folder from a stranger", () => {
     expect(refused).toBeGreaterThan(numRuns / 10);
   });
 
-  it("leads nowhere else, and claims no more than there is", async () => {
+  it("does not read outside the folder or allocate more than its size", async () => {
     const [, contents] = folders[0];
     const secret = join(root, "secret.json");
     await writeFile(secret, JSON.stringify({ ids: ["secret"], titles: null }));
@@ -351,7 +351,7 @@ describe("a model folder from a stranger", () => {
     );
   });
 
-  it("is refused where a file of it is a pipe or a device", async () => {
+  it("is refused if one of its files is a pipe or a device", async () => {
     const [, contents] = folders[0];
     for (const file of ["config.json", "items.json", "model.safetensors"]) {
       const folder = join(root, `pipe-${file}`);
@@ -366,7 +366,7 @@ describe("a model folder from a stranger", () => {
     }
   });
 
-  it("cannot ask for much more than it holds, by any number in its configuration", {
+  it("cannot allocate much more than its size, by any number in its configuration", {
     timeout: 600_000,
   }, async () => {
     let tried = 0;
@@ -474,7 +474,7 @@ describe("a model folder from a stranger", () => {
     expect(process.cpuUsage(before).user).toBeLessThan(10e6);
   });
 
-  it("is loaded as a blend of a hundred parts, each tensor being looked at once", async () => {
+  it("loads as a blend of a hundred parts, checking each tensor once", async () => {
     const parts = Array.from({ length: 100 }, (_, k) => ({
       ...part,
       name: `p${k}`,
@@ -497,7 +497,7 @@ describe("a model folder from a stranger", () => {
   });
 });
 
-describe("requests from strangers", () => {
+describe("untrusted requests", () => {
   const text = fc.oneof(
     fc.string({ unit: "binary", maxLength: 40 }),
     fc.constantFrom("item1", "Title of item2", "../..", "%00", "a".repeat(600)),

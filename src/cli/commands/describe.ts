@@ -1,4 +1,4 @@
-// foldin describe <dataset>: every count of a dataset, its density, its history lengths and its popularity curve.
+// foldin describe <dataset>: counts, density, history lengths and popularity curve of a dataset.
 
 import type { Command } from "commander";
 import type { DatasetDescription, HeldOutDescription, Lengths } from "../../data/describe.js";
@@ -9,11 +9,9 @@ import { count, number, plural, table, wrap } from "../table.js";
 export function register(program: Command, context: CliContext): void {
   program
     .command("describe")
-    .summary("show what is in a dataset folder")
-    .description(
-      "Shows the counts of a dataset, its density, how long histories are, and its popularity curve.",
-    )
-    .argument("<dataset>", "a folder that foldin prepare made")
+    .summary("show statistics of a dataset")
+    .description("Show the counts, density, history lengths and popularity curve of a dataset.")
+    .argument("<dataset>", "a dataset folder written by foldin prepare")
     .option("--json", "print one JSON object")
     .action(async (folder: string, { json = false }: { json?: boolean }) => {
       const { describeDataset } = await import("../../data/describe.js");
@@ -41,7 +39,7 @@ function print(description: DatasetDescription, context: CliContext): void {
   if (sourceRows !== undefined && filtered)
     context.out(
       dim(
-        `${count(sourceRows)} rows read, ${count(filtered.interactions)} left: ` +
+        `${count(sourceRows)} rows read, ${count(filtered.interactions)} kept: ` +
           `${count(filtered.users)} users, ${count(filtered.items)} items`,
       ),
     );
@@ -68,9 +66,9 @@ function print(description: DatasetDescription, context: CliContext): void {
   if (content)
     context.out(
       `${count(content.items)} of them with content: ${describeShape(content.kind, content.shape)}; ` +
-        `${plural(content.coldItems, "item")} nobody trains on`,
+        plural(content.coldItems, "cold item"),
     );
-  context.out(`${number(100 * density)} % of users x items are filled`);
+  context.out(`density: ${number(100 * density)} % of users x items`);
   context.out(`interactions per user: ${lengths(description.historyLengths)}`);
   context.out(`interactions per item: ${lengths(description.itemCounts)}`);
   context.out();

@@ -352,7 +352,7 @@ async function claimSearchFolder(
       place: out,
       problem: before.success
         ? `holds a search of ${before.data.model} on ${before.data.dataset}${before.data.dataset === head.dataset && before.data.model === head.model ? ", prepared differently" : ""}`
-        : "holds a search that this foldin does not understand",
+        : "holds a search that this version of foldin does not support",
       expected: `a new folder, or a search of ${head.model} on this ${head.dataset}`,
       remedy: "Choose another folder with --out",
     });
