@@ -254,7 +254,7 @@ describe("foldin search", () => {
 
   it.each([
     [["--grid", "dropot=.5"], /dropot: .*no such option.*"dropout"/],
-    [["--grid", "dropout=.5,7", "batchSize=10,20"], /dropout: 7 does not fit/],
+    [["--grid", "dropout=.5,7", "batchSize=10,20"], /dropout: 7 is not valid/],
     [["--grid", "dropout=.5", "--metric", "coverage@10"], /not a mean over users/],
     [["--grid", "dropout=.5", "--choose-on", "test", "--write-recipe", "x.json"], /never on test users/],
     [["--grid", "dropout=0..0.5"], /--random/],

@@ -157,14 +157,14 @@ describe("a blend", () => {
 
   it("refuses what cannot be blended", async () => {
     await expect(blending({ runs: [runs[0], join(runs[0], "..", "nowhere")] })).rejects.toThrow(/nowhere/);
-    await expect(blending({ runs: [] })).rejects.toThrow(/runs: none are given.*foldin blend/);
-    await expect(blending({ weights: [1, 2] })).rejects.toThrow(/weights: 2 for 3 runs/);
-    await expect(blending({ weights: [0, 0, 0] })).rejects.toThrow(/weights: they are all 0/);
+    await expect(blending({ runs: [] })).rejects.toThrow(/runs: no runs are given.*foldin blend/);
+    await expect(blending({ weights: [1, 2] })).rejects.toThrow(/weights: 2 weights for 3 runs/);
+    await expect(blending({ weights: [0, 0, 0] })).rejects.toThrow(/weights: all weights are 0/);
     await expect(blending({ step: 0.3 })).rejects.toThrow(/step: 0.3 does not divide 1/);
     await expect(blending({ runs: Array(8).fill(runs[0]), step: 0.05 })).rejects.toThrow(
       /step: .* 888030 mixtures of 8 runs .*larger step/,
     );
-    await expect(blending({ metric: "coverage@10" })).rejects.toThrow(/coverage@10 has no value for each/);
+    await expect(blending({ metric: "coverage@10" })).rejects.toThrow(/coverage@10 has no value per user/);
     await expect(blending({ metric: "ndgc@10" })).rejects.toThrow(/Did you mean/);
     await expect(blending({}, tastes({ items: 41, seed: 5 }))).rejects.toThrow(
       /popularity: was not trained on this .*40 items are others/,

@@ -54,7 +54,7 @@ describe("popularity, by hand", () => {
     );
     const missing = { ...dataset, trainTimes: async () => new Float64Array(8).fill(Number.NaN) };
     await expect(scores({ halfLife: 3 }, missing)).rejects.toThrow(/halfLife: .*no times/);
-    await expect(scores({ halfLife: 0 })).rejects.toThrow(/halfLife: 0 does not fit.*counts for half/);
+    await expect(scores({ halfLife: 0 })).rejects.toThrow(/halfLife: 0 is not valid.*halves/);
     expect(await scores({}, untimed)).toEqual([3, 2, 2, 1]);
   });
 });

@@ -48,7 +48,7 @@ describe("foldin blend", () => {
   });
 
   it("refuses what cannot be, and keeps what is there", async () => {
-    expect(await complaint("popularity", "--out", "x")).toMatch(/one run alone is no blend/);
+    expect(await complaint("popularity", "--out", "x")).toMatch(/only one run is given/);
     expect(await complaint("popularity", "nowhere", "--out", "x")).toMatch(/^nowhere: is not a run folder/);
     expect(await complaint("popularity", "item-knn", "--out", "item-knn", "--force")).toMatch(
       /--out: item-knn is one of the runs to blend/,
@@ -56,7 +56,7 @@ describe("foldin blend", () => {
     const again = ["popularity", "item-knn", "--out", "blend", "--force"];
     expect(await complaint(...again, "--weights", "1,2,3")).toMatch(/weights: 3 for 2 runs/);
     expect(await complaint(...again, "--weights", "1,two")).toMatch(/--weights.*'1,two'.*numbers from 0/);
-    expect(await complaint(...again, "--metric", "coverage@10")).toMatch(/no value for each user/);
+    expect(await complaint(...again, "--metric", "coverage@10")).toMatch(/no value per user/);
     for (const name of ["item-knn", "blend"]) expect(existsSync(join(folder, name, "model"))).toBe(true);
     expect(existsSync(join(folder, "x"))).toBe(false);
   });

@@ -91,10 +91,10 @@ describe("cdae", () => {
       foldIn: "gradient",
       foldInSteps: 20,
     });
-    expect(() => parseOptions(cdae, { latent: 0 })).toThrow(/latent: 0 does not fit/);
-    expect(() => parseOptions(cdae, { negatives: "some" })).toThrow(/negatives: "some" does not fit/);
-    expect(() => parseOptions(cdae, { foldIn: "steps" })).toThrow(/foldIn: "steps" does not fit/);
-    expect(() => parseOptions(cdae, { l2: -1 })).toThrow(/l2: -1 does not fit/);
+    expect(() => parseOptions(cdae, { latent: 0 })).toThrow(/latent: 0 is not valid/);
+    expect(() => parseOptions(cdae, { negatives: "some" })).toThrow(/negatives: "some" is not valid/);
+    expect(() => parseOptions(cdae, { foldIn: "steps" })).toThrow(/foldIn: "steps" is not valid/);
+    expect(() => parseOptions(cdae, { l2: -1 })).toThrow(/l2: -1 is not valid/);
   });
 });
 

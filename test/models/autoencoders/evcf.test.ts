@@ -61,7 +61,7 @@ it("more pseudo-inputs than training users cannot start from their histories", a
   const algorithm = await findAlgorithm("vamp");
   const options = parseOptions(algorithm, { ...evcf, pseudoInputs: 1000, pseudoInit: "training-rows" });
   await expect(algorithm.fit(dataset, options, { engine, seed: 1 })).rejects.toThrow(
-    /pseudoInputs: 1000 pseudo-inputs cannot start from the histories of \d+ training users/,
+    /pseudoInputs: 1000 pseudo-inputs cannot be initialised from the histories of \d+ training users/,
   );
   await engine.close();
 });

@@ -77,10 +77,10 @@ describe("rec-vae", () => {
       epochs: 50,
     });
     expect(() => parseOptions(recVae, { mixture: [0.5, 0.6, 0.1] })).toThrow(
-      /mixture: \[0.5,0.6,0.1\] does not fit: the weights must add up to 1/,
+      /mixture: \[0.5,0.6,0.1\] is not valid: the weights must add up to 1/,
     );
-    expect(() => parseOptions(recVae, { layers: 0 })).toThrow(/layers: 0 does not fit/);
-    expect(() => parseOptions(recVae, { gamma: -1 })).toThrow(/gamma: -1 does not fit/);
-    expect(() => parseOptions(recVae, { encoderPasses: 0 })).toThrow(/encoderPasses: 0 does not fit/);
+    expect(() => parseOptions(recVae, { layers: 0 })).toThrow(/layers: 0 is not valid/);
+    expect(() => parseOptions(recVae, { gamma: -1 })).toThrow(/gamma: -1 is not valid/);
+    expect(() => parseOptions(recVae, { encoderPasses: 0 })).toThrow(/encoderPasses: 0 is not valid/);
   });
 });

@@ -260,7 +260,7 @@ describe("cvae", () => {
       /none of its 11 items has content/,
     );
     await expect(learn(contents.words, { likelihood: "gaussian" })).rejects.toThrow(
-      /likelihood: "gaussian" does not fit a bag of words/,
+      /likelihood: "gaussian" is not supported for bags of words/,
     );
     const model = await trained("words");
     const picture = imageContent(new Float32Array(4), [1, 2, 2]);
@@ -284,13 +284,15 @@ describe("cvae of pictures and sequences", () => {
       /filters: 4 layers are too many for pictures of 8 x 8/,
     );
     await expect(learn(pictures, { network: "recurrent" })).rejects.toThrow(
-      /network: recurrent does not take images/,
+      /network: recurrent does not support content of the kind images/,
     );
     await expect(
       learn(vectorContent(new Float32Array(ITEMS * 2), 2), { network: "convolutional" }),
-    ).rejects.toThrow(/network: convolutional does not take vectors \(expected dense\)/);
+    ).rejects.toThrow(
+      /network: convolutional does not support content of the kind vectors \(expected dense\)/,
+    );
     await expect(learn(sequences, { network: "dense" })).rejects.toThrow(
-      /network: dense does not take sequences/,
+      /network: dense does not support content of the kind sequences/,
     );
   });
 });

@@ -153,7 +153,9 @@ describe.each(engines)("nmf on the %s", (_, engineOptions, tolerance) => {
     const engine = await openEngine(engineOptions);
     const trained = (given: Record<string, unknown>, dataset = trainingOnly(ones)) =>
       nmf.fit(dataset, parseOptions(nmf, given), { engine, seed: 1 });
-    await expect(trained({ alpha: 0.1, alphaW: 0.1 })).rejects.toThrow(/^alpha: is the old penalty/);
+    await expect(trained({ alpha: 0.1, alphaW: 0.1 })).rejects.toThrow(
+      /^alpha: cannot be combined with alphaW/,
+    );
     await expect(trained({ init: "nndsvda", factors: 31 })).rejects.toThrow(/^factors: 31 are more/);
     const negative = { ...ones, values: new Float32Array(ones.indices.length).fill(-1) };
     await expect(trained({}, trainingOnly(negative))).rejects.toThrow(UserError);

@@ -40,7 +40,7 @@ describe("ease", () => {
       const before = engine.memory();
       const singular = ease.fit(dataset, parseOptions(ease, { lambda: 0 }), { engine, seed: 1 });
       await expect(singular).rejects.toThrow(
-        /^lambda: 0 is too small: .* \(at item \d\) \(expected a larger one/,
+        /^lambda: 0 is too small: .* \(at item \d\) \(expected a larger value/,
       );
       const aborted = { engine, seed: 1, signal: AbortSignal.abort() };
       await expect(ease.fit(dataset, parseOptions(ease), aborted)).rejects.toThrow(AbortedError);
@@ -62,11 +62,11 @@ describe("ease", () => {
   });
 
   it.each([
-    [{ p: 1 }, /^p: 1 does not fit/],
-    [{ lambda: -1 }, /^lambda: -1 does not fit/],
-    [{ xi: 1.5 }, /^xi: 1.5 does not fit/],
+    [{ p: 1 }, /^p: 1 is not valid/],
+    [{ lambda: -1 }, /^lambda: -1 is not valid/],
+    [{ xi: 1.5 }, /^xi: 1.5 is not valid/],
     [{ lamda: 1 }, /lamda: ease has no such option.*lambda/],
-    [{ beta: "much" }, /^beta: "much" does not fit/],
+    [{ beta: "much" }, /^beta: "much" is not valid/],
   ])("refuses %j", (options, message) => {
     expect(() => parseOptions(ease, options)).toThrow(UserError);
     expect(() => parseOptions(ease, options)).toThrow(message);

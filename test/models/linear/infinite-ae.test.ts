@@ -34,9 +34,7 @@ describe("infinite-ae", () => {
     expect(rows).toBeGreaterThan(30);
     const small = await trained(infiniteAe, reference, options, scoresOf, { progress }, board);
     expect(notes).toEqual([
-      expect.stringMatching(
-        `infinite-ae: all ${rows} users would take .* it trains on 30 of them, drawn by the seed`,
-      ),
+      expect.stringMatching(`infinite-ae: all ${rows} users would need .* a random sample of 30 users`),
     ]);
     // The same 30 by their number, others by another seed; said only where it is not what was asked for.
     expect(await trained(infiniteAe, reference, { users: 30 }, scoresOf, { progress }, board)).toEqual(small);
