@@ -39,7 +39,7 @@ describe("options", () => {
     });
   });
 
-  it("say what is wrong, and which name was meant", () => {
+  it("report errors, and suggest the nearest name", () => {
     expect(() => parseOptions(multVae, { latnet: 3 })).toThrow(
       /latnet: mult-vae has no such option.*"latent"/,
     );
@@ -54,7 +54,7 @@ describe("options", () => {
     expect(() => parseOptions(multVae, { constructor: 1 })).toThrow(/no such option/);
   });
 
-  it("of the EVCF family refuse what cannot be, each with its reason", () => {
+  it("of the EVCF family reject invalid values with the reason", () => {
     expect(() => parseOptions(vamp, { layers: 0 })).toThrow(/layers: 0 is not valid.*hidden layers of each/);
     expect(() => parseOptions(hVamp, { beta: -0.1 })).toThrow(/beta: -0.1 is not valid/);
     expect(() => parseOptions(hVamp, { pseudoInputs: 0 })).toThrow(/pseudoInputs: 0 is not valid/);
@@ -79,7 +79,7 @@ describe("options", () => {
     });
   });
 
-  it("of RecoTour and of the notebooks refuse what cannot be", () => {
+  it("of RecoTour and of the notebooks reject invalid values", () => {
     const scheduled: Algorithm[] = [multVae, multDae];
     for (const algorithm of scheduled) {
       expect(() => parseOptions(algorithm, { plateauFactor: 0.4 })).toThrow(
@@ -111,7 +111,7 @@ describe("options", () => {
       expect(former.compatibility).toEqual({ plateauMode: "min" });
     });
 
-    it("win by layer, one by one, however each layer has them", () => {
+    it("are overridden by later layers, one by one, in any form", () => {
       const layers = [{ compatibility: slips }, { anneal: "update" }, { "compatibility.initialBeta": 0.5 }];
       expect(layeredOptions(vae, ...layers)).toEqual({
         "compatibility.anneal": "update",
@@ -136,7 +136,7 @@ describe("options", () => {
       );
     });
 
-    it("say what is wrong, and which name was meant", () => {
+    it("report errors, and suggest the nearest name", () => {
       expect(() => parseOptions(vae, { compatibility: { anneel: "epoch" } })).toThrow(
         /compatibility.anneel: vae has no such option.*Did you mean "compatibility.anneal"/,
       );
@@ -150,7 +150,7 @@ describe("options", () => {
       expect(() => parseOptions(multVae, { compatibility: { anneal: "epoch" } })).toThrow(/no such option/);
     });
 
-    it("have names of their own, by which earlier versions knew them", async () => {
+    it("are found by the names of earlier versions", async () => {
       for (const name of algorithmNames) {
         const names = describeOptions(await findAlgorithm(name)).map((option) =>
           option.name.split(".").at(-1),
@@ -190,7 +190,7 @@ describe("options", () => {
 });
 
 describe("the registry", () => {
-  it("answers an unknown name with the nearest", async () => {
+  it("suggests the nearest name for an unknown name", async () => {
     await expect(findAlgorithm("multvae")).rejects.toThrow(/"multvae" is unknown. Did you mean "mult-vae"/);
     await expect(findAlgorithm("toString")).rejects.toThrow(UserError);
   });

@@ -47,7 +47,7 @@ describe("rec-vae", () => {
     await engine.close();
   });
 
-  it("resumed between any two epochs, ends with the uninterrupted run's weights: q_old and both Adams go on", async () => {
+  it("resumed between any two epochs, ends with the uninterrupted run's weights, including q_old and both Adam states", async () => {
     const engine = new ReferenceEngine();
     const options = parseOptions(recVae, fixture.options);
     const weights = async (checkpoints?: MemoryCheckpoints) => {
@@ -61,7 +61,7 @@ describe("rec-vae", () => {
     for (const saved of all.saved) expect(await weights(new MemoryCheckpoints(0, saved))).toEqual(whole);
   });
 
-  it("has the published options as defaults, and says what is wrong with others", () => {
+  it("has the published options as defaults, and reports invalid ones", () => {
     // Shenbin et al. 2020, section 4.3, and ilya-shenbin/RecVAE, run.py.
     expect(parseOptions(recVae)).toEqual({
       hidden: 600,

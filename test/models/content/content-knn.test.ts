@@ -185,7 +185,7 @@ describe.each(engineNames)("content-knn on the %s engine", (engineName) => {
     model.dispose();
   });
 
-  it("refuses what it cannot do in one line", async () => {
+  it("rejects unsupported settings with a one-line message", async () => {
     await expect(trained(datasetOf(undefined))).rejects.toThrow(
       /^set: has no content of its items \(expected a dataset with content\)\. Prepare it with --content/,
     );

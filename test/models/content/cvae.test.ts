@@ -195,7 +195,7 @@ describe("cvae", () => {
     }
   });
 
-  it("takes pretraining from the cache where content, options, seed and engine are the same", async () => {
+  it("loads pretraining from the cache if content, options, seed and engine are the same", async () => {
     const kept = new Map<string, Awaited<ReturnType<ContentAware["save"]>>["tensors"]>();
     const cache = {
       place: "memory",
@@ -249,7 +249,7 @@ describe("cvae", () => {
     );
   });
 
-  it("says what is wrong with content that it cannot learn from", async () => {
+  it("reports unsuitable content", async () => {
     const learn = (content?: ItemContent, options = {}) =>
       cvae.fit(datasetWith(content), parseOptions(cvae, options), { engine: new ReferenceEngine(), seed });
     await expect(learn()).rejects.toThrow(/torch: has no content of its items/);
@@ -274,7 +274,7 @@ describe("cvae", () => {
 });
 
 describe("cvae of pictures and sequences", () => {
-  it("says which network does not take its content", async () => {
+  it("reports a network that does not support the content", async () => {
     const learn = (content: ItemContent, options: object) =>
       cvae.fit(datasetOf(content), parseOptions(cvae, { ...options }), {
         engine: new ReferenceEngine(),
