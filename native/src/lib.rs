@@ -303,7 +303,7 @@ fn view<T: Number>(block: Block, [_, offset, rows, columns, stride]: [f64; 5]) -
     }
     let end = (rows - 1).saturating_mul(stride).saturating_add(columns);
     if (rows > 1 && stride < columns) || offset.saturating_add(end) > block.length {
-        return Err(refused("the view exceeds its tensor"));
+        return Err(refused("the view leaves its tensor"));
     }
     Ok(Matrix { data: unsafe { data.add(offset) }, rows, columns, stride })
 }
