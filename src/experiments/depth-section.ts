@@ -103,7 +103,7 @@ ${rows.map(
 `,
 )}</tbody>
 </table></div>
-<p class="note">${splitsText(study) ?? "Mean over test users"}, at most ${largestError.toFixed(4)}.${note !== undefined && html` ${title[0].toUpperCase()}${title.slice(1)}: ${note}.`}</p>
+<p class="note">${splitsText(study) ?? "Mean over test users; standard error"}, at most ${largestError.toFixed(4)}.${note !== undefined && html` ${title[0].toUpperCase()}${title.slice(1)}: ${note}.`}</p>
 `,
 )}
 ${runNotes(study).map((text) => html`<p class="note">${text}</p>`)}`;

@@ -33,8 +33,9 @@ export function pairOf(
 
 /** The tests and their settings, in a sentence. */
 export function methodText({ against, rounds, systems, users, on }: Comparison): string {
+  const pairs = (systems.length * (systems.length - 1)) / 2;
   const family = {
-    all: `all ${(systems.length * (systems.length - 1)) / 2} pairs`,
+    all: pairs === 1 ? "one pair" : `all ${pairs} pairs`,
     best: `${systems.length - 1} comparisons with the best`,
     first: `${systems.length - 1} comparisons with the first`,
   }[against];
