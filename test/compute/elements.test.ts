@@ -112,7 +112,7 @@ describe.each(engines.map((engine) => [`${engine.name} engine in ${engine.precis
       const other = engine.precision === "float32" ? "float64" : "float32";
       for (const make of [engine.empty, engine.zeros])
         expect(() => make.call(engine, 2, 2, other)).toThrow(
-          `an engine of ${engine.precision} holds ${engine.precision}, bfloat16 and int8, not ${other}`,
+          `an engine of ${engine.precision} supports ${engine.precision}, bfloat16 and int8, not ${other}`,
         );
     });
 

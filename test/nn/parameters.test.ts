@@ -26,7 +26,7 @@ describe("declared parameters", () => {
     expect(numbersIn(parameters)).toBe(NUMBERS);
     // However large they would be.
     expect(numbersIn([Parameter.declare({ name: "w", rows: 2 ** 26, columns: 2 ** 26 })])).toBe(2 ** 52);
-    expect(() => parameters[0].value).toThrow("hidden.weight is declared only");
+    expect(() => parameters[0].value).toThrow("hidden.weight is only declared");
     release(parameters);
   });
 

@@ -170,7 +170,7 @@ describe("the training loop", () => {
       if (state.weight.data[0] === 2) state.weight.data[0] = Number.NaN;
       return state;
     };
-    await expect(run({ checkpoints })).rejects.toThrow(/diverged: weight holds NaN after epoch 2/);
+    await expect(run({ checkpoints })).rejects.toThrow(/diverged: weight contains NaN after epoch 2/);
     expect(checkpoints.saved.at(-1)?.epoch).toBe(1);
   });
 

@@ -100,7 +100,7 @@ describe("shape errors", () => {
       /matmul: the inner sizes of \[2, 3\] \[2, 2\]/,
     ],
     ["matmul out", () => engine.matmul(t(2, 3), t(2, 3), t(3, 2)), /matmul: out is \[2, 3\]/],
-    ["addRow", () => engine.addRow(t(2, 2), t(2, 2)), /addRow: row is \[2, 2\] where \[1, 2\]/],
+    ["addRow", () => engine.addRow(t(2, 2), t(2, 2)), /addRow: row is \[2, 2\], expected \[1, 2\]/],
     [
       "addScaled",
       () => engine.addScaled(t(2, 2), t(2, 3), 1),
@@ -119,7 +119,7 @@ describe("shape errors", () => {
     [
       "layerNorm",
       () => engine.layerNorm(t(2, 3), t(2, 3), t(1, 3), t(1, 3), t(2, 1), 0.1),
-      /layerNorm: statistics is \[2, 1\] where \[2, 2\]/,
+      /layerNorm: statistics is \[2, 1\], expected \[2, 2\]/,
     ],
     [
       "layerNorm epsilon",

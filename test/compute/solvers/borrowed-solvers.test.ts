@@ -95,7 +95,7 @@ describe("an engine without solvers", () => {
     );
     const gram = engine.empty(2, 2);
     solvers.gram(gram, x);
-    expect(() => engine.addRow(gram, engine.empty(1, 3))).toThrow("addRow: out is [2, 2] where [2, 3]");
+    expect(() => engine.addRow(gram, engine.empty(1, 3))).toThrow("addRow: out is [2, 2], expected [2, 3]");
     engine.addRow(gram, engine.empty(1, 2));
     engine.release(gram);
     await expect(engine.finished()).rejects.toThrow("out of memory");

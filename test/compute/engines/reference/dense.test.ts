@@ -51,7 +51,7 @@ describe.each(engines)("the solvers of the %s", (_, openOne, tolerance) => {
     const x = engine.sparse(fromRows(3, [[0], [1, 2]]));
     const [square, wide] = [engine.zeros(3, 3), engine.zeros(2, 3)];
     expect(() => solvers.gram(wide, x)).toThrow("gram: out is [2, 3], expected [3, 3]");
-    expect(() => solvers.gram(square, x, square)).toThrow("weights is [3, 3] where [1, 2]");
+    expect(() => solvers.gram(square, x, square)).toThrow("weights is [3, 3], expected [1, 2]");
     expect(() => solvers.sparseProduct(square, x, engine.sparse(fromRows(2, [[0]])))).toThrow(
       "b is [1, 2], expected [1, 3]",
     );
