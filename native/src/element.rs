@@ -1,4 +1,4 @@
-//! Element types: what one number of a tensor is, in memory and as the float32 that kernels compute with.
+//! Element types of tensors: their representation in memory, and the conversion to the float32 that kernels compute with.
 
 /// In the order of their numbers in src/compute/engines/native.ts.
 pub const ELEMENTS: [Element; 3] = [Element::Float32, Element::Bfloat16, Element::Int8];
@@ -50,7 +50,7 @@ impl Number for Bfloat16 {
     fn widen(self) -> f32 {
         f32::from_bits((self.0 as u32) << 16)
     }
-    /// To the nearest, ties to an even last bit. A NaN becomes a quiet one: its low half may be all that makes it a NaN.
+    /// Rounds to the nearest, ties to even. A NaN becomes a quiet NaN, since truncation could turn it into an infinity.
     #[inline(always)]
     fn round(x: f32) -> Self {
         let bits = x.to_bits();
@@ -66,7 +66,7 @@ impl Number for i8 {
     fn widen(self) -> f32 {
         self as f32
     }
-    /// Of an integer within its range, as native.ts has checked.
+    /// From an integer within the range, which native.ts has checked.
     #[inline(always)]
     fn round(x: f32) -> Self {
         x as i8

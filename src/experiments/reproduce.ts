@@ -1,6 +1,6 @@
-// Runs a preset from raw files to its table: prepares the data, says how long it will take, trains what is not trained yet,
-// and evaluates. Everything lies beneath one folder: data/<study>/, runs/<study>/<run>/ (with several splits data/<study>/<split>/
-// and runs/<study>/<split>/<run>/), results.json, report.html. Started again with the same folder it goes on where it stopped.
+// Runs a preset from raw files to its table: prepares the data, estimates the time, trains the missing runs, and evaluates.
+// Everything is written into one folder: data/<study>/, runs/<study>/<run>/ (with several splits data/<study>/<split>/ and
+// runs/<study>/<split>/<run>/), results.json, report.html. Started again with the same folder, it resumes where it stopped.
 
 import { join } from "node:path";
 import type { Engine } from "../compute/engine.js";
@@ -27,27 +27,27 @@ import { train } from "./train.js";
 export interface ReproduceOptions {
   /** The folder with the raw files, or with one folder per source: "ml-1m/ratings.dat". */
   data: string;
-  /** Where everything goes; one that is there already is gone on with. */
+  /** The output folder; an existing one is resumed. */
   out: string;
   engine?: EngineChoice;
   threads?: number;
-  /** Default 98765, as `train`. */
+  /** Default 98765, as in `train`. */
   seed?: number;
-  /** At most this many epochs per run: for a look. The result says so. */
+  /** Maximum number of epochs per run, for a quick trial. Recorded in the result. */
   epochs?: number;
   /** Only the studies with these keys. Default: all. */
   studies?: readonly string[];
   /** Only runs of these models. Default: all. */
   models?: readonly string[];
-  /** Only the first so many splits of each study. Default: all. */
+  /** Only this number of splits of each study. Default: all. */
   splits?: number;
-  /** A folder in which pretraining is kept for other runs with the same content and options. Default: none. */
+  /** A cache folder for pretraining, shared by runs with the same content and options. Default: none. */
   cache?: string;
   progress?: ProgressListener;
   signal?: AbortSignal;
-  /** Told before training: how long what is left will take at most, in seconds, and how many trainings that is. */
+  /** Called before training with an upper estimate of the remaining time in seconds and the number of runs. */
   onEstimate?: (seconds: number, runs: number) => void;
-  /** Told before each training. */
+  /** Called before each run. */
   onRun?: (title: string, number: number, runs: number) => void;
 }
 
@@ -63,31 +63,31 @@ export interface ReproducedRun {
   chosenEpoch: number | null;
   /** Wall-clock seconds of training and validation. */
   seconds: number;
-  /** By metric, in the order of the table; of several splits the mean, with the standard error of the mean over them. */
+  /** By metric, in the order of the table; with several splits the mean and its standard error over the splits. */
   metrics: Record<string, { ours: MetricValue; published?: Published }>;
-  /** The same by the CVAE paper's evaluator, where the study asks for it. */
+  /** The same with the evaluator of the CVAE paper, if the study has it. */
   cvaePaper?: Record<string, MetricValue>;
-  /** Each split by itself, where the study has several; everything else but the metrics is the first one's. */
+  /** The results per split, if the study has several; all fields except the metrics are those of the first split. */
   splits?: {
     key: string;
     metrics: Record<string, MetricValue>;
     cvaePaper?: Record<string, MetricValue>;
     seconds: number;
   }[];
-  /** The best items of the study's listed users. */
+  /** The top items of the study's listed users. */
   lists?: ReproducedList[];
-  /** Every epoch's numbers. */
+  /** The numbers of every epoch. */
   history: EpochRecord[];
 }
 
 interface ReproducedList {
   user: string;
   title: string;
-  /** Titles of what the user is known by. */
+  /** Titles of the user's training items. */
   history: string[];
-  /** Best first; whether the user has it, unknown to the model. */
+  /** Best first; `inLibrary` = a held-out item of the user. */
   items: { title: string; inLibrary: boolean }[];
-  /** How many of the published list's the user has. */
+  /** Number of items of the published list that are in the user's library. */
   published?: number;
 }
 
@@ -105,7 +105,7 @@ export interface ReproducedStudy {
   grid?: Study["grid"];
   byDepth?: string;
   publishedBy?: string;
-  /** The splits that were run, and how many there are. */
+  /** The splits that were run, and the number of splits. */
   splits?: { run: string[]; of: number };
   runs: ReproducedRun[];
 }
@@ -115,13 +115,13 @@ export interface Reproduction {
   summary: string;
   source: string;
   studies: ReproducedStudy[];
-  /** Studies that were left out, and why. */
+  /** Studies that were skipped, with the reason. */
   skipped: { title: string; why: string }[];
-  /** The most epochs per run, where that was cut short. */
+  /** The maximum number of epochs per run, if it was shortened. */
   shortenedTo?: number;
 }
 
-/** Runs the preset and returns its tables; `results.json` holds the same. Throws UserError where a needed source's files are missing. */
+/** Runs the preset and returns its tables; `results.json` has the same. Throws UserError if the files of a required source are missing. */
 export async function reproduce(preset: Preset, given: ReproduceOptions): Promise<Reproduction> {
   const { out, progress } = given;
   return withLock(out, () => reproduceInto(preset, given), {
@@ -138,13 +138,13 @@ async function reproduceInto(preset: Preset, given: ReproduceOptions): Promise<R
   if (missing)
     throw new UserError({
       place: data,
-      problem: `has no files of ${missing.source}, which ${preset.name} needs`,
+      problem: `does not contain the files of ${missing.source}, which ${preset.name} needs`,
       expected: `the folder of ${missing.source}, or a folder with ${missing.source}/ in it`,
-      remedy: `foldin prepare ${missing.source} --download --out <folder> fetches them, where its publisher lets it`,
+      remedy: `Download them with foldin prepare ${missing.source} --download --out <folder>, if the publisher allows it`,
     });
   const skipped = chosen
     .filter((_, s) => folders[s] === undefined)
-    .map(({ title, source }) => ({ title, why: `there are no files of ${source} in ${data}` }));
+    .map(({ title, source }) => ({ title, why: `${data} does not contain the files of ${source}` }));
   const studies = chosen.filter((_, s) => folders[s] !== undefined);
 
   await claimReproduction(out, preset.name);
@@ -154,7 +154,7 @@ async function reproduceInto(preset: Preset, given: ReproduceOptions): Promise<R
     onNote: (text) => progress?.({ type: "note", text }),
   });
   try {
-    // Split by split, so that an interrupted run has one of each table first.
+    // Split by split, so that every table has a result as early as possible.
     const rounds = Math.max(0, ...studies.map(({ splits }) => splits?.length ?? 1));
     const places = Array.from({ length: rounds }, (_, round) =>
       studies.flatMap((study) => {
@@ -174,7 +174,7 @@ async function reproduceInto(preset: Preset, given: ReproduceOptions): Promise<R
           folder: join(out, "runs", ...pathOf(study, split), run.key),
         });
     }
-    // Wrong options show before anything is trained.
+    // Check all options before anything is trained.
     for (const { run } of plan) parseOptions(await findAlgorithm(run.model), await optionsOf(run, epochs));
     let seconds = 0;
     let left = 0;
@@ -239,7 +239,7 @@ async function reproduceInto(preset: Preset, given: ReproduceOptions): Promise<R
   }
 }
 
-/** Makes the folder, or sees that the one that is there is this preset's. */
+/** Creates the folder, or checks that the existing one belongs to this preset. */
 async function claimReproduction(out: string, preset: string): Promise<void> {
   const found = await claimFolder(out, {
     marker: "reproduction.json",
@@ -251,8 +251,9 @@ async function claimReproduction(out: string, preset: string): Promise<void> {
   if (before !== preset)
     throw new UserError({
       place: out,
-      problem: typeof before === "string" ? `holds a reproduction of ${before}` : "holds something else",
-      expected: `a new folder, or one of foldin reproduce ${preset}`,
+      problem:
+        typeof before === "string" ? `contains a reproduction of ${before}` : "contains something else",
+      expected: `a new folder, or a folder of foldin reproduce ${preset}`,
       remedy: "Choose another folder with --out",
     });
 }
@@ -265,13 +266,13 @@ interface PlannedRun {
   readonly folder: string;
 }
 
-/** What one training on one split came to. */
+/** The result of one run on one split. */
 interface SplitResult extends Omit<ReproducedRun, "metrics" | "splits"> {
   split: string | undefined;
   metrics: Record<string, MetricValue>;
 }
 
-/** The preset's studies as far as they were asked for. Throws UserError for a name that none of them has. */
+/** The requested studies of the preset. Throws UserError for an unknown name. */
 function chosenStudies(
   preset: Preset,
   { studies: wanted, models, splits }: Pick<ReproduceOptions, "studies" | "models" | "splits">,
@@ -308,7 +309,7 @@ function chosenStudies(
 const pathOf = (study: Study, split: Split | undefined): string[] =>
   split ? [study.key, split.key] : [study.key];
 
-/** The study's dataset, prepared where that has not been done. */
+/** The study's dataset, prepared if necessary. */
 async function datasetOf(
   study: Study,
   split: Split | undefined,
@@ -328,7 +329,7 @@ async function datasetOf(
   return loadDataset(folder, { signal });
 }
 
-/** The run's options; where it is cut short, with at most so many epochs of each kind: those of pretraining too. */
+/** The run's options; if it is shortened, with at most this number of epochs of each kind, including pretraining. */
 async function optionsOf(
   { model, options }: PresetRun,
   epochs: number | undefined,
@@ -356,7 +357,7 @@ async function runOne(
     resume: before !== undefined,
     datasetPath: join(out, "data", ...pathOf(study, split)),
     cache,
-    // That a run is finished already is no news here.
+    // Suppress the note that a run is already finished.
     progress: before?.complete ? undefined : progress,
     signal,
   });
@@ -389,7 +390,7 @@ async function runOne(
   }
 }
 
-/** The best items of some users, who are known by what they were trained on. Throws UserError where the data has no such user. */
+/** The top items of some users, with their training items as history. Throws UserError for an unknown user. */
 async function listsOf(
   recommender: Recommender,
   { name, items, users, train, test }: Dataset,
@@ -400,7 +401,7 @@ async function listsOf(
   for (const { id, title, published } of listed) {
     const [row, heldOutRow] = [users.indexOf(id), test.users.indexOf(id)];
     if (row === undefined)
-      throw new UserError({ place: name, problem: `has no user ${id}, whose best items the preset lists` });
+      throw new UserError({ place: name, problem: `has no user ${id}, whose top items the preset lists` });
     const history = rowIndices(train, row);
     const library = new Set(heldOutRow === undefined ? [] : rowIndices(test.heldOut, heldOutRow));
     const best = await recommend(recommender, history.slice(), { k });
@@ -415,7 +416,7 @@ async function listsOf(
   return lists;
 }
 
-/** One row of a table from what its trainings on each split came to; none where there was none. */
+/** One row of a table from its results on each split; empty without results. */
 function reproducedRun({ published }: PresetRun, results: readonly SplitResult[]): ReproducedRun[] {
   if (results.length === 0) return [];
   const [{ split, ...first }] = results;
@@ -443,7 +444,7 @@ function reproducedRun({ published }: PresetRun, results: readonly SplitResult[]
   ];
 }
 
-/** The mean over splits; its standard error is the splits' (ddof 1), of one split the users'. */
+/** The mean over splits with its standard error over the splits (ddof 1), or over the users for a single split. */
 export function meanOfSplits(values: readonly MetricValue[]): MetricValue {
   if (values.length === 1) return values[0];
   const n = values.length;
@@ -452,13 +453,13 @@ export function meanOfSplits(values: readonly MetricValue[]): MetricValue {
   return { mean, standardError: Math.sqrt(variance / n) };
 }
 
-/** Updates that are timed for the estimate. */
+/** Number of updates that are timed for the estimate. */
 const TIMED_UPDATES = 4;
-/** What validation adds, roughly. */
+/** Approximate factor for the time of validation. */
 const VALIDATION = 1.15;
 
 /**
- * How long a training will take at most, by a few updates of it on the first users. 0 for a model without epochs.
+ * An upper estimate of the training time, from a few updates on the first users. 0 for a model without epochs.
  * `done`: finished epochs of an interrupted run.
  */
 async function estimateSeconds(

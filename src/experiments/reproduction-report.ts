@@ -1,4 +1,4 @@
-// The page of a reproduced preset: our numbers beside the published ones, the network, and how each run learned.
+// The page of a reproduced preset: our numbers and the published ones, the network, and the learning curves of each run.
 
 import { join } from "node:path";
 import { duration } from "../core/duration.js";
@@ -15,20 +15,20 @@ import type { Published } from "./presets/preset.js";
 import { count, metricLabel } from "./report.js";
 import type { ReproducedRun, ReproducedStudy, Reproduction } from "./reproduce.js";
 
-/** How far apart, in standard errors of the difference; undefined where either is unknown. */
+/** The difference in units of its standard error; undefined if either standard error is unknown. */
 export function standardErrorsApart(ours: MetricValue, published: Published | undefined): number | undefined {
   if (!published || !ours.standardError) return undefined;
   return (ours.mean - published.mean) / Math.hypot(ours.standardError, published.standardError ?? 0);
 }
 
-/** ".3551 ± .0021", as the tables of this field have it, but with the leading zero. */
+/** "0.3551 ± 0.0021" */
 export function estimateText({ mean, standardError }: MetricValue | Published): string {
   return standardError === undefined ? mean.toFixed(4) : `${mean.toFixed(4)} ± ${standardError.toFixed(4)}`;
 }
 
-/** "+1.3 se" */
+/** "+1.3 SE" */
 export function apartText(apart: number | undefined): string {
-  return apart === undefined ? "" : `${apart < 0 ? "−" : "+"}${Math.abs(apart).toFixed(1)} se`;
+  return apart === undefined ? "" : `${apart < 0 ? "−" : "+"}${Math.abs(apart).toFixed(1)} SE`;
 }
 
 /** Writes report.html into the folder. */
@@ -46,9 +46,9 @@ export async function reportOnReproduction(
     style: HEAT_MAP_STYLE + DEPTH_STYLE,
     finished,
     source: `Published: ${result.source}`,
-    body: html`${result.shortenedTo !== undefined && html`<p class="note">Cut short: at most ${result.shortenedTo} epochs per run. These numbers are not a reproduction.</p>`}
+    body: html`${result.shortenedTo !== undefined && html`<p class="warning">Shortened run: at most ${result.shortenedTo} epochs per run. These numbers are not a reproduction.</p>`}
 ${studies}
-${result.skipped.length > 0 && html`<section><h2>Left out</h2>${result.skipped.map(({ title, why }) => html`<p class="note">${title}: ${why}.</p>`)}</section>`}
+${result.skipped.length > 0 && html`<section><h2>Skipped studies</h2>${result.skipped.map(({ title, why }) => html`<p class="note">${title}: ${why}.</p>`)}</section>`}
 ${network && networkSection(network)}`,
   });
   return path;
@@ -63,7 +63,7 @@ async function studySection(study: ReproducedStudy): Promise<Html> {
   const opening = html`<section>
 <h2>${study.title}</h2>
 <p class="note">${count(study.trainUsers)} training users, ${count(study.items)} items, ${count(study.testUsers)} test users. ${study.note}${study.publishedBy !== undefined && html` Published: ${study.publishedBy}.`}</p>`;
-  const trainings = html`<details><summary>Every training</summary>${curves}</details>`;
+  const trainings = html`<details><summary>All runs</summary>${curves}</details>`;
   if (study.byDepth !== undefined)
     return html`${opening}
 ${listsSection(study)}
@@ -83,12 +83,12 @@ ${study.runs.map((run) =>
   ),
 )}</tbody>
 </table></div>
-<p class="note">Mean over test users ± its standard error${compared && "; the difference in standard errors (se)"}. ${study.truth === "complete" ? "Evaluated against complete rows, as published." : ""} ${!study.maskKnown && "Known items are not masked, as published."}</p>
+<p class="note">Mean over test users ± standard error${compared && "; differences in standard errors (SE)"}. ${study.truth === "complete" ? "Evaluated against complete histories, as published." : ""} ${!study.maskKnown && "Fold-in items are not masked, as published."}</p>
 ${study.grid ? trainings : curves}
 </section>`;
 }
 
-/** Ours and the published numbers of a grid, side by side; the best of each framed. */
+/** Our and the published numbers of a grid, side by side; the best of each is framed. */
 async function gridMaps(
   { runs }: ReproducedStudy,
   { x, y, metric }: NonNullable<ReproducedStudy["grid"]>,
@@ -120,7 +120,7 @@ async function runCurves({ curve }: ReproducedStudy, run: ReproducedRun): Promis
     { value: curve, title: `Validation ${metricLabel(curve.replace("validation ", ""))}` },
     { value: "loss", title: "Training loss" },
     { value: "validation loss", title: "Validation loss" },
-    { value: "beta", title: "Beta, the KL weight" },
+    { value: "beta", title: "Beta (KL weight)" },
   ].filter(({ value }) => names.has(value));
   if (wanted.length === 0) return html``;
   const drawings = await drawCurves(run.history, wanted, run.chosenEpoch ?? undefined);

@@ -11,7 +11,7 @@ export interface MlpOptions extends Pick<LayerOptions, "name" | "weight" | "bias
   readonly sizes: readonly number[];
   /** Whether the last layer is followed by the activation too. */
   readonly activateLast: boolean;
-  /** Layers that an activation would follow are gated instead (see hidden-layer.ts). Default false. */
+  /** Use gated layers instead of layers with an activation (see hidden-layer.ts). Default false. */
   readonly gated?: boolean;
   /** Default tanh. */
   readonly activation?: (tape: Tape, x: Variable) => Variable;

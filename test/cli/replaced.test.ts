@@ -110,18 +110,21 @@ describe("train --force", () => {
       running.process.kill(signal);
       const { stderr } = await running.outcome;
       if (signal === "SIGINT") {
-        expect(stderr).toMatch(/runs\/run stays as it is until the new run is finished/);
+        expect(stderr).toMatch(/trained in .* and replaces runs\/run when it is finished/);
         expect(stderr).toMatch(/to resume: foldin train ds --out runs\/run --resume/);
       }
       expect(contents("runs/run")).toEqual(before);
       // The old run is used as before.
       await done(["recommend", "runs/run", "--history", "3"]);
       const again = await run(["train", "ds", "--out", "runs/run", ...small]);
-      expect([again.code, again.stderr]).toEqual([2, expect.stringMatching(/holds a finished run/)]);
+      expect([again.code, again.stderr]).toEqual([
+        2,
+        expect.stringMatching(/already contains a finished run/),
+      ]);
 
       const { stderr: told } = await done(["train", "ds", "--out", "runs/run", "--resume"]);
       expect(told).toMatch(/resuming after epoch \d+ of 12/);
-      expect(told).toMatch(/kept of the former runs\/run: notes\.txt/);
+      expect(told).toMatch(/kept from the previous runs\/run: notes\.txt/);
       expect(readdirSync(join(home, "runs"))).toEqual(["run"]);
       const { "notes.txt": notes, "metrics.jsonl": lines } = contents("runs/run");
       expect(Buffer.from(notes, "base64").toString()).toBe("mine");
@@ -137,7 +140,7 @@ describe("train --force", () => {
   it("can start from the run that it replaces; the result loads and resumes", async () => {
     const args = ["train", "ds", "--init-from", "runs/run", "--out", "runs/run", "--engine", "reference"];
     const { stderr } = await done([...args, "--epochs", "1", "--force"]);
-    expect(stderr).toMatch(/starting from a run that knows 40 of 40 items/);
+    expect(stderr).toMatch(/starting from a run with 40 of 40 items/);
     await done(["recommend", "runs/run", "--history", "3"]);
     expect(contents("runs/run")).toHaveProperty(["notes.txt"]);
     for (const more of [args, ["train", "ds", "--out", "runs/run"]])

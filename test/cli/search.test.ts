@@ -254,9 +254,9 @@ describe("foldin search", () => {
 
   it.each([
     [["--grid", "dropot=.5"], /dropot: .*no such option.*"dropout"/],
-    [["--grid", "dropout=.5,7", "batchSize=10,20"], /dropout: 7 does not fit/],
+    [["--grid", "dropout=.5,7", "batchSize=10,20"], /dropout: 7 is not valid/],
     [["--grid", "dropout=.5", "--metric", "coverage@10"], /not a mean over users/],
-    [["--grid", "dropout=.5", "--choose-on", "test", "--write-recipe", "x.json"], /never on test users/],
+    [["--grid", "dropout=.5", "--choose-on", "test", "--write-recipe", "x.json"], /not on test users/],
     [["--grid", "dropout=0..0.5"], /--random/],
     [[], /--grid/],
   ])("refuses %j in one line, and leaves no folder", async (args, message) => {
@@ -269,6 +269,6 @@ describe("foldin search", () => {
   it("refuses the folder of another model's search", async () => {
     const other = ["search", "dataset", "--model", "mult-vae", "--grid", "dropout=0.5", "--out", "first"];
     const { code, stderr } = await foldin(other, { cwd: folder });
-    expect([code, stderr]).toEqual([2, expect.stringMatching(/holds a search of mult-dae/)]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/contains a search of mult-dae/)]);
   });
 });

@@ -49,7 +49,7 @@ const news = () =>
   );
 
 describe("add-items", () => {
-  it("writes a run whose new items are recommended beside the others, by title", async () => {
+  it("writes a run that recommends the new items with the others, by title", async () => {
     const out = join(home, "today");
     const result = await addItems({ run, content: news(), out, engine: "reference" });
     expect(result).toMatchObject({ added: ["n1", "n2"], items: 14, rule: "neighbours" });
@@ -110,7 +110,7 @@ describe("add-items", () => {
     [
       "a model of clicks",
       () => ({ run: join(home, "popular"), content: news(), out: join(home, "no") }),
-      /popular: popularity knows items by who touched them, so it can take in none that nobody has .*--content, and train cvae or content-knn/,
+      /popular: popularity learns items from interactions only, so items without interactions cannot be added .*--content, and train cvae or content-knn/,
     ],
     [
       "an unknown rule",

@@ -49,7 +49,7 @@ describe("the tables", () => {
       standardErrorsApart({ mean: 0.5, standardError: 0.03 }, { mean: 0.6, standardError: 0.04 }),
     ).toBeCloseTo(-2, 12);
     expect(standardErrorsApart({ mean: 0.5, standardError: 0.03 }, undefined)).toBeUndefined();
-    expect([apartText(-2.04), apartText(0.5), apartText(undefined)]).toEqual(["−2.0 se", "+0.5 se", ""]);
+    expect([apartText(-2.04), apartText(0.5), apartText(undefined)]).toEqual(["−2.0 SE", "+0.5 SE", ""]);
   });
 
   it.each([
@@ -82,7 +82,7 @@ describe.skipIf(data === undefined)("reproducing on MovieLens 1M", () => {
   const preset: Preset = { ...kerasNotebookV2, studies: [{ ...notebook, runs: notebook.runs.slice(0, 1) }] };
   const given = { data: data ?? "", epochs: 1 };
 
-  it("goes from raw files to table and page; started again, it trains nothing", async () => {
+  it("runs from raw files to table and page; started again, it trains nothing", async () => {
     const told: string[] = [];
     const result = await reproduce(preset, {
       ...given,
@@ -118,7 +118,7 @@ describe.skipIf(data === undefined)("reproducing on MovieLens 1M", () => {
     expect(again.studies[0].runs[0].metrics).toEqual(run.metrics);
   });
 
-  it("leaves optional tables out where their files are not there, and refuses to go without the others", async () => {
+  it("skips optional tables whose files are missing, and requires the others", async () => {
     const studies = preset.studies.map((study) => ({ ...study, source: "ml-20m" }));
     const empty = await mkdtemp(join(tmpdir(), "foldin-no-data-"));
     await expect(
@@ -130,7 +130,7 @@ describe.skipIf(data === undefined)("reproducing on MovieLens 1M", () => {
       { ...given, data: empty, out: join(empty, "out") },
     );
     expect(result.studies).toEqual([]);
-    expect(result.skipped[0].why).toContain("no files of ml-20m");
+    expect(result.skipped[0].why).toContain("does not contain the files of ml-20m");
     await rm(empty, { recursive: true });
   });
 });

@@ -35,7 +35,7 @@ describe("a saved model", () => {
     refused(() => saved.take("n", [2]), "n: holds whole numbers (expected numbers)");
     refused(() => saved.take("w", [2, 3], "whole numbers"), "w: holds float32 (expected whole numbers)");
     const short = of({ w: { shape: [2, 3], data: new Float32Array(5) } });
-    refused(() => short.take("w", [2, 3]), "w: holds 5 numbers (expected 2 x 3 of them)");
+    refused(() => short.take("w", [2, 3]), "w: has 5 numbers (expected 2 x 3 numbers)");
     const double = of({ w: { shape: [1], data: new Float64Array(1) } });
     expect(double.take("w", [1])).toHaveLength(1);
     refused(() => double.take("w", [1], "float32"), "w: holds float64 (expected float32)");

@@ -402,7 +402,7 @@ describe("an untrusted model folder", () => {
         ),
         items: two,
       }),
-      /it has 10000 parts, more than 100/,
+      /it has 10000 parts; the maximum is 100/,
     ],
     [
       "a blend of blends of blends, 216 in all",
@@ -417,7 +417,7 @@ describe("an untrusted model folder", () => {
               };
         return { algorithm: "blend", config: of(3).config as JsonObject, tensors: {}, items: two };
       },
-      /it has 216 parts, more than 100/,
+      /it has 216 parts; the maximum is 100/,
     ],
     [
       "100,000 layers of one unit",

@@ -1,5 +1,5 @@
 // H+Vamp, and H+Vamp (gated): two layers of latent variables under a VampPrior (Kim and Suh: "Enhancing VAEs for collaborative
-// filtering", RecSys 2019, sections 3.1 and 3.2; psywaves/EVCF, models/HVamp.py and HVamp_1layer.py):
+// filtering", RecSys 2019, sections 4.1 and 4.2; psywaves/EVCF, models/HVamp.py and HVamp_1layer.py):
 //
 //   q(z2 | x):      dropout, n hidden layers                       z2 ~ q(z2 | x)
 //   q(z1 | x, z2):  [hidden(dropout(x)) | hidden(z2)], n - 1 hidden layers; n = 1: hidden([dropout(x) | z2])
@@ -8,7 +8,7 @@
 //   p(x | z1, z2):  [hidden(z1) | hidden(z2)], n - 1 hidden layers; n = 1: hidden([z1 | z2]); then the output
 //   minimise  -log p(x | z1, z2) + beta (log q(z1 | x, z2) + log q(z2 | x) - log p(z1 | z2) - log p(z2))  at one sample
 //
-// x is divided by its L2 norm, every branch has a dropout mask of its own. A history is scored with z2 = mean of q(z2 | x) and
+// x is divided by its L2 norm, and every branch has its own dropout mask. A history is scored with z2 = mean of q(z2 | x) and
 // z1 = mean of q(z1 | x, z2).
 
 import { z } from "zod";
@@ -44,13 +44,13 @@ import type { Latent } from "./network.js";
 const { hidden, ...others } = evcfOptions;
 const options = z.strictObject({
   hidden,
-  latent1: size.default(200).describe("dimensions of z1, the lower layer (EVCF, section 4.1)"),
-  latent2: size.default(200).describe("dimensions of z2, the upper layer (EVCF, section 4.1)"),
+  latent1: size.default(200).describe("dimensions of z1, the lower layer (EVCF's code)"),
+  latent2: size.default(200).describe("dimensions of z2, the upper layer (EVCF's code)"),
   ...others,
 });
 export type HVampOptions = z.infer<typeof options>;
 
-/** What of the options shapes the network. */
+/** The options that determine the shape of the network. */
 const shape = z.object({
   ...evcfShape,
   latent1: options.shape.latent1,
@@ -216,7 +216,7 @@ class HVampNetwork implements EvcfNetwork {
 export const hVamp: Algorithm<HVampOptions> = evcfAlgorithm({
   name: "h-vamp",
   summary:
-    "Variational autoencoder with two layers of latent variables under a mixture of learned pseudo-inputs.",
+    "Variational autoencoder with two layers of latent variables and a VampPrior (learned pseudo-inputs).",
   options,
   shape,
   Network: HVampNetwork,

@@ -36,7 +36,7 @@ const settings = z.strictObject({
     .min(0)
     .default(0.01 / 500)
     .describe(
-      "lambda: weight of the sum of all squared weights, biases apart (Liang et al.'s notebook, 0.01 / batch size)",
+      "lambda: weight of the L2 penalty, the sum of all squared weights without biases (Liang et al.'s notebook, 0.01 / batch size)",
     ),
   learningRate: published.learningRate,
   sparseAdam,
@@ -48,7 +48,7 @@ const settings = z.strictObject({
 const options = settings.superRefine(checkScheduler).superRefine(checkSparseAdam);
 export type MultDaeOptions = z.infer<typeof options>;
 
-/** What of the options shapes the network. */
+/** The options that determine the shape of the network. */
 const shape = z.object({ hidden: settings.shape.hidden, latent: settings.shape.latent });
 
 class MultDaeNetwork implements Network {
@@ -71,7 +71,7 @@ class MultDaeNetwork implements Network {
     return this.#hidden(tape, histories);
   }
 
-  /** tanh on all layers but the output, the bottleneck's included. */
+  /** tanh on all layers except the output, including the bottleneck. */
   #hidden(tape: Tape, histories: SparseTensor, dropout?: { rate: number; key: RandomKey }): Variable {
     const first = this.#input.forward(tape, histories, { rowScale: "l2", dropout });
     return this.#inner.forward(tape, tanh(tape, first));

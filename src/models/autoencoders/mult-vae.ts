@@ -6,11 +6,11 @@
 //
 // with beta annealed from 0 to a cap (section 2.2.2). A history is scored by f(mu). Settings as in the authors' notebook
 // (dawenl/vae_cf, VAE_ML20M_WWW2018.ipynb). As there, the log-variance is not clamped: a clamp would change the gradient
-// where it acts, and a run that overflows is stopped by the check of its loss.
+// where it takes effect, and a run that overflows is stopped by the check of its loss.
 //
 // Options make it the baseline of EVCF, Vamp's table (Kim and Suh, RecSys 2019; psywaves/EVCF): gated layers, He-normal initial
-// values, a clamped log-variance, KL at one sample, normalised gradients and beta warmed up by epochs. There mean and
-// log-variance are two layers; here they are the halves of one, so one norm divides the gradients of both.
+// values, a clamped log-variance, a one-sample KL, normalised gradients and a warm-up of beta by epochs. EVCF has separate
+// layers for mean and log-variance; here they are the halves of one, so one norm divides the gradients of both.
 
 import { z } from "zod";
 import { sum } from "../../compute/objective.js";
@@ -48,12 +48,12 @@ const settings = z.strictObject({
   layers: depth
     .optional()
     .describe(
-      "hidden layers of the encoder and of the decoder, all as wide as the one in hidden (EVCF's num_layers); unset = as many as hidden has",
+      "number of hidden layers in the encoder and in the decoder, all of the one size in hidden (EVCF's num_layers); unset = one per entry of hidden",
     ),
   gated: z
     .boolean()
     .default(false)
-    .describe("hidden layers are gated linear units instead of tanh (Kim and Suh 2019, section 3.2)"),
+    .describe("hidden layers are gated linear units instead of tanh (Kim and Suh 2019, section 4.2)"),
   dropout: published.dropout,
   beta: z
     .number()
@@ -65,30 +65,34 @@ const settings = z.strictObject({
     .min(0)
     .optional()
     .describe(
-      "updates in which beta would grow to 1: beta = min(cap, updates / annealSteps), 200,000 in Liang et al.'s notebook; 0 = no annealing; unset = the cap is reached at 85 % of the planned updates, as there on ML-20M",
+      "updates after which an uncapped beta would reach 1: beta in use = min(beta, updates / annealSteps), 200,000 in Liang et al.'s notebook; 0 = no annealing; unset = beta is reached after 85 % of the planned updates, as in the notebook on ML-20M",
     ),
   warmup: z
     .int()
     .min(0)
     .optional()
     .describe(
-      "epochs in which beta grows to its cap, beta min(1, epoch / warmup), instead of by updates (EVCF's program, 100); epochs before it do not count towards patience; unset = by updates",
+      "anneal by epoch instead of by update: beta in use = beta * min(1, epoch / warmup) (100 in EVCF's code); epochs of the warm-up do not count towards patience; unset = by update",
     ),
   kl: z
     .enum(["closed-form", "one-sample"])
     .default("closed-form")
-    .describe("the KL term exactly, or log q(z | x) - log p(z) at the sample of z (EVCF's program)"),
-  clampLogVariance: z.boolean().default(false).describe("hold the log-variance to [-12, 4] (EVCF's program)"),
+    .describe(
+      "closed-form = the exact KL term; one-sample = log q(z | x) - log p(z) at the sampled z (EVCF's code)",
+    ),
+  clampLogVariance: z.boolean().default(false).describe("clamp the log-variance to [-12, 4] (EVCF's code)"),
   initialValues: z
     .enum(["xavier", "he"])
     .default("xavier")
     .describe(
-      "weights Glorot-uniform (Liang et al.'s notebook), or He-normal with PyTorch's biases (EVCF's program)",
+      "xavier = Glorot-uniform weights (Liang et al.'s notebook); he = He-normal weights and PyTorch's default biases (EVCF's code)",
     ),
   normaliseGradients: z
     .boolean()
     .default(false)
-    .describe("divide every parameter's gradient by its norm before Adam (EVCF's AdamNormGrad)"),
+    .describe(
+      "divide the gradient of every parameter by its norm before the Adam update (EVCF's AdamNormGrad)",
+    ),
   learningRate: published.learningRate,
   sparseAdam,
   batchSize: published.batchSize,
@@ -99,17 +103,17 @@ const settings = z.strictObject({
 const options = settings
   .refine(({ hidden, layers }) => layers === undefined || hidden.length === 1, {
     path: ["layers"],
-    message: "layers repeats the one size in hidden, which must have exactly one",
+    message: "layers repeats the size in hidden, so hidden must have exactly one entry",
   })
   .refine(({ warmup, annealSteps }) => warmup === undefined || annealSteps === undefined, {
     path: ["warmup"],
-    message: "beta grows by epochs (warmup) or by updates (annealSteps), not by both",
+    message: "warmup anneals beta by epoch and annealSteps by update: give only one of them",
   })
   .superRefine(checkScheduler)
   .superRefine(checkSparseAdam);
 export type MultVaeOptions = z.infer<typeof options>;
 
-/** What of the options shapes the network. */
+/** The options that determine the shape of the network. */
 const shape = z.object({
   hidden: settings.shape.hidden,
   layers: settings.shape.layers,

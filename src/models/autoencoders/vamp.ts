@@ -1,9 +1,9 @@
 // Vamp, and Vamp (gated): Mult-VAE with a VampPrior (Kim and Suh: "Enhancing VAEs for collaborative filtering", RecSys 2019,
-// sections 3.1 and 3.2; psywaves/EVCF, models/Vamp.py):
+// sections 4.1 and 4.2; psywaves/EVCF, models/Vamp.py):
 //
 //   q(z | x) = N(mu(x), diag(sigma^2(x))),  x divided by its L2 norm, then dropout, then n hidden layers
 //   p(x | z): n hidden layers, then a multinomial or Bernoulli output
-//   p(z) = 1/K sum over k of q(z | u_k),  u_k in [0, 1]^items learned, dropped out as histories are, not normalised
+//   p(z) = 1/K sum over k of q(z | u_k),  u_k in [0, 1]^items learned, with dropout like histories, not normalised
 //   minimise  -log p(x | z) + beta (log q(z | x) - log p(z))  at one sample of z
 //
 // A history is scored by the mean of q(z | x).
@@ -36,12 +36,12 @@ import type { Latent } from "./network.js";
 const { hidden, ...others } = evcfOptions;
 const options = z.strictObject({
   hidden,
-  latent: size.default(200).describe("dimensions of z (EVCF, section 4.1)"),
+  latent: size.default(200).describe("dimensions of z (EVCF's code)"),
   ...others,
 });
 export type VampOptions = z.infer<typeof options>;
 
-/** What of the options shapes the network. */
+/** The options that determine the shape of the network. */
 const shape = z.object({ ...evcfShape, latent: options.shape.latent });
 type Shape = z.infer<typeof shape>;
 
@@ -98,7 +98,7 @@ class VampNetwork implements EvcfNetwork {
 
 export const vamp: Algorithm<VampOptions> = evcfAlgorithm({
   name: "vamp",
-  summary: "Variational autoencoder whose prior is a mixture of the posteriors of learned pseudo-inputs.",
+  summary: "Variational autoencoder with a VampPrior: a mixture of the posteriors of learned pseudo-inputs.",
   options,
   shape,
   Network: VampNetwork,

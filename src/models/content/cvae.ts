@@ -1,5 +1,5 @@
-// CVAE, the collaborative variational autoencoder (Li and She, KDD 2017), after the paper and the authors' program
-// (eelxpeng/CollaborativeVAE, lib/vae.py and lib/cvae.py). An item's factor is what its content says and what its clicks add:
+// CVAE, the collaborative variational autoencoder (Li and She, KDD 2017), after the paper and the authors' code
+// (eelxpeng/CollaborativeVAE, lib/vae.py and lib/cvae.py). An item's factor is its content code plus an offset learned from clicks:
 //
 //   u_i ~ N(0, I / lambda_u),  z_j ~ N(0, I),  x_j ~ p(x | z_j),  v_j ~ N(z_j, I / lambda_v),  R_ij ~ N(u_i'v_j, 1 / C_ij)
 //
@@ -10,14 +10,14 @@
 //      -log p(x_j | z_j) + KL(q(z_j | x_j) || N(0, I)) + (lambda_v / lambda_r) ||v_j - z_j||^2 + 2e-4 sum_l ||W_l||^2,   z_j ~ q
 //   2. theta_j = E[z_j], and a sweep of least squares over all u_i, then all v_j (content/factors.ts).
 //
-// The paper's equation 1 has lambda_v / 2 before the coupling term, its program does not: `coupling`. The program takes log p
-// from probabilities held to 1e-10; here it comes from the logits. An item without content has theta_j = 0, its prior mean.
-// Pictures and sequences have networks of their own (figure 3: content/convolutional-vae.ts, content/recurrent-vae.ts), which are
-// pretrained as a whole at once. A history is folded in by the least squares for u with V held fixed; an item that nobody has by those for v.
+// The paper's equation 1 has lambda_v / 2 before the coupling term, the authors' code has lambda_v: see `coupling`. The code computes
+// log p from probabilities clamped at 1e-10; here it is computed from the logits. An item without content has theta_j = 0, its prior mean.
+// Pictures and sequences have their own networks (figure 3: content/convolutional-vae.ts, content/recurrent-vae.ts), which are
+// pretrained as a whole. A history is folded in by least squares for u with V fixed; an item without interactions by least squares for v.
 //
 // Bayesian inference (section 2.3) keeps q(u_i) and q(v_j) as Gaussians: their covariances enter the least squares, and scores
-// come with their deviations (recommender/uncertain.ts). Towards E[v_j] the network is drawn by lambda_v (E[v_j] - z_j), as the
-// evidence lower bound has it; the paper prints Lambda_vj in lambda_v's place.
+// have standard deviations (recommender/uncertain.ts). The gradient that couples z_j to E[v_j] is lambda_v (E[v_j] - z_j), as
+// the evidence lower bound gives it; the paper prints Lambda_vj instead of lambda_v.
 
 import { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
@@ -47,14 +47,14 @@ const options = z.strictObject({
     .max(100)
     .default([200, 100])
     .describe(
-      "network=dense: units of the inference network's layers; the generation network mirrors them (section 3.3)",
+      "network=dense: sizes of the inference network's layers; the generation network mirrors them (section 3.3)",
     ),
   latent: size.default(50).describe("K: dimensions of z and of the factors (section 3.3)"),
   network: z
     .enum(["dense", "convolutional", "recurrent"])
     .optional()
     .describe(
-      "what reads and writes content; unset = convolutional for pictures, recurrent for sequences, dense for all else (figure 3)",
+      "type of the inference and generation networks; unset = convolutional for pictures, recurrent for sequences, dense otherwise (figure 3)",
     ),
   filters: z
     .array(size)
@@ -62,20 +62,20 @@ const options = z.strictObject({
     .max(100)
     .default([16, 32])
     .describe(
-      "network=convolutional: filters of its layers, each of which halves the picture; the way back mirrors them (ours)",
+      "network=convolutional: filters per layer, each of which halves the picture; the generation network mirrors them (our choice)",
     ),
-  embedding: size.default(64).describe("network=recurrent: numbers of a token (ours)"),
-  units: size.default(128).describe("network=recurrent: numbers of its state (ours)"),
+  embedding: size.default(64).describe("network=recurrent: dimensions of a token's embedding (our choice)"),
+  units: size.default(128).describe("network=recurrent: size of the hidden state (our choice)"),
   sequenceLength: size
     .max(10_000)
     .default(50)
     .describe(
-      "network=recurrent: tokens of a sequence that are read, from its start; memory and time grow with it (ours)",
+      "network=recurrent: maximum number of tokens read from the start of a sequence; memory and time grow with it (our choice)",
     ),
   wordDropout: share
     .default(0.3)
     .describe(
-      "network=recurrent: share of the tokens that the generation network is not told in training, lest it forget z (Bowman et al. 2016; the value is ours)",
+      "network=recurrent: share of input tokens hidden from the generation network in training, so that it does not ignore z (Bowman et al. 2016; the value is our choice)",
     ),
   likelihood: z
     .enum(["bernoulli", "gaussian"])
@@ -85,73 +85,73 @@ const options = z.strictObject({
     ),
   lambdaX: weight
     .default(1)
-    .describe("precision of a Gaussian likelihood (section 2.1 has it as lambda_x, without a value)"),
-  lambdaU: weight.default(0.1).describe("lambda_u (the authors' program; section 3.4)"),
-  lambdaV: weight.default(10).describe("lambda_v (the authors' program; section 3.4)"),
+    .describe("lambda_x: precision of a Gaussian likelihood (section 2.1, which gives no value)"),
+  lambdaU: weight.default(0.1).describe("lambda_u (the authors' code; section 3.4)"),
+  lambdaV: weight.default(10).describe("lambda_v (the authors' code; section 3.4)"),
   lambdaR: weight
     .default(1)
     .describe(
-      "lambda_r: weight of reconstruction and KL beside the ratings (the authors' program; section 3.4)",
+      "lambda_r: weight of the reconstruction and KL terms relative to the rating terms (the authors' code; section 3.4)",
     ),
-  a: weight.default(1).describe("confidence of what a user has (section 3.3)"),
-  b: weight.default(0.01).describe("confidence of what a user has not (section 3.3)"),
+  a: weight.default(1).describe("confidence of a user's items (section 3.3)"),
+  b: weight.default(0.01).describe("confidence of all other items (section 3.3)"),
   coupling: z
     .enum(["program", "paper", "printed"])
     .default("program")
     .describe(
-      "lambda_v ||v - z||^2 as in the authors' program, half of it as in the paper's equation 1, or, with inference=bayes, (v - z)' Lambda_v (v - z) / 2, whose gradient section 2.3 prints",
+      "the term that couples v and z: program = lambda_v ||v - z||^2 (the authors' code); paper = half of it (equation 1); printed = (v - z)' Lambda_v (v - z) / 2, whose gradient section 2.3 prints (needs inference=bayes)",
     ),
   inference: z
     .enum(["map", "bayes"])
     .default("map")
     .describe(
-      "of u and v: map = points, as in all the paper's experiments; bayes = with covariances (section 2.3)",
+      "map = point estimates of u and v, as in the paper's experiments; bayes = posteriors with covariances (section 2.3)",
     ),
   l2: z
     .number()
     .min(0)
     .default(2e-4)
-    .describe("weight of the sum of the squares of W_1 ... W_L, nothing else (the authors' program)"),
-  learningRate: weight.default(1e-3).describe("Adam's step size (the authors' program)"),
-  batchSize: size.default(128).describe("items per update (section 2.2; the authors' program)"),
+    .describe("weight of the L2 penalty on W_1 ... W_L only (the authors' code)"),
+  learningRate: weight.default(1e-3).describe("Adam's learning rate (the authors' code)"),
+  batchSize: size.default(128).describe("items per update (section 2.2; the authors' code)"),
   epochs: published.epochs
     .default(100)
-    .describe("network passes, each with its sweeps of least squares (the authors' program)"),
+    .describe("passes of the network, each followed by least-squares sweeps (the authors' code)"),
   patience: published.patience,
-  sweeps: size.default(1).describe("sweeps of least squares per epoch (the authors' program, max_iter)"),
+  sweeps: size.default(1).describe("least-squares sweeps per epoch (the authors' code, max_iter)"),
   layerEpochs: z
     .int()
     .min(0)
     .default(50)
-    .describe("pretraining: epochs of each layer as a denoising autoencoder (the authors' program)"),
+    .describe("pretraining: epochs of each layer as a denoising autoencoder (the authors' code)"),
   latentEpochs: z
     .int()
     .min(0)
     .default(50)
     .describe(
-      "pretraining: epochs of the latent part as a VAE on the last layer's codes (the authors' program)",
+      "pretraining: epochs of the latent layers as a VAE on the outputs of the last hidden layer (the authors' code)",
     ),
   wholeEpochs: z
     .int()
     .min(0)
     .default(100)
-    .describe("pretraining: epochs of the whole VAE (the authors' program)"),
-  pretrainingRate: weight.default(0.01).describe("pretraining: Adam's step size (the authors' program)"),
+    .describe("pretraining: epochs of the whole VAE (the authors' code)"),
+  pretrainingRate: weight.default(0.01).describe("pretraining: Adam's learning rate (the authors' code)"),
   corruption: share
     .default(0.3)
-    .describe("pretraining: share of a layer's input that is masked (the authors' program)"),
+    .describe("pretraining: share of a layer's input that is masked (the authors' code)"),
   pretrainingShare: z
     .number()
     .gt(0)
     .max(1)
     .default(0.8)
     .describe(
-      "pretraining: share of the items that it sees; the authors' program keeps the others for a validation loss that it prints",
+      "pretraining: share of the items that are used (the authors' code uses the others to print a validation loss)",
     ),
 });
 export type CvaeOptions = z.infer<typeof options>;
 
-/** What a trained model needs of the options. */
+/** The options that a trained model needs. */
 const shape = options
   .pick({
     ...{ hidden: true, latent: true, likelihood: true, lambdaX: true, inference: true, network: true },
@@ -161,16 +161,16 @@ const shape = options
   .strip();
 type Shape = z.infer<typeof shape>;
 
-/** The network for content of a form. Throws UserError where the one that is asked for does not take it. */
+/** The type of network for a kind of content. Throws UserError when the requested type does not support it. */
 function kindOf({ kind }: ContentForm, asked: Shape["network"]): NonNullable<Shape["network"]> {
   const usual = kind === "images" ? "convolutional" : kind === "sequences" ? "recurrent" : "dense";
   if (asked === undefined || asked === usual || (asked === "dense" && kind === "images"))
     return asked ?? usual;
   throw new UserError({
     place: "network",
-    problem: `${asked} does not take ${kind}`,
+    problem: `${asked} does not support content of the kind ${kind}`,
     expected: kind === "images" ? "convolutional or dense" : usual,
-    remedy: "Leave it unset: it then fits the content",
+    remedy: "Leave the option unset to choose the network by the content",
   });
 }
 
@@ -191,7 +191,7 @@ function networkOf(form: ContentForm, given: Shape, training?: NetworkTraining):
   return new TiedMlp({ ...content, inputs: sizeOfForm(form), hidden, latent, corruption });
 }
 
-/** What reads content: E[z] is the posterior's mean. */
+/** The encoder of content: E[z] is the posterior mean. */
 function readingOf(network: ContentVae) {
   const { parameters, scaffolding } = network;
   const code: ContentModel["code"] = (tape, x) => network.posterior(tape, x).mean;
@@ -249,7 +249,7 @@ function modelOf(engine: Engine, network: ContentVae, options: CvaeOptions): Con
 export const cvae: Algorithm<CvaeOptions> = {
   name: "cvae",
   summary:
-    "Collaborative variational autoencoder: items' content and clicks together; knows new items by content.",
+    "Collaborative variational autoencoder: learns from content and clicks together; scores new items by their content.",
   source: "Li, She: Collaborative variational autoencoder for recommender systems, KDD 2017",
   options,
 
@@ -258,9 +258,9 @@ export const cvae: Algorithm<CvaeOptions> = {
     if (options.coupling === "printed" && options.inference !== "bayes")
       throw new UserError({
         place: "coupling",
-        problem: "printed takes the precisions of the items' factors, which inference=map has none of",
+        problem: "printed needs the precisions of the item factors, which do not exist with inference=map",
         expected: "program or paper",
-        remedy: "Set inference=bayes, or another coupling",
+        remedy: "Set inference=bayes, or choose another coupling",
       });
     const content = requireContent(dataset, cvae.name, contentKinds);
     return fitContentModel(cvae, dataset, options, run, {

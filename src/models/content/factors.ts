@@ -1,12 +1,12 @@
-// The collaborative half that CVAE, CDL and CTR share: factors of users and items by alternating least squares, an item's
-// drawn towards what its content says (Wang and Blei 2011, equations 8 and 9; Li and She 2017, section 2.2),
+// The collaborative part that CVAE, CDL and CTR share: factors of users and items by alternating least squares, where the
+// prior mean of an item's factor is its content code (Wang and Blei 2011, equations 8 and 9; Li and She 2017, section 2.2),
 //
 //   u_i <- (b sum_j v_j v_j' + (a - b) sum_(j in R_i) v_j v_j' + lambda_u I)^-1  a sum_(j in R_i) v_j
 //   v_j <- (b sum_i u_i u_i' + (a - b) sum_(i in R_j) u_i u_i' + lambda_v I)^-1 (a sum_(i in R_j) u_i + lambda_v theta_j)
 //
-// where, as in all the authors' programs, the sums weighted by b go only over items that somebody has, and over users who
-// have something. With Bayesian inference (Li and She 2017, section 2.3) these are the means of q(u_i) and q(v_j), the inverses
-// are their covariances, and v_j v_j' becomes its expectation v_j v_j' + cov(v_j), likewise u_i u_i'.
+// where, as in the code of all three papers, the sums weighted by b include only items and users with interactions. With Bayesian
+// inference (Li and She 2017, section 2.3) these are the means of q(u_i) and q(v_j), the inverses are their covariances, and
+// v_j v_j' becomes its expectation v_j v_j' + cov(v_j), likewise u_i u_i'.
 
 import type { Engine } from "../../compute/engine.js";
 import { invertPivots } from "../../compute/engines/reference/dense.js";
@@ -16,12 +16,12 @@ import { twoLevelWeights } from "../../recommender/fold-in.js";
 import { type CsrMatrix, transpose } from "../../sparse/csr.js";
 
 interface Confidence {
-  /** C_ij where user i has item j, and where not. */
+  /** C_ij if user i has item j (a), and otherwise (b). */
   readonly a: number;
   readonly b: number;
 }
 
-/** Numbers of a symmetric matrix [k, k], its upper triangle packed row by row. */
+/** The number of elements of a symmetric matrix [k, k] whose upper triangle is packed row by row. */
 export function packedSize(k: number): number {
   return (k * (k + 1)) / 2;
 }
@@ -51,7 +51,7 @@ export function invertPacked(packed: FloatArray, k: number): Float64Array {
   const out = new Float64Array(rows * k * k);
   for (let r = 0; r < rows; r++) {
     const full = unpacked(packed.subarray(r * size, (r + 1) * size), k);
-    // Once all pivots are inverted, the lower triangle is that of the inverse, its sign turned.
+    // Once all pivots are inverted, the lower triangle is that of the negated inverse.
     if (invertPivots({ data: full, rows: k, columns: k, offset: 0, rowStride: k }, 0, k) >= 0)
       throw new RangeError("invertPacked: a matrix is not positive definite");
     for (let i = 0; i < k; i++)
@@ -69,20 +69,20 @@ function filledRows({ rows, offsets }: CsrMatrix): Uint32Array {
 }
 
 export interface RowsOfFactors extends Confidence {
-  /** [columns, k], held fixed. */
+  /** [columns, k], fixed. */
   readonly fixed: Tensor;
   /** [k, k]: the sum of x x' (its expectation) over the fixed rows that have an entry. */
   readonly gram: Tensor;
-  /** [columns, k (k + 1) / 2]: covariances of the fixed rows, packed; absent = they are points. */
+  /** [columns, k (k + 1) / 2]: covariances of the fixed rows, packed; absent for point estimates. */
   readonly covariances?: Tensor;
   readonly ridge: number;
-  /** [rows, k]: what the ridge draws towards; absent = 0. */
+  /** [rows, k]: the prior mean; absent = 0. */
   readonly prior?: Tensor;
   /** The rows to solve; absent = all. */
   readonly rows?: Uint32Array;
-  /** [rows, k (k + 1) / 2]: becomes the covariances of the rows, packed. */
+  /** [rows, k (k + 1) / 2]: receives the covariances of the rows, packed. */
   readonly posterior?: Tensor;
-  /** [rows, 1]: becomes what was minimised, of the rows that are solved. */
+  /** [rows, 1]: receives the minimum of the objective for the rows that are solved. */
   readonly objective?: Tensor;
 }
 
@@ -97,16 +97,16 @@ export interface FactorOptions extends Confidence {
   readonly lambdaV: number;
 }
 
-/** One side: factors [n, k], and the sum over those that count of x x', or of its expectation. */
+/** One side: factors [n, k], and the sum of x x' (or its expectation) over the factors with interactions. */
 class Side {
   readonly factors: Tensor;
   readonly gram: Tensor;
-  /** [n, k (k + 1) / 2], packed; undefined where factors are points. */
+  /** [n, k (k + 1) / 2], packed; undefined for point estimates. */
   readonly covariances: Tensor | undefined;
-  /** Those that have an entry. */
+  /** Indices of the factors with interactions. */
   readonly counted: Uint32Array;
   readonly #engine: Engine;
-  /** [1, n]: 1 where it counts. */
+  /** [1, n]: 1 for factors with interactions. */
   readonly #mask: Tensor | undefined;
 
   /** The factors are zeros until they are set. */
@@ -125,7 +125,7 @@ class Side {
     engine.release(each);
   }
 
-  /** After the factors changed. */
+  /** To be called after the factors have changed. */
   async renewGram(): Promise<void> {
     const engine = this.#engine;
     const k = this.factors.columns;
@@ -157,7 +157,7 @@ export class Factors {
   readonly #byItem: SparseTensor;
   readonly #objectives: Tensor;
 
-  /** Factors are zeros until they are set. Bayesian: covariances start as the priors'. */
+  /** Factors are zeros until they are set. With Bayesian inference the initial covariances are those of the priors. */
   constructor(
     engine: Engine,
     clicks: CsrMatrix,
@@ -184,7 +184,7 @@ export class Factors {
     return this.#items.factors;
   }
 
-  /** [k, k]: of the users who have something; of the items that somebody has. */
+  /** [k, k]: of the users with interactions; of the items with interactions. */
   get userGram(): Tensor {
     return this.#users.gram;
   }
@@ -202,7 +202,7 @@ export class Factors {
     return this.#items.counted;
   }
 
-  /** All that a checkpoint must hold, by name. */
+  /** The state that a checkpoint must hold, by name. */
   get state(): Record<string, Tensor> {
     const { users, items, userGram, itemGram } = this;
     const covariances = { userCovariances: this.#users.covariances, itemCovariances: this.itemCovariances };
@@ -211,8 +211,8 @@ export class Factors {
   }
 
   /**
-   * All users who have something, then all items, or those in `items`; `theta` [items, k] is what an item is drawn towards.
-   * Returns sum of C (R - u'v)^2 over the items that were solved, with the items' ridges, less a constant.
+   * Solves all users with interactions, then all items, or those in `items`; `theta` [items, k] are the prior means of the items.
+   * Returns the sum of C (R - u'v)^2 over the items that were solved, with the items' L2 penalties, up to a constant.
    */
   async sweep(theta: Tensor, items?: Uint32Array): Promise<number> {
     const engine = this.#engine;
@@ -243,7 +243,7 @@ export class Factors {
     return value;
   }
 
-  /** After `items` were set from outside. */
+  /** To be called after `items` were set from outside. */
   renewItemGram(): Promise<void> {
     return this.#items.renewGram();
   }

@@ -1,6 +1,6 @@
-// The training that CVAE and CDL share: a network is pretrained on the items' content phase by phase; then an epoch is a pass
-// of the network over the items, drawn towards their factors, and sweeps of least squares, which draw the factors towards
-// what the network says.
+// The training that CVAE and CDL share: a network is pretrained on the items' content in phases; then an epoch is a pass of the
+// network over the items, coupled to their factors, followed by least-squares sweeps, in which the factors are coupled to the
+// network's codes.
 
 import type { Communicator } from "../../compute/communicator.js";
 import type { Engine } from "../../compute/engine.js";
@@ -44,16 +44,16 @@ export interface ContentTrainingOptions extends FactorOptions {
   readonly latent: number;
   readonly batchSize: number;
   readonly epochs: number;
-  /** Sweeps of least squares per epoch, and more of them after the last. */
+  /** Least-squares sweeps per epoch, and further sweeps after the last epoch. */
   readonly sweeps: number;
   readonly finalSweeps?: number;
-  /** Share of a row that masking noise takes. */
+  /** Share of a row that masking noise sets to 0. */
   readonly corruption: number;
-  /** Share of the items that pretraining sees. */
+  /** Share of the items used in pretraining. */
   readonly pretrainingShare: number;
   /** Whether factors have covariances. */
   readonly bayesian?: boolean;
-  /** How a pass draws its batches: each from all items (the CVAE program's), or all items once in random order. */
+  /** How a pass draws its batches: each independently from all items (as in the CVAE code), or all items once in random order. */
   readonly batches: "independent" | "shuffled";
 }
 
@@ -62,10 +62,10 @@ export interface ContentTrainingParts {
   readonly content: ItemContent;
   readonly model: ContentModel;
   readonly options: ContentTrainingOptions;
-  /** All that pretraining depends on but content, seed and engine. */
+  /** Everything that pretraining depends on, except content, seed and engine. */
   readonly pretrainingKey: JsonObject;
   readonly recommender: (factors: Factors) => ContentAware;
-  /** Handed in so that loading a model loads no training code. */
+  /** Passed in so that loading a model does not load training code. */
   readonly minimise: <Batch>(pass: BatchPass<Batch>) => Promise<PassReport>;
 }
 
@@ -80,7 +80,7 @@ export class ContentTraining implements Trainable {
   readonly #phases: readonly Phase[];
   readonly #factors: Factors;
   readonly #theta: Tensor;
-  /** Index of the phase that is being pretrained; their number once the epochs have begun. */
+  /** Index of the current pretraining phase; the number of phases once the epochs have begun. */
   #phase = 0;
   #optimizer: Optimizer;
 
@@ -116,7 +116,7 @@ export class ContentTraining implements Trainable {
       load: (outcome) => loadParameters(model.parameters, outcome),
       end: async () => {
         this.#optimizer = this.#enter(this.#phases.length);
-        // The items' factors start as what their content says.
+        // The initial factors of the items are the codes of their content.
         await encodeAll(engine, model, content, this.#reader, this.#theta);
         engine.copy(this.#factors.items, this.#theta);
       },
@@ -127,7 +127,7 @@ export class ContentTraining implements Trainable {
     return [...this.#parts.model.parameters, ...this.#parts.model.scaffolding];
   }
 
-  /** A phase begins: an optimiser of its own, and gradients for what it trains alone. */
+  /** Begins a phase: a new optimiser, and gradients only for the parameters that it trains. */
   #enter(index: number): Optimizer {
     const { model } = this.#parts;
     this.#phase = index;
@@ -183,7 +183,7 @@ export class ContentTraining implements Trainable {
     );
   }
 
-  /** The items that pretraining sees, ascending: the same in all phases. */
+  /** The items used in pretraining, ascending; the same in all phases. */
   #pretrainingItems(): Uint32Array {
     const count = Math.max(1, Math.round(this.#parts.options.pretrainingShare * this.#items.length));
     const random = new RandomSequence({ seed: this.#seed, step: 0, stream: streamOf("pretraining items") });
@@ -192,7 +192,7 @@ export class ContentTraining implements Trainable {
       .map((place) => this.#items[place]);
   }
 
-  /** A pass of updates; `loss` gives sums over a batch by name, which are reported as means over the items. */
+  /** A pass of updates; `loss` returns sums over a batch by name, which are reported as means over the items. */
   async #pass(
     pass: string,
     epoch: PhaseEpoch,
@@ -280,7 +280,10 @@ export class ContentTraining implements Trainable {
   async loadState(state: NamedTensors): Promise<void> {
     const phase = Object.hasOwn(state, "phase") ? state.phase.data[0] : undefined;
     if (phase === undefined || phase > this.#phases.length)
-      throw new UserError({ place: "tensor phase", problem: "is missing, or no phase of this training" });
+      throw new UserError({
+        place: "tensor phase",
+        problem: "is missing, or is not a phase of this training",
+      });
     const pretrains = phase < this.#phases.length;
     this.#optimizer = this.#enter(phase);
     await loadParameters(pretrains ? this.#all : this.#parts.model.parameters, state);

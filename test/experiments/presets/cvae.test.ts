@@ -66,7 +66,7 @@ async function prepared(preset: Preset, splits: number): Promise<string> {
 }
 
 describe.each(["cvae-figures-4-5", "cvae-figure-6", "cvae-figure-7", "cvae-table-1"])("%s", (name) => {
-  it("goes to its tables and page; started again, it trains nothing", async () => {
+  it("runs to its tables and page; started again, it trains nothing", async () => {
     const preset = await findPreset(name);
     const out = await prepared(preset, 1);
     const given = { data, out, epochs: 2, splits: 1, cache: join(home, "cache"), seed: 1 };

@@ -195,7 +195,7 @@ describe("cvae", () => {
     }
   });
 
-  it("takes pretraining from the cache where content, options, seed and engine are the same", async () => {
+  it("loads pretraining from the cache if content, options, seed and engine are the same", async () => {
     const kept = new Map<string, Awaited<ReturnType<ContentAware["save"]>>["tensors"]>();
     const cache = {
       place: "memory",
@@ -249,7 +249,7 @@ describe("cvae", () => {
     );
   });
 
-  it("says what is wrong with content that it cannot learn from", async () => {
+  it("reports unsuitable content", async () => {
     const learn = (content?: ItemContent, options = {}) =>
       cvae.fit(datasetWith(content), parseOptions(cvae, options), { engine: new ReferenceEngine(), seed });
     await expect(learn()).rejects.toThrow(/torch: has no content of its items/);
@@ -260,7 +260,7 @@ describe("cvae", () => {
       /none of its 11 items has content/,
     );
     await expect(learn(contents.words, { likelihood: "gaussian" })).rejects.toThrow(
-      /likelihood: "gaussian" does not fit a bag of words/,
+      /likelihood: "gaussian" is not supported for bags of words/,
     );
     const model = await trained("words");
     const picture = imageContent(new Float32Array(4), [1, 2, 2]);
@@ -274,7 +274,7 @@ describe("cvae", () => {
 });
 
 describe("cvae of pictures and sequences", () => {
-  it("says which network does not take its content", async () => {
+  it("reports a network that does not support the content", async () => {
     const learn = (content: ItemContent, options: object) =>
       cvae.fit(datasetOf(content), parseOptions(cvae, { ...options }), {
         engine: new ReferenceEngine(),
@@ -284,13 +284,15 @@ describe("cvae of pictures and sequences", () => {
       /filters: 4 layers are too many for pictures of 8 x 8/,
     );
     await expect(learn(pictures, { network: "recurrent" })).rejects.toThrow(
-      /network: recurrent does not take images/,
+      /network: recurrent does not support content of the kind images/,
     );
     await expect(
       learn(vectorContent(new Float32Array(ITEMS * 2), 2), { network: "convolutional" }),
-    ).rejects.toThrow(/network: convolutional does not take vectors \(expected dense\)/);
+    ).rejects.toThrow(
+      /network: convolutional does not support content of the kind vectors \(expected dense\)/,
+    );
     await expect(learn(sequences, { network: "dense" })).rejects.toThrow(
-      /network: dense does not take sequences/,
+      /network: dense does not support content of the kind sequences/,
     );
   });
 });

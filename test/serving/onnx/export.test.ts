@@ -304,7 +304,7 @@ describe("on both sides of a threshold", () => {
       "its weights take 2.0 GiB; the limit of an ONNX file is 2.0 GiB",
     );
     await expect(claiming(2 ** 29 - 1)).rejects.toThrow(
-      "tensor weights: holds 536870911 numbers (expected 10 x 10 of them)",
+      "tensor weights: has 536870911 numbers (expected 10 x 10 numbers)",
     );
   });
 });

@@ -1,6 +1,6 @@
-// Plain twin of native/src/kernels/output.rs: the output layer over a selection of items (kernels.ts says what is computed).
-// Where the scratch covers all items, the forward pass leaves there what the gradient needs: exp(l - largest) or
-// sigmoid(l), and the products as they are where items have counts. A narrower one holds a block of items at a time.
+// TypeScript twin of native/src/kernels/output.rs: the output layer over a selection of items (specified in kernels.ts). If the
+// scratch covers all items, the forward pass stores what the gradient needs: exp(l - largest) or sigmoid(l), and the raw
+// products if items have counts. A narrower scratch holds one block of items at a time.
 
 import type { Likelihood } from "../../kernels.js";
 import { addSumOfRows } from "./elementwise.js";
@@ -29,7 +29,7 @@ interface Block {
 }
 
 interface Target {
-  /** The item's place in the selection. */
+  /** The item's index in the selection. */
   readonly item: number;
   readonly x: number;
 }
@@ -37,7 +37,7 @@ interface Target {
 /** [largest, sum, chosen, n] of a row (kernels.ts). */
 type Statistics = readonly [largest: number, sum: number, chosen: number, n: number];
 
-/** Part of a matrix. */
+/** A submatrix. */
 const part = (of: Matrix, row: number, column: number, rows: number, columns: number): Matrix => ({
   ...{ data: of.data, rows, columns, rowStride: of.rowStride },
   offset: of.offset + row * of.rowStride + column,
@@ -50,7 +50,7 @@ const read = ({ data, ...of }: Matrix, row: number): Statistics => {
 const write = (into: Matrix, row: number, statistics: Statistics) =>
   into.data.set(statistics, rowAt(into, row));
 
-/** What the target's part is relative to: an item that counts, where there is one. */
+/** The reference of the target's part: the largest logit that counts, or 0 if no item counts. */
 const base = (largest: number) => (largest === -Infinity ? 0 : largest);
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
@@ -69,7 +69,7 @@ export function outputStatistics(statistics: Matrix, scratch: Matrix, output: Ou
   }
 }
 
-/** Blocks as wide as the scratch, one after the other. No items are one block. */
+/** Consecutive blocks of the scratch's width. Without items there is one empty block. */
 function* blocksOf({ hidden, weights }: Output, scratch: Matrix): Generator<Block> {
   const most = Math.max(1, scratch.columns);
   for (let first = 0; first < Math.max(1, weights.rows); first += most) {
@@ -82,7 +82,7 @@ function* blocksOf({ hidden, weights }: Output, scratch: Matrix): Generator<Bloc
   }
 }
 
-/** The entries of a row that lie in a block. */
+/** The entries of a row in a block. */
 function targetsOf({ target, from = 0, items }: Output, { first, count }: Block, row: number): Target[] {
   const { offsets, indices, values } = target;
   const found: Target[] = [];
@@ -93,7 +93,7 @@ function targetsOf({ target, from = 0, items }: Output, { first, count }: Block,
   return found;
 }
 
-/** Where a number is among ascending ones, or -1. */
+/** The index of a number in an ascending list, or -1. */
 function placeOf(ascending: Uint32Array, wanted: number): number {
   let low = 0;
   for (let high = ascending.length; low < high; ) {
@@ -113,7 +113,7 @@ function multinomial(output: Output, block: Block, row: number): Statistics {
   const countOf = (item: number) => (counts ? counts.data[counts.offset + item] : 1);
   let largest = -Infinity;
   for (let item = first; item < first + count; item++) {
-    // Rounded as it is stored.
+    // Use the rounded value that was stored.
     if (!counts) data[o + item] = logit(item);
     const l = counts ? logit(item) : data[o + item];
     if (countOf(item) > 0 && l > largest) largest = l;
@@ -135,7 +135,7 @@ function multinomial(output: Output, block: Block, row: number): Statistics {
   return [largest, sum, chosen, n];
 }
 
-/** With l = logit + bias, -log p = max(l, 0) - l x + log(1 + e^-|l|), which overflows nowhere. */
+/** With l = logit + bias, -log p = max(l, 0) - l x + log(1 + e^-|l|), which cannot overflow. */
 function bernoulli(output: Output, block: Block, row: number): Statistics {
   const { bias, counts } = output;
   const { first, count, products } = block;
@@ -248,7 +248,7 @@ export function outputGradient(
   }
 }
 
-/** A row of products, or of what the statistics left of them, becomes the gradient of the loss times `upstream`. */
+/** Replaces a row of products (or what the statistics stored of them) by the gradient of the loss times `upstream`. */
 function rowGradient(
   output: Output,
   block: Block,
@@ -277,7 +277,7 @@ function rowGradient(
     if (computed) data[o + item] *= factor;
     else {
       const value = multinomial ? Math.exp(logit(item) - largest) : sigmoid(logit(item));
-      // Of an item that does not count, the exponential may be infinite.
+      // The exponential of an item that does not count may be infinite.
       data[o + item] = countOf(item) > 0 ? value * countOf(item) * factor : 0;
     }
   for (const { item, gradient } of targets) data[o + item] += gradient;
