@@ -1,4 +1,4 @@
-// A hidden layer as EVCF has it (Kim and Suh 2019, section 3.2; psywaves/EVCF, utils/nn.py): tanh(x W + b), or gated,
+// A hidden layer as EVCF has it (Kim and Suh 2019, section 4.2; psywaves/EVCF, utils/nn.py): tanh(x W + b), or gated,
 // (x W + b) * sigmoid(x V + c), which drops the tanh (Dauphin et al. 2017's gated linear unit). Over activations, over
 // histories, and over both side by side.
 

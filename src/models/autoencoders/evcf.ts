@@ -29,26 +29,28 @@ import { trainNetwork } from "./training.js";
 
 /** Options that Vamp and H+Vamp share, with the values of EVCF's program (experiment.py). */
 export const evcfOptions = {
-  hidden: size.default(600).describe("units of every hidden layer (EVCF, section 4.1)"),
+  hidden: size.default(600).describe("units of every hidden layer (EVCF, section 5.3)"),
   layers: depth
     .default(1)
-    .describe("hidden layers of each network, n; 1 to 3 in EVCF's table 2 (EVCF's num_layers)"),
+    .describe(
+      "number of hidden layers of each network, n; 1 and 2 in EVCF's table 2, whose footnote 3 says that more gave no gain (EVCF's num_layers)",
+    ),
   gated: z
     .boolean()
     .default(false)
-    .describe("hidden layers are gated linear units instead of tanh (EVCF, section 3.2)"),
+    .describe("hidden layers are gated linear units instead of tanh (EVCF, section 4.2)"),
   likelihood: z
     .enum(["multinomial", "bernoulli"])
     .default("multinomial")
     .describe(
-      "of a history given z; the paper took the better one per model and data set (EVCF's input_type)",
+      "the distribution of a history given z: multinomial over all items, or one Bernoulli per item; the paper used the better one per model and data set (EVCF, section 5.2; its program's input_type)",
     ),
-  pseudoInputs: size.default(1000).describe("K, the components of the prior (EVCF, section 4.1)"),
+  pseudoInputs: size.default(1000).describe("K, the number of components of the prior (EVCF, section 5.2)"),
   pseudoInit: z
     .enum(["noise", "training-rows"])
     .default("noise")
     .describe(
-      "pseudo-inputs start as noise N(.05, .01^2), or as K training histories plus N(0, .01^2) (EVCF's use_training_data_init)",
+      "initial pseudo-inputs: noise N(.05, .01^2), or K training histories plus noise N(0, .01^2) (EVCF's use_training_data_init)",
     ),
   l2NormalisePseudoInputs: z
     .boolean()
@@ -61,13 +63,17 @@ export const evcfOptions = {
     .min(0)
     .lt(1)
     .default(0.5)
-    .describe("share of a history, and of the pseudo-inputs, that is dropped in training (EVCF's program)"),
-  beta: z.number().min(0).default(1).describe("largest weight of the KL term (EVCF's max_beta)"),
+    .describe(
+      "share of a history's items, and of the pseudo-inputs' elements, that is dropped in training (EVCF's program)",
+    ),
+  beta: z.number().min(0).default(1).describe("weight of the KL term after the warm-up (EVCF's max_beta)"),
   warmup: z
     .int()
     .min(0)
     .default(100)
-    .describe("epochs in which beta grows to it: beta min(1, epoch / warmup) (EVCF's program); 0 = none"),
+    .describe(
+      "epochs in which the weight of the KL term grows to beta, as beta min(1, epoch / warmup) (EVCF's program); 0 = no warm-up",
+    ),
   learningRate: z
     .number()
     .positive()
@@ -78,7 +84,7 @@ export const evcfOptions = {
   patience: size
     .default(51)
     .describe(
-      "stop after this many epochs without a better validation NDCG@100, those of the warm-up not counted (EVCF stops after more than 50)",
+      "stop after this many epochs without a better validation NDCG@100; epochs of the warm-up do not count (EVCF's program stops after more than 50)",
     ),
 };
 const evcfSchema = z.object(evcfOptions);

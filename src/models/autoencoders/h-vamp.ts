@@ -1,5 +1,5 @@
 // H+Vamp, and H+Vamp (gated): two layers of latent variables under a VampPrior (Kim and Suh: "Enhancing VAEs for collaborative
-// filtering", RecSys 2019, sections 3.1 and 3.2; psywaves/EVCF, models/HVamp.py and HVamp_1layer.py):
+// filtering", RecSys 2019, sections 4.1 and 4.2; psywaves/EVCF, models/HVamp.py and HVamp_1layer.py):
 //
 //   q(z2 | x):      dropout, n hidden layers                       z2 ~ q(z2 | x)
 //   q(z1 | x, z2):  [hidden(dropout(x)) | hidden(z2)], n - 1 hidden layers; n = 1: hidden([dropout(x) | z2])
@@ -44,8 +44,12 @@ import type { Latent } from "./network.js";
 const { hidden, ...others } = evcfOptions;
 const options = z.strictObject({
   hidden,
-  latent1: size.default(200).describe("dimensions of z1, the lower layer (EVCF, section 4.1)"),
-  latent2: size.default(200).describe("dimensions of z2, the upper layer (EVCF, section 4.1)"),
+  latent1: size
+    .default(200)
+    .describe("dimensions of z1, the lower layer (EVCF's program; the paper does not say)"),
+  latent2: size
+    .default(200)
+    .describe("dimensions of z2, the upper layer (EVCF's program; the paper does not say)"),
   ...others,
 });
 export type HVampOptions = z.infer<typeof options>;

@@ -8,12 +8,14 @@
 // (dawenl/vae_cf, VAE_ML20M_WWW2018.ipynb). As there, the log-variance is not clamped: a clamp would change the gradient
 // where it acts, and a run that overflows is stopped by the check of its loss.
 //
-// Options make it the baseline of EVCF, Vamp's table (Kim and Suh, RecSys 2019; psywaves/EVCF): gated layers, He-normal initial
-// values, a clamped log-variance, KL at one sample, normalised gradients and beta warmed up by epochs. There mean and
-// log-variance are two layers; here they are the halves of one, so one norm divides the gradients of both.
+// Options make it the baseline of EVCF (Kim and Suh, RecSys 2019, section 5.2; psywaves/EVCF): gated layers, a Bernoulli likelihood,
+// He-normal initial values, a clamped log-variance, KL at one sample, normalised gradients and beta warmed up by epochs. There mean
+// and log-variance are two layers; here they are the halves of one, so one norm divides the gradients of both. Other options are
+// RecoTour III's: dropout before every layer, and a decoder that does not mirror the encoder.
 
 import { z } from "zod";
 import { sum } from "../../compute/objective.js";
+import { dropout } from "../../compute/ops/dropout.js";
 import type { Tape, Variable } from "../../compute/tape.js";
 import type { SparseTensor } from "../../compute/tensor.js";
 import { type RandomKey, streamOf } from "../../core/philox.js";
@@ -25,8 +27,18 @@ import { DiagonalNormal } from "../../nn/normal.js";
 import { OutputLayer } from "../../nn/output-layer.js";
 import { allocated } from "../../nn/parameters.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
-import { checkSparseAdam, depth, layerSizes, published, savedConfig, size, sparseAdam } from "../settings.js";
+import {
+  checkSparseAdam,
+  depth,
+  layerSizes,
+  likelihood,
+  published,
+  savedConfig,
+  size,
+  sparseAdam,
+} from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
+import { checkLayerDropout, layerDropout, layerOptions } from "./layer-options.js";
 import {
   type BatchLoss,
   type Latent,
@@ -48,12 +60,14 @@ const settings = z.strictObject({
   layers: depth
     .optional()
     .describe(
-      "hidden layers of the encoder and of the decoder, all as wide as the one in hidden (EVCF's num_layers); unset = as many as hidden has",
+      "number of hidden layers of the encoder and of the decoder, all of the one size in hidden (EVCF's num_layers); unset = as many as hidden has",
     ),
   gated: z
     .boolean()
     .default(false)
-    .describe("hidden layers are gated linear units instead of tanh (Kim and Suh 2019, section 3.2)"),
+    .describe("hidden layers are gated linear units instead of tanh (Kim and Suh 2019, section 4.2)"),
+  likelihood,
+  ...layerOptions,
   dropout: published.dropout,
   beta: z
     .number()
@@ -101,10 +115,15 @@ const options = settings
     path: ["layers"],
     message: "layers repeats the one size in hidden, which must have exactly one",
   })
+  .refine(({ layers, decoderHidden }) => layers === undefined || decoderHidden === undefined, {
+    path: ["decoderHidden"],
+    message: "layers gives the decoder as many layers as the encoder: list the sizes in hidden instead",
+  })
   .refine(({ warmup, annealSteps }) => warmup === undefined || annealSteps === undefined, {
     path: ["warmup"],
     message: "beta grows by epochs (warmup) or by updates (annealSteps), not by both",
   })
+  .superRefine((given, context) => checkLayerDropout(given, widths(given), decoderWidths(given), context))
   .superRefine(checkScheduler)
   .superRefine(checkSparseAdam);
 export type MultVaeOptions = z.infer<typeof options>;
@@ -115,13 +134,21 @@ const shape = z.object({
   layers: settings.shape.layers,
   gated: settings.shape.gated,
   latent: settings.shape.latent,
+  decoderHidden: settings.shape.decoderHidden,
 });
 type Shape = z.infer<typeof shape>;
 
 /** The encoder's hidden layers. */
-function widths({ hidden, layers }: Shape): number[] {
+function widths({ hidden, layers }: Pick<Shape, "hidden" | "layers">): number[] {
   return layers === undefined ? hidden : new Array<number>(layers).fill(hidden[0]);
 }
+
+/** The decoder's hidden layers, from z to the output. */
+function decoderWidths(given: Pick<Shape, "hidden" | "layers" | "decoderHidden">): number[] {
+  return given.decoderHidden ?? widths(given).toReversed();
+}
+
+type Key = (name: string) => RandomKey;
 
 class MultVaeNetwork implements Network {
   readonly output: OutputLayer;
@@ -141,7 +168,7 @@ class MultVaeNetwork implements Network {
     const he = initialValues === "he";
     const init = he ? { weight: heNormal("rows"), bias: pytorchBias } : {};
     const [first, ...rest] = [...hidden, 2 * latent];
-    const decoder = [latent, ...hidden.toReversed()];
+    const decoder = [latent, ...decoderWidths(given)];
     const input = { ...init, name: "encoder.input", inputs: items, outputs: first };
     // Without a hidden layer the input layer is the last one, which is linear.
     this.#input = hidden.length > 0 ? new SparseHiddenLayer({ ...input, gated }) : new SparseLinear(input);
@@ -166,14 +193,18 @@ class MultVaeNetwork implements Network {
     return [this.#input, this.#encoder, this.#decoder, this.output].flatMap(({ parameters }) => parameters);
   }
 
-  /** q(z | x): tanh (or gates) on all layers but the last, which holds [mu | log sigma^2]. */
-  posterior(tape: Tape, histories: SparseTensor, dropout?: { rate: number; key: RandomKey }): DiagonalNormal {
-    const first = this.#input.forward(tape, histories, { rowScale: "l2", dropout });
-    return DiagonalNormal.fromHalves(tape, this.#encoder.forward(tape, first));
+  /** q(z | x): tanh (or gates) on all layers but the last, which holds [mu | log sigma^2]; dropout where it is given. */
+  posterior(tape: Tape, histories: SparseTensor, dropped?: Dropped): DiagonalNormal {
+    const first = this.#input.forward(tape, histories, { rowScale: "l2", dropout: dropped?.input });
+    return DiagonalNormal.fromHalves(tape, this.#encoder.forward(tape, first, dropped?.encoder));
   }
 
-  decode(tape: Tape, z: Variable): Variable {
-    return this.#decoder.forward(tape, z);
+  /** The last hidden layer. */
+  decode(tape: Tape, z: Variable, dropped?: Dropped): Variable {
+    const hidden = this.#decoder.forward(tape, z, dropped?.decoder);
+    // The rate after those of the hidden layers is the output layer's.
+    const beforeOutput = dropped?.decoder[this.#decoder.layers.length];
+    return beforeOutput ? dropout(tape, hidden, beforeOutput) : hidden;
   }
 
   activations(tape: Tape, histories: SparseTensor): Variable {
@@ -181,23 +212,42 @@ class MultVaeNetwork implements Network {
   }
 
   /** The negative ELBO with weight beta on its KL term, summed over the batch's users. */
-  loss(
-    tape: Tape,
-    x: SparseTensor,
-    beta: number,
-    { dropout, clampLogVariance, kl: estimate }: Pick<MultVaeOptions, "dropout" | "clampLogVariance" | "kl">,
-    key: (name: string) => RandomKey,
-  ): BatchLoss {
-    const encoded = this.posterior(tape, x, dropout > 0 ? { rate: dropout, key: key("dropout") } : undefined);
+  loss(tape: Tape, x: SparseTensor, beta: number, options: LossOptions, key: Key): BatchLoss {
+    const { clampLogVariance, kl: estimate, likelihood } = options;
+    const dropped = droppedBy(options, key);
+    const encoded = this.posterior(tape, x, dropped);
     const posterior = clampLogVariance ? encoded.clamped(tape, LOG_VARIANCE) : encoded;
     const z = posterior.sample(tape, key("noise"));
-    const negativeLogLikelihood = sum(this.output.loss(tape, this.decode(tape, z), x));
+    const decoded = this.decode(tape, z, dropped);
+    const negativeLogLikelihood = sum(this.output.loss(tape, decoded, x, { likelihood }));
     const kl =
       estimate === "closed-form"
         ? sum(posterior.kl(tape))
         : sum(posterior.logDensity(tape, z)).plus(sum(standard(tape, z).logDensity(tape, z)).times(-1));
     return { loss: negativeLogLikelihood.plus(kl.times(beta)), parts: { kl } };
   }
+}
+
+type LossOptions = Pick<
+  MultVaeOptions,
+  "dropout" | "encoderDropout" | "decoderDropout" | "clampLogVariance" | "kl" | "likelihood"
+>;
+
+/** Dropout of an update, by what it is applied to. */
+interface Dropped {
+  readonly input: { readonly rate: number; readonly key: RandomKey } | undefined;
+  /** Of the inputs of the encoder's layers after the first. */
+  readonly encoder: ReturnType<typeof layerDropout>;
+  /** Of the inputs of the decoder's layers, the output layer's last. */
+  readonly decoder: ReturnType<typeof layerDropout>;
+}
+
+function droppedBy({ dropout: rate, encoderDropout, decoderDropout }: LossOptions, key: Key): Dropped {
+  return {
+    input: rate > 0 ? { rate, key: key("dropout") } : undefined,
+    encoder: layerDropout("encoder", encoderDropout, key),
+    decoder: layerDropout("decoder", decoderDropout, key),
+  };
 }
 
 const standard = (tape: Tape, z: Variable) => DiagonalNormal.standard(tape, z.value.rows, z.value.columns);

@@ -8,26 +8,35 @@ export const recoTour = {
     .number()
     .min(0)
     .optional()
-    .describe("AdamW's decay beside the gradient; unset = 0, which is Adam (RecoTour's default too)"),
+    .describe("AdamW's decoupled weight decay; unset = 0, which is Adam (RecoTour's default)"),
   scheduler: z
     .enum(["plateau"])
     .optional()
     .describe(
-      "plateau = the step size is multiplied by plateauFactor after more than plateauPatience epochs without a better validation NDCG@100 (PyTorch's ReduceLROnPlateau); unset = it stays",
+      "plateau = multiply the step size by plateauFactor after more than plateauPatience epochs without a better validation NDCG@100 (PyTorch's ReduceLROnPlateau); unset = a constant step size",
     ),
-  plateauFactor: z.number().gt(0).lt(1).optional().describe("see scheduler; unset = 0.4 (RecoTour)"),
-  plateauPatience: z.int().min(0).optional().describe("see scheduler; unset = 5 (RecoTour)"),
+  plateauFactor: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .optional()
+    .describe("factor of scheduler=plateau; unset = 0.4 (RecoTour)"),
+  plateauPatience: z
+    .int()
+    .min(0)
+    .optional()
+    .describe("patience of scheduler=plateau, in epochs; unset = 5 (RecoTour)"),
   compatibility: z
     .strictObject({
       plateauMode: z
         .enum(["max", "min"])
         .optional()
         .describe(
-          "what scheduler=plateau takes for better: max = a larger NDCG; min = a smaller one, RecoTour's slip; unset = max",
+          "what scheduler=plateau counts as better: max = a larger NDCG; min = a smaller one, an error of RecoTour's; unset = max",
         ),
     })
     .optional()
-    .describe("slips of RecoTour, to repeat them"),
+    .describe("errors of RecoTour's program, to reproduce them"),
 };
 
 const recoTourSchema = z.object(recoTour);

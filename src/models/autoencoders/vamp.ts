@@ -1,5 +1,5 @@
 // Vamp, and Vamp (gated): Mult-VAE with a VampPrior (Kim and Suh: "Enhancing VAEs for collaborative filtering", RecSys 2019,
-// sections 3.1 and 3.2; psywaves/EVCF, models/Vamp.py):
+// sections 4.1 and 4.2; psywaves/EVCF, models/Vamp.py):
 //
 //   q(z | x) = N(mu(x), diag(sigma^2(x))),  x divided by its L2 norm, then dropout, then n hidden layers
 //   p(x | z): n hidden layers, then a multinomial or Bernoulli output
@@ -36,7 +36,7 @@ import type { Latent } from "./network.js";
 const { hidden, ...others } = evcfOptions;
 const options = z.strictObject({
   hidden,
-  latent: size.default(200).describe("dimensions of z (EVCF, section 4.1)"),
+  latent: size.default(200).describe("dimensions of z (EVCF's program; the paper does not say)"),
   ...others,
 });
 export type VampOptions = z.infer<typeof options>;
