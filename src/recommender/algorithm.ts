@@ -2,6 +2,7 @@
 
 import type { ZodType } from "zod";
 import type { Dataset } from "../data/dataset.js";
+import type { NetworkOutline } from "./outline.js";
 import type { ModelFiles, Recommender } from "./recommender.js";
 import type { RunContext } from "./run-context.js";
 
@@ -16,6 +17,8 @@ export interface Algorithm<Options = unknown> {
   readonly options: ZodType<Options>;
   /** Whether `fit` can start from another run's weights (`run.initial`); default false. */
   readonly warmStart?: boolean;
+  /** The network over a catalogue of `items`, for reports; absent for models that are no networks. */
+  outline?(items: number, options: Options): NetworkOutline;
   /** Trains on `dataset.train` and, where the model selects, evaluates on `dataset.validation`. */
   fit(dataset: Dataset, options: Options, run: RunContext): Promise<Recommender>;
   /** Rebuilds a saved model. Throws UserError where the files do not fit the algorithm. */

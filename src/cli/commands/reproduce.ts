@@ -1,4 +1,4 @@
-// foldin reproduce [preset]: runs a published experiment from raw files to its table, ours beside the published numbers.
+// foldin reproduce [preset]: runs a published experiment from raw files to its table, ours next to the published numbers.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -18,6 +18,7 @@ interface Flags extends EngineFlags {
   studies?: string[];
   models?: string[];
   splits?: number;
+  seeds?: number;
   jobs?: number;
   out?: string;
   seed?: number;
@@ -31,7 +32,7 @@ export function register(program: Command, context: CliContext): void {
       .command("reproduce")
       .summary("run a published experiment and compare with its numbers")
       .description(
-        "Runs a preset: prepares the raw files as published, trains, evaluates, and sets our numbers beside the published ones. Interrupted, it goes on when started again. Without a name, lists the presets.",
+        "Runs a preset: prepares the raw files as published, trains, evaluates, and prints our numbers next to the published ones. An interrupted reproduction resumes when it is started again. Without a name, lists the presets.",
       )
       .argument("[preset]", "a preset, such as keras-notebook-v2")
       .option(
@@ -42,14 +43,19 @@ export function register(program: Command, context: CliContext): void {
       .option("--seed <n>", "the seed that everything random follows from (default: 98765)", wholeNumber(0))
       .option(
         "--epochs <n>",
-        "at most this many epochs per run: for a look, not for the numbers",
+        "at most this many epochs per run: for a quick look, not for the numbers",
         wholeNumber(1),
       )
-      .option("--studies <keys...>", "these tables alone, by the name of their folder in data/")
-      .option("--models <names...>", "these models alone")
+      .option("--studies <keys...>", "only these tables, by the name of their folder in data/")
+      .option("--models <names...>", "only these models")
       .option(
         "--splits <n>",
-        "where a table has several splits: the first n alone, the released one first",
+        "where a table has several splits: only the first n of them, the released one first",
+        wholeNumber(1),
+      )
+      .option(
+        "--seeds <n>",
+        "where a row has several seeds: only the first n of them (default: all)",
         wholeNumber(1),
       )
       .option(
@@ -161,23 +167,23 @@ async function runBaselines(flags: Flags, context: CliContext): Promise<void> {
     if (failure !== undefined) context.out(`${model} was not trained: ${failure}`);
   context.out(dim(methodText(comparison)));
   if (result.shortenedTo !== undefined)
-    context.out(`cut short at ${plural(result.shortenedTo, "epoch")}: these numbers are for a look`);
+    context.out(`cut short at ${plural(result.shortenedTo, "epoch")}: these numbers are for a quick look`);
   context.out(`results: ${join(out, "results.json")}, ${join(out, "results.csv")}`);
   context.out(`report: ${join(out, "report.html")}`);
 }
 
 async function run(name: string, flags: Flags, context: CliContext): Promise<void> {
   if (name === BASELINES.name) {
-    for (const flag of ["studies", "splits"] as const)
+    for (const flag of ["studies", "splits", "seeds"] as const)
       if (flags[flag] !== undefined)
         throw new UserError({
           place: `--${flag}`,
-          problem: `does not belong to ${name}, which has one table`,
+          problem: `is not an option of ${name}, which has one table and one seed`,
         });
     return runBaselines(flags, context);
   }
   if (flags.jobs !== undefined)
-    throw new UserError({ place: "--jobs", problem: `belongs to ${BASELINES.name}, not to ${name}` });
+    throw new UserError({ place: "--jobs", problem: `is an option of ${BASELINES.name}, not of ${name}` });
   const { findPreset } = await import("../../experiments/presets/registry.js");
   const preset = await findPreset(name);
   const data = required(
@@ -188,7 +194,17 @@ async function run(name: string, flags: Flags, context: CliContext): Promise<voi
   const out = flags.out ?? join("runs", preset.name);
   const [
     { reproduce },
-    { apartText, estimateText, reportOnReproduction, standardErrorsApart },
+    {
+      apartText,
+      CHANCE_NOTE,
+      chanceText,
+      choiceText,
+      epochsText,
+      estimateText,
+      reportOnReproduction,
+      runDeviationText,
+      standardErrorsApart,
+    },
     { depthTables, runNotes, splitsText },
     { summarise },
   ] = await Promise.all([
@@ -216,12 +232,11 @@ async function run(name: string, flags: Flags, context: CliContext): Promise<voi
     if (!existsSync(out)) throw error;
     throw tellHowToGoOn(error, again(name, data, out), context);
   });
-  const network = preset.network && { ...preset.network, items: result.studies[0].items };
-  const report = await reportOnReproduction(out, result, network);
+  const { network } = result;
+  const report = await reportOnReproduction(out, result);
   if (flags.json) {
     context.json({
       ...result,
-      ...(network ? { network: { ...network, ...summarise(network) } } : {}),
       report,
     });
     return;
@@ -276,29 +291,39 @@ async function run(name: string, flags: Flags, context: CliContext): Promise<voi
       context.out();
       continue;
     }
+    const repeated = study.runs.some(({ seeds }) => seeds && seeds.length > 1);
     context.out(
       table(
         [
           { heading: "model" },
           { heading: "metric" },
           { heading: "ours", align: "right" },
+          ...(repeated ? [{ heading: "run to run", align: "right" as const }] : []),
           { heading: "published", align: "right" },
           { heading: "difference", align: "right" },
+          ...(repeated ? [{ heading: "chance", align: "right" as const }] : []),
           { heading: "epochs", align: "right" },
         ],
         study.runs.flatMap((run) =>
-          Object.entries(run.metrics).map(([metric, { ours, published }], m) => [
+          Object.entries(run.metrics).map(([metric, { ours, published, chance }], m) => [
             m === 0 ? run.title : "",
             metric,
             estimateText(ours),
+            ...(repeated ? [runDeviationText(ours)] : []),
             published ? estimateText(published) : "–",
             apartText(standardErrorsApart(ours, published)),
-            m === 0 ? `${run.chosenEpoch ?? "–"} of ${run.epochs}` : "",
+            ...(repeated ? [chanceText(chance)] : []),
+            m === 0 ? epochsText(run) : "",
           ]),
         ),
         dim,
       ),
     );
+    for (const run of study.runs) {
+      const text = choiceText(run);
+      if (text !== undefined) context.out(dim(`${run.title}: ${text}`));
+    }
+    if (repeated) context.out(dim(`ours: the mean over the runs. ${CHANCE_NOTE}`));
     context.out();
   }
   for (const { title, why } of result.skipped) context.out(dim(`left out: ${title}: ${why}`));

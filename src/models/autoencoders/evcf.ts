@@ -19,6 +19,7 @@ import { OutputLayer } from "../../nn/output-layer.js";
 import { allocated } from "../../nn/parameters.js";
 import { PseudoInputs, type PseudoInputsOptions } from "../../nn/vamp-prior.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
+import type { NetworkOutline } from "../../recommender/outline.js";
 import type { Recommender } from "../../recommender/recommender.js";
 import type { RunContext } from "../../recommender/run-context.js";
 import { type CsrMatrix, rowIndices } from "../../sparse/csr.js";
@@ -297,6 +298,7 @@ export interface EvcfModel<Options, Shape> {
   readonly options: z.ZodType<Options>;
   /** Those options that shape the network. */
   readonly shape: z.ZodType<Shape>;
+  readonly outline: (items: number, options: Options) => NetworkOutline;
   /** `training` is what a new network has, and one whose values are loaded has not. */
   readonly Network: new (
     items: number,
@@ -309,7 +311,7 @@ export interface EvcfModel<Options, Shape> {
 export function evcfAlgorithm<Shape extends EvcfShape, Options extends EvcfOptions & Shape>(
   model: EvcfModel<Options, Shape>,
 ): Algorithm<Options> {
-  const { name, summary, options, shape, Network } = model;
+  const { name, summary, options, shape, outline, Network } = model;
   const algorithm: Algorithm<Options> = {
     name,
     summary,
@@ -317,6 +319,7 @@ export function evcfAlgorithm<Shape extends EvcfShape, Options extends EvcfOptio
       "Kim, Suh: Enhancing VAEs for collaborative filtering: flexible priors & gating mechanisms, RecSys 2019",
     options,
     warmStart: true,
+    outline,
 
     async fit(dataset, options, run) {
       requireEnoughUsers(options, dataset);

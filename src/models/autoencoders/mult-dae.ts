@@ -18,6 +18,7 @@ import { Mlp } from "../../nn/mlp.js";
 import { OutputLayer } from "../../nn/output-layer.js";
 import { allocated } from "../../nn/parameters.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
+import { OutlineBuilder } from "../../recommender/outline.js";
 import {
   checkSparseAdam,
   layerSizes,
@@ -30,6 +31,7 @@ import {
 import { requireNetworkMemory } from "../training-memory.js";
 import { checkLayerDropout, layerDropout, layerOptions } from "./layer-options.js";
 import { type BatchLoss, type Network, networkRecommender, restoreNetwork } from "./network.js";
+import { outlineDropout, outlineInput, outlineOutput, outlineStack } from "./outline.js";
 import { checkScheduler, recoTour } from "./plateau-options.js";
 import { trainNetwork } from "./training.js";
 
@@ -143,6 +145,20 @@ export const multDae: Algorithm<MultDaeOptions> = {
   source: "Liang, Krishnan, Hoffman, Jebara: Variational autoencoders for collaborative filtering, WWW 2018",
   options,
   warmStart: true,
+
+  outline(items, options) {
+    const { dropout, hidden, latent, encoderDropout = [], decoderDropout = [], likelihood } = options;
+    const outline = new OutlineBuilder();
+    outlineInput(outline, items, { dropout });
+    // The first rate is the second layer's: the input has its own.
+    outlineStack(outline, "encoder", hidden, { rates: [0, ...encoderDropout] });
+    outlineDropout(outline, "bottleneck_dropout", encoderDropout.at(-1));
+    outline.dense("bottleneck", latent, "tanh");
+    outlineStack(outline, "decoder", decoderWidths(options), { rates: decoderDropout });
+    outlineDropout(outline, "output_dropout", decoderDropout.at(-1));
+    outlineOutput(outline, items, likelihood);
+    return outline.layers;
+  },
 
   async fit(dataset, options, run) {
     const [{ fit }, { minimise }, { plateauOf }] = await Promise.all([

@@ -27,6 +27,7 @@ import { DiagonalNormal } from "../../nn/normal.js";
 import { OutputLayer } from "../../nn/output-layer.js";
 import { allocated } from "../../nn/parameters.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
+import { OutlineBuilder } from "../../recommender/outline.js";
 import {
   checkSparseAdam,
   depth,
@@ -47,6 +48,7 @@ import {
   networkRecommender,
   restoreNetwork,
 } from "./network.js";
+import { outlineDropout, outlineGaussian, outlineInput, outlineOutput, outlineStack } from "./outline.js";
 import { checkScheduler, recoTour } from "./plateau-options.js";
 import { trainNetwork } from "./training.js";
 
@@ -258,6 +260,21 @@ export const multVae: Algorithm<MultVaeOptions> = {
   source: "Liang, Krishnan, Hoffman, Jebara: Variational autoencoders for collaborative filtering, WWW 2018",
   options,
   warmStart: true,
+
+  outline(items, options) {
+    const { dropout, encoderDropout = [], decoderDropout = [], gated, latent, likelihood } = options;
+    const outline = new OutlineBuilder();
+    outlineInput(outline, items, { dropout });
+    const encoder = widths(options);
+    // The first rate is the second layer's: the input has its own.
+    outlineStack(outline, "encoder", encoder, { gated, rates: [0, ...encoderDropout] });
+    outlineDropout(outline, "z_dropout", encoderDropout.at(-1));
+    outlineGaussian(outline, latent);
+    outlineStack(outline, "decoder", decoderWidths(options), { gated, rates: decoderDropout });
+    outlineDropout(outline, "output_dropout", decoderDropout.at(-1));
+    outlineOutput(outline, items, likelihood);
+    return outline.layers;
+  },
 
   async fit(dataset, options, run) {
     const [{ fit }, { minimise, updatesPerPass }, { annealedBeta, warmedUpBeta }, { plateauOf }] =
