@@ -36,8 +36,6 @@ const HEIGHT = 46;
 const GAP = 26;
 const BETWEEN = 36;
 const MARGIN = 2;
-/** How far an arrow past other boxes swings out. */
-const SWING = 60;
 
 interface Box {
   readonly layer: OutlineLayer;
@@ -49,10 +47,8 @@ interface Box {
 export function drawNetwork(network: NetworkOutline): Html {
   const boxes = placed(network);
   const right = Math.max(...boxes.map(({ left }) => left)) + WIDTH;
-  const hasSwings = boxes.some(({ layer, left, top }) =>
-    sourcesOf(boxes, layer).some((source) => source.left === left && top - source.top > HEIGHT + GAP),
-  );
-  const width = right + MARGIN + (hasSwings ? SWING : 0);
+  // Arrows past other boxes have room to the right of the last column.
+  const width = right + MARGIN + BETWEEN / 2;
   const height = Math.max(...boxes.map(({ top }) => top)) + HEIGHT + MARGIN;
   const arrows = boxes.flatMap((box) =>
     sourcesOf(boxes, box.layer).map(
@@ -86,18 +82,16 @@ function sourcesOf(boxes: readonly Box[], { from }: OutlineLayer): Box[] {
   return boxes.filter(({ layer }) => from.includes(layer.name));
 }
 
-/** From the lower edge of one box to the upper edge of another; to one further down in the same column, around what is between. */
+/** Down to the next row straight; further down, through the gap next to the source's column, past the boxes in between. */
 function arrow(source: Box, target: Box): string {
   const [x1, y1] = [source.left + WIDTH / 2, source.top + HEIGHT];
   const [x2, y2] = [target.left + WIDTH / 2, target.top - 5];
-  const far = y2 - y1 > HEIGHT + GAP;
-  if (!far) return `M${x1} ${y1}L${x2} ${y2}`;
-  if (source.left === target.left) {
-    const side = source.left + WIDTH;
-    const middle = source.top + HEIGHT / 2;
-    return `M${side} ${middle}C${side + SWING} ${middle} ${side + SWING} ${y2 - 8} ${x2 + WIDTH / 4} ${y2 - 8}L${x2 + WIDTH / 4} ${y2}`;
-  }
-  return `M${x1} ${y1}C${x1} ${y1 + 60} ${x2} ${y2 - 60} ${x2} ${y2}`;
+  if (y2 - y1 <= GAP) return `M${x1} ${y1}L${x2} ${y2}`;
+  const isLeft = target.left < source.left;
+  const side = isLeft ? source.left : source.left + WIDTH;
+  const gap = isLeft ? side - BETWEEN / 2 : side + BETWEEN / 2;
+  const entry = target.left > source.left ? x2 - WIDTH / 4 : x2 + WIDTH / 4;
+  return `M${side} ${source.top + HEIGHT / 2}H${gap}V${y2 - 8}H${entry}V${y2}`;
 }
 
 function drawBox({ layer, left: x, top: y }: Box): Html {
