@@ -1,6 +1,8 @@
-// Turns the results.json of `foldin reproduce <preset>` into Markdown tables, those of docs/reproducing.md:
+// Turns the results.json of `foldin reproduce <preset>` into Markdown tables: prints those of all studies or of some, or writes them
+// into a document, between the lines `<!-- <preset>: <study> -->` and `<!-- end -->` (of baselines `<!-- baselines -->`).
 //   node scripts/reproduction-table.mjs runs/evcf-table-2/results.json [study ...]
-import { readFileSync } from "node:fs";
+//   node scripts/reproduction-table.mjs --into docs/reproducing.md runs/evcf-table-2/results.json
+import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
 const LABELS = { ndcg: "NDCG", recall: "Recall", "recall-plain": "Recall (plain)" };
@@ -170,11 +172,29 @@ export function markdownOf(result, studies = []) {
   return `${[...shortened, ...texts].join("\n\n")}\n`;
 }
 
+/** A document whose marked places have the tables of this result; those of other presets and of studies that were not run stay. */
+export function intoDocument(document, result) {
+  const place = /(<!-- ([\w-]+)(?:: ([\w-]+))? -->\n)[\s\S]*?(<!-- end -->)/g;
+  return document.replace(place, (whole, open, preset, study, close) => {
+    if (preset !== (result.preset ?? "baselines")) return whole;
+    const found = result.studies?.find(({ key }) => key === study);
+    if (result.studies && !found) return whole;
+    const text = found
+      ? [studyTable(found), choicesOf(found).join("\n")].filter(Boolean).join("\n\n")
+      : baselinesTable(result);
+    return `${open}\n${text}\n\n${close}`;
+  });
+}
+
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const [, , path, ...studies] = process.argv;
+  const [, , ...given] = process.argv;
+  const document = given[0] === "--into" ? given[1] : undefined;
+  const [path, ...studies] = document === undefined ? given : given.slice(2);
   if (path === undefined) {
-    console.error("node scripts/reproduction-table.mjs <results.json> [study ...]");
+    console.error("node scripts/reproduction-table.mjs [--into <document>] <results.json> [study ...]");
     process.exit(2);
   }
-  process.stdout.write(markdownOf(JSON.parse(readFileSync(path, "utf8")), studies));
+  const result = JSON.parse(readFileSync(path, "utf8"));
+  if (document === undefined) process.stdout.write(markdownOf(result, studies));
+  else writeFileSync(document, intoDocument(readFileSync(document, "utf8"), result));
 }

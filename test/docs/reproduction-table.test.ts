@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 // @ts-expect-error: scripts are plain JavaScript.
-import { markdownOf } from "../../scripts/reproduction-table.mjs";
+import { intoDocument, markdownOf } from "../../scripts/reproduction-table.mjs";
 
 const run = (title: string, mean: number, more: Record<string, unknown> = {}) => ({
   ...{ key: title, title, options: {}, epochs: 200, chosenEpoch: 138 },
@@ -78,5 +78,16 @@ describe("the tables of a reproduction", () => {
       rows: [{ model: "ease", how: "recipe ml-1m" }],
     });
     expect(text).toContain("| ease  | 0.4400 ± 0.0070 | recipe ml-1m |");
+  });
+
+  it("go into the marked places of a document, and leave the rest of it as it is", () => {
+    const document = "A\n<!-- p: one -->\nold\n<!-- end -->\nB\n<!-- q: one -->\nkept\n<!-- end -->\n";
+    const result = { preset: "p", studies: [{ key: "one", title: "T", runs: [run("VAE", 0.4)] }] };
+    const text = intoDocument(document, result);
+    expect(text).toContain("<!-- p: one -->\n\n| model | NDCG@100");
+    expect(text).not.toContain("old");
+    expect(text).toContain("B\n<!-- q: one -->\nkept\n<!-- end -->\n");
+    // Written again, nothing changes.
+    expect(intoDocument(text, result)).toBe(text);
   });
 });

@@ -9,7 +9,7 @@
 // term with it: steps that follow on each other, tens of numbers long, are no work for batched kernels, so they run here on plain
 // arrays, whatever the engine; scoring runs on the engine.
 //
-// The paper scores the users that it was trained on, by their V_u. Here whoever is scored is folded in: W, W', b, b' stay as they
+// The paper scores the users that it was trained on, by their V_u. Here a user who is scored is folded in: W, W', b, b' stay as they
 // are, and V_u is the mean of the trained users' vectors, or found from there by gradient steps on the same loss. This fold-in is ours.
 
 import { z } from "zod";
@@ -39,7 +39,7 @@ const MOST = 1000;
 const FOLD_IN_WORK = 2 ** 26;
 /** Items between two looks at the clock: well below a millisecond's worth. */
 const ITEMS_AT_ONCE = 256;
-/** Draws per negative at most, in folding in: of a history of nearly all items, nearly every draw is in vain. */
+/** Draws per negative at most, in folding in: of a history of nearly all items, nearly every draw is an item of it. */
 const MOST_DRAWS = 64;
 
 const options = z.strictObject({
@@ -75,7 +75,7 @@ const options = z.strictObject({
     .enum(["gradient", "mean", "zero"])
     .default("gradient")
     .describe(
-      "V_u of whoever is scored: by gradient steps, the mean over the training users, or 0 (ours: the paper has no fold-in)",
+      "V_u of a user who is scored: gradient = by gradient steps; mean = the mean over the training users; zero = 0 (ours: the paper has no fold-in)",
     ),
   foldInSteps: size
     .max(MOST)

@@ -50,7 +50,7 @@ const settings = z.strictObject({
     .min(0)
     .default(0.01 / 500)
     .describe(
-      "lambda: weight of the sum of all squared weights, biases apart (Liang et al.'s notebook, 0.01 / batch size)",
+      "lambda: weight of the sum of all squared weights, without the biases (Liang et al.'s notebook, 0.01 / batch size)",
     ),
   learningRate: published.learningRate,
   sparseAdam,

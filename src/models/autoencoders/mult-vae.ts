@@ -75,31 +75,36 @@ const settings = z.strictObject({
     .number()
     .min(0)
     .default(0.2)
-    .describe("weight of the KL term once annealed (Liang et al.'s notebook, anneal_cap)"),
+    .describe("weight of the KL term after annealing (Liang et al.'s notebook, anneal_cap)"),
   annealSteps: z
     .number()
     .min(0)
     .optional()
     .describe(
-      "updates in which beta would grow to 1: beta = min(cap, updates / annealSteps), 200,000 in Liang et al.'s notebook; 0 = no annealing; unset = the cap is reached at 85 % of the planned updates, as there on ML-20M",
+      "number of updates in which beta would grow to 1: beta = min(cap, updates / annealSteps); 200,000 in Liang et al.'s notebook; 0 = no annealing; unset = the cap is reached after 85 % of the planned updates, as in that notebook on ML-20M",
     ),
   warmup: z
     .int()
     .min(0)
     .optional()
     .describe(
-      "epochs in which beta grows to its cap, beta min(1, epoch / warmup), instead of by updates (EVCF's program, 100); epochs before it do not count towards patience; unset = by updates",
+      "number of epochs in which beta grows to its cap, as beta min(1, epoch / warmup), instead of by updates (100 in EVCF's program); these epochs do not count towards patience; unset = by updates",
     ),
   kl: z
     .enum(["closed-form", "one-sample"])
     .default("closed-form")
-    .describe("the KL term exactly, or log q(z | x) - log p(z) at the sample of z (EVCF's program)"),
-  clampLogVariance: z.boolean().default(false).describe("hold the log-variance to [-12, 4] (EVCF's program)"),
+    .describe(
+      "closed-form = the exact KL term; one-sample = log q(z | x) - log p(z) at the sample of z (EVCF's program)",
+    ),
+  clampLogVariance: z
+    .boolean()
+    .default(false)
+    .describe("clamp the log-variance to [-12, 4] (EVCF's program)"),
   initialValues: z
     .enum(["xavier", "he"])
     .default("xavier")
     .describe(
-      "weights Glorot-uniform (Liang et al.'s notebook), or He-normal with PyTorch's biases (EVCF's program)",
+      "xavier = Glorot-uniform weights (Liang et al.'s notebook); he = He-normal weights with PyTorch's biases (EVCF's program)",
     ),
   normaliseGradients: z
     .boolean()

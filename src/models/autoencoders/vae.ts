@@ -4,10 +4,10 @@
 //   p_i = sigmoid(output_i(relu(decoder(z))))
 //   minimise  R + beta KL(q(z | x) || N(0, I)),  R = -(sum or mean over i) of x_i log p_i + (1 - x_i) log(1 - p_i)
 //
-// Sizes, optimiser and beta's cap are the notebooks' second version's. What there is a slip is corrected by default (the sum,
-// not the mean, of the reconstruction; scores from z's mean; NDCG@100 selects, and the best weights are kept; beta by update)
-// and is kept in the group of options `compatibility`: the presets keras-notebook-v1 and -v2 set them. Keras clips p to [1e-7, 1 - 1e-7]; here the
-// loss comes from logits and needs no clipping.
+// Sizes, optimiser and beta's cap are those of the notebooks' second version. The notebooks' errors are corrected by default (the sum,
+// not the mean, of the reconstruction; scores from z's mean; selection by NDCG@100, with the best weights kept; beta by update). The
+// options `compatibility` reproduce them, as the presets keras-notebook-v1 and -v2 do. Keras clips p to [1e-7, 1 - 1e-7]; here the loss is
+// computed from logits and needs no clipping.
 
 import { z } from "zod";
 import { sum } from "../../compute/objective.js";
@@ -32,61 +32,61 @@ import { type BatchLoss, type Latent, type Network, networkRecommender, restoreN
 import { outlineGaussian, outlineInput, outlineOutput, outlineStack } from "./outline.js";
 import { trainNetwork } from "./training.js";
 
-/** What the notebooks do and a correct program does not; the defaults are the correct program's. */
+/** The notebooks' errors; the defaults are the correct program's. */
 const compatibility = z.strictObject({
   reconstruction: z
     .enum(["sum", "mean"])
     .default("sum")
     .describe(
-      "the cross-entropy over the items is summed, or averaged as Keras does (the notebooks): a beta of the mean is worth beta x items of the sum",
+      "sum = the cross-entropy summed over the items; mean = averaged, as in Keras (the notebooks). A beta for the mean corresponds to beta x items for the sum",
     ),
   anneal: z
     .enum(["update", "epoch", "batch-in-epoch"])
     .default("update")
     .describe(
-      "what beta grows with: update = the updates since the start, before each; epoch = set at an epoch's end to annealMultiplier x its index / annealSteps (notebook v2); batch-in-epoch = set at a batch's end to its index within the epoch / annealSteps (notebook v1: a saw-tooth)",
+      "when beta changes: update = before every update, to the number of updates so far / annealSteps; epoch = at the end of an epoch, to annealMultiplier x its index / annealSteps (notebook v2); batch-in-epoch = at the end of a batch, to its index within the epoch / annealSteps, which restarts with every epoch (notebook v1)",
     ),
   annealMultiplier: z
     .number()
     .positive()
     .default(40)
     .describe(
-      "with compatibility.anneal=epoch: updates that an epoch counts for (notebook v2's anneal_multiplier)",
+      "with compatibility.anneal=epoch: the number of updates that an epoch counts as (notebook v2's anneal_multiplier)",
     ),
   initialBeta: z
     .number()
     .min(0)
     .default(0)
     .describe(
-      "with compatibility.anneal=epoch or batch-in-epoch: beta until it is first set (0 in notebook v2, 1 in notebook v1)",
+      "with compatibility.anneal=epoch or batch-in-epoch: beta until it is first set (1 in notebook v1; 0 in notebook v2 in a fresh kernel, .2 in its recorded run)",
     ),
   monitor: z
     .enum(["ndcg@100", "loss"])
     .default("ndcg@100")
     .describe(
-      "which validation number selects an epoch and stops early; loss = Keras' val_loss (the notebooks)",
+      "the validation number that selects the epoch and stops training early; loss = Keras' val_loss (the notebooks)",
     ),
   restoreBest: z
     .boolean()
     .default(true)
-    .describe("end with the weights of the best epoch; false = of the last one (the notebooks)"),
+    .describe("keep the weights of the best epoch; false = those of the last epoch (the notebooks)"),
   validateOn: z
     .enum(["held-out", "complete", "full-histories"])
     .default("held-out")
     .describe(
-      "the validation loss: held-out = from fold-in rows, against what was held out; complete = from fold-in rows, against complete rows (notebook v1); full-histories = complete rows against themselves (notebook v2)",
+      "input and target of the validation loss: held-out = fold-in rows against held-out items; complete = fold-in rows against complete rows (notebook v1); full-histories = complete rows against themselves (notebook v2)",
     ),
   recallCurve: z
     .enum(["held-out", "complete"])
     .default("held-out")
     .describe(
-      "the recall@20 of each epoch: held-out = known items masked, against what was held out; complete = nothing masked, against complete rows (notebook v1's callback)",
+      "the recall@20 of each epoch: held-out = against held-out items, known items masked; complete = against complete rows, nothing masked (notebook v1's callback)",
     ),
   sampleAtPrediction: z
     .boolean()
     .default(false)
     .describe(
-      "score from a sample of z instead of its mean (the notebooks); the noise follows from the seed and the history",
+      "score from a sample of z instead of its mean (the notebooks); the noise depends on the seed and the history only",
     ),
 });
 
@@ -99,15 +99,15 @@ const options = z.strictObject({
   inputNorm: z
     .enum(["none", "l2"])
     .default("none")
-    .describe("none = raw 0/1 rows (the notebooks); l2 = divided by their norm, as in Mult-VAE"),
-  dropout: published.dropout.describe("share of a history that is dropped in training (the notebooks)"),
+    .describe("none = rows of 0 and 1 (the notebooks); l2 = rows divided by their L2 norm, as in Mult-VAE"),
+  dropout: published.dropout.describe("dropout rate of a history's items in training (the notebooks)"),
   beta: z.number().min(0).default(0.2).describe("largest weight of the KL term (the notebooks' anneal_cap)"),
   annealSteps: z
     .number()
     .min(0)
     .default(5000)
     .describe(
-      "updates in which beta would grow to 1 (the notebooks' total_anneal_steps); 0 = it is the cap (as soon as it is set)",
+      "number of updates in which beta would grow to 1 (the notebooks' total_anneal_steps); 0 = no annealing",
     ),
   learningRate: z.number().positive().default(1e-3).describe("Adam's step size (Keras' default)"),
   sparseAdam,
@@ -116,9 +116,9 @@ const options = z.strictObject({
   patience: size
     .optional()
     .describe(
-      "stop after this many epochs without a better value of what is monitored (8 in notebook v2, 5 in v1); unset = never",
+      "stop after this many epochs without a better value of compatibility.monitor (8 in notebook v2, 5 in v1); unset = never",
     ),
-  compatibility: compatibility.prefault({}).describe("slips of the notebooks, to repeat them"),
+  compatibility: compatibility.prefault({}).describe("errors of the notebooks, to reproduce them"),
 });
 export type VaeOptions = z.infer<typeof options>;
 
