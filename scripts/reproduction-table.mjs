@@ -26,7 +26,7 @@ function chanceText(chance) {
 }
 
 /** A table with padded columns. */
-export function markdownTable(head, rows) {
+function markdownTable(head, rows) {
   const all = [head, ...rows];
   const widths = head.map((_, c) => Math.max(3, ...all.map((row) => row[c].length)));
   const line = (row) => `| ${row.map((cell, c) => cell.padEnd(widths[c])).join(" | ")} |`;

@@ -6,7 +6,7 @@ import { type Html, html } from "./html.js";
 import { count } from "./numbers.js";
 
 /** A row of the summary: the layer, what it is, its output's shape, its number of weights. */
-export interface SummaryRow {
+interface SummaryRow {
   readonly layer: string;
   readonly kind: string;
   readonly output: string;

@@ -26,7 +26,7 @@ export const layerOptions = {
     ),
 };
 
-export interface LayerOptions {
+interface LayerOptions {
   readonly decoderHidden?: readonly number[];
   readonly encoderDropout?: readonly number[];
   readonly decoderDropout?: readonly number[];
