@@ -125,7 +125,7 @@ describe("options", () => {
       expect(described).toMatchObject({
         type: '"update" | "epoch" | "batch-in-epoch"',
         default: "update",
-        description: expect.stringContaining("what beta grows with"),
+        description: expect.stringContaining("when beta changes"),
       });
       const read = { "compatibility.anneal": "epoch", "compatibility.initialBeta": 0.5 };
       expect(parseSettings(vae, ["compatibility.anneal=epoch", "initialBeta=.5"])).toEqual(read);
@@ -141,7 +141,7 @@ describe("options", () => {
         /compatibility.anneel: vae has no such option.*Did you mean "compatibility.anneal"/,
       );
       expect(() => parseOptions(vae, { compatibility: { anneal: "never" } })).toThrow(
-        /compatibility.anneal: "never" does not fit.*what beta grows with/,
+        /compatibility.anneal: "never" does not fit.*when beta changes/,
       );
       expect(() => parseOptions(vae, { compatibility: 3 })).toThrow(/compatibility: 3 does not fit/);
       expect(() => parseOptions(multDae, { compatibility: { plateauMode: "min" } })).toThrow(
