@@ -82,6 +82,7 @@ export { describeOptions, type OptionDescription } from "./models/options.js";
 export { algorithmNames, findAlgorithm } from "./models/registry.js";
 export * from "./recommender/algorithm.js";
 export * from "./recommender/content-aware.js";
+export type { NetworkOutline, OutlineLayer } from "./recommender/outline.js";
 export * from "./recommender/recommend.js";
 export * from "./recommender/recommender.js";
 export * from "./recommender/run-context.js";

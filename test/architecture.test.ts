@@ -119,6 +119,7 @@ describe("test/ mirrors src/", () => {
       "release",
       "docs/prose",
       "docs/references",
+      "docs/reproduction-table",
       "guides",
       "workflows",
     ],

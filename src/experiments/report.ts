@@ -2,9 +2,12 @@
 // users, and options. No script, no network, no embedded fonts; light, dark and print.
 
 import { duration } from "../core/duration.js";
+import type { NetworkOutline } from "../recommender/outline.js";
 import type { EpochRecord } from "../recommender/run-context.js";
 import { type Html, html } from "./html.js";
 import { drawCurves } from "./learning-curves.js";
+import { networkSection } from "./network-diagram.js";
+import { count } from "./numbers.js";
 import { pageText } from "./page.js";
 
 export interface Estimate {
@@ -60,6 +63,8 @@ export interface Report {
     readonly validation?: Estimate;
     readonly test?: Estimate;
   }[];
+  /** Of a model that is a network. */
+  readonly network?: NetworkOutline;
   readonly examples: readonly ReportExample[];
   /** When the run ended. */
   readonly finished: Date;
@@ -79,6 +84,7 @@ ${what(report)}
 ${await learning(report)}
 ${ranking(report)}
 ${examples(report)}
+${report.network && networkSection(report.network)}
 ${options(report)}`,
   });
 }
@@ -246,10 +252,6 @@ export function metricLabel(name: string): string {
   const [kind, k] = name.split("@");
   const label = metricNames[kind] ?? kind;
   return k === undefined ? label : `${label}@${k}`;
-}
-
-export function count(value: number): string {
-  return value.toLocaleString("en-US");
 }
 
 function percent(share: number): string {

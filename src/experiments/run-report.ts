@@ -6,7 +6,7 @@ import type { ProgressListener } from "../core/progress.js";
 import type { Dataset, HeldOutSplit } from "../data/dataset.js";
 import { protocols } from "../data/protocol.js";
 import { evaluate } from "../evaluation/evaluate.js";
-import { describeOptions, layeredOptions } from "../models/options.js";
+import { describeOptions, layeredOptions, parseOptions } from "../models/options.js";
 import { findAlgorithm } from "../models/registry.js";
 import { recommend } from "../recommender/recommend.js";
 import type { Recommender } from "../recommender/recommender.js";
@@ -77,6 +77,7 @@ export async function reportOnRun(
     unseenUsers: dataset.test.users.ids.every((id) => dataset.users.indexOf(id) === undefined),
     chosenEpoch: chosenEpoch(epochs),
     metrics: METRICS.map((name) => ({ name, test: test[name], validation: validation[name] })),
+    network: algorithm.outline?.(dataset.items.size, parseOptions(algorithm, given)),
     examples: await examplesOf(recommender, dataset.test),
     finished: new Date(),
   };

@@ -34,6 +34,14 @@ export const published = {
     ),
 };
 
+/** The output's distribution, of models that were published with the multinomial one. */
+export const likelihood = z
+  .enum(["multinomial", "bernoulli"])
+  .optional()
+  .describe(
+    "the distribution of a history given the decoder's output: multinomial over all items, or one Bernoulli per item, which EVCF found better for some models and data sets (Kim and Suh 2019, section 5.2; compared in Liang et al. 2018); the ranking by logits is the same rule for both; unset = multinomial",
+  );
+
 /** An option of models with a sparse first layer. */
 export const sparseAdam = z
   .boolean()

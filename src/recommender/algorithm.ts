@@ -2,6 +2,7 @@
 
 import type { ZodType } from "zod";
 import type { Dataset } from "../data/dataset.js";
+import type { NetworkOutline } from "./outline.js";
 import type { ModelFiles, Recommender } from "./recommender.js";
 import type { RunContext } from "./run-context.js";
 
@@ -16,7 +17,9 @@ export interface Algorithm<Options = unknown> {
   readonly options: ZodType<Options>;
   /** Whether `fit` can start from another run's weights (`run.initial`); default false. */
   readonly warmStart?: boolean;
-  /** Trains on `dataset.train` and, if the model uses model selection, evaluates on `dataset.validation`. */
+  /** The network over a catalogue of `items`, for reports; absent for models that are no networks. */
+  outline?(items: number, options: Options): NetworkOutline;
+  /** Trains on `dataset.train` and, where the model selects, evaluates on `dataset.validation`. */
   fit(dataset: Dataset, options: Options, run: RunContext): Promise<Recommender>;
   /** Restores a saved model. Throws UserError if the files do not match the algorithm. */
   restore(files: ModelFiles, run: Pick<RunContext, "engine">): Promise<Recommender>;

@@ -71,7 +71,11 @@ describe("a description", () => {
   it.each<[string, unknown[], string]>([
     ["a size that follows from another", [t(2, 8), x, good], "example: out is [2, 8], expected [2, 9]"],
     ["the number of touched columns", [t(3, 9), x, good], "example: out is [3, 9], expected [2, 9]"],
-    ["an operand in an object", [t(2, 9), x, { ...good, a: t(2, 4) }], "example: a is [2, 4], expected [3, 4]"],
+    [
+      "an operand in an object",
+      [t(2, 9), x, { ...good, a: t(2, 4) }],
+      "example: a is [2, 4], expected [3, 4]",
+    ],
     ["a packed triangle", [t(2, 9), x, { ...good, packed: t(3, 9) }], "packed is [3, 9], expected [3, 10]"],
     [
       "the length of numbers",

@@ -18,6 +18,7 @@ interface Flags extends EngineFlags {
   studies?: string[];
   models?: string[];
   splits?: number;
+  seeds?: number;
   jobs?: number;
   out?: string;
   seed?: number;
@@ -52,6 +53,7 @@ export function register(program: Command, context: CliContext): void {
         "tables with several splits: run only the first n (the first one is the released split)",
         wholeNumber(1),
       )
+      .option("--seeds <n>", "rows with several seeds: run only the first n (default: all)", wholeNumber(1))
       .option(
         "--jobs <n>",
         "baselines: number of parallel trainings (default: one per core, at most 4)",
@@ -170,7 +172,7 @@ async function runBaselines(flags: Flags, context: CliContext): Promise<void> {
 
 async function run(name: string, flags: Flags, context: CliContext): Promise<void> {
   if (name === BASELINES.name) {
-    for (const flag of ["studies", "splits"] as const)
+    for (const flag of ["studies", "splits", "seeds"] as const)
       if (flags[flag] !== undefined)
         throw new UserError({
           place: `--${flag}`,
@@ -195,7 +197,17 @@ async function run(name: string, flags: Flags, context: CliContext): Promise<voi
   const out = flags.out ?? join("runs", preset.name);
   const [
     { reproduce },
-    { apartText, estimateText, reportOnReproduction, standardErrorsApart },
+    {
+      apartText,
+      CHANCE_NOTE,
+      chanceText,
+      choiceText,
+      epochsText,
+      estimateText,
+      reportOnReproduction,
+      runDeviationText,
+      standardErrorsApart,
+    },
     { depthTables, runNotes, splitsText },
     { summarise },
   ] = await Promise.all([
@@ -223,12 +235,11 @@ async function run(name: string, flags: Flags, context: CliContext): Promise<voi
     if (!existsSync(out)) throw error;
     throw withResumeHint(error, again(name, data, out), context);
   });
-  const network = preset.network && { ...preset.network, items: result.studies[0].items };
-  const report = await reportOnReproduction(out, result, network);
+  const { network } = result;
+  const report = await reportOnReproduction(out, result);
   if (flags.json) {
     context.json({
       ...result,
-      ...(network ? { network: { ...network, ...summarise(network) } } : {}),
       report,
     });
     return;
@@ -283,29 +294,39 @@ async function run(name: string, flags: Flags, context: CliContext): Promise<voi
       context.out();
       continue;
     }
+    const repeated = study.runs.some(({ seeds }) => seeds && seeds.length > 1);
     context.out(
       table(
         [
           { heading: "model" },
           { heading: "metric" },
           { heading: "ours", align: "right" },
+          ...(repeated ? [{ heading: "run to run", align: "right" as const }] : []),
           { heading: "published", align: "right" },
           { heading: "difference", align: "right" },
+          ...(repeated ? [{ heading: "chance", align: "right" as const }] : []),
           { heading: "epochs", align: "right" },
         ],
         study.runs.flatMap((run) =>
-          Object.entries(run.metrics).map(([metric, { ours, published }], m) => [
+          Object.entries(run.metrics).map(([metric, { ours, published, chance }], m) => [
             m === 0 ? run.title : "",
             metric,
             estimateText(ours),
+            ...(repeated ? [runDeviationText(ours)] : []),
             published ? estimateText(published) : "–",
             apartText(standardErrorsApart(ours, published)),
-            m === 0 ? `${run.chosenEpoch ?? "–"} of ${run.epochs}` : "",
+            ...(repeated ? [chanceText(chance)] : []),
+            m === 0 ? epochsText(run) : "",
           ]),
         ),
         dim,
       ),
     );
+    for (const run of study.runs) {
+      const text = choiceText(run);
+      if (text !== undefined) context.out(dim(`${run.title}: ${text}`));
+    }
+    if (repeated) context.out(dim(`ours: the mean over the runs. ${CHANCE_NOTE}`));
     context.out();
   }
   for (const { title, why } of result.skipped) context.out(dim(`skipped: ${title}: ${why}`));

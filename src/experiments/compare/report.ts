@@ -4,8 +4,9 @@ import { writeFileWhole } from "../../core/atomic-file.js";
 import { csvCell } from "../../core/csv.js";
 import { drawChart } from "../chart.js";
 import { type Html, html } from "../html.js";
+import { count } from "../numbers.js";
 import { writePage } from "../page.js";
-import { count, metricLabel } from "../report.js";
+import { metricLabel } from "../report.js";
 import { estimateText } from "../reproduction-report.js";
 import type { ComparedPair, ComparedSystem, Comparison } from "./compare.js";
 

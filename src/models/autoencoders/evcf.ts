@@ -19,6 +19,7 @@ import { OutputLayer } from "../../nn/output-layer.js";
 import { allocated } from "../../nn/parameters.js";
 import { PseudoInputs, type PseudoInputsOptions } from "../../nn/vamp-prior.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
+import type { NetworkOutline } from "../../recommender/outline.js";
 import type { Recommender } from "../../recommender/recommender.js";
 import type { RunContext } from "../../recommender/run-context.js";
 import { type CsrMatrix, rowIndices } from "../../sparse/csr.js";
@@ -32,7 +33,9 @@ export const evcfOptions = {
   hidden: size.default(600).describe("units of every hidden layer (EVCF, section 5.3)"),
   layers: depth
     .default(1)
-    .describe("n, the hidden layers of each network; 1 and 2 in EVCF's table 2 (EVCF's num_layers)"),
+    .describe(
+      "number of hidden layers of each network, n; 1 and 2 in EVCF's table 2, whose footnote 3 says that more gave no gain (EVCF's num_layers)",
+    ),
   gated: z
     .boolean()
     .default(false)
@@ -293,7 +296,8 @@ export interface EvcfModel<Options, Shape> {
   readonly options: z.ZodType<Options>;
   /** The options that determine the shape of the network. */
   readonly shape: z.ZodType<Shape>;
-  /** `training` is given for a new network and absent for one whose values are loaded. */
+  readonly outline: (items: number, options: Options) => NetworkOutline;
+  /** `training` is what a new network has, and one whose values are loaded has not. */
   readonly Network: new (
     items: number,
     given: Shape,
@@ -305,7 +309,7 @@ export interface EvcfModel<Options, Shape> {
 export function evcfAlgorithm<Shape extends EvcfShape, Options extends EvcfOptions & Shape>(
   model: EvcfModel<Options, Shape>,
 ): Algorithm<Options> {
-  const { name, summary, options, shape, Network } = model;
+  const { name, summary, options, shape, outline, Network } = model;
   const algorithm: Algorithm<Options> = {
     name,
     summary,
@@ -313,6 +317,7 @@ export function evcfAlgorithm<Shape extends EvcfShape, Options extends EvcfOptio
       "Kim, Suh: Enhancing VAEs for collaborative filtering: flexible priors & gating mechanisms, RecSys 2019",
     options,
     warmStart: true,
+    outline,
 
     async fit(dataset, options, run) {
       requireEnoughUsers(options, dataset);

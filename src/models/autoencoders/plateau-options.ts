@@ -15,8 +15,17 @@ export const recoTour = {
     .describe(
       "plateau = multiply the learning rate by plateauFactor after more than plateauPatience epochs without a better validation NDCG@100 (PyTorch's ReduceLROnPlateau); unset = constant learning rate",
     ),
-  plateauFactor: z.number().gt(0).lt(1).optional().describe("see scheduler; unset = 0.4 (RecoTour)"),
-  plateauPatience: z.int().min(0).optional().describe("see scheduler; unset = 5 (RecoTour)"),
+  plateauFactor: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .optional()
+    .describe("factor of scheduler=plateau; unset = 0.4 (RecoTour)"),
+  plateauPatience: z
+    .int()
+    .min(0)
+    .optional()
+    .describe("patience of scheduler=plateau, in epochs; unset = 5 (RecoTour)"),
   compatibility: z
     .strictObject({
       plateauMode: z

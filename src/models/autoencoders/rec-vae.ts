@@ -32,6 +32,7 @@ import { DiagonalNormal } from "../../nn/normal.js";
 import { OutputLayer } from "../../nn/output-layer.js";
 import { allocated, numbersIn, release } from "../../nn/parameters.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
+import { OutlineBuilder } from "../../recommender/outline.js";
 import type { ModelFiles } from "../../recommender/recommender.js";
 import type { RunContext } from "../../recommender/run-context.js";
 import { startFrom } from "../../recommender/warm-start.js";
@@ -40,6 +41,7 @@ import type { Epoch, EpochReport, Trainable } from "../../training/trainable.js"
 import { depth, published, savedConfig, size, sparseAdam } from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
 import { type BatchLoss, type Network, networkRecommender, restoreNetwork } from "./network.js";
+import { outlineGaussian, outlineInput, outlineOutput } from "./outline.js";
 
 const options = z.strictObject({
   hidden: size.default(600).describe("width of the encoder's hidden layers (the authors' code)"),
@@ -324,6 +326,25 @@ export const recVae: Algorithm<RecVaeOptions> = {
     "Shenbin, Alekseev, Tutubalina, Malykh, Nikolenko: RecVAE: a new variational autoencoder for top-N recommendations with implicit feedback, WSDM 2020",
   options,
   warmStart: true,
+
+  outline(items, { hidden, layers, latent, dropout }) {
+    const outline = new OutlineBuilder();
+    const x = outlineInput(outline, items, { dropout });
+    const names: string[] = [];
+    for (let layer = 0; layer < layers; layer++) {
+      // W, b, and LayerNorm's scale and shift; the earlier layers' outputs are added before swish.
+      const inputs = layer === 0 ? items : hidden;
+      names.push(
+        outline.add(`encoder_${layer}`, "Dense, swish, norm", {
+          ...{ from: layer === 0 ? [x] : [...names].reverse(), output: hidden },
+          parameters: inputs * hidden + 3 * hidden,
+        }),
+      );
+    }
+    outlineGaussian(outline, latent);
+    outlineOutput(outline, items);
+    return outline.layers;
+  },
 
   async fit(dataset, options, run) {
     const [{ fit }, { minimise }] = await Promise.all([

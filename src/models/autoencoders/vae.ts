@@ -12,7 +12,6 @@
 import { z } from "zod";
 import { sum } from "../../compute/objective.js";
 import { relu } from "../../compute/ops/relu.js";
-import type { Parameter } from "../../compute/parameter.js";
 import { Tape, type Variable } from "../../compute/tape.js";
 import { type SparseTensor, viewRows } from "../../compute/tensor.js";
 import { UserError } from "../../core/errors.js";
@@ -23,12 +22,14 @@ import { Linear, SparseLinear } from "../../nn/linear.js";
 import { Mlp } from "../../nn/mlp.js";
 import { DiagonalNormal } from "../../nn/normal.js";
 import { OutputLayer } from "../../nn/output-layer.js";
-import { allocated, numbersIn } from "../../nn/parameters.js";
+import { allocated } from "../../nn/parameters.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
+import { OutlineBuilder } from "../../recommender/outline.js";
 import { type CsrMatrix, fromRows, rowIndices, sliceRows } from "../../sparse/csr.js";
 import { layerSizes, published, savedConfig, size, sparseAdam } from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
 import { type BatchLoss, type Latent, type Network, networkRecommender, restoreNetwork } from "./network.js";
+import { outlineGaussian, outlineInput, outlineOutput, outlineStack } from "./outline.js";
 import { trainNetwork } from "./training.js";
 
 /** Deviations of the notebooks from a correct implementation; the defaults are correct. */
@@ -57,7 +58,7 @@ const compatibility = z.strictObject({
     .min(0)
     .default(0)
     .describe(
-      "with compatibility.anneal=epoch or batch-in-epoch: initial beta, until it is first set (0 in notebook v2, 1 in v1)",
+      "with compatibility.anneal=epoch or batch-in-epoch: beta until it is first set (1 in notebook v1; 0 in notebook v2 in a fresh kernel, .2 in its recorded run)",
     ),
   monitor: z
     .enum(["ndcg@100", "loss"])
@@ -138,39 +139,6 @@ const shape = z.object({
   samplingSeed: z.int().min(0).optional(),
 });
 type Shape = z.infer<typeof shape>;
-
-/** A layer of the network with its number of weights, in the order of a model summary. */
-export interface LayerSummary {
-  readonly name: string;
-  readonly inputs: number;
-  readonly outputs: number;
-  readonly activation: string;
-  readonly parameters: number;
-}
-
-/** The layers with their numbers of weights, as in Keras' `summary()`. */
-export function vaeSummary(
-  items: number,
-  { hidden, latent }: Pick<VaeOptions, "hidden" | "latent">,
-): LayerSummary[] {
-  const { parameters } = new VaeNetwork(items, { hidden, latent, inputNorm: "none" });
-  const isOf = (layer: string) => (parameter: Parameter) => parameter.name.startsWith(`${layer}.`);
-  const names = parameters.flatMap(({ name }) =>
-    name.endsWith(".bias") ? [name.slice(0, -".bias".length)] : [],
-  );
-  return names.map((name) => {
-    const [weight, bias] = parameters.filter(isOf(name));
-    const outputs = bias.columns;
-    const linear = /mean|logVariance/.test(name);
-    return {
-      name,
-      inputs: numbersIn([weight]) / outputs,
-      outputs,
-      activation: linear ? "linear" : name === "decoder.output" ? "sigmoid" : "relu",
-      parameters: numbersIn([weight, bias]),
-    };
-  });
-}
 
 class VaeNetwork implements Network {
   readonly output: OutputLayer;
@@ -306,6 +274,17 @@ export const vae: Algorithm<VaeOptions> = {
     "Keras notebooks on VAEs for collaborative filtering, v1 and v2, after Liang et al. 2018 (logistic likelihood)",
   options,
   warmStart: true,
+
+  /** The layers as Keras' `summary()` has them, named after the notebooks'. */
+  outline(items, { hidden, latent, dropout, inputNorm }) {
+    const outline = new OutlineBuilder();
+    outlineInput(outline, items, { dropout, l2: inputNorm === "l2" });
+    outlineStack(outline, "encoder", hidden, { activation: "relu" });
+    outlineGaussian(outline, latent);
+    outlineStack(outline, "decoder", hidden.toReversed(), { activation: "relu" });
+    outlineOutput(outline, items, "bernoulli");
+    return outline.layers;
+  },
 
   async fit(dataset, options, run) {
     const [{ fit }, { minimise, updatesPerPass }, { evaluateSplit }] = await Promise.all([

@@ -17,6 +17,7 @@ import { Mlp } from "../../nn/mlp.js";
 import type { OutputLayer } from "../../nn/output-layer.js";
 import { type PseudoInputs, vampLogDensity } from "../../nn/vamp-prior.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
+import { OutlineBuilder } from "../../recommender/outline.js";
 import { size } from "../settings.js";
 import {
   droppedAt,
@@ -32,11 +33,12 @@ import {
   type Terms,
 } from "./evcf.js";
 import type { Latent } from "./network.js";
+import { outlineGaussian, outlineInput, outlineOutput, outlineStack } from "./outline.js";
 
 const { hidden, ...others } = evcfOptions;
 const options = z.strictObject({
   hidden,
-  latent: size.default(200).describe("dimensions of z (EVCF's code)"),
+  latent: size.default(200).describe("dimensions of z (EVCF's program; the paper does not say)"),
   ...others,
 });
 export type VampOptions = z.infer<typeof options>;
@@ -101,5 +103,22 @@ export const vamp: Algorithm<VampOptions> = evcfAlgorithm({
   summary: "Variational autoencoder with a VampPrior: a mixture of the posteriors of learned pseudo-inputs.",
   options,
   shape,
+  outline(items, { hidden, layers, gated, latent, dropout, likelihood, pseudoInputs: count }) {
+    const outline = new OutlineBuilder();
+    const sizes = new Array<number>(layers).fill(hidden);
+    outlineInput(outline, items, { dropout });
+    outlineStack(outline, "encoder", sizes, { gated });
+    const z = outlineGaussian(outline, latent);
+    const u = outline.add("pseudo_inputs", "Learned, in [0, 1]", {
+      ...{ from: [], output: items, rows: count, parameters: count * items, column: 2 },
+    });
+    outline.add("prior", "Mixture of q(z | u)", { from: [u], output: latent, rows: count });
+    for (const [layer, size] of sizes.entries())
+      outline.dense(`decoder_${layer}`, size, "tanh", {
+        ...{ gated, from: layer === 0 ? [z] : [`decoder_${layer - 1}`] },
+      });
+    outlineOutput(outline, items, likelihood);
+    return outline.layers;
+  },
   Network: VampNetwork,
 });

@@ -11,7 +11,8 @@ import { findSourceFolder } from "../../../src/data/sources/prepare-source.js";
 import { depthTables } from "../../../src/experiments/depth-section.js";
 import type { Preset } from "../../../src/experiments/presets/preset.js";
 import { findPreset } from "../../../src/experiments/presets/registry.js";
-import { meanOfSplits, reproduce } from "../../../src/experiments/reproduce.js";
+import { meanOfSplits } from "../../../src/experiments/repetitions.js";
+import { reproduce } from "../../../src/experiments/reproduce.js";
 import { reportOnReproduction } from "../../../src/experiments/reproduction-report.js";
 
 const ARTICLES = 60;
