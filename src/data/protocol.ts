@@ -42,6 +42,23 @@ const items = z
       "catalogue = all of these and every item of the item file, numbered by id",
   );
 
+/** Without defaults, so that a manifest names them only where they are used. */
+const validationOfTest = {
+  validationOfTest: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .optional()
+    .describe(
+      "with trainItems: validate with this share of each user's test items, rounded down, but one of two or more; " +
+        "the test keeps the others and is evaluated as before: validation items are neither folded in nor masked; unset: none",
+    ),
+  validationSeed: wholeNumber
+    .max(0xffffffff)
+    .optional()
+    .describe("with validationOfTest: seed of NumPy's generator, which draws that share; unset: 98765"),
+};
+
 const strongOptions = z.strictObject({
   protocol: z.literal("strong").describe("held-out users: train on some users, fold in and evaluate others"),
   ...filtering(0, "items-then-users"),
@@ -75,6 +92,7 @@ const weakOptions = z.strictObject({
     .describe(
       "instead of the shares: this many items of each user are trained on, all others tested (CVAE's P)",
     ),
+  ...validationOfTest,
   items,
 });
 
@@ -131,6 +149,7 @@ const givenOptions = z.strictObject({
     .min(1)
     .optional()
     .describe("which of the source's splits: the one with this many training items of each user (CVAE's P)"),
+  ...validationOfTest,
   items,
 });
 

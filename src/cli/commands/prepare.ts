@@ -53,6 +53,12 @@ const protocolFlags: readonly [flag: string, kind: "number" | "text" | "date", m
   ["--validation-from <date>", "date", "temporal: validation begins here (2015-01-31, or a number)"],
   ["--test-from <date>", "date", "temporal: the test begins here"],
   ["--train-items <count>", "number", "weak, given: train on this many items of each user, test on the rest"],
+  [
+    "--validation-of-test <share>",
+    "number",
+    "weak, given: with --train-items, validate with this share of each user's test items (default none)",
+  ],
+  ["--validation-seed <number>", "number", "seed of the draw of --validation-of-test (default 98765)"],
   ["--fold-in-minimum <count>", "number", "notebook: leave out held-out users with fewer fold-in items"],
   [
     "--catalogue <which>",
