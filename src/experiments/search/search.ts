@@ -77,6 +77,8 @@ export interface SearchOptions {
   /** A recipe's file to write the choice into; one that is there already keeps its searches and the better choice. */
   writeRecipe?: string;
   checkpointSeconds?: number;
+  /** A folder in which pretraining is kept for other points with the same content and options; see `TrainOptions`. Default: none. */
+  cache?: string;
   progress?: ProgressListener;
   signal?: AbortSignal;
   /** Told of every point that ends now, in the order in which they end. */
@@ -152,6 +154,7 @@ async function searchAll(dataset: string, given: SearchOptions): Promise<SearchR
       on: chooseOn,
       datasetPath: resolve(dataset),
       checkpointSeconds: given.checkpointSeconds,
+      cache: given.cache,
     };
     return { key, setting, job, misfit: misfitOf(algorithm, options) };
   });
