@@ -11,13 +11,20 @@ export function register(program: Command, context: CliContext): void {
     .command("describe")
     .summary("show what is in a dataset folder")
     .description(
-      "Shows the counts of a dataset, its density, how long histories are, and its popularity curve.",
+      "Shows the counts of a dataset, its density, how long histories are, and its popularity curve; --plots draws its ratings and its interactions per user and item.",
     )
     .argument("<dataset>", "a folder that foldin prepare made")
+    .option("--plots <file>", "write a page with plots into this file, such as plots.html")
     .option("--json", "print one JSON object")
-    .action(async (folder: string, { json = false }: { json?: boolean }) => {
+    .action(async (folder: string, { json = false, plots }: { json?: boolean; plots?: string }) => {
       const { describeDataset } = await import("../../data/describe.js");
-      const description = await describeDataset(folder, { signal: context.signal });
+      const ratings = plots !== undefined;
+      const description = await describeDataset(folder, { ratings, signal: context.signal });
+      if (plots !== undefined) {
+        const { writeDatasetPage } = await import("../../experiments/data-plots.js");
+        await writeDatasetPage(plots, description);
+        context.say(`plots written to ${plots}`);
+      }
       if (json) context.json(description);
       else print(description, context);
     });
@@ -25,8 +32,8 @@ export function register(program: Command, context: CliContext): void {
 
 function print(description: DatasetDescription, context: CliContext): void {
   const { bold, dim } = context.style;
-  const { name, users, items, interactions, density, source, protocol, filtered, sourceRows, content } =
-    description;
+  const { name, users, items, interactions, density, filteredDensity } = description;
+  const { source, protocol, filtered, sourceRows, content } = description;
   context.out(bold(name));
   if (source?.description)
     for (const line of wrap(source.description, context.width ?? 100)) context.out(line);
@@ -70,7 +77,8 @@ function print(description: DatasetDescription, context: CliContext): void {
       `${count(content.items)} of them with content: ${describeShape(content.kind, content.shape)}; ` +
         `${plural(content.coldItems, "item")} nobody trains on`,
     );
-  context.out(`${number(100 * density)} % of users x items are filled`);
+  const ofAll = filteredDensity === undefined ? "" : `, ${number(100 * filteredDensity)} % before the split`;
+  context.out(`${number(100 * density)} % of the training users x items are filled${ofAll}`);
   context.out(`interactions per user: ${lengths(description.historyLengths)}`);
   context.out(`interactions per item: ${lengths(description.itemCounts)}`);
   context.out();

@@ -55,6 +55,10 @@ export interface Study {
   readonly splits?: readonly Split[];
   /** Left out, with a line that says so, where the source's files are not there. */
   readonly optional?: boolean;
+  /** Files in the source's folder without which an optional study is left out: "mult.dat". */
+  readonly needs?: readonly string[];
+  /** The key of a study that takes the place of this one where its files are there. */
+  readonly insteadOf?: string;
   /** In the order of the table. */
   readonly metrics: readonly string[];
   /** See `EvaluateOptions`; both as everywhere where not given. */

@@ -72,9 +72,12 @@ describe.each(["cvae-figures-4-5", "cvae-figure-6", "cvae-figure-7", "cvae-table
     const given = { data, out, epochs: 2, splits: 1, cache: join(home, "cache"), seed: 1 };
     const trained: string[] = [];
     const result = await reproduce(preset, { ...given, onRun: (title) => trained.push(title) });
-    const runs = preset.studies.reduce((sum, study) => sum + study.runs.length, 0);
+    // Without bags of words of citeulike-a, the figures that the paper draws for it are citeulike-t's.
+    const studies = preset.studies.filter(({ needs }) => needs === undefined);
+    const runs = studies.reduce((sum, study) => sum + study.runs.length, 0);
     expect(trained).toHaveLength(runs);
-    expect(result.studies.map(({ key }) => key)).toEqual(preset.studies.map(({ key }) => key));
+    expect(result.studies.map(({ key }) => key)).toEqual(studies.map(({ key }) => key));
+    expect(result.skipped).toHaveLength(preset.studies.length - studies.length);
     const page = readFileSync(await reportOnReproduction(out, result, undefined), "utf8");
     for (const study of result.studies) {
       expect(study.trainUsers).toBe(users.length);
