@@ -1,6 +1,6 @@
-// CDL, collaborative deep learning (Wang, Wang, Yeung, KDD 2015), after the authors' program (js05212/CDL, cdl.m): CVAE's
-// predecessor, whose content side is a stacked denoising autoencoder with a point for a code instead of a distribution.
-// Training first pretrains the layers one by one; after that an epoch is
+// CDL, collaborative deep learning (Wang, Wang, Yeung, KDD 2015), as in the authors' program (js05212/CDL, cdl.m): CVAE's
+// predecessor, whose content network is a stacked denoising autoencoder; its code is a point instead of a distribution.
+// Training first pretrains the layers one by one; after that, an epoch is
 //
 //   1. a pass over the items' content, masked and with dropout: minimise, on average over a batch,
 //      -log p(x_j | x~_j) + (lambda_v / lambda_n) / 2 ||v_j - h(x~_j)||^2 + lambda_w / 2 sum_l ||W_l||^2
@@ -8,9 +8,9 @@
 //   2. theta_j = h(x_j), clean, and a sweep of least squares over all u_i, then all v_j (content/factors.ts),
 //
 // and after the last epoch 100 more sweeps. All units are sigmoid, the bottleneck's too; weights are tied, biases shared
-// (content/tied-mlp.ts). Dropout is over all hidden layers, though v_j is compared with all of the bottleneck; as published,
-// nothing is rescaled for it. In pretraining a layer starts from the log-odds of the means of what it reconstructs, and its
-// units' activity is held down.
+// (content/tied-mlp.ts). Dropout is over all hidden layers, but v_j is compared with the whole bottleneck; as published, nothing is
+// rescaled. In pretraining, a layer's visible biases start from the log-odds of the means of its input, and its units' activity
+// is penalised.
 
 import { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
@@ -42,7 +42,7 @@ const options = z.strictObject({
     .enum(["bernoulli", "gaussian"])
     .optional()
     .describe(
-      "of the content; unset = bernoulli for bags of words (the authors) and pictures, gaussian for vectors",
+      "of the content; unset = bernoulli for bags of words (the authors' program) and pictures, gaussian for vectors",
     ),
   lambdaX: weight.default(1).describe("precision of a Gaussian likelihood"),
   lambdaU: weight.default(1).describe("lambda_u (the authors' program; Li and She 2017, section 3.3)"),
@@ -53,8 +53,8 @@ const options = z.strictObject({
     .min(0)
     .default(1e-4)
     .describe("lambda_w, over the weights (the authors' program; Li and She 2017, section 3.3)"),
-  a: weight.default(1).describe("confidence of what a user has (Li and She 2017, section 3.3)"),
-  b: weight.default(0.01).describe("confidence of what a user has not (Li and She 2017, section 3.3)"),
+  a: weight.default(1).describe("confidence C_ij where user i has item j (Li and She 2017, section 3.3)"),
+  b: weight.default(0.01).describe("confidence C_ij elsewhere (Li and She 2017, section 3.3)"),
   corruption: share
     .default(0.3)
     .describe("share of an item's row that is masked (Li and She 2017, section 3.3)"),
@@ -85,7 +85,7 @@ const options = z.strictObject({
     .gt(0)
     .max(1)
     .default(0.75)
-    .describe("pretraining: share of the items that it sees (the authors' program)"),
+    .describe("pretraining: share of the items that it uses (the authors' program)"),
 });
 export type CdlOptions = z.infer<typeof options>;
 
@@ -148,7 +148,8 @@ function modelOf(engine: Engine, layers: TiedLayers, options: CdlOptions): Conte
 
 export const cdl: Algorithm<CdlOptions> = {
   name: "cdl",
-  summary: "Collaborative deep learning: a stacked denoising autoencoder of items' content, and clicks.",
+  summary:
+    "Collaborative deep learning: a stacked denoising autoencoder of items' content, and matrix factorisation.",
   source: "Wang, Wang, Yeung: Collaborative deep learning for recommender systems, KDD 2015",
   options,
 

@@ -187,10 +187,10 @@ describe.each(engineNames)("content-knn on the %s engine", (engineName) => {
 
   it("refuses what it cannot do in one line", async () => {
     await expect(trained(datasetOf(undefined))).rejects.toThrow(
-      /^set: nothing is known of its items but who touched them \(expected a dataset with content\)\. Prepare it with --content/,
+      /^set: has no content of its items \(expected a dataset with content\)\. Prepare it with --content/,
     );
     await expect(trained(datasetOf(vectors(fixture.vectors)), { clicks: true })).rejects.toThrow(
-      /^clicks: clicks cannot stand beside vectors in one row/,
+      /^clicks: clicks cannot be combined with vectors/,
     );
     const model = await trained(datasetOf(vectors(fixture.vectors)));
     const longer = vectorContent(new Float32Array(6), 6);
