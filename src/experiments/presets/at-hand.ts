@@ -6,7 +6,7 @@ import { UserError } from "../../core/errors.js";
 import { findSourceFolder } from "../../data/sources/prepare-source.js";
 import type { Study } from "./preset.js";
 
-export interface StudiesAtHand {
+interface StudiesAtHand {
   readonly studies: Study[];
   /** Studies that are left out, and why. */
   readonly skipped: { title: string; why: string }[];

@@ -241,7 +241,7 @@ function readingOf(network: ContentVae) {
 }
 
 /** The term that couples v and z: as given, or what fits the inference. */
-export const couplingOf = ({ coupling, inference }: Pick<CvaeOptions, "coupling" | "inference">) =>
+const couplingOf = ({ coupling, inference }: Pick<CvaeOptions, "coupling" | "inference">) =>
   coupling ?? (inference === "bayes" ? "paper" : "program");
 
 /** What is added to the mean loss of a batch. */
