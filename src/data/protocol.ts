@@ -39,6 +39,23 @@ const items = z
       "catalogue = the items of all and every item of the item file, numbered by id",
   );
 
+/** Without defaults, so that a manifest names them only where they are used. */
+const validationOfTest = {
+  validationOfTest: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .optional()
+    .describe(
+      "with trainItems: validate with this share of each user's test items, rounded down, but one of two or more; " +
+        "the test keeps the others and is evaluated as before: validation items are neither folded in nor masked; unset: none",
+    ),
+  validationSeed: wholeNumber
+    .max(0xffffffff)
+    .optional()
+    .describe("with validationOfTest: seed of NumPy's generator, which draws that share; unset: 98765"),
+};
+
 const strongOptions = z.strictObject({
   protocol: z
     .literal("strong")
@@ -72,6 +89,7 @@ const weakOptions = z.strictObject({
     .describe(
       "instead of the shares: train on this many items of each user and test on all others (CVAE's P)",
     ),
+  ...validationOfTest,
   items,
 });
 
@@ -131,6 +149,7 @@ const givenOptions = z.strictObject({
     .min(1)
     .optional()
     .describe("use the source's split with this many training items per user (CVAE's P)"),
+  ...validationOfTest,
   items,
 });
 

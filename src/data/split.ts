@@ -34,6 +34,8 @@ export interface Split {
    * training and validation rows for the test.
    */
   readonly sharedUsers: boolean;
+  /** The shared users' validation rows are taken from their test rows: the test then folds in the training rows only. */
+  readonly validationOfTest?: boolean;
   /** Rows that the protocol could not use, by reason. */
   readonly lost: Readonly<Record<"validation" | "test", Lost>>;
 }
@@ -116,7 +118,13 @@ function weak(interactions: Interactions, options: Options<"weak">): Split {
       parts[rows[order[place]]] =
         place < train ? part.train : place < train + validation ? part.validationHeldOut : part.testHeldOut;
   });
-  return shared(interactions, parts, options.items);
+  if (options.validationOfTest !== undefined && options.trainItems === undefined)
+    throw new UserError({
+      place: "option validationOfTest",
+      problem: "takes validation items from the test of a split by trainItems, which is not set",
+      remedy: "Set trainItems too, or use validationShare",
+    });
+  return withValidationOfTest(interactions, parts, options);
 }
 
 function weakSizes(
@@ -202,11 +210,49 @@ function given(interactions: Interactions, options: Options<"given">): Split {
       remedy: "Choose another protocol",
     });
   const parts = [part.train, part.validationHeldOut, part.testHeldOut];
-  return shared(
+  return withValidationOfTest(
     interactions,
     partOf.map((place) => parts[place]),
-    options.items,
+    options,
   );
+}
+
+/** Seed of the draw of `withValidationOfTest` where none is given. */
+const VALIDATION_SEED = 98765;
+
+/**
+ * Takes a share of each user's test rows for validation: rounded down, but one where the user has two or more, and never all.
+ * What remains is a random part of the test, and ranks against the same items (the validation rows are neither folded in nor
+ * masked), so a user's recall on it has the whole test's for its expectation.
+ */
+function withValidationOfTest(
+  interactions: Interactions,
+  parts: Uint8Array,
+  { validationOfTest: share, validationSeed, items }: Options<"weak"> | Options<"given">,
+): Split {
+  if (share === undefined) {
+    if (validationSeed !== undefined)
+      throw new UserError({
+        place: "option validationSeed",
+        problem: "draws the share validationOfTest, which is not set",
+        remedy: "Set validationOfTest too, such as 0.1",
+      });
+    return shared(interactions, parts, items);
+  }
+  if (parts.includes(part.validationHeldOut))
+    throw new UserError({
+      place: "option validationOfTest",
+      problem: "the source has validation interactions of its own",
+      remedy: "Leave the option out",
+    });
+  const random = new NumpyRandom(validationSeed ?? VALIDATION_SEED);
+  eachUser(interactions, (rows) => {
+    const test = rows.filter((row) => parts[row] === part.testHeldOut);
+    if (test.length < 2 || test.length === rows.length) return;
+    const count = Math.max(1, Math.trunc(share * test.length));
+    for (const place of random.choice(test.length, count)) parts[test[place]] = part.validationHeldOut;
+  });
+  return { ...shared(interactions, parts, items), validationOfTest: true };
 }
 
 /**
@@ -419,7 +465,7 @@ export class SplitTables {
 
   /** The rows of the evaluated users, user by user, in the order of the source. */
   heldOut(which: "validation" | "test"): SplitTable {
-    const { parts, users, sharedUsers } = this.#split;
+    const { parts, users, sharedUsers, validationOfTest } = this.#split;
     const { userOf } = this.#interactions;
     const heldOutPart = which === "validation" ? part.validationHeldOut : part.testHeldOut;
     const isFoldIn = new Uint8Array(6);
@@ -427,7 +473,7 @@ export class SplitTables {
     const wanted = new Uint8Array(this.#interactions.users.size);
     if (sharedUsers) {
       isFoldIn[part.train] = 1;
-      if (which === "test") isFoldIn[part.validationHeldOut] = 1;
+      if (which === "test" && !validationOfTest) isFoldIn[part.validationHeldOut] = 1;
       for (let row = 0; row < parts.length; row++) if (parts[row] === heldOutPart) wanted[userOf[row]] = 1;
     } else wanted.fill(1);
     const belongs = (row: number) =>

@@ -4,6 +4,7 @@
 import { duration } from "../core/duration.js";
 import type { NetworkOutline } from "../recommender/outline.js";
 import type { EpochRecord } from "../recommender/run-context.js";
+import { dataPlots, type PlottedData } from "./data-plots.js";
 import { type Html, html } from "./html.js";
 import { drawCurves } from "./learning-curves.js";
 import { networkSection } from "./network-diagram.js";
@@ -46,6 +47,8 @@ export interface Report {
     readonly trainInteractions: number;
     readonly validation: { readonly users: number; readonly heldOut: number };
     readonly test: { readonly users: number; readonly heldOut: number };
+    /** What is drawn of the training data. */
+    readonly plots?: PlottedData;
   };
   readonly options: readonly ReportOption[];
   readonly seed: number;
@@ -81,6 +84,7 @@ export async function renderReport(report: Report): Promise<string> {
     source: `Model: ${algorithm.source}`,
     body: html`${headline(report)}
 ${what(report)}
+${dataset.plots && (await dataPlots(dataset.plots))}
 ${await learning(report)}
 ${ranking(report)}
 ${examples(report)}

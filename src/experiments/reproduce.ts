@@ -12,7 +12,7 @@ import { withLock } from "../core/lock.js";
 import { suggestion } from "../core/nearest.js";
 import type { ProgressListener } from "../core/progress.js";
 import { type Dataset, loadDataset, readManifest } from "../data/dataset.js";
-import { findSourceFolder, prepareSource } from "../data/sources/prepare-source.js";
+import { prepareSource } from "../data/sources/prepare-source.js";
 import { cvaePaper, evaluate, type MetricValue } from "../evaluation/evaluate.js";
 import { parseOptions } from "../models/options.js";
 import { findAlgorithm } from "../models/registry.js";
@@ -22,6 +22,7 @@ import type { Recommender } from "../recommender/recommender.js";
 import type { EpochRecord } from "../recommender/run-context.js";
 import { emptyMatrix, rowIndices, sliceRows } from "../sparse/csr.js";
 import { claimFolder } from "./claim-folder.js";
+import { studiesAtHand } from "./presets/at-hand.js";
 import type { Candidate, ListedUser, Preset, PresetRun, Published, Split, Study } from "./presets/preset.js";
 import {
   chanceOfPublished,
@@ -168,19 +169,7 @@ export async function reproduce(preset: Preset, given: ReproduceOptions): Promis
 async function reproduceInto(preset: Preset, given: ReproduceOptions): Promise<Reproduction> {
   const { data, out, progress, signal, epochs } = given;
   const chosen = chosenStudies(preset, given);
-  const folders = await Promise.all(chosen.map(({ source }) => findSourceFolder(source, data)));
-  const missing = chosen.find((study, s) => !study.optional && folders[s] === undefined);
-  if (missing)
-    throw new UserError({
-      place: data,
-      problem: `does not contain the files of ${missing.source}, which ${preset.name} needs`,
-      expected: `the folder of ${missing.source}, or a folder with ${missing.source}/ in it`,
-      remedy: `Download them with foldin prepare ${missing.source} --download --out <folder>, if the publisher allows it`,
-    });
-  const skipped = chosen
-    .filter((_, s) => folders[s] === undefined)
-    .map(({ title, source }) => ({ title, why: `${data} does not contain the files of ${source}` }));
-  const studies = chosen.filter((_, s) => folders[s] !== undefined);
+  const { studies, skipped } = await studiesAtHand(preset.name, chosen, data);
 
   await claimReproduction(out, preset.name);
   const engine = await openEngine({

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { writeFileWhole } from "../core/atomic-file.js";
 import type { ProgressListener } from "../core/progress.js";
 import type { Dataset, HeldOutSplit } from "../data/dataset.js";
+import { describeDataset } from "../data/describe.js";
 import { protocols } from "../data/protocol.js";
 import { evaluate } from "../evaluation/evaluate.js";
 import { describeOptions, layeredOptions, parseOptions } from "../models/options.js";
@@ -60,6 +61,7 @@ export async function reportOnRun(
       trainInteractions: entryCount(dataset.train),
       validation: countsOf(dataset.validation),
       test: countsOf(dataset.test),
+      plots: await describeDataset(dataset),
     },
     options: describeOptions(algorithm).map(({ name, default: defaultValue, description }) => ({
       name,

@@ -38,6 +38,8 @@ describe("from a file of clicks to recommendations, with --json throughout", () 
       test: { users: 40 },
     });
     expect(await json("describe", "data")).toMatchObject({ users: 230, items: 60 });
+    expect(await json("describe", "data", "--plots", "plots.html")).not.toHaveProperty("ratings");
+    expect(readFileSync(join(folder, "plots.html"), "utf8")).toContain("Users by their interactions");
   });
 
   it("train, which also writes the report", async () => {

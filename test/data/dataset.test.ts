@@ -116,6 +116,8 @@ describe("a dataset folder", () => {
       items: 30,
       interactions: 192,
       density: 192 / (32 * 30),
+      filteredDensity: 240 / (40 * 30),
+      historyHistogram: [{ from: 5, to: 9, count: 32 }],
       historyLengths: { min: 6, median: 6, mean: 6, max: 6 },
       titledItems: 29,
       sourceRows: 240,

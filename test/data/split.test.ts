@@ -2,7 +2,12 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Dataset } from "../../src/data/dataset.js";
 import { dropDuplicates, filterOrders, keepFrequent, type Minimums } from "../../src/data/filter.js";
-import { fromIterable, type Interaction, type Interactions } from "../../src/data/interactions.js";
+import {
+  fromIterable,
+  type GivenPart,
+  type Interaction,
+  type Interactions,
+} from "../../src/data/interactions.js";
 import { buildDataset } from "../../src/data/prepare.js";
 import { type ProtocolInput, parseProtocol } from "../../src/data/protocol.js";
 import { type CsrMatrix, entryCount, rowIndices } from "../../src/sparse/csr.js";
@@ -150,6 +155,54 @@ describe("protocols, worked by hand", () => {
     expect(entryCount(few.test.heldOut)).toBe(8);
   });
 
+  it("validationOfTest takes validation items from the test, and leaves how the test is evaluated as it was", async () => {
+    // RandomState(42).permutation(10) = 8 1 5 0 7 2 9 4 3 6. The two users have 10 and 1 test items of given parts.
+    const part = (k: number) => (k === 0 ? "train" : "test") as GivenPart;
+    const input = [
+      ...Array.from({ length: 11 }, (_, k) => ({ user: 1, item: `i${k}`, part: part(k) })),
+      ...Array.from({ length: 2 }, (_, k) => ({ user: 2, item: `i${k}`, part: part(k) })),
+    ];
+    const options = { protocol: "given", items: "all" } as const;
+    const share = { validationOfTest: 0.29, validationSeed: 42 };
+    const whole = await buildDataset({ input, options });
+    const dataset = await buildDataset({ input, options: { ...options, ...share } });
+    expect(histories(dataset.validation.heldOut, ["1"], dataset)).toEqual({ 1: ["i2", "i9"] });
+    expect(histories(dataset.validation.foldIn, ["1"], dataset)).toEqual({ 1: ["i0"] });
+    // Users with one test item keep it: the same users are evaluated.
+    expect(dataset.test.users.ids).toEqual(whole.test.users.ids);
+    // Validation items are no part of what the test folds in and masks.
+    expect(dataset.test.foldIn).toEqual(whole.test.foldIn);
+    expect(entryCount(dataset.test.heldOut)).toBe(entryCount(whole.test.heldOut) - 2);
+    expect(dataset.train).toEqual(whole.train);
+    expect(dataset.manifest?.protocol).toMatchObject(share);
+    expect(dataset.manifest?.counts.validation).toMatchObject({ users: 1, judgedUsers: 1, heldOut: 2 });
+    expect(whole.manifest?.protocol).not.toHaveProperty("validationOfTest");
+  });
+
+  it("validationOfTest of a drawn split leaves its training items as they are", async () => {
+    const input = Array.from({ length: 60 }, (_, k) => ({ user: k % 6, item: Math.trunc(k / 6) }));
+    const options = { protocol: "weak", minUser: 0, trainItems: 3, seed: 1, items: "all" } as const;
+    const whole = await buildDataset({ input, options });
+    const dataset = await buildDataset({ input, options: { ...options, validationOfTest: 0.5 } });
+    expect(dataset.train).toEqual(whole.train);
+    expect([entryCount(dataset.validation.heldOut), entryCount(dataset.test.heldOut)]).toEqual([18, 24]);
+    const other = await buildDataset({
+      input,
+      options: { ...options, validationOfTest: 0.5, validationSeed: 2 },
+    });
+    expect(other.validation.heldOut).not.toEqual(dataset.validation.heldOut);
+  });
+
+  it.each([
+    [{ protocol: "weak", validationOfTest: 0.1 }, /trainItems, which is not set/],
+    [{ protocol: "weak", trainItems: 1, validationSeed: 1 }, /validationOfTest, which is not set/],
+    [{ protocol: "given", validationOfTest: 0.1 }, /validation interactions of its own/],
+  ] as const)("validationOfTest is refused with %o", async (options, message) => {
+    const parts: GivenPart[] = ["train", "validation", "test", "test"];
+    const input = parts.map((part, item) => ({ user: 1, item, part }));
+    await expect(buildDataset({ input, options: { ...options, minUser: 0 } })).rejects.toThrow(message);
+  });
+
   it.each([
     [1, 1, 0, 0],
     [2, 1, 0, 1],
@@ -189,6 +242,7 @@ const options = fc.constantFrom<ProtocolInput>(
   { minUser: 0, validationUsers: 4, testUsers: 4, items: "all", seed: 3 },
   { protocol: "weak", minUser: 0 },
   { protocol: "weak", minUser: 2, validationShare: 0.3, testShare: 0.25, seed: 11 },
+  { protocol: "weak", minUser: 0, trainItems: 2, validationOfTest: 0.4 },
   { protocol: "temporal", minUser: 0, validationShare: 0.2, testShare: 0.3 },
   { protocol: "leave-last-out", minUser: 0 },
   { protocol: "notebook", minUser: 2, minItem: 1, validationUsers: 3, testUsers: 3, foldInMinimum: 2 },

@@ -10,12 +10,21 @@ export function register(program: Command, context: CliContext): void {
   program
     .command("describe")
     .summary("show statistics of a dataset")
-    .description("Show the counts, density, history lengths and popularity curve of a dataset.")
+    .description(
+      "Show the counts, density, history lengths and popularity curve of a dataset. --plots draws its ratings and its interactions per user and per item.",
+    )
     .argument("<dataset>", "a dataset folder written by foldin prepare")
+    .option("--plots <file>", "write a page with plots to this file, such as plots.html")
     .option("--json", "print one JSON object")
-    .action(async (folder: string, { json = false }: { json?: boolean }) => {
+    .action(async (folder: string, { json = false, plots }: { json?: boolean; plots?: string }) => {
       const { describeDataset } = await import("../../data/describe.js");
-      const description = await describeDataset(folder, { signal: context.signal });
+      const ratings = plots !== undefined;
+      const description = await describeDataset(folder, { ratings, signal: context.signal });
+      if (plots !== undefined) {
+        const { writeDatasetPage } = await import("../../experiments/data-plots.js");
+        await writeDatasetPage(plots, description);
+        context.say(`plots written to ${plots}`);
+      }
       if (json) context.json(description);
       else print(description, context);
     });
@@ -23,8 +32,8 @@ export function register(program: Command, context: CliContext): void {
 
 function print(description: DatasetDescription, context: CliContext): void {
   const { bold, dim } = context.style;
-  const { name, users, items, interactions, density, source, protocol, filtered, sourceRows, content } =
-    description;
+  const { name, users, items, interactions, density, filteredDensity } = description;
+  const { source, protocol, filtered, sourceRows, content } = description;
   context.out(bold(name));
   if (source?.description)
     for (const line of wrap(source.description, context.width ?? 100)) context.out(line);
@@ -68,7 +77,8 @@ function print(description: DatasetDescription, context: CliContext): void {
       `${count(content.items)} of them with content: ${describeShape(content.kind, content.shape)}; ` +
         plural(content.coldItems, "cold item"),
     );
-  context.out(`density: ${number(100 * density)} % of users x items`);
+  const ofAll = filteredDensity === undefined ? "" : `; before the split ${number(100 * filteredDensity)} %`;
+  context.out(`density: ${number(100 * density)} % of training users x items${ofAll}`);
   context.out(`interactions per user: ${lengths(description.historyLengths)}`);
   context.out(`interactions per item: ${lengths(description.itemCounts)}`);
   context.out();

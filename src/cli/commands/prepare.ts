@@ -69,6 +69,12 @@ const protocolFlags: readonly [flag: string, kind: "number" | "text" | "date", m
     "number",
     "weak, given: number of training items per user; the rest is the test set",
   ],
+  [
+    "--validation-of-test <share>",
+    "number",
+    "weak, given: with --train-items, share of each user's test items to use for validation (default: none)",
+  ],
+  ["--validation-seed <number>", "number", "seed for the draw of --validation-of-test (default: 98765)"],
   ["--fold-in-minimum <count>", "number", "notebook: drop held-out users with fewer fold-in items"],
   [
     "--catalogue <which>",

@@ -7,6 +7,7 @@ import { duration } from "../../core/duration.js";
 import { UserError } from "../../core/errors.js";
 import type { MetricValue } from "../../evaluation/evaluate.js";
 import type { SearchPoint } from "../../experiments/search/result.js";
+import { cacheFolder } from "../cache-folder.js";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, collected, type EngineFlags, wholeNumber } from "../engine-options.js";
 import { withResumeHint } from "../resume-hint.js";
@@ -133,6 +134,7 @@ async function runSearch(dataset: string, flags: Flags, context: CliContext): Pr
     space,
     options,
     out,
+    cache: cacheFolder(process.env),
     progress: context.progress,
     signal: context.signal,
     onPoint: (point, finished, points) =>

@@ -68,6 +68,10 @@ export interface Study {
   readonly splits?: readonly Split[];
   /** Skipped, with a line that says so, when the source's files are missing. */
   readonly optional?: boolean;
+  /** Files in the source's folder without which an optional study is left out: "mult.dat". */
+  readonly needs?: readonly string[];
+  /** The key of a study that takes the place of this one where its files are there. */
+  readonly insteadOf?: string;
   /** In the order of the table. */
   readonly metrics: readonly string[];
   /** See `EvaluateOptions`, whose defaults hold. */

@@ -42,6 +42,8 @@ export interface PointJob {
   readonly on: EvaluatedOn;
   readonly datasetPath: string;
   readonly checkpointSeconds?: number;
+  /** Where pretraining is kept for other runs. */
+  readonly cache?: string;
 }
 
 /** The result of a point; undefined if it is not finished. Throws UserError if its file is damaged. */
@@ -67,7 +69,7 @@ export async function readResult(
 export async function runPoint(
   dataset: Dataset,
   engine: Engine,
-  { folder, model, options, seed, metrics, on, datasetPath, checkpointSeconds }: PointJob,
+  { folder, model, options, seed, metrics, on, datasetPath, checkpointSeconds, cache }: PointJob,
   { progress, signal }: { progress?: ProgressListener; signal?: AbortSignal } = {},
 ): Promise<PointResult> {
   const started = performance.now();
@@ -83,6 +85,7 @@ export async function runPoint(
     patience: 15_000,
     datasetPath,
     checkpointSeconds,
+    cache,
     progress,
     signal,
   });

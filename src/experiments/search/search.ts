@@ -77,6 +77,8 @@ export interface SearchOptions {
   /** A recipe file for the best point; an existing one keeps its searches, and the better point wins. */
   writeRecipe?: string;
   checkpointSeconds?: number;
+  /** A folder in which pretraining is kept for other points with the same content and options; see `TrainOptions`. Default: none. */
+  cache?: string;
   progress?: ProgressListener;
   signal?: AbortSignal;
   /** Called for every point when it ends. */
@@ -152,6 +154,7 @@ async function searchAll(dataset: string, given: SearchOptions): Promise<SearchR
       on: chooseOn,
       datasetPath: resolve(dataset),
       checkpointSeconds: given.checkpointSeconds,
+      cache: given.cache,
     };
     return { key, setting, job, misfit: misfitOf(algorithm, options) };
   });

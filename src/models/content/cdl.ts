@@ -1,16 +1,16 @@
-// CDL, collaborative deep learning (Wang, Wang, Yeung, KDD 2015), after the authors' code (js05212/CDL, cdl.m): the
-// predecessor of CVAE, whose content network is a stacked denoising autoencoder with a deterministic code. Training first
-// pretrains the layers one by one; after that an epoch is
+// CDL, collaborative deep learning (Wang, Wang, Yeung, KDD 2015), as in the authors' program (js05212/CDL, cdl.m): CVAE's
+// predecessor, whose content network is a stacked denoising autoencoder; its code is a point instead of a distribution.
+// Training first pretrains the layers one by one; after that, an epoch is
 //
 //   1. a pass over the items' content, masked and with dropout: minimise, on average over a batch,
 //      -log p(x_j | x~_j) + (lambda_v / lambda_n) / 2 ||v_j - h(x~_j)||^2 + lambda_w / 2 sum_l ||W_l||^2
 //      (whose gradient at the bottleneck is (lambda_v / lambda_n) (h - v), as the authors' code adds it), by AdaDelta
 //   2. theta_j = h(x_j), clean, and a sweep of least squares over all u_i, then all v_j (content/factors.ts),
 //
-// and after the last epoch 100 more sweeps. All units are sigmoid, including the bottleneck; weights are tied, biases shared
-// (content/tied-mlp.ts). Dropout applies to all hidden layers, but v_j is compared with the undropped bottleneck; as published,
-// activations are not rescaled. In pretraining the visible biases start at the log-odds of the means of what a layer
-// reconstructs, and the activity of its units is penalised.
+// and after the last epoch 100 more sweeps. All units are sigmoid, the bottleneck's too; weights are tied, biases shared
+// (content/tied-mlp.ts). Dropout is over all hidden layers, but v_j is compared with the whole bottleneck; as published, nothing is
+// rescaled. In pretraining, a layer's visible biases start from the log-odds of the means of its input, and its units' activity
+// is penalised.
 
 import { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
@@ -42,7 +42,7 @@ const options = z.strictObject({
     .enum(["bernoulli", "gaussian"])
     .optional()
     .describe(
-      "likelihood of the content; unset = bernoulli for bags of words (the authors' code) and pictures, gaussian for vectors",
+      "of the content; unset = bernoulli for bags of words (the authors' program) and pictures, gaussian for vectors",
     ),
   lambdaX: weight.default(1).describe("precision of a Gaussian likelihood (our choice)"),
   lambdaU: weight.default(1).describe("lambda_u (the authors' code; Li and She 2017, section 3.3)"),
@@ -52,11 +52,9 @@ const options = z.strictObject({
     .number()
     .min(0)
     .default(1e-4)
-    .describe(
-      "lambda_w: weight of the L2 penalty on the weights (the authors' code; Li and She 2017, section 3.3)",
-    ),
-  a: weight.default(1).describe("confidence of a user's items (Li and She 2017, section 3.3)"),
-  b: weight.default(0.01).describe("confidence of all other items (Li and She 2017, section 3.3)"),
+    .describe("lambda_w, over the weights (the authors' program; Li and She 2017, section 3.3)"),
+  a: weight.default(1).describe("confidence C_ij where user i has item j (Li and She 2017, section 3.3)"),
+  b: weight.default(0.01).describe("confidence C_ij elsewhere (Li and She 2017, section 3.3)"),
   corruption: share
     .default(0.3)
     .describe("share of an item's content that masking noise sets to 0 (Li and She 2017, section 3.3)"),
@@ -93,7 +91,7 @@ const options = z.strictObject({
     .gt(0)
     .max(1)
     .default(0.75)
-    .describe("pretraining: share of the items that are used (the authors' code)"),
+    .describe("pretraining: share of the items that it uses (the authors' program)"),
 });
 export type CdlOptions = z.infer<typeof options>;
 
@@ -157,7 +155,7 @@ function modelOf(engine: Engine, layers: TiedLayers, options: CdlOptions): Conte
 export const cdl: Algorithm<CdlOptions> = {
   name: "cdl",
   summary:
-    "Collaborative deep learning: a stacked denoising autoencoder of item content, coupled with factors.",
+    "Collaborative deep learning: a stacked denoising autoencoder of items' content, and matrix factorisation.",
   source: "Wang, Wang, Yeung: Collaborative deep learning for recommender systems, KDD 2015",
   options,
 

@@ -1,8 +1,7 @@
-// Nearest neighbours by content: the similarity of two items is that of their words (weighted as in retrieval) or vectors, and the
-// score of a candidate is the sum of its similarities to its nearest neighbours in the history: score(x) = x W. With `clicks`,
-// words and users of an item form one feature vector ("CFCBF", Mobasher, Jin and Zhou 2004; as in Ferrari Dacrema et al., TOIS
-// 2021, whose kNN outperforms CVAE in two of four settings). Items without interactions have neighbours too, so new items can be
-// added without training.
+// Nearest neighbours by content: items are similar if their words (or vectors) are, weighted as in retrieval. A candidate's score
+// is the sum of the similarities of its nearest neighbours that are in the history: score(x) = x W. With `clicks`, an item's row
+// has its users after its words ("CFCBF", Mobasher, Jin and Zhou 2004; as in Ferrari Dacrema et al., TOIS 2021, whose kNN beats
+// CVAE in two of four settings). An item without interactions has neighbours as well, so new items need no training.
 
 import { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
@@ -41,14 +40,12 @@ const options = z.strictObject({
     .int()
     .min(1)
     .default(50)
-    .describe("number of nearest neighbours per item (TOIS 2021's code: 50)"),
+    .describe("nearest neighbours of an item that its score sums over (TOIS 2021's code: 50)"),
   shrink: z
     .number()
     .min(0)
     .default(0)
-    .describe(
-      "added to the denominator, which lowers the similarity of items with little in common; 0 = none",
-    ),
+    .describe("added to the denominator: lowers the similarity of items with little in common (0 = none)"),
   asymmetry: z
     .number()
     .min(0)
@@ -61,7 +58,7 @@ const options = z.strictObject({
     .enum(["none", "tf-idf", "bm25"])
     .default("bm25")
     .describe(
-      "weight of a word (or user): none = its count; tf-idf; bm25 (TOIS 2021: best on citeulike-a); ignored for vectors and pictures",
+      "weight of a word (or a user): none = its count; tf-idf; bm25 (TOIS 2021: best on citeulike-a); without effect on vectors and pictures",
     ),
   bm25K1: z
     .number()
@@ -73,16 +70,16 @@ const options = z.strictObject({
     .min(0)
     .max(1)
     .default(0.75)
-    .describe("BM25's B: strength of the normalisation by the length of an item's text (the same)"),
+    .describe("BM25's B: influence of an item's length (the same)"),
   clicks: z
     .boolean()
     .default(false)
-    .describe("true = add an item's users to its features (CFCBF); false = content only"),
+    .describe("whether an item's row has its users as well as its words (CFCBF); false = content alone"),
   contentWeight: z
     .number()
     .positive()
     .default(1)
-    .describe("with clicks=true: factor for the word counts (CFCBF's feature weight)"),
+    .describe("with clicks: factor of the counts of words (CFCBF's feature weight)"),
 });
 type Options = z.infer<typeof options>;
 
@@ -132,7 +129,7 @@ async function learn(dataset: Dataset, options: Options, run: RunContext): Promi
       place: dataset.name,
       problem: "has no content of its items",
       expected: "a dataset with content",
-      remedy: "Prepare it with --content, or train item-knn, which needs none",
+      remedy: "Prepare it with --content, or train item-knn, which needs no content",
     });
   const rows = await rowsOf(content);
   const ends = { options, items, form: formOf(content) };
@@ -140,8 +137,8 @@ async function learn(dataset: Dataset, options: Options, run: RunContext): Promi
     if (options.clicks)
       throw new UserError({
         place: "clicks",
-        problem: `clicks cannot be combined with content of the kind ${content.kind}`,
-        remedy: "Set clicks=false, or prepare the dataset with words",
+        problem: `clicks cannot be combined with ${content.kind}`,
+        remedy: "Leave clicks false, or prepare the dataset with words",
       });
     const squares = squaresOfRows(rows, content.items);
     const nearest = await nearestVectors(run.engine, rows, similarity(squares, options), run);
@@ -259,7 +256,7 @@ function contentKnnRecommender(engine: Engine, model: Model): ContentAware {
 
 export const contentKnn: Algorithm<Options> = {
   name: "content-knn",
-  summary: "Nearest neighbours by content (words or vectors); new items can be added without training.",
+  summary: "Nearest neighbours by items' content: words or vectors; scores new items without training.",
   source:
     "Ferrari Dacrema, Boglio, Cremonesi, Jannach: A Troubling Analysis of Reproducibility and Progress in Recommender Systems Research, TOIS 2021",
   options,

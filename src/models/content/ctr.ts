@@ -1,17 +1,17 @@
-// CTR, collaborative topic regression (Wang and Blei, KDD 2011), after the authors' code (blei-lab/ctr, ctr.cpp and opt.cpp):
-// an item's factor has the topic proportions of its text as its prior mean.
+// CTR, collaborative topic regression (Wang and Blei, KDD 2011), as in the authors' program (blei-lab/ctr, ctr.cpp and opt.cpp):
+// an item's factor is drawn towards the topics of its text.
 //
 //   theta_j ~ Dirichlet,  words of j ~ Mult(beta theta_j),  u_i ~ N(0, I / lambda_u),  v_j ~ N(theta_j, I / lambda_v),
 //   R_ij ~ N(u_i'v_j, 1 / C_ij),   C_ij = a where user i has item j, b elsewhere
 //
-// Topics and proportions are initialised by latent Dirichlet allocation (topics.ts), theta ~ theta + s. After that an epoch is
+// Topics and proportions start as latent Dirichlet allocation's (topics.ts), theta ~ theta + s. After that, an epoch is
 //
-//   1. a least-squares sweep over all u_i, then the v_j of items with interactions (content/factors.ts);
-//   2. for each document phi_wk ~ theta_k beta_kw, gamma_k = 1 + sum_w count_w phi_wk;  theta_j takes a projected-gradient step
-//      on the simplex that increases sum_k gamma_k log theta_k - lambda_v / 2 ||v_j - theta_j||^2; for an item without
-//      interactions it is gamma / sum gamma;   beta_kw ~ sum of count_w phi_wk over the documents of items with interactions.
+//   1. a sweep of least squares over all u_i, then the v_j of items with interactions (content/factors.ts);
+//   2. for each document phi_wk ~ theta_k beta_kw, gamma_k = 1 + sum_w count_w phi_wk;  theta_j climbs
+//      sum_k gamma_k log theta_k - lambda_v / 2 ||v_j - theta_j||^2 on the simplex by a step of projected gradient; of an item
+//      without interactions, it is gamma / sum gamma;   beta_kw ~ sum of count_w phi_wk over the documents of the other items.
 //
-// Training stops early when the likelihood changes by less than the share `tolerance`. Items without interactions are scored by theta.
+// Training ends early once the likelihood changes by less than `tolerance` of itself. Items without interactions are scored by theta.
 
 import { setImmediate } from "node:timers/promises";
 import { z } from "zod";
@@ -51,8 +51,8 @@ const options = z.strictObject({
     .describe("K: number of topics and dimensions of the factors (Wang and Blei 2011, section 4)"),
   lambdaU: weight.default(0.01).describe("lambda_u (Wang and Blei 2011, section 4; 0.1 in Li and She 2017)"),
   lambdaV: weight.default(100).describe("lambda_v (Wang and Blei 2011, section 4; 1 in Li and She 2017)"),
-  a: weight.default(1).describe("confidence of a user's items (Wang and Blei 2011, section 4)"),
-  b: weight.default(0.01).describe("confidence of all other items (Wang and Blei 2011, section 4)"),
+  a: weight.default(1).describe("confidence C_ij where user i has item j (Wang and Blei 2011, section 4)"),
+  b: weight.default(0.01).describe("confidence C_ij elsewhere (Wang and Blei 2011, section 4)"),
   alpha: weight
     .optional()
     .describe("Dirichlet prior of a document's topics in LDA; unset = 1 / topics (our choice)"),
@@ -61,34 +61,34 @@ const options = z.strictObject({
     .min(0)
     .default(50)
     .describe(
-      "pretraining: rounds of variational EM for LDA (our choice: the authors ran lda-c until convergence)",
+      "pretraining: iterations of LDA's variational EM (ours; the authors ran lda-c until it converged)",
     ),
   optimiseTheta: z
     .boolean()
     .default(true)
     .describe(
-      "true = learn theta and beta together with the factors; false = keep those of LDA (theta_opt in the authors' code)",
+      "whether theta and beta are learned with the factors; false = they stay as LDA found them (theta_opt in the authors' program)",
     ),
   smoothing: z
     .number()
     .min(0)
     .default(0)
     .describe(
-      "s: added to the topic proportions of LDA before the first epoch (alpha_smooth in the authors' code)",
+      "s: added to LDA's topic proportions before the first epoch (alpha_smooth in the authors' program)",
     ),
-  epochs: published.epochs.default(200).describe("maximum number of epochs (max_iter in the authors' code)"),
+  epochs: published.epochs.default(200).describe("at most so many epochs (max_iter in the authors' program)"),
   tolerance: z
     .number()
     .min(0)
     .default(1e-4)
     .describe(
-      "stop after at least 15 epochs when the relative change of the likelihood is smaller than this (the authors' code)",
+      "training ends once the likelihood changes by less than this share, but not before 15 epochs (the authors' program)",
     ),
   patience: published.patience,
 });
 export type CtrOptions = z.infer<typeof options>;
 
-/** Epochs before `tolerance` is checked (min_iter in the authors' code). */
+/** Epochs before `tolerance` can end the training (min_iter in the authors' program). */
 const LEAST_ROUNDS = 15;
 /** Gives a word that occurs in no document a positive probability. */
 const TINY = 1e-12;
@@ -360,7 +360,8 @@ const itemRules = ["content", "posterior"] as const;
 
 export const ctr: Algorithm<CtrOptions> = {
   name: "ctr",
-  summary: "Collaborative topic regression: LDA topics of item texts, coupled with factors.",
+  summary:
+    "Collaborative topic regression: learns from the topics of items' texts (LDA) and from interactions.",
   source: "Wang, Blei: Collaborative topic modeling for recommending scientific articles, KDD 2011",
   options,
 
@@ -379,7 +380,7 @@ export const ctr: Algorithm<CtrOptions> = {
     restoreFactorModel(engine, files, shape, {
       network(given: Shape, form: ContentForm) {
         if (form.kind !== "words")
-          throw new UserError({ place: ctr.name, problem: "supports bags of words only" });
+          throw new UserError({ place: ctr.name, problem: "takes bags of words only" });
         return encoderOf(engine, declaredTopics(form.words.length, given.latent), given);
       },
       itemRules,

@@ -1,12 +1,13 @@
-// DeepMusic (van den Oord, Dieleman, Schrauwen, NIPS 2013), loosely coupled as in Li and She 2017: factors of users and items
-// are learned from clicks by weighted matrix factorisation; then a network learns to predict an item's factor from its content,
+// DeepMusic (van den Oord, Dieleman, Schrauwen, NIPS 2013), as Li and She 2017 use it, loosely coupled: factors of users and
+// items come from the interactions alone, by weighted matrix factorisation; then a network is trained to predict an item's factor
+// from its content,
 //
-//   minimise  1/2 ||f(x_j) - v_j||^2  on average over the items with interactions      (van den Oord et al., equation 4)
+//   minimise  1/2 ||f(x_j) - v_j||^2  on average over the items with interactions      (their equation 4)
 //
-// and an item is scored by its content, u_i'f(x_j), or by v_j if it has none. A user is folded in with the factors v of the items,
-// or f(x) of items without clicks. The original network is convolutional over audio frames; here it is convolutional over the words
-// of a sequence or over a picture (nn/convolution.ts), and dense for a bag of words or a vector. No code was published, so the
-// sizes are our choice. The filter outputs of a sequence are averaged (their section 3).
+// and an item is scored by its content, u_i'f(x_j), or by v_j where it has no content. A user is folded in with the factors v
+// of the items, or f(x) of those without interactions. Their network is convolutional over the frames of audio; here it is
+// convolutional over the words of a sequence or over a picture (nn/convolution.ts), and dense over a bag of words or a vector. No
+// program was published, so the sizes are ours. The outputs of the filters over a sequence are averaged (their section 3).
 
 import { z } from "zod";
 import type { Communicator } from "../../compute/communicator.js";
@@ -75,26 +76,24 @@ const options = z.strictObject({
     .describe(
       "sequences and pictures: filters of the convolutional layers, ReLU (two layers in Li and She 2017, section 3.3; the sizes are our choice)",
     ),
-  window: size.default(5).describe("sequences: width of a filter in words (our choice)"),
-  embedding: size.default(64).describe("sequences: dimensions of a word's embedding (our choice)"),
-  sequenceLength: size
-    .default(200)
-    .describe("sequences: maximum number of words read from the start (our choice)"),
+  window: size.default(5).describe("sequences: words in a filter's window (ours)"),
+  embedding: size.default(64).describe("sequences: dimensions of a word's embedding (ours)"),
+  sequenceLength: size.default(200).describe("sequences: words that are used, from the start (ours)"),
   latent: size
     .default(50)
     .describe(
       "K: dimensions of the factors (Li and She 2017, section 3.3; 50 and 400 in van den Oord et al.)",
     ),
-  lambdaU: weight.default(0.1).describe("L2 regularisation of the user factors (our choice)"),
-  lambdaV: weight.default(0.1).describe("L2 regularisation of the item factors (our choice)"),
-  a: weight.default(1).describe("confidence of a user's items (Li and She 2017, section 3.3)"),
-  b: weight.default(0.01).describe("confidence of all other items (Li and She 2017, section 3.3)"),
+  lambdaU: weight.default(0.1).describe("ridge of the users' factors (ours)"),
+  lambdaV: weight.default(0.1).describe("ridge of the items' factors (ours)"),
+  a: weight.default(1).describe("confidence C_ij where user i has item j (Li and She 2017, section 3.3)"),
+  b: weight.default(0.01).describe("confidence C_ij elsewhere (Li and She 2017, section 3.3)"),
   factorSweeps: size
     .default(15)
-    .describe("sweeps of the matrix factorisation before the network is trained (our choice)"),
-  learningRate: weight.default(1e-3).describe("Adam's learning rate (our choice)"),
-  batchSize: size.default(128).describe("items per update (our choice)"),
-  epochs: published.epochs.default(20).describe("passes over the items with interactions (our choice)"),
+    .describe("sweeps of the factorisation, before the network is trained (ours)"),
+  learningRate: weight.default(1e-3).describe("Adam's step size (ours)"),
+  batchSize: size.default(128).describe("items per update (ours)"),
+  epochs: published.epochs.default(20).describe("passes over the items with interactions (ours)"),
   patience: published.patience,
 });
 export type DeepMusicOptions = z.infer<typeof options>;
@@ -349,7 +348,7 @@ const itemRules = ["content"] as const;
 
 export const deepMusic: Algorithm<DeepMusicOptions> = {
   name: "deep-music",
-  summary: "Factors learned from clicks, and a network that predicts the factor of an item from its content.",
+  summary: "Matrix factorisation, and a network that predicts an item's factor from its content.",
   source: "van den Oord, Dieleman, Schrauwen: Deep content-based music recommendation, NIPS 2013",
   options,
 

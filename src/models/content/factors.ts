@@ -4,9 +4,10 @@
 //   u_i <- (b sum_j v_j v_j' + (a - b) sum_(j in R_i) v_j v_j' + lambda_u I)^-1  a sum_(j in R_i) v_j
 //   v_j <- (b sum_i u_i u_i' + (a - b) sum_(i in R_j) u_i u_i' + lambda_v I)^-1 (a sum_(i in R_j) u_i + lambda_v theta_j)
 //
-// where, as in the code of all three papers, the sums weighted by b include only items and users with interactions. With Bayesian
-// inference (Li and She 2017, section 2.3) these are the means of q(u_i) and q(v_j), the inverses are their covariances, and
-// v_j v_j' becomes its expectation v_j v_j' + cov(v_j), likewise u_i u_i'.
+// The papers sum C_ij over all users and all items. The authors' programs leave out of the sums weighted by b the items that no
+// user has and the users who have no item: `unclicked`. A user without items then keeps the initial factor; where they are
+// counted, it is solved like any other, and is 0. With Bayesian inference (Li and She 2017, section 2.3) these are the means of
+// q(u_i) and q(v_j), the inverses are their covariances, and v_j v_j' becomes its expectation v_j v_j' + cov(v_j), likewise u_i u_i'.
 
 import type { Engine } from "../../compute/engine.js";
 import { invertPivots } from "../../compute/engines/reference/dense.js";
@@ -63,15 +64,20 @@ export function invertPacked(packed: FloatArray, k: number): Float64Array {
   return out;
 }
 
+/** 0, 1, ..., rows - 1 */
+function allRows(rows: number): Uint32Array {
+  return Uint32Array.from({ length: rows }, (_, r) => r);
+}
+
 /** Rows that have at least one entry, ascending. */
 function filledRows({ rows, offsets }: CsrMatrix): Uint32Array {
-  return Uint32Array.from({ length: rows }, (_, r) => r).filter((r) => offsets[r + 1] > offsets[r]);
+  return allRows(rows).filter((r) => offsets[r + 1] > offsets[r]);
 }
 
 export interface RowsOfFactors extends Confidence {
   /** [columns, k], fixed. */
   readonly fixed: Tensor;
-  /** [k, k]: the sum of x x' (its expectation) over the fixed rows that have an entry. */
+  /** [k, k]: the sum of x x' (its expectation) over the fixed rows that are counted. */
   readonly gram: Tensor;
   /** [columns, k (k + 1) / 2]: covariances of the fixed rows, packed; absent for point estimates. */
   readonly covariances?: Tensor;
@@ -92,9 +98,14 @@ export function solveRows(engine: Engine, out: Tensor, clicks: SparseTensor, hal
   solversOf(engine).alsHalfSweep(out, clicks, { ...rest, ...twoLevelWeights(a, b) });
 }
 
+/** Whether the sums weighted by b go over users and items without an interaction. */
+export type Unclicked = "left-out" | "counted";
+
 export interface FactorOptions extends Confidence {
   readonly lambdaU: number;
   readonly lambdaV: number;
+  /** Default "left-out". */
+  readonly unclicked?: Unclicked;
 }
 
 /** One side: factors [n, k], and the sum of x x' (or its expectation) over the factors with interactions. */
@@ -103,7 +114,7 @@ class Side {
   readonly gram: Tensor;
   /** [n, k (k + 1) / 2], packed; undefined for point estimates. */
   readonly covariances: Tensor | undefined;
-  /** Indices of the factors with interactions. */
+  /** Those that the sum is over. */
   readonly counted: Uint32Array;
   readonly #engine: Engine;
   /** [1, n]: 1 for factors with interactions. */
@@ -156,6 +167,10 @@ export class Factors {
   readonly #byUser: SparseTensor;
   readonly #byItem: SparseTensor;
   readonly #objectives: Tensor;
+  /** Items that a user has, ascending. */
+  readonly clickedItems: Uint32Array;
+  /** The other items, ascending. */
+  readonly unclickedItems: Uint32Array;
 
   /** Factors are zeros until they are set. With Bayesian inference the initial covariances are those of the priors. */
   constructor(
@@ -166,11 +181,17 @@ export class Factors {
   ) {
     const ones: CsrMatrix = { ...clicks, values: undefined };
     const byItem = transpose(ones);
-    const { lambdaU, lambdaV, bayesian = false } = options;
+    const { lambdaU, lambdaV, bayesian = false, unclicked = "left-out" } = options;
+    const counted = (matrix: CsrMatrix) =>
+      unclicked === "counted" ? allRows(matrix.rows) : filledRows(matrix);
     this.#engine = engine;
     this.#options = options;
-    this.#users = new Side(engine, ones.rows, k, filledRows(ones), bayesian ? 1 / lambdaU : undefined);
-    this.#items = new Side(engine, ones.columns, k, filledRows(byItem), bayesian ? 1 / lambdaV : undefined);
+    this.clickedItems = filledRows(byItem);
+    this.unclickedItems = allRows(byItem.rows).filter(
+      (item) => byItem.offsets[item + 1] === byItem.offsets[item],
+    );
+    this.#users = new Side(engine, ones.rows, k, counted(ones), bayesian ? 1 / lambdaU : undefined);
+    this.#items = new Side(engine, ones.columns, k, counted(byItem), bayesian ? 1 / lambdaV : undefined);
     this.#byUser = engine.sparse(ones);
     this.#byItem = engine.sparse(byItem);
     this.#objectives = engine.zeros(clicks.columns, 1);
@@ -184,7 +205,7 @@ export class Factors {
     return this.#items.factors;
   }
 
-  /** [k, k]: of the users with interactions; of the items with interactions. */
+  /** [k, k]: of the users, and of the items, that are counted. */
   get userGram(): Tensor {
     return this.#users.gram;
   }
@@ -198,11 +219,7 @@ export class Factors {
     return this.#items.covariances;
   }
 
-  get clickedItems(): Uint32Array {
-    return this.#items.counted;
-  }
-
-  /** The state that a checkpoint must hold, by name. */
+  /** All that a checkpoint must hold, by name. */
   get state(): Record<string, Tensor> {
     const { users, items, userGram, itemGram } = this;
     const covariances = { userCovariances: this.#users.covariances, itemCovariances: this.itemCovariances };
@@ -211,8 +228,8 @@ export class Factors {
   }
 
   /**
-   * Solves all users with interactions, then all items, or those in `items`; `theta` [items, k] are the prior means of the items.
-   * Returns the sum of C (R - u'v)^2 over the items that were solved, with the items' L2 penalties, up to a constant.
+   * All users that are counted, then all items, or those in `items`; `theta` [items, k] is what an item is drawn towards.
+   * Returns sum of C (R - u'v)^2 over the items that were solved, with the items' ridges, less a constant.
    */
   async sweep(theta: Tensor, items?: Uint32Array): Promise<number> {
     const engine = this.#engine;

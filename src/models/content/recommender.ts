@@ -28,9 +28,9 @@ import { type FactorOptions, packedSize, type RowsOfFactors, solveRows, unpacked
 export interface SavedFactors {
   /** V [items, k] */
   readonly items: Tensor;
-  /** [k, k]: the sum of v v', or of its expectation, over the items with interactions. */
+  /** [k, k]: the sum of v v', or of its expectation, over the items that training counted (`FactorOptions.unclicked`). */
   readonly itemGram: Tensor;
-  /** [k, k]: likewise for the users with interactions. */
+  /** [k, k]: likewise of the users. */
   readonly userGram: Tensor;
   /** [items, k (k + 1) / 2], packed: present if the factors are distributions. */
   readonly itemCovariances?: Tensor;
@@ -197,13 +197,16 @@ export function factorRecommender(
   };
   if (!itemCovariances) return recommender;
 
-  /** u'v has mean mu_u'mu_v and variance mu_u'S_v mu_u + mu_v'S_u mu_v + tr(S_u S_v), u and v being independent under q. */
+  /**
+   * u'v has mean mu_u'mu_v and variance mu_u'S_v mu_u + mu_v'S_u mu_v + tr(S_u S_v), u and v being independent under q; mu_v is
+   * the row of `scored`.
+   */
   async function scoreWithUncertainty(histories: CsrMatrix, wanted: Uint32Array): Promise<UncertainScores> {
     requireCatalogue("score", histories, items.size);
     for (const item of wanted)
       if (item >= items.size) throw new RangeError(`score: item ${item} is outside [0, ${items.size})`);
     const [v, itemS] = await Promise.all(
-      [V, itemCovariances as Tensor].map(async (tensor) => {
+      [scored, itemCovariances as Tensor].map(async (tensor) => {
         const rows = engine.empty(wanted.length, tensor.columns);
         engine.takeRows(rows, tensor, wanted);
         const data = await engine.read(rows);

@@ -4,8 +4,9 @@
 //   inference   h_1 = s(x W_1 + b_1), ..., h_L = s(h_(L-1) W_L + b_L);   mu = h_L M + m,   log sigma^2 = h_L S + t
 //   generation  g_L = s(z G + g), g_(L-1) = s(g_L W_L' + b_(L-1)), ..., g_1 = s(g_2 W_2' + b_1);   x ~ p(g_1 W_1' + c)
 //
-// As in the authors' code (eelxpeng/CollaborativeVAE, lib/cvae.py), the decoder shares not only the weights but also the biases
-// b_1 ... b_(L-1); M, S, G and their biases are not shared. p is Bernoulli(sigmoid(.)) or N(., 1 / lambda_x).
+// As the authors' program (eelxpeng/CollaborativeVAE, lib/cvae.py) has it, the decoder shares not only the weights but also the
+// biases b_1 ... b_(L-1); M, S, G and the biases next to them are its own. With `tied: false` it has weights and biases of its own
+// in place of W_l' and b_l too, and so has each layer's autoencoder. p is Bernoulli(sigmoid(.)) or N(., 1 / lambda_x).
 
 import { add, product, scale } from "../../compute/ops/arithmetic.js";
 import { denseBernoulliLoss, halfSquaredDistance } from "../../compute/ops/dense-likelihood.js";
@@ -52,6 +53,8 @@ export interface TiedLayersOptions {
   readonly visible?: "zeros" | "means";
   /** Initial values of W_1, ..., W_L. Default Glorot uniform; biases start at zero. */
   readonly weight?: Initializer;
+  /** Whether the generation network uses the inference network's weights and biases. Default true. */
+  readonly tied?: boolean;
 }
 
 /** Settings of a pass through the layers. */
@@ -60,7 +63,7 @@ export interface Pass {
   readonly dropout?: UpdateKey;
 }
 
-/** W_1, b_1, ..., W_L, b_L, shared by encoder and decoder, and the layer-wise denoising autoencoders that pretrain them. */
+/** W_1, b_1, ..., W_L, b_L, used both ways where they are tied, and the layer-wise denoising autoencoders that they start as. */
 export class TiedLayers {
   readonly weights: readonly Parameter[];
   readonly biases: readonly Parameter[];
@@ -68,23 +71,38 @@ export class TiedLayers {
   readonly outputBias: Parameter;
   /** The visible biases of each layer's autoencoder; used only in its phase of pretraining. */
   readonly visibleBiases: readonly Parameter[];
+  /** [sizes[l - 1], sizes[l]]: what the generation network multiplies by, transposed: `weights`, or its own. */
+  readonly #back: readonly Parameter[];
+  /** Of g_1, ..., g_(L-1): `biases`, or its own. */
+  readonly #backBiases: readonly Parameter[];
   readonly #options: TiedLayersOptions;
 
   constructor(options: TiedLayersOptions) {
-    const { inputs, hidden, weight: initial = glorotUniform } = options;
+    const { inputs, hidden, weight: initial = glorotUniform, tied = true } = options;
     const sizes = [inputs, ...hidden];
     const bias = (name: string, columns: number) => Parameter.declare({ name, rows: 1, columns });
+    const weights = (name: string) =>
+      hidden.map((columns, l) =>
+        Parameter.declare({ name: `layer.${l + 1}.${name}`, rows: sizes[l], columns, initial }),
+      );
     this.#options = options;
-    this.weights = hidden.map((units, l) =>
-      Parameter.declare({ name: `layer.${l + 1}.weight`, rows: sizes[l], columns: units, initial }),
-    );
+    this.weights = weights("weight");
     this.biases = hidden.map((units, l) => bias(`layer.${l + 1}.bias`, units));
+    this.#back = tied ? this.weights : weights("generation.weight");
+    this.#backBiases = tied
+      ? this.biases
+      : hidden.slice(0, -1).map((units, l) => bias(`layer.${l + 1}.generation.bias`, units));
     this.outputBias = bias("output.bias", inputs);
     this.visibleBiases = hidden.map((_, l) => bias(`layer.${l + 1}.visible`, sizes[l]));
   }
 
   get parameters(): readonly Parameter[] {
-    return [...this.weights, ...this.biases, this.outputBias];
+    return [...new Set([...this.allWeights, ...this.biases, ...this.#backBiases, this.outputBias])];
+  }
+
+  /** The weights of both networks, each once. */
+  get allWeights(): readonly Parameter[] {
+    return [...new Set([...this.weights, ...this.#back])];
   }
 
   /** h_depth: [rows, inputs] -> [rows, hidden[depth - 1]]; depth from 1, by default all layers. */
@@ -105,7 +123,7 @@ export class TiedLayers {
   reconstruction(tape: Tape, top: Variable, x: ContentBatch, { dropout: key }: Pass = {}): Variable {
     let g = this.#dropped(tape, top, "bottleneck", key);
     for (let l = this.weights.length - 1; l >= 1; l--) {
-      g = sigmoid(tape, transposedLinear(tape, g, this.weights[l], this.biases[l - 1]));
+      g = sigmoid(tape, transposedLinear(tape, g, this.#back[l], this.#backBiases[l - 1]));
       g = this.#dropped(tape, g, `decoder ${l}`, key);
     }
     return this.#likelihood(tape, g, x, this.outputBias);
@@ -126,7 +144,7 @@ export class TiedLayers {
   get parts(): readonly NetworkPart[] {
     return this.weights.map((weight, l) => ({
       name: `layer ${l + 1}`,
-      parameters: [weight, this.biases[l], this.visibleBiases[l]],
+      parameters: [...new Set([weight, this.#back[l]]), this.biases[l], this.visibleBiases[l]],
       noisyInput: l === 0,
       begin: (content) => this.#startVisible(l, content),
       loss: (tape, { clean, noisy }, key) => {
@@ -184,7 +202,7 @@ export class TiedLayers {
 
   #likelihood(tape: Tape, g: Variable, x: ContentBatch, bias: Parameter): Variable {
     const { likelihood, precision } = this.#options;
-    const [weight] = this.weights;
+    const [weight] = this.#back;
     if (x.kind === "sparse") {
       if (likelihood !== "bernoulli") throw new RangeError("a bag of words needs a Bernoulli likelihood");
       return outputLoss(tape, g, weight, bias, x.sparse, { likelihood });
@@ -202,7 +220,7 @@ export class TiedLayers {
     tape.engine.write(ones, mask);
     const noisy = product(tape, code, tape.constant(ones));
     const into = linear(tape, noisy, this.weights[l], this.biases[l]);
-    const logits = transposedLinear(tape, sigmoid(tape, into), this.weights[l], this.visibleBiases[l]);
+    const logits = transposedLinear(tape, sigmoid(tape, into), this.#back[l], this.visibleBiases[l]);
     return this.#withSparsity(tape, denseBernoulliLoss(tape, logits, code.value), into);
   }
 }
@@ -241,7 +259,7 @@ export class TiedMlp implements ContentVae {
 
   /** The weights in the L2 term of training. */
   get weights(): readonly Parameter[] {
-    return this.layers.weights;
+    return this.layers.allWeights;
   }
 
   /** The layers, then the latent part as a VAE on the codes of the last layer. */

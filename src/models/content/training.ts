@@ -39,6 +39,7 @@ import {
 import { contentInBlocks, encodeAll } from "./encode.js";
 import { type FactorOptions, Factors, invertPacked, packedSize } from "./factors.js";
 import type { ContentModel, JointLoss, Phase, TrainingBatch, UpdateKey } from "./network.js";
+import type { ItemRule, SavedFactors } from "./recommender.js";
 
 export interface ContentTrainingOptions extends FactorOptions {
   readonly latent: number;
@@ -53,7 +54,9 @@ export interface ContentTrainingOptions extends FactorOptions {
   readonly pretrainingShare: number;
   /** Whether factors have covariances. */
   readonly bayesian?: boolean;
-  /** How a pass draws its batches: each independently from all items (as in the CVAE code), or all items once in random order. */
+  /** What an item that no user has is scored by: its factor, or what its content says. Default "posterior". */
+  readonly unseenItems?: ItemRule;
+  /** How a pass draws its batches: each from all items (the CVAE program's), or all items once in random order. */
   readonly batches: "independent" | "shuffled";
 }
 
@@ -64,8 +67,8 @@ export interface ContentTrainingParts {
   readonly options: ContentTrainingOptions;
   /** Everything that pretraining depends on, except content, seed and engine. */
   readonly pretrainingKey: JsonObject;
-  readonly recommender: (factors: Factors) => ContentAware;
-  /** Passed in so that loading a model does not load training code. */
+  readonly recommender: (factors: SavedFactors) => ContentAware;
+  /** Handed in so that loading a model loads no training code. */
   readonly minimise: <Batch>(pass: BatchPass<Batch>) => Promise<PassReport>;
 }
 
@@ -80,7 +83,9 @@ export class ContentTraining implements Trainable {
   readonly #phases: readonly Phase[];
   readonly #factors: Factors;
   readonly #theta: Tensor;
-  /** Index of the current pretraining phase; the number of phases once the epochs have begun. */
+  /** [items, k]: what users' factors are multiplied by, where that is not the items' factors. */
+  readonly #scored: Tensor | undefined;
+  /** Index of the phase that is being pretrained; their number once the epochs have begun. */
   #phase = 0;
   #optimizer: Optimizer;
 
@@ -100,6 +105,7 @@ export class ContentTraining implements Trainable {
     const { users } = this.#factors;
     initialise(engine, users, normal(0.1)(users.rows, users.columns, initialKey(seed, "users")));
     this.#theta = engine.zeros(dataset.items.size, options.latent);
+    if (options.unseenItems === "content") this.#scored = engine.zeros(dataset.items.size, options.latent);
     this.#optimizer = this.#enter(0);
     this.pretraining = {
       phases: this.#phases.map((phase, index) => ({
@@ -258,8 +264,27 @@ export class ContentTraining implements Trainable {
       await this.#factors.sweep(this.#theta);
       if (last > 0) epoch.onProgress?.((sweep + 1) / (options.sweeps + last), report.values);
     }
+    this.#renewScored();
     await engine.finished();
     return report;
+  }
+
+  /** Items that no user has are scored by E[z], all others by v (Li and She 2017, section 2.4). */
+  #renewScored(): void {
+    const scored = this.#scored;
+    if (!scored) return;
+    const engine = this.#engine;
+    const { items, clickedItems, unclickedItems } = this.#factors;
+    engine.fill(scored, 0);
+    for (const [from, rows] of [
+      [items, clickedItems],
+      [this.#theta, unclickedItems],
+    ] as const) {
+      const some = engine.empty(rows.length, scored.columns);
+      engine.takeRows(some, from, rows);
+      engine.addRows(scored, some, rows);
+      engine.release(some);
+    }
   }
 
   async saveState(): Promise<NamedTensors> {
@@ -291,15 +316,21 @@ export class ContentTraining implements Trainable {
     if (pretrains) return;
     for (const [name, tensor] of Object.entries(this.#factors.state))
       await loadTensor(this.#engine, tensor, `factors.${name}`, state);
+    if (!this.#scored) return;
+    const { model, content } = this.#parts;
+    await encodeAll(this.#engine, model, content, this.#reader, this.#theta);
+    this.#renewScored();
   }
 
   recommender(): ContentAware {
-    return this.#parts.recommender(this.#factors);
+    const { items, itemGram, userGram, itemCovariances } = this.#factors;
+    return this.#parts.recommender({ items, itemGram, userGram, itemCovariances, scored: this.#scored });
   }
 
   dispose(): void {
     for (const parameter of this.#all) parameter.release();
     this.#factors.release();
     this.#engine.release(this.#theta);
+    if (this.#scored) this.#engine.release(this.#scored);
   }
 }

@@ -190,7 +190,7 @@ describe.each(engineNames)("content-knn on the %s engine", (engineName) => {
       /^set: has no content of its items \(expected a dataset with content\)\. Prepare it with --content/,
     );
     await expect(trained(datasetOf(vectors(fixture.vectors)), { clicks: true })).rejects.toThrow(
-      /^clicks: clicks cannot be combined with content of the kind vectors/,
+      /^clicks: clicks cannot be combined with vectors/,
     );
     const model = await trained(datasetOf(vectors(fixture.vectors)));
     const longer = vectorContent(new Float32Array(6), 6);
