@@ -113,6 +113,7 @@ describe("test/ mirrors src/", () => {
       "documents",
       "packaging",
       "regular-expressions",
+      "setup",
       "docs/prose",
       "docs/references",
       "guides",
