@@ -38,8 +38,13 @@ const ways = {
   "node-20": { runtime: node(20), install: withNpm },
   "node-22": { runtime: node(22), install: withNpm },
   "node-24": { runtime: node(24), install: withNpm },
-  // Without the platform package: the plain TypeScript engine.
-  "node-22-reference": { runtime: node(22), install: [...withNpm, "--omit=optional"], engine: "reference" },
+  // As on a platform without a package: the plain TypeScript engine.
+  "node-22-reference": {
+    runtime: node(22),
+    install: withNpm,
+    remove: "node_modules/@foldin",
+    engine: "reference",
+  },
   "node-22-pnpm": { runtime: node(22), manager: "pnpm@10", install: ["pnpm", "add", "foldin"] },
   "node-22-yarn": { runtime: node(22), manager: "yarn@1", install: ["yarn", "add", "foldin"] },
   deno: { runtime: deno, install: withNpm },
@@ -115,7 +120,7 @@ async function serve(command, args, options) {
 }
 
 /** Tries one way; a row of the table. */
-async function attempt(name, { runtime, manager, install, engine = "native" }, registry) {
+async function attempt(name, { runtime, manager, install, remove, engine = "native" }, registry) {
   const row = { name, version: "", manager: "", engine: "", steps: {}, weights: "" };
   const app = join(folder, name);
   mkdirSync(app, { recursive: true });
@@ -145,6 +150,7 @@ async function attempt(name, { runtime, manager, install, engine = "native" }, r
   await step("install", async () => {
     row.manager = `${install[0]} ${await run(install[0], ["--version"], options)}`;
     await run(install[0], install.slice(1), options);
+    if (remove) rmSync(join(app, remove), { recursive: true });
   });
   if (row.steps.install !== "yes") return row;
   await step("engine", async () => {
