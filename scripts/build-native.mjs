@@ -39,12 +39,29 @@ function giveUp(why) {
   process.exit(0);
 }
 
+/** Why cargo cannot build the kernels, or undefined if it can. */
+function cargoProblem() {
+  const { error, status, stdout, stderr } = spawnSync("cargo", ["--version"], { encoding: "utf8" });
+  if (error?.code === "ENOENT")
+    return "cargo, the Rust build tool, is not installed; https://rustup.rs installs it";
+  const [, version] = /^cargo (\d+\.\d+)/.exec(stdout ?? "") ?? [];
+  if (status !== 0 || !version) {
+    const [line] = `${error?.message ?? ""}${stderr ?? ""}${stdout ?? ""}`.trim().split("\n");
+    return `cargo --version failed${line ? `: ${line}` : ""}`;
+  }
+  const [, needed] = /^rust-version = "(.*)"$/m.exec(readFileSync(join(native, "Cargo.toml"), "utf8"));
+  return version.localeCompare(needed, undefined, { numeric: true }) < 0
+    ? `cargo ${version} is too old: Rust ${needed} or newer is required; rustup update installs it`
+    : undefined;
+}
+
 const hash = sourceHash();
 if (existsSync(addon) && existsSync(stamp) && readFileSync(stamp, "utf8") === hash) {
   console.error("foldin setup: the native engine is up to date");
   process.exit(0);
 }
-if (spawnSync("cargo", ["--version"]).status !== 0) giveUp("cargo, the Rust build tool, is not installed");
+const noCargo = cargoProblem();
+if (noCargo) giveUp(noCargo);
 
 console.error("foldin setup: building the native engine (Rust); the first time takes a minute or two ...");
 const started = Date.now();

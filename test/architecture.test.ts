@@ -117,6 +117,7 @@ describe("test/ mirrors src/", () => {
       "licences",
       "public-api",
       "release",
+      "setup",
       "docs/prose",
       "docs/references",
       "docs/reproduction-table",

@@ -46,11 +46,11 @@ export interface ParameterDeclaration {
   readonly rows: number;
   readonly columns: number;
   /** Default zeros. */
-  readonly initial?: Initializer;
+  readonly initial?: Initializer | undefined;
   /** The fan-in of its layer, for `initial`. Default: the rows. */
   readonly inputs?: number;
   /** The axis that begins with one row (or column) per item of the catalogue, if any. */
-  readonly itemAxis?: "rows" | "columns";
+  readonly itemAxis?: "rows" | "columns" | undefined;
 }
 
 export class Parameter implements Differentiable, ParameterDeclaration {

@@ -177,12 +177,13 @@ if (port) {
     port.on("message", (message: Batch | "close") => {
       if (message !== "close") return thread.answer(message);
       thread.close();
-      port.close();
+      // Ends this thread only. Deno's port has no close().
+      process.exit();
     });
     port.postMessage({ lane: "read", results: [] } satisfies Reply);
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     port.postMessage({ lane: "read", trouble: "failed", problem } satisfies Reply);
-    port.close();
+    process.exit();
   }
 }
