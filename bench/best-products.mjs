@@ -1,5 +1,5 @@
-// The best 20 items of a few histories, by bounds and by the whole product: node bench/best-products.mjs [threads] (after npm run
-// setup). Random weights of the ML-20M shape; medians, in milliseconds.
+// Times the best 20 items of a few histories, by bounds and by the whole product: node bench/best-products.mjs [threads] (after
+// npm run setup). Random weights of the ML-20M shape; medians in milliseconds.
 
 import { openEngine } from "../dist/compute/open-engine.js";
 import { randomNormals } from "../dist/core/philox.js";

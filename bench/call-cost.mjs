@@ -1,5 +1,5 @@
-// What it costs to hand a kernel to the native engine, in nanoseconds: tensors of one number, so that the kernel itself takes
-// next to nothing. node bench/call-cost.mjs [folder of another build of foldin], after `npm run setup`.
+// Measures the cost of a kernel call in the native engine, in nanoseconds. Tensors have one element, so that the kernel itself
+// takes almost no time. node bench/call-cost.mjs [folder of another build of foldin], after `npm run setup`.
 
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";

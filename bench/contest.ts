@@ -1,5 +1,5 @@
-// Runs ours and the baselines interleaved: every contestant is a process of its own that prepares its input once, says
-// {"ready": ...}, and measures one repetition for each "run" line. One contestant works at a time.
+// Runs foldin and the baselines alternately. Every contestant is a separate process that prepares its input once, prints
+// {"ready": ...}, and measures one repetition for each "run" line. Only one contestant works at a time.
 
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ export interface Contestant {
   isOurs?: boolean;
 }
 
-/** What a contestant answers to "run": seconds of each unit of work, and the peak memory of its process in bytes. */
+/** The response to "run": seconds of each unit of work, and the peak memory of the process in bytes. */
 interface Repetition {
   seconds: number[];
   peak: number;
@@ -25,10 +25,10 @@ export interface Summary {
   median: number;
   min: number;
   max: number;
-  /** Every one, in the order of measurement. */
+  /** All of them, in the order of measurement. */
   values: number[];
   peak: number;
-  /** What the contestant says it is. */
+  /** The contestant's description of itself. */
   version: string;
 }
 
@@ -84,7 +84,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** Prepares all contestants one after another, then measures them in turn, `rounds` times. */
+/** Prepares all contestants one after another, then measures them alternately, `rounds` times. */
 export async function contest(
   contestants: readonly Contestant[],
   rounds: number,
@@ -124,7 +124,7 @@ export async function contest(
   );
 }
 
-/** Our side of the protocol, for the programs in bench/ours. */
+/** foldin's side of the protocol, for the programs in bench/ours. */
 export async function serve(ready: string, measure: () => Promise<number[]>): Promise<void> {
   console.log(JSON.stringify({ ready }));
   for await (const line of createInterface({ input: process.stdin }))
@@ -134,7 +134,7 @@ export async function serve(ready: string, measure: () => Promise<number[]>): Pr
     }
 }
 
-/** One of our programs, compiled into bench/.build. */
+/** A program of bench/ours, compiled into bench/.build. */
 export function ours(program: string, ...args: string[]): Contestant {
   return {
     name: "ours",

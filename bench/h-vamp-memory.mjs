@@ -1,6 +1,6 @@
-// Peak memory of H+Vamp (gated, 2 layers, K 1000, 86.5 M parameters) in a whole run on the ML-20M shape: one epoch over all users,
-// checkpoints, validation on 10,000 users, the saved model. node bench/h-vamp-memory.mjs <run folder>, after `npm run bench -- h-vamp-step`,
-// which makes the input. 15 minutes on two idle cores.
+// Measures the peak memory of H+Vamp (gated, 2 layers, K 1000, 86.5 M parameters) in a whole run on the ML-20M shape: one epoch
+// over all users, checkpoints, validation on 10,000 users, the saved model. node bench/h-vamp-memory.mjs <run folder>, after `npm run bench -- h-vamp-step`,
+// which creates the input. Takes 15 minutes on two idle cores.
 
 import { train } from "../dist/index.js";
 import { readMatrix } from "./.build/input.js";

@@ -17,9 +17,9 @@ import {
 } from "foldin";
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
-export const cache = join(root, "bench", ".cache");
+const cache = join(root, "bench", ".cache");
 
-/** A small generator of uniform numbers in [0, 1): inputs need no more than to be the same each time. */
+/** A small generator of uniform numbers in [0, 1): inputs only need to be the same each time. */
 function uniform(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -37,7 +37,7 @@ function normal(random: () => number): number {
 export interface Shape {
   users: number;
   items: number;
-  /** Mean and spread of the logarithm of the history length, and its least and greatest value. */
+  /** Mean and spread of the logarithm of the history length, and its minimum and maximum. */
   logMean: number;
   logSpread: number;
   least: number;
@@ -55,7 +55,7 @@ export const ml20m: Shape = {
 };
 
 /** Draws one history after another: distinct items, popularity like 1 / (rank + 20), in ascending order. */
-export function* histories(shape: Shape, seed: number): Generator<Uint32Array> {
+function* histories(shape: Shape, seed: number): Generator<Uint32Array> {
   const random = uniform(seed);
   const cumulative = new Float64Array(shape.items);
   let total = 0;
@@ -90,8 +90,8 @@ export function generate(shape: Shape, seed: number): CsrMatrix {
   return fromRows(shape.items, [...histories(shape, seed)]);
 }
 
-/** Splits every row: each fifth item (from the fifth on) is held out. */
-export function holdOut(matrix: CsrMatrix): { foldIn: CsrMatrix; heldOut: CsrMatrix } {
+/** Splits every row: every fifth item is held out. */
+function holdOut(matrix: CsrMatrix): { foldIn: CsrMatrix; heldOut: CsrMatrix } {
   const parts = [[], []] as Uint32Array[][];
   for (let r = 0; r < matrix.rows; r++) {
     const row = matrix.indices.subarray(matrix.offsets[r], matrix.offsets[r + 1]);
@@ -101,7 +101,7 @@ export function holdOut(matrix: CsrMatrix): { foldIn: CsrMatrix; heldOut: CsrMat
   return { foldIn: fromRows(matrix.columns, parts[0]), heldOut: fromRows(matrix.columns, parts[1]) };
 }
 
-export function writeMatrix(folder: string, name: string, matrix: CsrMatrix): void {
+function writeMatrix(folder: string, name: string, matrix: CsrMatrix): void {
   const bytes = (array: Uint32Array) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
   writeFileSync(join(folder, `${name}.offsets.u32`), bytes(matrix.offsets));
   writeFileSync(join(folder, `${name}.indices.u32`), bytes(matrix.indices));
@@ -120,8 +120,8 @@ export function readMatrix(folder: string, name: string): CsrMatrix {
   return { ...shape, offsets: array(`${name}.offsets.u32`), indices: array(`${name}.indices.u32`) };
 }
 
-/** The folder `bench/.cache/<name>`, made by `fill` the first time. */
-export async function cached(name: string, fill: (folder: string) => void | Promise<void>): Promise<string> {
+/** The folder `bench/.cache/<name>`, created by `fill` the first time. */
+async function cached(name: string, fill: (folder: string) => void | Promise<void>): Promise<string> {
   const folder = join(cache, name);
   if (!existsSync(folder)) {
     const draft = `${folder}.draft`;
@@ -181,7 +181,7 @@ export function ratingsFile(): Promise<string> {
   });
 }
 
-/** ML-1M, canonical split with 600 held-out users each, as a dataset folder and as raw arrays. Throws where it is absent. */
+/** ML-1M, canonical split with 600 held-out users each, as a dataset folder and as raw arrays. Throws if it is missing. */
 export function ml1m(): Promise<string> {
   const data = process.env.FOLDIN_DATA ?? join(root, "..", "shared", "data");
   return cached("ml-1m", async (folder) => {
@@ -198,7 +198,7 @@ export function ml1m(): Promise<string> {
   });
 }
 
-/** citeulike-t, the released split with ten articles per user, as a dataset folder and as raw arrays. Throws where it is absent. */
+/** citeulike-t, the released split with ten articles per user, as a dataset folder and as raw arrays. Throws if it is missing. */
 export function citeulikeT(): Promise<string> {
   const data = process.env.FOLDIN_DATA ?? join(root, "..", "shared", "data");
   return cached("citeulike-t", async (folder) => {

@@ -1,6 +1,6 @@
-// How fast each kernel of the native engine is on the shapes of Mult-VAE: node bench/kernels.mjs [items] [threads] [entries
+// Times each kernel of the native engine on the shapes of Mult-VAE: node bench/kernels.mjs [items] [threads] [entries
 // per user] (after npm run setup). Best of several: wall time, and processor time of all threads, which other work on the
-// machine disturbs less. The products come with the output layer's weights laid out by item and by hidden unit.
+// machine affects less. Products are timed with the output layer's weights stored by item and by hidden unit.
 
 import { openEngine } from "../dist/compute/open-engine.js";
 import { viewColumns } from "../dist/compute/tensor.js";

@@ -1,6 +1,6 @@
-// What `export --onnx` keeps of a run: for each way of storing weights the file's size, for how many histories the best 20
-// items are foldin's (as far as equal scores allow), NDCG@100 on the test users, and milliseconds per lone history, all by
-// ONNX Runtime (onnxruntime-web, WebAssembly, one thread).
+// Compares `export --onnx` with foldin: for each precision of weights, the size of the file, the number of histories with the same
+// best 20 items (up to ties), NDCG@100 on the test users, and milliseconds per single history, all measured with ONNX Runtime
+// (onnxruntime-web, WebAssembly, one thread).
 //   npm run build && node bench/onnx.mjs <run> <dataset folder> [--steps 32] [--weights float32,float16,int8]
 import { parseArgs } from "node:util";
 import ort from "onnxruntime-web";
@@ -24,7 +24,7 @@ const model = await loadRecommender(run, { threads: 1 });
 const dataset = await loadDataset(folder, { content: false });
 const { foldIn, heldOut } = dataset.test;
 if (dataset.items.ids.join() !== model.items.ids.join()) throw new Error("the run has other items");
-// Agreement is looked at on validation users' histories too; NDCG is the test users'.
+// Agreement is also measured on the validation users' histories; NDCG is that of the test users.
 const everybody = stackRows(foldIn.columns, [foldIn, dataset.validation.foldIn]);
 const users = Math.min(everybody.rows, Number(values.users));
 const judgedUsers = Math.min(foldIn.rows, users);
@@ -57,7 +57,7 @@ for (const weights of values.weights.split(",")) {
 }
 model.dispose();
 
-/** Lists of which items differ only where scores do not tell them apart are "swapped". */
+/** Lists whose items differ only where scores are practically equal are "swapped". */
 function compare(a, b, depth) {
   let [same, swapped, different, furthest] = [0, 0, 0, 0];
   for (let user = 0; user < users; user++) {

@@ -1,6 +1,6 @@
-// Where a Mult-VAE training step's time goes, kernel by kernel: node bench/profile-step.mjs [items] [batch] [steps]
-// (after npm run build). For an engine that computes on the spot, as the reference engine does; a queueing engine shows
-// only its total.
+// Profiles a Mult-VAE training step, kernel by kernel: node bench/profile-step.mjs [items] [batch] [steps]
+// (after npm run build). For a synchronous engine, such as the reference engine; a queueing engine shows
+// only the total.
 
 import { ReferenceEngine } from "../dist/compute/engines/reference.js";
 import { mean } from "../dist/compute/objective.js";

@@ -1,5 +1,5 @@
 // The table of docs/results.md: trains every model on a prepared dataset with several seeds, evaluates it on the test users,
-// and prints Markdown. What is already there is not trained again: node bench/results.mjs <dataset> [--only key,...]
+// and prints Markdown. Existing runs are not trained again: node bench/results.mjs <dataset> [--only key,...]
 // [--seeds 98765,1,2] [--threads n] [--out runs/results] [--table], after npm run setup; --table trains nothing.
 
 import { spawnSync } from "node:child_process";
@@ -24,11 +24,12 @@ const [dataset = "data/ml-1m"] = positionals;
 const recipe = ["--recipe", basename(dataset)];
 const set = (options) => Object.entries(options).flatMap(([name, value]) => ["--set", `${name}=${value}`]);
 
-/** What is trained: a model, what is given to `foldin train`, and whether the seed changes anything. */
+/** A row of the table: a model, the arguments of `foldin train`, and whether the seed has an effect. */
 const rows = [
   { key: "popularity", model: "popularity", fixed: true },
   { key: "item-knn", model: "item-knn", args: recipe, fixed: true },
-  { key: "nmf", model: "nmf", args: recipe },
+  // Its recipe fixes the state of the generator that its start is drawn from: here the seed is that state.
+  { key: "nmf", model: "nmf", args: recipe, seedOption: "randomState" },
   { key: "wmf", model: "wmf", args: recipe },
   { key: "slim", model: "slim", args: recipe, fixed: true },
   { key: "ease", model: "ease", args: set({ lambda: 500 }), fixed: true },
@@ -68,12 +69,13 @@ function foldin(args, stdio) {
   return stdout;
 }
 
-/** One run's test metrics, chosen epoch, and seconds of the fastest epoch with its validation; undefined where it is not there. */
+/** One run's test metrics, chosen epoch, and seconds of the fastest epoch with its validation; undefined if the run does not exist. */
 async function measure(row, seed) {
   const run = join(flags.out, row.fixed ? row.key : `${row.key}-${seed}`);
   if (!existsSync(join(run, "model"))) {
     if (flags.table) return undefined;
-    const args = ["train", dataset, "--model", row.model, ...(row.args ?? []), "--seed", seed];
+    const seeded = row.seedOption ? set({ [row.seedOption]: seed }) : [];
+    const args = ["train", dataset, "--model", row.model, ...(row.args ?? []), ...seeded, "--seed", seed];
     const resume = existsSync(run) ? ["--resume"] : [];
     console.error(`foldin ${args.join(" ")}`);
     foldin([...args, "--threads", flags.threads, "--out", run, ...resume], "inherit");
@@ -86,7 +88,7 @@ async function measure(row, seed) {
     .split("\n")
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line));
-  // On a machine that others use too, the fastest epoch says more than the sum.
+  // On a shared machine, the fastest epoch is more meaningful than the sum.
   const fastest = Math.min(...epochs.map((epoch) => epoch.seconds + epoch.validationSeconds));
   return { metrics, epochs: epochs.length, kept: epochs.at(-1)?.kept, fastest };
 }

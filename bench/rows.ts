@@ -1,4 +1,4 @@
-// The rows of docs/performance.md: what each measures, on which input, against whom.
+// The rows of docs/performance.md: what each measures, on which input, and against which baselines.
 
 import { join } from "node:path";
 import { type Contestant, ours, type Summary } from "./contest.js";
@@ -15,7 +15,7 @@ export interface Row {
   bf16?: boolean;
   /** What the ratio compares. */
   measures: "median" | "peak";
-  /** Repetitions of every contestant, interleaved. */
+  /** Repetitions of every contestant, run alternately. */
   rounds: number;
   /** Under `--precision bf16`, ours in float32 is one of the baselines. Rows that do not take it are float32 alone. */
   prepare(
@@ -24,13 +24,13 @@ export interface Row {
   ): Promise<{
     ours: Contestant;
     baselines: Contestant[];
-    /** Seconds that the machine would need at its measured rates. */
+    /** Seconds that the machine needs at its measured rates. */
     limit?: number;
     report?: (ours: Summary) => Record<string, unknown>;
   }>;
 }
 
-/** What these 2-core machines reach: dense float32 products, and streaming through memory (see docs/performance.md). */
+/** Rates of these 2-core machines: dense float32 products and memory streaming (see docs/performance.md). */
 const FLOPS = 270e9;
 const BYTES = 33e9;
 
@@ -71,7 +71,7 @@ function steps(
   };
 }
 
-/** A closed form against NumPy as it is published, and against the best that LAPACK offers. */
+/** A closed form, compared with the published NumPy form and with the best LAPACK routines. */
 function solved(
   input: () => Promise<string>,
   model: "ease" | "infinite-ae",
@@ -106,7 +106,7 @@ function slim(baseline: Baseline, input: string, ...options: string[]) {
   };
 }
 
-/** A sweep over all users and all items, beside implicit by the same method. */
+/** A sweep over all users and all items, compared with implicit by the same method. */
 function als(data: "1m" | "20m", factors: number, exact: boolean): Row {
   const shape = data === "1m" ? "ML-1M" : "the ML-20M shape";
   return {
@@ -120,7 +120,7 @@ function als(data: "1m" | "20m", factors: number, exact: boolean): Row {
       const options = { factors, weighting: "two-level", a: 5, b: 1 };
       const solver = exact ? "cholesky" : "conjugate-gradient";
       const { rows: users, columns: items, indices } = readMatrix(input, "train");
-      // Per entry and half-sweep its share of a symmetric matrix, per row the factorisation; or four products each.
+      // Per entry and half-sweep an update of a symmetric matrix, per row the factorisation; or four products each.
       const flops = exact
         ? 2 * indices.length * factors ** 2 + ((users + items) * factors ** 3) / 3
         : 4 * (2 * indices.length * 4 * factors + (users + items) * 2 * factors ** 2);
@@ -144,7 +144,7 @@ function als(data: "1m" | "20m", factors: number, exact: boolean): Row {
   };
 }
 
-/** A pass over all users and all items, beside scikit-learn. */
+/** A pass over all users and all items, compared with scikit-learn. */
 function nmf(data: "1m" | "20m", factors: number): Row {
   return {
     name: `nmf-${data}-${factors}`,
@@ -293,7 +293,7 @@ export const rows: Row[] = [
       return {
         ours: ours("evaluate", "--input", input, "--what", "recommend"),
         baselines: [baseline("pytorch", "recommend", "--input", input)],
-        // The output weights, in eight bits, pass through memory once.
+        // The int8-quantised output weights are read from memory once.
         limit: (600 * ml20m.items) / BYTES,
       };
     },

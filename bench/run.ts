@@ -1,4 +1,4 @@
-// `npm run bench -- <row> [--rounds n] [--json]`: one row of docs/performance.md. Says how ours compares with the baselines
+// `npm run bench -- <row> [--rounds n] [--json]`: one row of docs/performance.md. Compares foldin with the baselines
 // on the same input in one run, and with the limit of the machine.
 
 import { spawnSync } from "node:child_process";

@@ -1,4 +1,4 @@
-// The sizes of the row `scaling`, and the exponents fitted to what was measured.
+// The sizes of the row `scaling`, and the exponents fitted to the measurements.
 
 import { median } from "./contest.js";
 

@@ -1,5 +1,5 @@
-// What training really takes at its peak, beside what foldin estimates before it starts: 136,000 items, one epoch. The estimate
-// must not be more than what training took, or it would refuse what fits. Linux, 10 minutes:
+// Compares the peak memory of training with foldin's estimate before training: 136,000 items, one epoch. The estimate must not
+// exceed the peak, or foldin would refuse runs that fit. Linux, 10 minutes:
 //
 //   node bench/training-memory.mjs [model ...]
 
@@ -31,13 +31,13 @@ try {
     for (let n = 0; n < 100; n++) rows.push(`${user},${next() % 1_000_000}`);
   writeFileSync(join(folder, "rows.csv"), rows.join("\n"));
   foldin(["prepare", join(folder, "rows.csv"), "--validation-users", "20", "--test-users", "20"], "data");
-  // What a model that needs next to nothing takes.
+  // The memory of a model that needs almost nothing.
   const base = foldin(["train", join(folder, "data"), "--model", "popularity"], "popularity").peak;
   console.log("model      estimate   measured   (MiB)");
   for (const name of process.argv.length > 2 ? process.argv.slice(2) : Object.keys(models)) {
     const options = models[name].flatMap((option) => ["--set", option]);
     const train = ["train", join(folder, "data"), "--model", name, ...options];
-    // With too few addresses it is refused, which tells the estimate.
+    // With too little address space it is refused, and the message contains the estimate.
     const refused = foldin(train, "refused", "ulimit -v 1900000; ").text;
     const [, size, unit] = /needs ([\d.]+) ([GM])iB/.exec(refused) ?? [];
     const estimate = Math.round(Number(size) * (unit === "G" ? 1024 : 1));

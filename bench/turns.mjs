@@ -1,15 +1,15 @@
-// How long a command holds the event loop. Preload it into a command, and it writes what the longest turns were, in CPU
-// time of the main thread (other processes do not count), and where they spent it:
+// Measures how long a command blocks the event loop. Preloaded into a command, it writes the longest turns, in CPU time of the main
+// thread (other processes do not count), and where the time was spent:
 //
 //   FOLDIN_TURNS=turns.json node --import ./bench/turns.mjs dist/cli/main.js train data --model cdae --out run
 //
-// Linux only. A turn is one round of the event loop: whatever timers, signals and requests would have had to wait for.
+// Linux only. A turn is one iteration of the event loop, for which timers, signals and requests would have had to wait.
 
 import { openSync, readSync, writeFileSync } from "node:fs";
 import { Session } from "node:inspector";
 import { isMainThread } from "node:worker_threads";
 
-/** Turns shorter than this, in milliseconds, are not worth a line. */
+/** Turns shorter than this, in milliseconds, are not reported. */
 const WORTH = 40;
 
 const out = process.env.FOLDIN_TURNS;
@@ -34,7 +34,7 @@ if (out && isMainThread) {
     const took = now.cpu - last.cpu;
     if (took >= WORTH) long.push({ cpu: took, wall: now.wall - last.wall, from: last.wall, to: now.wall });
     last = now;
-    // Unreferenced: the loop sleeps as it would without us.
+    // Unreferenced, so that the loop sleeps as it would without this script.
     setImmediate(turn).unref();
   };
   turn();
@@ -59,7 +59,7 @@ if (out && isMainThread) {
 /** Frames of Node's module loader, and of modules as they are evaluated. */
 const LOADER = /cjs\/loader|esm\/|cjs-module-lexer/;
 
-/** The functions of a span of a profile by the milliseconds that they, and what they called, were seen in; and the share of loading modules. */
+/** The functions in a span of a profile, by inclusive milliseconds, and the share of module loading. */
 function seenIn({ nodes, samples, timeDeltas, startTime }, from, to) {
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const parent = new Map(nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id])));

@@ -1,6 +1,6 @@
-// What `train --init-from` saves: a dataset's training interactions are cut at a moment, a run is trained on what was before
-// it, and the whole dataset is then trained on anew and from that run. Validation users are the dataset's own, whom neither
-// run has trained on. Prints the validation NDCG@100 of every epoch, and the epochs until the new run's level.
+// Measures what `train --init-from` saves. A dataset's training interactions are split at a point in time and a run is trained on
+// the earlier part. Then models are trained on the whole dataset, from scratch and from that run. Validation users are those of the
+// dataset, on whom no run is trained. Prints the validation NDCG@100 of every epoch, and the epochs to the level of the run from scratch.
 //   npm run build && node bench/warm-start.mjs <dataset folder> [--model mult-vae] [--share 0.9] [--epochs 100] [--set name=value ...]
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -73,7 +73,7 @@ async function curve(data, given) {
   return values100;
 }
 
-/** The dataset as it was when this share of its training interactions had happened: fewer items, users and interactions. */
+/** The dataset at the time of this share of its training interactions: fewer items, users and interactions. */
 async function before(dataset, share) {
   const times = await dataset.trainTimes();
   const cut = Float64Array.from(times).sort()[Math.floor(share * times.length)];

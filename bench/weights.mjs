@@ -1,4 +1,4 @@
-// The hashes of trained weights on the demo catalogue, to see whether a change of the compute layer changes a bit:
+// Prints hashes of trained weights on the demo catalogue, to show whether a change of the compute layer changes any bit:
 // node bench/weights.mjs [--engine native|reference] > before.txt, after `npm run setup`; run it again after the change and compare.
 // The native engine's bits also depend on the processor's instruction set.
 

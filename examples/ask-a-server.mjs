@@ -1,4 +1,4 @@
-// A client of foldin serve, with nothing but fetch: a user's events go in, recommendations come out.
+// A client of foldin serve that uses only fetch: it sends a user's events and requests recommendations.
 //   npm run quickstart && node dist/cli/main.js serve demo/mult-vae          (in one terminal)
 //   node examples/ask-a-server.mjs http://127.0.0.1:8080                     (in another)
 
@@ -14,7 +14,7 @@ async function ask(path, { method = "GET", body } = {}) {
     body: body && JSON.stringify(body),
   });
   const answer = await response.json();
-  // application/problem+json says what is wrong, and with which field.
+  // application/problem+json describes the error and names the field.
   if (!response.ok) throw new Error(`${answer.title}: ${answer.detail}`);
   return answer;
 }
@@ -29,7 +29,7 @@ const { items, model } = await ask("/v1/users/ann/recommendations?k=5&explain=tr
 for (const { rank, title, because } of items)
   console.log(`${rank}. ${title}, because of ${because[0].title}`);
 
-// Somebody of whom nothing is kept: the history comes with the question.
+// A user without a stored history: the request contains the history.
 const { results } = await ask("/v1/recommendations", {
   method: "POST",
   body: { history: [found[0].title], k: 1 },

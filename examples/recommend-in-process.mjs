@@ -1,4 +1,4 @@
-// A trained run inside a program: recommendations with their reasons, candidates, similar items. No server, no training code.
+// Uses a trained run inside a program: recommendations with explanations, candidates, similar items. No server, no training code.
 //   npm run quickstart                                        (in a clone: sets up, and trains demo/mult-vae)
 //   node examples/recommend-in-process.mjs demo/mult-vae
 
@@ -12,7 +12,7 @@ const { items } = await recommend(recommender, history, { k: 3, explain: true })
 for (const { rank, title, because } of items)
   console.log(`${rank}. ${title}, because of ${because[0].title}`);
 
-// On a page that shows ten items, in which order?
+// The order of ten items on a page.
 const ordered = await recommend(recommender, history, { candidates: ids.slice(10, 20), k: 10 });
 console.log(`Best of the page: ${ordered.items[0].title}`);
 

@@ -1,6 +1,6 @@
-// Writes the generated catalogue as files, to try foldin on without data of your own: views.csv (user, item, time), films.csv
-// (id, title, year) and plots.csv (id, text), and two files for later: new-views.csv, and new-films.csv with films that
-// nobody has seen.
+// Writes the generated catalogue as files, to try foldin without your own data: views.csv (user, item, time), films.csv
+// (id, title, year) and plots.csv (id, text), and two files for later: new-views.csv, and new-films.csv with films
+// without views.
 //
 //   node examples/write-demo-files.mjs <folder>
 
@@ -15,7 +15,7 @@ const csv = (name, header, rows) =>
   writeFileSync(join(folder, name), `${[header, ...rows.map((row) => row.join(","))].join("\n")}\n`);
 
 mkdirSync(folder, { recursive: true });
-// The last twenty films are the ones to come.
+// The last twenty films are the new ones.
 const released = films.slice(0, -20);
 const known = new Set(released.map(({ id }) => id));
 const rows = [...views]

@@ -1,8 +1,8 @@
-// Checks a built site: every internal link leads to a page and an anchor that exist, and no page loads anything from elsewhere.
+// Checks a built site: every internal link leads to a page and an anchor that exist, and no page loads anything from another host.
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 
-/** Attributes that make a browser fetch something by itself; `href` does only on `link`. */
+/** Attributes from which a browser loads resources; `href` only on `link`. */
 const FETCHED =
   /<(?:link\b[^>]*?\shref|(?:script|img|source|iframe|video|audio|use|object)\b[^>]*?\s(?:src|href|srcset|data))="([^"]*)"/g;
 const LINKED = /<a\b[^>]*?\shref="([^"]*)"/g;
@@ -16,7 +16,7 @@ function unescaped(text) {
   return text.replaceAll("&amp;", "&").replaceAll("&quot;", '"').replaceAll("&#39;", "'");
 }
 
-/** Looks at all pages below `folder`, which is served at `base`. Returns what is wrong, one line each. */
+/** Checks all pages below `folder`, which is served at `base`. Returns the problems, one line each. */
 export function checkSite(folder, base = "/") {
   const files = readdirSync(folder, { recursive: true, encoding: "utf8" })
     .map((name) => name.replaceAll("\\", "/"))
@@ -33,7 +33,7 @@ export function checkSite(folder, base = "/") {
   const problems = [];
   let links = 0;
 
-  /** The file that an address within the site names, or undefined. */
+  /** The file for an address within the site, or undefined. */
   function target(page, path) {
     if (path === "") return page;
     const absolute = path.startsWith("/") ? path : posix.join("/", dirname(page), path);
@@ -53,7 +53,7 @@ export function checkSite(folder, base = "/") {
       if (external(address) || /^(?:mailto|data):/.test(address)) continue;
       const [path, fragment] = address.split("#");
       const found = target(page, path);
-      if (found === undefined) problems.push(`${page}: there is no page ${path}`);
+      if (found === undefined) problems.push(`${page}: the page ${path} does not exist`);
       else if (fragment && !anchors.get(found)?.has(decodeURIComponent(fragment)))
         problems.push(`${page}: ${found} has no anchor #${fragment}`);
     }

@@ -9,7 +9,7 @@ import { checkSite } from "./check-site.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
-/** Runs a program of node_modules; its output is shown only where it fails, or warns. */
+/** Runs a program of node_modules; its output is shown only if it fails. */
 function program(path, ...args) {
   return new Promise((done, fail) => {
     const child = spawn(process.execPath, [join(root, "node_modules", path), ...args], {
@@ -47,11 +47,11 @@ try {
     await timed("the site", () =>
       Promise.all([
         program("vitepress/bin/vitepress.js", "build", "docs"),
-        // What commands and options say of themselves comes from src/; `npm run lint` sees the files in docs/ only.
+        // Texts of commands and options come from src/; `npm run lint` checks only the files in docs/.
         program(
           "cspell/bin.mjs",
           ...["--no-progress", "--no-summary"],
-          ...["docs/reference/http.md", "docs/reference/{command-line,models}/*.md"],
+          ...["docs/reference/{http,serving}.md", "docs/reference/{command-line,models}/*.md"],
         ),
       ]),
     );

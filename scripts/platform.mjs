@@ -1,4 +1,4 @@
-// This machine as napi-rs names platforms: "linux-x64-gnu", "darwin-arm64", "win32-x64-msvc". The twin of platformName in
+// This machine's platform in the notation of napi-rs: "linux-x64-gnu", "darwin-arm64", "win32-x64-msvc". The equivalent of platformName in
 // src/compute/engines/native.ts, for scripts that run before anything is built.
 export function platformName() {
   const name = `${process.platform}-${process.arch}`;

@@ -1,6 +1,7 @@
-// Looks for wording that foldin avoids, in documents and in the strings of src/: scripts/prose.json lists it, and what to write
-// instead. The files in its "notYetClean" are not checked; one that has become clean must leave the list, so the check only
-// becomes stricter. `node scripts/prose.mjs --update` removes such files; it never adds one.
+// Checks documents and the strings of src/ for wording that foldin avoids: scripts/prose.json lists it, with replacements. Files in
+// its "notYetClean" are not checked. A file that has become clean must leave the list, so the check only becomes stricter.
+// `node scripts/prose.mjs --update` removes such files; it never adds one. "notProse" lists files whose strings are data, such as
+// the words of the demo's plots.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -8,10 +9,10 @@ import ts from "typescript";
 
 const root = join(import.meta.dirname, "..");
 
-/** Replaces everything but line ends, so that places stay the same. */
+/** Replaces everything except line ends by blanks, so that positions stay the same. */
 const blank = (text) => text.replace(/[^\n]/g, " ");
 
-/** A document without what is not prose: front matter, code, equations, addresses. */
+/** The prose of a document, without front matter, code, equations and addresses. */
 export function proseOfMarkdown(text) {
   return text
     .replace(/^---\n[\s\S]*?\n---\n/, blank)
@@ -23,7 +24,7 @@ export function proseOfMarkdown(text) {
     .replace(/https?:\/\/\S+/g, blank);
 }
 
-/** The text of a program's string literals and templates, in their places; imports are left out. */
+/** The text of a program's string literals and templates at their positions, without imports. */
 export function proseOfProgram(text) {
   const source = ts.createSourceFile("file.ts", text, ts.ScriptTarget.Latest, false);
   const prose = [...blank(text)];
@@ -37,7 +38,7 @@ export function proseOfProgram(text) {
   return prose.join("");
 }
 
-/** What is banned in some prose: its line, the words and what to write instead. */
+/** The banned wording in a text: line, words and replacement. */
 export function findings(prose, banned) {
   return banned.flatMap(({ pattern, instead }) =>
     [...prose.matchAll(new RegExp(pattern.replaceAll(" ", "\\s+"), "gi"))].map((match) => ({
@@ -57,9 +58,13 @@ function filesBelow(folder, ending) {
 function main(update) {
   const place = join(root, "scripts", "prose.json");
   const settings = JSON.parse(readFileSync(place, "utf8"));
-  const { banned, notYetClean } = settings;
-  const documents = readdirSync(root).filter((name) => name.endsWith(".md"));
-  const files = [...documents, ...filesBelow("docs", ".md"), ...filesBelow("src", ".ts")].sort();
+  const { banned, notProse, notYetClean } = settings;
+  const documents = readdirSync(root).filter(
+    (name) => name.endsWith(".md") && name !== "THIRD_PARTY_LICENSES.md",
+  );
+  const files = [...documents, ...filesBelow("docs", ".md"), ...filesBelow("src", ".ts")]
+    .filter((file) => !notProse.includes(file))
+    .sort();
   const problems = [];
   const stillUnclean = [];
   for (const file of files) {
@@ -72,7 +77,8 @@ function main(update) {
         problems.push(`${file}:${line}: "${words}": write ${instead}`);
   }
   const clean = notYetClean.filter((file) => !stillUnclean.includes(file));
-  if (update) writeFileSync(place, `${JSON.stringify({ banned, notYetClean: stillUnclean }, null, 2)}\n`);
+  if (update)
+    writeFileSync(place, `${JSON.stringify({ banned, notProse, notYetClean: stillUnclean }, null, 2)}\n`);
   else
     for (const file of clean)
       problems.push(`scripts/prose.json: ${file} is clean: run node scripts/prose.mjs --update`);

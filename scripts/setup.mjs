@@ -1,10 +1,11 @@
-// Everything a fresh clone needs before it can run: dependencies, the native kernels where cargo is present, the
-// TypeScript build. Plain JavaScript because nothing is installed yet. Each step is skipped where it is up to date.
-// Everything goes to standard error, so that what runs afterwards has standard output to itself.
+// Sets up a fresh clone: dependencies, the native kernels if cargo is available, the TypeScript build. Plain JavaScript, because
+// nothing is installed yet. Steps that are up to date are skipped. All output goes to standard error, so that standard output
+// contains only that of the command that follows.
 import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { prune } from "./prune-dist.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
@@ -37,3 +38,4 @@ run("building the TypeScript", process.execPath, [
   "-p",
   "tsconfig.json",
 ]);
+prune();

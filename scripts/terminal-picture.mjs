@@ -1,4 +1,4 @@
-// Runs a foldin command and draws what it prints as an SVG, as a terminal shows it:
+// Runs a foldin command and writes its output as an SVG image of a terminal:
 //
 //   node scripts/terminal-picture.mjs docs/quickstart.svg -- quickstart --out /tmp/demo
 
@@ -13,7 +13,7 @@ if (file === undefined || separator !== "--" || command.length === 0) {
   process.exit(2);
 }
 const main = join(dirname(fileURLToPath(import.meta.url)), "..", "dist", "cli", "main.js");
-// Both streams in the order in which they are written.
+// Both streams, in the order of their output.
 const { status, stdout } = spawnSync(
   "sh",
   ["-c", 'exec "$0" "$@" 2>&1', process.execPath, main, ...command],

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs a command with FOLDIN_TEST_POSTGRES naming a PostgreSQL of its own, which lives as long as the command. Installs one
-# where apt-get can (root, Debian); where there is none, says so and runs the command without.
+# Runs a command with FOLDIN_TEST_POSTGRES set to a temporary PostgreSQL server, which is stopped after the command. Installs
+# PostgreSQL with apt-get if possible (root, Debian). If none is available, reports it and runs the command without one.
 set -euo pipefail
 
 binaries() {
@@ -16,7 +16,7 @@ fi
 
 folder=$(mktemp -d)
 chmod 755 "$folder"
-# initdb refuses to work as root.
+# initdb does not run as root.
 as=()
 if [ "$(id -u)" = 0 ]; then
   id postgres > /dev/null 2>&1 || useradd --system postgres

@@ -1,7 +1,12 @@
-// The public entry point: re-exports the public API and defines nothing.
+// The public entry point. It only re-exports the public API.
+
+export type { Communicator } from "./compute/communicator.js";
 export * from "./compute/engine.js";
+export type { Solvers } from "./compute/kernels.js";
 export { type EngineChoice, type EngineOptions, openEngine } from "./compute/open-engine.js";
+export type { Element, FloatArray, PieceOfBatch, Precision, SparseTensor, Tensor } from "./compute/tensor.js";
 export * from "./core/errors.js";
+export type { JsonObject, JsonValue } from "./core/json.js";
 export type * from "./core/progress.js";
 export type { ReadOptions } from "./data/columns.js";
 export * from "./data/content/in-memory.js";
@@ -77,12 +82,14 @@ export { describeOptions, type OptionDescription } from "./models/options.js";
 export { algorithmNames, findAlgorithm } from "./models/registry.js";
 export * from "./recommender/algorithm.js";
 export * from "./recommender/content-aware.js";
+export type { NetworkOutline, OutlineLayer } from "./recommender/outline.js";
 export * from "./recommender/recommend.js";
 export * from "./recommender/recommender.js";
 export * from "./recommender/run-context.js";
 export * from "./recommender/similar.js";
 export * from "./recommender/uncertain.js";
 export * from "./recommender/vectors.js";
+export type { InitialModel } from "./recommender/warm-start.js";
 export { type Embedded, type EmbedOptions, embed } from "./serving/embed.js";
 export { type LoadOptions, loadRecommender } from "./serving/load.js";
 export { exportable, type OnnxOptions, onnxOf } from "./serving/onnx/export.js";

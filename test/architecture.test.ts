@@ -110,11 +110,17 @@ describe("test/ mirrors src/", () => {
   const crossCutting: Record<string, readonly string[]> = {
     "the project as a whole": [
       "architecture",
+      "built-files",
       "documents",
       "packaging",
       "regular-expressions",
+      "licences",
+      "public-api",
+      "release",
+      "setup",
       "docs/prose",
       "docs/references",
+      "docs/reproduction-table",
       "guides",
       "workflows",
     ],

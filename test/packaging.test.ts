@@ -14,6 +14,7 @@ import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { platformName } from "../src/compute/engines/native.js";
 import { RandomSequence } from "../src/core/philox.js";
+import { type Consumer, typeErrors } from "./support/type-check.js";
 
 const root = resolve(import.meta.dirname, "..");
 const platform = platformName();
@@ -141,6 +142,44 @@ describe.skipIf(missing)("the tarballs, installed into an empty folder without c
       console.log(scores[0].length > 0 && scores[0] === scores[1]);`,
     );
     expect(inApp(join(bin, "node"), [script]).stdout.trim()).toBe("true");
+  });
+
+  describe("from CommonJS", () => {
+    const script = join(app, "require.cjs");
+    const entries = () => {
+      const { exports } = JSON.parse(readFileSync(join(app, "node_modules/foldin/package.json"), "utf8"));
+      return Object.keys(exports).map((path) => path.replace(/^\./, "foldin"));
+    };
+
+    it.skipIf(!process.features.require_module)("give the same modules to require and to import", () => {
+      writeFileSync(
+        script,
+        `const names = ${JSON.stringify(entries())}.filter((name) => !name.endsWith(".json"));
+        Promise.all(names.map(async (name) => require(name) === (await import(name)) && require(name).recommend))
+          .then((found) => console.log(found.length > 1 && found.every((recommend) => typeof recommend === "function")));
+        if (require("foldin/package.json").name !== "foldin") throw new Error("another package");`,
+      );
+      expect(inApp(join(bin, "node"), [script]).stdout.trim()).toBe("true");
+    });
+
+    it("say that import() is needed where Node.js cannot require ES modules", () => {
+      for (const name of entries().filter((entry) => !entry.endsWith(".json"))) {
+        writeFileSync(script, `require(${JSON.stringify(name)});`);
+        const flag = process.features.require_module ? ["--no-experimental-require-module"] : [];
+        const require = () => inApp(join(bin, "node"), [...flag, script]);
+        expect(require).toThrow(/ERR_REQUIRE_ESM/);
+        expect(require).toThrow(/to a dynamic import\(\)/);
+      }
+    });
+  });
+
+  it.each<Consumer>([
+    { type: "module", module: "NodeNext", moduleResolution: "NodeNext" },
+    { type: "commonjs", module: "NodeNext", moduleResolution: "NodeNext" },
+    { type: "module", module: "ESNext", moduleResolution: "Bundler" },
+    { type: "commonjs", module: "Preserve", moduleResolution: "Bundler" },
+  ])("have types without errors in a $type project, --module $module", (consumer) => {
+    expect(typeErrors(app, consumer)).toBe("");
   });
 });
 

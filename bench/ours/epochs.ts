@@ -1,4 +1,4 @@
-// Epochs of a model on a dataset folder, each with its validation (NDCG@100 of all validation users) where there are such.
+// Times epochs of a model on a dataset folder, each with its validation (NDCG@100 of all validation users) if there are any.
 
 import { parseArgs } from "node:util";
 import { loadDataset, openEngine, train } from "foldin";

@@ -1,5 +1,5 @@
-// Evaluating 10,000 test users (`--what evaluate`), or the top 20 for one history at a time (`--what recommend`), with a
-// model of the ML-20M shape. Its weights are those after a single batch: what they are does not matter to the clock.
+// Times the evaluation of 10,000 test users (`--what evaluate`), or the top 20 of one history at a time (`--what recommend`), with
+// a model of the ML-20M shape. Its weights are those after a single batch: their values do not affect the time.
 
 import { parseArgs } from "node:util";
 import { evaluate, openEngine, recommend, rowIndices, sliceRows, train } from "foldin";

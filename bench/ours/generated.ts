@@ -1,4 +1,4 @@
-// A dataset that only trains, from generated histories.
+// A dataset for training only, from generated histories.
 
 import { type CsrMatrix, type Dataset, emptyMatrix, Vocabulary } from "foldin";
 
@@ -6,7 +6,7 @@ import { type CsrMatrix, type Dataset, emptyMatrix, Vocabulary } from "foldin";
 export const names = (size: number): Vocabulary =>
   new Vocabulary(Array.from({ length: size }, (_, k) => String(k)));
 
-/** Nobody to validate on, and nobody to evaluate unless `test` is given. */
+/** Has no validation users, and test users only if `test` is given. */
 export function trainingOnly(train: CsrMatrix, test?: Dataset["test"]): Dataset {
   const none = emptyMatrix(0, train.columns);
   const nobody = { users: names(0), foldIn: none, heldOut: none };

@@ -1,5 +1,5 @@
-// Iterations of a model that is solved: sweeps of WMF, iterations of NMF. One repetition trains afresh; the first iteration warms up, the
-// others are measured (seconds each, with everything that an epoch does but validation).
+// Times iterations of a model with a solver: sweeps of WMF, iterations of NMF. One repetition trains from scratch. The first iteration
+// is a warm-up; the others are measured (seconds each, with everything that an epoch does except validation).
 
 import { parseArgs } from "node:util";
 import { openEngine, train } from "foldin";

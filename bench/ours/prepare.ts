@@ -1,4 +1,4 @@
-// 20 million ratings from CSV to a dataset folder, with ML-20M's canonical protocol.
+// Times preparing 20 million ratings, from CSV to a dataset folder, with ML-20M's canonical protocol.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

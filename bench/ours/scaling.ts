@@ -1,4 +1,4 @@
-// Seconds of one epoch of Mult-VAE as users grow at fixed items, and as items grow at fixed users; in the order of `sizes`.
+// Times one epoch of Mult-VAE for growing numbers of users and for growing numbers of items; in the order of `sizes`.
 
 import { parseArgs } from "node:util";
 import { openEngine, train } from "foldin";

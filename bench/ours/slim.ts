@@ -1,5 +1,5 @@
-// SLIM's weights of some items (blocks of neighbouring ones, spread evenly over the catalogue), from the interactions on:
-// the Gram matrix of the whole catalogue is made every time.
+// Times SLIM's weights of some items (blocks of adjacent items, spread evenly over the catalogue), starting from the interactions:
+// the Gram matrix of the whole catalogue is computed every time.
 
 import { parseArgs } from "node:util";
 import { openEngine } from "foldin";

@@ -1,4 +1,4 @@
-// A model that is solved rather than trained by gradients, from the histories to what it scores with: seconds of a whole fit.
+// Times the training of a closed-form model, from the histories to the matrices with which it scores: seconds of a whole fit.
 
 import { parseArgs } from "node:util";
 import { openEngine, takeRows, train } from "foldin";

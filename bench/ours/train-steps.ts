@@ -1,5 +1,5 @@
-// Training steps of a model on generated users. One repetition trains afresh on `steps` batches, three times over: the first
-// epoch warms up, the others are measured (seconds per step, with everything that an epoch does).
+// Times training steps of a model on generated users. One repetition trains from scratch on `steps` batches for three epochs: the
+// first is a warm-up; the others are measured (seconds per step, with everything that an epoch does).
 
 import { parseArgs } from "node:util";
 import { openEngine, takeRows, train } from "foldin";

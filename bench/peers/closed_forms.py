@@ -20,12 +20,12 @@ def ease(X, variant, lam):
     if variant == "numpy":
         P = np.linalg.inv(G)
     else:
-        # G is symmetric: its transpose is what LAPACK takes in place.
+        # G is symmetric, so its transpose can be passed to LAPACK in place.
         factor, info = lapack.spotrf(G.T, lower=1, overwrite_a=1)
         assert info == 0
         P, info = lapack.spotri(factor, lower=1, overwrite_c=1)
         assert info == 0
-        # potri leaves one triangle; block by block, as one step would need two more matrices.
+        # potri fills one triangle; copied block by block, because one step would need two more matrices.
         for start in range(0, len(P), 1024):
             end = start + 1024
             P[start:end, end:] = P[end:, start:end].T

@@ -108,7 +108,7 @@ class Trainer:
                 right = A * f.sum(0) + (0 if prior is None else ridge * prior[r])
                 out[r] = np.linalg.solve(base + (A - B) * f.T @ f, right)
             return
-        # Rows with as many entries are solved together.
+        # Rows with the same number of entries are solved together.
         counts = np.diff(matrix.indptr)[rows]
         for count in np.unique(counts):
             for some in np.array_split(rows[counts == count], max(1, (counts == count).sum() // 2048)):

@@ -25,7 +25,7 @@ def main():
         return time.perf_counter() - started
 
     def measure():
-        # The start, checks and the error at the end are in both.
+        # Both times include initialisation, checks and the final error.
         once = fit(1)
         more = fit(1 + arguments.iterations)
         return {"seconds": [(more - once) / arguments.iterations], "peak": peak_bytes()}

@@ -26,7 +26,7 @@ def main():
     train = load_scipy(arguments.input, "train")
     items = train.shape[1]
     chosen = [block * items // arguments.blocks + k for block in range(arguments.blocks) for k in range(arguments.size)]
-    # scikit-learn's limit of 100 iterations is part of the published recipe, and it warns wherever that ends a fit.
+    # scikit-learn's limit of 100 iterations is part of the published recipe; a warning is printed when a fit reaches it.
     warnings.filterwarnings("ignore")
 
     def solve(share):

@@ -1,5 +1,5 @@
-// The hostile and slow clients of hostile.mjs, in a thread of their own: a bounded number of each kind, each with its own
-// address on the loopback, until the time is over. Posts how often each kind did what.
+// The hostile and slow clients of hostile.mjs, in a separate thread: a bounded number of each kind, each with its own loopback
+// address, until the time is over. Posts the number of actions and responses of each kind.
 
 import { connect } from "node:net";
 import { setTimeout } from "node:timers/promises";
@@ -12,7 +12,7 @@ const over = () => performance.now() >= end;
 const counts = {};
 const sockets = new Set();
 
-/** A connection from one of the addresses 127.0.0.2, .3, ...; resolves once it is there or has failed. */
+/** A connection from one of the addresses 127.0.0.2, .3, ...; resolves when it is established or has failed. */
 function open(kind) {
   const socket = connect({
     host: hostname,
@@ -50,7 +50,7 @@ const bodies = {
   small: JSON.stringify({ history: ids.slice(0, 50), k: 10 }),
 };
 
-/** Sends something that never ends, and waits for the server to have enough of it. */
+/** Sends an endless request and waits for the server to close the connection. */
 const hold = (text) => async (kind) => {
   const { socket, closed } = open(kind);
   socket.resume();
@@ -58,7 +58,7 @@ const hold = (text) => async (kind) => {
   await closed;
   socket.destroy();
 };
-/** Sends whole requests and reads the answers, one after another. */
+/** Sends complete requests and reads the responses, one after another. */
 const insist = (text, pause) => async (kind) => {
   const { socket, closed } = open(kind);
   socket.resume();
@@ -97,7 +97,7 @@ const kinds = [
       const { socket, closed } = open(kind);
       socket.pause();
       socket.write(whole(bodies.long).repeat(3));
-      // A paused socket hears of no end.
+      // A paused socket does not receive the end event.
       await Promise.race([closed, setTimeout(35_000)]);
       socket.destroy();
       await setTimeout(1000);
@@ -146,7 +146,7 @@ const clients = kinds.flatMap((kind) =>
   Array.from({ length: Math.ceil(kind.clients * factor) }, async () => {
     while (!over()) {
       await Promise.race([kind.act(kind), setTimeout(Math.max(0, end - performance.now()))]);
-      // Nobody is refused in a tight circle.
+      // Do not retry in a tight loop.
       await setTimeout(20);
     }
   }),

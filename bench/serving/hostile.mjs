@@ -1,9 +1,9 @@
-// What honest clients of a server notice of hostile and slow ones: their times and errors; the server's memory, connections,
-// open files and the delay of its event loop by the minute. Starts `foldin serve` itself, on the loopback, and stops it.
+// Measures how hostile and slow clients affect regular clients of a server: their times and errors, and per minute the server's
+// memory, connections, open files and event loop delay. Starts `foldin serve` on the loopback, and stops it.
 //
 //   node bench/serving/hostile.mjs <run> [--minutes 30] [--rate 20] [--hostile 1] [--json result.json]
 //
-// --hostile 0 is the same without the hostile clients, 2 is twice as many of each kind.
+// --hostile 0 runs without hostile clients, 2 with twice as many of each kind.
 
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -45,7 +45,7 @@ const address = await new Promise((done, fail) => {
   });
   server.once("exit", () => fail(new Error(said)));
 });
-// Whatever happens, nothing of this goes on for ever.
+// A hard limit on the total time.
 const end = performance.now() + seconds * 1000;
 process.once("exit", () => server.kill("SIGKILL"));
 
@@ -103,7 +103,7 @@ const percentile = (numbers, p) => {
 };
 const since = (list, from) => list.filter(({ at }) => at >= from).map(({ milliseconds }) => milliseconds);
 
-/** The server from outside, and its event loop's delay since it was last asked. */
+/** The server process as seen from outside, and its event loop delay since the previous call. */
 async function look() {
   const status = readFileSync(`/proc/${server.pid}/status`, "utf8");
   const { text } = await ask("/metrics");
@@ -157,7 +157,7 @@ for (let n = 0; performance.now() < end; n++) {
 }
 await Promise.all([...open, sampling]);
 const hostileCounts = await counts;
-// What the hostile clients leave behind is cut off by then.
+// By then the server has closed the connections that hostile clients left open.
 await setTimeout(Math.min(35_000, seconds * 1000));
 const after = await look();
 const all = (name) => times[name].map(({ milliseconds }) => milliseconds);

@@ -1,5 +1,5 @@
-// Load on a server over the loopback with single histories of 50 items: as much as it answers (autocannon), or with --rate at
-// random times; and the share of sampled answers that the library confirms. Start the server first:
+// Generates load on a server over the loopback, with single histories of 50 items: at the maximum rate (autocannon), or with --rate
+// at random times. Compares sampled responses with the library. Start the server first:
 //
 //   node dist/cli/main.js serve <run> --port 8080 --store none --rate-limit 0 --log-level warn
 //   node bench/serving/load.mjs <run> [--rate 500] [--seconds 30] [--connections 32] [--sample 200]
@@ -40,7 +40,7 @@ const request = (history) => ({
   body: JSON.stringify({ history, k: 10 }),
 });
 
-/** How many of the sampled answers are the library's: the same items in the same order, scores to 4 digits. */
+/** The number of sampled responses that equal the library's: same items in the same order, scores to 4 digits. */
 async function confirm() {
   let same = 0;
   const sample = histories.slice(0, Number(values.sample));
@@ -60,7 +60,7 @@ async function confirm() {
   return `${same} of ${sample.length} sampled answers are the library's`;
 }
 
-/** As fast as the answers come, on so many connections. */
+/** As fast as responses arrive, on the given number of connections. */
 async function saturate(seconds) {
   const result = await autocannon({
     url: values.url,
@@ -77,8 +77,8 @@ async function saturate(seconds) {
 }
 
 /**
- * Requests that come by chance (Poisson) at a mean rate, as those of many users do, whether or not others are answered yet; a
- * request's time begins when it should have been sent.
+ * Requests at random times (a Poisson process) with a mean rate, like those of many users, regardless of pending responses. The
+ * time of a request starts when it should have been sent.
  */
 async function arrive(rate, seconds) {
   const agent = new Agent({ keepAlive: true, maxSockets: 512 });
@@ -112,7 +112,7 @@ async function arrive(rate, seconds) {
     while (due <= now) {
       const one = send(due).then(() => pending.delete(one));
       pending.add(one);
-      // The time to the next one is distributed exponentially.
+      // The time to the next request is exponentially distributed.
       due -= (1000 * Math.log(1 - random())) / rate;
     }
   }
@@ -125,7 +125,7 @@ async function arrive(rate, seconds) {
 
 const seconds = Number(values.seconds);
 const load = values.rate ? arrive(Number(values.rate), seconds) : saturate(seconds);
-// Sampled while the load is on, so that answers come from batches.
+// Sampled under load, so that responses come from batches.
 const [{ rate, shown, failed }, confirmed] = await Promise.all([
   load,
   Number(values.sample) > 0 ? confirm() : "nothing sampled",

@@ -1,5 +1,5 @@
-// A Mult-VAE of the ML-20M shape (20,108 items, 600 and 200 hidden units) as a run folder, for timing what serves it. Its
-// weights are those after a single batch of generated users: what they are does not matter to the clock.
+// A Mult-VAE of the ML-20M shape (20,108 items, 600 and 200 hidden units) as a run folder, for timing the server. Its
+// weights are those after a single batch of generated users: their values do not affect the time.
 //
 //   node bench/.build/serving/model.js <run folder> [items]
 

@@ -1,4 +1,4 @@
-// A long steady load on a server: memory by the minute, errors, and a share of answers that the library confirms.
+// A long steady load on a server: memory per minute, errors, and the share of responses that equal the library's.
 //
 //   node bench/serving/soak.mjs <run> --pid <the server's> [--url http://127.0.0.1:8080] [--rate 100] [--minutes 30]
 

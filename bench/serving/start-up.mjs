@@ -1,4 +1,4 @@
-// From nothing to a first recommendation: imports, loading, one answer. A process of its own for each time.
+// Times the start of a program up to the first recommendation: imports, loading, one response. Each time in a new process.
 //
 //   node bench/serving/start-up.mjs <run folder> [times]
 

@@ -1,4 +1,4 @@
-// The navigation, by need. Pages are found, not listed: a new guide, decision or explanation appears by being written.
+// The navigation, by need. Pages are found, not listed: a new guide, decision or explanation is added automatically.
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -8,11 +8,11 @@ type Item = DefaultTheme.SidebarItem;
 
 const docs = resolve(import.meta.dirname, "..");
 
-/** Pages of docs/ itself, by the group that they belong to; what is named nowhere is a how-to guide. */
+/** Pages of docs/ itself, by group; a page that is not named here is a how-to guide. */
 const placed = {
-  formats: ["datasets", "runs"],
+  formats: ["datasets", "runs", "serving", "exporting"],
   explanation: ["architecture", "glossary"],
-  results: ["results", "reproducing", "performance"],
+  results: ["results", "reproducing", "sources", "performance"],
   elsewhere: ["index", "tutorial"],
 };
 
@@ -23,31 +23,27 @@ export function titleOf(markdown: string): string {
   return heading.replace(/\s*\{#.*\}$/, "").replace(/[`*]|\\(?=[^\w\s])/g, "");
 }
 
-/** A page's place among its neighbours: `order: 2` in its front matter. */
-function orderOf(markdown: string): number {
-  const [, order] = /^---\n(?:.*\n)*?order: *(\d+)\n(?:.*\n)*?---/.exec(markdown) ?? [];
-  return order === undefined ? Number.POSITIVE_INFINITY : Number(order);
-}
+/** Pages that come before their neighbours, which are sorted by title. */
+const first = ["guides/choosing-a-model"];
 
-/** A link to a page by its path below docs/, without ".md"; none where there is no such page. */
-function page(path: string): (Item & { order: number })[] {
+/** A link to a page by its path below docs/, without ".md"; empty if the page does not exist. */
+function page(path: string): Item[] {
   const file = join(docs, `${path}.md`);
   if (!existsSync(file)) return [];
-  const text = readFileSync(file, "utf8");
-  return [{ text: titleOf(text), link: `/${path.replace(/(^|\/)index$/, "$1")}`, order: orderOf(text) }];
+  return [{ text: titleOf(readFileSync(file, "utf8")), link: `/${path.replace(/(^|\/)index$/, "$1")}` }];
 }
 
-/** All pages of a folder, in their order and then by title. */
+/** All pages of a folder, by title. */
 function pagesOf(folder: string): Item[] {
   if (!existsSync(join(docs, folder))) return [];
   return names(folder)
     .filter((name) => name !== "index")
     .flatMap((name) => page(folder === "" ? name : `${folder}/${name}`))
-    .sort((a, b) => (a.order === b.order ? text(a).localeCompare(text(b)) : a.order - b.order))
-    .map(({ text, link }) => ({ text, link }));
+    .sort((a, b) => place(a) - place(b) || text(a).localeCompare(text(b)));
 }
 
 const text = ({ text = "" }: Item) => text;
+const place = ({ link = "" }: Item) => (first.includes(link.slice(1)) ? 0 : 1);
 
 function names(folder: string): string[] {
   return readdirSync(join(docs, folder))
@@ -55,7 +51,7 @@ function names(folder: string): string[] {
     .map((name) => name.slice(0, -".md".length));
 }
 
-/** A folder with an index page and pages, closed until it is looked into. */
+/** A collapsed section for a folder, with its index page if there is one. */
 function section(title: string, folder: string): Item[] {
   const items = pagesOf(folder);
   if (items.length === 0) return [];
@@ -78,14 +74,15 @@ function library(): Item[] {
     section(title, `${LIBRARY}/${kind}`).map((group) => ({ ...group, collapsed: kind !== "functions" })),
   );
   return [
-    { text: "Library", link: `/${LIBRARY}/`, items },
+    { text: "Library: foldin", link: `/${LIBRARY}/`, items },
+    ...page("reference/serving"),
     { text: "All documentation", link: "/tutorial" },
   ];
 }
 
 /**
- * The sidebars by the beginning of a page's address: the library's pages, of which there are many, have one of their own. Call it
- * after the references have been generated.
+ * The sidebars by the beginning of a page's address: the library has one of its own, because it has many pages. Call this after
+ * the references have been generated.
  */
 export function sidebars(): Record<string, Item[]> {
   return { [`/${LIBRARY}/`]: library(), "/": general() };
@@ -100,7 +97,7 @@ function general(): Item[] {
       .flatMap(page),
   ];
   const groups: Item[] = [
-    { text: "Tutorial", items: page("tutorial") },
+    { text: "Getting started", items: page("tutorial") },
     { text: "How-to guides", items: guides },
     {
       text: "Reference",
@@ -108,7 +105,8 @@ function general(): Item[] {
         ...section("Command line", "reference/command-line"),
         ...section("Model options", "reference/models"),
         ...page("reference/http"),
-        ...(existsSync(join(docs, LIBRARY)) ? [{ text: "Library", link: `/${LIBRARY}/` }] : []),
+        ...(existsSync(join(docs, LIBRARY)) ? [{ text: "Library: foldin", link: `/${LIBRARY}/` }] : []),
+        ...page("reference/serving"),
         ...placed.formats.flatMap(page),
       ],
     },

@@ -1,4 +1,4 @@
-// Recommends in the browser: the history never leaves the page. The model is one ONNX file, as `foldin export --onnx` writes it.
+// Recommends in the browser: the history never leaves the page. The model is one ONNX file, written by `foldin export --onnx`.
 
 import { readMetadata } from "./metadata.js";
 import * as ort from "./ort/ort.wasm.min.mjs";
@@ -29,7 +29,7 @@ function start({ session, names, algorithm, size }) {
   const seen = [];
   const input = element("title");
 
-  /** Items whose titles hold all words, those that begin with the text first. */
+  /** Items whose titles contain all words; those that begin with the text come first. */
   function matching(text) {
     const wanted = folded(text);
     if (wanted === "") return [];

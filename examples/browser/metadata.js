@@ -1,5 +1,5 @@
-// The metadata of an ONNX file, which onnxruntime-web does not show: field 14 of its protobuf message holds pairs of a key and a
-// value (onnx.proto, ModelProto.metadata_props); all other fields are stepped over.
+// Reads the metadata of an ONNX file, which onnxruntime-web does not expose: field 14 of its protobuf message contains pairs of key
+// and value (onnx.proto, ModelProto.metadata_props). All other fields are skipped.
 
 /** { key: value } */
 export function readMetadata(bytes) {

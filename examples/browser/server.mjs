@@ -1,4 +1,4 @@
-// Serves the page, a model and onnxruntime-web to this machine alone: node examples/browser/server.mjs model.onnx [port]
+// Serves the page, a model and onnxruntime-web on this machine only: node examples/browser/server.mjs model.onnx [port]
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";

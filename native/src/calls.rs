@@ -1,4 +1,4 @@
-//! A call of a kernel as JavaScript writes it down: numbers one after the other (src/compute/engines/native.ts), and lists.
+//! A call of a kernel as encoded by JavaScript (src/compute/engines/native.ts): a sequence of numbers, and lists.
 
 use crate::element::Element;
 use crate::matrix::{Floats, Matrix, Numbers};
@@ -9,7 +9,7 @@ use crate::{NativeEngine, refused, view};
 use napi::bindgen_prelude::{Result, Uint32Array};
 use std::sync::Arc;
 
-/// Reads a call's arguments in their order. A kind of argument is a function here, named as in src/compute/kernel.ts.
+/// Reads a call's arguments in order. Each kind of argument has a function, named as in src/compute/kernel.ts.
 pub struct Call<'a> {
     engine: &'a NativeEngine,
     numbers: &'a [f64],
@@ -99,7 +99,7 @@ impl<'a> Call<'a> {
     }
 }
 
-/// An option that is true or false.
+/// A boolean option.
 pub fn is_set(option: Option<f64>) -> bool {
     option.is_some_and(|value| value != 0.0)
 }

@@ -1,4 +1,4 @@
-//! Element types: what one number of a tensor is, in memory and as the float32 that kernels compute with.
+//! Element types of tensors: their representation in memory, and the conversion to the float32 that kernels compute with.
 
 /// In the order of their numbers in src/compute/engines/native.ts.
 pub const ELEMENTS: [Element; 3] = [Element::Float32, Element::Bfloat16, Element::Int8];
@@ -81,7 +81,7 @@ impl Number for i8 {
     fn widen(self) -> f32 {
         self as f32
     }
-    /// Of an integer within its range, as native.ts has checked.
+    /// From an integer within the range, which native.ts has checked.
     #[inline(always)]
     fn round(x: f32) -> Self {
         x as i8

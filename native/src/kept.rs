@@ -1,4 +1,4 @@
-//! What the sparse first layer (kernels/sparse_row_sum.rs) makes of a batch, which the batch (sparse.rs) keeps for it.
+//! The prepared entries of the sparse first layer (kernels/sparse_row_sum.rs), cached in the batch (sparse.rs).
 
 use crate::philox::Dropout;
 use std::sync::OnceLock;
@@ -10,7 +10,7 @@ pub struct Options {
     pub dropout: Option<Dropout>,
 }
 
-/// The entries of a batch that count, and for how much: forward and gradient share them.
+/// The kept entries of a batch with their weights, shared by forward and gradient.
 pub struct Kept {
     pub options: Options,
     pub by_row: Entries,
@@ -22,7 +22,7 @@ impl Kept {
     pub const BYTES: usize = 16;
 }
 
-/// Runs of (index, factor), each from where its row starts.
+/// Runs of (index, factor), with the start of each row.
 pub struct Entries {
     pub runs: Vec<(u32, u32)>,
     pub indices: Vec<u32>,

@@ -1,6 +1,6 @@
-//! The native engine's bindings: what JavaScript calls. A call of a kernel is read (calls.rs), checked against the memory,
-//! queued, and returns; questions return a promise. Shapes and options were checked by src/compute/kernels.ts, which both
-//! sides share (table.rs); src/compute/engines/native.ts is the only caller.
+//! The bindings of the native engine for JavaScript. A call of a kernel is decoded (calls.rs), checked against the memory and queued,
+//! and returns; questions return a promise. Shapes and options are checked by src/compute/kernels.ts, whose table both sides share
+//! (table.rs); src/compute/engines/native.ts is the only caller.
 
 mod bf16;
 mod calls;
@@ -28,7 +28,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use table::KERNELS;
 
-/// What the kernels take, in the order of their numbers: native.ts refuses an addon that does not agree.
+/// The contracts of the kernels, in the order of their numbers: native.ts rejects an addon that does not agree.
 #[napi]
 pub fn contracts() -> Vec<String> {
     KERNELS.iter().map(|kernel| kernel.contract.replace(" )", ")")).collect()
@@ -39,19 +39,19 @@ pub fn instruction_set() -> &'static str {
     simd::instruction_set()
 }
 
-/// What computes products in bfloat16.
+/// The instructions for products in bfloat16.
 #[napi]
 pub fn bf16_instructions() -> &'static str {
     bf16::Microkernel::here().name()
 }
 
-/// What a call of a kernel queues.
+/// The work that a call of a kernel queues.
 pub enum Work {
     Kernel(Box<dyn FnOnce() + Send>),
     Question(Box<dyn FnOnce() -> Answer + Send>),
 }
 
-/// What a question is answered with; native.ts knows what it means.
+/// The result of a question, which native.ts interprets.
 #[napi(object, object_from_js = false)]
 pub struct Answer {
     pub numbers: Vec<f64>,
@@ -64,7 +64,7 @@ impl Answer {
         Self { numbers: vec![number], integers: vec![], floats: Float32Array::new(vec![]) }
     }
 
-    /// Rows of a sparse matrix that a solver made; `unfinished` of them are not within its tolerance.
+    /// Rows of a sparse matrix computed by a solver; `unfinished` of them have not reached its tolerance.
     pub fn rows(rows: neighbours::Rows, unfinished: usize) -> Self {
         Self {
             numbers: vec![unfinished as f64],
@@ -90,12 +90,12 @@ pub fn refused(why: &str) -> Error {
     Error::from_reason(why)
 }
 
-/// The largest number of rows or columns: kernels and sparse batches name them by 32 bits.
+/// The largest number of rows or columns: kernels and sparse batches use 32-bit indices.
 const MOST_ROWS: f64 = u32::MAX as f64;
-/// The largest integer below which JavaScript has all of them.
+/// The largest safe integer of JavaScript.
 const MOST_NUMBERS: f64 = 9_007_199_254_740_991.0;
 
-/// A size as JavaScript gives it. Taken as an integer of 32 bits it would wrap around: 2^32 + 3 rows would be 3.
+/// Converts a size from JavaScript. As a 32-bit integer it would wrap around: 2^32 + 3 rows would become 3.
 fn size(what: &str, given: f64, most: f64) -> Result<usize> {
     if given >= 0.0 && given <= most && given.fract() == 0.0 {
         return Ok(given as usize);
@@ -171,7 +171,7 @@ impl NativeEngine {
     #[napi]
     pub fn release(&self, block: u32) -> Result<()> {
         if let Some(block) = self.memory.release(block).map_err(Error::from_reason)? {
-            // Freed when the kernels before are done with it.
+            // Freed when earlier kernels are done with it.
             self.queue.always(move || memory::unmap(block));
         }
         Ok(())
@@ -191,6 +191,7 @@ impl NativeEngine {
     }
 
     #[napi]
+    #[allow(clippy::too_many_arguments)]
     pub fn sparse(
         &mut self,
         rows: f64,
@@ -211,8 +212,7 @@ impl NativeEngine {
             let piece = Piece { first, positions, squares };
             Sparse::new(rows, columns, memory::copied(offsets)?, memory::copied(indices)?, values, piece)
         };
-        let batch = copies()
-            .map_err(Error::from_reason)?;
+        let batch = copies().map_err(Error::from_reason)?;
         let number = self.next_sparse;
         self.next_sparse += 1;
         self.sparse_bytes += batch.bytes();
@@ -233,7 +233,7 @@ impl NativeEngine {
         Ok(())
     }
 
-    /// A promise of the contents (Float32Array).
+    /// A promise for the contents (Float32Array).
     #[napi(ts_return_type = "Promise<Float32Array>")]
     pub fn read<'env>(&self, env: &'env Env, tensor: &[f64]) -> Result<Object<'env>> {
         let matrix = Call::new(self, tensor, &[]).float32_or_bfloat16_or_int8()?;
@@ -245,7 +245,7 @@ impl NativeEngine {
         self.question(env, "finished", || (), |()| ())
     }
 
-    /// Frees everything once the queue is done, whatever failed before. Nothing may be called afterwards.
+    /// Frees everything once the queue is done, even after a failure. Nothing may be called afterwards.
     #[napi(ts_return_type = "Promise<void>")]
     pub fn close<'env>(&mut self, env: &'env Env) -> Result<Object<'env>> {
         self.sparse.clear();
@@ -260,7 +260,7 @@ impl NativeEngine {
         Ok(promise)
     }
 
-    /// Queues a kernel that panics: for the tests of what a failure does.
+    /// Queues a kernel that panics, for tests.
     #[napi]
     pub fn fail(&self, message: String) {
         self.queue.kernel("fail", move || panic!("{message}"));
@@ -276,7 +276,7 @@ impl NativeEngine {
         self.sparse.get(&number).cloned().ok_or_else(|| refused("the sparse batch was released"))
     }
 
-    /// A promise of what `work` computes on the queue, as `convert` makes it a JavaScript value.
+    /// A promise for the result of `work` on the queue, converted to a JavaScript value by `convert`.
     fn question<'env, T: Send + 'static, J: ToNapiValue + 'static>(
         &self,
         env: &'env Env,
@@ -297,7 +297,7 @@ fn known(kernel: u32) -> Result<&'static table::Kernel> {
     KERNELS.get(kernel as usize).ok_or_else(|| refused("there is no such kernel"))
 }
 
-/// A view (its block, offset, rows, columns, row stride) as kernels see it; refused where it leaves its block.
+/// A view (block, offset, rows, columns, row stride) as a matrix; rejected if it exceeds its block.
 fn view<T: Number>(block: Block, [_, offset, rows, columns, stride]: [f64; 5]) -> Result<Matrix<T>> {
     if block.element != T::ELEMENT {
         return Err(refused("the tensor has another element type"));

@@ -1,17 +1,17 @@
-//! A dense matrix in the engine's memory, and how kernels run over one: in pieces of fixed size, on all threads. What a
-//! piece computes depends on the piece alone, so the number of threads changes no bit.
+//! A dense matrix in the engine's memory, and the iteration of kernels over it in pieces of fixed size, on all threads. Pieces are
+//! computed independently, so results do not depend on the number of threads, bit for bit.
 
 use crate::element::{Bfloat16, Number};
 use crate::memory;
 use rayon::prelude::*;
 
-/// Elements in a piece: large enough to be worth a task, small enough for the first caches.
+/// Elements per piece: large enough to be worth a task, small enough for the L1 and L2 caches.
 pub const PIECE: usize = 8192;
-/// So few pieces are done sooner than a second thread wakes.
+/// Fewer pieces are computed faster by a single thread.
 const ALONE: usize = 4;
 
-/// A view of a matrix [rows, columns]; element (r, c) lies at `data + r * stride + c`. The queue runs one kernel at a
-/// time and its memory outlives it, and pieces do not overlap: that is what makes the accessors below sound.
+/// A view of a matrix [rows, columns]; element (r, c) is at `data + r * stride + c`. The accessors below are sound because the queue
+/// runs one kernel at a time, the memory outlives the kernel, and pieces do not overlap.
 #[derive(Clone, Copy)]
 pub struct Matrix<T = f32> {
     pub data: *mut T,
@@ -46,7 +46,7 @@ impl<T: Number> Matrix<T> {
         unsafe { self.data.add(row * self.stride + column) }
     }
 
-    /// `count` elements of a row from `column` on.
+    /// `count` elements of a row, starting at `column`.
     #[inline(always)]
     pub fn get<'a>(&self, row: usize, column: usize, count: usize) -> &'a [T] {
         debug_assert!(row < self.rows && column + count <= self.columns);
@@ -74,7 +74,7 @@ impl<T: Number> Matrix<T> {
         self.stride == self.columns || self.rows <= 1
     }
 
-    /// The elements as float32, row by row. Panics where there is no memory for them, which fails the queue and not the process.
+    /// The elements as float32, row by row. Panics if memory runs out, which fails the queue but not the process.
     pub fn to_vec(self) -> Vec<f32> {
         let mut out = memory::room(self.rows * self.columns).unwrap_or_else(|message| panic!("{message}"));
         for r in 0..self.rows {
@@ -84,7 +84,7 @@ impl<T: Number> Matrix<T> {
     }
 }
 
-/// Matrices of one shape as single rows, where all of them are contiguous; unchanged otherwise.
+/// Matrices of the same shape as single rows if all of them are contiguous; otherwise unchanged.
 pub fn flatten<T: Number, const N: usize>(matrices: [Matrix<T>; N]) -> [Matrix<T>; N] {
     if !matrices.iter().all(Matrix::is_contiguous) {
         return matrices;
@@ -100,7 +100,7 @@ pub fn for_each_task(tasks: usize, body: impl Fn(usize) + Sync) {
     if tasks <= 1 {
         (0..tasks).for_each(body);
     } else {
-        // Each can be stolen on its own: at the end of a kernel nobody waits for a run of tasks in one thread's hands.
+        // Tasks can be stolen individually, so that no thread is left with a run of tasks at the end of a kernel.
         (0..tasks).into_par_iter().with_max_len(1).for_each(&body);
     }
 }

@@ -1,17 +1,17 @@
-//! The engine's memory: blocks of one element type each, aligned for vectors, released ones kept for reuse. The JavaScript thread does
-//! the bookkeeping; kernels hold pointers, and a block is only handed out again or freed in the order of the queue.
+//! The engine's memory: blocks of one element type each, aligned for vectors; released blocks are kept for reuse. The JavaScript
+//! thread does the bookkeeping; kernels hold pointers, and a block is only reused or freed in the order of the queue.
 
 use crate::element::Element;
 use std::alloc::{Layout, alloc, dealloc};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-/// Released blocks are kept up to this many bytes, or as many as are in use.
+/// Released blocks are kept up to this number of bytes, or up to the bytes in use.
 const KEPT_BYTES: usize = 64 << 20;
 const CACHE_LINE: usize = 64;
 const HUGE_PAGE: usize = 2 << 20;
 
-/// A block of `length` elements. Capacities are counted in words of four bytes: any element type may use a block again.
+/// A block of `length` elements. Capacities are counted in words of four bytes, so that any element type can reuse a block.
 #[derive(Clone, Copy)]
 pub struct Block {
     pub data: *mut u8,
@@ -61,7 +61,7 @@ impl Memory {
         self.0.lock().unwrap().blocks.get(number as usize).copied().flatten()
     }
 
-    /// Keeps the block for reuse, or returns it where enough are kept: then it is to be freed once the queue is there.
+    /// Keeps the block for reuse, or returns it if enough are kept; it must then be freed in the order of the queue.
     pub fn release(&self, number: u32) -> Result<Option<Block>, String> {
         let mut state = self.0.lock().unwrap();
         let block = state.blocks.get_mut(number as usize).and_then(Option::take).ok_or("release: no such block")?;
@@ -76,7 +76,7 @@ impl Memory {
         Ok(None)
     }
 
-    /// Bytes held, reusable blocks included.
+    /// Allocated bytes, including reusable blocks.
     pub fn bytes(&self) -> usize {
         let state = self.0.lock().unwrap();
         state.used_bytes + state.free_bytes
@@ -106,26 +106,26 @@ pub fn unmap(block: Block) {
     unsafe { dealloc(block.data, layout(block.capacity)) }
 }
 
-/// A copy, or words where there is no memory for it: `to_vec` would end the process.
+/// A copy, or an error message if memory runs out, where `to_vec` would abort the process.
 pub fn copied<T: Copy>(data: &[T]) -> Result<Vec<T>, String> {
     let mut copy = room(data.len())?;
     copy.extend_from_slice(data);
     Ok(copy)
 }
 
-/// An empty vector with room for `length` elements, or words where there is no memory for it.
+/// An empty vector with capacity for `length` elements, or an error message if memory runs out.
 pub fn room<T>(length: usize) -> Result<Vec<T>, String> {
     let mut vector = Vec::new();
     vector.try_reserve_exact(length).map_err(|_| exhausted(length.saturating_mul(size_of::<T>())))?;
     Ok(vector)
 }
 
-/// native.ts knows a lack of memory by the first three words.
+/// JavaScript recognises a lack of memory by the first three words.
 fn exhausted(bytes: usize) -> String {
     format!("out of memory: {} MiB more could not be allocated", bytes.div_ceil(1 << 20))
 }
 
-/// Four sizes per power of two, as in compute/shapes.ts: batches of ever changing size share a few blocks.
+/// Four sizes per power of two, as in compute/shapes.ts, so that batches of varying size share a few blocks.
 fn size_class(length: usize) -> usize {
     let length = length.max(CACHE_LINE / 4);
     let step = (1usize << length.ilog2()) >> 2;
@@ -151,7 +151,7 @@ fn map(capacity: usize) -> Result<*mut u8, String> {
     if data.is_null() {
         return Err(exhausted(layout.size()));
     }
-    // Fewer, larger pages: fewer misses in the address cache when a product strides through a matrix.
+    // Larger pages give fewer TLB misses when a product strides through a matrix.
     #[cfg(target_os = "linux")]
     if layout.align() == HUGE_PAGE {
         unsafe { libc::madvise(data.cast(), layout.size(), libc::MADV_HUGEPAGE) };

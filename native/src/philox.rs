@@ -1,11 +1,11 @@
-//! Philox 4x32-10 (Salmon et al., SC'11), the twin of src/core/philox.ts: random words are named (seed, step, stream,
-//! element), not drawn. Sixteen blocks are computed side by side, so that it vectorises.
+//! Philox 4x32-10 (Salmon et al., SC'11), the twin of src/core/philox.ts: a counter-based generator, whose words are a function of
+//! (seed, step, stream, element). Sixteen blocks are computed side by side, so that it vectorises.
 
 use crate::matrix::{Matrix, flatten};
 use crate::simd::{cos_sin_of_turn, ln, vectorised};
 
 const BLOCKS: usize = 16;
-/// Words that are computed at a time.
+/// Number of words computed at a time.
 pub const BATCH: usize = 4 * BLOCKS;
 
 /// key = the seed's halves, counter = (element / 4, 0, step, stream).
@@ -16,17 +16,17 @@ pub struct Key {
     pub stream: u32,
 }
 
-/// Which entries dropout keeps, and what it multiplies them by.
+/// The threshold and the scale of dropout.
 #[derive(Clone, Copy, PartialEq)]
 pub struct Dropout {
-    /// Keep where the word is at least this.
+    /// An entry is kept if its word is at least this.
     pub threshold: u32,
     /// 1 / (1 - rate)
     pub scale: f64,
     pub key: Key,
 }
 
-/// Where a piece of a dense matrix lies in the whole: element (r, c) of the piece is element `first + r * row_stride + c`.
+/// The position of a piece within a dense matrix: element (r, c) of the piece is element `first + r * row_stride + c`.
 #[derive(Clone, Copy)]
 pub struct Position {
     pub first: usize,
@@ -35,7 +35,7 @@ pub struct Position {
 }
 
 impl Position {
-    /// Matrices of one shape, flattened where the elements of a row follow those of the row before, and the row stride.
+    /// Matrices of the same shape, flattened if all rows are contiguous, and the row stride.
     pub fn flatten<const N: usize>(&self, matrices: [Matrix; N]) -> ([Matrix; N], usize) {
         let columns = matrices[0].columns;
         match self.row_stride {
@@ -53,7 +53,7 @@ fn batch(key: Key, first_block: u32) -> [u32; BATCH] {
     blocks(key, std::array::from_fn(|lane| first_block.wrapping_add(lane as u32)))
 }
 
-/// The words of any blocks.
+/// The words of arbitrary blocks.
 #[inline(always)]
 fn blocks(key: Key, mut c0: [u32; BLOCKS]) -> [u32; BATCH] {
     let mut c1 = [0u32; BLOCKS];

@@ -1,5 +1,5 @@
-//! The queue: one thread runs what JavaScript asks for, in order, and the kernels spread over the pool that it is part
-//! of. A panic becomes the queue's failure: later kernels are skipped, and every later question is answered with it.
+//! The queue: one thread runs the calls of JavaScript in order, and kernels use the whole thread pool that it belongs to. A panic
+//! fails the queue: later kernels are skipped, and every later question returns the error.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,7 +14,7 @@ type Command = Box<dyn FnOnce(&mut Failure) + Send>;
 pub struct Queue(Option<Sender<Command>>);
 
 impl Queue {
-    /// Starts `threads` threads, which end, and drop `kept`, once the queue is dropped and everything in it is done.
+    /// Starts `threads` threads, which end and drop `kept` once the queue is dropped and everything in it is done.
     pub fn start(threads: usize, kept: impl Send + 'static) -> Result<Self, String> {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
@@ -38,7 +38,7 @@ impl Queue {
         });
     }
 
-    /// Queues a question: `answer` gets what `work` computed, or the failure that was before it.
+    /// Queues a question: `answer` gets the result of `work`, or an earlier failure.
     pub fn ask<T>(
         &self,
         name: &'static str,
@@ -57,7 +57,7 @@ impl Queue {
         });
     }
 
-    /// Queues what has to happen after a failure too.
+    /// Queues work that also runs after a failure.
     pub fn always(&self, work: impl FnOnce() + Send + 'static) {
         self.send(move |_| work());
     }
@@ -75,8 +75,8 @@ impl Queue {
     }
 }
 
-/// How long the queue's thread looks for the next command before it sleeps: JavaScript takes some microseconds from one
-/// kernel of a history's scores to the next, and waking a thread takes longer than that.
+/// How long the queue's thread spins for the next command before it sleeps: JavaScript takes a few microseconds between two kernels
+/// of a history's scores, and waking a thread takes longer.
 const WAKEFUL: Duration = Duration::from_micros(50);
 
 fn run(commands: Receiver<Command>) {
@@ -86,7 +86,7 @@ fn run(commands: Receiver<Command>) {
     }
 }
 
-/// None once there is nobody to send one.
+/// None when all senders are gone.
 fn next(commands: &Receiver<Command>) -> Option<Command> {
     let since = Instant::now();
     loop {
@@ -100,7 +100,8 @@ fn next(commands: &Receiver<Command>) -> Option<Command> {
 }
 
 fn guarded<T>(name: &str, work: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| format!("{name} failed in the native engine: {}", text(&*panic)))
+    catch_unwind(AssertUnwindSafe(work))
+        .map_err(|panic| format!("{name} failed in the native engine: {}", text(&*panic)))
 }
 
 fn text(panic: &(dyn Any + Send)) -> String {

@@ -1,10 +1,10 @@
-//! Runtime dispatch, and the elementary functions in arithmetic that vectorises: no branches, the same operations for
-//! every element, so that an element's bits do not depend on its place in the vector (or on the width of the vector).
+//! Runtime dispatch, and elementary functions without branches, so that they vectorise. Every element gets the same operations, so
+//! its bits depend neither on its position in the vector nor on the width of the vector.
 
 use pulp::Arch;
 use std::sync::OnceLock;
 
-/// Elements that reductions keep apart, whatever the width of the machine's vectors: their bits agree on every machine.
+/// Number of partial sums of a reduction, independent of the vector width, so that the bits agree on every machine.
 pub const LANES: usize = 16;
 
 pub fn arch() -> Arch {
@@ -12,8 +12,8 @@ pub fn arch() -> Arch {
     *ARCH.get_or_init(Arch::new)
 }
 
-/// Runs `body` compiled for the widest vectors of this machine (AVX-512, AVX2 with FMA, NEON). What it calls must be
-/// `#[inline(always)]` to be part of that.
+/// Runs `body` compiled for the widest vectors of this machine (AVX-512, AVX2 with FMA, NEON). Functions that it calls must be
+/// `#[inline(always)]` to be included.
 #[inline(always)]
 pub fn vectorised<R>(body: impl FnOnce() -> R) -> R {
     arch().dispatch(body)
@@ -32,7 +32,7 @@ pub fn instruction_set() -> &'static str {
     }
 }
 
-/// Elements that are summed in float32 before the sum goes on in float64.
+/// Elements that are summed in float32 before the sum continues in float64.
 pub const SUM_BLOCK: usize = 32 * LANES;
 
 /// The sum of at most `SUM_BLOCK` elements: in float32 lanes, the lanes added in float64.
@@ -54,9 +54,9 @@ pub fn sum_block(block: &[f32]) -> f64 {
 /// e^x within about 1 ulp, overflow to infinity, underflow through the subnormals to 0 (Cephes' expf; Moshier 1989).
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
-    // Adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits.
+    // Adding 1.5 * 2^23 rounds to an integer, which is then in the low bits.
     const ROUND: f32 = 12_582_912.0;
-    // Comparisons that let a NaN through.
+    // These comparisons preserve a NaN.
     let x = if x < -104.0 { -104.0 } else { x };
     let x = if x > 89.0 { 89.0 } else { x };
     let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUND);
@@ -139,8 +139,7 @@ pub fn cos_sin_of_turn(u: f64) -> (f64, f64) {
     let s = -1.666_666_666_666_663_2e-1
         + z * (8.333_333_333_322_49e-3
             + z * (-1.984_126_982_985_795e-4
-                + z * (2.755_731_370_707_006_8e-6
-                    + z * (-2.505_076_025_340_686_3e-8 + z * 1.589_690_995_211_55e-10))));
+                + z * (2.755_731_370_707_006_8e-6 + z * (-2.505_076_025_340_686_3e-8 + z * 1.589_690_995_211_55e-10))));
     let sin = x + x * z * s;
     let swap = quarter & 1 == 1;
     let (a, b) = if swap { (sin, cos) } else { (cos, sin) };

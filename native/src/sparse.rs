@@ -1,4 +1,4 @@
-//! A sparse batch (CSR) in the engine's memory. What only some kernels need of it is made when the first one asks.
+//! A sparse batch (CSR) in the engine's memory. Data that only some kernels need is computed on first use.
 
 use crate::kept::Kept;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -17,18 +17,18 @@ pub struct Sparse {
     pub ascending: bool,
     touched: OnceLock<Vec<u32>>,
     by_column: OnceLock<Columns>,
-    /// What the first layer made of the batch last.
+    /// The most recent result of the first layer for this batch.
     pub kept: Mutex<Option<Arc<Kept>>>,
 }
 
-/// Where the entries lie in a larger batch.
+/// The positions of the entries in a larger batch.
 #[derive(Default)]
 pub struct Piece {
-    /// The position of the first entry, which the others follow.
+    /// The position of the first entry; the others are consecutive.
     pub first: usize,
     /// The position of every entry [entries], instead of `first`.
     pub positions: Option<Vec<u32>>,
-    /// The sum of the squares of each whole row [rows]; none = of the rows as they are.
+    /// The sum of squares of each whole row [rows]; none = of the given rows.
     pub squares: Option<Vec<f64>>,
 }
 
@@ -56,7 +56,7 @@ impl Columns {
 }
 
 impl Sparse {
-    /// The arrays must fit together: compute/shapes.ts has checked them, except that an index out of range is refused here too.
+    /// The arrays must be consistent, which compute/shapes.ts has checked; an index out of range is also rejected here.
     pub fn new(
         rows: usize,
         columns: usize,
@@ -67,15 +67,15 @@ impl Sparse {
     ) -> Result<Self, String> {
         let rises = offsets.windows(2).all(|pair| pair[0] <= pair[1]);
         if offsets.len() != rows + 1 || !rises || offsets[rows] as usize != indices.len() || offsets[0] != 0 {
-            return Err("sparse: the offsets do not fit".into());
+            return Err("sparse: the offsets are not consistent".into());
         }
         if values.as_ref().is_some_and(|values| values.len() != indices.len()) {
-            return Err("sparse: the values do not fit".into());
+            return Err("sparse: the number of values does not match".into());
         }
         if piece.positions.as_ref().is_some_and(|positions| positions.len() != indices.len())
             || piece.squares.as_ref().is_some_and(|squares| squares.len() != rows)
         {
-            return Err("sparse: the piece does not fit".into());
+            return Err("sparse: the piece does not match".into());
         }
         if indices.iter().fold(0, |largest, &index| index.max(largest)) as usize >= columns && !indices.is_empty() {
             return Err("sparse: a column is out of range".into());
@@ -83,7 +83,18 @@ impl Sparse {
         let rows_ascend = |pair: &[u32]| indices[pair[0] as usize..pair[1] as usize].is_sorted();
         let ascending = offsets.windows(2).all(rows_ascend);
         let (touched, by_column) = (OnceLock::new(), OnceLock::new());
-        Ok(Self { rows, columns, offsets, indices, values, piece, ascending, touched, by_column, kept: Mutex::default() })
+        Ok(Self {
+            rows,
+            columns,
+            offsets,
+            indices,
+            values,
+            piece,
+            ascending,
+            touched,
+            by_column,
+            kept: Mutex::default(),
+        })
     }
 
     pub fn by_column(&self) -> &Columns {
@@ -128,7 +139,7 @@ impl Sparse {
         self.values.as_ref().map_or(1.0, |values| values[entry])
     }
 
-    /// Bytes, with what kernels may make of it later.
+    /// Memory in bytes, including data that kernels may compute later.
     pub fn bytes(&self) -> usize {
         let entries = self.indices.len();
         let values = if self.values.is_some() { entries } else { 0 };
@@ -136,6 +147,8 @@ impl Sparse {
         let by_column = self.columns + 1 + entries + values;
         let positions = self.piece.positions.as_ref().map_or(0, Vec::len);
         let squares = self.piece.squares.as_ref().map_or(0, Vec::len);
-        8 * squares + 4 * (positions + self.offsets.len() + entries + values + 2 * touched + 1 + by_column) + Kept::BYTES * entries
+        8 * squares
+            + 4 * (positions + self.offsets.len() + entries + values + 2 * touched + 1 + by_column)
+            + Kept::BYTES * entries
     }
 }

@@ -1,6 +1,6 @@
 //! The kernels that JavaScript can call, by name and arguments as in src/compute/kernels.ts, which both sides compare
-//! before the first call. Each family lists its own (kernels/): an entry names the arguments and their kinds (calls.rs) and
-//! says what computes it.
+//! before the first call. Each family (kernels/) has its own list: an entry names the arguments and their kinds (calls.rs), and the
+//! function that computes the kernel.
 
 use crate::Work;
 use crate::calls::Call;
@@ -8,7 +8,7 @@ use crate::kernels::*;
 use napi::bindgen_prelude::Result;
 use std::sync::LazyLock;
 
-/// A kernel: what it takes, and what to queue for a call of it.
+/// A kernel: its contract, and the function that creates the work of a call.
 #[derive(Clone, Copy)]
 pub struct Kernel {
     pub contract: &'static str,
@@ -16,7 +16,7 @@ pub struct Kernel {
     pub work: fn(&mut Call) -> Result<Work>,
 }
 
-/// All kernels; one's place is its number.
+/// All kernels; the number of a kernel is its index.
 pub static KERNELS: LazyLock<Vec<Kernel>> = LazyLock::new(|| {
     [
         adadelta::KERNELS,
@@ -46,7 +46,7 @@ pub static KERNELS: LazyLock<Vec<Kernel>> = LazyLock::new(|| {
     .concat()
 });
 
-/// What a contract says of what a call comes to.
+/// The part of a contract that describes the result of a call.
 macro_rules! answer {
     (Kernel) => {
         ""

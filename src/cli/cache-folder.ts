@@ -1,9 +1,9 @@
-// Where the program keeps what later runs can use again: $FOLDIN_CACHE, or the place that the system has for such things.
+// The cache folder: $FOLDIN_CACHE, or the cache location of the operating system.
 
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-/** The folder, which need not exist yet. */
+/** The path of the cache folder. The folder may not exist yet. */
 export function cacheFolder(environment: NodeJS.ProcessEnv): string {
   if (environment.FOLDIN_CACHE) return environment.FOLDIN_CACHE;
   const { XDG_CACHE_HOME, LOCALAPPDATA } = environment;

@@ -1,4 +1,4 @@
-// Options that say where the items' content is and how it is to be understood; `prepare` and `add-items` share them.
+// Options for the location and the interpretation of item content, shared by `prepare` and `add-items`.
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { UserError } from "../core/errors.js";
@@ -7,7 +7,7 @@ import { wholeNumber } from "./engine-options.js";
 import { addFileOptions, fileOptions } from "./file-options.js";
 import { count } from "./table.js";
 
-/** As commander names them. */
+/** The options under commander's names. */
 export interface ContentFlags {
   content?: string;
   contentKind?: ContentFile["kind"];
@@ -22,59 +22,59 @@ export interface ContentFlags {
   contentChannels?: "1" | "3";
 }
 
-/** Adds --content and all that says how it is read; `trained` leaves out what a trained model decides. */
+/** Adds --content and the options for reading it. With `trained`, options that the trained model determines are omitted. */
 export function addContentOptions(command: Command, { trained = false } = {}): Command {
   command
     .option(
       "--content <path>",
-      "what is known of the items: bags of words (mult.dat), a table of texts or vectors, a list of texts (.txt), an array (.npy), or a folder of pictures named by item",
+      "item content: bags of words (mult.dat), a table of texts or vectors, a list of texts (.txt), an array (.npy), or a folder of images named by item id",
     )
-    .option("--content-id <column>", "content table: the column of the items' ids")
-    .option("--content-fields <names>", "content table: the columns of text or numbers, with commas")
+    .option("--content-id <column>", "content table: column with the item ids")
+    .option("--content-fields <names>", "content table: columns of text or numbers, comma-separated")
     .option(
       "--content-ids <file>",
-      "content without ids: the item of each row, one id a line (default: row k is item k)",
+      "content without ids: file with the item id of each row, one per line (default: row k is item k)",
     )
     .option(
       "--content-vocabulary <file>",
-      "words, one a line: those of mult.dat, or the only ones to know of texts",
+      "file with one word per line: the vocabulary of mult.dat, or the only words to use from texts",
     );
   addFileOptions(command, "content-", "content table");
   if (trained) return command;
   return command
     .addOption(
-      new Option("--content-kind <kind>", "what content is to become (default: by its looks)").choices([
+      new Option("--content-kind <kind>", "representation of the content (default: detected)").choices([
         "words",
         "sequences",
         "vectors",
         "images",
       ]),
     )
-    .option("--content-words <count>", "texts: how many words to know (default 8000)", wholeNumber(1))
+    .option("--content-words <count>", "texts: size of the vocabulary (default: 8000)", wholeNumber(1))
     .addOption(
       new Option(
         "--content-split <how>",
-        "texts: words = letters and digits, spaces = between blanks",
+        "texts: tokenisation: words = runs of letters and digits, spaces = split at spaces",
       ).choices(["words", "spaces"]),
     )
     .option(
       "--content-stop-words <language>",
-      "texts: whose stop words are left out: eng (default), deu, ... or none",
+      "texts: language of the stop words to remove: eng (default), deu, ..., or none",
     )
-    .option("--content-size <height>x<width>", "pictures: what they are resized to (default 32x32)", sizeOf)
+    .option("--content-size <height>x<width>", "images: resize to this size (default: 32x32)", sizeOf)
     .addOption(
-      new Option("--content-channels <n>", "pictures: 3 = colours (default), 1 = grey").choices(["1", "3"]),
+      new Option("--content-channels <n>", "images: 3 = colour (default), 1 = greyscale").choices(["1", "3"]),
     );
 }
 
 function sizeOf(text: string): readonly [number, number] {
   const [, height, width] = /^(\d{1,4})x(\d{1,4})$/.exec(text) ?? [];
   if (!(Number(height) > 0 && Number(width) > 0))
-    throw new InvalidArgumentError("Expected a height and a width, as in 64x48.");
+    throw new InvalidArgumentError("Expected <height>x<width>, such as 64x48.");
   return [Number(height), Number(width)];
 }
 
-/** The content that is asked for; undefined where none is. Throws UserError for options about content without --content. */
+/** The requested content; undefined without --content. Throws UserError for other content options without --content. */
 export function contentInput(given: ContentFlags): ContentFile | undefined {
   const file = given.content;
   if (file === undefined) {
@@ -84,8 +84,8 @@ export function contentInput(given: ContentFlags): ContentFile | undefined {
     if (stray === undefined) return undefined;
     throw new UserError({
       place: `--${stray[0].replace(/[A-Z]/g, "-$&").toLowerCase()}`,
-      problem: "is about content, and none is given",
-      remedy: "Name it with --content",
+      problem: "requires --content",
+      remedy: "Add --content <path>",
     });
   }
   return {
@@ -104,29 +104,29 @@ export function contentInput(given: ContentFlags): ContentFile | undefined {
   };
 }
 
-/** What was left out of a content file, a line per reason, with the first ids. */
+/** What was skipped in a content file: one line per reason, with the first ids. */
 export function skippedLines(
   skipped: Readonly<Record<string, number>>,
   examples: readonly { readonly id: string; readonly why: string }[],
 ): string[] {
   const reasons: Readonly<Record<string, string>> = {
-    unknown: "of no item of the catalogue",
-    present: "of items that the model knows already",
-    empty: "with nothing in them",
-    duplicate: "of an item that came before",
-    damaged: "that cannot be decoded",
+    unknown: "not in the catalogue",
+    present: "already in the model",
+    empty: "empty",
+    duplicate: "duplicate item",
+    damaged: "cannot be decoded",
   };
   return Object.entries(skipped).flatMap(([why, rows]) => {
     if (rows === 0) return [];
     const ids = examples.filter((example) => example.why === why).map(({ id }) => id);
     const some = ids.slice(0, 5).join(", ");
     return [
-      `${rows === 1 ? "1 entry" : `${count(rows)} entries`} skipped ${reasons[why] ?? why}: ${some}${rows > 5 ? ", ..." : ""}`,
+      `${rows === 1 ? "1 entry" : `${count(rows)} entries`} skipped (${reasons[why] ?? why}): ${some}${rows > 5 ? ", ..." : ""}`,
     ];
   });
 }
 
-/** "a bag of words over 20,000" */
+/** "bags of words (20,000 words)" */
 export function describeShape(kind: string, shape: readonly number[]): string {
   switch (kind) {
     case "words":
@@ -136,6 +136,6 @@ export function describeShape(kind: string, shape: readonly number[]): string {
     case "vectors":
       return `vectors (${count(shape[0])} dimensions)`;
     default:
-      return `pictures (${shape.join(" x ")})`;
+      return `images (${shape.join(" x ")})`;
   }
 }

@@ -1,6 +1,6 @@
-// What every command gets from the program around it. A command is one file in commands/ that exports
-// `register: Register`; it declares its arguments with commander, imports what it needs inside its action (so that
-// `foldin --help` stays fast), throws `UserError` for bad input, and prints through the context alone.
+// The context that every command receives. A command is one file in commands/ that exports `register: Register`. It
+// declares its arguments with commander, imports its dependencies inside the action (so that `foldin --help` stays
+// fast), throws `UserError` for bad input, and prints only through the context.
 
 import type { Command } from "commander";
 import { UserError } from "../core/errors.js";
@@ -12,21 +12,21 @@ import { isStyled, styles } from "./style.js";
 
 export interface CliContext {
   /**
-   * Prints a line, or several, on stdout: what the command was asked for. A line break within a line came from outside (a
-   * title, a file's name) and is shown as `\n`, as is every other control character; one at its beginning leaves a line free.
+   * Prints one or more lines of results on stdout. A line break within a line comes from user data (a title, a file name)
+   * and is shown as `\n`; other control characters are escaped too. A line break at the start of a line prints an empty line.
    */
   out(text?: string | readonly string[]): void;
-  /** Prints a line, or several, on stderr in the same way: everything else that is worth saying. */
+  /** Prints one or more lines on stderr in the same way: messages that are not results. */
   say(text: string | readonly string[]): void;
-  /** Prints the one JSON object of `--json` on stdout; nothing else may go there. */
+  /** Prints the JSON object of `--json` on stdout, which must not contain anything else. */
   json(value: object): void;
   /** Shows progress on stderr: a bar on a terminal, plain lines elsewhere. */
   readonly progress: ProgressListener;
-  /** Aborted by the first Ctrl-C or SIGTERM; hand it to everything that takes long. */
+  /** Aborted by the first Ctrl-C or SIGTERM; pass it to all long-running work. */
   readonly signal: AbortSignal;
-  /** Bold and dim text for stdout; plain where stdout is no terminal. */
+  /** Bold and dim text for stdout; plain if stdout is not a terminal. */
   readonly style: ReturnType<typeof styles>;
-  /** Columns of the terminal on stdout; undefined where it is none. */
+  /** Columns of the terminal on stdout; undefined if stdout is not a terminal. */
   readonly width: number | undefined;
 }
 
@@ -38,7 +38,7 @@ export function createContext(
   signal: AbortSignal,
 ): CliContext & { close(): void } {
   const progress = createProgress(stderr);
-  // Where no styles are shown, codes for them came from outside.
+  // Without styles, any style codes in the text come from user data.
   const clean = isStyled(stdout) || isStyled(stderr) ? printableStyled : printable;
   return {
     out: (text = "") => progress.aside(() => stdout.write(shown(text, clean))),
@@ -60,9 +60,12 @@ function shown(text: string | readonly string[], clean: (line: string) => string
     .join("");
 }
 
-/** The value of an option that must be given; checked here and not by commander, which would hide a mistyped option behind it. */
+/**
+ * The value of a required option. Checked here because commander would report the missing option instead of a mistyped
+ * one. Throws UserError.
+ */
 export function required(value: string | undefined, option: string, what: string): string {
   if (value === undefined || value === "")
-    throw new UserError({ problem: `option '${option}' is missing`, remedy: `Give ${what}` });
+    throw new UserError({ problem: `option '${option}' is required`, remedy: `Give ${what}` });
   return value;
 }

@@ -1,9 +1,9 @@
-// Where the dataset of a run is: where the user says, or where it was when the run was trained.
+// The location of a run's dataset: the one given by the user, or the one recorded when the run was trained.
 
 import { existsSync } from "node:fs";
 import { UserError } from "../core/errors.js";
 
-/** The dataset folder. Throws UserError where nobody says and it is not where it was. */
+/** The dataset folder. Throws UserError if none is given and the recorded folder does not exist. */
 export function datasetOfRun(
   run: string,
   { dataset }: { readonly dataset: { readonly path: string | null } },
@@ -14,9 +14,7 @@ export function datasetOfRun(
   throw new UserError({
     place: run,
     problem:
-      folder === null
-        ? "was trained on a dataset that is not on disk"
-        : `its dataset is no longer in ${folder}`,
-    remedy: "Say where one is with --dataset <folder>",
+      folder === null ? "was trained on a dataset in memory" : `its dataset was not found in ${folder}`,
+    remedy: "Give a dataset folder with --dataset <folder>",
   });
 }

@@ -1,4 +1,4 @@
-// Options that several commands share: which engine computes, on how many threads.
+// Options shared by several commands: the compute engine and the number of threads.
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 
@@ -13,23 +13,23 @@ export function addEngineOptions(command: Command): Command {
     .addOption(
       new Option(
         "--engine <name>",
-        "what computes: Rust kernels or plain TypeScript (default: native where it is built)",
+        "compute engine: native = Rust kernels, reference = plain TypeScript (default: native if available)",
       ).choices(["auto", "native", "reference"]),
     )
-    .option("--threads <n>", "threads to compute with (default: all cores)", wholeNumber(1));
+    .option("--threads <n>", "number of compute threads (default: all cores)", wholeNumber(1));
 }
 
-/** A parser of whole numbers from `least` on. */
+/** A parser for whole numbers that are at least `least`. */
 export function wholeNumber(least: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least)
-      throw new InvalidArgumentError(`Expected a whole number from ${least}.`);
+      throw new InvalidArgumentError(`Expected a whole number, at least ${least}.`);
     return value;
   };
 }
 
-/** For options that may be given again: collects their values. */
+/** Collects the values of a repeatable option. */
 export function collected(value: string, before: string[] | undefined): string[] {
   return [...(before ?? []), value];
 }

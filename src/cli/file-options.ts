@@ -1,13 +1,13 @@
-// Options that say how a file is written: its delimiter, header, encoding, quotation marks. The same for interactions, histories,
-// items and content, with another prefix.
+// Options for the format of a text file: delimiter, header, encoding, quotes. Interactions, histories, items and content
+// have the same options under different prefixes.
 
 import type { Command } from "commander";
 import type { FileOptions } from "../data/table-source.js";
 
-/** What commander hands over. */
+/** The parsed options from commander. */
 export type FileFlags = Readonly<Record<string, unknown>>;
 
-/** Adds the options, such as --delimiter or --items-delimiter; `what` is the file that they are about. */
+/** Adds the options, such as --delimiter or --items-delimiter; `what` names the file in the help. */
 export function addFileOptions<C extends Command>(
   command: C,
   prefix: "" | "items-" | "content-",
@@ -15,28 +15,28 @@ export function addFileOptions<C extends Command>(
 ): C {
   const about = what === "" ? "" : `${what}: `;
   return command
-    .option(
-      `--${prefix}columns <names>`,
-      `${about}the columns' names, with commas, for a file without a header`,
-    )
+    .option(`--${prefix}columns <names>`, `${about}comma-separated column names, for a file without a header`)
     .option(
       `--${prefix}delimiter <text>`,
-      `${about}what separates columns: "," ";" "|" "::" tab, or other text`,
+      `${about}column delimiter: "," ";" "|" "::" tab, or other text (default: detected)`,
     )
-    .option(`--${prefix}header`, `${about}the first line names the columns`)
-    .option(prefix === "" ? "--no-header" : `--${prefix}no-header`, `${about}the first line is a row already`)
+    .option(`--${prefix}header`, `${about}the first line is a header (default: detected)`)
+    .option(prefix === "" ? "--no-header" : `--${prefix}no-header`, `${about}the first line is data`)
     .option(
       `--${prefix}encoding <name>`,
-      `${about}utf-8, latin-1, windows-1251, gbk, utf-16le, ... (default: by its bytes)`,
+      `${about}utf-8, latin-1, windows-1251, gbk, utf-16le, ... (default: detected)`,
     )
-    .option(`--${prefix}quote <char>`, `${about}what quotes fields: a character, or none for letters`)
+    .option(
+      `--${prefix}quote <char>`,
+      `${about}quote character, or none if fields are not quoted (default: detected)`,
+    )
     .option(
       `--${prefix}escape <char>`,
-      `${about}what stands before a quotation mark within a field, such as '\\'`,
+      `${about}escape character before a quote within a field, such as '\\'`,
     ) as C;
 }
 
-/** The options that were given. */
+/** The given options. */
 export function fileOptions(given: FileFlags, prefix: "" | "items-" | "content-"): FileOptions {
   const value = (name: string) => given[nameOf(prefix, name)];
   const text = (name: string) => {
@@ -57,7 +57,7 @@ export function fileOptions(given: FileFlags, prefix: "" | "items-" | "content-"
   };
 }
 
-/** The first of the options that was given, as a person writes it. */
+/** The first given option, as written on the command line. */
 export function givenFileOption(given: FileFlags, prefix: "" | "items-" | "content-"): string | undefined {
   const names = ["columns", "delimiter", "header", "no-header", "encoding", "quote", "escape"];
   const found = names.find((name) => given[nameOf(prefix, name)] !== undefined);
@@ -67,6 +67,6 @@ export function givenFileOption(given: FileFlags, prefix: "" | "items-" | "conte
     : `--${prefix}${found}`;
 }
 
-/** As commander calls an option: "items-no-header" is itemsNoHeader. */
+/** Commander's name of an option: "items-no-header" becomes itemsNoHeader. */
 const nameOf = (prefix: string, name: string): string =>
   `${prefix}${name}`.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());

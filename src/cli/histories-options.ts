@@ -1,4 +1,4 @@
-// Whose histories a command folds in: those of a file, or of everybody in a dataset. `embed` and `score` share the options.
+// The histories that a command folds in: from a file, or of all users of a dataset. Shared by `embed` and `score`.
 
 import type { Command } from "commander";
 import { UserError } from "../core/errors.js";
@@ -9,7 +9,7 @@ import { datasetOfRun } from "./dataset-of-run.js";
 import { addFileOptions, type FileFlags, fileOptions, givenFileOption } from "./file-options.js";
 import { plural } from "./table.js";
 
-/** As commander names them. */
+/** The options under commander's names. */
 export interface HistoriesFlags {
   dataset?: string;
   histories?: string;
@@ -23,26 +23,26 @@ export function addHistoriesOptions(command: Command): Command {
   command
     .option(
       "--histories <file>",
-      "users and items, a row each (CSV, TSV, Parquet, JSON lines): the users to fold in",
+      "users to fold in: a file with one user and item per row (CSV, TSV, Parquet, JSON lines)",
     )
     .option(
       "--dataset <folder>",
-      "a dataset folder: everybody in it, with all that is known of them (default: the run's)",
+      "users to fold in: all users of a dataset folder, with their full histories (default: the run's dataset)",
     )
-    .option("--user <column>", "histories' file: the user's column")
-    .option("--item <column>", "histories' file: the item's column")
-    .option("--rating <column>", "histories' file: the rating's column")
-    .option("--min-rating <n>", "histories' file: leave out rows with a lower rating", number);
-  return addFileOptions(command, "", "histories' file");
+    .option("--user <column>", "histories file: user column")
+    .option("--item <column>", "histories file: item column")
+    .option("--rating <column>", "histories file: rating column")
+    .option("--min-rating <n>", "histories file: ignore rows with a lower rating", number);
+  return addFileOptions(command, "", "histories file");
 }
 
 function number(text: string): number {
   const value = Number(text);
   if (text.trim() !== "" && Number.isFinite(value)) return value;
-  throw new UserError({ place: "--min-rating", problem: `"${text}" is not a number` });
+  throw new UserError({ place: "--min-rating", problem: `must be a number; got "${text}"` });
 }
 
-/** Where the histories are, found before anything long begins. Throws UserError where the options do not go together. */
+/** Locates the histories before any long work starts. Throws UserError if the options cannot be combined. */
 export async function locateHistories(
   run: string,
   flags: HistoriesFlags,
@@ -52,8 +52,8 @@ export async function locateHistories(
   if (histories !== undefined && dataset !== undefined)
     throw new UserError({
       place: "--dataset",
-      problem: "cannot go with --histories",
-      remedy: "Give one of them",
+      problem: "cannot be combined with --histories",
+      remedy: "Use only one of them",
     });
   if (histories !== undefined) return { kind: "file", path: histories };
   const named = (["user", "item", "rating", "minRating"] as const).find((name) => flags[name] !== undefined);
@@ -62,8 +62,8 @@ export async function locateHistories(
   if (stray !== undefined)
     throw new UserError({
       place: stray,
-      problem: "is about a file of histories, and none is given",
-      remedy: "Name the file with --histories",
+      problem: "requires --histories",
+      remedy: "Add --histories <file>",
     });
   if (dataset !== undefined) return { kind: "dataset", path: dataset };
   const { readRunFolder } = await import("../experiments/run-folder.js");
@@ -71,7 +71,7 @@ export async function locateHistories(
   return { kind: "dataset", path: datasetOfRun(run, config, undefined) };
 }
 
-/** The histories, in the model's items; says who and what is left out. Throws UserError where nobody remains. */
+/** The histories as item indices of the model; reports skipped users and items. Throws UserError if no user remains. */
 export async function readHistories(
   { kind, path }: { kind: "file" | "dataset"; path: string },
   flags: HistoriesFlags,
@@ -92,18 +92,16 @@ export async function readHistories(
   if (read.users.length === 0)
     throw new UserError({
       place: path,
-      problem: "the model knows no item of any user in it",
-      expected: `items such as ${items.ids.slice(0, 3).join(", ")}`,
+      problem: "contains no item that the model knows",
+      expected: `item ids such as ${items.ids.slice(0, 3).join(", ")}`,
       remedy:
         kind === "file"
-          ? "Name the item's column with --item"
-          : "Give the dataset it was trained on, or a newer one",
+          ? "Set the item column with --item"
+          : "Use the dataset that the model was trained on, or a newer version of it",
     });
   if (read.unknownItems > 0)
-    context.say(`left out, as the model does not know them: ${plural(read.unknownItems, "item")} of ${path}`);
+    context.say(`skipped ${plural(read.unknownItems, "item")} of ${path} that the model does not know`);
   if (read.strangers > 0)
-    context.say(
-      `left out, as the model knows none of their items: ${plural(read.strangers, "user")} of ${path}`,
-    );
+    context.say(`skipped ${plural(read.strangers, "user")} of ${path} without any item that the model knows`);
   return read;
 }

@@ -1,6 +1,6 @@
-// What people type as a history -> items: each entry is an id, or a title (in any case, with or without its year), or
-// else a list of those with commas; `@file` stands for the lines of a file, `@-` for those of stdin. Anything unknown is refused
-// with near titles; nothing at all is the history of somebody new.
+// Resolves a history from the command line to items. Each entry is an id, a title (case-insensitive, with or without its
+// year), or a comma-separated list of these. `@file` reads entries from a file, one per line; `@-` from stdin. Unknown
+// entries are rejected with similar titles. An empty history is valid: a new user.
 
 import { devNull } from "node:os";
 import { text as textOf } from "node:stream/consumers";
@@ -11,23 +11,23 @@ import { LONGEST_NAME } from "../core/nearest.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import { folded, TitleIndex, withoutYear } from "../recommender/titles.js";
 
-/** How many of several items of one title are listed. */
+/** How many items with the same title are listed in a message. */
 const LISTED = 10;
 
 /**
- * The items of a history, each once, in the order given; none for entries of blanks and empty files. Throws UserError for
- * what is unknown, and for a title of several items.
+ * The items of a history without duplicates, in the given order; none for blank entries and empty files. Throws
+ * UserError for unknown entries and for a title that several items have.
  */
 export async function resolveHistory(entries: readonly string[], items: Vocabulary): Promise<Uint32Array> {
   return new Entries(items, await TitleIndex.of(items), "--history", onlyOne).resolve(entries);
 }
 
-/** The items to be left out: of a title, all that are called so. Throws UserError for what is unknown. */
+/** The items to exclude. A title excludes all items that have it. Throws UserError for unknown entries. */
 export async function resolveExcluded(entries: readonly string[], items: Vocabulary): Promise<Uint32Array> {
   return new Entries(items, await TitleIndex.of(items), "--exclude", (called) => called).resolve(entries);
 }
 
-/** What is meant by a title that several items have. Throws UserError where that cannot be known. */
+/** Chooses from several items with the same title. Throws UserError if the title is ambiguous. */
 type Choose = (
   called: readonly number[],
   title: string,
@@ -40,8 +40,8 @@ const onlyOne: Choose = (called, title, items, option) => {
   const others = called.length > LISTED ? `, and ${called.length - LISTED} more` : "";
   throw new UserError({
     place: option,
-    problem: `${called.length} items are called '${title.trim()}'`,
-    remedy: `Give the id of the one you mean: ${listed.join(", ")}${others}`,
+    problem: `${called.length} items have the title '${title.trim()}'`,
+    remedy: `Use an id instead: ${listed.join(", ")}${others}`,
   });
 };
 
@@ -72,7 +72,7 @@ class Entries {
     return Uint32Array.from(this.#found);
   }
 
-  /** An entry as an id, a title, or a list with commas. */
+  /** Adds an entry: an id, a title, or a comma-separated list. */
   #add(entry: string): void {
     const whole = this.#lookUp(entry);
     if (whole.length > 0) {
@@ -84,7 +84,7 @@ class Entries {
       .map((part) => part.trim())
       .filter((part) => part !== "");
     const found = parts.map((part) => this.#lookUp(part));
-    // None of the parts known: it was a title with commas, mistyped.
+    // If no part is known, the entry is a mistyped title that contains commas.
     if (found.every((indices) => indices.length === 0)) {
       const ids = parts.length > 1 && parts.every((part) => !/\s/.test(part));
       if (parts.length > 0) for (const text of ids ? parts : [entry.trim()]) this.#unknown.push(text);
@@ -123,7 +123,7 @@ function unknownItems(unknown: readonly string[], items: Vocabulary, option: str
   });
 }
 
-/** Up to three titles that the text may have meant: those that contain it, then those a few letters away. */
+/** Up to three similar titles: those that contain the text first, then those within a small edit distance. */
 function nearTitles(text: string, items: Vocabulary): string[] {
   const wanted = folded(text);
   if (wanted === "" || wanted.length > LONGEST_NAME) return [];
@@ -146,9 +146,9 @@ function quoted(texts: readonly string[]): string {
   return texts.map((text) => `'${text}'`).join(", ");
 }
 
-/** The lines of a file, or of stdin, that are not empty. */
+/** The non-empty lines of a file or of stdin. */
 async function linesOf(path: string, option: string): Promise<string[]> {
-  const expected = `a text file with one id or title a line, for ${option}`;
+  const expected = `a text file with one id or title per line, for ${option}`;
   const text =
     path === "-" ? await textOf(process.stdin) : path === devNull ? "" : await readText(path, { expected });
   return text

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 
-// The `foldin` program: the list of commands, and what belongs to the process: signals, pipes, exit code.
+// The `foldin` program: the list of commands, signal handling, pipes and the exit code.
 
 import * as addItems from "./commands/add-items.js";
 import * as blend from "./commands/blend.js";
@@ -47,15 +47,15 @@ const stop = new AbortController();
 let stoppedBy: NodeJS.Signals | undefined;
 for (const name of ["SIGINT", "SIGTERM"] as const)
   process.once(name, () => {
-    // The second one ends the process at once: the system does that, as `process.exit` would wait for work in other threads, and
-    // nothing here runs while this thread is busy. Only the cursor, hidden beside a progress bar, must be shown again by then.
+    // A second signal ends the process immediately. The operating system does that: `process.exit` would wait for other
+    // threads, and no handler runs while this thread is busy. The progress bar hides the cursor, so it is restored now.
     process.removeAllListeners("SIGINT");
     process.removeAllListeners("SIGTERM");
     if (process.stderr.isTTY) process.stderr.write("\u001b[?25h");
     stoppedBy = name;
     stop.abort();
   });
-// `foldin models | head -1`: the reader of our output has closed it.
+// The reader closed the pipe, as in `foldin models | head -1`.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
   throw error;

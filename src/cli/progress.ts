@@ -1,5 +1,5 @@
-// Progress on stderr: a bar on a terminal, plain lines at a bearable rate elsewhere; both listen to the same events.
-// Where one task runs inside another (validation inside training), only the outer one is shown.
+// Progress on stderr: a bar on a terminal, occasional plain lines elsewhere. Both display the same events. If a task runs
+// inside another one (validation inside training), only the outer task is shown.
 
 import cliProgress from "cli-progress";
 import { duration } from "../core/duration.js";
@@ -9,9 +9,9 @@ import { clip, count, displayWidth, number } from "./table.js";
 
 export interface ProgressDisplay {
   readonly listener: ProgressListener;
-  /** Runs `write` with the bar out of its way. */
+  /** Runs `write` while the bar is hidden. */
   aside(write: () => void): void;
-  /** Ends whatever is shown. */
+  /** Removes the bar. */
   close(): void;
 }
 
@@ -22,7 +22,7 @@ interface Task {
   readonly startedAt: number;
   done: number;
   values: Record<string, number>;
-  /** From where the pace is measured: the start, or the first advance of work that was resumed midway. */
+  /** The origin for the time estimate: the start, or the first advance of resumed work. */
   paceFrom: { time: number; done: number } | undefined;
   shownAt: number;
 }
@@ -68,7 +68,7 @@ export function createProgress(
     const ended = task;
     hideBar();
     task = undefined;
-    // What was over at once needs no word.
+    // Tasks under a second are not reported.
     if (now() - ended.startedAt >= 1) stream.write(`${printable(summary(ended, now()))}\n`);
   };
 
@@ -96,7 +96,7 @@ export function createProgress(
         task.values = { ...task.values, ...event.values };
         if (terminal) bar?.update(Math.min(event.done, task.total ?? 1));
         else if (task.done === task.total) return;
-        // A line every few seconds, ever fewer as the work goes on: an hour fills a screen, not a book.
+        // One line every few seconds at first, then less often: an hour of work prints about one screen.
         else if (time - task.shownAt >= Math.max(5, (time - task.startedAt) / 15)) {
           task.shownAt = time;
           stream.write(`${printable(plainLine(task, time))}\n`);
@@ -128,7 +128,7 @@ export function createProgress(
   };
 }
 
-/** The values worth most of all first: what is minimised, its weight, what selects; `dropped` of the others' end are left out. */
+/** The values by importance: loss, beta, validation metrics, others. The last `dropped` values are omitted. */
 function valuesText(task: Task, dropped = 0): string {
   const order = (name: string) =>
     name === "loss" ? 0 : name === "beta" ? 1 : name.startsWith("validation") ? 2 : 3;
@@ -141,7 +141,7 @@ function valuesText(task: Task, dropped = 0): string {
 
 function doneText(task: Task): string {
   const unit = task.unit === "" ? "" : ` ${task.unit}`;
-  // A fraction of an epoch moves the bar, not the count.
+  // Fractions of an epoch only move the bar.
   const done = count(Math.floor(task.done));
   return task.total === undefined ? `${done}${unit}` : `${done}/${count(task.total)}${unit}`;
 }
@@ -156,7 +156,7 @@ function join(parts: readonly string[]): string {
   return parts.filter((part) => part !== "").join("  ");
 }
 
-/** One line of at most `cells` cells: the bar takes what the words leave, and the last values go where they leave nothing. */
+/** One line of at most `cells` cells. The bar uses the remaining width; values are dropped from the end until it fits. */
 function barLine(task: Task, time: number, cells: number): string {
   const { name, total } = task;
   if (total === undefined)

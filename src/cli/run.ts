@@ -1,5 +1,5 @@
-// Runs one command line: parse, act, and turn whatever goes wrong into a message on stderr and an exit code:
-// 0 done, 1 failure, 2 bad usage or input, 128 + the signal's number where a signal stopped it.
+// Runs one command line and converts errors to a message on stderr and an exit code: 0 = success, 1 = failure, 2 = invalid
+// usage or input, 128 + signal number = stopped by a signal.
 
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
@@ -24,7 +24,7 @@ export async function run(
   signal: AbortSignal,
 ): Promise<number> {
   const context = createContext(stdout, stderr, signal);
-  signal.addEventListener("abort", () => context.say("stopping; Ctrl-C again to stop at once"), {
+  signal.addEventListener("abort", () => context.say("stopping; press Ctrl-C again to stop immediately"), {
     once: true,
   });
   try {
@@ -32,7 +32,7 @@ export async function run(
     return 0;
   } catch (error) {
     context.close();
-    // Help and version are thrown as well, after they were printed.
+    // Commander also throws after it has printed help or version.
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
     const { message, code } = explain(error);
     if (message !== "") stderr.write(`${printable(withoutPasswords(message))}\n`);
@@ -52,7 +52,7 @@ function program(commands: readonly Register[], context: CliContext, { stdout, s
     .helpOption("-h, --help", "show help")
     .helpCommand("help [command]", "show help for a command")
     .enablePositionalOptions()
-    // Inherited by every command that is registered after this: errors are thrown, and printed by `explain`.
+    // Inherited by all commands registered below: errors are thrown, and `explain` makes the message.
     .exitOverride()
     .configureOutput({
       writeOut: (text) => stdout.write(text),
@@ -60,24 +60,24 @@ function program(commands: readonly Register[], context: CliContext, { stdout, s
       outputError: () => {},
     })
     .configureHelp({ sortOptions: false })
-    .addHelpText("after", "\nTry it: foldin quickstart\nFor one command: foldin help train");
+    .addHelpText("after", "\nGet started: foldin quickstart\nHelp for one command: foldin help train");
   for (const register of commands) register(root, context);
   addTempOption(root);
   return root;
 }
 
-/** The message for the reader and the exit code of an error. */
+/** The user message and the exit code for an error. */
 export function explain(error: unknown): { message: string; code: number } {
   if (error instanceof CommanderError) {
-    // `foldin` alone has printed its help already.
+    // `foldin` without arguments has already printed its help.
     if (error.code === "commander.help") return { message: "", code: 2 };
     const [problem, suggestion] = error.message.replace(/^error: /, "").split("\n(Did you mean ");
-    // Commander ends its suggestion with "?)", or with ")" where it lists several.
+    // Commander ends its suggestion with "?)", or with ")" if it lists several.
     const meant = suggestion?.slice(0, suggestion.endsWith("?)") ? -2 : -1);
     return { message: meant === undefined ? problem : `${problem} (did you mean ${meant}?)`, code: 2 };
   }
-  const mendable = withSystemFault(error);
-  if (mendable instanceof UserError) return { message: mendable.message, code: 2 };
+  const fault = withSystemFault(error);
+  if (fault instanceof UserError) return { message: fault.message, code: 2 };
   if (error instanceof AbortedError || (error instanceof Error && error.name === "AbortError"))
     return { message: "stopped on request", code: 130 };
   if (isZodError(error)) {
@@ -87,13 +87,13 @@ export function explain(error: unknown): { message: string; code: number } {
   const exhausted = outOfMemory(error);
   if (exhausted) return { message: exhausted.message, code: 2 };
   if (error instanceof Error) {
-    const detail = process.env.FOLDIN_DEBUG ? "" : " (FOLDIN_DEBUG=1 shows where)";
+    const detail = process.env.FOLDIN_DEBUG ? "" : " (set FOLDIN_DEBUG=1 to see the stack trace)";
     return { message: `foldin failed: ${error.message || error.name}${detail}`, code: 1 };
   }
   return { message: `foldin failed: ${String(error)}`, code: 1 };
 }
 
-/** By its shape: importing zod here would cost every start 50 ms. */
+/** Checks the structure only: importing zod here would add 50 ms to every start. */
 function isZodError(
   error: unknown,
 ): error is Error & { issues: readonly { path: readonly PropertyKey[]; message: string }[] } {

@@ -1,4 +1,4 @@
-// Bold and dim for terminals; nothing anywhere else, nor where NO_COLOR is set (no-color.org).
+// Bold, dim and coloured text on terminals, unless NO_COLOR is set (no-color.org).
 
 export interface Styles {
   bold(text: string): string;

@@ -1,4 +1,4 @@
-// Aligned text and numbers as people read them.
+// Aligned tables and readable numbers.
 
 import stringWidth from "string-width";
 import { printableStyled } from "../core/printable.js";
@@ -10,15 +10,15 @@ export interface Column {
   readonly align?: "left" | "right";
 }
 
-/** What is seen as one character: a letter with its marks, an emoji of several parts. */
+/** Splits text into user-perceived characters: a letter with its marks, an emoji of several code points. */
 const graphemes = new Intl.Segmenter();
 
-/** The cells of a terminal that a text takes; colours take none. */
+/** The width of a text in terminal cells, without colour codes. */
 export function displayWidth(text: string): number {
   return stringWidth(text);
 }
 
-/** A text cut to at most `cells` cells, the cut shown by an ellipsis. */
+/** Truncates a text to at most `cells` cells, with an ellipsis. */
 export function clip(text: string, cells: number): string {
   if (displayWidth(text) <= cells) return text;
   let kept = "";
@@ -32,8 +32,8 @@ export function clip(text: string, cells: number): string {
 }
 
 /**
- * Rows as aligned lines under their headings; columns are two blanks apart. A control character in a cell is shown as an
- * escape, so that a row is one line whatever its titles are.
+ * Aligned lines under their headings, with two spaces between columns. Control characters in cells are escaped, so each
+ * row is one line.
  */
 export function table(
   columns: readonly Column[],
@@ -58,7 +58,7 @@ export function table(
   return headings.some((text) => text !== "") ? [line(headings, heading), ...lines] : lines;
 }
 
-/** A text in lines of at most `cells` cells, broken at blanks. */
+/** Wraps a text at spaces into lines of at most `cells` cells. */
 export function wrap(text: string, cells: number): string[] {
   const lines: string[] = [];
   let line = "";
@@ -81,7 +81,7 @@ export function plural(value: number, unit: string): string {
   return `${count(value)} ${unit}${value === 1 ? "" : "s"}`;
 }
 
-/** Four significant digits, no exponent for everyday sizes: 365.2, 0.2, 0.001. */
+/** Four significant digits, with an exponent only for very large or small numbers: 365.2, 0.2, 0.001. */
 export function number(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   if (value === 0) return "0";

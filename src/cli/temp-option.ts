@@ -1,8 +1,8 @@
-// --temp: where DuckDB puts what does not fit into memory. It takes the place of TMPDIR for this program and its workers.
+// --temp: the folder for DuckDB's temporary files. It overrides TMPDIR for this process and its workers.
 
 import { accessSync, constants, statSync } from "node:fs";
 import { resolve } from "node:path";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { UserError } from "../core/errors.js";
 
 /** The commands that read or write tables. */
@@ -15,9 +15,10 @@ const commands: ReadonlySet<string> = new Set([
 export function addTempOption(program: Command): void {
   for (const command of program.commands)
     if (commands.has(command.name()))
-      command.option(
-        "--temp <folder>",
-        "the folder for what does not fit into memory (default: the system's)",
+      command.addOption(
+        new Option("--temp <folder>", "folder for temporary files (default: the system's)").helpGroup(
+          "Options:",
+        ),
       );
   program.hook("preAction", (_, command) => {
     const { temp } = command.opts<{ temp?: string }>();
@@ -32,15 +33,15 @@ function useAsTemporaryFolder(folder: string): void {
     throw new UserError({
       place,
       problem: "there is no such folder",
-      remedy: "Make it, or name another one",
+      remedy: "Create it, or choose another one",
     });
   try {
     accessSync(path, constants.W_OK | constants.X_OK);
   } catch (cause) {
     throw new UserError({
       place,
-      problem: "the folder cannot be written",
-      remedy: "Name another one",
+      problem: "the folder is not writable",
+      remedy: "Choose another one",
       cause,
     });
   }

@@ -1,4 +1,4 @@
-// What a command prints of a run that it has just trained: the report is written, the metrics are shown.
+// The output of a command that has trained a run: writes the report and prints the metrics.
 
 import { join } from "node:path";
 import { duration } from "../core/duration.js";
@@ -8,10 +8,10 @@ import type { CliContext } from "./context.js";
 import { count, plural, table } from "./table.js";
 
 export interface PrintOptions {
-  /** Wall-clock seconds of a model without epochs. */
+  /** Wall-clock seconds of training, for a model without epochs. */
   seconds: number;
   json?: boolean;
-  /** More fields for the JSON object. */
+  /** Additional fields of the JSON object. */
   more?: Record<string, unknown>;
 }
 

@@ -1,6 +1,6 @@
-// The members of a run: the processes that train one model together, of which there is one unless a launcher started more.
-// Sums do not depend on how many members there are: work is divided into a fixed number of blocks, a member has one or
-// more that follow each other, and what the blocks contribute is always added up in the order of the blocks.
+// The members of a run: the processes that train one model together (only one unless a launcher started more). Sums do not
+// depend on the number of members: work is divided into a fixed number of blocks, a member has one or more consecutive blocks,
+// and the contributions of the blocks are always added in the order of the blocks.
 
 import type { Engine } from "./engine.js";
 import type { Tensor } from "./tensor.js";
@@ -19,9 +19,9 @@ export interface Communicator {
    * member's blocks; all are shaped like `out`, which may be one of them. For partial sums and gradients.
    */
   sum(out: Tensor, parts: readonly Tensor[]): void;
-  /** out [rows, blocks * columns] = the parts [rows, columns] of all blocks side by side. For statistics that are merged and not added. */
+  /** out [rows, blocks * columns] = the parts [rows, columns] of all blocks side by side. For statistics that are merged rather than added. */
   gather(out: Tensor, parts: readonly Tensor[]): void;
-  /** What member 0 gave, on every member: for a run's seed. */
+  /** Returns the value of member 0 on every member: for a run's seed. */
   broadcast(value: number): Promise<number>;
 }
 

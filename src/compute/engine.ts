@@ -1,7 +1,7 @@
-// What every engine fulfils. An engine is a queue: a call to a kernel returns at once, and its effect is visible to
-// the kernels called after it, in order. Only `read`, `finished` and the kernels that answer (`topK`) wait, and they are
-// asynchronous. So the reference engine may compute on the spot, the native one hands the work to its own thread (the
-// event loop never blocks), and a GPU can join without a change to the layers above.
+// The interface of an engine. An engine is a queue: a call to a kernel returns at once, and its effect is visible to the
+// kernels called after it, in order. Only `read`, `finished` and the kernels that return a value (`topK`) wait, and they are
+// asynchronous. So the reference engine may compute immediately, the native one passes the work to its own threads (the event
+// loop never blocks), and a GPU engine can be added without a change to the layers above.
 //
 // Kernels write into tensors that the caller owns (destination first), so that a training step reuses its memory:
 // `release` gives a tensor's memory back to the engine, whose `empty` prefers released blocks of the same size class.
@@ -49,7 +49,7 @@ export function precisionOf({ precision, bf16 }: Pick<Engine, "precision" | "bf1
 }
 
 export interface Engine extends KernelMethods {
-  /** "recording" computes nothing: it writes a model down (serving/onnx). */
+  /** "recording" computes nothing: it records a model for export (serving/onnx). */
   readonly name: "reference" | "native" | "recording";
   readonly precision: Precision;
   /** Whether the products of dense layers round their operands to bfloat16: layers pass it on to the kernels that take it. */
@@ -57,27 +57,27 @@ export interface Engine extends KernelMethods {
   readonly threads: number;
   /** One line for `foldin doctor`: what runs (instruction set, version). */
   readonly description: string;
-  /** Of engines on a CPU; `openEngine` lends them to others (solvers/borrowed-solvers.ts). */
+  /** Present on CPU engines; `openEngine` lends them to others (solvers/borrowed-solvers.ts). */
   readonly solvers?: Solvers;
 
   /** A tensor of zeros [rows, columns]. `element`, here and below: the type of its numbers, the engine's precision by default. */
   zeros(rows: number, columns: number, element?: Element): Tensor;
   /** A tensor [rows, columns] whose contents are undefined until written. */
   empty(rows: number, columns: number, element?: Element): Tensor;
-  /** A tensor [rows, columns] holding a copy of `data` (row-major), as `write` makes it. */
+  /** A tensor [rows, columns] with a copy of `data` (row-major), converted like `write`. */
   tensor(rows: number, columns: number, data: ArrayLike<number>, element?: Element): Tensor;
-  /** Replaces the contents of a tensor by a copy of `data` (row-major), rounded to bfloat16 as `convert` does. Of int8, throws RangeError for what is not an integer from -128 to 127. */
+  /** Replaces the contents of a tensor by a copy of `data` (row-major), rounded to bfloat16 like `convert`. For int8, throws RangeError for a value that is not an integer from -128 to 127. */
   write(out: Tensor, data: ArrayLike<number>): void;
-  /** The contents, row-major and dense, once everything queued before is done; bfloat16 and int8 as the numbers that they stand for. Rejects if a kernel failed before. */
+  /** The contents, row-major and dense, once everything queued before is done; bfloat16 and int8 are converted to numbers. Rejects if a kernel failed before. */
   read(tensor: Tensor): Promise<FloatArray>;
-  /** Gives the tensor's storage back for reuse, after what is queued. Not for views; a second release is an error. */
+  /** Returns the tensor's storage for reuse, once the queued work is done. Not for views; a second release is an error. */
   release(tensor: Tensor): void;
-  /** Copies a sparse batch into the engine; `piece` says which part of a larger batch it is. */
+  /** Copies a sparse batch to the engine; `piece` says which part of a larger batch it is. */
   sparse(matrix: CsrMatrix, piece?: PieceOfBatch): SparseTensor;
   releaseSparse(tensor: SparseTensor): void;
   /** Resolves once everything queued before is done; rejects if a kernel failed. */
   finished(): Promise<void>;
-  /** Bytes of tensor memory that the engine holds at this moment, reusable blocks included. */
+  /** Bytes of tensor memory that the engine currently holds, including reusable blocks. */
   memory(): number;
   /** Frees everything. The engine cannot be used afterwards. */
   close(): Promise<void>;

@@ -1,4 +1,4 @@
-// Which items of a catalogue an output layer is computed for.
+// The items of a catalogue for which an output layer is computed.
 
 /** A selection of a catalogue's items. */
 export type ItemSelection =
@@ -8,35 +8,35 @@ export type ItemSelection =
   | ItemSample;
 
 /**
- * Drawn items and the targets of a batch, for likelihoods that are estimated from them. With o_i the logit of item i,
- * s_i = o_i - logQ_i, and k_i how often it was drawn:
+ * Sampled items and the targets of a batch, for likelihoods that are estimated from a sample. With o_i the logit of item i,
+ * s_i = o_i - logQ_i, and k_i the number of times it was drawn:
  *
  * Multinomial, `ownTargets: "added"`: the loss of a row is the sum over its targets i of
  *   -s_i + ln(exp(s_i) + sum over drawn j of k_j exp(s_j)),
- * the sampled softmax of FastVAE (Chen et al., WWW 2022): a target counts in its own denominator, and in others as often as it was
- * drawn. logQ is the logarithm of the proposal's probability; a constant added to all of it changes nothing.
- * Multinomial, `ownTargets: "drawn"`: the softmax over the drawn items alone, -s_i + ln(sum over drawn j of k_j exp(s_j));
+ * the sampled softmax of FastVAE (Chen et al., WWW 2022): a target is part of its own denominator, and of others as often as it was
+ * drawn. logQ is the logarithm of the proposal probability; adding a constant to all of them has no effect.
+ * Multinomial, `ownTargets: "drawn"`: the softmax over the drawn items only, -s_i + ln(sum over drawn j of k_j exp(s_j));
  * every target must then have been drawn.
- * Bernoulli: targets are exact, the others weighted by k_j exp(-logQ_j), which has the right expectation where exp(logQ) is
- * the expected number of draws: the loss is sum over targets of [softplus(o_i) - x_i o_i] + sum over other drawn j of
- * k_j exp(-logQ_j) softplus(o_j). `ownTargets` makes no difference.
+ * Bernoulli: targets are exact, the others are weighted by k_j exp(-logQ_j), which is unbiased if exp(logQ) is the expected number
+ * of draws: the loss is the sum over targets of [softplus(o_i) - x_i o_i] plus the sum over other drawn j of
+ * k_j exp(-logQ_j) softplus(o_j). `ownTargets` has no effect.
  *
- * A sample of all items, each drawn once, with logQ = 0 (and targets "drawn") is no approximation.
+ * A sample of all items, each drawn once, with logQ = 0 (and targets "drawn") is exact.
  */
 export interface ItemSample {
   readonly kind: "sample";
   /** Items of the catalogue, ascending, each once: all that were drawn, and all targets of the batch. */
   readonly items: Uint32Array;
-  /** How often each was drawn; 0 = it is there as a target only. */
+  /** The number of times each item was drawn; 0 = it is only a target. */
   readonly draws: Float32Array;
-  /** The correction of each, in nats. */
+  /** The correction of each item, in nats. */
   readonly logQ: Float32Array;
   readonly ownTargets: "added" | "drawn";
 }
 
 /**
- * The sample of a batch: its targets (ascending, each once) and what was drawn, in any order, an item as often as it was
- * drawn. `logQ` is asked once for every item of the sample.
+ * The sample of a batch: its targets (ascending, each once) and the drawn items in any order, with repetitions. `logQ` is called
+ * once for every item of the sample.
  */
 export function itemSample(
   targets: Uint32Array,
@@ -60,15 +60,15 @@ export function itemSample(
 }
 
 /**
- * Throws RangeError where a batch has a target outside the sample, or, where a target counts only as it was drawn, one that was
- * not. `targets` ascend.
+ * Throws RangeError if a target of the batch is not in the sample or, with `ownTargets: "drawn"`, was not drawn. `targets` must
+ * be ascending.
  */
 export function checkTargets({ items, draws, ownTargets }: ItemSample, targets: Uint32Array): void {
   let at = 0;
   for (const target of targets) {
     while (items[at] < target) at++;
-    if (items[at] !== target) throw new RangeError(`the target's item ${target} is not in the sample`);
+    if (items[at] !== target) throw new RangeError(`target item ${target} is not in the sample`);
     if (ownTargets === "drawn" && draws[at] === 0)
-      throw new RangeError(`the target's item ${target} was not drawn, and is not added`);
+      throw new RangeError(`target item ${target} was not drawn, which ownTargets "drawn" requires`);
   }
 }

@@ -1,52 +1,52 @@
-// How a kernel is described, once for all engines. A description names the arguments of a call in their order:
+// The notation that describes a kernel, once for all engines. A description lists the arguments of a call in order:
 //
 //   a[r,c]        a tensor that is read           x<r,c>        a sparse batch; <r,c;t> with t touched columns
-//   =out[r,c]     one that is overwritten         rows{t<r}     t indices below r; {t/r}: they also ascend
-//   +out[r,c]     one that is added to            left|c|       c numbers as a Float32Array
-//   ~a[r,c]       one that is changed in place    factor        a number, or true or false
-//   name?...      may be absent                   size=(a|b)    one of these words
+//   =out[r,c]     a tensor that is overwritten    rows{t<r}     t indices below r; {t/r}: also ascending
+//   +out[r,c]     a tensor that is added to       left|c|       c numbers as a Float32Array
+//   ~a[r,c]       a tensor changed in place       factor        a number or a boolean
+//   name?...      optional                        size=(a|b)    one of these words
 //   a[r,c]:int8   a tensor of int8                step:{...}    an object with these fields
 //
-// A size is a letter (the same letter, the same size), a number, 2*l+1, tri(k) = k (k + 1) / 2, or * for any. A tensor's
-// element types are written int8, or float32|bfloat16 where a kernel takes either; without a word it is float32, which
-// stands for the engine's precision. From the description follow the checks of every call, what an engine forwards, and the
-// contract with the native addon. `=` operands are overwritten whole; where a kernel can either overwrite or add, its
-// operand is `=` and its options have `accumulate`.
+// A size is a letter (equal letters mean equal sizes), a number, 2*l+1, tri(k) = k (k + 1) / 2, or * for any. Element types are
+// written int8, or float32|bfloat16 if a kernel accepts either; the default is float32, which stands for the engine's
+// precision. The checks of every call, the forwarding by an engine and the contract with the native addon are derived from the
+// description. `=` operands are completely overwritten; if a kernel can either overwrite or add, its operand is `=` and its
+// options have `accumulate`.
 
 import type { Element, SparseTensor, Tensor } from "./tensor.js";
 
 export type Role = "read" | "overwrite" | "add" | "change";
-/** What a leaf of a call is; `list` holds indices, `floats` float32 numbers. */
-export type LeafKind = (typeof kinds)[number] | "number";
+/** The kind of a leaf of a call; `list` holds indices, `floats` float32 numbers. */
+type LeafKind = (typeof kinds)[number] | "number";
 
-/** One operand or number of a call, however deep it lies in the arguments. */
+/** One operand or number of a call, at any depth of the arguments. */
 export interface Leaf {
   readonly kind: LeafKind;
   readonly name: string;
   readonly role: Role;
   readonly optional: boolean;
-  /** Which argument it is in, and the fields that lead to it there. */
+  /** The index of its argument, and the path of fields within it. */
   readonly argument: number;
   readonly fields: readonly string[];
-  /** The name of the object that it lies in; "" for an argument itself. */
+  /** The name of the object that contains it; "" for an argument itself. */
   readonly within: string;
-  /** Of matrices and batches: rows, columns (and touched columns); of lists and floats: the length. */
+  /** For matrices and batches: rows, columns (and touched columns); for lists and floats: the length. */
   readonly sizes: readonly Size[];
-  /** Of a matrix: the element types that it may have, as the description names them. */
+  /** For a matrix: its permitted element types. */
   readonly elements: readonly Element[];
-  /** Of a list: what its indices are below, and whether they ascend. */
+  /** For a list: the upper bound of its indices, and whether they are ascending. */
   readonly below?: Size;
   readonly ascending?: boolean;
-  /** Of a number: the words that stand for 0, 1, ... */
+  /** For a number: the words that stand for 0, 1, ... */
   readonly words?: readonly string[];
 }
 
-/** A size as it is written: what follows from the number that its letter stands for, if it has one. */
+/** A size, as a function of the value of its letter, if it has one. */
 interface Size {
   readonly text: string;
   /** The number of its letter; -1 = none. */
   readonly letter: number;
-  /** Whether it is the letter alone. */
+  /** Whether it is only the letter. */
   readonly isLetter: boolean;
   /** -1 = any. */
   readonly from: (letter: number) => number;
@@ -55,7 +55,7 @@ interface Size {
 // biome-ignore lint/suspicious/noExplicitAny: the constraint of every function type
 export type Signature = (...values: any[]) => unknown;
 
-/** What a kernel answers with, as an engine outside JavaScript hands it over. */
+/** The raw return value of a kernel, as an engine outside JavaScript delivers it. */
 export interface Answer {
   readonly numbers: readonly number[];
   readonly integers: readonly Uint32Array[];
@@ -63,30 +63,30 @@ export interface Answer {
 }
 
 export interface KernelOptions<S extends Signature> {
-  /** What must hold beyond the shapes: throws through `fail`. */
+  /** Further conditions besides the shapes: throws through `fail`. */
   readonly check?: (...values: Parameters<S>) => void;
-  /** The largest |difference| / (1 + |expected|) that engines may show against the naive formula; 0 = none. Default 5e-6. */
+  /** The largest permitted |difference| / (1 + |expected|) of engines from the naive formula; 0 = none. Default 5e-6. */
   readonly tolerance?: number;
-  /** Of a kernel whose calls return a promise: its value, from an answer to a call with these arguments. */
+  /** For a kernel whose calls return a promise: converts the raw return value of a call with these arguments. */
   readonly answer?: (answer: Answer, ...values: Parameters<S>) => Awaited<ReturnType<S>>;
 }
 
-/** A described kernel; `S` is what a call looks like. */
+/** A described kernel; `S` is the signature of a call. */
 export interface Kernel<S extends Signature = Signature> {
   readonly name: string;
   readonly leaves: readonly Leaf[];
-  /** The arguments and their leaves as the addon must have them, too. */
+  /** The arguments and their leaves, which must agree with the addon. */
   readonly contract: string;
   readonly tolerance: number;
-  /** Throws RangeError, naming the kernel and the shapes or types, where a call's arguments do not fit. */
+  /** Throws RangeError, naming the kernel and the shapes or types, if the arguments of a call are invalid. */
   check(values: readonly unknown[]): void;
-  /** The value of a call, from an engine's answer; absent where a call has none. */
+  /** Converts an engine's raw return value; absent for kernels without a value. */
   readonly answer?: (answer: Answer, values: readonly unknown[]) => unknown;
-  /** Never there: carries the type. */
+  /** Never set; only carries the type. */
   readonly signature?: S;
 }
 
-/** A kernel that waits for its place in a table, which names it. */
+/** A kernel without a name; the table names it. */
 export type Described<S extends Signature> = (name: string) => Kernel<S>;
 
 export function fail(kernel: string, problem: string): never {
@@ -125,12 +125,12 @@ export function table<T extends Record<string, Described<Signature>>>(
   return Object.fromEntries(named);
 }
 
-/** What an engine offers for a table: a method a kernel. */
+/** The methods of an engine for a table: one per kernel. */
 export type Methods<T extends Record<string, Kernel<Signature>>> = {
   [K in keyof T]: T[K] extends Kernel<infer S> ? S : never;
 };
 
-/** A leaf's value in the arguments of a call; undefined where it, or what it lies in, is absent. */
+/** A leaf's value in the arguments of a call; undefined if it, or the object that contains it, is absent. */
 export function leafValue(leaf: Leaf, values: readonly unknown[]): unknown {
   let value = values[leaf.argument];
   for (let f = 0; f < leaf.fields.length; f++)
@@ -138,7 +138,7 @@ export function leafValue(leaf: Leaf, values: readonly unknown[]): unknown {
   return value;
 }
 
-/** The arguments of a call with its matrices and batches replaced; objects that hold one are copied. */
+/** The arguments of a call with its matrices and batches replaced; objects that contain one are copied. */
 export function replaceOperands(
   { leaves }: Kernel,
   values: readonly unknown[],
@@ -172,7 +172,7 @@ function leavesOf(description: string, letters: string[]): Leaf[] {
   const read = (argument: number, path?: readonly string[], within = "", inOptional = false): void => {
     token.lastIndex = at;
     const groups = token.exec(description)?.groups;
-    if (!groups) throw new Error(`a kernel's description cannot be read from "${description.slice(at)}" on`);
+    if (!groups) throw new Error(`a kernel's description cannot be parsed at "${description.slice(at)}"`);
     at = token.lastIndex;
     const { name, list } = groups;
     const fields = path ? [...path, name] : [];
@@ -214,8 +214,8 @@ function sizeOf(text: string, letters: string[]): Size {
 }
 
 /**
- * "matmul(out:matrix a:float32_or_bfloat16 ... accumulate:maybe_number)", the names in Rust's spelling; of objects in
- * objects, with the outer one's. A matrix of another element type than float32 goes by that.
+ * "matmul(out:matrix a:float32_or_bfloat16 ... accumulate:maybe_number)", with names in Rust's spelling; names of nested objects
+ * are prefixed by the outer name. A matrix of an element type other than float32 is named by its type.
  */
 function contractOf(name: string, leaves: readonly Leaf[]): string {
   const names = new Set<string>();
@@ -231,14 +231,14 @@ function contractOf(name: string, leaves: readonly Leaf[]): string {
 
 type Shaped = Tensor | SparseTensor;
 
-/** Operands that bind letters come first, those that are read before others; then what only follows from letters. */
+/** Operands that bind letters come first, inputs before outputs; then those whose sizes follow from letters. */
 function rankOf({ role, sizes, kind }: Leaf): number {
   if (kind === "list") return 3;
   if (sizes.some(({ letter, isLetter }) => letter >= 0 && !isLetter)) return 2;
   return role === "read" ? 0 : 1;
 }
 
-/** The first operand that has a letter alone says its size; all others must agree. */
+/** The first operand with a plain letter determines its size; all others must agree. */
 function checkOperands(
   kernelName: string,
   sized: readonly Leaf[],
@@ -266,7 +266,7 @@ function checkOperands(
 function checkElement(kernelName: string, { name, elements }: Leaf, { storage: { element } }: Tensor): void {
   if (element === elements[0] || elements.includes(element)) return;
   if (element === "float64" && elements.includes("float32")) return;
-  fail(kernelName, `${name} is ${element} where ${elements.join(" or ")} is needed`);
+  fail(kernelName, `${name} is ${element}, expected ${elements.join(" or ")}`);
 }
 
 /** -1 = any. */
@@ -291,7 +291,7 @@ function refuse(
   const value = leafValue(leaf, values);
   if (leaf.kind === "list" || leaf.kind === "floats") {
     const length = actual(leaf, value, 0);
-    fail(kernelName, `${leaf.name} has ${length} numbers where ${expected(leaf.sizes[0], bound)} are needed`);
+    fail(kernelName, `${leaf.name} has ${length} numbers, expected ${expected(leaf.sizes[0], bound)}`);
   }
   const alike = sized.find(
     (other) =>
@@ -308,7 +308,7 @@ function refuse(
     const wanted = expected(size, bound);
     return wanted < 0 ? actual(leaf, value, s) : wanted;
   });
-  fail(kernelName, `${leaf.name} is ${shape(value as Shaped)} where ${shape({ rows, columns })} is needed`);
+  fail(kernelName, `${leaf.name} is ${shape(value as Shaped)}, expected ${shape({ rows, columns })}`);
 }
 
 function checkList(kernelName: string, leaf: Leaf, list: Uint32Array, below: number): void {
@@ -317,8 +317,8 @@ function checkList(kernelName: string, leaf: Leaf, list: Uint32Array, below: num
       fail(
         kernelName,
         leaf.ascending
-          ? `${leaf.name} must ascend within [0, ${below})`
-          : `${leaf.name} holds ${list[i]}, outside [0, ${below})`,
+          ? `${leaf.name} must be ascending within [0, ${below})`
+          : `${leaf.name} contains ${list[i]}, outside [0, ${below})`,
       );
 }
 

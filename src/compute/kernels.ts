@@ -1,11 +1,11 @@
-// The kernel table: what every engine computes, each kernel once. Its type, its checks, its forwarding and its contract with
-// the native addon follow from here (kernel.ts has the notation). To add one: an entry here, its plain TypeScript twin in
-// engines/reference/, its Rust in native/src/kernels/ with a line in that file's list, and a case against a naive formula in
+// The kernel table, with one entry per kernel. Types, checks, forwarding and the contract with the native addon are derived from it
+// (the notation is explained in kernel.ts). To add a kernel: an entry here, its TypeScript twin in engines/reference/, its Rust
+// implementation in native/src/kernels/ with a line in that file's list, and a test against a naive formula in
 // test/support/engines.ts.
 //
-// Operands marked = are overwritten, + added to, ~ changed in place; where a kernel does either, `accumulate` adds. So
-// kernels that always add are called add... or ...Gradient. An output must not overlap an input unless said. Sums run over
-// blocks of fixed size in fixed order: the number of threads changes no bit.
+// Operands marked = are overwritten, + added to, ~ changed in place; if a kernel can do either, `accumulate` adds. Kernels that
+// always add are called add... or ...Gradient. An output must not overlap an input unless stated. Sums run over blocks of fixed
+// size in fixed order: results do not depend on the number of threads, bit for bit.
 
 import { checkRandomKey, type RandomKey } from "../core/philox.js";
 import type { CsrMatrix } from "../sparse/csr.js";
@@ -19,24 +19,24 @@ import type {
 } from "./solvers/solvers.js";
 import { isInt8, type SparseTensor, type Tensor } from "./tensor.js";
 
-/** Keep an entry where its random word >= floor(rate * 2^32), and scale it by 1 / (1 - rate). Rate in [0, 1). */
+/** Keeps an entry if its random word >= floor(rate * 2^32), and scales it by 1 / (1 - rate). Rate in [0, 1). */
 export interface Dropout {
   readonly rate: number;
   readonly key: RandomKey;
 }
 
 /**
- * Where a piece of a dense matrix lies in the whole: random bits are named by the element's number there, so that the pieces of a
- * matrix draw what the whole would. Element (r, c) of the piece is element `first + r * rowStride + c`.
+ * The position of a piece within a dense matrix. Random bits depend on the index of an element in the whole matrix, so that pieces
+ * draw the same bits as the whole. Element (r, c) of the piece is element `first + r * rowStride + c`.
  */
 export interface Position {
   /** Default 0. */
   readonly first?: number;
-  /** Columns of the whole. Default: those of the piece. */
+  /** Number of columns of the whole. Default: that of the piece. */
   readonly rowStride?: number;
 }
 
-/** Dropout of a dense matrix. That of a sparse batch is named by the positions that the batch carries (`PieceOfBatch`). */
+/** Dropout of a dense matrix. Dropout of a sparse batch depends on the positions in `PieceOfBatch`. */
 export interface DenseDropout extends Dropout, Position {}
 
 /** Add to the output instead of overwriting it. Default false. */
@@ -57,7 +57,7 @@ export interface SparseRowSumOptions {
   dropout?: Dropout;
 }
 
-/** RecVAE's composite prior, per coordinate: weights (summing to 1) of N(0, 1), of a former posterior, and of N(0, exp(broadLogVariance)). */
+/** RecVAE's composite prior, per coordinate: weights (that add up to 1) of N(0, 1), of a former posterior, and of N(0, exp(broadLogVariance)). */
 export interface CompositeMixture {
   readonly standard: number;
   readonly former: number;
@@ -71,7 +71,7 @@ export interface AdamStep {
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
-  /** The number of this update, from 1: for the bias correction. */
+  /** The number of this update, from 1, for the bias correction. */
   readonly update: number;
   /** L2 term inside the gradient: g += decay * value. */
   readonly decay: number;
@@ -79,7 +79,7 @@ export interface AdamStep {
   readonly weightDecay?: number;
 }
 
-/** One Adam step on the rows that a gradient touches; the update is counted over all steps, also those that did not touch a row. */
+/** One Adam step on the rows that a gradient touches; `update` counts all steps, including those that did not touch a row. */
 export type SparseAdamStep = Omit<AdamStep, "decay" | "weightDecay">;
 
 /** One AdaDelta step (Zeiler 2012, algorithm 1), fused over a parameter. */
@@ -90,9 +90,9 @@ export interface AdaDeltaStep {
   readonly decay: number;
 }
 
-/** Divides a gradient by (||g||_2 + epsilon) before anything else is done with it. */
+/** Divides a gradient by (||g||_2 + epsilon) before it is used. */
 export interface GradientNorm {
-  /** [1, 1]: the sum of the gradient's squares, computed by then. */
+  /** [1, 1]: the sum of squares of the gradient, already computed. */
   readonly squares: Tensor;
   readonly epsilon: number;
 }
@@ -122,19 +122,19 @@ export type Likelihood = "multinomial" | "bernoulli";
 export interface SelectedOutput {
   /** [rows, width] */
   readonly hidden: Tensor;
-  /** [items, width]: of the selection's items only, as is the bias [1, items]. */
+  /** [items, width]: only the items of the selection, like the bias [1, items]. */
   readonly weights: Tensor;
   readonly bias: Tensor;
-  /** [rows, catalogue]. Entries of items outside the selection are passed over. */
+  /** [rows, catalogue]. Entries of items outside the selection are ignored. */
   readonly target: SparseTensor;
   readonly likelihood: Likelihood;
-  /** The target's columns of the items are from, from + 1, ... Default 0. */
+  /** The items of the selection are the target's columns from, from + 1, ... Default 0. */
   readonly from?: number;
-  /** The target's columns of the items, where they are not consecutive. */
+  /** The target's columns of the items, if they are not consecutive. */
   readonly items?: Uint32Array;
-  /** How often an item counts in the row's sum [1, items]; absent = once. Bernoulli: a row's own targets count once whatever it says. */
+  /** The weight of an item in the row's sum [1, items]; absent = 1. Bernoulli: a row's own targets always have weight 1. */
   readonly counts?: Tensor;
-  /** Multinomial: each target's item is added to the sum of what counts (outputTargets). Default false. */
+  /** Multinomial: adds each target item to the sum (outputTargets). Default false. */
   readonly ownTargets?: boolean;
   /**
    * What enters a product is rounded to bfloat16 first: hidden activations, weights, and the gradient of the logits. Between
@@ -143,7 +143,7 @@ export interface SelectedOutput {
   readonly bf16?: boolean;
 }
 
-/** Where the gradients of an output layer go. */
+/** The outputs for the gradients of an output layer. */
 export interface OutputGradients {
   readonly hiddenGradient?: Tensor;
   readonly addToHidden?: boolean;
@@ -152,7 +152,7 @@ export interface OutputGradients {
   readonly biasGradient?: Tensor;
 }
 
-/** Weights [items, width], what `quantise` made of them, and a bias [1, items]. */
+/** Weights [items, width], the results of `quantise`, and a bias [1, items]. */
 export interface QuantisedLayer {
   readonly weights: Tensor;
   /** int8 [items, width] */
@@ -186,16 +186,17 @@ const denseDropout = (kernel: string, out: Tensor, options: DenseDropout) => {
   position(kernel, out, options);
 };
 const position = (kernel: string, { columns }: Tensor, { first = 0, rowStride = columns }: Position = {}) => {
-  if (!(Number.isSafeInteger(first) && first >= 0)) fail(kernel, `first ${first} is not an integer from 0`);
+  if (!(Number.isSafeInteger(first) && first >= 0))
+    fail(kernel, `first ${first} is not a non-negative integer`);
   if (!(Number.isSafeInteger(rowStride) && rowStride >= columns))
-    fail(kernel, `rowStride ${rowStride} is not an integer from ${columns}, the number of columns`);
+    fail(kernel, `rowStride ${rowStride} is not an integer of at least ${columns}, the number of columns`);
 };
 const bounds = (kernel: string, low: number, high: number) => {
   if (!(low <= high)) fail(kernel, `the lower bound ${low} exceeds the upper bound ${high}`);
 };
 const positive = (kernel: string, name: string, count: number) => {
   if (!(Number.isInteger(count) && count >= 1 && count < 2 ** 32))
-    fail(kernel, `${name} ${count} is not an integer from 1`);
+    fail(kernel, `${name} ${count} is not a positive integer`);
 };
 const ranking = (kernel: string, k: number) => {
   if (!(Number.isInteger(k) && k >= 0)) fail(kernel, `k = ${k} is not a non-negative integer`);
@@ -211,7 +212,7 @@ const atLeastZero = (kernel: string, numbers: Readonly<Record<string, number>>) 
 const mixtureWeights = (kernel: string, { standard, former, broad, broadLogVariance }: CompositeMixture) => {
   const weights = [standard, former, broad];
   if (!weights.every((weight) => weight >= 0) || !(weights.reduce((sum, weight) => sum + weight) > 0))
-    fail(kernel, `the mixture's weights ${weights.join(", ")} are not weights`);
+    fail(kernel, `the mixture weights ${weights.join(", ")} are not valid`);
   if (!Number.isFinite(broadLogVariance))
     fail(kernel, `the broad log-variance ${broadLogVariance} is not a number`);
 };
@@ -224,7 +225,7 @@ const selection = (
   if (ownTargets && !counts) fail(kernel, "ownTargets needs counts");
 };
 
-/** Products and sums in float32 lose what their length costs: with 530 terms of about 23, sqrt(530) roundings of half a unit are 3e-5; the multinomial's gradient is a difference of numbers up to 280. */
+/** The error of products and sums in float32 grows with their length: with 530 terms of about 23, sqrt(530) roundings of half a unit are 3e-5; the gradient of the multinomial is a difference of numbers up to 280. */
 const long = { tolerance: 6e-5 };
 const exact = { tolerance: 0 };
 const mixture = "mixture:{standard former broad broadLogVariance}";
@@ -251,9 +252,9 @@ export const kernels = table({
   /** out = a */
   copy: kernel<Unary>("=out[r,c] a[r,c]"),
   /**
-   * out = a in out's element type. Float32 becomes the nearest bfloat16, of two equally near ones that whose last bit is 0:
-   * what is at least 2^128 - 2^119 becomes infinite, subnormals stay subnormal, the sign of a zero stays, a NaN stays a (quiet)
-   * NaN. bfloat16 becomes the float32 of the same value. A float64 is rounded to float32 first, as in PyTorch and NumPy.
+   * out = a in out's element type. Float32 is rounded to the nearest bfloat16, ties to even: values of at least 2^128 - 2^119
+   * become infinite; subnormals, the sign of zero and NaN (quiet) are preserved. bfloat16 becomes the float32 of the same value.
+   * A float64 is rounded to float32 first, as in PyTorch and NumPy.
    */
   convert: kernel<Unary>("=out[r,c]:float32|bfloat16 a[r,c]:float32|bfloat16", exact),
   /** out += factor * a */
@@ -303,7 +304,7 @@ export const kernels = table({
   gateGradient: kernel<(aGradient: Tensor, bGradient: Tensor, a: Tensor, b: Tensor, g: Tensor) => void>(
     "+aGradient[r,c] +bGradient[r,c] a[r,c] b[r,c] g[r,c]",
   ),
-  /** out = min(max(a, low), high), a NaN stays one; out may be a */
+  /** out = min(max(a, low), high), preserving NaN; out may be a */
   clamp: kernel<(out: Tensor, a: Tensor, low: number, high: number) => void>("=out[r,c] a[r,c] low high", {
     check: (_out, _a, low, high) => bounds("clamp", low, high),
   }),
@@ -312,12 +313,12 @@ export const kernels = table({
     "+out[r,c] a[r,c] g[r,c] low high",
     { check: (_out, _a, _g, low, high) => bounds("clampGradient", low, high) },
   ),
-  /** out = min(max(a, 0), 1) with entries dropped, a NaN stays one; in one pass, and `out` tells its gradient what was dropped */
+  /** out = min(max(a, 0), 1) with entries dropped, preserving NaN, in one pass; the gradient kernel reads from `out` what was dropped */
   dropClamped: kernel<(out: Tensor, a: Tensor, dropout: DenseDropout) => void>(
     `=out[r,c] a[r,c] dropout:${denseDropoutFields}`,
     { check: (out, _a, options) => denseDropout("dropClamped", out, options) },
   ),
-  /** out = or += g / (1 - rate) where a < 1 and y > 0, with y = dropClamped(a): where it was kept and within (0, 1) */
+  /** out = or += g / (1 - rate) where a < 1 and y > 0, with y = dropClamped(a): for kept elements within (0, 1) */
   dropClampedGradient: kernel<
     (out: Tensor, a: Tensor, y: Tensor, g: Tensor, options: Accumulate & { readonly rate: number }) => void
   >("=out[r,c] a[r,c] y[r,c] g[r,c] options:{rate accumulate?}", {
@@ -327,14 +328,14 @@ export const kernels = table({
   unitRows: kernel<Unary>("=out[r,c] a[r,c]"),
   /** out[r] += the gradient with respect to a[r], from g = that of unitRows(a): (g - y (y . g)) / norm, and g 1e12 where the norm is below 1e-12 */
   unitRowsGradient: kernel<(out: Tensor, a: Tensor, g: Tensor) => void>("+out[r,c] a[r,c] g[r,c]"),
-  /** out[rows[r], c] += a[r, c]; the rows are distinct and ascend */
+  /** out[rows[r], c] += a[r, c]; the rows are distinct and ascending */
   addRows: kernel<(out: Tensor, a: Tensor, rows: Uint32Array) => void>("+out[n,c] a[t,c] rows{t/n}"),
   /** out[r, c] = factor[r, 0] * a[r, c]; out may be a */
   scaleRows: kernel<(out: Tensor, a: Tensor, factor: Tensor) => void>("=out[r,c] a[r,c] factor[r,1]"),
 
   // Products.
 
-  /** out = op(a) op(b), or += with accumulate. Operands in bfloat16 are widened, which is exact: the product is that of their float32 values. With `bf16`, those of float32 are rounded to bfloat16 first. */
+  /** out = op(a) op(b), or += with accumulate. Operands in bfloat16 are widened to float32, which is exact. With `bf16`, float32 operands are first rounded to bfloat16. */
   matmul: kernel<(out: Tensor, a: Tensor, b: Tensor, options?: MatmulOptions) => void>(
     "=out[m,n] a[*,*]:float32|bfloat16 b[*,*]:float32|bfloat16 options?:{transposeA? transposeB? accumulate? bf16?}",
     { ...long, check: checkMatmul },
@@ -345,7 +346,7 @@ export const kernels = table({
   >(`=out[r,h] input<r,c> weights[c,h] options:{rowScale?=(none|l2) dropout?:${dropoutFields}}`, {
     check: (_out, _input, _weights, options) => dropout("sparseRowSum", options.dropout),
   }),
-  /** The gradient with respect to the touched rows of the weights: out [touched.length, h] = ..., from g [rows, h]; same options as forward. */
+  /** The gradient with respect to the touched rows of the weights, out [touched.length, h], from g [rows, h]; same options as forward. */
   sparseRowSumGradient: kernel<
     (out: Tensor, input: SparseTensor, g: Tensor, options: SparseRowSumOptions) => void
   >(`=out[t,h] input<r,c;t> g[r,h] options:{rowScale?=(none|l2) dropout?:${dropoutFields}}`, {
@@ -386,7 +387,7 @@ export const kernels = table({
       position("gaussianSample", out, at);
     },
   }),
-  /** meanGradient += g; logVarianceGradient += g * (sample - mean) / 2, sample being what gaussianSample made: mean + exp(logVariance / 2) * noise */
+  /** meanGradient += g; logVarianceGradient += g * (sample - mean) / 2, where sample is the result of gaussianSample: mean + exp(logVariance / 2) * noise */
   gaussianSampleGradient: kernel<
     (meanGradient: Tensor, logVarianceGradient: Tensor, mean: Tensor, sample: Tensor, g: Tensor) => void
   >("+meanGradient[r,l] +logVarianceGradient[r,l] mean[r,l] sample[r,l] g[r,l]"),
@@ -396,7 +397,7 @@ export const kernels = table({
   gaussianKlGradient: kernel<
     (meanGradient: Tensor, logVarianceGradient: Tensor, mean: Tensor, logVariance: Tensor, g: Tensor) => void
   >("+meanGradient[r,l] +logVarianceGradient[r,l] mean[r,l] logVariance[r,l] g[r,1]"),
-  /** out[r, 0] = sum over l of log N(z; mean, exp(logVariance)) - log sum over the mixture's three of weight N(z): one sample's KL. former* [rows, l] belong to the mixture's second part. */
+  /** out[r, 0] = sum over l of log N(z; mean, exp(logVariance)) - log sum over the three components of weight N(z): the one-sample KL. former* [rows, l] are the second component. */
   compositeKl: kernel<
     (
       out: Tensor,
@@ -429,8 +430,8 @@ export const kernels = table({
     check: (...values) => mixtureWeights("compositeKlGradient", values[8]),
   }),
 
-  // Log densities of Gaussians, the constant -1/2 ln 2 pi per dimension left out. With powers [x^2 | x | 1] of points and factors of
-  // Gaussians, powers factors^T [points, gaussians] holds every log density at every point: nothing of three dimensions exists.
+  // Log densities of Gaussians, without the constant -1/2 ln 2 pi per dimension. With powers [x^2 | x | 1] of points and factors of
+  // Gaussians, powers factors^T [points, gaussians] has every log density at every point, without a three-dimensional array.
 
   /** out[r, 0] = -1/2 sum over l of (logVariance + (x - mean)^2 exp(-logVariance)) */
   gaussianLogDensity: kernel<(out: Tensor, x: Tensor, mean: Tensor, logVariance: Tensor) => void>(
@@ -450,7 +451,7 @@ export const kernels = table({
   >("+xGradient[r,l] +meanGradient[r,l] +logVarianceGradient[r,l] x[r,l] mean[r,l] logVariance[r,l] g[r,1]"),
   /** out [rows, 2 l + 1] = [-w / 2 | mean w | -1/2 sum over l of (logVariance + mean^2 w)], w = exp(-logVariance) */
   densityFactors: kernel<OfGaussian>("=out[r,2*l+1] mean[r,l] logVariance[r,l]"),
-  /** Adds what g [rows, 2 l + 1] passes back through densityFactors. */
+  /** The gradient of densityFactors from g [rows, 2 l + 1], added to the outputs. */
   densityFactorsGradient: kernel<
     (meanGradient: Tensor, logVarianceGradient: Tensor, mean: Tensor, logVariance: Tensor, g: Tensor) => void
   >("+meanGradient[r,l] +logVarianceGradient[r,l] mean[r,l] logVariance[r,l] g[r,2*l+1]"),
@@ -458,34 +459,34 @@ export const kernels = table({
   densityPowers: kernel<(out: Tensor, x: Tensor) => void>("=out[r,2*l+1] x[r,l]"),
   /** out += 2 x g_1 + g_2, g [rows, 2 l + 1] = [g_1 | g_2 | anything] */
   densityPowersGradient: kernel<(out: Tensor, x: Tensor, g: Tensor) => void>("+out[r,l] x[r,l] g[r,2*l+1]"),
-  /** out[r, 0] = ln(mean over c of exp(a[r, c])), max-subtracted; a is overwritten by softmax(a[r]), which is its gradient, in float32 shares below 2^-40 being 0: a thousand of them are less than float32's rounding, and subnormal numbers, which they would lead to, are slow to compute with. */
+  /** out[r, 0] = ln(mean over c of exp(a[r, c])), max-subtracted; a is overwritten by softmax(a[r]), which is its gradient. In float32, shares below 2^-40 are set to 0: a thousand of them are below the rounding error, and they would lead to slow subnormal numbers. */
   logMeanExp: kernel<Unary>("=out[r,1] ~a[r,c]", {
     check(_out, a) {
       if (a.columns === 0) fail("logMeanExp", `a is ${shape(a)}: it has no columns to average`);
     },
   }),
 
-  // The output layer, over a selection of items (ops/output-loss.ts). The logits of a batch are nobody's contract: between a
-  // row's statistics and its gradient an engine keeps what it likes in the scratch. Where that has fewer columns than there
-  // are items, the engine works through the items in blocks of that size, and computes their products a second time for the
-  // gradient. Statistics [rows, 4] are, with l = hidden weights^T + bias and sums over the items of the selection,
+  // The output layer, over a selection of items (ops/output-loss.ts). The contents of the scratch between statistics and gradient are
+  // private to the engine. If the scratch has fewer columns than there are items, the engine processes the items in blocks of that
+  // size, and computes their products a second time for the gradient. Statistics [rows, 4] are, with l = hidden weights^T + bias
+  // and sums over the items of the selection,
   //   multinomial: the largest l that counts; sum of counts_i exp(l_i - largest); sum of x_i (l_i - largest); n = sum of x_i
   //   Bernoulli:   0; the row's loss; 0; n
-  // and of no items (-Infinity, 0, 0, 0); where none counts, the targets' l_i themselves are summed.
+  // and (-Infinity, 0, 0, 0) without items; if no item counts, the targets' l_i are summed without subtracting the largest.
 
   /** statistics [rows, 4] of a selection of items. */
   outputStatistics: kernel<(statistics: Tensor, scratch: Tensor, output: SelectedOutput) => void>(
     `=statistics[r,4] =scratch[r,*] ${selectedOutput}`,
     { ...long, check: (_statistics, _scratch, output) => selection("outputStatistics", output) },
   ),
-  /** statistics = those of its own items and `other`'s together. Associative but for rounding: merge in a fixed order. */
+  /** Merges the statistics of two selections into `statistics`. Associative except for rounding: merge in a fixed order. */
   mergeOutputStatistics: kernel<(statistics: Tensor, other: Tensor, likelihood: Likelihood) => void>(
     `~statistics[r,4] other[r,4] ${likelihoods}`,
   ),
   /**
-   * Where each target's item i is added to the sum S of the others (`ownTargets`; multinomial): of merged statistics, the last
-   * two columns become this selection's part of n' = sum of x_i S / (S + exp l_i), and of what makes n' ln S - (it) the loss,
-   * sum of x_i ln((S + exp l_i) / exp l_i). The parts of several selections are to be added up. Loss and gradient follow as ever.
+   * For `ownTargets` (multinomial), where each target item i is added to the sum S of the others: sets the last two columns of merged
+   * statistics to this selection's part of n' = sum of x_i S / (S + exp l_i), and of the number t for which n' ln S - t is the loss,
+   * sum of x_i ln((S + exp l_i) / exp l_i). Add the parts of several selections; then loss and gradient are computed as usual.
    */
   outputTargets: kernel<(statistics: Tensor, scratch: Tensor, output: SelectedOutput) => void>(
     `~statistics[r,4] scratch[r,*] ${selectedOutput}`,
@@ -499,8 +500,8 @@ export const kernels = table({
   /**
    * The gradients of g_r loss_r [rows, 1], once per outputStatistics with the same scratch. With G [rows, items] =
    * g_r (n_r softmax - x), or g_r (sigmoid(l) - x): hiddenGradient = or += G weights, weightsGradient = or += G^T hidden,
-   * biasGradient += the sum of G's rows. Those that are absent are not computed. `own`: the selection's statistics;
-   * `merged`: those that the loss was computed from, the same tensor for a selection that has the loss to itself.
+   * biasGradient += the sum of G's rows. Absent gradients are not computed. `own`: the selection's statistics; `merged`: the
+   * statistics that the loss was computed from (the same tensor if there is only one selection).
    */
   outputGradient: kernel<
     (
@@ -530,7 +531,7 @@ export const kernels = table({
 
   // Optimisers.
 
-  /** m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, value -= lr * mhat / (sqrt(vhat) + epsilon), over ALL elements: rows without a gradient move by their momentum (dense Adam). With `norm` the gradient is first divided by its norm. */
+  /** m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, value -= lr * mhat / (sqrt(vhat) + epsilon), over ALL elements: rows without a gradient are updated by their momentum (dense Adam). With `norm` the gradient is first divided by its norm. */
   adam: kernel<
     (
       value: Tensor,
@@ -544,7 +545,7 @@ export const kernels = table({
     "~value[r,c] ~m[r,c] ~v[r,c] gradient:{tensor[t,c] touched?{t/r}} step:{learningRate beta1 beta2 epsilon update decay weightDecay?} norm?:{squares[1,1] epsilon}",
     { check: checkAdam },
   ),
-  /** `adam` on the rows `touched` alone, without an L2 term: value and moments of every other row stay as they are, though their moments would decay in dense Adam (lazy Adam, PyTorch's SparseAdam). */
+  /** `adam` on the rows `touched` only, without an L2 term: value and moments of every other row are unchanged, whereas moments decay in dense Adam (lazy Adam, PyTorch's SparseAdam). */
   sparseAdam: kernel<
     (
       value: Tensor,
@@ -564,21 +565,21 @@ export const kernels = table({
 
   // Ranking.
 
-  /** Per row of scores [rows, items], the k best items not in `without`'s row. NaN counts, and comes back, as -Infinity. */
+  /** Per row of scores [rows, items], the k best items that are not in the row of `without`. NaN is treated and returned as -Infinity. */
   topK: kernel<(scores: Tensor, k: number, without?: SparseTensor) => Promise<TopK>>(
     "scores[r,n] k without?<r,n>",
     { ...exact, check: (_scores, k) => ranking("topK", k), answer: topKOf },
   ),
   /**
-   * The int8-quantised weights of every row, symmetric around 0: scale s = max |weight| / 127 and out = weight (1 / s), rounded
-   * to the nearest integer, ties to even. statistics [rows, 3] become s, a bound of ||weight - s out|| that also covers what
-   * float32 rounds off in a product with the row, and a bound of ||s out||; both are NaN, and out is anything, where a weight
-   * is not finite or s is too small for 1 / s.
+   * Symmetric int8 quantisation of the weights of every row: scale s = max |weight| / 127 and out = weight (1 / s), rounded to the
+   * nearest integer, ties to even. statistics [rows, 3] are s, an upper bound of ||weight - s out|| that includes the rounding error
+   * of a product with the row in float32, and an upper bound of ||s out||; both bounds are NaN, and out is undefined, if a weight is
+   * not finite or s is too small for 1 / s.
    */
   quantise: kernel<(out: Tensor, statistics: Tensor, weights: Tensor) => void>(
     "=out[n,w]:int8 =statistics[n,3] weights[n,w]",
   ),
-  /** What `topK` gives for the scores a weights^T + bias, a [rows, width], each row computed as if it were the only one; meant for a few rows. The quantised weights bound every score, and only those that may be among the best are computed. */
+  /** The result of `topK` for the scores a weights^T + bias, a [rows, width], each row computed independently of the others; intended for a few rows. The quantised weights give a bound of every score, and only scores that may be among the best are computed. */
   bestProducts: kernel<
     (a: Tensor, layer: QuantisedLayer, k: number, without?: SparseTensor) => Promise<TopK>
   >("a[r,w] layer:{weights[n,w] quantised[n,w]:int8 statistics[n,3] bias[1,n]} k without?<r,n>", {
@@ -586,14 +587,14 @@ export const kernels = table({
   }),
 });
 
-/** The kernels of solvers: the inner loops of models that are solved rather than trained by gradients (solvers/solvers.ts). */
+/** The kernels of solvers: the inner loops of models that are not trained by gradients (solvers/solvers.ts). */
 export const solverKernels = table({
   /** Solves the rows of factors [rows, k] for `interactions` [rows, columns]. `factors` must not overlap what `sweep` reads. */
   alsHalfSweep: kernel<(factors: Tensor, interactions: SparseTensor, sweep: AlsHalfSweep) => void>(
     "~factors[n,k] interactions<n,m> sweep:{fixed[m,k] gram[k,k] gramWeight outer:{constant slope} target:{constant slope} ridge|*| prior?[n,k] rows?{s/n} steps? ~objective?[n,1] covariances?[m,tri(k)] ~posterior?[n,tri(k)]}",
     { check: checkAls },
   ),
-  /** Improves factors [rows, k], none of which is negative, from where they stand. They must not overlap what `iterations` reads. */
+  /** Improves non-negative factors [rows, k] in place. They must not overlap what `iterations` reads. */
   nonNegativeIterations: kernel<(factors: Tensor, iterations: NonNegativeIterations) => void>(
     "~factors[n,k] iterations:{gram[k,k] products[n,k] l1 l2 iterations tolerance =violation?[n,1]}",
     {
@@ -616,7 +617,7 @@ export const solverKernels = table({
   /**
    * Inverts the pivots first .. first + count of a symmetric positive definite a [n, n], of which only the lower triangle
    * is used (the upper one is undefined afterwards). Once all pivots are inverted it holds -a^-1 (`invertAllPivots` in solvers/inverse.ts).
-   * Answers with the first pivot that is not positive, a then being spoilt, or -1.
+   * Returns the first pivot that is not positive (a is then invalid), or -1.
    */
   invertPivots: kernel<(a: Tensor, first: number, count: number) => Promise<number>>("~a[n,n] first count", {
     ...long,
@@ -628,11 +629,11 @@ export const solverKernels = table({
         fail("invertPivots", `pivots up to ${first + count} of a matrix with ${a.rows} rows`);
     },
   }),
-  /** a[i, j] = rows[i] columns[j] a[max(i, j), min(i, j)], in place: the whole of a symmetric matrix from its lower triangle, scaled. rows, columns [1, n]. */
+  /** a[i, j] = rows[i] columns[j] a[max(i, j), min(i, j)], in place: expands the lower triangle of a symmetric matrix, scaled. rows, columns [1, n]. */
   expandLower: kernel<(a: Tensor, rows: Tensor, columns: Tensor) => void>("~a[n,n] rows[1,n] columns[1,n]"),
   /**
-   * a[r, c] = x_r . y_c becomes K(x_r, y_c), the network's neural tangent kernel; rows [1, a.rows] = x_r . x_r, columns
-   * [1, a.columns] = y_c . y_c. With K = S before the first layer, every layer does, t being the angle arccos(S(x, y) / sqrt(S(x, x) S(y, y))),
+   * Replaces a[r, c] = x_r . y_c by K(x_r, y_c), the network's neural tangent kernel; rows [1, a.rows] = x_r . x_r, columns
+   * [1, a.columns] = y_c . y_c. With K = S before the first layer, every layer computes, with the angle t = arccos(S(x, y) / sqrt(S(x, x) S(y, y))),
    * S <- sqrt(S(x, x) S(y, y)) (sin t + (pi - t) cos t) / pi + bias, K <- S + K (pi - t) / pi.
    */
   tangentKernel: kernel<(a: Tensor, rows: Tensor, columns: Tensor, network: TangentNetwork) => void>(
@@ -641,11 +642,11 @@ export const solverKernels = table({
       tolerance: 2e-5,
       check(_a, _rows, _columns, { depth }) {
         if (!(Number.isInteger(depth) && depth >= 0))
-          fail("tangentKernel", `depth ${depth} is not a number of layers`);
+          fail("tangentKernel", `depth ${depth} is not a valid number of layers`);
       },
     },
   ),
-  /** For each of the columns [from, to) of x, the k other columns of the largest positive similarity (ties: the lower index): a row each, [to - from, columns], columns ascending. */
+  /** For each of the columns [from, to) of x, the k other columns with the largest positive similarity (ties: the lower index): one row each, [to - from, columns], columns ascending. */
   neighbours: kernel<
     (x: SparseTensor, similarity: Similarity, from: number, to: number) => Promise<CsrMatrix>
   >("x<r,c> similarity:{size=(product|union) left|c| right|c| shrink k} from to", {
@@ -656,7 +657,7 @@ export const solverKernels = table({
       positive("neighbours", "k", k);
     },
   }),
-  /** The elastic nets of the columns [from, to) of X, whose numbers are not negative, from X's Gram matrix: a row of weights each, [to - from, columns]; `unfinished` of them are not within the tolerance. */
+  /** The elastic nets of the columns [from, to) of a non-negative X, from its Gram matrix: one row of weights each, [to - from, columns]; `unfinished` of them have not reached the tolerance. */
   elasticNet: kernel<
     (
       gram: Tensor,
@@ -678,9 +679,9 @@ export const solverKernels = table({
 export type KernelMethods = Methods<typeof kernels>;
 export type SolverMethods = Methods<typeof solverKernels>;
 
-/** The kernels of solvers (kernels.ts has what each computes), and how `invertPivots` is best called. */
+/** The kernels of solvers, and the block size for `invertPivots`. */
 export interface Solvers extends SolverMethods {
-  /** How many pivots one `invertPivots` should take: so many that the threads are busy, and so few that an abort need not wait long. */
+  /** Number of pivots per call of `invertPivots`: large enough to keep the threads busy, small enough for a quick abort. */
   readonly pivots: number;
 }
 
@@ -690,7 +691,7 @@ function checkMatmul(out: Tensor, a: Tensor, b: Tensor, options: MatmulOptions =
   if (inner === inner2 && out.rows === m && out.columns === n) return;
   const product = `${shape(a)}${options.transposeA ? "^T" : ""} ${shape(b)}${options.transposeB ? "^T" : ""}`;
   if (inner !== inner2) fail("matmul", `the inner sizes of ${product} differ`);
-  fail("matmul", `out is ${shape(out)} where ${product} gives [${m}, ${n}]`);
+  fail("matmul", `out is ${shape(out)}, but ${product} is [${m}, ${n}]`);
 }
 
 function checkAdam(
@@ -706,14 +707,14 @@ function checkAdam(
 }
 
 function counted(kernel: string, update: number): void {
-  if (!(Number.isInteger(update) && update >= 1)) fail(kernel, `update ${update} is not an integer from 1`);
+  if (!(Number.isInteger(update) && update >= 1)) fail(kernel, `update ${update} is not a positive integer`);
 }
 
 function checkAls(factors: Tensor, _interactions: SparseTensor, sweep: AlsHalfSweep): void {
   const name = "alsHalfSweep";
   const { gramWeight, outer, target, ridge, steps, covariances, posterior } = sweep;
   if (steps !== undefined && (covariances || posterior))
-    fail(name, "covariances need exact solutions, not steps");
+    fail(name, "covariances need exact solutions and cannot be combined with steps");
   if (typeof ridge !== "number" && ridge.length !== factors.rows)
     fail(name, `${ridge.length} ridges for ${factors.rows} rows`);
   if (!(typeof ridge === "number" ? ridge >= 0 : ridge.every((one) => one >= 0)))

@@ -1,12 +1,12 @@
-// The best items of several parts of a catalogue, from the best of each: what blocks of items, and machines with a share of
-// them each, hand to one another instead of scores.
+// Merges the best items of several parts of a catalogue. Blocks of items, and machines that each hold a share of the items,
+// exchange these instead of scores.
 
 import { NO_ITEM, type TopK } from "./engine.js";
 
 /**
- * Per row the k best of all parts, best first, equal scores by ascending item, as `topK` over all items would find them. Each
- * part holds the k best of its own items (all of them where it has fewer) under their numbers in the catalogue. The order of the parts
- * makes no difference.
+ * Per row the k best of all parts, best first, equal scores by ascending item: the same result as `topK` over all items. Each part
+ * has the k best of its own items (or all of them, if fewer) by their indices in the catalogue. The order of the parts has no
+ * effect.
  */
 export function mergeTopK(parts: readonly TopK[], k: number): TopK {
   if (parts.length === 1 && parts[0].k <= k) return parts[0];

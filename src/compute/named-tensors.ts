@@ -1,9 +1,9 @@
-// Taking tensors by name out of what a file held: everything that is read from a model folder or a checkpoint is checked here.
+// Checked access to named tensors: everything that is read from a model folder or a checkpoint is checked here.
 
 import { UserError } from "../core/errors.js";
 import type { FloatArray, HostTensor, NamedTensors } from "./tensor.js";
 
-/** What a saved tensor may hold. */
+/** The kinds of saved tensors. */
 export interface TensorKinds {
   readonly numbers: FloatArray;
   readonly float32: Float32Array;
@@ -21,7 +21,7 @@ const kinds: Record<keyof TensorKinds, (data: HostTensor["data"]) => boolean> = 
   any: () => true,
 };
 
-/** The tensor of a name, if it has this shape, as many numbers as that, and the kind. */
+/** The named tensor, if it has this shape, the matching number of elements, and the kind. */
 export function findTensor<Kind extends keyof TensorKinds = "numbers">(
   saved: NamedTensors,
   name: string,
@@ -36,7 +36,7 @@ export function findTensor<Kind extends keyof TensorKinds = "numbers">(
   return tensor.data as TensorKinds[Kind];
 }
 
-/** `findTensor`; throws UserError, naming the tensor, where it is missing or is another one. */
+/** Like `findTensor`, but throws UserError, naming the tensor, if it is missing or does not match. */
 export function takeTensor<Kind extends keyof TensorKinds = "numbers">(
   saved: NamedTensors,
   name: string,
@@ -52,7 +52,7 @@ export function takeTensor<Kind extends keyof TensorKinds = "numbers">(
   if (other.join(" x ") !== shape.map((size, axis) => size ?? other[axis]).join(" x "))
     throw new UserError({ place, problem: `has the shape ${other.join(" x ")}`, expected });
   if (kinds[kind](data))
-    throw new UserError({ place, problem: `holds ${data.length} numbers`, expected: `${expected} of them` });
+    throw new UserError({ place, problem: `has ${data.length} numbers`, expected: `${expected} numbers` });
   const held =
     data instanceof Uint32Array ? "whole numbers" : data instanceof Float32Array ? "float32" : "float64";
   throw new UserError({ place, problem: `holds ${held}`, expected: kind });

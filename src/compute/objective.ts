@@ -1,6 +1,6 @@
-// What is minimised: a weighted sum of scalars, each of them the sum of a variable's elements or of a parameter's
-// squares. Because it is linear and its weights are known on the host, a backward pass starts from plain numbers, and an
-// L2 term never needs a pass of its own: it becomes the `decay` of its parameters.
+// The objective: a weighted sum of scalars, each of them the sum of a variable's elements or of a parameter's squares. Because
+// it is linear and its weights are known on the host, a backward pass starts from plain numbers, and an L2 term does not need
+// a separate pass: it becomes the `decay` of its parameters.
 
 import type { Differentiable, Parameter } from "./parameter.js";
 
@@ -29,7 +29,7 @@ export function sum(of: Differentiable): Objective {
   return new Objective([{ kind: "sum", of, weight: 1 }]);
 }
 
-/** The mean of all elements (0 where there are none): of a loss per user [users, 1], the mean over users. */
+/** The mean of all elements (0 without elements): for a loss per user [users, 1], the mean over users. */
 export function mean(of: Differentiable): Objective {
   return sum(of).times(1 / Math.max(1, of.value.rows * of.value.columns));
 }

@@ -1,4 +1,4 @@
-// The engine that a run asks for: the native one where it is present, otherwise the plain TypeScript one and a line that says so.
+// Opens the requested engine: by default the native engine if it is available, otherwise the reference engine, with a note.
 
 import { UserError } from "../core/errors.js";
 import type { Engine } from "./engine.js";
@@ -7,23 +7,23 @@ import { ReferenceEngine } from "./engines/reference.js";
 import { withSolvers } from "./solvers/borrowed-solvers.js";
 import type { EnginePrecision } from "./tensor.js";
 
-/** "auto" = native where it is present, else reference. */
+/** "auto" = native if available, otherwise reference. */
 export type EngineChoice = "auto" | "native" | "reference";
 
 export interface EngineOptions {
   engine?: EngineChoice;
   /** Default: all cores. */
   threads?: number;
-  /** "bf16": float32, but the products of dense layers round their operands to bfloat16. Default "float32". */
+  /** "bf16" is float32 with the operands of dense layers' products rounded to bfloat16. Default "float32". */
   precision?: EnginePrecision;
-  /** Hears, in one line, that the native engine is missing. */
+  /** Called with a one-line note if the native engine is missing. */
   onNote?: (text: string) => void;
 }
 
 /**
- * Opens an engine, which the caller closes; one without solvers of its own borrows those of the CPU. "auto" takes the
- * reference engine for float64, which the native one does not compute in. Throws UserError where the native one is asked
- * for and missing, and for a bad number of threads.
+ * Opens an engine, which the caller closes; an engine without solvers borrows those of a CPU engine. "auto" opens the reference
+ * engine for float64, which the native engine does not support. Throws UserError if "native" is requested and missing, and for
+ * an invalid number of threads.
  */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const { precision } = options;
@@ -41,6 +41,6 @@ function openOne({ engine = "auto", threads, precision, onNote }: EngineOptions)
       problem: native.reason,
       remedy: "In a clone, run npm run setup with cargo installed; or use --engine reference",
     });
-  onNote?.(`using the plain TypeScript engine, which is much slower: ${native.reason}`);
+  onNote?.(`using the TypeScript engine, which is much slower: ${native.reason}`);
   return new ReferenceEngine({ precision });
 }

@@ -1,21 +1,21 @@
-// Optimisers: what a step does with the gradients that the parameters hold.
+// Optimisers: update parameters from their gradients.
 
 import { UserError } from "../core/errors.js";
 import type { AdamStep, Engine } from "./engine.js";
 import { loadTensor, type Parameter, saveTensor } from "./parameter.js";
 import type { NamedTensors } from "./tensor.js";
 
-/** What a training step does with the gradients, and goes on with after an interruption. */
+/** An optimiser, whose state can be saved and restored. */
 export interface Optimizer {
-  /** What it trains. */
+  /** The parameters that it trains. */
   readonly parameters: readonly Parameter[];
-  /** Whether rows without a gradient stay as they are. Default false. */
+  /** Whether rows without a gradient are left unchanged. Default false. */
   readonly sparse?: boolean;
-  /** One update of every parameter that has a gradient, which is used up. */
+  /** Updates every parameter that has a gradient, and clears the gradients. */
   step(): void;
-  /** All that it remembers. */
+  /** The complete state. */
   save(): Promise<NamedTensors>;
-  /** Goes on where `save` left off. Throws UserError where a tensor is missing or has another shape. */
+  /** Restores the state of `save`. Throws UserError if a tensor is missing or has another shape. */
   load(saved: NamedTensors): Promise<void>;
 }
 
@@ -26,14 +26,14 @@ export interface AdamOptions extends Partial<Omit<AdamStep, "update" | "decay">>
    */
   readonly normaliseGradients?: boolean;
   /**
-   * Epsilon is added to the root of the second moment before its bias is corrected, as in Keras and TensorFlow (Kingma and Ba
-   * 2015, section 2, epsilon hat): as if it were epsilon / sqrt(1 - beta2^t). Early steps are the shorter for it where gradients
-   * are as small as epsilon. Default false.
+   * Adds epsilon to the square root of the second moment before bias correction, as in Keras and TensorFlow (Kingma and Ba 2015,
+   * section 2, epsilon hat); equivalent to an epsilon of epsilon / sqrt(1 - beta2^t). This shortens early steps if gradients are as
+   * small as epsilon. Default false.
    */
   readonly epsilonHat?: boolean;
   /**
-   * Where a gradient is one of rows, only those rows and their moments move: lazy Adam, as PyTorch's SparseAdam, with biases corrected by
-   * the number of all updates. Dense gradients are stepped as ever. Not with weightDecay, normaliseGradients or an L2 term. Default false.
+   * For a gradient of rows, updates only those rows and their moments: lazy Adam, as in PyTorch's SparseAdam, with bias correction by the
+   * number of all updates. Dense gradients are not affected. Not with weightDecay, normaliseGradients or an L2 term. Default false.
    */
   readonly sparse?: boolean;
 }
@@ -43,8 +43,8 @@ const ADAM = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weig
 const NORM_EPSILON = 1e-7;
 
 /**
- * Adam (Kingma and Ba 2015), dense unless it is told to be sparse: rows of a first layer that a batch did not touch still move by
- * their momentum, as in the published programs. A parameter to which the step's objective contributed nothing stays as it is.
+ * Adam (Kingma and Ba 2015), dense by default: rows of a first layer that a batch did not touch are still updated by their
+ * momentum, as in the published code. A parameter without a gradient in this step is unchanged.
  */
 export class Adam implements Optimizer {
   readonly #engine: Engine;
@@ -55,14 +55,14 @@ export class Adam implements Optimizer {
   readonly sparse: boolean;
   #updates = 0;
 
-  /** Throws RangeError for settings that only make sense where every row moves, with `sparse`. */
+  /** Throws RangeError for `sparse` with settings that change every row. */
   constructor(
     engine: Engine,
     parameters: readonly Parameter[],
     { normaliseGradients = false, epsilonHat = false, sparse = false, ...options }: AdamOptions = {},
   ) {
     if (sparse && (normaliseGradients || options.weightDecay))
-      throw new RangeError("sparse Adam has neither weightDecay nor normaliseGradients");
+      throw new RangeError("sparse Adam supports neither weightDecay nor normaliseGradients");
     this.#engine = engine;
     this.parameters = parameters;
     this.#options = { ...ADAM, ...options };
@@ -71,7 +71,7 @@ export class Adam implements Optimizer {
     this.sparse = sparse;
   }
 
-  /** The step size of the updates to come; not part of what `save` gives. */
+  /** The learning rate of future updates; not part of the saved state. */
   get learningRate(): number {
     return this.#options.learningRate;
   }
@@ -101,7 +101,7 @@ export class Adam implements Optimizer {
         const { tensor, touched } = gradient;
         this.#engine.sparseAdam(parameter.value, m, v, tensor, touched, step);
       } else if (gradient && this.#normalises) {
-        // The norm stays in the engine: nothing waits for it.
+        // The norm stays on the engine, so nothing waits for it.
         const squares = this.#engine.zeros(1, 1);
         this.#engine.addSumOfSquares(squares, gradient.tensor, 1);
         this.#engine.adam(parameter.value, m, v, gradient, step, { squares, epsilon: NORM_EPSILON });
@@ -109,7 +109,7 @@ export class Adam implements Optimizer {
       } else if (gradient) {
         this.#engine.adam(parameter.value, m, v, gradient, step);
       } else {
-        // Only the L2 term: the gradient of the rest is zero everywhere.
+        // Only the L2 term has a gradient.
         const none = this.#engine.empty(0, parameter.columns);
         const touched = new Uint32Array(0);
         this.#engine.adam(parameter.value, m, v, { kind: "rows", tensor: none, touched }, step);
@@ -139,7 +139,7 @@ export class Adam implements Optimizer {
   async load(saved: NamedTensors): Promise<void> {
     const updates = Object.hasOwn(saved, "adam.updates") ? saved["adam.updates"] : undefined;
     if (updates?.data.length !== 1)
-      throw new UserError({ place: "tensor adam.updates", problem: "is missing or not a single number" });
+      throw new UserError({ place: "tensor adam.updates", problem: "is missing or is not a single number" });
     for (const parameter of this.parameters) {
       await loadTensor(this.#engine, parameter.moments.m, `${parameter.name}.m`, saved);
       await loadTensor(this.#engine, parameter.moments.v, `${parameter.name}.v`, saved);
@@ -155,7 +155,7 @@ export interface AdaDeltaOptions {
   readonly epsilon?: number;
 }
 
-/** AdaDelta (Zeiler 2012, algorithm 1; its defaults): no step size; the squares of gradients and of changes decay by rho. */
+/** AdaDelta (Zeiler 2012, algorithm 1, with its defaults): no learning rate; the running squares of gradients and updates decay by rho. */
 export class AdaDelta implements Optimizer {
   readonly #engine: Engine;
   readonly parameters: readonly Parameter[];

@@ -1,9 +1,9 @@
-// What an engine on a CPU keeps of an output layer between a batch's statistics and its gradient. Keeping costs memory for
-// a number per row and item; computing the products a second time costs a third more operations.
+// The size of the scratch that a CPU engine keeps of an output layer between the statistics of a batch and its gradient. Keeping
+// everything takes one number per row and item; computing the products a second time takes a third more operations.
 
-/** Up to so many numbers (256 MiB of float32) are kept. */
+/** Maximum number of elements that are kept (256 MiB of float32). */
 const KEPT = 2 ** 26;
-/** Numbers in a block where they are not (16 MiB of float32), and the fewest items in one. */
+/** Elements of a block if they are not kept (16 MiB of float32), and the minimum number of items in a block. */
 const BLOCK = 2 ** 22;
 const LEAST_ITEMS = 256;
 /** Items in a block where products take bfloat16; as in native/src/kernels/rounded_output.rs. */

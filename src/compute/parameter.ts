@@ -1,7 +1,7 @@
-// A parameter: a matrix that training changes. It owns its value in the engine's precision (the master), copies of it in other
-// element types that kernels asked for, its gradient (dense, or only the rows that a sparse input touched), the coefficient
-// of an L2 term, and the optimiser's moments once there are any. The gradient's memory is kept from step to step; a gradient
-// of rows has memory of its own size, and none for the other rows.
+// A parameter: a matrix that is trained. It owns its value in the engine's precision (the master copy), copies in other element
+// types that kernels requested, its gradient (dense, or only the rows that a sparse input touched), the coefficient of an L2
+// term, and the optimiser's moments. The gradient's memory is kept from step to step; a gradient of rows only has memory for
+// these rows.
 
 import type { RandomKey } from "../core/philox.js";
 import { Turns } from "../core/turns.js";
@@ -19,38 +19,38 @@ import {
   viewRows,
 } from "./tensor.js";
 
-/** What a gradient can flow into: a parameter, or a variable of a tape. */
+/** The target of a gradient: a parameter, or a variable of a tape. */
 export interface Differentiable {
   readonly value: Tensor;
-  /** False where nothing upstream is trained: backward passes then leave it out. */
+  /** False if nothing upstream is trained; backward passes then skip it. */
   readonly needsGradient: boolean;
   /** The gradient, to be added to; zeros before the first contribution. */
   gradient(): Tensor;
-  /** Adds a contribution: `write` must set `out` where `accumulate` is false, and add to it where it is true. */
+  /** Adds a contribution: `write` must set `out` if `accumulate` is false, and add to it otherwise. */
   addGradient(write: (out: Tensor, accumulate: boolean) => void): void;
 }
 
 /**
- * Writes the values of a matrix, row-major, from its element `first` on. Called for one piece after the other, in order; the
- * length of every piece but the last is a multiple of 4.
+ * Writes the values of a matrix, row-major, starting at its element `first`. Called for consecutive pieces in order; the length of
+ * every piece except the last is a multiple of 4.
  */
 export type Fill = (out: Float32Array, first: number) => void;
 
 /** The initial values of a parameter [rows, columns]; `inputs` is the fan-in of its layer (default: the rows). */
 export type Initializer = (rows: number, columns: number, key: RandomKey, inputs?: number) => Fill;
 
-/** What a model says of a parameter before there is any memory for it. */
+/** The declaration of a parameter, before memory is allocated. */
 export interface ParameterDeclaration {
   /** Unique within a model: names the tensor in files, and its random stream. */
   readonly name: string;
   readonly rows: number;
   readonly columns: number;
   /** Default zeros. */
-  readonly initial?: Initializer;
+  readonly initial?: Initializer | undefined;
   /** The fan-in of its layer, for `initial`. Default: the rows. */
   readonly inputs?: number;
-  /** Which axis begins with one row (or column) per item of the catalogue, where one does. */
-  readonly itemAxis?: "rows" | "columns";
+  /** The axis that begins with one row (or column) per item of the catalogue, if any. */
+  readonly itemAxis?: "rows" | "columns" | undefined;
 }
 
 export class Parameter implements Differentiable, ParameterDeclaration {
@@ -60,13 +60,13 @@ export class Parameter implements Differentiable, ParameterDeclaration {
   readonly initial: Initializer | undefined;
   readonly inputs: number;
   readonly itemAxis: "rows" | "columns" | undefined;
-  /** False while a pass leaves this parameter as it is: nothing is then computed for it (RecVAE trains its halves in turns). */
+  /** False while this parameter is not trained: nothing is then computed for it (RecVAE alternates between its halves). */
   needsGradient = true;
   /** Coefficient of an L2 term in this step's gradient, applied by the optimiser: g += decay * value. */
   decay = 0;
   /** Memory of dense gradients. */
   #whole: Tensor | undefined;
-  /** Memory of gradients of rows: as many rows as the largest of them so far needed, or a few more. */
+  /** Memory of gradients of rows: at least as many rows as the largest of them so far. */
   #rows: Tensor | undefined;
   #gradient: GradientTensor | undefined;
   #moments: { readonly m: Tensor; readonly v: Tensor } | undefined;
@@ -74,8 +74,8 @@ export class Parameter implements Differentiable, ParameterDeclaration {
   readonly #copies = new Map<Element, Tensor>();
 
   /**
-   * A parameter [rows, columns] in the engine's memory that starts as a copy of `values` (row-major), or as zeros. Without an
-   * engine it is declared only, as `declare` does it.
+   * A parameter [rows, columns] in the engine's memory, initialised with a copy of `values` (row-major) or zeros. Without an engine
+   * it is only declared, as by `declare`.
    */
   constructor(
     engine: Engine | undefined,
@@ -95,14 +95,14 @@ export class Parameter implements Differentiable, ParameterDeclaration {
     if (engine) this.allocate(engine, values);
   }
 
-  /** A parameter without memory: its name and shape can be counted and compared before `allocate` gives it any. */
+  /** A parameter without memory, whose name and shape can be used before `allocate`. */
   static declare({ name, rows, columns, itemAxis, ...start }: ParameterDeclaration): Parameter {
     return new Parameter(undefined, name, rows, columns, undefined, itemAxis, start);
   }
 
-  /** Takes memory for its value: a copy of `values` (row-major), or zeros. */
+  /** Allocates memory for its value: a copy of `values` (row-major), or zeros. */
   allocate(engine: Engine, values?: ArrayLike<number>): void {
-    if (this.#memory) throw new Error(`parameter ${this.name} has memory already`);
+    if (this.#memory) throw new Error(`parameter ${this.name} is already allocated`);
     const { rows, columns } = this;
     const value = values ? engine.tensor(rows, columns, values) : engine.zeros(rows, columns);
     this.#memory = { engine, value };
@@ -112,17 +112,17 @@ export class Parameter implements Differentiable, ParameterDeclaration {
     return this.#allocated.engine;
   }
 
-  /** Code that changes it calls `changed`. */
+  /** Code that changes the value must call `changed`. */
   get value(): Tensor {
     return this.#allocated.value;
   }
 
   get #allocated() {
     if (this.#memory) return this.#memory;
-    throw new Error(`parameter ${this.name} is declared only: it has no memory yet`);
+    throw new Error(`parameter ${this.name} is only declared, not allocated`);
   }
 
-  /** The value rounded to bfloat16 (`convert`): made when first asked for, up to date after every change, and released with the parameter. */
+  /** The value rounded to bfloat16 (`convert`): created on first use, updated after every change, and released with the parameter. */
   copyAs(element: "bfloat16"): Tensor {
     let copy = this.#copies.get(element);
     if (copy === undefined) {
@@ -133,7 +133,7 @@ export class Parameter implements Differentiable, ParameterDeclaration {
     return copy;
   }
 
-  /** The value is another one: its copies follow. */
+  /** To be called after the value has changed: updates its copies. */
   changed(): void {
     for (const copy of this.#copies.values()) this.engine.convert(copy, this.value);
   }
@@ -144,12 +144,12 @@ export class Parameter implements Differentiable, ParameterDeclaration {
     this.changed();
   }
 
-  /** What the steps so far contributed, without the L2 term; undefined if nothing has. */
+  /** The accumulated gradient, without the L2 term; undefined if there is none. */
   get currentGradient(): GradientTensor | undefined {
     return this.#gradient;
   }
 
-  /** Adam's first and second moments; zeros when first asked for. */
+  /** Adam's first and second moments, initially zeros. */
   get moments(): { readonly m: Tensor; readonly v: Tensor } {
     this.#moments ??= {
       m: this.engine.zeros(this.rows, this.columns),
@@ -158,7 +158,7 @@ export class Parameter implements Differentiable, ParameterDeclaration {
     return this.#moments;
   }
 
-  /** Moments start again from zero: for an optimiser that begins. */
+  /** Resets the moments to zero, for a new optimiser. */
   forgetMoments(): void {
     if (!this.#moments) return;
     this.engine.release(this.#moments.m);
@@ -185,7 +185,7 @@ export class Parameter implements Differentiable, ParameterDeclaration {
 
   /**
    * The contribution of a sparse input: `write` sets out [touched.length, columns]; every other row is zero. As long as all
-   * contributions are of this kind, the gradient stays one of rows: those that any of them touched.
+   * contributions are of this kind, the gradient is stored only for the rows that any of them touched.
    */
   addRowsGradient(touched: Uint32Array, write: (out: Tensor) => void): void {
     if (this.#gradient === undefined) {
@@ -203,7 +203,7 @@ export class Parameter implements Differentiable, ParameterDeclaration {
     this.engine.release(added);
   }
 
-  /** Forgets gradient and L2 term; the memory stays for the next step. */
+  /** Clears gradient and L2 term; the memory is kept for the next step. */
   clearGradient(): void {
     this.#gradient = undefined;
     this.decay = 0;
@@ -224,7 +224,7 @@ export class Parameter implements Differentiable, ParameterDeclaration {
     return full;
   }
 
-  /** Gives all of its memory, if it has any, back to the engine. */
+  /** Returns all of its memory to the engine. */
   release(): void {
     if (!this.#memory) return;
     this.engine.release(this.value);
@@ -247,17 +247,17 @@ export class Parameter implements Differentiable, ParameterDeclaration {
     return this.#whole;
   }
 
-  /** The first `count` rows of the memory for rows, which is replaced by a larger one where it is too small. */
+  /** The first `count` rows of the memory for gradients of rows, which is enlarged if necessary. */
   #ownRows(count: number): Tensor {
     if (this.#rows === undefined || this.#rows.rows < count) {
       if (this.#rows) this.engine.release(this.#rows);
-      // In size classes, because the number of touched rows differs from batch to batch.
+      // In size classes, because the number of touched rows varies between batches.
       this.#rows = this.engine.empty(Math.min(this.rows, sizeClass(count)), this.columns);
     }
     return viewRows(this.#rows, 0, count);
   }
 
-  /** A gradient of rows with zeros for those of `more` that it does not have yet. */
+  /** A gradient of rows, extended by zeros for the missing rows of `more`. */
   #withRows(gradient: RowsGradient, more: Uint32Array): RowsGradient {
     const touched = union(gradient.touched, more);
     if (touched.length === gradient.touched.length) return gradient;
@@ -273,7 +273,7 @@ export class Parameter implements Differentiable, ParameterDeclaration {
 
 type RowsGradient = Extract<GradientTensor, { kind: "rows" }>;
 
-/** The numbers that are in either of two ascending lists, ascending. */
+/** The union of two ascending lists, ascending. */
 function union(a: Uint32Array, b: Uint32Array): Uint32Array {
   const both = new Uint32Array(a.length + b.length);
   let count = 0;
@@ -286,7 +286,7 @@ function union(a: Uint32Array, b: Uint32Array): Uint32Array {
   return both.subarray(0, count);
 }
 
-/** Where each of `some` stands in `all`; both ascend, and `all` has them all. */
+/** The index in `all` of each element of `some`; both are ascending, and `all` contains `some`. */
 function placesIn(all: Uint32Array, some: Uint32Array): Uint32Array {
   let place = 0;
   return some.map((one) => {
@@ -295,11 +295,11 @@ function placesIn(all: Uint32Array, some: Uint32Array): Uint32Array {
   });
 }
 
-/** The values that parameters had at a moment, kept in the engine's memory until they are asked for. */
+/** A snapshot of the values of parameters, kept in the engine's memory until it is read. */
 export class KeptParameters {
   readonly #engine: Engine;
   readonly #kept: readonly (readonly [string, Tensor])[];
-  /** Whether a look at the values found nothing but finite numbers; false is a reason to look at them one by one. */
+  /** Whether a quick check found only finite numbers; if false, check them one by one. */
   readonly finite: Promise<boolean>;
 
   constructor(engine: Engine, parameters: readonly Parameter[]) {
@@ -315,7 +315,7 @@ export class KeptParameters {
     engine.release(squares);
   }
 
-  /** By name, on the host. */
+  /** The values by name, on the host. */
   async read(): Promise<NamedTensors> {
     const read = this.#kept.map(
       async ([name, tensor]) => [name, await saveTensor(this.#engine, tensor)] as const,
@@ -323,7 +323,7 @@ export class KeptParameters {
     return Object.fromEntries(await Promise.all(read));
   }
 
-  /** Gives its memory back to the engine. */
+  /** Returns its memory to the engine. */
   release(): void {
     for (const [, tensor] of this.#kept) this.#engine.release(tensor);
   }
@@ -334,10 +334,10 @@ export async function saveTensor(engine: Engine, tensor: Tensor): Promise<HostTe
   return { shape: [tensor.rows, tensor.columns], data: await engine.read(tensor) };
 }
 
-/** Numbers that go to the engine at a time: what is copied on the way stays small beside a large tensor. */
+/** Numbers that are copied to the engine at a time, which limits the temporary memory. */
 const WRITTEN_AT_ONCE = 1 << 20;
 
-/** Overwrites a contiguous tensor piece by piece; the event loop turns meanwhile. */
+/** Overwrites a contiguous tensor piece by piece, yielding to the event loop. */
 export async function writeTensor(
   engine: Engine,
   out: Tensor,
@@ -348,13 +348,13 @@ export async function writeTensor(
   for (let from = 0; from < data.length; from += numbersAtOnce) {
     const to = Math.min(from + numbersAtOnce, data.length);
     engine.write(viewElements(out, from, to), data.subarray(from, to));
-    // Writes are queued faster than they are done.
+    // Wait here: writes are queued faster than they are executed.
     await engine.finished();
     if (turns.due) await turns.yield();
   }
 }
 
-/** Overwrites a tensor with the named one; the event loop turns meanwhile. Throws UserError where it is missing or has another shape. */
+/** Overwrites a tensor with the named one, yielding to the event loop. Throws UserError if it is missing or has another shape. */
 export async function loadTensor(
   engine: Engine,
   out: Tensor,
@@ -372,7 +372,7 @@ export async function saveParameters(parameters: readonly Parameter[]): Promise<
   return Object.fromEntries(await Promise.all(saved));
 }
 
-/** Sets the values of the parameters. Throws UserError where one is missing or has another shape. */
+/** Sets the values of the parameters. Throws UserError if one is missing or has another shape. */
 export async function loadParameters(parameters: readonly Parameter[], saved: NamedTensors): Promise<void> {
   for (const parameter of parameters) {
     await loadTensor(parameter.engine, parameter.value, parameter.name, saved);

@@ -1,5 +1,5 @@
-// What all engines share: a method for every kernel of the table, which checks its arguments there and hands them on, and
-// how tensors are made.
+// Shared code of all engines: a method for every kernel of the table, which checks its arguments and forwards them, and the
+// creation of tensors.
 
 import type { Kernel } from "./kernel.js";
 import type { Solvers } from "./kernels.js";
@@ -13,14 +13,14 @@ abstract class Dispatching {
   abstract readonly bf16: boolean;
   readonly solvers: Solvers | undefined;
 
-  /** `pivots`: how many pivots one call of `invertPivots` should take; absent where the engine has no solvers. */
+  /** `pivots`: number of pivots per call of `invertPivots`; absent if the engine has no solvers. */
   constructor(pivots?: number) {
     this.#offer(this, kernels);
     this.solvers = pivots === undefined ? undefined : ({ pivots } as Solvers);
     if (this.solvers) this.#offer(this.solvers, solverKernels);
   }
 
-  /** Runs a kernel on arguments that fit its description. */
+  /** Runs a kernel with arguments that match its description. */
   protected abstract run(kernel: Kernel, values: readonly unknown[]): unknown;
   protected abstract allocate(rows: number, columns: number, element: Element): Tensor;
   protected abstract put(kernel: string, out: Tensor, data: ArrayLike<number>): void;
@@ -66,7 +66,7 @@ abstract class Dispatching {
   }
 }
 
-/** An engine of the table: extend it, and say how a kernel runs. */
+/** The base class of engines: subclasses implement how a kernel runs. */
 export const TableEngine = Dispatching as unknown as abstract new (
   pivots?: number,
 ) => Dispatching & KernelMethods;

@@ -1,6 +1,6 @@
-// Reverse-mode gradients. A tape lives for one step: operations (ops/) compute forward at once and record how to pass a
-// gradient back; `backward` walks the records in reverse, leaving gradients in the parameters; `dispose` gives all
-// memory of the step back to the engine. Nothing here waits: values are read with `engine.read`, whenever.
+// Reverse-mode automatic differentiation. A tape lives for one step: operations (ops/) compute forward immediately and record their
+// backward functions; `backward` runs these in reverse and leaves gradients in the parameters; `dispose` returns all memory of the
+// step to the engine. Nothing here waits: values are read with `engine.read`.
 
 import type { CsrMatrix } from "../sparse/csr.js";
 import type { Engine } from "./engine.js";
@@ -8,12 +8,12 @@ import type { Objective } from "./objective.js";
 import type { Differentiable } from "./parameter.js";
 import type { PieceOfBatch, SparseTensor, Tensor } from "./tensor.js";
 
-/** A value on a tape, with its gradient once something has contributed to it. */
+/** A value on a tape, and its gradient after the first contribution. */
 export class Variable implements Differentiable {
   readonly value: Tensor;
   readonly needsGradient: boolean;
   readonly #tape: Tape;
-  /** Of a view: where the gradient lies within that of the whole. */
+  /** For a view: the position of its gradient within that of the original variable. */
   readonly #view: { readonly of: Variable; readonly cut: (tensor: Tensor) => Tensor } | undefined;
   #gradient: Tensor | undefined;
 
@@ -57,13 +57,13 @@ export class Tape {
   readonly #records: (() => void)[] = [];
   #state: "open" | "walked" | "disposed" = "open";
 
-  /** `gradients: false` makes a tape that only owns memory: for scoring. */
+  /** `gradients: false` creates a tape that only owns memory, for scoring. */
   constructor(engine: Engine, options: { gradients?: boolean } = {}) {
     this.engine = engine;
     this.#recording = options.gradients ?? true;
   }
 
-  /** A tensor [rows, columns] that lives as long as the tape, its contents undefined. */
+  /** A tensor [rows, columns] that lives as long as the tape, with undefined contents. */
   empty(rows: number, columns: number): Tensor {
     return this.#own(this.engine.empty(rows, columns));
   }
@@ -81,19 +81,19 @@ export class Tape {
     return batch;
   }
 
-  /** A tensor from outside, which gets no gradient and stays the caller's. */
+  /** An external tensor, which gets no gradient and is still owned by the caller. */
   constant(value: Tensor): Variable {
     return new Variable(this, value, false);
   }
 
-  /** A tensor from outside that gets a gradient, as an input under test does; it stays the caller's. */
+  /** An external tensor that gets a gradient, such as an input in a test; it is still owned by the caller. */
   input(value: Tensor): Variable {
     return new Variable(this, value, this.#recording);
   }
 
   /**
-   * The result of an operation. `backward` is called with the result's gradient, if it has one by then, and adds to the
-   * gradients of those inputs that need one.
+   * The result of an operation. `backward` is called with the gradient of the result, if it has one, and adds to the gradients of
+   * the inputs that need one.
    */
   record(value: Tensor, inputs: readonly Differentiable[], backward: (gradient: Tensor) => void): Variable {
     const needsGradient = this.#recording && inputs.some((input) => input.needsGradient);
@@ -105,7 +105,7 @@ export class Tape {
     return variable;
   }
 
-  /** A part of a variable that shares its memory, and its gradient's. */
+  /** A part of a variable that shares the memory of its value and gradient. */
   view(of: Variable, cut: (tensor: Tensor) => Tensor): Variable {
     return new Variable(this, cut(of.value), of.needsGradient, { of, cut });
   }
@@ -122,7 +122,7 @@ export class Tape {
   /** Adds d objective / d parameter to every parameter's gradient (an L2 term to its `decay`). Once per tape. */
   backward(objective: Objective): void {
     this.#checkOpen();
-    if (!this.#recording) throw new Error("tape: made without gradients");
+    if (!this.#recording) throw new Error("tape: created without gradients");
     this.#state = "walked";
     for (const { kind, of, weight } of objective.terms)
       if (kind === "squares") of.decay += 2 * weight;
@@ -130,7 +130,7 @@ export class Tape {
     for (let r = this.#records.length - 1; r >= 0; r--) this.#records[r]();
   }
 
-  /** Gives everything that the step allocated back to the engine. A second call does nothing. */
+  /** Returns everything that the step allocated to the engine. A second call does nothing. */
   dispose(): void {
     if (this.#state === "disposed") return;
     this.#state = "disposed";

@@ -1,6 +1,6 @@
-// A tensor here is a dense matrix in an engine's memory; everything in a recommender is one (a vector is a single row,
-// a loss per user a single column). What lies behind `storage` is the engine's own affair: above compute/ nobody looks
-// inside, and reading back is asynchronous, so that work may run elsewhere (a native thread, later a GPU).
+// A tensor is a dense matrix in an engine's memory (a vector is a single row, a loss per user a single column). `storage` is
+// private to the engine: code outside compute/ does not access it, and reading is asynchronous, so that work may run elsewhere
+// (a native thread, later a GPU).
 
 export type Precision = "float32" | "float64";
 /** What an engine computes in: a precision, or float32 whose dense products round their operands to bfloat16. */
@@ -8,12 +8,12 @@ export type EnginePrecision = Precision | "bf16";
 export type FloatArray = Float32Array | Float64Array;
 
 /**
- * What one number of a tensor is: the engine's precision; bfloat16, the upper half of a float32 (8 bits of precision, the
- * range of float32); or int8, an integer from -128 to 127.
+ * The element type of a tensor: the engine's precision; bfloat16, the upper half of a float32 (8 bits of precision, the range of
+ * float32); or int8, an integer from -128 to 127.
  */
 export type Element = Precision | "bfloat16" | "int8";
 
-/** Whether an int8 can hold a number. */
+/** Whether a number can be stored as int8. */
 export function isInt8(number: number): boolean {
   return (number << 24) >> 24 === number;
 }
@@ -27,7 +27,7 @@ export interface HostTensor {
 
 export type NamedTensors = Record<string, HostTensor>;
 
-/** An engine's memory block. Opaque: only the engine that made it may look inside. */
+/** An engine's memory block. Opaque: only the engine that created it may access it. */
 export interface Storage {
   /** Number of elements. */
   readonly length: number;
@@ -43,7 +43,7 @@ export interface Tensor {
   readonly rowStride: number;
 }
 
-/** A sparse batch [rows, columns] in an engine's memory, with what its kernels need prepared (its transpose). */
+/** A sparse batch [rows, columns] in an engine's memory, with data prepared for its kernels (its transpose). */
 export interface SparseTensor {
   readonly rows: number;
   readonly columns: number;
@@ -53,15 +53,15 @@ export interface SparseTensor {
 }
 
 /**
- * Which part of a larger batch a sparse batch is: dropout is named by an entry's position in the whole, so that the pieces of a
- * batch draw what the whole would.
+ * The part of a larger batch that a sparse batch is: dropout depends on the position of an entry in the whole batch, so that pieces
+ * draw the same bits as the whole.
  */
 export interface PieceOfBatch {
-  /** Of rows: the position of the first entry, which the others follow. Default 0. */
+  /** For a piece of rows: the position of the first entry; the others are consecutive. Default 0. */
   readonly first?: number;
-  /** Of columns: the position of every entry, [entries]. Replaces `first`. */
+  /** For a piece of columns: the position of every entry, [entries]. Replaces `first`. */
   readonly positions?: Uint32Array;
-  /** Of columns: the sum of the squares of each whole row, [rows], for `rowScale`. Default: those of the rows as they are. */
+  /** For a piece of columns: the sum of squares of each whole row, [rows], for `rowScale`. Default: those of the given rows. */
   readonly squares?: Float64Array;
 }
 
@@ -79,27 +79,27 @@ export function viewRows(tensor: Tensor, from: number, to: number): Tensor {
   return { ...tensor, offset: tensor.offset + from * tensor.rowStride, rows: to - from };
 }
 
-/** Elements [from, to) of a tensor, row-major, as one row: a view, no copy. Throws RangeError outside it, and where there are gaps between its rows. */
+/** Elements [from, to) of a tensor, row-major, as one row: a view, no copy. Throws RangeError outside the tensor, and if it is not contiguous. */
 export function viewElements(tensor: Tensor, from: number, to: number): Tensor {
   const { rows, columns, rowStride } = tensor;
   if (!(0 <= from && from <= to && to <= rows * columns) || (rows > 1 && rowStride !== columns))
-    throw new RangeError(`viewElements: [${from}, ${to}) is no piece of [${rows}, ${columns}]`);
+    throw new RangeError(`viewElements: [${from}, ${to}) is not a contiguous part of [${rows}, ${columns}]`);
   return { ...tensor, offset: tensor.offset + from, rows: 1, columns: to - from, rowStride: to - from };
 }
 
-/** The numbers of a tensor, row-major, as [rows, columns]: a view, no copy. Throws RangeError where there are more or fewer, or gaps between rows. */
+/** The elements of a tensor, row-major, as [rows, columns]: a view, no copy. Throws RangeError if the number of elements differs or the tensor is not contiguous. */
 export function viewReshaped(tensor: Tensor, rows: number, columns: number): Tensor {
   if (
     tensor.rows * tensor.columns !== rows * columns ||
     (tensor.rows > 1 && tensor.rowStride !== tensor.columns)
   )
     throw new RangeError(
-      `viewReshaped: [${tensor.rows}, ${tensor.columns}] is not [${rows}, ${columns}] in one piece`,
+      `viewReshaped: [${tensor.rows}, ${tensor.columns}] cannot be viewed as [${rows}, ${columns}]`,
     );
   return { ...tensor, rows, columns, rowStride: columns };
 }
 
-/** The diagonal of a square tensor [n, n] as a column [n, 1]: a view, no copy. Throws RangeError where it is not square. */
+/** The diagonal of a square tensor [n, n] as a column [n, 1]: a view, no copy. Throws RangeError if it is not square. */
 export function viewDiagonal(tensor: Tensor): Tensor {
   if (tensor.rows !== tensor.columns)
     throw new RangeError(`viewDiagonal: [${tensor.rows}, ${tensor.columns}] is not square`);

@@ -1,15 +1,15 @@
-// A file that appears whole or not at all: written beside its place, flushed to the disk, then renamed over it.
+// Writes files atomically: to a temporary file next to the destination, which is flushed to disk and then renamed.
 
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { type FileHandle, open, rename, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { UserError } from "./errors.js";
-import { nameBeside, removeLeftovers, withPartial } from "./leftovers.js";
+import { removeLeftovers, temporaryPath, withPartial } from "./leftovers.js";
 import { withSystemFault } from "./system-errors.js";
 
 /**
- * Runs `write` on a new file beside `path` and renames it to `path`, replacing what was there; on failure nothing changes.
- * Throws UserError where the system cannot write it (a full disk, a missing permission).
+ * Runs `write` on a temporary file next to `path` and renames it to `path`, replacing an existing file. On failure nothing
+ * changes. Throws UserError if the system cannot write the file (disk full, no permission).
  */
 export async function writeFileWhole(
   path: string,
@@ -34,15 +34,15 @@ export async function writeFileWhole(
   await syncFolder(dirname(target));
 }
 
-/** Writes data as `writeFileWhole` does. */
+/** Writes data atomically, as `writeFileWhole`. */
 export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
   await writeFileWhole(path, (file) => file.writeFile(data));
 }
 
-/** The same at once, for listeners that cannot wait. */
+/** Synchronous version of `writeFileAtomic`, for listeners that cannot wait. */
 export function writeFileAtomicSync(path: string, data: string): void {
   const target = resolve(path);
-  const partial = nameBeside(target, "partial");
+  const partial = temporaryPath(target, "partial");
   try {
     const file = openSync(partial, "wx");
     try {
@@ -58,7 +58,7 @@ export function writeFileAtomicSync(path: string, data: string): void {
   }
 }
 
-/** Throws UserError where a file may not be written: a folder is there, or a file that may not be replaced. */
+/** Throws UserError if `path` is a folder, or an existing file and `force` is not set. */
 export async function requireFreeFile(path: string, { force = false } = {}): Promise<void> {
   const there = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;
@@ -69,18 +69,18 @@ export async function requireFreeFile(path: string, { force = false } = {}): Pro
   if (there && !force)
     throw new UserError({
       place: path,
-      problem: "there is a file of this name already",
-      remedy: "Choose another one, or replace it with --force",
+      problem: "the file already exists",
+      remedy: "Choose another file, or use --force to replace it",
     });
 }
 
-/** Brings a folder's own entries to the disk; a platform that cannot (Windows) is left alone. */
+/** Flushes the entries of a folder to disk; does nothing on platforms that cannot (Windows). */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, "r").catch(() => undefined);
   try {
     await handle?.sync();
   } catch {
-    // Not every file system can sync a folder; the rename itself has happened.
+    // Not every file system can sync a folder, and the rename itself has succeeded.
   } finally {
     await handle?.close();
   }

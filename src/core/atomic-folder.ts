@@ -1,6 +1,6 @@
-// Folders appear whole or not at all: they are written beside their destination, brought to the disk, and renamed. A writer
-// that fails, or is stopped through its signal, leaves nothing behind. Where a folder is replaced, the old one is there until
-// the new one is whole, and files in it that foldin did not write go into the new one.
+// Writes folders atomically: to a temporary folder next to the destination, which is flushed to disk and then renamed. A
+// writer that fails or is aborted leaves nothing behind. When a folder is replaced, the old one stays until the new one is
+// complete, and files in it that foldin did not write are moved to the new one.
 
 import { existsSync, renameSync } from "node:fs";
 import { lstat, mkdir, open, readdir, readFile, realpath, rename, rm, stat } from "node:fs/promises";
@@ -8,31 +8,31 @@ import { dirname, join, relative, resolve, sep } from "node:path";
 import { syncFolder } from "./atomic-file.js";
 import { throwIfAborted, UserError } from "./errors.js";
 import { makeFolders } from "./folders.js";
-import { isLeftover, nameBeside, namesBeside, removeLeftovers, withPartial } from "./leftovers.js";
+import { isLeftover, removeLeftovers, temporaryPath, temporaryPaths, withPartial } from "./leftovers.js";
 import { withLock } from "./lock.js";
 import { withSystemFault } from "./system-errors.js";
 
-/** How a folder of ours is known, and what in it is ours. */
+/** Identifies a kind of folder that foldin writes, and the files in it that belong to foldin. */
 export interface FolderKind {
-  /** A file that every such folder has ("manifest.json"). */
+  /** A file that every folder of this kind has ("manifest.json"). */
   readonly marker: string;
-  /** Whether the marker, parsed, is that of such a folder. Default: any file of that name is. */
+  /** Whether the parsed marker belongs to a folder of this kind. Default: any file with the name of the marker does. */
   readonly recognises?: (head: unknown) => boolean;
-  /** Which files foldin writes into it, by their paths in the folder, with "/". Default: the marker alone. */
+  /** Matches the files that foldin writes, by their paths in the folder, with "/". Default: only the marker. */
   readonly own?: RegExp;
 }
 
 export interface AtomicFolderOptions extends FolderKind {
-  /** Whether a folder that stands at the destination may be replaced; only one of this kind ever is. */
+  /** Whether an existing folder may be replaced; only folders of this kind are. */
   force?: boolean;
-  /** Whether the caller holds the lock of the destination. Default: it is taken. */
+  /** Whether the caller holds the lock of the destination. Default: false, and the lock is acquired. */
   locked?: boolean;
   signal?: AbortSignal;
 }
 
 /**
- * Throws UserError where a folder may not be written: something stands there that is not an empty folder, and `force` is
- * not given, or what stands there is not ours. Call it before long work; `writeFolder` calls it too.
+ * Throws UserError if the destination exists, is not an empty folder, and `force` is not set or foldin did not write it.
+ * Call it before long work; `writeFolder` calls it too.
  */
 export async function refuseToOverwrite(
   destination: string,
@@ -43,37 +43,38 @@ export async function refuseToOverwrite(
   if (!force)
     throw new UserError({
       place: destination,
-      problem: "the folder exists already",
-      remedy: "Choose another one, or pass --force to replace it",
+      problem: "the folder already exists",
+      remedy: "Choose another folder, or use --force to replace it",
     });
-  const remedy = "Choose another folder, or empty this one yourself";
+  const remedy = "Choose another folder, or delete this one yourself";
   if (!entries.includes(marker))
     throw new UserError({
       place: destination,
-      problem: `the folder has no ${marker}, so it is not one that foldin wrote and is not replaced`,
+      problem: `the folder is not replaced because foldin did not write it (it has no ${marker})`,
       remedy,
     });
   if (recognises && !recognises(await readHead(join(destination, marker))))
     throw new UserError({
       place: destination,
-      problem: `its ${marker} is not one that foldin wrote, so the folder is not replaced`,
+      problem: `the folder is not replaced because foldin did not write its ${marker}`,
       remedy,
     });
 }
 
-/** What is in a folder; nothing where there is none. Throws UserError where it is a file, or cannot be read. */
+/** The entries of a folder; empty if it does not exist. Throws UserError if it is a file or cannot be read. */
 export async function entriesOf(folder: string): Promise<string[]> {
   try {
     return await readdir(folder);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") return [];
-    // A file above it is named by what makes the parents, which is none then.
+    // If a parent is a file, makeFolders throws an error that names it.
     if (code === "ENOTDIR" && !existsSync(folder)) await makeFolders(dirname(resolve(folder)));
     if (code === "ENOTDIR")
       throw new UserError({
         place: folder,
-        problem: "there is a file of this name",
+        problem: "is a file",
+        expected: "a folder",
         remedy: "Choose another folder",
       });
     throw withSystemFault(error, folder);
@@ -82,7 +83,7 @@ export async function entriesOf(folder: string): Promise<string[]> {
 
 async function requireNoDeadLink(path: string): Promise<void> {
   if ((await lstat(path).catch(() => undefined))?.isSymbolicLink() && !existsSync(path))
-    throw new UserError({ place: path, problem: "is a link that leads nowhere", expected: "a folder" });
+    throw new UserError({ place: path, problem: "is a broken symbolic link", expected: "a folder" });
 }
 
 async function readHead(path: string): Promise<unknown> {
@@ -94,8 +95,8 @@ async function readHead(path: string): Promise<unknown> {
 }
 
 /**
- * Lets `write` fill a temporary folder beside `destination`, then renames it. Parents are made. On an error or an abort
- * the temporary folder is removed and what stood at the destination before stays as it was.
+ * Runs `write` on a temporary folder next to `destination`, then renames it. Missing parents are created. On an error or an
+ * abort the temporary folder is removed and the destination does not change.
  */
 export async function writeFolder<T>(
   destination: string,
@@ -115,7 +116,7 @@ export async function writeFolder<T>(
     return await withPartial(target, async (partial) => {
       await mkdir(partial);
       const result = await write(partial).catch((error: unknown) => {
-        throw inPlaceOf(partial, destination, error);
+        throw withDestination(partial, destination, error);
       });
       throwIfAborted(signal);
       await syncTree(partial);
@@ -128,13 +129,13 @@ export async function writeFolder<T>(
   }
 }
 
-/** The error in words about the destination: the temporary folder is gone by the time anybody reads them. */
-function inPlaceOf(partial: string, destination: string, error: unknown): unknown {
-  const told = withSystemFault(error);
-  if (!(told instanceof UserError && told.place?.startsWith(partial))) return error;
-  const { problem, expected, remedy, cause } = told;
+/** Replaces the temporary folder in an error by the destination, because it no longer exists when the error is read. */
+function withDestination(partial: string, destination: string, error: unknown): unknown {
+  const fault = withSystemFault(error);
+  if (!(fault instanceof UserError && fault.place?.startsWith(partial))) return error;
+  const { problem, expected, remedy, cause } = fault;
   return new UserError({
-    place: destination + told.place.slice(partial.length),
+    place: destination + fault.place.slice(partial.length),
     problem,
     expected,
     remedy,
@@ -143,16 +144,16 @@ function inPlaceOf(partial: string, destination: string, error: unknown): unknow
 }
 
 /**
- * Renames a folder that is whole to `target`. What stood there is removed, but for files that are not of its kind: they go
- * into the new folder. Returns their paths in it. The caller holds the lock of `target`.
+ * Renames a complete folder to `target`. An existing folder is removed, except for files that foldin did not write: they are
+ * moved to the new folder, and their paths in it are returned. The caller holds the lock of `target`.
  */
 export async function replaceFolder(folder: string, target: string, kind: FolderKind): Promise<string[]> {
   let kept: string[] = [];
   if (!existsSync(target)) {
     await rename(folder, target);
   } else {
-    const old = nameBeside(target, "old");
-    // At once, so that readers miss it as shortly as can be.
+    const old = temporaryPath(target, "old");
+    // Synchronous, so that the target is missing for the shortest possible time.
     renameSync(target, old);
     try {
       renameSync(folder, target);
@@ -167,24 +168,24 @@ export async function replaceFolder(folder: string, target: string, kind: Folder
 }
 
 /**
- * Puts right what a killed process left at `target`: an old folder that was being replaced is there again, or gone where
- * the new one took its place; what was not finished is removed. The caller holds the lock of `target`.
+ * Cleans up after a killed process: restores an old folder that was being replaced, or removes it if the new one is in place;
+ * removes incomplete folders. The caller holds the lock of `target`.
  */
 export async function settleFolder(target: string, kind: FolderKind): Promise<void> {
   await restoreNewest(target);
-  for (const old of await namesBeside(target, "old")) await retire(old, target, kind);
+  for (const old of await temporaryPaths(target, "old")) await retire(old, target, kind);
   await removeLeftovers(target, { locked: true });
 }
 
 /**
- * For readers: where a process was killed between the two renames of a replacement, the old folder is put back. Where another
- * process is just replacing it, waits until that is through.
+ * For readers: restores the old folder if a process was killed between the two renames of a replacement. If another process
+ * is currently replacing the folder, waits for it.
  */
 export async function restoreReplaced(path: string): Promise<void> {
   const target = resolve(path);
   for (let tries = 0; tries < 20; tries++) {
-    if (existsSync(target) || (await namesBeside(target, "old")).length === 0) return;
-    // Locked: another process is between the two renames, or is about to put it right. What stays missing the caller reports.
+    if (existsSync(target) || (await temporaryPaths(target, "old")).length === 0) return;
+    // If the lock is held, another process is replacing or restoring the folder. The caller reports a folder that stays missing.
     await withLock(target, async () => {
       await restoreNewest(target);
       await removeLeftovers(target, { locked: true });
@@ -194,14 +195,14 @@ export async function restoreReplaced(path: string): Promise<void> {
 
 async function restoreNewest(target: string): Promise<void> {
   if (existsSync(target)) return;
-  const olds = await namesBeside(target, "old");
+  const olds = await temporaryPaths(target, "old");
   const changed = new Map<string, number>();
   for (const old of olds) changed.set(old, (await stat(old)).ctimeMs);
   const [newest] = olds.sort((a, b) => (changed.get(b) ?? 0) - (changed.get(a) ?? 0));
   if (newest !== undefined) await rename(newest, target);
 }
 
-/** Removes an old folder whose successor is in place; the user's own files in it go to the successor. */
+/** Removes an old folder whose successor is in place; moves the user's own files to the successor. */
 async function retire(old: string, target: string, kind: FolderKind): Promise<string[]> {
   const kept: string[] = [];
   for (const { path, isOwn } of await filesIn(old, kind)) {
@@ -212,21 +213,21 @@ async function retire(old: string, target: string, kind: FolderKind): Promise<st
     await rename(join(old, path), to);
     kept.push(to.slice(target.length + 1));
   }
-  // From here on it is not whole any more, and nothing to restore.
-  const partial = nameBeside(target, "partial");
+  // From here on the folder is incomplete and must not be restored.
+  const partial = temporaryPath(target, "partial");
   await rename(old, partial);
   await rm(partial, { recursive: true, force: true });
   return kept;
 }
 
-/** Removes a folder of a kind, but for files in it that are not foldin's. */
+/** Removes the files that foldin wrote to a folder, and the folder if it contains nothing else. */
 export async function removeOwn(folder: string, kind: FolderKind): Promise<void> {
   const files = await filesIn(folder, kind);
   if (files.every(({ isOwn }) => isOwn)) return rm(folder, { recursive: true, force: true });
   for (const { path, isOwn } of files) if (isOwn) await rm(join(folder, path), { force: true });
 }
 
-/** Every file, link and such in a folder, and whether it is one that foldin wrote; none where there is no folder. */
+/** All non-folder entries below a folder and whether foldin wrote them; empty if there is no folder. */
 async function filesIn(
   folder: string,
   { marker, own }: FolderKind,

@@ -1,19 +1,19 @@
-// Eigenvalues and eigenvectors of a symmetric matrix by Jacobi's rotations (Golub and Van Loan, Matrix Computations, section
-// 8.5), in float64: for the k x k matrices of factor models.
+// Eigenvalues and eigenvectors of a symmetric matrix by Jacobi rotations (Golub and Van Loan, Matrix Computations, section
+// 8.5), in float64, for the k x k matrices of factor models.
 
 import type { Turns } from "./turns.js";
 
 export interface Eigen {
-  /** [n], in no order. */
+  /** [n], unordered. */
   readonly values: Float64Array;
   /** [n, n], row-major; column j belongs to value j. */
   readonly vectors: Float64Array;
 }
 
-/** Rotations over all pairs until what is off the diagonal is rounding; a few passes are enough. */
+/** Maximum passes over all pairs; usually a few passes reduce the off-diagonal elements to rounding errors. */
 const MOST_PASSES = 50;
 
-/** Of a symmetric matrix [n, n], row-major; n^3 operations per pass. `turns` yields to the event loop: AbortedError on its signal. */
+/** Decomposes a symmetric row-major matrix [n, n] with n^3 operations per pass. Yields to the event loop; throws AbortedError. */
 export async function symmetricEigen(matrix: ArrayLike<number>, n: number, turns: Turns): Promise<Eigen> {
   const a = Float64Array.from(matrix);
   const vectors = new Float64Array(n * n);
@@ -31,7 +31,7 @@ export async function symmetricEigen(matrix: ArrayLike<number>, n: number, turns
   return { values: Float64Array.from({ length: n }, (_, i) => a[i * n + i]), vectors };
 }
 
-/** The rotation in the plane of p and q that makes a[p, q] 0. */
+/** Rotates in the plane of p and q so that a[p, q] becomes 0. */
 function rotate(a: Float64Array, vectors: Float64Array, n: number, p: number, q: number): void {
   const apq = a[p * n + q];
   if (apq === 0) return;

@@ -1,25 +1,25 @@
-// A UserError is a mistake the person at the keyboard can mend: it says where, what was expected and what to do.
-// The CLI prints its message alone (no stack) and exits with 2; every other error is ours, or the machine's, and exits with 1.
+// A UserError is an error that the user can fix: it names the place, what was expected and what to do. The CLI prints only
+// its message, without a stack trace, and exits with 2. Any other error is a bug or a system failure and exits with 1.
 
 import { printable } from "./printable.js";
 import { withoutPasswords } from "./secrets.js";
 
-/** What a `UserError` is made of; `problem` is the only part that must be there. */
+/** The parts of a `UserError`; only `problem` is required. */
 export interface UserErrorParts {
-  /** Where: a file, `file:line`, a column, an option. */
+  /** The place: a file, `file:line`, a column, an option. */
   place?: string;
-  /** What is wrong, in one sentence without a final stop. */
+  /** What is wrong, in one sentence without a full stop. */
   problem: string;
   /** What was expected instead. */
   expected?: string;
-  /** What to do now. */
+  /** What to do. */
   remedy?: string;
   cause?: unknown;
 }
 
 /**
- * An error that a user can cause and mend. Its message is one clear line: `place: problem (expected ...). Remedy.`, in which
- * control characters of names and values are escaped and passwords of URLs left out; its parts are as they were given.
+ * An error that a user can cause and fix. Its message is one line, `place: problem (expected ...). Remedy`, with control
+ * characters escaped and passwords in URLs removed. Its parts are unchanged.
  */
 export class UserError extends Error {
   override readonly name = "UserError";
@@ -43,7 +43,7 @@ export class UserError extends Error {
   }
 }
 
-/** Thrown where an `AbortSignal` stopped the work. */
+/** Thrown when an `AbortSignal` has stopped the work. */
 export class AbortedError extends Error {
   override readonly name = "AbortedError";
   constructor(message = "stopped on request") {
@@ -51,7 +51,7 @@ export class AbortedError extends Error {
   }
 }
 
-/** Throws `AbortedError` once the signal is aborted. */
+/** Throws `AbortedError` if the signal is aborted. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new AbortedError();
 }

@@ -1,6 +1,6 @@
-// Math.min and Math.max of a list: spread into a call, a long one overflows the stack.
+// Minimum and maximum of a list. Math.min(...list) overflows the stack for long lists.
 
-/** The smallest and the largest number; [Infinity, -Infinity] of none. */
+/** The smallest and the largest number; [Infinity, -Infinity] for an empty list. */
 export function extent(numbers: Iterable<number>): [low: number, high: number] {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const number of numbers) {

@@ -1,5 +1,5 @@
-// Opening files that people, or strangers, hand over. What is opened is a regular file, of a size that may be read: a pipe, a
-// device or a socket could keep the program waiting for ever, and a file of holes claims any size and takes no room on the disk.
+// Opens input files, which may be untrusted. Only regular files of a limited size are accepted: a pipe, a device or a socket
+// could block forever, and a sparse file can have any size without using disk space.
 
 import { isUtf8 } from "node:buffer";
 import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats, statSync } from "node:fs";
@@ -7,18 +7,18 @@ import { type FileHandle, open, stat } from "node:fs/promises";
 import { UserError } from "./errors.js";
 import { bytesText } from "./memory.js";
 
-/** What is known of a file before it is opened. */
+/** Requirements for an input file. */
 export interface InputRules {
-  /** What the file should be, for messages: "a recipe, as foldin search writes it". */
+  /** What the file should be, for messages: "a recipe written by foldin search". */
   readonly expected?: string;
-  /** What to do where it is not. */
+  /** What to do if it is not. */
   readonly remedy?: string;
-  /** The largest size that is read, in bytes. Default: any. */
+  /** Maximum size in bytes. Default: no limit. */
   readonly most?: number;
 }
 
 export interface TextRules extends InputRules {
-  /** A label of the Encoding Standard. Default: UTF-8, or UTF-16 where the file begins with its byte order mark. */
+  /** A label of the Encoding Standard. Default: UTF-8, or UTF-16 if the file starts with its byte order mark. */
   readonly encoding?: string;
 }
 
@@ -28,15 +28,15 @@ export interface OpenInput {
   readonly size: number;
 }
 
-/** A text larger than this does not fit into one string of JavaScript. */
+/** Larger texts do not fit into one JavaScript string. */
 const MOST_TEXT_BYTES = 500e6;
 const MOST_LINE_BYTES = 1 << 24;
-/** Smaller files are read whatever they take up on the disk. */
+/** Smaller files are not checked for being sparse. */
 const LEAST_HOLES = 1 << 24;
-/** Opening a pipe for reading would wait for somebody to write to it. */
+/** Without O_NONBLOCK, opening a pipe for reading would wait for a writer. */
 const READ_WITHOUT_WAITING = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
-/** Opens a regular file, which the caller closes. Throws UserError, at once, for everything else. */
+/** Opens a regular file, which the caller closes. Throws UserError for anything else, without blocking. */
 export async function openInput(path: string, rules: InputRules = {}): Promise<OpenInput> {
   const refuse = (cause: NodeJS.ErrnoException) => {
     throw unreadable(path, rules, cause);
@@ -44,7 +44,7 @@ export async function openInput(path: string, rules: InputRules = {}): Promise<O
   requireRegular(path, await stat(path).catch(refuse), rules);
   const file = await open(path, READ_WITHOUT_WAITING).catch(refuse);
   try {
-    // Another file may have taken the place of the one that was looked at.
+    // The file may have been replaced since it was checked.
     const status = await file.stat();
     requireRegular(path, status, rules);
     const head = Buffer.alloc(Math.min(status.size, 4096));
@@ -57,7 +57,7 @@ export async function openInput(path: string, rules: InputRules = {}): Promise<O
   }
 }
 
-/** The bytes of a regular file. Throws UserError as `openInput`. */
+/** The bytes of a regular file. Throws UserError like `openInput`. */
 export async function readBytes(path: string, rules: InputRules = {}): Promise<Buffer> {
   const { file } = await openInput(path, rules);
   try {
@@ -69,13 +69,13 @@ export async function readBytes(path: string, rules: InputRules = {}): Promise<B
   }
 }
 
-/** The text of a regular file, without its byte order mark. Throws UserError as `openInput`, and where it is not text. */
+/** The text of a regular file, without byte order mark. Throws UserError like `openInput`, and if it is not text. */
 export async function readText(path: string, rules: TextRules = {}): Promise<string> {
   const most = Math.min(rules.most ?? MOST_TEXT_BYTES, MOST_TEXT_BYTES);
   return decode(path, await readBytes(path, { ...rules, most }), rules);
 }
 
-/** As `readText`, for what cannot wait. */
+/** Synchronous version of `readText`. */
 export function readTextSync(path: string, rules: TextRules = {}): string {
   const most = Math.min(rules.most ?? MOST_TEXT_BYTES, MOST_TEXT_BYTES);
   let descriptor: number | undefined;
@@ -91,7 +91,7 @@ export function readTextSync(path: string, rules: TextRules = {}): string {
   }
 }
 
-/** The bytes of a regular file, a piece at a time. Throws UserError as `openInput`. */
+/** The bytes of a regular file in pieces. Throws UserError like `openInput`. */
 export async function* readPieces(path: string, rules: InputRules = {}): AsyncGenerator<Buffer> {
   const { file } = await openInput(path, rules);
   const stream = file.createReadStream({ highWaterMark: 1 << 20 });
@@ -105,8 +105,8 @@ export async function* readPieces(path: string, rules: InputRules = {}): AsyncGe
 }
 
 /**
- * The lines of a text file in a one-byte encoding or UTF-8, for a file that need not fit into memory; they end with LF or
- * CR LF. Throws UserError as `readText`, and for a line of more than 16 MiB.
+ * The lines of a text file in a one-byte encoding or UTF-8, which end with LF or CR LF. The file does not need to fit into
+ * memory. Throws UserError like `readText`, and for a line of more than 16 MiB.
  */
 export async function* readLines(path: string, rules: InputRules = {}): AsyncGenerator<string> {
   let parts: Buffer[] = [];
@@ -140,7 +140,7 @@ export async function* readLines(path: string, rules: InputRules = {}): AsyncGen
   if (held > 0) yield text(Buffer.concat(parts));
 }
 
-/** Throws UserError where a path is not a regular file. */
+/** Throws UserError if a path is not a regular file. */
 export async function requireFile(path: string, rules: InputRules = {}): Promise<Stats> {
   const status = await stat(path).catch((cause: NodeJS.ErrnoException) => {
     throw unreadable(path, rules, cause);
@@ -149,7 +149,7 @@ export async function requireFile(path: string, rules: InputRules = {}): Promise
   return status;
 }
 
-/** The lines of a text: they end with LF or CR LF, in a text without any LF with CR. A last line without an end counts. */
+/** The lines of a text, which end with LF or CR LF, or with CR if the text has no LF. The last line may have no line end. */
 export function linesOf(text: string): string[] {
   const lines = text.includes("\n") ? text.split("\n") : text.split("\r");
   if (lines[lines.length - 1] === "") lines.pop();
@@ -166,12 +166,12 @@ function requireRegular(
       place: path,
       problem: `this is ${kindOf(status)}, not a file`,
       expected,
-      remedy: status.isFIFO() ? "Save its contents to a file, and give that file" : remedy,
+      remedy: status.isFIFO() ? "Save its contents to a file and use that file" : remedy,
     });
   if (status.size > most)
     throw new UserError({
       place: path,
-      problem: `the file has ${bytesText(status.size)}`,
+      problem: `the file is too large: ${bytesText(status.size)}`,
       expected: `at most ${bytesText(most)}${expected === undefined ? "" : `: ${expected}`}`,
       remedy,
     });
@@ -183,16 +183,16 @@ function kindOf(status: Stats): string {
   return status.isSocket() ? "a socket" : "a device";
 }
 
-/** Throws UserError for a large file of which next to nothing is on the disk. */
+/** Throws UserError for a large sparse file that uses almost no disk space. */
 function requireBytes(path: string, { size, blocks }: Stats, head: Uint8Array): void {
   if (size < LEAST_HOLES) return;
-  // Some file systems do not say how many blocks a file has.
+  // Some file systems do not report the number of blocks.
   const isHollow = blocks > 0 ? blocks * 512 < size / 64 : head.every((byte) => byte === 0);
   if (isHollow)
     throw new UserError({
       place: path,
-      problem: `the file claims ${bytesText(size)}, and nearly all of it is holes`,
-      remedy: "Get the file again. If it is meant to be so: cp --sparse=never",
+      problem: `the file has ${bytesText(size)} but is almost completely sparse`,
+      remedy: "Download or copy the file again. If it is meant to be sparse, copy it with cp --sparse=never",
     });
 }
 
@@ -227,12 +227,12 @@ function decode(path: string, bytes: Buffer, rules: TextRules): string {
 /** The byte order marks of UTF-16. */
 const wideMarks: Readonly<Record<string, string>> = { fffe: "utf-16le", feff: "utf-16be" };
 
-/** Throws UserError for bytes that are compressed or binary. */
+/** Throws UserError for compressed or binary data. */
 function requireText(path: string, bytes: Buffer, { expected }: InputRules): void {
   const wrong = (problem: string, remedy: string) =>
     new UserError({ place: path, problem, expected, remedy });
   if (bytes[0] === 0x1f && bytes[1] === 0x8b)
-    throw wrong("the file is compressed with gzip", "Unpack it first: gunzip");
+    throw wrong("the file is compressed with gzip", "Decompress it first with gunzip");
   if (bytes.includes(0))
-    throw wrong("the file holds NUL bytes: it is binary, or UTF-16", "Give a text file in UTF-8");
+    throw wrong("the file contains NUL bytes: it is binary or UTF-16", "Use a text file in UTF-8");
 }

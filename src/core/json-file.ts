@@ -1,45 +1,45 @@
-// JSON files from people or strangers: read, bounded, and checked against a schema. Before a text is parsed its brackets are
-// counted, because an empty list takes two bytes in the file and many in memory, and deep nesting overflows the stack.
+// Reads JSON files, which may be untrusted, with limits, and validates them against a schema. Brackets are counted before
+// parsing, because an empty list takes two bytes in the file but many in memory, and deep nesting overflows the stack.
 
 import { z } from "zod";
 import { UserError } from "./errors.js";
 import { type InputRules, readText } from "./input-file.js";
 
 export interface JsonRules extends InputRules {
-  /** Lists and objects in it, at most. Default a million. */
+  /** Maximum number of lists and objects. Default: one million. */
   readonly containers?: number;
 }
 
 const MOST_DEPTH = 100;
 const MOST_CONTAINERS = 1_000_000;
-/** Of a file that a program writes about itself. */
+/** Maximum size of a JSON file that foldin writes. */
 const MOST_JSON_BYTES = 64 << 20;
 
-/** What a JSON file holds. Throws UserError, naming the file, where it cannot be read or is not JSON. */
+/** The value in a JSON file. Throws UserError, naming the file, if it cannot be read or is not JSON. */
 export async function readJson(path: string, rules: JsonRules = {}): Promise<unknown> {
   const text = await readText(path, { most: MOST_JSON_BYTES, ...rules });
   return parseJson(text, path, rules);
 }
 
-/** Parses JSON. Throws UserError where the text is not JSON, is nested too deeply, or names `__proto__`. */
+/** Parses JSON. Throws UserError if the text is not JSON, is nested too deeply, or has a field `__proto__`. */
 export function parseJson(text: string, place: string, rules: JsonRules = {}): unknown {
   const { expected, remedy, containers: most = MOST_CONTAINERS } = rules;
   const wrong = (problem: string, cause?: unknown) =>
     new UserError({ place, problem, expected, remedy, cause });
   const { depth, containers } = countBrackets(text);
-  if (depth > MOST_DEPTH) throw wrong(`is nested too deeply, more than ${MOST_DEPTH} levels`);
-  if (containers > most) throw wrong(`holds ${containers} lists and objects, more than ${most}`);
+  if (depth > MOST_DEPTH) throw wrong(`is nested more than ${MOST_DEPTH} levels deep`);
+  if (containers > most) throw wrong(`has ${containers} lists and objects; the limit is ${most}`);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
     throw wrong("is not JSON", cause);
   }
-  if (namesPrototype(value)) throw wrong('has a field called "__proto__"');
+  if (namesPrototype(value)) throw wrong('has a field "__proto__", which is not allowed');
   return value;
 }
 
-/** The value as the schema has it. Throws UserError, naming the field, where it is not: "<problem>: <field>: <why>". */
+/** Validates a value. Throws UserError with the first invalid field: "<problem>: <field>: <why>". */
 export function checkJson<T>(
   schema: z.ZodType<T>,
   value: unknown,
@@ -57,19 +57,19 @@ export function checkJson<T>(
   });
 }
 
-/** Throws UserError where `formatVersion` is newer than `newest`; `what` is "recipe". */
+/** Throws UserError if `formatVersion` is newer than `newest`; `what` names the file in the message, such as "recipe". */
 export function refuseNewer(value: unknown, place: string, newest: number, what: string): void {
   const version = z.object({ formatVersion: z.int() }).safeParse(value);
   if (version.success && version.data.formatVersion > newest)
     throw new UserError({
       place,
-      problem: `the ${what} has format ${version.data.formatVersion}, newer than this foldin understands`,
+      problem: `the ${what} has format ${version.data.formatVersion}, newer than this version of foldin supports`,
       expected: `at most ${newest}`,
       remedy: "Update foldin",
     });
 }
 
-/** How deep lists and objects are nested, and how many there are; strings are skipped. */
+/** The nesting depth and the number of lists and objects; strings are skipped. */
 function countBrackets(text: string): { depth: number; containers: number } {
   let [now, depth, containers] = [0, 0, 0];
   for (let at = 0; at < text.length; at++)
@@ -90,7 +90,7 @@ function countBrackets(text: string): { depth: number; containers: number } {
   return { depth, containers };
 }
 
-/** Where the string that begins at `start` ends: at its quotation mark, or where the text does. */
+/** The end of the string that starts at `start`: its closing quote, or the end of the text. */
 function endOfString(text: string, start: number): number {
   for (let at = start + 1; at < text.length; at++) {
     const code = text.charCodeAt(at);

@@ -1,15 +1,15 @@
-// A map of more entries than one of JavaScript's maps can hold: V8 ends with "Map maximum size exceeded" after 2^24. Ids of
-// users and items may be more.
+// A map without the size limit of JavaScript's Map: V8 throws "Map maximum size exceeded" after 2^24 entries, and datasets
+// can have more user or item ids.
 
-/** What one of V8's maps can hold. */
+/** Maximum number of entries of a Map in V8. */
 const MOST_ENTRIES = 2 ** 24;
 
-/** As Map, in the order of insertion; values are never undefined. A second map begins once the first is full, and so on. */
+/** Like Map, in insertion order; values cannot be undefined. It consists of several maps, each of which is filled in turn. */
 export class LargeMap<Key, Value extends NonNullable<unknown>> {
   readonly #maps: Map<Key, Value>[] = [new Map()];
   readonly #most: number;
 
-  /** `most` = entries of one map. */
+  /** `most` is the maximum number of entries of each map. */
   constructor(entries: Iterable<readonly [Key, Value]> = [], most = MOST_ENTRIES) {
     this.#most = most;
     for (const [key, value] of entries) this.set(key, value);

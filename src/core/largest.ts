@@ -1,6 +1,6 @@
-// The largest of many numbers, by a heap whose root is the worst of those kept.
+// The k largest of many numbers, with a heap whose root is the smallest of the numbers kept.
 
-/** The places of the k largest numbers (of some places, or of all), best first; equal ones by their place. No NaN. */
+/** The indices of the k largest numbers (among the given indices, or all), largest first, ties by index. No NaN. */
 export function largest(numbers: ArrayLike<number>, k: number, among?: ArrayLike<number>): number[] {
   const heap: number[] = [];
   const isWorse = (a: number, b: number) => numbers[a] < numbers[b] || (numbers[a] === numbers[b] && a > b);

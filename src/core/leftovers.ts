@@ -1,5 +1,6 @@
-// What is being written has a name beside its destination that tells whose it is: `.name.partial-<host>-<process>-<random>`
-// until it is whole. What a killed process left is known by that name, and removed by the next one that writes the same.
+// Temporary names for files and folders that are being written: `.name.partial-<host>-<process>-<random>` next to the
+// destination. The name identifies the process, so the next writer of the same destination can remove what a killed process
+// left behind.
 
 import { createHash, randomBytes } from "node:crypto";
 import { readdir, rm, stat } from "node:fs/promises";
@@ -8,12 +9,12 @@ import { basename, dirname, join } from "node:path";
 
 const DAY = 86_400_000;
 const host = createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
-/** What this process is writing now. */
+/** Paths that this process is currently writing. */
 const own = new Set<string>();
 
-/** Lends `use` a fresh name beside `target`; whatever is there in the end is removed. */
+/** Calls `use` with a new temporary path next to `target`; anything that remains there afterwards is removed. */
 export async function withPartial<T>(target: string, use: (partial: string) => Promise<T>): Promise<T> {
-  const partial = nameBeside(target, "partial");
+  const partial = temporaryPath(target, "partial");
   own.add(partial);
   try {
     return await use(partial);
@@ -23,14 +24,14 @@ export async function withPartial<T>(target: string, use: (partial: string) => P
   }
 }
 
-/** A fresh name next to `target`. */
-export function nameBeside(target: string, what: "partial" | "old"): string {
+/** A new temporary path next to `target`. */
+export function temporaryPath(target: string, what: "partial" | "old"): string {
   const unique = `${host}-${process.pid}-${randomBytes(4).toString("hex")}`;
   return join(dirname(target), `.${basename(target)}.${what}-${unique}`);
 }
 
-/** Full paths beside `target` with names that `nameBeside` gave, or a former version. */
-export async function namesBeside(target: string, what: "partial" | "old"): Promise<string[]> {
+/** Existing paths next to `target` with names from `temporaryPath`, including the format of earlier versions. */
+export async function temporaryPaths(target: string, what: "partial" | "old"): Promise<string[]> {
   const prefix = `.${basename(target)}.${what}-`;
   const names = await readdir(dirname(target)).catch(() => [] as string[]);
   return names
@@ -41,21 +42,24 @@ export async function namesBeside(target: string, what: "partial" | "old"): Prom
 }
 
 /**
- * Removes what killed processes left beside `target`: all of it where the caller has the lock of `target`, else what
- * nobody can be writing any more.
+ * Removes what killed processes left next to `target`: everything if the caller holds the lock of `target`, otherwise only
+ * what no process can still be writing.
  */
 export async function removeLeftovers(target: string, { locked = false } = {}): Promise<void> {
-  for (const path of await namesBeside(target, "partial"))
+  for (const path of await temporaryPaths(target, "partial"))
     if (locked ? !own.has(path) : await isAbandoned(path))
       await rm(path, { recursive: true, force: true }).catch(() => {});
 }
 
-/** Whether a file inside a folder of ours is one that was not finished. */
+/** Whether a file in a folder written by foldin is an incomplete or temporary one. */
 export function isLeftover(name: string): boolean {
   return /^\..+\.((partial|old)-[0-9a-f-]+|lock(-journal)?)$|\.\d+\.tmp$/.test(name);
 }
 
-/** Of a process that has ended; one of another machine, or with a number that is in use again, after a day without a change. */
+/**
+ * Whether the writing process has ended. If that cannot be known (another machine, or a process id that is in use again),
+ * a path is abandoned after a day without changes.
+ */
 async function isAbandoned(path: string): Promise<boolean> {
   const [, of, id] = /\.partial-(?:([0-9a-f]{8})-)?(\d+)-[0-9a-f]{8}$/.exec(path) ?? [];
   const isHere = of === undefined || of === host;
@@ -66,7 +70,7 @@ async function isAbandoned(path: string): Promise<boolean> {
   return found !== undefined && Date.now() - found.mtimeMs > DAY;
 }
 
-/** Whether a process of this number exists on this machine. */
+/** Whether a process with this id exists on this machine. */
 export function isRunning(processId: number): boolean {
   try {
     process.kill(processId, 0);

@@ -1,6 +1,6 @@
-// At most one process writes a path. The lock is SQLite's: a lock of the operating system on a small database beside the
-// path, `.name.lock`, which the system itself takes back when the process ends, however it ends. The database says who holds
-// it. See docs/decisions/locks.md for what else was considered.
+// Ensures that at most one process writes a path, with a SQLite lock: an operating system lock on a small database next to
+// the path, `.name.lock`, which the system releases when the process ends, however it ends. The database names the holder.
+// See docs/decisions/locks.md for the alternatives.
 
 import { randomUUID } from "node:crypto";
 import { constants, existsSync, statSync, unlinkSync } from "node:fs";
@@ -13,9 +13,9 @@ import { makeFolders, removeEmptyFolders } from "./folders.js";
 import { withSystemFault } from "./system-errors.js";
 
 export interface LockOptions {
-  /** Milliseconds to wait for another process to end its work. Default 0. */
+  /** Milliseconds to wait for another process to release the lock. Default 0. */
   patience?: number;
-  /** Hears where the file system cannot lock, and the work goes on without. */
+  /** Called if the file system does not support locks; the work is then done without a lock. */
   onNote?: (text: string) => void;
 }
 
@@ -28,13 +28,13 @@ interface Holder {
   readonly since: string;
 }
 
-/** Locks of this process: removed also where it ends in the middle of its work. */
+/** The locks held by this process; also released if the process exits during its work. */
 const held = new Map<string, LibsqlDatabase>();
 let watching = false;
 
 /**
- * Does `work` while no other process that asks for the same lock may write `path`. Missing parents are made, and removed
- * again where nothing is put into them. Throws UserError, naming the process, where another one holds the lock.
+ * Runs `work` while holding the lock of `path`. Missing parents are created, and removed again if they stay empty. Throws
+ * UserError, naming the process, if another process holds the lock.
  */
 export async function withLock<T>(
   path: string,
@@ -56,7 +56,7 @@ export async function withLock<T>(
   }
 }
 
-/** How long two processes that ask at the same moment may take to find out who was first. */
+/** Milliseconds until two processes that ask at the same moment find out which one has the lock. */
 const ARBITRATION = 300;
 
 async function acquire(
@@ -79,16 +79,16 @@ async function acquire(
       if (code === "SQLITE_NOTADB" || code === "SQLITE_CORRUPT")
         throw new UserError({
           place: file,
-          problem: "is not a lock that foldin made",
-          remedy: `Remove it, if nothing is writing ${path}`,
+          problem: "is not a lock file of foldin",
+          remedy: `Delete it if no process is writing ${path}`,
         });
       if (!code.startsWith("SQLITE_BUSY")) {
         await requireWritable(file, path);
-        onNote?.(`${path} cannot be locked (${message}): take care that no other process writes it`);
+        onNote?.(`${path} cannot be locked (${message}); make sure that no other process writes to it`);
         return;
       }
     }
-    // A name that stays is the holder's; at first it may be that of a process that has just left.
+    // A holder seen twice holds the lock; one seen only once may have just released it.
     const known = holder !== undefined && holder.id === before;
     if (performance.now() > until || (known && patience === 0)) throw isHeld(path, holder);
     await sleep(25);
@@ -96,8 +96,8 @@ async function acquire(
 }
 
 /**
- * Throws UserError, with the system's own words, where the reason that a lock file could not be made keeps `path` from being
- * written, too. What is there already may be written although nothing can be put beside it.
+ * Throws UserError with the system's reason if `path` cannot be written for the same reason that the lock file could not be
+ * created. An existing path may be writable although no file can be created next to it.
  */
 async function requireWritable(file: string, path: string): Promise<void> {
   try {
@@ -121,11 +121,11 @@ function isHeld(path: string, holder: Holder | undefined): UserError {
   return new UserError({
     place: path,
     problem: `is being written by another foldin (${who})`,
-    remedy: "Wait until that has ended, or stop it",
+    remedy: "Wait until it has finished, or stop it",
   });
 }
 
-/** Takes the lock, or says who has it; undefined where that is just changing. Synchronous, so that this process is not its own rival. */
+/** Acquires the lock, or returns its holder; undefined while the holder changes. Synchronous, so that calls in this process do not compete. */
 function attempt(Database: typeof import("libsql"), file: string): "held" | Holder | undefined {
   const database = new Database(file, { timeout: 0 });
   try {
@@ -140,7 +140,7 @@ function attempt(Database: typeof import("libsql"), file: string): "held" | Hold
     database.exec("DELETE FROM holder");
     database.prepare("INSERT INTO holder VALUES (?)").run(JSON.stringify(own));
     database.exec("COMMIT");
-    // This lock is kept. Others can read meanwhile, and so see the name.
+    // This transaction stays open as the lock. Other processes can still read the holder.
     database.exec("BEGIN IMMEDIATE");
     if (holderOf(database)?.id === own.id && isAt(Database, file, own.id)) {
       held.set(file, database);
@@ -157,16 +157,16 @@ function attempt(Database: typeof import("libsql"), file: string): "held" | Hold
   }
 }
 
-/** A file that could be made and not written. Nobody relies on one that is empty: see `isAt`. */
+/** Removes a lock file that could be created but not written. An empty file is never a valid lock, see `isAt`. */
 function removeEmpty(file: string): void {
   try {
     if (statSync(file).size === 0) unlinkSync(file);
   } catch {
-    // It is not there, or the folder is read-only.
+    // The file does not exist, or the folder is read-only.
   }
 }
 
-/** Whether the file that is locked is still the one at its place: its former holder removes it when it lets go. */
+/** Whether the locked file is still at its path: the previous holder deletes the file when it releases the lock. */
 function isAt(Database: typeof import("libsql"), file: string, id: string): boolean {
   if (!existsSync(file)) return false;
   const again = new Database(file, { timeout: 0 });
@@ -182,7 +182,7 @@ function holderOf(database: LibsqlDatabase): Holder | undefined {
     const row = database.prepare("SELECT text FROM holder").get() as { text: string } | undefined;
     return row && (JSON.parse(row.text) as Holder);
   } catch {
-    // It is just being written.
+    // The holder is being written.
     return undefined;
   }
 }
@@ -193,7 +193,7 @@ function isBusy(error: unknown): boolean {
 
 const timeNow = (): string => new Date().toISOString().slice(0, 19).replace("T", " ");
 
-/** Removes the file while it is still locked, so that nobody locks one that is about to go. */
+/** Deletes the file while it is still locked, so that no process locks a file that is about to be deleted. */
 function release(file: string): void {
   const database = held.get(file);
   if (!database) return;
@@ -202,12 +202,12 @@ function release(file: string): void {
     unlinkSync(file);
     database.close();
   } catch {
-    // Windows removes no open file.
+    // Windows does not delete open files.
     database.close();
     try {
       unlinkSync(file);
     } catch {
-      // An unlocked file of this name does no harm.
+      // A leftover lock file without a lock is harmless.
     }
   }
 }

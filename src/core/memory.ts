@@ -1,21 +1,21 @@
-// How much memory there is, asked before much of it is taken: a refusal with a number is worth more than a killed process.
+// Available memory, checked before large allocations: an error with numbers is more useful than a killed process.
 
 import { readFileSync } from "node:fs";
 import { freemem } from "node:os";
 import { UserError } from "./errors.js";
 
 /**
- * Bytes that this process could still take without the machine, the container that it runs in, or its own limit of addresses
- * (ulimit -v) running out.
+ * Bytes that this process can still allocate within the limits of the machine, its container, and its address space
+ * (ulimit -v).
  */
 export function availableMemory(): number {
-  // Enormous or 0 where nothing limits the process.
+  // Very large or 0 if the process has no limit.
   const limit = process.constrainedMemory();
   const room = limit > 0 ? Math.max(0, limit - process.memoryUsage.rss()) : Infinity;
   return Math.min(freemem(), room, roomForAddresses());
 }
 
-/** What ulimit -v leaves. Infinity where there is no limit, or no way to know. */
+/** What ulimit -v leaves. Infinity if there is no limit or it is unknown. */
 function roomForAddresses(): number {
   try {
     const limit = addressLimitOf(readFileSync("/proc/self/limits", "utf8"));
@@ -27,16 +27,16 @@ function roomForAddresses(): number {
   }
 }
 
-/** The soft limit of addresses, in bytes, in the text of Linux's /proc/self/limits. */
+/** The soft limit of the address space, in bytes, from the text of Linux's /proc/self/limits. */
 export function addressLimitOf(limits: string): number {
   const found = /^Max address space\s+(\d+)\s/m.exec(limits);
   return found ? Number(found[1]) : Infinity;
 }
 
-/** What an allocation that failed is to its user; undefined for any other error. */
+/** The UserError for a failed allocation; undefined for any other error. */
 export function outOfMemory(error: unknown): UserError | undefined {
   if (!(error instanceof Error) || error instanceof UserError) return undefined;
-  // The addon's words, then V8's: there was no memory, or more was asked for than an array can hold.
+  // Messages of the addon, then of V8: no memory, or more elements than an array can have.
   const [found] =
     /out of memory: .*|Array buffer allocation failed|Invalid (typed )?array length.*/.exec(error.message) ??
     [];
@@ -44,7 +44,7 @@ export function outOfMemory(error: unknown): UserError | undefined {
   return new UserError({
     problem: found.startsWith("out of memory") ? found : `out of memory: ${found}`,
     remedy:
-      "Close other programs, or make the work smaller: fewer items (foldin prepare --min-item), smaller layers or fewer factors (foldin models <name> lists the options), a smaller batchSize",
+      "Close other programs, or reduce the memory use: fewer items (foldin prepare --min-item), smaller layers or fewer factors (foldin models <name> lists the options), a smaller batchSize",
     cause: error,
   });
 }
@@ -54,7 +54,7 @@ export function bytesText(bytes: number): string {
   return bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : `${Math.ceil(bytes / 2 ** 20)} MiB`;
 }
 
-/** Throws UserError where `bytes`, which are needed for `what`, are more than there are. */
+/** Throws UserError if the `bytes` needed for `what` are not available. */
 export function requireMemory({
   place,
   bytes,
@@ -73,7 +73,7 @@ export function requireMemory({
   if (bytes > available)
     throw new UserError({
       place,
-      problem: `${what} needs ${bytesText(bytes)} of memory, and ${bytesText(available)} are available`,
+      problem: `${what} needs ${bytesText(bytes)} of memory; ${bytesText(available)} available`,
       remedy: alternatives,
     });
 }

@@ -1,11 +1,11 @@
-// "Did you mean ...?": the known name that a mistyped one is nearest to.
+// Suggestions ("Did you mean ...?"): the known name that is closest to a mistyped one.
 
 import { distance } from "fastest-levenshtein";
 
-/** A longer text is not a mistyped name, and comparing it letter by letter with every name would take long. */
+/** Longer texts are not mistyped names, and comparing them with every name would be slow. */
 export const LONGEST_NAME = 200;
 
-/** The nearest of the known names, where one is near enough: two letters or a third of them differ, or one contains the other. */
+/** The closest known name, if at most two letters or a third of them differ, or if one contains the other. */
 export function nearestName(typed: string, known: Iterable<string>): string | undefined {
   if (typed.length > LONGEST_NAME) return undefined;
   const wanted = typed.toLowerCase();
@@ -26,7 +26,7 @@ export function nearestName(typed: string, known: Iterable<string>): string | un
   return best;
 }
 
-/** `Did you mean "x"?`, or the list of what is known. */
+/** `Did you mean "x"?`, or the list of known names. */
 export function suggestion(typed: string, known: readonly string[]): string {
   const nearest = nearestName(typed, known);
   return nearest === undefined ? `Known: ${known.join(", ")}.` : `Did you mean "${nearest}"?`;

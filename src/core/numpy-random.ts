@@ -1,24 +1,24 @@
 // NumPy's legacy generator, `numpy.random.RandomState(seed)`: the Mersenne Twister MT19937 seeded by `init_genrand`, and
-// the few draws on top of it that published splits and initial values were made with. The numbers are NumPy's own, bit for bit.
+// the distributions that published splits and initial values use. The numbers are identical to NumPy's, bit for bit.
 
 const words = 624;
 const middle = 397;
 
-/** The state carries on from draw to draw, as NumPy's does; make a new one (or call `reseed`) to start again. */
+/** The state advances with each draw, as in NumPy; create a new generator or call `reseed` to start again. */
 export class NumpyRandom {
   readonly #state = new Uint32Array(words);
   #next = words;
   #spareNormal: number | undefined;
 
-  /** As `RandomState(seed)`. Throws RangeError unless 0 <= seed < 2^32. */
+  /** Like `RandomState(seed)`. Throws RangeError unless 0 <= seed < 2^32. */
   constructor(seed: number) {
     this.reseed(seed);
   }
 
-  /** As `numpy.random.seed(seed)`: starts the sequence again. */
+  /** Like `numpy.random.seed(seed)`: starts the sequence again. */
   reseed(seed: number): void {
     if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff)
-      throw new RangeError(`NumPy's seeds are integers from 0 to 4294967295, not ${seed}`);
+      throw new RangeError(`NumPy seeds must be integers from 0 to 4294967295; got ${seed}`);
     const state = this.#state;
     state[0] = seed;
     for (let i = 1; i < words; i++) {
@@ -48,7 +48,7 @@ export class NumpyRandom {
     this.#next = 0;
   }
 
-  /** An integer in [0, max], both ends included: masked words are drawn until one is small enough. max < 2^32. */
+  /** An integer in [0, max], inclusive, by rejection sampling of masked words. max < 2^32. */
   interval(max: number): number {
     if (max === 0) return 0;
     const mask = 0xffffffff >>> Math.clz32(max);
@@ -58,7 +58,7 @@ export class NumpyRandom {
     }
   }
 
-  /** Shuffles in place, as `RandomState.shuffle`. */
+  /** Shuffles in place, like `RandomState.shuffle`. */
   shuffle(values: Uint32Array | number[]): void {
     for (let i = values.length - 1; i > 0; i--) {
       const j = this.interval(i);
@@ -68,27 +68,27 @@ export class NumpyRandom {
     }
   }
 
-  /** The numbers 0 .. n - 1 in random order, as `RandomState.permutation(n)`. */
+  /** The numbers 0 .. n - 1 in random order, like `RandomState.permutation(n)`. */
   permutation(n: number): Uint32Array {
     const order = Uint32Array.from({ length: n }, (_, index) => index);
     this.shuffle(order);
     return order;
   }
 
-  /** `size` different numbers below n, as `RandomState.choice(n, size, replace=False)`. Throws RangeError where size > n. */
+  /** `size` different numbers below n, like `RandomState.choice(n, size, replace=False)`. Throws RangeError if size > n. */
   choice(n: number, size: number): Uint32Array {
     if (size > n) throw new RangeError(`cannot choose ${size} different numbers out of ${n}`);
     return this.permutation(n).subarray(0, size);
   }
 
-  /** A float64 in [0, 1) from 53 bits, as `RandomState.random_sample()`. */
+  /** A float64 in [0, 1) from 53 bits, like `RandomState.random_sample()`. */
   random(): number {
     const high = this.uint32() >>> 5;
     const low = this.uint32() >>> 6;
     return (high * 67108864 + low) / 9007199254740992;
   }
 
-  /** A standard normal float64 by the polar method, as `RandomState.standard_normal()`. */
+  /** A standard normal float64 by the polar method, like `RandomState.standard_normal()`. */
   normal(): number {
     if (this.#spareNormal !== undefined) {
       const spare = this.#spareNormal;

@@ -1,20 +1,20 @@
 // Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC'11): a bijection of a
-// 128-bit counter under a 64-bit key. Any word can be computed on its own, in any order, on any machine, so random bits
-// are named (seed, step, stream, element) instead of being drawn from a state, and a resumed run needs no saved state.
+// 128-bit counter under a 64-bit key. Each word can be computed independently, in any order and on any machine. Random bits
+// are therefore addressed by (seed, step, stream, element) instead of drawn from a state, and a resumed run needs no state.
 
 /**
- * Names the random bits of one tensor in one step: key = the seed's two 32-bit halves (low, high), counter = (block, 0,
- * step, stream) where block = floor(element / 4) and the element's word is element mod 4.
- * The element of a dense tensor is row * columns + column; of a sparse one, the position of its entry; both in the whole batch and the
- * whole catalogue, also where a tensor is a piece of them (docs/decisions/one-training-step.md).
- * Convention: step 0 is for what happens before training (initial values), training counts its updates from 1.
+ * Addresses the random bits of one tensor in one step: key = the seed's two 32-bit halves (low, high), counter = (block, 0,
+ * step, stream) with block = floor(element / 4), and the word of the element is element mod 4.
+ * The element of a dense tensor is row * columns + column; of a sparse one, the position of its entry. Both refer to the whole
+ * batch and the whole catalogue, even if a tensor is only a part of them (docs/decisions/one-training-step.md).
+ * Convention: step 0 is used before training (initial values); training counts its updates from 1.
  */
 export interface RandomKey {
   /** A non-negative integer below 2^53. */
   readonly seed: number;
-  /** Which step of the run: below 2^32. */
+  /** The step of the run, below 2^32. */
   readonly step: number;
-  /** Which of the step's random tensors: below 2^32. `streamOf` turns a name into one. */
+  /** The random tensor within the step, below 2^32. `streamOf` derives it from a name. */
   readonly stream: number;
 }
 
@@ -28,7 +28,7 @@ export function checkRandomKey(key: RandomKey): void {
     throw new RangeError(`random key: stream ${key.stream} is not an integer in [0, 2^32)`);
 }
 
-/** A stream number for a name (FNV-1a, 32 bits): a new random tensor does not shift the bits of the others. */
+/** The stream number of a name (FNV-1a, 32 bits): adding a random tensor does not change the bits of the others. */
 export function streamOf(name: string): number {
   let hash = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(name)) hash = Math.imul(hash ^ byte, 0x01000193);
@@ -93,7 +93,7 @@ export function randomWords(key: RandomKey, first: number, out: Uint32Array): vo
   }
 }
 
-/** Fills `out` from an element on that does not begin a block: `fill` makes that block whole, and what follows it. */
+/** Fills `out` from an element that does not start a block: calls `fill` for the complete first block and for the rest. */
 function withinBlock<T extends Uint32Array | Float32Array | Float64Array>(
   first: number,
   out: T,
@@ -149,7 +149,7 @@ export function randomUniforms(key: RandomKey, out: Float32Array | Float64Array,
   }
 }
 
-/** Draws one after the other from the words of one key, for work that is sequential by nature (shuffles, templates). */
+/** A sequence of draws from the words of one key, for sequential work (shuffles, templates). */
 export class RandomSequence {
   readonly #key: RandomKey;
   readonly #words = new Uint32Array(256);
@@ -169,7 +169,7 @@ export class RandomSequence {
     return this.#words[at];
   }
 
-  /** An integer in [0, bound), every one equally likely (words of the incomplete last range are rejected); bound in [1, 2^32]. */
+  /** A uniform integer in [0, bound), by rejection of the words in the incomplete last range; bound in [1, 2^32]. */
   below(bound: number): number {
     if (!(Number.isInteger(bound) && bound >= 1 && bound <= 2 ** 32))
       throw new RangeError(`RandomSequence.below: bound ${bound} is not an integer in [1, 2^32]`);
@@ -202,7 +202,7 @@ export class RandomSequence {
   }
 }
 
-/** A random order of 0 .. n - 1, every order equally likely. */
+/** A uniformly random permutation of 0 .. n - 1. */
 export function permutation(seed: number, step: number, stream: number, n: number): Uint32Array {
   return new RandomSequence({ seed, step, stream }).shuffle(Uint32Array.from({ length: n }, (_, i) => i));
 }

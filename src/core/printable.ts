@@ -1,8 +1,8 @@
-// Text that came from outside (titles, ids, names of files and columns) as it may be shown to people. A line break in a
-// title would forge a line of a table or of a log, an escape sequence would drive the terminal, and a bidirectional
-// control would show one thing and mean another. So whatever is not visible is shown as an escape, as JSON writes it.
+// Makes untrusted text (titles, ids, names of files and columns) safe to display. A line break in a title could forge a line
+// of a table or a log, an escape sequence could control the terminal, and a bidirectional control could disguise text.
+// Therefore all invisible characters are shown as escapes, as in JSON.
 
-/** The letters of scripts, and the emoji, that are joined and parted by U+200C and U+200D. */
+/** Letters of scripts, and emoji, that legitimately use the joiners U+200C and U+200D. */
 const JOINED =
   "\\p{Extended_Pictographic}\\p{Emoji_Modifier}\\u{fe0f}" +
   [
@@ -12,23 +12,23 @@ const JOINED =
   ]
     .map((script) => `\\p{Script_Extensions=${script}}`)
     .join("");
-/** Format characters (Cf) that are visible: the Arabic number signs and their like. */
+/** Visible format characters (Cf): Arabic number signs and similar. */
 const VISIBLE = "\\u{600}-\\u{605}\\u{6dd}\\u{70f}\\u{890}\\u{891}\\u{8e2}\\u{110bd}\\u{110cd}";
 
-/** Control (C0, DEL, C1) and format characters, line and paragraph separators, halves of surrogate pairs. */
+/** Control (C0, DEL, C1) and format characters, line and paragraph separators, lone surrogates. */
 const invisible = new RegExp(
-  // A joiner that joins, and the tags that make a flag of a region, belong to what is seen.
+  // Joiners between such letters, and the tag sequences of regional flags, are part of visible text.
   `(?<=[${JOINED}])[\\u{200c}\\u{200d}](?=[${JOINED}])|\\u{1f3f4}[\\u{e0030}-\\u{e0039}\\u{e0061}-\\u{e007a}]+\\u{e007f}` +
     `|(?![${VISIBLE}])([\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}\\p{Cs}])`,
   "gu",
 );
-/** Most texts need nothing, and this finds it out without looking at neighbours. */
+/** A quick test: most texts contain none of these characters. */
 const suspicious = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
-/** What the program itself writes to a terminal: bold, dim, a colour, and their ends (cli/style.ts). */
+/** The style codes that foldin itself writes: bold, dim, a colour, and their ends (cli/style.ts). */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences start with one
 const ownStyles = /(\u001b\[(?:1|2|22|36|39)m)/;
 
-/** The text on one line with everything invisible escaped: `\n`, `\t`, `\u001b`. Backslashes stay single: it is for reading. */
+/** The text on one line with invisible characters escaped: `\n`, `\t`, `\u001b`. Backslashes are not doubled: it is for display. */
 export function printable(text: string): string {
   if (!suspicious.test(text)) return text;
   return text.replace(invisible, (whole, found: string | undefined) =>
@@ -36,7 +36,7 @@ export function printable(text: string): string {
   );
 }
 
-/** As `printable`, and leaves the colour codes that the program itself has written. */
+/** Like `printable`, but keeps the style codes that foldin itself writes. */
 export function printableStyled(text: string): string {
   if (!suspicious.test(text)) return text;
   return text
@@ -45,7 +45,7 @@ export function printableStyled(text: string): string {
     .join("");
 }
 
-/** JSON of the same data in which everything invisible is escaped, but the line breaks between its parts. */
+/** Equivalent JSON in which invisible characters are escaped, except for line breaks between its parts. */
 export function printableJson(json: string): string {
   return json.replace(/[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu, (found) =>
     Array.from({ length: found.length }, (_, unit) => hexadecimal(found.charCodeAt(unit))).join(""),

@@ -1,16 +1,16 @@
-// Long work reports what it does through one listener; who listens (a bar, plain lines, nobody) is the caller's business.
+// Progress of long work, reported to a single listener; the caller decides how to display it.
 
-/** One thing that a long piece of work has to say. */
+/** A progress report of long work. */
 export type ProgressEvent =
-  /** A task begins; `total` counts `unit`s (epochs, rows, users) where it is known. */
+  /** A task starts; `total` is its number of `unit`s (epochs, rows, users), if known. */
   | { type: "start"; task: string; total?: number; unit?: string }
-  /** `done` of the task's units are finished; `values` are the numbers worth showing (loss, beta, ndcg@100). */
+  /** `done` units of the task are complete; `values` are numbers to display (loss, beta, ndcg@100). */
   | { type: "advance"; task: string; done: number; values?: Record<string, number> }
   | { type: "end"; task: string }
-  /** One line for the reader. */
+  /** A message of one line for the user. */
   | { type: "note"; text: string };
 
 export type ProgressListener = (event: ProgressEvent) => void;
 
-/** A listener that hears nothing. */
+/** A listener that ignores all events. */
 export const silent: ProgressListener = () => {};

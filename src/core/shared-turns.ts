@@ -1,16 +1,17 @@
-// Many computations on one event loop, as the requests of a server are: together they take a few milliseconds of each turn
-// of the loop, and whichever has had the least time so far goes first. So a small computation is not held up by large ones.
+// Schedules many computations on one event loop, such as the requests of a server. One of them runs for a few milliseconds
+// in each turn of the loop, and the one with the least time so far goes first, so that large computations do not delay small
+// ones.
 
 import { throwIfAborted } from "./errors.js";
 
-/** What a long loop asks now and then: whether it is time to yield, and then to wait for its next turn. */
+/** For long loops: tells when to yield, and waits for the next turn. */
 export interface Pauses {
   readonly due: boolean;
-  /** Throws AbortedError where the computation is to stop. */
+  /** Throws AbortedError if the signal is aborted. */
   yield(): Promise<void>;
 }
 
-/** Milliseconds that one computation may take of a turn of the event loop. */
+/** Milliseconds that a computation may use in one turn of the event loop. */
 const SLICE = 4;
 
 interface Waiting {
@@ -22,7 +23,7 @@ export class SharedTurns {
   readonly #waiting: Waiting[] = [];
   #scheduled = false;
 
-  /** The pauses of one computation, which ends early once the signal is aborted. */
+  /** The pauses of one computation, which throw AbortedError once the signal is aborted. */
   begin(signal?: AbortSignal): Pauses {
     let used = 0;
     let since = performance.now();
@@ -31,7 +32,7 @@ export class SharedTurns {
         return performance.now() - since > SLICE;
       },
       yield: async () => {
-        // What it waited for in between is not its own time.
+        // Time spent waiting for other work does not count.
         used += Math.min(performance.now() - since, 2 * SLICE);
         await new Promise<void>((resume) => this.#wait({ used, resume }));
         throwIfAborted(signal);
@@ -45,7 +46,7 @@ export class SharedTurns {
     this.#schedule();
   }
 
-  /** One computation goes on in each turn of the event loop; sockets and timers come in between. */
+  /** Resumes one computation per turn of the event loop, so that sockets and timers are served in between. */
   #schedule(): void {
     if (this.#scheduled || this.#waiting.length === 0) return;
     this.#scheduled = true;

@@ -1,11 +1,11 @@
-// Commands that a person copies into a shell. Whatever a name holds, the shell passes it on as that one word and runs
-// nothing else.
+// Commands for the user to copy into a shell. Names are quoted so that the shell passes them unchanged as one word and never
+// executes a part of them.
 
 /** A text as one word of a POSIX shell. */
 export function shellWord(text: string): string {
   if (/^[\w@%+=:,./-]+$/.test(text) && !/^=/.test(text)) return text;
   if (!CONTROL.test(text) || /\n$/.test(text)) return `'${text.replaceAll("'", "'\\''")}'`;
-  // Control characters would act on the terminal: printf makes them where the command runs.
+  // Control characters would affect the terminal, so the command creates them with printf.
   const escaped = [...text].map((character) => {
     if (character === "\\") return "\\\\";
     if (character === "%") return "%%";
@@ -15,15 +15,15 @@ export function shellWord(text: string): string {
   return `"$(printf -- '${escaped.join("")}')"`;
 }
 
-/** What is not seen, or acts on a terminal, and would be shown as an escape (core/printable.ts): no shell reads those. */
+/** Invisible characters: displayed as escapes (core/printable.ts), which a shell does not understand. */
 const CONTROL = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
-/** A path as an argument that is not taken for an option. */
+/** A path as an argument that cannot be mistaken for an option. */
 export function pathArgument(path: string): string {
   return path.startsWith("-") ? `./${path}` : path;
 }
 
-/** A command line that passes exactly these words; words that are undefined are left out. */
+/** A command line that passes exactly these words; undefined words are omitted. */
 export function shellCommand(...words: readonly (string | undefined)[]): string {
   return words.flatMap((word) => (word === undefined ? [] : [shellWord(word)])).join(" ");
 }

@@ -1,38 +1,38 @@
-// What the system says when it cannot do something with a file: a full disk, a missing permission, a limit. All of that
-// is the user's to mend, so it becomes a UserError that names the path, the reason and the remedy.
+// File errors of the operating system: disk full, no permission, limits. The user can fix these, so they are converted to a
+// UserError with the path, the reason and a remedy.
 
 import { UserError } from "./errors.js";
 
 interface Reason {
   readonly text: string;
-  /** As libraries in C and C++ (DuckDB) print it. */
+  /** The message of C and C++ libraries (DuckDB). */
   readonly strerror: string;
   readonly remedy?: string;
 }
 
-const elsewhere = "Choose another place, or change its permissions";
+const elsewhere = "Choose another location, or change its permissions";
 const reasons: Readonly<Record<string, Reason>> = {
-  ENOSPC: { text: "the disk is full", strerror: "No space left on device", remedy: "Free some space" },
+  ENOSPC: { text: "the disk is full", strerror: "No space left on device", remedy: "Free some disk space" },
   EDQUOT: {
-    text: "the disk quota is used up",
+    text: "the disk quota is exceeded",
     strerror: "Disk quota exceeded",
-    remedy: "Remove files, or have the quota raised",
+    remedy: "Delete files, or increase the quota",
   },
   EFBIG: {
-    text: "the file is larger than the limit allows",
+    text: "the file exceeds the size limit",
     strerror: "File too large",
     remedy: "Raise the limit (ulimit -f unlimited), or write to another file system",
   },
   EROFS: { text: "the file system is read-only", strerror: "Read-only file system", remedy: elsewhere },
-  EACCES: { text: "permission is denied", strerror: "Permission denied", remedy: elsewhere },
-  EPERM: { text: "the system does not permit it", strerror: "Operation not permitted", remedy: elsewhere },
+  EACCES: { text: "permission denied", strerror: "Permission denied", remedy: elsewhere },
+  EPERM: { text: "the operation is not permitted", strerror: "Operation not permitted", remedy: elsewhere },
   EMFILE: {
-    text: "too many files are open in this process",
+    text: "too many open files in this process",
     strerror: "Too many open files",
     remedy: "Raise the limit (ulimit -n)",
   },
   ENFILE: {
-    text: "too many files are open on this machine",
+    text: "too many open files on this machine",
     strerror: "Too many open files in system",
     remedy: "Close other programs",
   },
@@ -42,12 +42,12 @@ const reasons: Readonly<Record<string, Reason>> = {
     remedy: "Choose a shorter name",
   },
   EIO: {
-    text: "the device reports an error",
+    text: "input/output error",
     strerror: "Input/output error",
     remedy: "Check the disk or the network mount",
   },
   ESTALE: {
-    text: "the network file system has lost it",
+    text: "the network file system no longer has it",
     strerror: "Stale file handle",
     remedy: "Check the network mount",
   },
@@ -56,9 +56,9 @@ const reasons: Readonly<Record<string, Reason>> = {
     strerror: "Device or resource busy",
     remedy: "Choose a folder inside it",
   },
-  ENOTDIR: { text: "a part of the path is a file", strerror: "Not a directory" },
+  ENOTDIR: { text: "a parent in the path is a file", strerror: "Not a directory" },
   EISDIR: { text: "it is a folder", strerror: "Is a directory" },
-  ELOOP: { text: "its links lead in a circle", strerror: "Too many levels of symbolic links" },
+  ELOOP: { text: "its symbolic links form a loop", strerror: "Too many levels of symbolic links" },
   ENXIO: { text: "there is no such device", strerror: "No such device or address" },
   ENODEV: { text: "there is no such device", strerror: "No such device" },
   EXDEV: { text: "it is on another file system", strerror: "Invalid cross-device link" },
@@ -66,21 +66,21 @@ const reasons: Readonly<Record<string, Reason>> = {
   ENOENT: { text: "there is no such file or folder", strerror: "No such file or directory" },
 };
 
-/** System calls after which "cannot be read" would be wrong. */
+/** System calls that write. */
 const writes = /^(write|f(data)?sync|ftruncate|mkdir|mkdtemp|rename|unlink|rmdir|link|copyfile|chmod)/;
 
 export interface SystemFault {
   readonly code: string;
-  /** The path that the system named; undefined where it named none. */
+  /** The path in the error; undefined if there is none. */
   readonly path: string | undefined;
   /** "the disk is full (ENOSPC)". */
   readonly reason: string;
   readonly remedy: string | undefined;
-  /** "written", "read", or where the call does not tell "opened". */
+  /** "written", "read", or "opened" if the system call does not tell. */
   readonly what: string;
 }
 
-/** What the system said, by an error of Node or of a library that prints what the system said; undefined for other errors. */
+/** The system fault behind an error of Node or of a library that prints system messages; undefined for other errors. */
 export function systemFault(error: unknown): SystemFault | undefined {
   if (!(error instanceof Error)) return undefined;
   const { code, path, syscall = "" } = error as NodeJS.ErrnoException;
@@ -101,7 +101,7 @@ export function systemFault(error: unknown): SystemFault | undefined {
   return { code: name, path: file, reason: `${text} (${name})`, remedy, what };
 }
 
-/** An error of the system as a UserError, about `place` where that says more than the path of the error; others as they are. */
+/** Converts a system fault to a UserError about `place` (default: the path in the error); returns other errors unchanged. */
 export function withSystemFault(error: unknown, place?: string): unknown {
   if (error instanceof UserError) return error;
   const fault = systemFault(error);
@@ -115,23 +115,23 @@ export function withSystemFault(error: unknown, place?: string): unknown {
   });
 }
 
-/** Whether an error says what the system could not do; also once it is a UserError. */
+/** Whether an error is a system fault, also if it was already converted to a UserError. */
 export function isSystemFault(error: unknown): boolean {
   return (
     systemFault(error) !== undefined || (error instanceof UserError && systemFault(error.cause) !== undefined)
   );
 }
 
-/** The error with a sentence on how to go on after its remedy, where it is the system's; others as they are. */
-export function thenGoOn(error: unknown, goOn: string): unknown {
-  const mendable = withSystemFault(error);
-  if (!isSystemFault(mendable) || !(mendable instanceof UserError)) return error;
-  const { place, problem, expected, remedy, cause } = mendable;
+/** Adds a sentence to the remedy of a system fault; returns other errors unchanged. */
+export function addRemedy(error: unknown, sentence: string): unknown {
+  const fault = withSystemFault(error);
+  if (!isSystemFault(fault) || !(fault instanceof UserError)) return error;
+  const { place, problem, expected, remedy, cause } = fault;
   return new UserError({
     place,
     problem,
     expected,
-    remedy: remedy === undefined ? goOn : `${remedy}. ${goOn}`,
+    remedy: remedy === undefined ? sentence : `${remedy}. ${sentence}`,
     cause,
   });
 }

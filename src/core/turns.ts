@@ -1,4 +1,4 @@
-// A long computation yields to the event loop now and then, so that timers, signals and other requests are served.
+// Lets a long computation yield to the event loop regularly, so that timers, signals and other requests are served.
 
 import { setImmediate } from "node:timers/promises";
 import { throwIfAborted } from "./errors.js";
@@ -14,12 +14,12 @@ export class Turns {
     this.#signal = signal;
   }
 
-  /** Whether it is time to yield: for loops whose rounds are too short for a promise each. */
+  /** Whether it is time to yield, for loops whose iterations are too short for a promise each. */
   get due(): boolean {
     return performance.now() - this.#last > TURN;
   }
 
-  /** Yields to the event loop. Throws AbortedError where the computation is to stop. */
+  /** Yields to the event loop. Throws AbortedError if the signal is aborted. */
   async yield(): Promise<void> {
     await setImmediate();
     throwIfAborted(this.#signal);

@@ -1,4 +1,4 @@
-// The version of this package, from its package.json (two folders up, in the source as in the build).
+// The version of this package, from its package.json, which is two folders up both in the sources and in the build.
 
 import { readFileSync } from "node:fs";
 

@@ -1,12 +1,12 @@
-// The rows of interactions as they are read, in memory: the one place where a file's size becomes memory. What a file of any size
-// may cost is bounded: repeated rows of a user and item are dropped early where there are masses of them, and where the rows
-// still need more than there is, that is said with numbers.
+// The rows of interactions in memory while they are read: the only place where memory grows with the size of a file. It is
+// bounded: if many rows repeat a pair of user and item, they are dropped early, and if the rows still do not fit, the error
+// says how much memory they need.
 
 import { UserError } from "../core/errors.js";
 import { availableMemory, bytesText } from "../core/memory.js";
 import { GrowingColumn } from "./interactions.js";
 
-/** From so many rows on it is looked for masses of duplicates. */
+/** The number of rows from which duplicates are searched for. */
 const manyRows = 1 << 25;
 const sampledRows = 1 << 20;
 const rowsBetweenChecks = 1 << 20;
@@ -16,15 +16,15 @@ const timesHeld = 2;
 export interface CollectedRowsOptions {
   /** The files that the rows come from. */
   place?: string;
-  /** What there is of memory, in bytes; default: what is free now. */
+  /** Available memory in bytes. Default: what is free now. */
   available?: number;
-  /** From how many rows on duplicates are looked for. */
+  /** The number of rows from which duplicates are searched for. */
   many?: number;
 }
 
-/** Columns that grow by rows. */
+/** Columns that grow row by row. */
 export class CollectedRows {
-  /** Rows dropped because the same user and item came before. */
+  /** Rows dropped because an earlier row has the same user and item. */
   duplicates = 0;
   readonly #place: string | undefined;
   readonly #available: number;
@@ -49,7 +49,7 @@ export class CollectedRows {
     return this.#rows;
   }
 
-  /** Adds a row; a rating or time is given in all rows or in none. Throws UserError where the rows need too much memory. */
+  /** Adds a row. Ratings and times must be given in all rows or in none. Throws UserError if the rows need too much memory. */
   push(user: number, item: number, rating: number | undefined, time: number | undefined): void {
     this.#userOf.push(user);
     this.#itemOf.push(item);
@@ -59,7 +59,7 @@ export class CollectedRows {
       this.#check(8 + (rating === undefined ? 0 : 4) + (time === undefined ? 0 : 8));
   }
 
-  /** The rows; columns that no row has are empty. Nothing is left. */
+  /** Returns the rows and leaves the collection empty. Columns that no row has are empty. */
   take() {
     this.#rows = 0;
     return {
@@ -80,9 +80,9 @@ export class CollectedRows {
     if (bytes > this.#available)
       throw new UserError({
         place: this.#place,
-        problem: `the first ${this.#rows.toLocaleString("en")} rows need about ${bytesText(bytes)} of memory, and there are ${bytesText(this.#available)}`,
+        problem: `the first ${this.#rows.toLocaleString("en")} rows need about ${bytesText(bytes)} of memory, but only ${bytesText(this.#available)} are available`,
         remedy:
-          "Look whether it is the right file; keep fewer rows with --min-rating, or give the process more memory",
+          "Check that this is the right file; keep fewer rows with --min-rating, or give the process more memory",
       });
   }
 
@@ -106,11 +106,11 @@ export class CollectedRows {
   }
 }
 
-/** Per row 1 where its pair of user and item comes for the first time, else 0. */
+/** [rows]: 1 for the first row of each pair of user and item, otherwise 0. */
 function firstOfPairs(userOf: Uint32Array, itemOf: Uint32Array): Uint8Array {
   const rows = userOf.length;
   const bits = Math.ceil(Math.log2(2 * rows + 1));
-  // Open addressing: a row's number + 1 at the place of its pair.
+  // Open addressing: each slot holds the number of a row + 1.
   const slots = new Uint32Array(2 ** bits);
   const mask = slots.length - 1;
   const keep = new Uint8Array(rows);

@@ -1,5 +1,5 @@
-// Which column of a file is the user, the item, the rating and the time: by name where there is a header, by place and
-// values where there is none. What was decided is said in one line per file.
+// Finds the columns of a file that hold user, item, rating and time: by name if there is a header, otherwise by position and
+// values. The decision is reported in one line per file.
 
 import { UserError } from "../core/errors.js";
 import { type Database, literal } from "./database.js";
@@ -7,11 +7,11 @@ import { type FileOptions, openTable, plainName, type TableSource } from "./tabl
 import type { Expectations } from "./tables/table.js";
 import { isEpoch, looksLikeDate } from "./times.js";
 
-/** Which columns mean what; where not given they are found by their usual names. */
+/** The names of the columns. Those that are not given are found by their usual names. */
 export interface ReadOptions extends FileOptions {
   user?: string;
   item?: string;
-  /** `false`: the file has no ratings, or they are to be ignored. */
+  /** `false`: the file has no ratings, or they are ignored. */
   rating?: string | false;
   time?: string | false;
 }
@@ -34,28 +34,28 @@ function names(text: string): readonly string[] {
   return text.split(/\s+/);
 }
 
-export type Role = keyof typeof usualNames;
+type Role = keyof typeof usualNames;
 const roles = ["user", "item", "rating", "time"] as const satisfies readonly Role[];
 
-/** The options by which a person names the columns. */
+/** The CLI options that name the columns. */
 const flags: Record<Role, string> = { user: "--user", item: "--item", rating: "--rating", time: "--time" };
 
 const knownNames: ReadonlySet<string> = new Set(roles.flatMap((role) => usualNames[role]));
 
-/** One file and the columns that matter in it. */
+/** A file and its columns of interest. */
 export interface Input {
   readonly source: TableSource;
   readonly user: string;
   readonly item: string;
   readonly rating: string | undefined;
   readonly time: string | undefined;
-  /** For a file without a header: the file whose header names its columns, where there is one. */
+  /** Set for a file without a header; `like` is the file whose header names its columns, if any. */
   readonly headerless?: { readonly like?: string };
 }
 
 /**
- * Opens files of interactions and finds their columns. Throws UserError where a column is missing, or where the files do not
- * go together.
+ * Opens files of interactions and finds their columns. Throws UserError if a column is missing or the files do not match
+ * each other.
  */
 export async function openInputs(
   files: readonly string[],
@@ -88,7 +88,7 @@ export async function openInputs(
   return inputs;
 }
 
-/** Refuses a first line of names in a file whose columns the caller names. */
+/** Throws UserError if the caller names the columns and the first line is a header too. */
 function refuseHeader(source: TableSource): void {
   if (source.text?.header !== false) return;
   const samples = source.columns.map((column) => source.sample(column));
@@ -100,7 +100,7 @@ function refuseHeader(source: TableSource): void {
   throw new UserError({
     place: `${source.file}:1`,
     problem: `the first line looks like a header (${first.join(", ")}), and --columns names the columns too`,
-    remedy: "Leave --columns out, or add --no-header if this line is a row",
+    remedy: "Omit --columns, or add --no-header if this line is a row",
   });
 }
 
@@ -120,8 +120,8 @@ function findColumns(source: TableSource, columns: ReadOptions, minRating: numbe
     if (!needed && given === undefined) return undefined;
     throw new UserError({
       place: source.file,
-      problem: given === undefined ? `no column looks like the ${role}'s` : `there is no column "${given}"`,
-      expected: `one of the columns that there are: ${source.columns.join(", ")}`,
+      problem: given === undefined ? `no ${role} column found` : `there is no column "${given}"`,
+      expected: `one of the file's columns: ${source.columns.join(", ")}`,
       remedy: `Name it with ${flags[role]}${source.text?.header ? "; or add --no-header if the first line is a row" : ""}`,
     });
   };
@@ -134,26 +134,26 @@ function findColumns(source: TableSource, columns: ReadOptions, minRating: numbe
   };
 }
 
-/** The names of another file's columns, for one that goes on where that one ends. */
+/** The column names of another file, for a file without a header that continues it. */
 function headerFor(source: TableSource, headed: TableSource): readonly string[] {
   if (source.columns.length === headed.columns.length) return headed.columns;
   throw new UserError({
     place: `${source.file}:1`,
-    problem: `the file has no header, and ${source.columns.length} columns`,
+    problem: `the file has no header and ${source.columns.length} columns`,
     expected: `a header, or the ${headed.columns.length} columns of ${headed.file}: ${headed.columns.join(", ")}`,
     remedy: "Add a header to the file, or prepare the files separately",
   });
 }
 
-/** Every file has a rating (or a time), or none has one. */
+/** Throws UserError if some files have a rating (or a time) and others do not. */
 function refuseGaps(role: "rating" | "time", inputs: readonly Input[]): void {
   const having = inputs.find((input) => input[role] !== undefined);
   const lacking = inputs.find((input) => input[role] === undefined);
   if (!having || !lacking) return;
   throw new UserError({
     place: lacking.source.file,
-    problem: `no column looks like the ${role}'s, but ${having.source.file} has "${having[role]}"`,
-    expected: `one of the columns that there are: ${lacking.source.columns.join(", ")}`,
+    problem: `no ${role} column found, but ${having.source.file} has "${having[role]}"`,
+    expected: `one of the file's columns: ${lacking.source.columns.join(", ")}`,
     remedy: `Name it with ${flags[role]}, or ignore this column in all files with --no-${role}`,
   });
 }
@@ -163,16 +163,16 @@ type Kind = "date" | "epoch" | "number" | "text";
 function kindOf(values: readonly string[]): Kind {
   const filled = values.filter((value) => value.trim() !== "");
   const half = filled.length / 2;
-  // A decimal comma stands only where commas do not separate the columns.
+  // A decimal comma is possible only if commas do not separate the columns.
   const numbers = filled.map((value) => Number(value.replace(",", "."))).filter(Number.isFinite);
   if (filled.length > 0 && numbers.length >= half) return numbers.every(isEpoch) ? "epoch" : "number";
   return filled.length > 0 && filled.filter(looksLikeDate).length >= half ? "date" : "text";
 }
 
 /**
- * Names for the columns of a file without a header. The first two columns that are no dates are user and item. With three or
- * four columns the order is user, item, rating, time; a rating in the time's place, and the other way round, are noticed. With
- * more columns the third is the rating only where a time follows, and the time is the only column that looks like one.
+ * Names for the columns of a file without a header. The first two columns that are not dates are user and item. With three or
+ * four columns the order is user, item, rating, time; swapped ratings and times are detected. With more columns, the time is
+ * the only column that looks like one, and the third column is the rating only if it precedes the time.
  */
 function namesByPlace(source: TableSource, columns: ReadOptions): string[] {
   const { columns: places } = source;
@@ -207,7 +207,7 @@ function namesByPlace(source: TableSource, columns: ReadOptions): string[] {
   return places.map((place) => roleOf.get(place) ?? place);
 }
 
-/** What was taken for what, one line for all files that are alike. */
+/** Describes which columns are used: one line for all files with the same columns. */
 export function describeColumns(inputs: readonly Input[], columns: ReadOptions): string[] {
   const filesOf = new Map<string, string[]>();
   for (const input of inputs) {
@@ -243,8 +243,8 @@ function describeInput(input: Input, columns: ReadOptions): string {
 }
 
 /**
- * SQL that says of a row whether it is a header among the rows, as in files that were put together with cat: 1 = the first
- * line again (in a file without a header: the usual names of user and item), 2 = another header, 0 = a row.
+ * An SQL expression that recognises headers among the rows, as in files concatenated with cat: 1 = a repetition of the first
+ * line (in a file without a header: the usual names of user and item), 2 = another header, 0 = a row.
  */
 export function headerAmongRows({ source, user, item }: Input): string {
   if (source.text === undefined) return "0";
@@ -254,14 +254,14 @@ export function headerAmongRows({ source, user, item }: Input): string {
   const usual = [...usualNames.user, ...usualNames.item];
   const any = header ? source.columns.filter((name) => knownNames.has(plainName(name))) : usual;
   const [users, items] = header ? [[user], [item]] : [usualNames.user, usualNames.item];
-  // Nearly every row is decided by its user alone.
+  // For nearly every row the user alone decides.
   return (
     `CASE WHEN NOT (${among(user, [...any, ...users])}) THEN 0 WHEN ${among(user, users)} AND ${among(item, items)} THEN 1 ` +
     `WHEN ${among(user, [...any, user])} AND ${among(item, [...any, item])} THEN 2 ELSE 0 END`
   );
 }
 
-/** A name as it may stand in a header, in lower case: with what separates its words, and after a byte order mark. */
+/** The spellings of a name in a header, in lower case: with separators between its words, or after a byte order mark. */
 function spellings(name: string): string[] {
   const lower = name.toLowerCase();
   const words = /^(\p{L}+)(id|name)$/u.exec(lower);

@@ -1,6 +1,6 @@
-// What is known of the items themselves: a bag of words, a vector, a picture or a sequence of tokens per item. It lets
-// models speak of items that nobody has touched. An item may have none; `known` says which do.
-// Counts and tokens are sparse and lie in memory; vectors and pictures are read a block of items at a time.
+// The content of items: a bag of words, a vector, an image or a sequence of tokens per item. With it, models can score items
+// that have no interactions. An item may have no content; `known` says which items have some.
+// Counts and tokens are sparse and kept in memory; vectors and images are read one block of items at a time.
 
 import { z } from "zod";
 import { UserError } from "../core/errors.js";
@@ -13,37 +13,37 @@ export type ContentKind = (typeof contentKinds)[number];
 interface Known {
   /** Number of items: the dataset's catalogue, in its order. */
   readonly items: number;
-  /** [items], 1 where the item has content. Without it a row of a matrix is empty, one of a block all zeros. */
+  /** [items], 1 if the item has content. Without content, a matrix row is empty and a block row is all zeros. */
   readonly known: Uint8Array;
-  /** A hash (hexadecimal) of all that is in it: equal for equal content. */
+  /** A hash (hexadecimal) of the content: equal for equal content. */
   readonly digest: string;
 }
 
 /** A bag of words per item. */
 export interface WordContent extends Known {
   readonly kind: "words";
-  /** [items, words], how often each word stands in the item's text; `scaledByMaximum` gives CVAE's input. */
+  /** [items, words], how often each word occurs in the item's text; `scaledByMaximum` gives CVAE's input. */
   readonly counts: CsrMatrix & { readonly values: Float32Array };
   /** The words: column w of `counts` is `words.ids[w]`. */
   readonly words: Vocabulary;
   /** [words], each word's largest count over all items; 0 for a word that no item has. */
   readonly maxima: Float32Array;
-  /** How text became words, where it did: text of new items must become words in the same way. */
+  /** How text was tokenised, if the source was text. The text of new items must be tokenised in the same way. */
   readonly text: TextRule | undefined;
 }
 
 /** A sequence of tokens per item, of any length. */
 export interface SequenceContent extends Known {
   readonly kind: "sequences";
-  /** [items, tokens]: row i holds the tokens of item i in their order; a token may come again. No values. */
+  /** [items, tokens]: row i holds the tokens of item i in order; tokens may repeat. No values. */
   readonly sequences: CsrMatrix;
   readonly tokens: Vocabulary;
   readonly text: TextRule | undefined;
 }
 
-/** Rows of numbers that are read from memory or disk when they are asked for. */
+/** Rows of numbers that are read from memory or disk on demand. */
 export interface RowBlocks {
-  /** The rows of these items, one after the other: [chosen.length, size of a row], zeros where an item has none. Throws UserError where the file is damaged. */
+  /** The rows of the chosen items, [chosen.length, row size], zeros for an item without content. Throws UserError if the file is damaged. */
   read(chosen: ArrayLike<number>): Promise<Float32Array>;
 }
 
@@ -53,10 +53,10 @@ export interface VectorContent extends Known, RowBlocks {
   readonly dimensions: number;
 }
 
-/** A picture per item: a row is [channels, height, width], values in [0, 1]. */
+/** An image per item: a row is [channels, height, width], values in [0, 1]. */
 export interface ImageContent extends Known, RowBlocks {
   readonly kind: "images";
-  /** 3 (red, green, blue) or 1 (grey). */
+  /** 3 (red, green, blue) or 1 (greyscale). */
   readonly channels: number;
   readonly height: number;
   readonly width: number;
@@ -64,26 +64,24 @@ export interface ImageContent extends Known, RowBlocks {
 
 export type ItemContent = WordContent | SequenceContent | VectorContent | ImageContent;
 
-/** How text is cut into words; part of a model that reads text of new items. */
+/** How text is split into words. Saved with a model, so that it can read the text of new items. */
 export const textRule = z.strictObject({
   split: z
     .enum(["words", "spaces"])
-    .describe(
-      "words = runs of letters and digits, in lower case; spaces = what stands between blanks, as it is",
-    ),
+    .describe("words = runs of letters and digits, in lower case; spaces = split at white space, unchanged"),
   stopWords: z
     .string()
     .nullable()
-    .describe("ISO 639-3 code of the language whose stop words are left out; null: none are"),
+    .describe("ISO 639-3 code of the language whose stop words are removed; null: none are removed"),
 });
 export type TextRule = z.output<typeof textRule>;
 
-/** What content of new items must look like to fit a model: JSON, kept beside the model's weights (content.json). */
+/** The form that the content of new items must have for a model: JSON, saved with the model's weights (content.json). */
 export const contentForm = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("words"),
     words: z.array(z.string()),
-    /** Per word its largest count in training, by which counts are divided. */
+    /** [words], each word's largest count in training, by which counts are divided. */
     maxima: z.array(z.number()),
     text: textRule.optional(),
   }),
@@ -98,7 +96,7 @@ export const contentForm = z.discriminatedUnion("kind", [
 ]);
 export type ContentForm = z.output<typeof contentForm>;
 
-/** The form of a dataset's content, for a model to keep. */
+/** The form of a dataset's content, to be saved with a model. */
 export function formOf(content: ItemContent): ContentForm {
   switch (content.kind) {
     case "words": {
@@ -122,7 +120,7 @@ export function formOf(content: ItemContent): ContentForm {
 
 /**
  * Counts divided by each word's maximum: [items, words], values in [0, 1] (CVAE paper, section 3.1: "normalized over the
- * maximum occurrences of each word in all articles"). Counts beyond the maximum, which only new items have, become 1.
+ * maximum occurrences of each word in all articles"). Counts above the maximum, which only new items can have, become 1.
  */
 export function scaledByMaximum({ counts, maxima }: Pick<WordContent, "counts" | "maxima">): CsrMatrix & {
   readonly values: Float32Array;
@@ -134,7 +132,7 @@ export function scaledByMaximum({ counts, maxima }: Pick<WordContent, "counts" |
   return { ...counts, values };
 }
 
-/** The numbers in a row of content of a form. */
+/** Numbers per row of content of a form. */
 export function sizeOfForm(form: ContentForm): number {
   switch (form.kind) {
     case "words":
@@ -148,9 +146,9 @@ export function sizeOfForm(form: ContentForm): number {
   }
 }
 
-/** Throws UserError where content is not of the form that a model knows its items by. */
+/** Throws UserError if content does not have the form that a model was trained on. */
 export function requireForm(model: string, form: ContentForm, content: ItemContent): void {
-  // Maxima and rules of text may differ: they have done their work by now.
+  // Maxima and text rules may differ: they have already been applied.
   const named = (of: ContentForm) => {
     switch (of.kind) {
       case "words":
@@ -167,9 +165,9 @@ export function requireForm(model: string, form: ContentForm, content: ItemConte
   if (expected.length === given.length && expected.every((part, k) => part === given[k])) return;
   throw new UserError({
     place: model,
-    problem: `the new items' ${content.kind} are not of the form that the model was trained on`,
-    expected: `${form.kind} as its content.json says`,
-    remedy: "Read the new items' content with the model's form, as add-items does",
+    problem: `the ${content.kind} of the new items do not have the form that the model was trained on`,
+    expected: `${form.kind} as described in the model's content.json`,
+    remedy: "Read the content of the new items with the model's form, as add-items does",
   });
 }
 
@@ -192,7 +190,7 @@ export function shapeOf(content: ItemContent): number[] {
   }
 }
 
-/** The numbers in an item's row. */
+/** Numbers per item. */
 export function rowSize(content: ItemContent): number {
   return shapeOf(content).reduce((product, length) => product * length, 1);
 }

@@ -1,10 +1,10 @@
-// What keeps DuckDB from its work and is the user's to mend: a full temporary folder, too little memory, a disk that fails.
+// Failures of DuckDB that the user can fix: a full temporary folder, too little memory, a failing disk.
 
 import { dirname } from "node:path";
 import { UserError } from "../core/errors.js";
 import { systemFault } from "../core/system-errors.js";
 
-/** The error as a UserError where it says that `folder`, DuckDB's temporary one, or memory, or a file is the matter; others as they are. */
+/** Turns an error about memory, a file or `folder`, DuckDB's temporary folder, into a UserError; other errors are returned unchanged. */
 export function databaseFault(error: unknown, folder: string): unknown {
   if (!(error instanceof Error) || error instanceof UserError) return error;
   const temporary = dirname(folder);
@@ -15,15 +15,16 @@ export function databaseFault(error: unknown, folder: string): unknown {
   if (/^Out of Memory Error|max_temp_directory_size/.test(error.message))
     return new UserError({
       place: temporary,
-      problem: "the work does not fit into memory, and this temporary folder has no room for the rest",
-      remedy: "Free some space there, or name another folder with --temp <folder>",
+      problem:
+        "the data does not fit into memory, and this temporary folder has too little space for the rest",
+      remedy: "Free some space there, or choose another folder with --temp <folder>",
       cause: error,
     });
   if (fault && isTemporary)
     return new UserError({
       place: temporary,
       problem: `the temporary folder cannot be used: ${fault.reason}`,
-      remedy: `${fault.code === "ENOSPC" ? "Free some space there" : "Mend that"}, or name another folder with --temp <folder>`,
+      remedy: `${fault.code === "ENOSPC" ? "Free some space there" : "Fix the cause"}, or choose another folder with --temp <folder>`,
       cause: error,
     });
   if (fault)

@@ -1,5 +1,5 @@
-// The only module that uses DuckDB: a database that lives as long as a piece of work, in bounded memory, and is stopped by an
-// abort signal. Results are streamed as column chunks, so that no row ever becomes a JavaScript object.
+// The only module that uses DuckDB: a short-lived database with bounded memory that an abort signal can stop. Results are
+// streamed as chunks of columns, so that rows never become JavaScript objects.
 
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, symlinkSync } from "node:fs";
@@ -19,14 +19,14 @@ import { Turns } from "../core/turns.js";
 import { databaseFault } from "./database-fault.js";
 
 export interface DatabaseOptions {
-  /** What DuckDB may hold in memory, in its notation; beyond that it spills to a temporary folder. */
+  /** DuckDB's memory limit, in its notation; beyond it, data is spilled to a temporary folder. */
   memory?: string;
-  /** Where tables live: uncompressed in memory, spilled only beyond `memory` (the default), or compressed in a file. */
+  /** Where tables are stored: uncompressed in memory, spilled only beyond `memory` (the default), or compressed in a file. */
   tables?: "file" | "memory";
   signal?: AbortSignal;
 }
 
-/** What a column of a table that is written from JavaScript holds; `vector`: so many FLOATs. */
+/** The type of a column that is written from JavaScript; `vector`: an array of this many FLOATs. */
 export type ColumnType =
   | "UINTEGER"
   | "FLOAT"
@@ -35,20 +35,20 @@ export type ColumnType =
   | "UTINYINT"
   | { readonly vector: number };
 
-/** Puts a value into a row of a block. */
+/** Sets the value in a row of a block. */
 export type Setter = (row: number, value: string | number | ArrayLike<number> | null) => void;
 
-/** What DuckDB reads. */
+/** File formats that DuckDB reads. */
 export type FileFormat = "parquet" | "csv" | "json";
 
-/** Runs `work` with a fresh database; its files are removed at the end, whatever the end is. */
+/** Runs `work` with a new database, whose files are removed afterwards even if it fails. */
 export async function withDatabase<T>(
   work: (database: Database) => Promise<T>,
   { memory = "800MB", tables = "memory", signal }: DatabaseOptions = {},
 ): Promise<T> {
   throwIfAborted(signal);
   const { DuckDBInstance } = await import("@duckdb/node-api");
-  // DuckDB makes its temporary folder when it needs it, which for small work is never.
+  // DuckDB creates its temporary folder only when it needs it, which for small data is never.
   const folder = join(tmpdir(), `${folderPrefix}${process.pid}-${randomBytes(6).toString("hex")}`);
   try {
     if (tables === "file") {
@@ -64,9 +64,9 @@ export async function withDatabase<T>(
       },
     );
     const connection = await instance.connect();
-    // The file is removed: to bring it up to date as it is closed would only hold the event loop.
+    // The file is removed anyway: a checkpoint on closing would only block the event loop.
     if (tables === "file") await connection.run("PRAGMA disable_checkpoint_on_shutdown");
-    // Instants and text without an offset mean the same seconds on every machine.
+    // Timestamps and text without an offset mean the same instant on every machine.
     await connection.run("SET TimeZone = 'UTC'");
     const interrupt = () => connection.interrupt();
     signal?.addEventListener("abort", interrupt);
@@ -82,7 +82,7 @@ export async function withDatabase<T>(
   } catch (error) {
     throw databaseFault(error, folder);
   } finally {
-    // What cannot be removed was not made, or is cleared away by a later one.
+    // What cannot be removed was never created, or is removed by a later run.
     for (const used of [folder, `${folder}-scratch`])
       await rm(used, { recursive: true, force: true }).catch(() => {});
   }
@@ -90,7 +90,7 @@ export async function withDatabase<T>(
 
 const folderPrefix = "foldin-work-";
 
-/** Removes what killed processes left: folders a day old whose process is gone. */
+/** Removes what killed processes left behind: folders older than a day whose process no longer exists. */
 async function removeLeftFolders(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     if (!name.startsWith(folderPrefix)) continue;
@@ -108,7 +108,7 @@ export class Database {
   readonly #scratch: string;
   #scratchFiles = 0;
 
-  /** `scratch`: a folder that does not exist yet, for files that are gone with the database. */
+  /** `scratch`: a folder that does not exist yet, for files that are removed with the database. */
   constructor(connection: DuckDBConnection, signal: AbortSignal | undefined, scratch: string) {
     this.#connection = connection;
     this.#signal = signal;
@@ -125,7 +125,7 @@ export class Database {
     return `read_${format}(${all.join(", ")})`;
   }
 
-  /** Writes the rows of a query to a file, whose name is taken literally. `options` are those of DuckDB's COPY. */
+  /** Writes the rows of a query to a file, whose name is taken literally. `options` are passed to DuckDB's COPY. */
   async copy(select: string, path: string, options = "FORMAT parquet"): Promise<void> {
     await this.run(`COPY (${select}) TO ${literal(resolve(path))} (${options})`);
   }
@@ -139,7 +139,7 @@ export class Database {
   /** A pattern that matches this file alone. */
   #nameOf(path: string): string {
     const whole = resolve(path);
-    // In a pattern DuckDB takes a backslash for a separator of folders, and it cannot be escaped.
+    // In a pattern DuckDB takes a backslash for a path separator, and it cannot be escaped.
     if (sep === "/" && /[[*?]/.test(whole) && whole.includes("\\")) {
       const link = this.scratchFile();
       symlinkSync(whole, link);
@@ -173,8 +173,8 @@ export class Database {
   }
 
   /**
-   * Fills a new table with `rows` rows. `fill` is asked for one block of rows after another: it writes rows
-   * [from, from + count) into the columns' setters, whose row numbers count from 0 within the block. It may take its time.
+   * Creates a table with `rows` rows. `fill` is called for one block after another and writes rows [from, from + count) with the
+   * columns' setters, whose row numbers start at 0 in each block. It may be asynchronous.
    */
   async createTable(
     table: string,
@@ -219,7 +219,7 @@ export class Database {
         for (const vector of vectors) vector.flush();
         if (turns.due) await turns.yield();
         appender.appendDataChunk(chunk);
-        // Left to DuckDB, wide rows would all be stored at once, when the appender is closed.
+        // Otherwise DuckDB would store wide rows all at once when the appender is closed.
         waiting += count * width;
         if (waiting < STORED_AT_ONCE) continue;
         if (turns.due) await turns.yield();
@@ -232,10 +232,10 @@ export class Database {
   }
 }
 
-/** Values that are appended to a table before they are stored, in a few tens of milliseconds. */
+/** Values appended to a table before they are stored, which takes a few tens of milliseconds. */
 const STORED_AT_ONCE = 2 ** 20;
 
-/** Rows per chunk that is written: DuckDB's own vector size. */
+/** Rows per written chunk: DuckDB's vector size. */
 const chunkRows = 2048;
 
 /** Some rows of a result, column by column. */

@@ -21,7 +21,7 @@ import {
 } from "./manifest.js";
 import { Vocabulary } from "./vocabulary.js";
 
-/** Users to evaluate with: what the model may see of each, and what it should rank high. */
+/** Users to evaluate on: the items that the model may see of each user, and those that it should rank high. */
 export interface HeldOutSplit {
   /** The users' external ids; row u of both matrices is user u. */
   readonly users: Vocabulary;
@@ -39,27 +39,27 @@ export interface Dataset {
   readonly users: Vocabulary;
   /** [users, items]. */
   readonly train: CsrMatrix;
-  /** When the training interactions happened, in the order of `train.indices`: seconds since 1970 (or the source's own unit), NaN = missing. Absent where the source has no times; read when asked for. */
+  /** Reads the times of the training interactions, in the order of `train.indices`: seconds since 1970 (or the source's own unit), NaN = missing. Absent if the source has no times. */
   readonly trainTimes?: () => Promise<Float64Array>;
   readonly validation: HeldOutSplit;
   readonly test: HeldOutSplit;
-  /** What is known of the items themselves, where anything is; its items are `items`, in their order. */
+  /** The content of the items, if any; one entry per item of `items`, in the same order. */
   readonly content?: ItemContent;
-  /** How it was made, and every count; absent where a program put the dataset together itself. */
+  /** How the dataset was made, with all counts; absent for a dataset that a program assembled itself. */
   readonly manifest?: Omit<Manifest, "tables">;
 }
 
 export interface LoadDatasetOptions {
-  /** Whether the matrices carry the source's ratings as values; otherwise every entry stands for one. */
+  /** Whether the matrices have the source's ratings as values; otherwise every entry counts as 1. */
   values?: boolean;
-  /** Whether the items' content is read too, where there is any. Default true. */
+  /** Whether the items' content is read too, if there is any. Default true. */
   content?: boolean;
   signal?: AbortSignal;
 }
 
 /**
- * Reads a dataset folder. Throws UserError, naming the file, where one is missing, damaged or changed since it was
- * written, or where a newer foldin wrote the folder.
+ * Reads a dataset folder. Throws UserError, naming the file, if a file is missing, damaged or was changed after it was
+ * written, or if a newer foldin wrote the folder.
  */
 export async function loadDataset(
   folder: string,
@@ -103,7 +103,7 @@ export async function loadDataset(
   );
 }
 
-/** The times of a folder's training interactions, in the order of the matrix's entries. */
+/** Reads the times of a folder's training interactions, in the order of the matrix's entries. */
 async function loadTrainTimes(folder: string, train: CsrMatrix): Promise<Float64Array> {
   return withDatabase(async (database) => {
     const users = new Uint32Array(train.indices.length);
@@ -124,7 +124,7 @@ async function loadTrainTimes(folder: string, train: CsrMatrix): Promise<Float64
   });
 }
 
-/** Numbers of a matrix's entries, given in the order in which `fromPairs` took the entries, in the order in which they stand there. */
+/** Reorders one number per entry from the order of the input of `fromPairs` to the order of the matrix's entries. */
 export function inEntryOrder(
   { offsets, rows }: CsrMatrix,
   rowOf: ArrayLike<number>,
@@ -136,24 +136,24 @@ export function inEntryOrder(
   return ordered;
 }
 
-/** Reads and checks a folder's manifest. Throws UserError as `loadDataset`. */
+/** Reads and checks the manifest of a folder. Throws UserError like `loadDataset`. */
 export async function readManifest(folder: string): Promise<Manifest> {
   const path = join(folder, manifestFile);
   await restoreReplaced(folder);
   const json = await readJson(path, {
     expected: "a dataset folder",
-    remedy: "Make one with: foldin prepare",
+    remedy: "Create one with: foldin prepare",
   });
   const version = typeof json === "object" && json !== null ? Reflect.get(json, "formatVersion") : undefined;
   if (typeof version === "number" && version > formatVersion)
     throw new UserError({
       place: path,
       problem: `the folder has format version ${version}`,
-      expected: `${formatVersion} at most`,
-      remedy: "A newer foldin wrote it: update foldin, or prepare the dataset again",
+      expected: `at most ${formatVersion}`,
+      remedy: "It was written by a newer version: update foldin, or prepare the dataset again",
     });
   return checkJson(manifestSchema, json, path, {
-    problem: "is not the manifest of a dataset",
+    problem: "this is not a dataset manifest",
     remedy: "Prepare the dataset again",
   });
 }
@@ -181,7 +181,7 @@ async function verify(
   const path = join(folder, file);
   const found = await checksum(path, signal);
   if (found !== expected)
-    throw damaged(path, "the file is damaged, or was changed after the dataset was prepared");
+    throw damaged(path, "the file is damaged or was changed after the dataset was prepared");
 }
 
 /** A matrix's entries as parallel arrays. */
@@ -246,7 +246,7 @@ class FolderTables {
     return { users, splits };
   }
 
-  /** The rows of a table, in their order; of one role where it is given. */
+  /** The rows of a table in their order; only those of `role` if it is given. */
   async coordinates(file: TableFile, role?: "fold-in" | "held-out"): Promise<Coordinates> {
     const where = role === undefined ? "" : `WHERE role = ${literal(role)}`;
     const [[rows]] = await this.#database.rows(`SELECT count(*) FROM ${this.#from(file)} ${where}`);
@@ -277,8 +277,8 @@ class FolderTables {
 }
 
 /**
- * Numbers the users of a split in their order (those who belong to it, and those who have something held out) and makes
- * its matrices. The users of the coordinates are renumbered in place.
+ * Numbers the users of a split in their order (those who belong to it, and those with held-out items) and builds its
+ * matrices. The users of the coordinates are renumbered in place.
  */
 export function makeHeldOutSplit(
   foldIn: Coordinates,

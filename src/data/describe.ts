@@ -1,12 +1,13 @@
-// What a dataset looks like: its counts, its density, how long histories are, and how unevenly items are liked.
+// Describes a dataset: its counts, its density, the lengths of histories, and the popularity of items.
 
 import { entryCount } from "../sparse/csr.js";
 import { type ContentKind, type ItemContent, knownItems, shapeOf } from "./content.js";
 import { type Dataset, type HeldOutSplit, loadDataset } from "./dataset.js";
+import { type Bin, histogramOf, ratingsOf } from "./histogram.js";
 import type { DatasetCounts, DatasetSource } from "./manifest.js";
 import type { ProtocolOptions } from "./protocol.js";
 
-/** The lengths of histories. */
+/** The distribution of lengths or counts. */
 export interface Lengths {
   readonly min: number;
   readonly median: number;
@@ -17,7 +18,7 @@ export interface Lengths {
 export interface HeldOutDescription {
   /** Users of the split. */
   readonly users: number;
-  /** Those of them who have something held out. */
+  /** Users of the split with held-out items. */
   readonly judgedUsers: number;
   /** Interactions to fold in. */
   readonly foldIn: number;
@@ -25,21 +26,21 @@ export interface HeldOutDescription {
   readonly heldOut: number;
 }
 
-export interface ContentDescription {
+interface ContentDescription {
   readonly kind: ContentKind;
-  /** Numbers of an item: [words], [tokens], [dimensions] or [channels, height, width]. */
+  /** The shape of an item's content: [words], [tokens], [dimensions] or [channels, height, width]. */
   readonly shape: readonly number[];
   /** Items that have content. */
   readonly items: number;
-  /** Items that have content and no training interaction. */
+  /** Items with content and without a training interaction. */
   readonly coldItems: number;
 }
 
 /** One point of the popularity curve. */
-export interface PopularityPoint {
-  /** The most popular items: this share of the catalogue. */
+interface PopularityPoint {
+  /** The share of the catalogue that the most popular items are. */
   readonly itemShare: number;
-  /** How many these are. */
+  /** Their number. */
   readonly items: number;
   /** Their share of all training interactions. */
   readonly interactionShare: number;
@@ -52,20 +53,27 @@ export interface DatasetDescription {
   readonly items: number;
   /** Training interactions. */
   readonly interactions: number;
-  /** interactions / (users x items). */
+  /** Of the training matrix: interactions / (users x items). */
   readonly density: number;
+  /** Of all that was left after filtering, before the split, likewise; absent where there is no manifest. */
+  readonly filteredDensity?: number;
   /** Training interactions per user. */
   readonly historyLengths: Lengths;
   /** Training interactions per item. */
   readonly itemCounts: Lengths;
+  /** Users by their training interactions, items likewise. */
+  readonly historyHistogram: readonly Bin[];
+  readonly itemHistogram: readonly Bin[];
+  /** Training interactions by their rating; absent where ratings are not loaded. */
+  readonly ratings?: readonly Bin[];
   /** Items that have a title. */
   readonly titledItems: number;
   readonly popularity: readonly PopularityPoint[];
-  /** What is known of the items themselves; absent where nothing is. */
+  /** The content of the items, if there is any. */
   readonly content?: ContentDescription;
   readonly validation: HeldOutDescription;
   readonly test: HeldOutDescription;
-  /** As the manifest has them; absent for a dataset that a program put together. */
+  /** From the manifest; absent for a dataset that a program assembled. */
   readonly source?: DatasetSource;
   readonly protocol?: ProtocolOptions;
   readonly sourceRows?: number;
@@ -75,13 +83,15 @@ export interface DatasetDescription {
 /** The shares of the catalogue at which the popularity curve is given. */
 const curve = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
 
-/** Describes a dataset, or the one in a folder. Throws UserError as `loadDataset`. */
+/** Describes a dataset, or the one in a folder; `ratings` loads the folder's ratings too. Throws UserError as `loadDataset`. */
 export async function describeDataset(
   datasetOrFolder: Dataset | string,
-  { signal }: { signal?: AbortSignal } = {},
+  { ratings = false, signal }: { ratings?: boolean; signal?: AbortSignal } = {},
 ): Promise<DatasetDescription> {
   const dataset =
-    typeof datasetOrFolder === "string" ? await loadDataset(datasetOrFolder, { signal }) : datasetOrFolder;
+    typeof datasetOrFolder === "string"
+      ? await loadDataset(datasetOrFolder, { values: ratings, signal })
+      : datasetOrFolder;
   const { train, items, users, manifest } = dataset;
   const interactions = entryCount(train);
   const lengths = Uint32Array.from({ length: train.rows }, (_, u) => train.offsets[u + 1] - train.offsets[u]);
@@ -89,14 +99,21 @@ export async function describeDataset(
   for (let k = 0; k < interactions; k++) perItem[train.indices[k]]++;
   const content = dataset.content && describeContent(dataset.content, perItem);
   perItem.sort().reverse();
+  const filtered = manifest?.counts.filtered;
   return {
     name: dataset.name,
     users: users.size,
     items: items.size,
     interactions,
     density: interactions / Math.max(1, users.size * items.size),
+    ...(filtered && {
+      filteredDensity: filtered.interactions / Math.max(1, filtered.users * filtered.items),
+    }),
     historyLengths: lengthsOf(lengths),
     itemCounts: lengthsOf(perItem),
+    historyHistogram: histogramOf(lengths),
+    itemHistogram: histogramOf(perItem),
+    ...(train.values && { ratings: ratingsOf(train.values) }),
     titledItems: items.titles?.filter((title) => title !== null).length ?? 0,
     popularity: curve.map((itemShare) => popularityAt(itemShare, perItem, interactions)),
     ...(content && { content }),
@@ -105,7 +122,7 @@ export async function describeDataset(
     source: manifest?.source,
     protocol: manifest?.protocol,
     sourceRows: manifest?.counts.sourceRows,
-    filtered: manifest?.counts.filtered,
+    filtered,
   };
 }
 

@@ -1,13 +1,13 @@
-// Which interactions are kept: the first of duplicates, then users and items with enough of them. (The rating threshold
-// comes before, while reading.) The published protocols differ in what "enough" is counted on: see `filterOrders`.
+// Filters interactions: of duplicates only the first is kept, then users and items with enough interactions. (The rating
+// threshold is applied earlier, while reading.) Published protocols differ in how minimums are applied: see `filterOrders`.
 
 import { countRows, groupRows, type Interactions, takeInteractions } from "./interactions.js";
 
 /** How the minimum counts are applied. */
 export const filterOrders = {
-  "items-then-users": "items first, then users on what is left, once (Liang et al. 2018)",
+  "items-then-users": "items first, then users on the remaining rows, once (Liang et al. 2018)",
   simultaneous: "items and users at once, both on the original counts (the Keras notebooks)",
-  "k-core": "again and again until every user and item has enough",
+  "k-core": "repeatedly, until every user and item has enough interactions",
 } as const;
 
 export type FilterOrder = keyof typeof filterOrders;
@@ -37,10 +37,10 @@ export function dropDuplicates(interactions: Interactions): Interactions {
   return takeInteractions(interactions, keep);
 }
 
-/** What a minimum count has dropped. */
-export interface Dropped {
+/** What a minimum count dropped. */
+interface Dropped {
   readonly rows: number;
-  /** The users (or items) that had too few. */
+  /** The number of users (or items) with too few interactions. */
   readonly codes: number;
 }
 

@@ -1,5 +1,5 @@
-// The histories of users who are to be scored: everybody of a dataset, with all that is known of them, or a file of
-// interactions. Items are matched by id with those of a model, which may have been trained on other data.
+// The histories of users to score: all users of a dataset with all of their interactions, or the users of a file. Items are
+// matched by id with those of the model, which may have been trained on other data.
 
 import { LargeMap } from "../core/large-map.js";
 import type { ProgressListener } from "../core/progress.js";
@@ -10,17 +10,17 @@ import { readInteractions } from "./read.js";
 import type { Vocabulary } from "./vocabulary.js";
 
 export interface Histories {
-  /** The users' ids; row u of the matrix is user u. Nobody's history is empty. */
+  /** The users' ids; row u of the matrix is user u. No history is empty. */
   readonly users: readonly string[];
   /** [users, the model's items]; each item once, ascending. */
   readonly matrix: CsrMatrix;
-  /** Users left out, as the model knows none of their items. */
+  /** Users left out because the model knows none of their items. */
   readonly strangers: number;
   /** Distinct items that the model does not know. */
   readonly unknownItems: number;
 }
 
-/** Everybody of a dataset, in its order: what a user has in training, validation and test is one history. */
+/** All users of a dataset, in its order; a user's training, validation and test items form one history. */
 export function historiesOfDataset(dataset: Dataset, items: Vocabulary): Histories {
   const { train, validation, test, users } = dataset;
   const parts: [readonly string[], CsrMatrix][] = [
@@ -52,13 +52,13 @@ export interface HistoriesFile {
   readonly minRating?: number;
 }
 
-/** The users of a file of interactions, by ascending id. Throws UserError, naming file and line, for what is wrong with it. */
+/** The users of a file of interactions, by ascending id. Throws UserError, naming file and line, if the file is not valid. */
 export async function historiesOfFile(
   { path, columns, minRating }: HistoriesFile,
   items: Vocabulary,
   { progress, signal }: { progress?: ProgressListener; signal?: AbortSignal } = {},
 ): Promise<Histories> {
-  // Times do not matter here, nor do ratings without a minimum: what cannot be read of them does no harm.
+  // Times are not used, and ratings only with a minimum, so invalid ones are not reported.
   const rating = columns?.rating ?? (minRating === undefined ? false : undefined);
   const read = await readInteractions([path], {
     columns: { ...columns, rating, time: false },
@@ -69,7 +69,7 @@ export async function historiesOfFile(
   return matched(read.users.ids, read.userOf, read.itemOf, read.items, items);
 }
 
-/** Histories in the model's items, from coordinates in the source's; users without any are left out. */
+/** Converts coordinates in the source's items to histories in the model's items; users without known items are left out. */
 function matched(
   ids: readonly string[],
   userOf: Uint32Array,
@@ -113,7 +113,7 @@ function matched(
   };
 }
 
-/** Each row's columns ascending, each once. */
+/** The same matrix with the columns of each row sorted and unique. */
 function eachOnce({ rows, columns, offsets, indices }: CsrMatrix): CsrMatrix {
   const ends = new Uint32Array(rows + 1);
   const kept = new Uint32Array(indices.length);

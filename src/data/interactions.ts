@@ -1,20 +1,20 @@
-// Interactions: who touched what, as parallel arrays in the order of the source. Ids are coded by their place in the
-// sorted vocabulary, so that "ascending by id" is "ascending by code" everywhere after this.
+// Interactions as parallel arrays in the order of the source. Ids are replaced by their index in the sorted vocabulary
+// (codes), so that "ascending by id" means "ascending by code" from here on.
 
 import { inspect } from "node:util";
 import { throwIfAborted, UserError } from "../core/errors.js";
 import { LargeMap } from "../core/large-map.js";
 import { orderIds, Vocabulary } from "./vocabulary.js";
 
-/** One row of the source, as a caller in TypeScript gives it. */
+/** One interaction, as a TypeScript caller passes it. */
 export interface Interaction {
-  /** Text, or a whole number, which stands for its decimal digits. */
+  /** Text, or a whole number, which is converted to its decimal digits. */
   readonly user: string | number | bigint;
   readonly item: string | number | bigint;
   readonly rating?: number | bigint | null;
   /** Seconds since 1970 (or any number that grows with time), or a date. */
   readonly time?: number | bigint | Date | null;
-  /** What the interaction is for, where the source says so (protocol "given"). */
+  /** Whether it is for training, validation or test, if the source says so (protocol "given"). */
   readonly part?: GivenPart | null;
 }
 
@@ -29,21 +29,21 @@ export interface Interactions {
   readonly userOf: Uint32Array;
   /** [rows]: the item's code. */
   readonly itemOf: Uint32Array;
-  /** [rows]: the rating, where the source has one. */
+  /** [rows]: the rating, if the source has ratings. */
   readonly ratingOf?: Float32Array;
   /** [rows]: the time in the source's own unit (a date: seconds since 1970); NaN = missing. */
   readonly timeOf?: Float64Array;
-  /** [rows]: an index of `givenParts`, where the source says so. */
+  /** [rows]: an index of `givenParts`, if the source has parts. */
   readonly partOf?: Uint8Array;
-  /** Rows of the source, before any filter. */
+  /** Rows of the source, before filtering. */
   readonly sourceRows: number;
-  /** Of these, lines that are a header among the rows. */
+  /** Of these, headers among the rows. */
   readonly repeatedHeaders?: number;
-  /** Rows that were dropped while reading because the same user and item came before. */
+  /** Rows dropped while reading because an earlier row has the same user and item. */
   readonly duplicates?: number;
-  /** Whether the times come from dates: then they are seconds since 1970, whatever their size. */
+  /** Whether the times were read from dates: then they are seconds since 1970, whatever their magnitude. */
   readonly dated?: boolean;
-  /** Where the first interaction without a time stands, where others have one. */
+  /** The place of the first interaction without a time, if others have one. */
   readonly untimed?: string;
 }
 
@@ -68,7 +68,7 @@ export class GrowingColumn<A extends Uint8Array | Uint32Array | Float32Array | F
     this.#block[this.#used++] = value;
   }
 
-  /** The numbers pushed so far in one array; the column is empty afterwards. */
+  /** Returns the numbers pushed so far in one array and empties the column. */
   take(): A {
     const rows = this.#full.length * blockRows + this.#used;
     const all = this.#make(rows);
@@ -93,8 +93,8 @@ export interface IterableOptions {
 }
 
 /**
- * Interactions out of memory. Throws UserError, naming the interaction by its number from 1, for a missing user or item,
- * a rating that is not a number, or where `minRating` is given and a rating is missing.
+ * Reads interactions from an iterable. Throws UserError, naming the interaction by its number from 1, if the user or item is
+ * missing, if a rating is not a number, or if `minRating` is given and a rating is missing.
  */
 export async function fromIterable(
   rows: Iterable<Interaction> | AsyncIterable<Interaction>,
@@ -127,7 +127,7 @@ export async function fromIterable(
         throw fail(`the rating is ${show(rating)}`, "a number");
       withRating++;
     } else if (minRating !== undefined) {
-      throw fail("there is no rating", "one in every interaction, because a minimum rating is asked for");
+      throw fail("the rating is missing", "a rating in every interaction, because a minimum rating is set");
     }
     if (minRating !== undefined && !((rating as number) >= minRating)) return;
     const { time } = interaction;
@@ -152,7 +152,7 @@ export async function fromIterable(
   if (typeof rows !== "object" || rows === null || !(Symbol.asyncIterator in rows || Symbol.iterator in rows))
     throw new UserError({
       problem: `the input is ${show(rows)}`,
-      expected: "names of files, or an iterable of interactions",
+      expected: "file names, or an iterable of interactions",
     });
   if (Symbol.asyncIterator in rows) for await (const interaction of rows) take(interaction);
   else for (const interaction of rows) take(interaction);
@@ -160,14 +160,14 @@ export async function fromIterable(
   if (withRating > 0 && withRating < row)
     throw new UserError({
       problem: `${row - withRating} of ${row} interactions have no rating`,
-      expected: "a rating in all of them or in none",
+      expected: "a rating in all interactions or in none",
     });
   const partOf = parts.take();
   const codedUsers = userOf.take();
   if (partOf.length > 0 && partOf.length < codedUsers.length)
     throw new UserError({
       problem: `${codedUsers.length - partOf.length} of ${codedUsers.length} interactions have no part`,
-      expected: `a part (${givenParts.join(", ")}) in all of them or in none`,
+      expected: `a part (${givenParts.join(", ")}) in all interactions or in none`,
     });
   const codedItems = itemOf.take();
   return {
@@ -184,7 +184,7 @@ export async function fromIterable(
   };
 }
 
-/** A missing value as undefined, a BigInt as a number; anything else as it is. */
+/** Turns a missing value into undefined and a BigInt into a number; returns anything else unchanged. */
 const numberOf = <T>(value: T | bigint | null | undefined): T | number | undefined =>
   typeof value === "bigint" ? Number(value) : (value ?? undefined);
 
@@ -195,10 +195,9 @@ export const isId = (id: unknown): id is string | number | bigint =>
   (typeof id === "number" && Number.isSafeInteger(id) && !Object.is(id, -0));
 
 /** What `isId` accepts, for messages. */
-export const idExpected =
-  "text that is not empty, or a whole number below 2^53; larger ones as text or BigInt";
+export const idExpected = "non-empty text, or a whole number below 2^53; larger numbers as text or BigInt";
 
-/** A caller's value as a message shows it: never longer than a line, whatever it is. */
+/** A caller's value as shown in a message: at most one line long. */
 export function show(value: unknown): string {
   const text =
     typeof value === "string" ? JSON.stringify(value) : inspect(value, { depth: 0, breakLength: Infinity });
@@ -206,7 +205,7 @@ export function show(value: unknown): string {
   return line.length > 80 || line !== text ? `${line.slice(0, 79)}…` : line;
 }
 
-/** Ids to codes in the order of their appearance, and at the end to codes in the order of the ids. */
+/** Codes ids in the order of appearance; `finish` changes the codes to the order of the ids. */
 class Coder {
   readonly #codeOf = new LargeMap<string, number>();
 
@@ -229,7 +228,7 @@ class Coder {
   }
 }
 
-/** Codes integer ids in place by their place among the different ones; returns these, ascending. */
+/** Replaces integer ids in place by their rank among the distinct ids; returns the distinct ids, ascending. */
 export function codeIntegers(ids: Uint32Array): Uint32Array {
   let largest = 0;
   for (let row = 0; row < ids.length; row++) if (ids[row] > largest) largest = ids[row];
@@ -268,7 +267,7 @@ function codeSparseIntegers(ids: Uint32Array): Uint32Array {
   return known;
 }
 
-/** The rows for which `keep` is not 0, in their order. */
+/** The rows with a non-zero entry in `keep`, in their order. */
 export function takeInteractions(interactions: Interactions, keep: Uint8Array): Interactions {
   let rows = 0;
   for (let row = 0; row < keep.length; row++) if (keep[row] !== 0) rows++;
@@ -289,7 +288,7 @@ export function takeInteractions(interactions: Interactions, keep: Uint8Array): 
   };
 }
 
-/** The same interactions with a catalogue that also holds `ids`, whether anybody has touched them or not. */
+/** The same interactions with `ids` added to the catalogue, whether or not they have interactions. */
 export function withCatalogue(interactions: Interactions, ids: Iterable<string>): Interactions {
   const all = new LargeMap<string, true>();
   for (const id of interactions.items.ids) all.set(id, true);

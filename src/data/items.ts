@@ -1,4 +1,4 @@
-// What is known of the items besides their ids: titles and other columns, from a second file or from the caller.
+// Item metadata: titles and other columns, from a second file or from the caller.
 
 import { UserError } from "../core/errors.js";
 import { LargeMap } from "../core/large-map.js";
@@ -12,36 +12,36 @@ import type { Vocabulary } from "./vocabulary.js";
 /** A file with one row per item. */
 export interface ItemFile extends FileOptions {
   file: string;
-  /** The column of the item's id; found by its usual names where not given. */
+  /** The column of the item's id; if not given, it is found by its usual names. */
   id?: string;
-  /** The column of its title; found by its usual names where not given. */
+  /** The column of its title; if not given, it is found by its usual names. */
   title?: string;
 }
 
-/** One item, as a caller in TypeScript gives it: its id, its title, and whatever else is text. */
+/** One item, as a TypeScript caller passes it: its id, its title and other columns of text. */
 export interface ItemRecord {
   readonly id: string | number | bigint;
   readonly title?: string | null;
   readonly [column: string]: string | number | bigint | boolean | null | undefined;
 }
 
-/** Columns of text, by the id of the item. */
+/** Text columns by the id of the item. */
 export interface ItemTable {
-  /** The columns besides the id; "title" comes first where there is one. */
+  /** The columns other than the id; "title" comes first if there is one. */
   readonly columns: readonly string[];
-  /** Per id the values of the columns, in their order. */
+  /** The values of the columns by id, in the order of `columns`. */
   readonly byId: LargeMap<string, readonly (string | null)[]>;
 }
 
-/** What a file or a caller says of items, by the ids of the best known column until `matching` has found the right one. */
+/** Item metadata from a file or a caller, indexed by the most likely id column; `matching` finds the one that fits a catalogue. */
 export interface ItemSource extends ItemTable {
   /** The file; absent for a caller's records. */
   readonly file?: string;
-  /** The column of the titles, where there is one. */
+  /** The column of the titles, if there is one. */
   readonly title?: string;
-  /** Rows, with an id or not. */
+  /** Number of rows, with or without an id. */
   readonly rows: number;
-  /** The rows by the ids of the column that fits a catalogue best, and the column's name. */
+  /** The id column that fits a catalogue best, and the rows indexed by it. */
   matching(catalogue: Vocabulary): { readonly id: string; readonly table: ItemTable };
 }
 
@@ -62,8 +62,8 @@ const idNames = [...usualNames.item, "id"];
 const positions = ["item", "title"];
 
 /**
- * Reads a file of items. Of several rows with one id the first counts; blanks around ids and titles do not. Throws UserError as
- * `readInteractions`.
+ * Reads a file of items. If several rows have the same id, the first is used; blanks around ids and titles are ignored. Throws
+ * UserError like `readInteractions`.
  */
 export async function readItems(
   itemFile: ItemFile,
@@ -81,25 +81,24 @@ export async function readItems(
       const find = (names: readonly string[]) =>
         names.flatMap((name) => source.columns.filter((column) => plainName(column) === plainName(name)));
       const title = find(itemFile.title === undefined ? titleNames : [itemFile.title]).at(0);
-      // Which of several columns of ids is meant, the catalogue tells.
+      // If several columns look like ids, the catalogue decides.
       const endInId = source.columns.filter((column) => /id$/i.test(plainName(column)) && column !== title);
       const ids =
         itemFile.id === undefined ? [...new Set([...find(idNames), ...endInId])] : find([itemFile.id]);
-      const missing = (problem: string) =>
+      const missing = (problem: string, option: string) =>
         new UserError({
           place: file,
           problem,
-          expected: `one of the columns that there are: ${source.columns.join(", ")}`,
-          remedy: "Name it with --item-id or --item-title",
+          expected: `one of the file's columns: ${source.columns.join(", ")}`,
+          remedy: `Name it with ${option}`,
         });
       if (ids.length === 0)
         throw missing(
-          itemFile.id === undefined
-            ? "no column looks like the items' ids"
-            : `there is no column "${itemFile.id}"`,
+          itemFile.id === undefined ? "no item id column found" : `there is no column "${itemFile.id}"`,
+          "--item-id",
         );
       if (title === undefined && itemFile.title !== undefined)
-        throw missing(`there is no column "${itemFile.title}"`);
+        throw missing(`there is no column "${itemFile.title}"`, "--item-title");
       const rows: (string | null)[][] = [];
       const expressions = source.columns.map((column) =>
         ids.includes(column) ? source.id(column) : `CAST(${source.expression(column)} AS VARCHAR)`,
@@ -125,7 +124,7 @@ export async function readItems(
   );
 }
 
-/** False for a row that repeats the names of the columns, as in files that were put together with cat. */
+/** False for a row that repeats the column names, as in files concatenated with cat. */
 const isNoHeader =
   (columns: readonly string[]) =>
   (row: readonly (string | null)[]): boolean =>
@@ -137,7 +136,7 @@ interface RawTable {
   readonly title: string | undefined;
 }
 
-/** The rows by the ids of a column; `keyOf` turns these into the catalogue's. */
+/** Indexes the rows by the ids of a column, which `keyOf` maps to the catalogue's ids. */
 function tableBy({ columns, rows, title }: RawTable, id: string, keyOf = (text: string) => text): ItemTable {
   const others = columns.filter((column) => column !== id && column !== title);
   const places = (title === undefined ? others : [title, ...others]).map((name) => columns.indexOf(name));
@@ -155,7 +154,7 @@ function tableBy({ columns, rows, title }: RawTable, id: string, keyOf = (text: 
   return { columns: columnNames(title === undefined ? others : ["title", ...others]), byId };
 }
 
-/** The column with the most ids of the catalogue, the best known one among equals, and the rows by it. */
+/** The column that contains the most ids of the catalogue (ties: the first), and the rows indexed by it. */
 function matching(table: RawTable, ids: readonly string[], catalogue: Vocabulary) {
   const known = catalogueIds(catalogue);
   const matched = ids.map((id) => {
@@ -171,7 +170,7 @@ function matching(table: RawTable, ids: readonly string[], catalogue: Vocabulary
   return { id, table: tableBy(table, id, (text) => known(text) ?? text) };
 }
 
-/** The catalogue's id for a text without blanks around it; undefined where there is none. */
+/** The catalogue's id for a trimmed text, or undefined. */
 function catalogueIds(catalogue: Vocabulary): (text: string) => string | undefined {
   const trimmed = new LargeMap<string, string>(
     catalogue.ids.filter((id) => id !== id.trim()).map((id) => [id.trim(), id] as const),
@@ -179,12 +178,12 @@ function catalogueIds(catalogue: Vocabulary): (text: string) => string | undefin
   return (text) => (catalogue.indexOf(text) === undefined ? trimmed.get(text) : text);
 }
 
-/** Items from the caller; columns are those of all records together. Throws UserError for a record without an id. */
-export function itemTable(records: Iterable<ItemRecord>): ItemTable {
+/** Items from the caller; the columns are the union of those of all records. Throws UserError for a record without an id. */
+function itemTable(records: Iterable<ItemRecord>): ItemTable {
   if (typeof records !== "object" || records === null || !(Symbol.iterator in records))
     throw new UserError({
       problem: `the items are ${show(records)}`,
-      expected: "the name of a file, or an iterable of records such as { id, title }",
+      expected: "a file name, or an iterable of records such as { id, title }",
     });
   const all = [...records];
   for (const [place, record] of all.entries()) {
@@ -193,7 +192,7 @@ export function itemTable(records: Iterable<ItemRecord>): ItemTable {
     if (typeof record !== "object" || record === null)
       throw fail(`it is ${show(record)}`, "an object such as { id, title }");
     if (!isId(record.id))
-      throw fail(record.id === undefined ? "there is no id" : `the id is ${show(record.id)}`, idExpected);
+      throw fail(record.id === undefined ? "the id is missing" : `the id is ${show(record.id)}`, idExpected);
     for (const [name, value] of Object.entries(record))
       if (value != null && !["string", "number", "bigint", "boolean"].includes(typeof value))
         throw fail(`its ${name} is ${show(value)}`, "text, a number, or null");
@@ -210,7 +209,7 @@ export function itemTable(records: Iterable<ItemRecord>): ItemTable {
   };
 }
 
-/** The caller's records as what a file says of items. */
+/** The caller's records in the form of an item file. */
 export function itemRecords(records: Iterable<ItemRecord>): ItemSource {
   const table = itemTable(records);
   const title = table.columns[0] === "title" ? "title" : undefined;

@@ -1,4 +1,4 @@
-// manifest.json: what a dataset folder holds, where it came from, and how it was made.
+// manifest.json: the contents of a dataset folder, their source, and how the dataset was made.
 
 import { z } from "zod";
 import type { FolderKind } from "../core/atomic-folder.js";
@@ -6,15 +6,15 @@ import { contentKinds, textRule } from "./content.js";
 import { protocolOptions } from "./protocol.js";
 import { timeUnits } from "./times.js";
 
-/** The newest version of the folder's layout that this code understands; newer ones are refused. */
+/** The newest version of the folder's layout that this code can read; newer ones are rejected. */
 export const formatVersion = 2;
 
-/** What is written: 2 with content, which an older foldin would overlook; else 1, which it can read. */
+/** The version that is written: 2 with content, which older versions of foldin would ignore; otherwise 1, which they can read. */
 export const formatVersionOf = (content: unknown): 1 | 2 => (content === undefined ? 1 : 2);
 
 export const manifestFile = "manifest.json";
 
-/** How a dataset folder is known when it is to be replaced. */
+/** How a dataset folder is recognised before it is replaced. */
 export const datasetFolder: FolderKind = {
   marker: manifestFile,
   recognises: (head) =>
@@ -37,87 +37,87 @@ const count = z.number().int().min(0);
 const heldOutCounts = z.object({
   users: count.describe("users of the split"),
   judgedUsers: count.describe("users of the split that have held-out interactions"),
-  foldIn: count.describe("interactions to fold in"),
-  heldOut: count.describe("interactions that are held out"),
-  unknownItems: count.describe("interactions dropped because no training row has their item"),
-  coldUsers: count.describe("interactions dropped because their user has too little to fold in"),
+  foldIn: count.describe("fold-in interactions"),
+  heldOut: count.describe("held-out interactions"),
+  unknownItems: count.describe("interactions dropped because their item has no training interaction"),
+  coldUsers: count.describe("interactions dropped because their user has too few fold-in items"),
 });
 
 const counts = z.object({
   users: count.describe("training users"),
   items: count.describe("items of the catalogue"),
   interactions: count.describe("training interactions"),
-  sourceRows: count.describe("rows of the source, before any filter"),
+  sourceRows: count.describe("rows of the source, before filtering"),
   filtered: z.object({
     users: count,
     items: count,
     interactions: count,
-    duplicates: count.describe("rows dropped because the same user and item came before"),
+    duplicates: count.describe("rows dropped because an earlier row has the same user and item"),
     belowRating: count.describe("rows dropped because of their rating"),
-    repeatedHeaders: count.optional().describe("lines dropped because they are a header among the rows"),
-    belowMinUser: count.optional().describe("rows dropped because their user has too few"),
-    rareUsers: count.optional().describe("the users of these rows"),
-    belowMinItem: count.optional().describe("rows dropped because their item has too few"),
-    rareItems: count.optional().describe("the items of these rows"),
+    repeatedHeaders: count.optional().describe("lines dropped because they repeat the header"),
+    belowMinUser: count.optional().describe("rows dropped because their user has too few interactions"),
+    rareUsers: count.optional().describe("users of these rows"),
+    belowMinItem: count.optional().describe("rows dropped because their item has too few interactions"),
+    rareItems: count.optional().describe("items of these rows"),
   }),
   validation: heldOutCounts,
   test: heldOutCounts,
   kept: count
     .optional()
     .describe(
-      "rows of the source that are in a table: sourceRows without all that filters dropped, and without the unknownItems and coldUsers of validation and test",
+      "rows of the source that are in a table: sourceRows less the rows dropped by filters and the unknownItems and coldUsers of validation and test",
     ),
 });
 
-/** What is known of the times of the filtered interactions. */
+/** The times of the filtered interactions. */
 const times = z.object({
   unit: z
     .enum([...timeUnits, "own"])
-    .describe("what the numbers count since 1970; own = they are too small for that"),
+    .describe("the unit in which times count since 1970; own = the numbers are too small for that"),
   from: z.number(),
   to: z.number(),
   missing: count.describe("interactions without a time"),
 });
 
-/** What the items' file or records gave. */
+/** Item metadata from the item file or records. */
 const items = z.object({
-  file: z.string().optional().describe("name of the file, without its folder"),
-  id: z.string().describe("the column that was taken for the items' ids"),
-  title: z.string().optional().describe("the column that was taken for the titles"),
+  file: z.string().optional().describe("file name without its folder"),
+  id: z.string().describe("the column used as the items' ids"),
+  title: z.string().optional().describe("the column used as the titles"),
   rows: count,
-  matched: count.describe("items of the catalogue that have a row"),
-  titled: count.describe("items of the catalogue that have a title"),
+  matched: count.describe("items of the catalogue with a row"),
+  titled: count.describe("items of the catalogue with a title"),
 });
 
 /** Where the interactions came from. */
 const source = z.object({
   name: z.string(),
-  files: z.array(z.string()).describe("names of the files, without their folders"),
+  files: z.array(z.string()).describe("file names without their folders"),
   description: z.string().optional(),
-  generated: z.boolean().optional().describe("true: made up by a program, not observed"),
+  generated: z.boolean().optional().describe("true: synthetic data, generated by a program"),
 });
 
 const file = z.object({ rows: count, bytes: count, sha256: z.string().regex(/^[0-9a-f]{64}$/) });
 
-/** What is known of the items, and in which files it lies (content/store.ts). */
+/** The content of the items, and the files that hold it (content/store.ts). */
 const content = z.object({
   kind: z.enum(contentKinds),
   shape: z
     .array(z.int().min(1))
-    .describe("numbers of an item: [words], [tokens], [dimensions] or [channels, height, width]"),
-  text: textRule.optional().describe("how text became words or tokens"),
-  files: z.array(z.string()).describe("names of the files it came from, without their folders"),
-  items: count.describe("items that have content"),
-  missing: count.describe("items of the catalogue that have none"),
+    .describe("shape of an item's content: [words], [tokens], [dimensions] or [channels, height, width]"),
+  text: textRule.optional().describe("how text was split into words or tokens"),
+  files: z.array(z.string()).describe("names of the source files, without their folders"),
+  items: count.describe("items with content"),
+  missing: count.describe("items of the catalogue without content"),
   skipped: z.object({
-    unknown: count.describe("rows or files of no item of the catalogue"),
-    empty: count.describe("rows with nothing in them"),
-    duplicate: count.describe("rows of an item that came before"),
-    damaged: count.describe("pictures that cannot be decoded"),
+    unknown: count.describe("rows or files of items that are not in the catalogue"),
+    empty: count.describe("empty rows"),
+    duplicate: count.describe("rows of an item that an earlier row describes"),
+    damaged: count.describe("images that cannot be decoded"),
   }),
   examples: z
     .array(z.object({ id: z.string(), why: z.string() }))
-    .describe("what was skipped: the first hundred of each kind"),
+    .describe("the first hundred skipped ids of each kind"),
   tables: z.record(z.string().regex(/^content[a-z-]*\.(parquet|npy)$/), file),
 });
 
@@ -130,7 +130,7 @@ export const manifestSchema = z.object({
   source,
   protocol: protocolOptions,
   counts,
-  /** Whether the tables carry the source's ratings and times. */
+  /** Whether the tables hold the source's ratings and times. */
   columns: z.object({ value: z.boolean(), time: z.boolean() }),
   times: times.optional(),
   items: items.optional(),

@@ -1,4 +1,4 @@
-// How well a file of items fits the catalogue: what is counted, and what is said where next to nothing fits.
+// How well item metadata matches the catalogue: the counts for the manifest, and a warning if few items match.
 
 import { basename } from "node:path";
 import type { ItemSource, ItemTable } from "./items.js";
@@ -10,7 +10,7 @@ type Matched = ReturnType<ItemSource["matching"]>;
 const isTitled = ({ columns, byId }: ItemTable, id: string): boolean =>
   columns[0] === "title" && byId.get(id)?.[0] != null;
 
-/** What the items' file or records gave to a catalogue. */
+/** Counts the items of a catalogue that the item file or records describe. */
 export function describeItems(
   { file, title, rows }: ItemSource,
   { id, table }: Matched,
@@ -26,14 +26,14 @@ export function describeItems(
   };
 }
 
-/** A warning where fewer than half of the items that somebody has touched have a row (or none has a title). */
+/** A warning if fewer than half of the items with interactions have a row, or none has a title. */
 export function itemsWarning(
   { file, title }: ItemSource,
   { id, table }: Matched,
   touched: Vocabulary,
   whose = "the interactions",
 ): string | undefined {
-  const place = file ?? "the records of items";
+  const place = file ?? "the item records";
   const matched = touched.ids.filter((item) => table.byId.has(item)).length;
   if (2 * matched < touched.size) {
     const theirs = [...table.byId.keys()].find((key) => touched.indexOf(key) === undefined);
@@ -44,7 +44,7 @@ export function itemsWarning(
         ? `none of ${touched.size} items has a ${what} in ${place}`
         : `only ${matched} of ${touched.size} items ${matched === 1 ? "has" : "have"} a ${what} in ${place}`;
     if (theirs === undefined) return few;
-    return `${few}: its ids${file === undefined ? "" : ` (column "${id}")`} look like ${theirs}, those of ${whose} like ${ours}`;
+    return `${few}: its ids${file === undefined ? "" : ` (column "${id}")`} look like ${theirs}, the ids of ${whose} like ${ours}${file === undefined ? "" : ". Check the file, or choose another column with --item-id"}`;
   }
   const titled = touched.ids.some((item) => isTitled(table, item));
   return title === undefined || titled

@@ -1,12 +1,12 @@
-// The shape in which nearly every large file of ratings comes: text, one row a line, nothing quoted, ids that are plain
-// integers, numbers in plain decimal notation. Such rows are read byte by byte, straight into typed arrays, several times
-// faster than a general reader can. At the first byte that is anything else the reader gives up, and DuckDB reads the file
-// from its beginning and decides what is right. (docs/decisions/reading-plain-rows.md)
+// A fast reader for the form that nearly every large ratings file has: text, one row per line, nothing quoted, plain integer
+// ids, numbers in plain decimal notation. Rows are read byte by byte into typed arrays, several times faster than by a general
+// reader. At the first byte of any other form this reader stops, and DuckDB reads the file from the beginning.
+// (docs/decisions/reading-plain-rows.md)
 
 import type { Buffer } from "node:buffer";
 import type { CollectedRows } from "./collected-rows.js";
 
-/** What the columns of a line are, in their order. */
+/** The meaning of a column. */
 export type PlainColumn = "user" | "item" | "rating" | "time" | "skip";
 
 const newline = 10;
@@ -18,20 +18,20 @@ const zero = 48;
 const nine = 57;
 const largestId = 0xffffffff;
 
-/** Collects the rows of one file after another; a row with a rating below `minRating` is only counted. */
+/** Reads the rows of one file after another; a row with a rating below `minRating` is only counted. */
 export class PlainRows {
-  /** Rows seen so far, in all files. */
+  /** Rows read so far, in all files. */
   seen = 0;
   readonly #minRating: number;
   readonly #kept: CollectedRows;
 
-  /** Rows that are kept go to `kept`. */
+  /** Kept rows are added to `kept`. */
   constructor(minRating: number | undefined, kept: CollectedRows) {
     this.#minRating = minRating ?? Number.NEGATIVE_INFINITY;
     this.#kept = kept;
   }
 
-  /** Reads one file's bytes; false where they are not plain. `advance` hears of the rows of this file now and then. */
+  /** Reads the bytes of a file; false if they are not plain. `advance` is called now and then with the rows of this file. */
   async read(
     pieces: AsyncIterable<Buffer>,
     columns: readonly PlainColumn[],
@@ -49,24 +49,24 @@ export class PlainRows {
       if (headerLeft && end > 0) {
         start = bytes.indexOf(newline) + 1;
         headerLeft = false;
-        // A carriage return within the header ends it: what follows is a row already.
+        // A carriage return ends the header, so what follows it is a row.
         const back = bytes.indexOf(carriageReturn);
         if (back >= 0 && back < start - 2) return false;
       }
       if (end > start && !this.#take(bytes, start, end, columns, delimiter)) return false;
-      // A line that does not end is no row of ratings; and the bytes of the piece may be used again.
+      // A very long line is not a row of ratings. The bytes of the piece may be reused.
       rest = bytes.slice(end);
       if (rest.length > 1 << 20) return false;
       advance(this.seen - before);
     }
     if (rest.length === 0) return true;
-    // The last line may lack its line break; the header's may lack it too, and then there are no rows.
+    // The last line may have no line break. If that is the header, there are no rows.
     if (headerLeft) return !rest.subarray(0, -1).includes(carriageReturn);
     const line = joined(rest, Uint8Array.of(newline));
     return this.#take(line, 0, line.length, columns, delimiter);
   }
 
-  /** Takes the lines in bytes [start, end), which end with a line break; false where one is not plain. */
+  /** Reads the lines in bytes [start, end), which end with a line break; false if one is not plain. */
   #take(
     bytes: Uint8Array,
     start: number,
@@ -101,7 +101,7 @@ export class PlainRows {
         } else if (role === "skip") {
           for (let byte = bytes[place]; byte !== first && byte !== newline; byte = bytes[++place])
             if (byte === quote || (byte === carriageReturn && bytes[place + 1] !== newline)) return false;
-          // A carriage return at the end of the line belongs to the line break.
+          // A carriage return at the end of the line is part of the line break.
           if (bytes[place] === newline && place > start && bytes[place - 1] === carriageReturn) place--;
         } else {
           const negative = bytes[place] === minus;
@@ -121,7 +121,7 @@ export class PlainRows {
             }
             if (digits === whole) return false;
           }
-          // Up to 15 digits both are exact, and so the quotient is the nearest float64, as any reader's.
+          // Up to 15 digits both are exact, so the quotient is the nearest float64, as in any correct parser.
           if (digits > 15) return false;
           const value = negative ? -number / scale : number / scale;
           if (role === "rating") rating = value;

@@ -1,5 +1,5 @@
-// From files, or from any iterable of interactions, to a dataset: read, filter, split; then a folder on disk, or a
-// `Dataset` in memory. Both ways are the same code up to the last step.
+// Makes a dataset from files or from any iterable of interactions: read, filter, split, then write a folder or build a
+// `Dataset` in memory. Only the last step differs.
 
 import { basename, resolve } from "node:path";
 import { refuseToOverwrite, writeFolder } from "../core/atomic-folder.js";
@@ -47,34 +47,34 @@ import { type DatasetContents, writeDataset } from "./write-dataset.js";
 export interface BuildOptions {
   /** Files (read in the order given), or interactions. */
   input: string | readonly string[] | Iterable<Interaction> | AsyncIterable<Interaction>;
-  /** How the files are to be understood; without effect on an iterable. */
+  /** How to read the files; ignored for an iterable. */
   columns?: ReadOptions;
   /** Titles and other columns of the items: a file, or records. */
   items?: string | ItemFile | Iterable<ItemRecord>;
-  /** What is known of the items themselves: a file, a folder of pictures, or records. */
+  /** The content of the items: a file, a folder of images, or records. */
   content?: string | ContentInput;
   /** Filter and protocol; every field has a default, see `protocolOptions`. */
   options?: ProtocolInput;
-  /** A short name; default: that of the output folder, or of the first file. */
+  /** A short name. Default: the name of the output folder or of the first file. */
   name?: string;
-  /** What the manifest says of the source, besides its files. */
+  /** What the manifest records about the source in addition to its files. */
   source?: Partial<DatasetSource>;
-  /** Hears the counts before anything is written; what it throws ends the preparation. */
+  /** Called with the counts before anything is written; if it throws, nothing is written. */
   check?: (counts: DatasetCounts, protocol: ProtocolOptions) => void;
   progress?: ProgressListener;
   signal?: AbortSignal;
 }
 
 export interface PrepareOptions extends BuildOptions {
-  /** The dataset folder to make. */
+  /** The dataset folder to create. */
   out: string;
-  /** Replace a dataset folder that stands there. */
+  /** Replace an existing dataset folder. */
   force?: boolean;
 }
 
 /**
- * Makes a dataset folder, whole or not at all, and returns its manifest.
- * Throws UserError for bad input or options, or where `out` exists; AbortedError where the signal stopped it.
+ * Creates a dataset folder atomically and returns its manifest.
+ * Throws UserError for invalid input or options, or if `out` exists; AbortedError if the signal is aborted.
  */
 export async function prepareDataset(options: PrepareOptions): Promise<Manifest> {
   const { out, force, signal, progress = silent } = options;
@@ -87,7 +87,7 @@ export async function prepareDataset(options: PrepareOptions): Promise<Manifest>
   return withLock(out, work, { onNote: (text) => progress({ type: "note", text }) });
 }
 
-/** Makes a dataset in memory, without a folder; throws as `prepareDataset`. */
+/** Makes a dataset in memory, without a folder. Throws like `prepareDataset`. */
 export async function buildDataset(
   options: BuildOptions,
   { values = false }: Pick<LoadDatasetOptions, "values"> = {},
@@ -150,8 +150,8 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
   if (wholeCatalogue && !known)
     throw new UserError({
       place: "option items",
-      problem: '"catalogue" means every item of the item file, and none is given',
-      remedy: "Name one with --items",
+      problem: '"catalogue" needs an item file, and none is given',
+      remedy: "Pass one with --items",
     });
   const read = files
     ? await readInteractions(files, { columns, minRating, progress, signal })
@@ -168,7 +168,7 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
       problem:
         read.userOf.length === 0
           ? "there are no interactions"
-          : `none of ${unique.userOf.length} interactions is left after filtering with ${asked(protocol)}`,
+          : `none of ${unique.userOf.length} interactions remains after filtering with ${asked(protocol)}`,
       remedy: "Lower the minimums",
     });
   throwIfAborted(signal);

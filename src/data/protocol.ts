@@ -1,5 +1,5 @@
-// How interactions become something to train on and something to evaluate with: one options object per protocol, whose
-// defaults are the published ones. Everything that a split depends on is in here, and so in the dataset's manifest.
+// The evaluation protocols: one options object per protocol, with the published defaults. It contains everything that a split
+// depends on and is stored in the dataset's manifest.
 
 import { z } from "zod";
 import { UserError } from "../core/errors.js";
@@ -9,19 +9,16 @@ const orders = Object.keys(filterOrders) as [FilterOrder, ...FilterOrder[]];
 const wholeNumber = z.number().int().min(0);
 const share = z.number().min(0).lt(1);
 
-/** A number of users, or (below 1) a share of them, rounded down. */
+/** A number of users, or a share of them (below 1), rounded down. */
 const userCount = z
   .number()
   .min(0)
   .refine((count) => count < 1 || Number.isInteger(count), "expected a whole number, or a share below 1");
 
 const filtering = (minItem: number, filter: FilterOrder, minUser = 5) => ({
-  minRating: z
-    .number()
-    .optional()
-    .describe("keep interactions with at least this rating; unset: keep all, whatever the rating"),
-  minUser: wholeNumber.default(minUser).describe("interactions that a user needs"),
-  minItem: wholeNumber.default(minItem).describe("interactions that an item needs"),
+  minRating: z.number().optional().describe("keep interactions with at least this rating; unset: keep all"),
+  minUser: wholeNumber.default(minUser).describe("minimum number of interactions per user"),
+  minItem: wholeNumber.default(minItem).describe("minimum number of interactions per item"),
   filter: z
     .enum(orders)
     .default(filter)
@@ -37,44 +34,62 @@ const items = z
   .enum(["train", "all", "catalogue"])
   .default("train")
   .describe(
-    "train = the items of the training rows, numbered by their first appearance there, others are dropped (Liang et al. 2018); " +
-      "all = every item that is left after filtering, numbered by id (for models that know items by their content); " +
-      "catalogue = all of these and every item of the item file, numbered by id",
+    "train = the items of the training rows, numbered by first appearance; others are dropped (Liang et al. 2018); " +
+      "all = every item that remains after filtering, numbered by id (for content-based models); " +
+      "catalogue = the items of all and every item of the item file, numbered by id",
   );
 
-export const strongOptions = z.strictObject({
-  protocol: z.literal("strong").describe("held-out users: train on some users, fold in and evaluate others"),
+/** Without defaults, so that a manifest names them only where they are used. */
+const validationOfTest = {
+  validationOfTest: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .optional()
+    .describe(
+      "with trainItems: validate with this share of each user's test items, rounded down, but one of two or more; " +
+        "the test keeps the others and is evaluated as before: validation items are neither folded in nor masked; unset: none",
+    ),
+  validationSeed: wholeNumber
+    .max(0xffffffff)
+    .optional()
+    .describe("with validationOfTest: seed of NumPy's generator, which draws that share; unset: 98765"),
+};
+
+const strongOptions = z.strictObject({
+  protocol: z
+    .literal("strong")
+    .describe("held-out users: train on some users, fold in and evaluate the others"),
   ...filtering(0, "items-then-users"),
-  seed: seed(98765, "the users' order and what is held out of each (98765: Liang et al. 2018)"),
+  seed: seed(98765, "the order of users and the held-out items of each (98765: Liang et al. 2018)"),
   validationUsers: userCount
     .default(0.1)
     .describe("held-out users to validate with: how many, or which share"),
   testUsers: userCount.default(0.1).describe("held-out users to test with: how many, or which share"),
-  heldOutShare: share
-    .default(0.2)
-    .describe("share of a held-out user's items that is held out, rounded down"),
+  heldOutShare: share.default(0.2).describe("held-out share of a held-out user's items, rounded down"),
   heldOutMinimum: wholeNumber
     .default(5)
     .describe("a held-out user with fewer items keeps them all as fold-in and is not evaluated"),
   items,
 });
 
-export const weakOptions = z.strictObject({
-  protocol: z.literal("weak").describe("every user is trained on; some items of each are held out at random"),
+const weakOptions = z.strictObject({
+  protocol: z.literal("weak").describe("train on every user; hold out some items of each at random"),
   ...filtering(0, "items-then-users"),
-  seed: seed(98765, "which items of each user are held out"),
+  seed: seed(98765, "the held-out items of each user"),
   validationShare: share
     .default(0.1)
     .describe(
-      "share of a user's items to validate with, rounded down, but one if there are enough (RecBole)",
+      "share of a user's items for validation, rounded down, at least one if there are enough (RecBole)",
     ),
-  testShare: share.default(0.1).describe("share of a user's items to test with, rounded in the same way"),
+  testShare: share.default(0.1).describe("share of a user's items for the test, rounded in the same way"),
   trainItems: wholeNumber
     .min(1)
     .optional()
     .describe(
-      "instead of the shares: this many items of each user are trained on, all others tested (CVAE's P)",
+      "instead of the shares: train on this many items of each user and test on all others (CVAE's P)",
     ),
+  ...validationOfTest,
   items,
 });
 
@@ -82,55 +97,59 @@ const date = z
   .union([z.number(), z.iso.date(), z.iso.datetime({ offset: true, local: true })])
   .describe("a date (2015-03-31), a date with a time, or a number in the source's own unit");
 
-export const temporalOptions = z.strictObject({
-  protocol: z.literal("temporal").describe("train on the past, evaluate on what the same users did later"),
+const temporalOptions = z.strictObject({
+  protocol: z
+    .literal("temporal")
+    .describe("train on the past, evaluate on later interactions of the same users"),
   ...filtering(0, "items-then-users"),
-  validationFrom: date.optional().describe("validation begins here; unset: by share"),
-  testFrom: date.optional().describe("the test begins here; unset: by share"),
-  validationShare: share.default(0.1).describe("share of all interactions, the last ones before the test"),
-  testShare: share.default(0.1).describe("share of all interactions, the very last ones"),
+  validationFrom: date.optional().describe("start of the validation period; unset: by share"),
+  testFrom: date.optional().describe("start of the test period; unset: by share"),
+  validationShare: share
+    .default(0.1)
+    .describe("share of all interactions for validation: the last ones before the test"),
+  testShare: share.default(0.1).describe("share of all interactions for the test: the last ones"),
   items,
 });
 
-export const leaveLastOutOptions = z.strictObject({
+const leaveLastOutOptions = z.strictObject({
   protocol: z
     .literal("leave-last-out")
-    .describe("each user's last interaction is tested, the one before it validates, the rest is trained on"),
+    .describe("test on each user's last interaction, validate on the one before it, train on the rest"),
   ...filtering(0, "items-then-users"),
-  heldOutMinimum: wholeNumber
-    .min(3)
-    .default(3)
-    .describe("a user with fewer interactions is trained on and not evaluated"),
+  heldOutMinimum: wholeNumber.min(3).default(3).describe("users with fewer interactions are only trained on"),
   items,
 });
 
-export const notebookOptions = z.strictObject({
+const notebookOptions = z.strictObject({
   protocol: z
     .literal("notebook")
-    .describe("held-out users with one block of items hidden from all of them, as in the Keras notebooks"),
+    .describe(
+      "held-out users, and the same block of items hidden from all of them, as in the Keras notebooks",
+    ),
   ...filtering(5, "simultaneous"),
-  seed: seed(42, "the items' order, and afresh the users' order (42: the notebooks)"),
+  seed: seed(42, "the order of items and, restarted, the order of users (42: the notebooks)"),
   validationUsers: userCount
     .default(600)
     .describe("held-out users to validate with: how many, or which share"),
   testUsers: userCount.default(600).describe("held-out users to test with: how many, or which share"),
   heldOutShare: share
     .default(0.2)
-    .describe("share of all items that is hidden, rounded up: the first of the shuffled list"),
+    .describe("share of all items to hide, rounded up: the first items of the shuffled list"),
   foldInMinimum: wholeNumber
     .default(0)
     .describe("held-out users with fewer fold-in items are left out (2 in the notebooks' second version)"),
 });
 
-export const givenOptions = z.strictObject({
+const givenOptions = z.strictObject({
   protocol: z
     .literal("given")
-    .describe("the source itself says what is trained on and what is tested (citeulike's released splits)"),
+    .describe("the source defines the training and test interactions (citeulike's released splits)"),
   ...filtering(0, "items-then-users", 0),
   trainItems: wholeNumber
     .min(1)
     .optional()
-    .describe("which of the source's splits: the one with this many training items of each user (CVAE's P)"),
+    .describe("use the source's split with this many training items per user (CVAE's P)"),
+  ...validationOfTest,
   items,
 });
 
@@ -144,7 +163,7 @@ export const protocols = {
   given: givenOptions,
 } as const;
 
-export type ProtocolName = keyof typeof protocols;
+type ProtocolName = keyof typeof protocols;
 
 export const protocolOptions = z.discriminatedUnion("protocol", [
   strongOptions,
@@ -155,16 +174,16 @@ export const protocolOptions = z.discriminatedUnion("protocol", [
   givenOptions,
 ]);
 
-/** Options as a caller gives them; `protocol` is "strong" where it is not given. */
+/** Options as a caller passes them; `protocol` defaults to "strong". */
 export type ProtocolInput = DistributiveOptional<z.input<typeof protocolOptions>>;
 type DistributiveOptional<T> = T extends { protocol: "strong" }
   ? Omit<T, "protocol"> & { protocol?: "strong" }
   : T;
 
-/** Options with every default filled in. */
+/** Options with all defaults filled in. */
 export type ProtocolOptions = z.output<typeof protocolOptions>;
 
-/** Fills in the defaults. Throws UserError, naming the option, for one that is unknown or out of range. */
+/** Fills in the defaults. Throws UserError, naming the option, if an option is unknown or out of range. */
 export function parseProtocol(input: ProtocolInput | Record<string, unknown> = {}): ProtocolOptions {
   const given: Record<string, unknown> = { protocol: "strong", ...dropUndefined(input) };
   const parsed = protocolOptions.safeParse(given);
@@ -187,7 +206,7 @@ export function parseProtocol(input: ProtocolInput | Record<string, unknown> = {
   const value = given[String(issue.path[0])];
   throw new UserError({
     place: `option ${issue.path.join(".")}`,
-    problem: `${JSON.stringify(value)} will not do`,
+    problem: `${JSON.stringify(value)} is not valid`,
     expected: issue.message.replace(/^.*?expected (number to be )?/, ""),
   });
 }

@@ -1,6 +1,6 @@
-// Files in: CSV, TSV, "::" and "|" files, Parquet, JSON lines, gzipped or not, read by DuckDB in bounded memory and
-// streamed into typed arrays, in the order of their rows. Text in its plainest form is read without DuckDB (plain-rows.ts);
-// ids that are text are coded by DuckDB in a table on disk, so that they never become a JavaScript string per row.
+// Reads interactions from CSV, TSV, "::" and "|" files, Parquet and JSON lines, gzipped or not. DuckDB reads them in bounded
+// memory and streams them into typed arrays, in row order. Plain text is read without DuckDB (plain-rows.ts). Text ids are
+// coded by DuckDB in a table on disk, which avoids a JavaScript string per row.
 
 import { throwIfAborted, UserError } from "../core/errors.js";
 import { type ProgressListener, silent } from "../core/progress.js";
@@ -15,9 +15,9 @@ import { acceptedTimes, holdsDates, timeExpression } from "./times.js";
 import { plainInteger, Vocabulary } from "./vocabulary.js";
 
 /**
- * Reads interactions. Rows with a rating below `minRating`, and headers among the rows, are left out and only counted. Which
- * column was taken for what is told as a note.
- * Throws UserError, naming file and line, for whatever is wrong with the files or their columns.
+ * Reads interactions. Rows with a rating below `minRating` and headers among the rows are counted and left out. The columns
+ * that were found are reported as a note.
+ * Throws UserError, naming file and line, if the files or their columns are not valid.
  */
 export async function readInteractions(
   files: readonly string[],
@@ -28,7 +28,7 @@ export async function readInteractions(
     signal,
   }: { columns?: ReadOptions; minRating?: number; progress?: ProgressListener; signal?: AbortSignal },
 ): Promise<Interactions> {
-  if (files.length === 0) throw new UserError({ problem: "no file of interactions is given" });
+  if (files.length === 0) throw new UserError({ problem: "no interaction file is given" });
   return withDatabase(
     async (database) => {
       const inputs = await openInputs(files, database, columns, minRating, { progress, signal });
@@ -61,7 +61,7 @@ class Reader {
     this.#progress = progress;
   }
 
-  /** Plain rows of text, read without DuckDB; undefined where a file is anything else. */
+  /** Reads plain text without DuckDB; undefined if a file is not plain text. */
   async plain(signal: AbortSignal | undefined): Promise<Interactions | undefined> {
     const kept = this.#collected();
     const rows = new PlainRows(this.#minRating, kept);
@@ -88,7 +88,7 @@ class Reader {
     return this.#coded(kept, { seen: rows.seen, repeatedHeaders: 0 });
   }
 
-  /** Ids that are integers in the files' own types (Parquet); undefined where they are not, or do not fit 32 bits. */
+  /** Reads files whose id columns have integer types (Parquet); undefined if they have not, or if an id does not fit 32 bits. */
   async integers(): Promise<Interactions | undefined> {
     const isInteger = ({ source }: Input, column: string) =>
       /^U?(TINY|SMALL|BIG)?INT(EGER)?$/.test(source.typeOf(column));
@@ -109,7 +109,7 @@ class Reader {
     return new CollectedRows({ place: this.#inputs.map(({ source }) => source.file).join(", ") });
   }
 
-  /** Rows whose ids are integers, coded. */
+  /** Codes rows with integer ids. */
   #coded(kept: CollectedRows, counts: Counts): Interactions {
     this.#refuseEmpty(counts, kept.length);
     const rows = kept.take();
@@ -123,7 +123,7 @@ class Reader {
     };
   }
 
-  /** Ids as text: DuckDB keeps the rows and codes them. */
+  /** Reads files with text ids: DuckDB stores the rows and codes them. */
   async texts(): Promise<Interactions> {
     const database = this.#database;
     await database.run("CREATE TABLE source_rows (u VARCHAR, i VARCHAR, r DOUBLE, t DOUBLE, h UTINYINT)");
@@ -167,11 +167,11 @@ class Reader {
     if (blank > 0)
       this.#progress({
         type: "note",
-        text: `${blank} of ${ids.length} ${role} ids begin or end with a blank, which is part of the id`,
+        text: `${blank} of ${ids.length} ${role} ids begin or end with a blank, which is kept as part of the id`,
       });
   }
 
-  /** Makes an ENUM type of the ids in their order, and returns them. */
+  /** Creates an ENUM type of the ids in their order, and returns the ids. */
   async #codeTexts(column: string, type: string): Promise<Vocabulary> {
     const database = this.#database;
     const table = identifier(`${type}_table`);
@@ -192,7 +192,7 @@ class Reader {
     return new Vocabulary(ids);
   }
 
-  /** Streams rows of five columns (user, item, rating, time, header) into the collector; "id" where one has no id. */
+  /** Streams rows of five columns (user, item, rating, time, header) into the collector; returns "id" if a row has no id. */
   async #collect(sql: string, input: Input, collector: Collector): Promise<"id" | undefined> {
     const { source } = input;
     const task = `reading ${source.file}`;
@@ -228,9 +228,9 @@ class Reader {
       case "header":
         return new UserError({
           place,
-          problem: `the line looks like another header (${await this.#valueAt(source, user, row)}, ${await this.#valueAt(source, item, row)})`,
+          problem: `the line looks like a different header (${await this.#valueAt(source, user, row)}, ${await this.#valueAt(source, item, row)})`,
           expected: `columns as in the first line: ${user}, ${item}`,
-          remedy: "Split the file there, and pass its parts as separate files",
+          remedy: "Split the file at this line and pass the parts as separate files",
         });
       case "rating": {
         const text = await this.#valueAt(source, rating as string, row);
@@ -238,10 +238,10 @@ class Reader {
           place,
           problem:
             text === null || text === ""
-              ? `the column "${rating}" is empty`
+              ? `there is no value in the column "${rating}"`
               : `"${text}" in the column "${rating}" is not a number`,
           expected: "a number in every row",
-          remedy: "Mend the row, or pass --no-rating to read the file without ratings",
+          remedy: "Correct the row, or pass --no-rating to read the file without ratings",
         });
       }
       case "time":
@@ -250,7 +250,7 @@ class Reader {
           problem: `"${await this.#valueAt(source, time as string, row)}" in the column "${time}" is not a time`,
           expected: acceptedTimes,
           remedy:
-            "Rewrite the column, name another one with --time, or pass --no-time to read the file without times",
+            "Convert the column, name another one with --time, or pass --no-time to read the file without times",
         });
     }
   }
@@ -260,8 +260,9 @@ class Reader {
     const column = id === null || id === "" ? user : item;
     return new UserError({
       place: source.place(row),
-      problem: `the column "${column}" is empty`,
+      problem: `there is no value in the column "${column}"`,
       expected: "an id in every row",
+      remedy: "Correct or remove the row",
     });
   }
 
@@ -300,7 +301,7 @@ function selectionOf({ user, item, rating, time }: Input): Selection {
   return { ids: [user, item], columns: [rating, time].filter((column) => column !== undefined) };
 }
 
-/** The rating and the time as SQL expressions of type DOUBLE, and whether the row is a header. */
+/** SQL expressions: rating and time as DOUBLE, and whether the row is a header. */
 function numbersOf(input: Input): string {
   const { source, rating, time } = input;
   const value = rating === undefined ? "0::DOUBLE" : source.number(rating);
@@ -314,11 +315,11 @@ function plainColumn(name: string, { user, item, rating, time }: Input): PlainCo
   return name === rating ? "rating" : name === time ? "time" : "skip";
 }
 
-/** What was seen of all files. */
+/** Counts over all files. */
 interface Counts {
   readonly seen: number;
   readonly repeatedHeaders: number;
-  /** Where the first row without a time is. */
+  /** The place of the first row without a time. */
   readonly untimed?: string;
 }
 
@@ -329,7 +330,7 @@ const sourceCounts = ({ seen, repeatedHeaders, untimed }: Counts, { duplicates }
   untimed,
 });
 
-/** Takes chunks of rows, checks them, and keeps those with a high enough rating. */
+/** Checks chunks of rows and keeps the rows with a high enough rating. */
 class Collector implements Counts {
   seen = 0;
   seenInFile = 0;
@@ -347,13 +348,13 @@ class Collector implements Counts {
     this.seenInFile = 0;
   }
 
-  /** Stops at the first row that is wrong, which is then the last one seen. */
+  /** Stops at the first invalid row, which is then the last one counted. */
   add(
     rows: number,
     [users, items, values, times, headers]: { getItem(row: number): number | null }[],
     { source, rating, time }: Input,
   ): "id" | "rating" | "time" | "header" | undefined {
-    // 3.1 as a float32 is less than 3.1 as a float64: a rating is compared in its own precision.
+    // 3.1 as a float32 is less than 3.1 as a float64: ratings are compared in their own precision.
     const isFloat32 = rating !== undefined && source.typeOf(rating) === "FLOAT";
     const least = isFloat32 ? Math.fround(this.#minRating) : this.#minRating;
     let wrong: "id" | "rating" | "time" | "header" | undefined;

@@ -1,5 +1,5 @@
-// Strong and weak generalisation, temporal splits, leave-last-out, and the notebooks' shared block of items. A protocol
-// only says, for every row, which part it belongs to, and how users and items are numbered; the tables follow from that.
+// Splits interactions by protocol: strong and weak generalisation, temporal, leave-last-out, given, and the notebooks' shared
+// block of items. A protocol assigns a part to every row and numbers users and items; the tables follow from that.
 
 import { UserError } from "../core/errors.js";
 import { NumpyRandom } from "../core/numpy-random.js";
@@ -7,7 +7,7 @@ import { countRows, groupRows, type Interactions } from "./interactions.js";
 import type { ProtocolOptions } from "./protocol.js";
 import { dateInUnit, summariseTimes } from "./times.js";
 
-/** What a row is for. The fold-in rows of users who are also trained on are not marked: they are the rows before. */
+/** The part of a row. Fold-in rows of users who are also trained on have no mark of their own: they are the earlier rows. */
 export const part = {
   dropped: 0,
   train: 1,
@@ -17,9 +17,8 @@ export const part = {
   testHeldOut: 5,
 } as const;
 
-/** Which users a user belongs to. */
+/** The split that a user belongs to. */
 export const userSplits = ["train", "validation", "test"] as const;
-export type UserSplit = (typeof userSplits)[number];
 
 export interface Split {
   /** [rows of the interactions]: one of `part`. */
@@ -31,22 +30,24 @@ export interface Split {
   /** [items of the dataset]: the item's code in the interactions. */
   readonly items: Uint32Array;
   /**
-   * Whether users are evaluated on later rows of their own: then the fold-in of validation is their training rows, and that
-   * of the test their training and validation rows.
+   * Whether users are evaluated on later rows of their own. If so, their training rows are folded in for validation, and their
+   * training and validation rows for the test.
    */
   readonly sharedUsers: boolean;
-  /** Rows that the protocol could not use, by why. */
+  /** The shared users' validation rows are taken from their test rows: the test then folds in the training rows only. */
+  readonly validationOfTest?: boolean;
+  /** Rows that the protocol could not use, by reason. */
   readonly lost: Readonly<Record<"validation" | "test", Lost>>;
 }
 
-export interface Lost {
-  /** Rows whose item is in no training row. */
+interface Lost {
+  /** Rows whose item has no training row. */
   unknownItems: number;
-  /** Rows of users without anything to fold in (or too little, where a minimum is asked for). */
+  /** Rows of users without fold-in items (or with too few, if a minimum is set). */
   coldUsers: number;
 }
 
-/** Divides interactions (without duplicates, filtered). Throws UserError where the protocol does not fit them. */
+/** Splits interactions (filtered, without duplicates). Throws UserError if the protocol cannot be applied to them. */
 export function splitInteractions(interactions: Interactions, options: ProtocolOptions): Split {
   switch (options.protocol) {
     case "strong":
@@ -70,8 +71,9 @@ type ItemChoice = Options<"strong">["items"];
 type Options<Name> = Extract<ProtocolOptions, { protocol: Name }>;
 
 /**
- * Liang et al. 2018 (dawenl/vae_cf, VAE_ML20M_WWW2018.ipynb): users ascending by id and permuted, the last of them test, those before
- * validation. The generator starts afresh with the seed for each of the two, and draws once per user, ascending by id.
+ * Liang et al. 2018 (dawenl/vae_cf, VAE_ML20M_WWW2018.ipynb): users are sorted by id and permuted; the last ones are for the
+ * test, those before for validation. For each of the two, the generator is restarted with the seed and draws once per user, in
+ * ascending order of id.
  */
 function strong(interactions: Interactions, options: Options<"strong">): Split {
   const random = new NumpyRandom(options.seed);
@@ -103,8 +105,8 @@ function strong(interactions: Interactions, options: Options<"strong">): Split {
 }
 
 /**
- * Every user is trained on. One permutation of each user's rows is drawn, ascending by user id: its beginning is for
- * training, then come validation and test. Shares are rounded as RecBole rounds them.
+ * Every user is trained on. For each user, in ascending order of id, a permutation of the rows is drawn: first the training
+ * rows, then validation, then test. Shares are rounded as in RecBole.
  */
 function weak(interactions: Interactions, options: Options<"weak">): Split {
   const random = new NumpyRandom(options.seed);
@@ -116,7 +118,13 @@ function weak(interactions: Interactions, options: Options<"weak">): Split {
       parts[rows[order[place]]] =
         place < train ? part.train : place < train + validation ? part.validationHeldOut : part.testHeldOut;
   });
-  return shared(interactions, parts, options.items);
+  if (options.validationOfTest !== undefined && options.trainItems === undefined)
+    throw new UserError({
+      place: "option validationOfTest",
+      problem: "takes validation items from the test of a split by trainItems, which is not set",
+      remedy: "Set trainItems too, or use validationShare",
+    });
+  return withValidationOfTest(interactions, parts, options);
 }
 
 function weakSizes(
@@ -132,7 +140,7 @@ function weakSizes(
   return { train: train(), validation };
 }
 
-/** The past trains, then comes validation, then the test; equal times are ordered by their rows. */
+/** The earliest rows are for training, the next for validation, the last for the test; ties are broken by row order. */
 function temporal(interactions: Interactions, options: Options<"temporal">): Split {
   const times = timesOf(interactions, "temporal");
   const parts = new Uint8Array(times.length).fill(part.train);
@@ -149,11 +157,11 @@ function temporal(interactions: Interactions, options: Options<"temporal">): Spl
   if (validationFrom > testFrom)
     throw new UserError({
       place: "option validationFrom",
-      problem: `validation would begin (${options.validationFrom}) after the test (${options.testFrom ?? "by share"})`,
+      problem: `validation begins (${options.validationFrom}) after the test (${options.testFrom ?? "by share"})`,
     });
   if (validationFrom === 0)
     throw new UserError({
-      problem: "no interaction lies before the validation, so there is nothing to train on",
+      problem: "there is no interaction before the validation period, so there is nothing to train on",
       remedy: "Choose later dates or smaller shares",
     });
   const sorted = times.slice().sort();
@@ -162,7 +170,7 @@ function temporal(interactions: Interactions, options: Options<"temporal">): Spl
   return shared(interactions, parts, options.items);
 }
 
-/** Marks all rows but the `earlier` first ones by time; among equal times the order of the rows decides. */
+/** Marks all rows except the `earlier` first ones by time; ties are broken by row order. */
 function markLater(
   times: Float64Array,
   sorted: Float64Array,
@@ -179,7 +187,7 @@ function markLater(
     if (times[row] > border || (times[row] === border && earlierTies-- <= 0)) parts[row] = mark;
 }
 
-/** Each user's last interaction is tested, the one before validates; equal times are ordered by their rows. */
+/** Each user's last interaction is for the test, the one before for validation; ties are broken by row order. */
 function leaveLastOut(interactions: Interactions, options: Options<"leave-last-out">): Split {
   const times = timesOf(interactions, "leave-last-out");
   const parts = new Uint8Array(times.length).fill(part.train);
@@ -192,26 +200,64 @@ function leaveLastOut(interactions: Interactions, options: Options<"leave-last-o
   return shared(interactions, parts, options.items);
 }
 
-/** As the source has it; users are evaluated on rows of their own that are not trained on. */
+/** The split that the source defines; users are evaluated on those of their rows that are not trained on. */
 function given(interactions: Interactions, options: Options<"given">): Split {
   const { partOf } = interactions;
   if (partOf === undefined)
     throw new UserError({
       place: "protocol given",
-      problem: "the source does not say which interactions are trained on and which are tested",
+      problem: "the source does not define training and test interactions",
       remedy: "Choose another protocol",
     });
   const parts = [part.train, part.validationHeldOut, part.testHeldOut];
-  return shared(
+  return withValidationOfTest(
     interactions,
     partOf.map((place) => parts[place]),
-    options.items,
+    options,
   );
 }
 
+/** Seed of the draw of `withValidationOfTest` where none is given. */
+const VALIDATION_SEED = 98765;
+
 /**
- * The Keras notebooks (their preprocessing cells): items permuted, and users permuted by a generator of the same seed; the first
- * items of the list are held out for every held-out user. All items stay, those without a training row too.
+ * Takes a share of each user's test rows for validation: rounded down, but one where the user has two or more, and never all.
+ * What remains is a random part of the test, and ranks against the same items (the validation rows are neither folded in nor
+ * masked), so a user's recall on it has the whole test's for its expectation.
+ */
+function withValidationOfTest(
+  interactions: Interactions,
+  parts: Uint8Array,
+  { validationOfTest: share, validationSeed, items }: Options<"weak"> | Options<"given">,
+): Split {
+  if (share === undefined) {
+    if (validationSeed !== undefined)
+      throw new UserError({
+        place: "option validationSeed",
+        problem: "draws the share validationOfTest, which is not set",
+        remedy: "Set validationOfTest too, such as 0.1",
+      });
+    return shared(interactions, parts, items);
+  }
+  if (parts.includes(part.validationHeldOut))
+    throw new UserError({
+      place: "option validationOfTest",
+      problem: "the source has validation interactions of its own",
+      remedy: "Leave the option out",
+    });
+  const random = new NumpyRandom(validationSeed ?? VALIDATION_SEED);
+  eachUser(interactions, (rows) => {
+    const test = rows.filter((row) => parts[row] === part.testHeldOut);
+    if (test.length < 2 || test.length === rows.length) return;
+    const count = Math.max(1, Math.trunc(share * test.length));
+    for (const place of random.choice(test.length, count)) parts[test[place]] = part.validationHeldOut;
+  });
+  return { ...shared(interactions, parts, items), validationOfTest: true };
+}
+
+/**
+ * The Keras notebooks (their preprocessing cells): items are permuted, and users by a generator with the same seed; the first
+ * items of the permutation are held out for every held-out user. All items are kept, also those without a training row.
  */
 function notebook(interactions: Interactions, options: Options<"notebook">): Split {
   const present = presentCodes(interactions.itemOf, interactions.items.size);
@@ -268,8 +314,8 @@ function divideUsers(
   if (validation + test >= users)
     throw new UserError({
       place: "options validationUsers and testUsers",
-      problem: `${validation} + ${test} users are to be held out, but there are ${users} after filtering`,
-      remedy: "Ask for fewer, or for a share such as 0.1",
+      problem: `cannot hold out ${validation} + ${test} users: only ${users} remain after filtering`,
+      remedy: "Hold out fewer users, or a share such as 0.1",
     });
   const splitOf = new Uint8Array(users);
   splitOf.fill(1, users - validation - test, users - test);
@@ -277,7 +323,7 @@ function divideUsers(
   return splitOf;
 }
 
-/** Calls back with the rows of each user, ascending by id, in the order of the source. */
+/** Calls `visit` with the rows of each user, in ascending order of id; rows are in the order of the source. */
 function eachUser({ userOf, users }: Interactions, visit: (rows: Uint32Array) => void): void {
   const byUser = groupRows(userOf, users.size);
   for (let user = 0; user < users.size; user++) {
@@ -286,7 +332,7 @@ function eachUser({ userOf, users }: Interactions, visit: (rows: Uint32Array) =>
   }
 }
 
-/** Numbers the items, and drops the evaluated rows of items that get no number. */
+/** Numbers the items, and drops the evaluation rows of items without a number. */
 function numberItems(
   { itemOf, items }: Interactions,
   parts: Uint8Array,
@@ -334,7 +380,7 @@ function shared(interactions: Interactions, parts: Uint8Array, which: ItemChoice
   }
   for (let row = 0; row < parts.length; row++) {
     const user = userOf[row];
-    // Nothing to fold in for validation; the row stays only where the test folds it in.
+    // There is nothing to fold in for validation; the row is kept only if the test folds it in.
     if (parts[row] === part.validationHeldOut && !trained[user]) {
       parts[row] = tested[user] ? part.testFoldIn : part.dropped;
       if (!tested[user]) lost.validation.coldUsers++;
@@ -353,7 +399,7 @@ function timesOf({ timeOf, untimed }: Interactions, protocol: string): Float64Ar
   if (timeOf === undefined)
     throw new UserError({
       place: `protocol ${protocol}`,
-      problem: "the source has no time",
+      problem: "the source has no time column",
       expected: "a column such as timestamp",
       remedy: "Name it with --time",
     });
@@ -361,21 +407,21 @@ function timesOf({ timeOf, untimed }: Interactions, protocol: string): Float64Ar
   if (missing > 0)
     throw new UserError({
       place: untimed ?? `protocol ${protocol}`,
-      problem: `the time is missing, here first and in ${missing} of ${timeOf.length} interactions in all`,
+      problem: `${missing} of ${timeOf.length} interactions have no time; this is the first of them`,
       expected: `a time in every interaction, for the protocol "${protocol}"`,
-      remedy: "Mend the column, name another one with --time, or choose another protocol",
+      remedy: "Correct the column, name another one with --time, or choose another protocol",
     });
   return timeOf;
 }
 
-/** A date in the unit that the times are in. Throws UserError where they do not count from 1970. */
+/** A date in the unit of the times. Throws UserError if they do not count from 1970. */
 function inUnitOf(interactions: Interactions, date: string, option: string): number {
   const summary = summariseTimes(interactions);
   if (summary === undefined || summary.unit === "own")
     throw new UserError({
       place: `option ${option}`,
-      problem: `${date} is a date, and the times are numbers from ${summary?.from} to ${summary?.to}, too small for seconds since 1970`,
-      expected: "a number in the same unit",
+      problem: `${date} is a date, but the times are numbers from ${summary?.from} to ${summary?.to}, too small for seconds since 1970`,
+      expected: "a number in the unit of the times",
     });
   return dateInUnit(date, summary.unit);
 }
@@ -392,7 +438,7 @@ export interface SplitTable {
   readonly heldOut?: Uint8Array;
 }
 
-/** What the tables of a split are made from: made once, asked three times. */
+/** Makes the three tables of a split. */
 export class SplitTables {
   readonly #interactions: Interactions;
   readonly #split: Split;
@@ -417,9 +463,9 @@ export class SplitTables {
     return { ...this.#coordinates(source), source };
   }
 
-  /** The rows of the users who are evaluated, user by user; within a user in the order of the source. */
+  /** The rows of the evaluated users, user by user, in the order of the source. */
   heldOut(which: "validation" | "test"): SplitTable {
-    const { parts, users, sharedUsers } = this.#split;
+    const { parts, users, sharedUsers, validationOfTest } = this.#split;
     const { userOf } = this.#interactions;
     const heldOutPart = which === "validation" ? part.validationHeldOut : part.testHeldOut;
     const isFoldIn = new Uint8Array(6);
@@ -427,13 +473,13 @@ export class SplitTables {
     const wanted = new Uint8Array(this.#interactions.users.size);
     if (sharedUsers) {
       isFoldIn[part.train] = 1;
-      if (which === "test") isFoldIn[part.validationHeldOut] = 1;
+      if (which === "test" && !validationOfTest) isFoldIn[part.validationHeldOut] = 1;
       for (let row = 0; row < parts.length; row++) if (parts[row] === heldOutPart) wanted[userOf[row]] = 1;
     } else wanted.fill(1);
     const belongs = (row: number) =>
       (parts[row] === heldOutPart || isFoldIn[parts[row]] === 1) && wanted[userOf[row]] === 1;
 
-    // A counting sort by the user's index.
+    // Counting sort by the user's index.
     const offsets = new Uint32Array(users.length + 1);
     for (let row = 0; row < parts.length; row++)
       if (belongs(row)) offsets[this.#userIndex[userOf[row]] + 1]++;

@@ -1,5 +1,5 @@
-// One input file as DuckDB should see it: its format, found by looking at its first bytes, and who reads it.
-// Text columns are all read as text here; what they mean (a rating, a time) is decided by those who read them.
+// Opens an input file: detects its format from its first bytes and chooses the reader.
+// All columns of text files are read as text; the caller decides what they mean (a rating, a time).
 
 import type { Database } from "./database.js";
 import { type FileBytes, openBytes } from "./tables/bytes.js";
@@ -13,7 +13,7 @@ export { explainReadError } from "./tables/read-error.js";
 export { type FileOptions, plainName, type TableSource } from "./tables/table.js";
 
 /**
- * Looks at a file. Throws UserError for a file that is missing, empty, not what its name says, or no table at all.
+ * Opens a file. Throws UserError if it is missing, empty or not a table, or if its name says another format.
  */
 export async function openTable(
   file: string,
@@ -37,7 +37,7 @@ function formatOf({ file, head }: FileBytes): TableSource["format"] {
   if (head.subarray(0, 4).toString("latin1") === "PAR1") return "parquet";
   const name = file.toLowerCase().replace(/\.gz$/, "");
   if (/\.(jsonl|ndjson|json)$/.test(name)) return "json-lines";
-  // With or without a byte order mark, also of UTF-16.
+  // With or without a byte order mark, including that of UTF-16.
   const start = head
     .subarray(0, 64)
     .toString("latin1")

@@ -1,14 +1,14 @@
-// Times: how a column becomes seconds since 1970 (or stays a number in the source's own unit), and which unit numbers are in.
-// Nothing here depends on the time zone of the machine: the database's is UTC (database.ts).
+// Times: converts a column to seconds since 1970 (or leaves numbers in the source's own unit), and detects the unit of numbers.
+// Nothing depends on the machine's time zone: the database uses UTC (database.ts).
 
 import type { Interactions } from "./interactions.js";
 import { numberInText, type TableSource } from "./tables/table.js";
 
-/** What is accepted as a time, for messages. */
+/** The accepted times, for messages. */
 export const acceptedTimes =
-  "a number, a date such as 2009-09-13 or 2009-09-13T21:30:00+02:00 (UTC where there is no offset), or nothing";
+  "a number, an ISO 8601 date such as 2009-09-13 or 2009-09-13T21:30:00+02:00, or an empty field";
 
-/** A time as an SQL expression of type DOUBLE: NaN = there is none, null = it cannot be read. */
+/** A time as an SQL expression of type DOUBLE: NaN = missing, null = not a time. */
 export function timeExpression(source: TableSource, column: string): string {
   const value = source.expression(column);
   const type = source.typeOf(column);
@@ -27,12 +27,12 @@ export function timeExpression(source: TableSource, column: string): string {
 
 const none = "'nan'::DOUBLE";
 
-/** ISO 8601 as most programs write it; DuckDB reads it as it is. */
+/** ISO 8601 as most programs write it, which DuckDB can read. */
 const usualDate =
   "[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-5][0-9]([.][0-9]+)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?)?";
 const leapSecond = ":[0-9]{2}:60([^0-9]|$)";
 const offset = "(Z|z|UTC|GMT|[+-][0-9]{2}(:?[0-9]{2})?|[A-Z][A-Za-z]+/[A-Za-z_]+(/[A-Za-z_]+)?)";
-/** The rest of what is unambiguous: slashes, one digit, "t" and "z", blanks, commas, an offset without seconds, leap seconds, names of zones, no separators. */
+/** Other unambiguous notations: slashes, single digits, "t" and "z", blanks, commas, an offset without seconds, leap seconds, zone names, no separators. */
 const otherDate =
   "\\s*([0-9]{4}([-/])[0-9]{1,2}[-/][0-9]{1,2}([Tt ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?" +
   ` ?${offset}?)?|[0-9]{8}[Tt][0-9]{6}([.,][0-9]+)? ?${offset}?)\\s*`;
@@ -59,10 +59,10 @@ const isoText = /^\s*\d{4}[-/]\d{1,2}[-/]\d{1,2}([Tt ]\d|\s*$)|^\s*\d{8}[Tt]\d{6
 const otherText =
   /^\s*(\d{1,4}[./-]\d{1,2}[./-]\d{2,4}\b|\d{1,2} \d{1,2}, \d{4}|\p{L}{3,9}\.? \d{1,2},? \d{4}|\d{1,2}\.? \p{L}{3,9}\.? \d{4})/u;
 
-/** Whether text is a date, in whatever notation. */
+/** Whether text is a date in any of these notations. */
 export const looksLikeDate = (text: string): boolean => isoText.test(text) || otherText.test(text);
 
-/** Whether a column holds dates: then its times are seconds since 1970, whatever their size. */
+/** Whether a column holds dates: then its times are seconds since 1970, whatever their magnitude. */
 export function holdsDates(source: TableSource, column: string): boolean {
   if (/^(DATE|TIMESTAMP)/.test(source.typeOf(column))) return true;
   const sample = source.sample(column).filter((value) => value.trim() !== "");
@@ -72,23 +72,23 @@ export function holdsDates(source: TableSource, column: string): boolean {
 export const timeUnits = ["seconds", "milliseconds", "microseconds", "nanoseconds"] as const;
 export type TimeUnit = (typeof timeUnits)[number];
 
-/** The smallest number that is taken for a time since 1970: 1973 in seconds. */
+/** The smallest number that is read as a time since 1970: the year 1973 in seconds. */
 const smallestEpoch = 1e8;
 export const isEpoch = (value: number): boolean => value >= smallestEpoch;
 
-/** How the times of interactions look. */
+/** A summary of the times of interactions. */
 export interface TimeSummary {
-  /** What the numbers count since 1970; "own" where they are too small for that. */
+  /** The unit of times since 1970; "own" if the numbers are too small for that. */
   readonly unit: TimeUnit | "own";
   readonly from: number;
   readonly to: number;
   /** Interactions without a time. */
   readonly missing: number;
-  /** How many of the times look like each of `timeUnits`. */
+  /** For each of `timeUnits`, how many times look like it. */
   readonly looksLike: readonly number[];
 }
 
-/** Looks at all times; undefined where there are none. */
+/** Summarises all times; undefined if there are none. */
 export function summariseTimes({ timeOf, dated }: Interactions): TimeSummary | undefined {
   if (timeOf === undefined) return undefined;
   let [from, to, missing] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
@@ -109,13 +109,13 @@ export function summariseTimes({ timeOf, dated }: Interactions): TimeSummary | u
   return { unit, from, to, missing, looksLike: dated ? [timeOf.length - missing, 0, 0, 0] : looksLike };
 }
 
-/** A warning where times look like counts of different units since 1970. */
+/** A warning if times since 1970 appear to be in different units. */
 export function mixedUnits({ looksLike }: TimeSummary): string | undefined {
   const found = timeUnits.flatMap((unit, place) =>
     looksLike[place] > 0 ? [`${looksLike[place]} look like ${unit}`] : [],
   );
   if (found.length < 2) return undefined;
-  return `the times are in different units: ${found.join(", ")} since 1970; their order is that of the numbers`;
+  return `the times appear to be in different units: ${found.join(", ")} since 1970; they are ordered as plain numbers`;
 }
 
 /** A date as a number in a unit. */
@@ -124,7 +124,7 @@ export function dateInUnit(date: string, unit: TimeUnit): number {
   return seconds * 1000 ** timeUnits.indexOf(unit);
 }
 
-/** A time as a date of the calendar, or as the number that it is. */
+/** A time as a calendar date, or as a number in the source's own unit. */
 export function showTime(time: number, unit: TimeUnit | "own"): string {
   if (unit === "own") return String(time);
   const date = new Date((time / 1000 ** timeUnits.indexOf(unit)) * 1000);

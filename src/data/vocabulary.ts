@@ -1,5 +1,5 @@
-// External ids <-> indices. Ids are kept as text, as they stood in the source file; `numeric` remembers that all of
-// them were integers, so that a table written for pandas gets its integers back.
+// Maps external ids to indices and back. Ids are kept as text, as in the source file; `numeric` says that all of them are
+// integers, so that tables are written with integer ids.
 
 import { LargeMap } from "../core/large-map.js";
 
@@ -9,7 +9,7 @@ export const plainInteger = /^(0|-?[1-9]\d{0,14})$/;
 /** The items (or users) of a dataset: index i stands for `ids[i]`. */
 export class Vocabulary {
   readonly ids: readonly string[];
-  /** Per index, a human-readable title where one is known. */
+  /** Per index, a human-readable title if one is known. */
   readonly titles: readonly (string | null)[] | undefined;
   /** Whether every id is an integer in plain decimal notation. */
   readonly numeric: boolean;
@@ -17,7 +17,7 @@ export class Vocabulary {
 
   constructor(ids: readonly string[], titles?: readonly (string | null)[]) {
     if (titles && titles.length !== ids.length)
-      throw new RangeError("Vocabulary: as many titles as ids are needed");
+      throw new RangeError("Vocabulary: the number of titles must equal the number of ids");
     this.ids = ids;
     this.titles = titles;
     this.numeric = ids.every((id) => plainInteger.test(id));
@@ -27,13 +27,13 @@ export class Vocabulary {
     return this.ids.length;
   }
 
-  /** The index of an id, or undefined where it is unknown. */
+  /** The index of an id, or undefined if it is unknown. */
   indexOf(id: string): number | undefined {
     this.#indexById ??= indexed(this.ids);
     return this.#indexById.get(id);
   }
 
-  /** The title of an index; its id where it has none. */
+  /** The title of an index, or its id if it has no title. */
   titleOf(index: number): string {
     return this.titles?.[index] ?? this.ids[index];
   }
@@ -45,7 +45,7 @@ function indexed(ids: readonly string[]): LargeMap<string, number> {
   return indexById;
 }
 
-/** The items of one vocabulary, then those of another, which has none of them. */
+/** The concatenation of two vocabularies without common ids. */
 export function joined(one: Vocabulary, other: Vocabulary): Vocabulary {
   const ids = [...one.ids, ...other.ids];
   if (!one.titles && !other.titles) return new Vocabulary(ids);
@@ -54,8 +54,8 @@ export function joined(one: Vocabulary, other: Vocabulary): Vocabulary {
 }
 
 /**
- * The order of ids in every protocol: as numbers where all of them are plain integers, otherwise as text by code point
- * (as pandas, NumPy and DuckDB order text).
+ * Sorts ids as every protocol needs them: as numbers if all of them are plain integers, otherwise as text by code point (like
+ * pandas, NumPy and DuckDB).
  */
 export function orderIds(ids: Iterable<string>): string[] {
   const ordered = [...ids];

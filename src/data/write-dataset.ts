@@ -21,7 +21,7 @@ export interface DatasetContents {
   /** All users of the dataset, training users first. */
   readonly users: Vocabulary;
   readonly itemTable: ItemTable | undefined;
-  /** Of the items, in their order. */
+  /** The content of the items, in their order. */
   readonly content: ContentDraft | undefined;
   readonly manifest: Omit<Manifest, "tables">;
 }

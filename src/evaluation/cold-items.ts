@@ -1,5 +1,5 @@
-// Items that no training user has touched: all that a model can know of them is their content ("out-of-matrix prediction",
-// Wang and Blei 2011, section 4).
+// Cold items: items without training interactions, of which a model knows only the content ("out-of-matrix prediction", Wang and
+// Blei 2011, section 4).
 
 import type { TopK } from "../compute/engine.js";
 import { NO_ITEM } from "../compute/engine.js";
@@ -7,11 +7,11 @@ import { largest } from "../core/largest.js";
 import type { Scores } from "../recommender/recommender.js";
 import { type CsrMatrix, rowIndices } from "../sparse/csr.js";
 
-/** Evaluates some items only. */
+/** Restricts an evaluation to some items. */
 export interface ItemSelection {
-  /** Ascending indices of items: what was held out counts only where it is one of them. */
+  /** Ascending item indices: of the held-out items, only these count. */
   readonly items: Uint32Array;
-  /** "themselves": the lists hold only these items; "all": they compete with every other item. */
+  /** "themselves": only these items are ranked; "all": they are ranked among all items. */
   readonly among: "themselves" | "all";
 }
 
@@ -22,7 +22,7 @@ export function coldItems(train: CsrMatrix): Uint32Array {
   return Uint32Array.from({ length: train.columns }, (_, item) => item).filter((item) => isWarm[item] === 0);
 }
 
-/** As `Scores.topK`, of the given (ascending) items alone: the items' indices are those of the catalogue. */
+/** Like `Scores.topK`, but only for the given (ascending) items; returns catalogue indices. */
 export async function topKOf(
   scores: Scores,
   items: Uint32Array,

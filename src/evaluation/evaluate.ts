@@ -1,5 +1,5 @@
-// Evaluates a recommender on held-out users: fold in, mask the fold-in items, rank, compare with what was held out. Only
-// lists of the top k exist, a few hundred users at a time; the values of every user are kept, for tests of significance.
+// Evaluates a recommender on held-out users: folds in, masks the fold-in items, ranks, and compares with the held-out items. Only
+// top-k lists are in memory, for a few hundred users at a time; per-user values are kept for significance tests.
 
 import { NO_ITEM } from "../compute/engine.js";
 import { throwIfAborted, UserError } from "../core/errors.js";
@@ -12,7 +12,7 @@ import { everyone } from "./everyone.js";
 import { meanOf } from "./mean.js";
 import { defaultMetrics, type Metric, parseMetric } from "./metrics.js";
 
-/** The mean over users; coverage is no mean and has no standard error. */
+/** The mean over users. Coverage is not a mean and has no standard error. */
 export interface MetricValue {
   mean: number;
   /** Standard deviation over users (ddof 0) / sqrt(users). */
@@ -23,9 +23,9 @@ export interface Evaluation {
   algorithm: string;
   /** Users evaluated: those with at least one held-out item. */
   users: number;
-  /** Users left out because nothing of theirs was held out. */
+  /** Users without held-out items, who are skipped. */
   skipped: number;
-  /** By name, in the order asked for. */
+  /** By name, in the requested order. */
   metrics: Record<string, MetricValue>;
   /** The rows of the split that were evaluated, ascending. */
   rows: Uint32Array;
@@ -36,27 +36,27 @@ export interface Evaluation {
 export interface EvaluateOptions {
   /** Names such as "ndcg@100". Default ndcg@100, recall@20, recall@50. */
   metrics?: readonly string[];
-  /** Against what: what was held out (default), or complete rows, fold-in included (Keras notebook v1, pitfall 9). */
+  /** The relevant items: the held-out items (default), or the complete rows including fold-in items (Keras notebook v1, pitfall 9). */
   truth?: "held-out" | "complete";
-  /** Whether fold-in items leave the ranking. Default true; false with complete rows is the notebook's reading. */
+  /** Whether fold-in items are removed from the ranking. Default true; the notebook evaluates complete rows with false. */
   maskKnown?: boolean;
-  /** Evaluate these items only; `coldItems` gives those that nobody trained on. Default: all. */
+  /** Evaluate only these items; `coldItems` returns those without training interactions. Default: all. */
   only?: ItemSelection;
   signal?: AbortSignal;
   progress?: ProgressListener;
 }
 
-/** Users whose lists are made at one time. */
+/** Users whose lists are computed at a time. */
 const USERS_PER_BATCH = 2000;
-/** Scores of selected items that exist at one time. */
+/** The maximum number of scores of selected items in memory. */
 const SCORES_PER_BATCH = 1 << 24;
 
 /** The evaluator of the CVAE paper's figures (lib/evaluatePaper.m of its program): every user is evaluated, nothing is masked, and training items count as hits. */
 export const cvaePaper = { on: "everyone", truth: "complete", maskKnown: false } as const;
 
 /**
- * Evaluates a recommender on the test users of a dataset (or on the validation users, or on everyone: `on`). Throws UserError for an
- * unknown metric, where the model's catalogue is not the dataset's, and where no user has held-out items.
+ * Evaluates a recommender on the test users of a dataset (or on the validation users, or on all users: `on`). Throws UserError for
+ * an unknown metric, if the catalogues of model and dataset differ, and if no user has held-out items.
  */
 export async function evaluate(
   recommender: Recommender,
@@ -67,10 +67,10 @@ export async function evaluate(
   if (ids.length !== dataset.items.size || !ids.every((id, index) => id === dataset.items.ids[index]))
     throw new UserError({
       place: dataset.name,
-      problem: `its ${dataset.items.size} items are not the ${ids.length} items that the model was trained on`,
+      problem: `its ${dataset.items.size} items differ from the ${ids.length} items that the model was trained on`,
       remedy: dataset.items.ids.every((id, index) => id === ids[index])
-        ? "Items were added to the model: evaluate the run that they were added to"
-        : "Evaluate a model on the dataset it was trained on",
+        ? "Items were added to the model; evaluate the original run instead"
+        : "Evaluate the model on the dataset that it was trained on",
     });
   const evaluation = await evaluateSplit(
     recommender,
@@ -80,9 +80,9 @@ export async function evaluate(
   if (evaluation.users === 0)
     throw new UserError({
       place: dataset.name,
-      problem: `none of its ${evaluation.skipped} ${on === "everyone" ? "" : `${on} `}users has a held-out item${options.only ? ` among the ${options.only.items.length} that are evaluated` : ""}, so there is nothing to evaluate`,
+      problem: `none of its ${evaluation.skipped} ${on === "everyone" ? "" : `${on} `}users has a held-out item${options.only ? ` among the ${options.only.items.length} evaluated items` : ""}, so there is nothing to evaluate`,
       remedy: options.only
-        ? "Prepare the dataset with --catalogue catalogue or all, which keeps items that nobody trains on"
+        ? "Prepare the dataset with --catalogue all or catalogue, which keeps items without training interactions"
         : "Prepare the dataset with more held-out users",
     });
   return evaluation;
@@ -109,7 +109,7 @@ export async function evaluateSplit(
   for (const item of only?.items ?? []) if (isJudged) isJudged[item] = 1;
   const ranked = only?.among === "themselves" ? only.items : undefined;
   const truthOf = (row: number) => {
-    // The two are disjoint.
+    // Fold-in and held-out items are disjoint.
     const whole =
       truth === "held-out"
         ? rowIndices(heldOut, row)
@@ -121,7 +121,7 @@ export async function evaluateSplit(
   );
   const evaluated = metrics.filter((metric) => metric.ofUser !== undefined);
   const perUser = Object.fromEntries(evaluated.map(({ name }) => [name, new Float64Array(rows.length)]));
-  /** Per item, the best rank (from 0) at which any user saw it. */
+  /** Per item, its best rank (from 0) in any user's list. */
   const bestRank = new Uint32Array(catalogue).fill(NO_ITEM);
   const isHeldOut = new Uint8Array(catalogue);
   const hits = new Uint8Array(Math.min(depth, ranked?.length ?? catalogue));

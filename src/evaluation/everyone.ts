@@ -1,11 +1,11 @@
-// Every user of a dataset, for evaluators that also count those of whom nothing was held out: the authors' program of CVAE
-// (lib/evaluatePaper.m) takes the mean over all users and counts training items as hits.
+// All users of a dataset, for evaluators that include users without held-out items: the CVAE authors' program
+// (lib/evaluatePaper.m) averages over all users and counts training items as hits.
 
 import type { Dataset, HeldOutSplit } from "../data/dataset.js";
 import { Vocabulary } from "../data/vocabulary.js";
 import { fromRows, rowIndices, stackRows, takeRows } from "../sparse/csr.js";
 
-/** The training users with their training rows as histories, then the test users who are not among them; an empty row of `heldOut` is somebody of whom nothing was held out. */
+/** The training users with their training rows as histories, then the other test users; a row of `heldOut` is empty for a user without held-out items. */
 export function everyone({ items, users, train, test }: Dataset): HeldOutSplit {
   const others = Uint32Array.from({ length: test.users.size }, (_, row) => row).filter(
     (row) => users.indexOf(test.users.ids[row]) === undefined,

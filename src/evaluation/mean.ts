@@ -1,6 +1,6 @@
-// The mean of the users' values with its standard error.
+// The mean over users with its standard error.
 
-/** Mean and standard error (ddof 0). NaN of nothing. */
+/** Mean and standard error (ddof 0). NaN for an empty array. */
 export function meanOf(values: Float64Array): { mean: number; standardError: number } {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;

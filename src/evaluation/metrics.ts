@@ -1,5 +1,5 @@
-// Ranking metrics of one user's list against what was held out, by name: "ndcg@100". With T the held-out set, n = |T|,
-// and hit_r = 1 where the item at rank r (from 1; fold-in items removed from the ranking) is in T:
+// Ranking metrics of a user's list against the held-out items, by name: "ndcg@100". T is the held-out set, n = |T|, and
+// hit_r = 1 if the item at rank r (from 1; fold-in items removed from the ranking) is in T:
 //
 //   recall@k        sum_{r<=k} hit_r / min(k, n)         Liang et al. 2018 (so recall@5 may exceed recall@20)
 //   recall-plain@k  sum_{r<=k} hit_r / n                 the CTR/CDL/CVAE line, RecBole, LensKit
@@ -8,12 +8,12 @@
 //   map@k           sum_{r<=k} hit_r precision@r / min(k, n)
 //   mrr@k           1 / rank of the first hit, 0 without one
 //   hit-rate@k      1 with any hit, else 0
-//   coverage@k      the share of the catalogue that is in at least one user's top k (no value per user)
+//   coverage@k      share of the catalogue in at least one user's top k (no value per user)
 
 import { UserError } from "../core/errors.js";
 import { suggestion } from "../core/nearest.js";
 
-/** A metric of one user: `hits[r]` is 1 where the item of rank r + 1 was held out, n >= 1 items were held out. */
+/** A metric of one user: `hits[r]` is 1 if the item at rank r + 1 was held out; n >= 1 is the number of held-out items. */
 type UserMetric = (hits: Uint8Array, k: number, n: number) => number;
 
 const perUser = {
@@ -41,7 +41,7 @@ const perUser = {
 /** The names of all metrics, without their `@k`. */
 export const metricNames: readonly string[] = [...Object.keys(perUser), "coverage"];
 
-/** What is reported where nobody asks for anything else. */
+/** The default metrics. */
 export const defaultMetrics: readonly string[] = ["ndcg@100", "recall@20", "recall@50"];
 
 /** A metric at a depth; `ofUser` is absent for coverage, which is not a mean over users. */
@@ -49,11 +49,11 @@ export interface Metric {
   /** "ndcg@100" */
   readonly name: string;
   readonly k: number;
-  /** `hits[r]` is 1 where the item of rank r + 1 was held out (at least k ranks, or all there are); n >= 1 items were held out. */
+  /** `hits[r]` is 1 if the item at rank r + 1 was held out (at least k ranks, or all); n >= 1 is the number of held-out items. */
   readonly ofUser: ((hits: Uint8Array, n: number) => number) | undefined;
 }
 
-/** Parses "ndcg@100". Throws UserError, with the nearest name, where it is no metric. */
+/** Parses "ndcg@100". Throws UserError with the most similar name if it is not a metric. */
 export function parseMetric(text: string): Metric {
   const [name, ...depths] = text.trim().toLowerCase().split("@");
   const depth = depths.join("@");
@@ -67,8 +67,8 @@ export function parseMetric(text: string): Metric {
   if (!/^\d+$/.test(depth) || k < 1)
     throw new UserError({
       place: "metric",
-      problem: `"${text}" lacks a depth`,
-      expected: `a whole number from 1 after the @, as in ${name}@${name === "ndcg" ? 100 : 20}`,
+      problem: `"${text}" has no valid depth`,
+      expected: `a whole number of at least 1 after the @, as in ${name}@${name === "ndcg" ? 100 : 20}`,
     });
   const ofUser = (perUser as Record<string, UserMetric>)[name];
   return { name: `${name}@${k}`, k, ofUser: ofUser && ((hits, n) => ofUser(hits, k, n)) };
@@ -86,7 +86,7 @@ function discount(r: number): number {
 }
 
 const idealGains = [0];
-/** The discounted gain of `hits` hits at the first ranks. */
+/** The discounted gain if the first `hits` ranks are hits. */
 function idealGain(hits: number): number {
   for (let r = idealGains.length - 1; r < hits; r++) idealGains.push(idealGains[r] + discount(r));
   return idealGains[hits];

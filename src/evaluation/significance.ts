@@ -1,29 +1,29 @@
-// Is one ranking better than another, or luckier? Paired tests on the users' values of a metric: Fisher's randomisation test, which
-// assumes nothing of their distribution (Smucker, Allan, Carterette: A comparison of statistical significance tests for
-// information retrieval evaluation, CIKM 2007), and Student's paired t test beside it; Holm's correction for several at a time.
+// Paired significance tests on the per-user values of a metric: Fisher's randomisation test, which makes no assumption about
+// their distribution (Smucker, Allan, Carterette: A comparison of statistical significance tests for information retrieval
+// evaluation, CIKM 2007), and Student's paired t test; Holm's correction for multiple tests.
 
 import { randomWords, streamOf } from "../core/philox.js";
 
 export interface PairedTest {
   /** Mean of the differences. */
   readonly difference: number;
-  /** Standard error of that mean, as the t test has it (ddof 1). */
+  /** Standard error of that mean (ddof 1, as in the t test). */
   readonly standardError: number;
-  /** Two-sided p of the randomisation test; its least value is 1 / (rounds + 1). */
+  /** Two-sided p of the randomisation test; at least 1 / (rounds + 1). */
   readonly randomisation: number;
   /** Two-sided p of the paired t test. */
   readonly t: number;
 }
 
 export interface RandomisationOptions {
-  /** Random assignments of signs. Default 10,000. Where there are no more, every one is taken and p is exact. */
+  /** Random assignments of signs. Default 10,000. If there are not more than that, all are evaluated and p is exact. */
   rounds?: number;
   /** Default 98765. */
   seed?: number;
 }
 
 /**
- * Tests, for each list of paired differences (all of the same length: the same users), whether their mean could be zero.
+ * Tests, for each list of paired differences (all of the same length, for the same users), whether their mean could be zero.
  * Throws RangeError for lists of different lengths.
  */
 export function pairedTests(
@@ -45,7 +45,7 @@ function meanOf(list: Float64Array): { difference: number; standardError: number
   return { difference, standardError: Math.sqrt(variance / n) };
 }
 
-/** Tables of partial sums that are held at a time, in bytes. */
+/** The maximum size of the tables of partial sums, in bytes. */
 const TABLES = 64 * 2 ** 20;
 
 function randomisationTests(differences: readonly Float64Array[], options: RandomisationOptions): number[] {
@@ -60,8 +60,8 @@ function randomisationTests(differences: readonly Float64Array[], options: Rando
 }
 
 /**
- * If the two systems were the same, each user's difference could as well have the other sign: p is the share of random
- * signs whose sum is as far from zero as the one observed, which is counted among them: (1 + hits) / (1 + rounds).
+ * Under the null hypothesis, the sign of each user's difference is random: p is the share of random sign assignments whose sum is
+ * at least as far from zero as the observed one, which is included in the count: (1 + hits) / (1 + rounds).
  */
 function randomisationTest(
   differences: readonly Float64Array[],
@@ -73,7 +73,7 @@ function randomisationTest(
   const sums = differences.map(partialSums);
   const bounds = differences.map((list) => {
     const size = list.reduce((sum, value) => sum + Math.abs(value), 0);
-    // Sums of the same numbers in another order may differ in their last bits, and count as equal.
+    // Sums of the same numbers in another order may differ in their last bits and count as equal.
     return Math.abs(list.reduce((sum, value) => sum + value, 0)) - 1e-12 * size;
   });
   const hits = differences.map(() => 0);
@@ -91,11 +91,11 @@ function randomisationTest(
       if (Math.abs(sum) >= bounds[d]) hits[d]++;
     }
   }
-  // Among all assignments the observed one is there already.
+  // The observed assignment is one of them.
   return hits.map((count) => (exact ? count / total : (1 + count) / (1 + total)));
 }
 
-/** [bytes, 256]: for every eight differences the sum under each of the 256 assignments of signs. */
+/** [bytes, 256]: for every eight differences, the sum for each of the 256 sign assignments. */
 function partialSums(list: Float64Array): Float64Array {
   const bytes = Math.ceil(list.length / 8);
   const table = new Float64Array(256 * bytes);
@@ -121,7 +121,7 @@ export function holm(ps: readonly number[]): number[] {
   return adjusted;
 }
 
-/** The two-sided tail of Student's t: P(|T| >= |t|) with so many degrees of freedom. NaN for NaN. */
+/** The two-sided tail of Student's t: P(|T| >= |t|) for the given degrees of freedom. NaN for NaN. */
 export function tTail(t: number, degreesOfFreedom: number): number {
   if (Number.isNaN(t) || !(degreesOfFreedom > 0)) return Number.NaN;
   if (!Number.isFinite(t)) return 0;
@@ -129,11 +129,11 @@ export function tTail(t: number, degreesOfFreedom: number): number {
   return regularizedBeta(x, (t * t) / (degreesOfFreedom + t * t), degreesOfFreedom / 2, 0.5);
 }
 
-/** I_x(a, b) with y = 1 - x given apart, for accuracy near x = 1 (Abramowitz and Stegun 26.5.8, by Lentz's method). */
+/** I_x(a, b), with y = 1 - x as a separate argument for accuracy near x = 1 (Abramowitz and Stegun 26.5.8, Lentz's method). */
 function regularizedBeta(x: number, y: number, a: number, b: number): number {
   if (x <= 0) return 0;
   if (y <= 0) return 1;
-  // The fraction converges fast on this side only.
+  // The continued fraction converges fast only on this side.
   if (x > (a + 1) / (a + b + 2)) return 1 - regularizedBeta(y, x, b, a);
   const front = Math.exp(logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log(y));
   const tiny = 1e-300;

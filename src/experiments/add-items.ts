@@ -1,5 +1,5 @@
-// Items that nobody has touched, taken into a trained model by their content: a new run (or model) folder beside the old one,
-// whole or not at all. Nothing is trained.
+// Adds items without interactions to a trained model by their content, without training. Writes a new run (or model) folder,
+// completely or not at all.
 
 import { existsSync } from "node:fs";
 import { copyFile, writeFile } from "node:fs/promises";
@@ -34,15 +34,15 @@ export interface AddItemsOptions {
   run: string;
   /** The content of the new items: files as for `prepareDataset`, or records. */
   content: string | ContentInput;
-  /** Titles of the new items: a file, or records. Default: the titles in the content's table, where there are any. */
+  /** Titles of the new items: a file, or records. Default: the titles in the content table, if it has any. */
   items?: string | ItemFile | Iterable<ItemRecord>;
-  /** How a new item gets its place; one of the model's `itemRules`. Default: the first of them. */
+  /** The rule by which new items are added; one of the model's `itemRules`. Default: the first of them. */
   rule?: string;
-  /** The folder to write: a run folder where `run` is one, else a model folder. */
+  /** The folder to write: a run folder if `run` is one, otherwise a model folder. */
   out: string;
   /** Replace the folder in `out`. */
   force?: boolean;
-  /** An open engine (which stays open), or which one to open. Default "auto". */
+  /** An open engine (which stays open), or the name of the engine to open. Default "auto". */
   engine?: Engine | EngineChoice;
   threads?: number;
   progress?: ProgressListener;
@@ -50,20 +50,20 @@ export interface AddItemsOptions {
 }
 
 export interface AddedItems {
-  /** Ids of the new items, in the order of the catalogue, which they follow. */
+  /** Ids of the new items, in the order in which they were appended to the catalogue. */
   readonly added: readonly string[];
-  /** Items of the catalogue now. */
+  /** Number of items in the catalogue afterwards. */
   readonly items: number;
   readonly rule: string;
-  /** What was left out, by why. */
+  /** Number of skipped entries by reason. */
   readonly skipped: Readonly<Record<string, number>>;
-  /** The first hundred of each kind. */
+  /** The first hundred skipped entries for each reason. */
   readonly examples: readonly { readonly id: string; readonly why: string }[];
 }
 
 /**
- * Adds items to a trained model by their content. Throws UserError where the model knows items by clicks alone, the
- * content is not of its form, or `out` is taken.
+ * Adds items to a trained model by their content. Throws UserError if the model is not content-based, the content does not
+ * have the form that the model was trained on, or `out` exists.
  */
 export async function addItems(options: AddItemsOptions): Promise<AddedItems> {
   const { run, out, force, signal, threads, engine: choice = "auto" } = options;
@@ -98,8 +98,8 @@ async function extend(
     if (!isContentAware(model))
       throw new UserError({
         place: run,
-        problem: `${model.algorithm} knows items by who touched them, so it can take in none that nobody has`,
-        expected: "a model of content",
+        problem: `${model.algorithm} learns items from interactions only, so items without interactions cannot be added`,
+        expected: "a content-based model",
         remedy: "Prepare the dataset with --content, and train cvae or content-knn on it",
       });
     const rule = asked ?? model.itemRules[0];
@@ -116,8 +116,8 @@ async function extend(
     if (wanted.size === 0)
       throw new UserError({
         place: draft.files[0],
-        problem: "nothing in it can be used",
-        expected: "at least one item that the model does not know yet",
+        problem: "contains no usable entry",
+        expected: "at least one item that the model does not have yet",
       });
     const items = new Vocabulary(wanted.ids, await titlesOf(wanted.ids, titled, input, { progress, signal }));
     const extended = await model.withItems({ items, content }, rule);
@@ -138,7 +138,7 @@ async function extend(
   }
 }
 
-/** Titles from where the caller says, else from the content's own table. */
+/** Titles from the source that the caller gives, otherwise from the content table. */
 async function titlesOf(
   ids: readonly string[],
   titled: AddItemsOptions["items"],
@@ -164,7 +164,7 @@ async function titlesOf(
   return ids.map((id) => table.byId.get(id)?.[0] ?? null);
 }
 
-/** What a run folder has besides its model: where it comes from is kept, and what was added is told. */
+/** The files of a run folder besides its model: those of the original run, and a record of the added items. */
 async function writeRunHead(
   folder: string,
   { path, config }: RunFolder,

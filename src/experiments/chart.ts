@@ -1,17 +1,17 @@
-// Charts as SVG for the pages: Vega draws them without a browser; colours are CSS variables of the page around, so that
-// light, dark and print need no second drawing.
+// Charts as SVG for the pages: Vega draws them without a browser; colours are CSS variables of the page, so that light, dark
+// and print use the same drawing.
 
 import { setImmediate } from "node:timers/promises";
 import type { TopLevelSpec } from "vega-lite";
 import { escapeHtml, Html } from "./html.js";
 
-/** What is drawn; fonts, colours and frames come from here. */
+/** The specification of a chart, without fonts, colours and frames, which are added here. */
 export type ChartSpec = TopLevelSpec;
 
-/** Settled once no chart is being drawn. */
+/** Settles when no chart is being drawn. */
 let drawn: Promise<unknown> = Promise.resolve();
 
-/** One labelled image that grows with the page. One after the other, in steps between which the event loop turns. */
+/** Draws a labelled image that scales with the page. Charts are drawn one after the other, yielding to the event loop. */
 export function drawChart(chart: ChartSpec, label: string): Promise<Html> {
   const next = drawn.then(() => draw(chart, label));
   drawn = next.catch(() => {});
@@ -19,7 +19,7 @@ export function drawChart(chart: ChartSpec, label: string): Promise<Html> {
 }
 
 async function draw(chart: ChartSpec, label: string): Promise<Html> {
-  // Lazily: loading Vega takes a moment, and only a report needs it.
+  // Imported lazily: loading Vega is slow, and only reports need it.
   const [{ compile }, { parse, View }] = await Promise.all([import("vega-lite"), import("vega")]);
   await setImmediate();
   const { spec } = compile({

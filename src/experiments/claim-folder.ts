@@ -1,5 +1,5 @@
-// A folder that many runs are written into, bit by bit, and that is gone on with when the same command is given again. A small
-// file in it says what it is for, so that nothing of the user's in another folder is written over.
+// A folder into which many runs are written, and which is resumed when the same command is given again. A marker file says what
+// the folder is for, so that a user's files in another folder are never overwritten.
 
 import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
@@ -13,19 +13,19 @@ import { readJson } from "../core/json-file.js";
 export interface Claim {
   /** The file that says what the folder is for. */
   readonly marker: string;
-  /** What a former version of foldin called that file; a folder that has it keeps it. */
+  /** The name of that file in an earlier version of foldin; a folder that has it keeps it. */
   readonly formerMarker?: string;
-  /** What it holds. */
+  /** Its contents. */
   readonly head: JsonObject;
   /** "a search", for messages. */
   readonly what: string;
-  /** Names that a former version of foldin left in such a folder, which had no marker then. */
+  /** Names of files that an earlier version of foldin, which had no marker, left in such a folder. */
   readonly former?: readonly string[];
 }
 
 /**
- * Makes the folder, or takes the one that is there; returns what its marker holds: `head`, or what was there before. Throws
- * UserError where something else is in the folder. The caller holds the folder's lock.
+ * Creates the folder, or reuses an existing one; returns the contents of its marker: `head`, or those of the existing marker.
+ * Throws UserError if the folder contains anything else. The caller holds the folder's lock.
  */
 export async function claimFolder(
   out: string,
@@ -42,7 +42,7 @@ export async function claimFolder(
       throw new UserError({
         place: out,
         problem: `is not empty (${others.slice(0, 3).join(", ")}${others.length > 3 ? ", ..." : ""})`,
-        expected: `a new folder, or one of ${what}`,
+        expected: `a new folder, or a folder of ${what}`,
         remedy: "Choose another folder with --out",
       });
     await writeFileAtomic(path, `${JSON.stringify(head, null, 2)}\n`);

@@ -1,4 +1,4 @@
-// A metric by its depth, such as recall@50 ... 300: one line per model, published lines dashed beside ours.
+// A metric by its depth, such as recall@50 ... 300: one line per model, published results as dashed lines.
 
 import { type ChartSpec, drawChart } from "./chart.js";
 import { type Html, html } from "./html.js";
@@ -6,9 +6,9 @@ import { type Html, html } from "./html.js";
 /** One line. */
 export interface DepthLine {
   readonly title: string;
-  /** Lines of the same number share a colour; from 0. */
+  /** Index of the line's colour, from 0; a model and its published line share it. */
   readonly colour: number;
-  /** Drawn dashed, without points; as rings without a line where depths are missing in between. */
+  /** Drawn as a dashed line without points, or as rings without a line if depths in between are missing. */
   readonly published?: boolean;
   readonly points: readonly { readonly depth: number; readonly value: number }[];
 }
@@ -19,7 +19,7 @@ const COLOURS = 8;
 
 const colourOf = (colour: number) => `var(--line-${(colour % COLOURS) + 1})`;
 
-/** The chart with its legend; `label` says in words what is drawn. */
+/** The chart with its legend; `label` is the text alternative. */
 export async function drawDepths(lines: readonly DepthLine[], label: string): Promise<Html> {
   const depths = [...new Set(lines.flatMap(({ points }) => points.map(({ depth }) => depth)))].sort(
     (a, b) => a - b,

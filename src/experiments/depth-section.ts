@@ -11,27 +11,27 @@ import type { ReproducedRun, ReproducedStudy } from "./reproduce.js";
 type Values = Readonly<Record<string, MetricValue | Published | undefined>>;
 
 /** A row of numbers by depth, for pages and terminals alike. */
-export interface DepthRow {
+interface DepthRow {
   readonly title: string;
   readonly published: boolean;
-  /** In the order of the depths; undefined where nothing is known. */
+  /** In the order of the depths; undefined for a missing value. */
   readonly values: readonly (number | undefined)[];
 }
 
-/** What one evaluator found. */
+/** The results of one evaluator. */
 export interface DepthTable {
   /** "training items masked" */
   readonly title: string;
-  /** What the title means. */
+  /** An explanation of the title. */
   readonly note?: string;
   readonly depths: readonly number[];
   readonly rows: readonly DepthRow[];
   readonly lines: readonly DepthLine[];
-  /** The largest standard error in it. */
+  /** The largest standard error in the table. */
   readonly largestError: number;
 }
 
-/** The tables of a study that is drawn by depth: the correct evaluator's, then the CVAE paper's where it was asked for. */
+/** The tables of a study that is drawn by depth: by the correct evaluator, then by that of the CVAE paper, if requested. */
 export function depthTables({ runs, byDepth }: ReproducedStudy): DepthTable[] {
   const names = Object.keys(runs[0]?.metrics ?? {}).filter((name) => name.startsWith(`${byDepth}@`));
   const depths = names.map((name) => Number(name.split("@")[1]));
@@ -67,21 +67,21 @@ export function depthTables({ runs, byDepth }: ReproducedStudy): DepthTable[] {
   return [
     tableOf("training items masked", correct),
     tableOf(
-      "as the CVAE paper evaluates",
+      "evaluated as in the CVAE paper",
       paper,
-      "every user is evaluated, nothing is masked, and training items count as hits",
+      "all users are evaluated, nothing is masked, and training items count as hits",
     ),
   ].filter(({ rows }) => rows.length > 0);
 }
 
-/** "Mean over 5 splits", or what else the numbers of a study are. */
+/** "Mean over 5 splits", or a similar description of the numbers of a study. */
 export function splitsText({ splits }: ReproducedStudy): string | undefined {
   if (!splits) return undefined;
   const { run, of } = splits;
   const names = run.join(", ");
-  if (of === 1) return `Standard errors over the users of the ${names} split`;
-  if (run.length === 1) return `One of ${of} splits (${names}); standard errors over its users`;
-  return `Mean over ${run.length}${run.length < of ? ` of ${of}` : ""} splits (${names}) ± its standard error over them`;
+  if (of === 1) return `Standard error over the users of the ${names} split`;
+  if (run.length === 1) return `One of ${of} splits (${names}); standard error over its users`;
+  return `Mean over ${run.length}${run.length < of ? ` of ${of}` : ""} splits (${names}); standard error over the splits`;
 }
 
 /** Charts and tables of a study that is drawn by depth. */
@@ -103,13 +103,13 @@ ${rows.map(
 `,
 )}</tbody>
 </table></div>
-<p class="note">${splitsText(study) ?? "Mean over test users"}, at most ${largestError.toFixed(4)}.${note !== undefined && html` ${title[0].toUpperCase()}${title.slice(1)}: ${note}.`}</p>
+<p class="note">${splitsText(study) ?? "Mean over test users; standard error"}, at most ${largestError.toFixed(4)}.${note !== undefined && html` ${title[0].toUpperCase()}${title.slice(1)}: ${note}.`}</p>
 `,
 )}
 ${runNotes(study).map((text) => html`<p class="note">${text}</p>`)}`;
 }
 
-/** What to know about single rows: "WMF: ..." */
+/** Notes on single rows: "WMF: ..." */
 export function runNotes({ runs }: ReproducedStudy): string[] {
   return runs.flatMap(({ title, note }) => (note === undefined ? [] : [`${title}: ${note}.`]));
 }
@@ -121,7 +121,7 @@ export function listsSection({ runs }: ReproducedStudy): Html {
   return html`${users.map(
     ({ title, user, history }, u) => html`<article>
 <h3>${title} (${user})</h3>
-<p class="note">Known by: ${history.join("; ")}. <mark>Marked</mark> items are in the user's library.</p>
+<p class="note">Training items of this user: ${history.join("; ")}. <mark>Highlighted</mark> items are in the user's library.</p>
 <div class="columns" style="margin-top:1rem">
 ${runs.map((run) => {
   const list = listOf(run, u);

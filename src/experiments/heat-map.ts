@@ -1,4 +1,4 @@
-// A heat map: one number for each pair of values of two options, the darker the better.
+// A heat map: one number for each pair of values of two options; darker is better.
 
 import { extent } from "../core/extent.js";
 import { drawChart } from "./chart.js";
@@ -8,20 +8,20 @@ export interface HeatMapCell {
   readonly x: string;
   readonly y: string;
   readonly value: number;
-  /** Framed. */
+  /** Whether the cell is framed. */
   readonly best?: boolean;
 }
 
 export interface HeatMapAxes {
-  /** What the columns and rows are values of. */
+  /** Names of the options of the columns and rows. */
   readonly x: string;
   readonly y: string;
-  /** In their order. */
+  /** In display order. */
   readonly columns: readonly string[];
   readonly rows: readonly string[];
 }
 
-/** `label` says in words what is drawn. A pair without a cell stays empty. */
+/** Draws the map; `label` is the text alternative. A pair without a cell stays empty. */
 export async function drawHeatMap(
   cells: readonly HeatMapCell[],
   { x, y, columns, rows }: HeatMapAxes,

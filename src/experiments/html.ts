@@ -1,7 +1,7 @@
-// HTML from templates: html`<p>${text}</p>` escapes whatever is put in, unless it is itself made by `html`.
-// Titles and names are other people's data, so escaping is what happens when nobody thinks of it.
+// HTML templates: html`<p>${text}</p>` escapes every value that was not itself created by `html`. Titles and names come from
+// user data, so escaping is the default.
 
-/** A piece of finished HTML. */
+/** A fragment of HTML. */
 export class Html {
   readonly text: string;
   constructor(text: string) {
@@ -14,7 +14,7 @@ export class Html {
 
 type Part = Html | string | number | undefined | false | readonly Part[];
 
-/** A template whose parts are escaped; lists are joined, undefined and false leave nothing. */
+/** A template whose values are escaped; lists are joined, undefined and false are left out. */
 export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Html {
   return new Html(strings.reduce((text, string, i) => text + render(parts[i - 1]) + string));
 }

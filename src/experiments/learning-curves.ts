@@ -1,4 +1,4 @@
-// Learning curves as SVG for the report: one small chart per quantity, the chosen epoch marked.
+// Learning curves as SVG for the report: one small chart per quantity, with the selected epoch marked.
 
 import { extent } from "../core/extent.js";
 import type { EpochRecord } from "../recommender/run-context.js";
@@ -15,7 +15,7 @@ export interface Curve {
 const WIDTH = 288;
 const HEIGHT = 150;
 
-/** One SVG per curve, in their order; `chosen` is the epoch whose weights were kept. */
+/** One SVG per curve, in the given order; `chosen` is the epoch whose weights were kept. */
 export async function drawCurves(
   records: readonly EpochRecord[],
   curves: readonly Curve[],
@@ -35,7 +35,7 @@ export async function drawCurves(
       const y = {
         field: "value",
         type: "quantitative",
-        // A constant gets a band around it; everything else the range of its own values.
+        // The axis covers the range of the values, or a band around a constant.
         scale: {
           zero: low >= 0 && low < 0.2 * high,
           nice: true,

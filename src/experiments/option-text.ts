@@ -1,9 +1,9 @@
-/** The name that an option has within its group. */
+/** The name of an option within its group. */
 export function ownName(name: string): string {
   return name.slice(name.lastIndexOf(".") + 1);
 }
 
-/** Options as `--set` takes them, "name=value" each; those of a group as "<group>.<option>=value". */
+/** Options in the form of `--set`, "name=value" each; those of a group as "<group>.<option>=value". */
 export function optionTexts(options: Readonly<Record<string, unknown>>): string[] {
   return Object.entries(options).flatMap(([name, value]) =>
     typeof value === "object" && value !== null && !Array.isArray(value)
@@ -12,7 +12,7 @@ export function optionTexts(options: Readonly<Record<string, unknown>>): string[
   );
 }
 
-/** An option's value as text: what `--set name=` takes; "unset" for none. */
+/** An option's value as text, in the form of `--set name=`; "unset" for none. */
 export function optionText(value: unknown): string {
   if (value === undefined || value === null) return "unset";
   if (typeof value === "string") return value;

@@ -1,4 +1,4 @@
-// What every page that foldin writes has around it: one self-contained file, light and dark, no script, no network.
+// The frame of every page that foldin writes: one self-contained file, light and dark, no script, no network.
 
 import { writeFileWhole } from "../core/atomic-file.js";
 import { version } from "../core/version.js";
@@ -6,17 +6,17 @@ import { Html, html } from "./html.js";
 import { STYLE } from "./style.js";
 
 export interface Page {
-  /** Of the window. */
+  /** The title of the window. */
   readonly title: string;
-  /** What the page says first; default the title. */
+  /** The main heading. Default: the title. */
   readonly heading?: Html;
   readonly lead: string;
-  /** CSS beside the common one. */
+  /** CSS in addition to the common style sheet. */
   readonly style?: string;
   readonly body: Html;
-  /** Behind date and version at the foot. */
+  /** Text in the footer after version and date. */
   readonly source?: string;
-  /** When what the page shows was finished. */
+  /** When the results on the page were finished. */
   readonly finished: Date;
 }
 
@@ -39,13 +39,13 @@ export function pageText({ title, heading, lead, style = "", body, source, finis
 <main>
 ${body}
 </main>
-<footer>Made by foldin ${version}, ${finished.toISOString().slice(0, 16).replace("T", " ")} UTC.${source && ` ${source}`}</footer>
+<footer>Created by foldin ${version}, ${finished.toISOString().slice(0, 16).replace("T", " ")} UTC.${source && ` ${source}`}</footer>
 </body>
 </html>
 `.text;
 }
 
-/** Writes a page, whole or not at all. */
+/** Writes a page atomically. */
 export async function writePage(path: string, page: Page): Promise<void> {
   const text = pageText(page);
   await writeFileWhole(path, (file) => file.writeFile(text));

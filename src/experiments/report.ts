@@ -1,33 +1,37 @@
-// report.html: one self-contained page about a run: what was trained on what, how well it ranks, how it learned, and
-// what it recommends to a few test users. No script, no network, no fonts of its own; light, dark and print.
+// report.html: one self-contained page about a run: data and training, learning curves, metrics, recommendations for a few test
+// users, and options. No script, no network, no embedded fonts; light, dark and print.
 
 import { duration } from "../core/duration.js";
+import type { NetworkOutline } from "../recommender/outline.js";
 import type { EpochRecord } from "../recommender/run-context.js";
+import { dataPlots, type PlottedData } from "./data-plots.js";
 import { type Html, html } from "./html.js";
 import { drawCurves } from "./learning-curves.js";
+import { networkSection } from "./network-diagram.js";
+import { count } from "./numbers.js";
 import { pageText } from "./page.js";
 
 export interface Estimate {
   readonly mean: number;
-  /** Absent for what is not a mean over users (coverage). */
+  /** Absent for metrics that are not a mean over users (coverage). */
   readonly standardError?: number;
 }
 
-/** One option of the algorithm, as used and as it would have been. */
-export interface ReportOption {
+/** One option of the algorithm, with its value and its default. */
+interface ReportOption {
   readonly name: string;
   readonly value: string;
   readonly defaultValue: string;
   readonly meaning: string;
 }
 
-/** A test user: what the model saw, what it recommended, what was held out. */
+/** A test user: the history, the recommendations, and the held-out items. */
 export interface ReportExample {
   readonly user: string;
   /** Titles of the fold-in history. */
   readonly history: readonly string[];
   readonly recommendations: readonly { readonly title: string; readonly heldOut: boolean }[];
-  /** How many items were held out of this user's history. */
+  /** Number of held-out items of this user. */
   readonly heldOut: number;
 }
 
@@ -36,30 +40,34 @@ export interface Report {
   readonly algorithm: { readonly name: string; readonly summary: string; readonly source: string };
   readonly dataset: {
     readonly name: string;
-    /** How it came about, where that is known. */
+    /** A description of protocol and filters, if known. */
     readonly protocol?: string;
     readonly trainUsers: number;
     readonly items: number;
     readonly trainInteractions: number;
     readonly validation: { readonly users: number; readonly heldOut: number };
     readonly test: { readonly users: number; readonly heldOut: number };
+    /** What is drawn of the training data. */
+    readonly plots?: PlottedData;
   };
   readonly options: readonly ReportOption[];
   readonly seed: number;
   readonly engine: string;
-  /** Wall-clock seconds of training with its validation. */
+  /** Wall-clock seconds of training, including validation. */
   readonly seconds: number;
   readonly epochs: readonly EpochRecord[];
-  /** Whether the users evaluated on were held out altogether, rather than parts of known users' histories. */
+  /** Whether the evaluated users are held-out users, rather than training users with held-out items. */
   readonly unseenUsers: boolean;
   /** The epoch whose weights were kept; undefined for a model without epochs. */
   readonly chosenEpoch: number | undefined;
-  /** In the order to show: "ndcg@100" and so on; users are those with something held out. */
+  /** In display order: "ndcg@100" and so on. */
   readonly metrics: readonly {
     readonly name: string;
     readonly validation?: Estimate;
     readonly test?: Estimate;
   }[];
+  /** Of a model that is a network. */
+  readonly network?: NetworkOutline;
   readonly examples: readonly ReportExample[];
   /** When the run ended. */
   readonly finished: Date;
@@ -76,9 +84,11 @@ export async function renderReport(report: Report): Promise<string> {
     source: `Model: ${algorithm.source}`,
     body: html`${headline(report)}
 ${what(report)}
+${dataset.plots && (await dataPlots(dataset.plots))}
 ${await learning(report)}
 ${ranking(report)}
 ${examples(report)}
+${report.network && networkSection(report.network)}
 ${options(report)}`,
   });
 }
@@ -108,23 +118,23 @@ function what({ dataset, seed, engine, seconds, epochs, chosenEpoch }: Report): 
   const facts: [string, string][] = [
     [
       "Trained on",
-      `${count(dataset.trainInteractions)} interactions of ${count(dataset.trainUsers)} users with ${count(dataset.items)} items (${percent(density)} filled)`,
+      `${count(dataset.trainInteractions)} interactions, ${count(dataset.trainUsers)} users, ${count(dataset.items)} items (density ${percent(density)})`,
     ],
     [
       "Evaluated on",
-      `test: ${count(dataset.test.users)} users, ${count(dataset.test.heldOut)} interactions held out; validation: ${count(dataset.validation.users)} users, ${count(dataset.validation.heldOut)} held out`,
+      `test: ${count(dataset.test.users)} users, ${count(dataset.test.heldOut)} held-out interactions; validation: ${count(dataset.validation.users)} users, ${count(dataset.validation.heldOut)} held-out interactions`,
     ],
   ];
   if (dataset.protocol) facts.push(["Data", dataset.protocol]);
   if (epochs.length > 0)
     facts.push([
       "Training",
-      `${count(epochs.length)} epochs in ${duration(seconds)}${chosenEpoch === undefined ? "" : `; the weights of epoch ${count(chosenEpoch)} were kept`}`,
+      `${count(epochs.length)} epochs in ${duration(seconds)}${chosenEpoch === undefined ? "" : `; weights of epoch ${count(chosenEpoch)}`}`,
     ]);
   else facts.push(["Training", duration(seconds)]);
   facts.push(["Engine", engine], ["Seed", String(seed)]);
   return html`<section>
-<h2>What was trained</h2>
+<h2>Data and training</h2>
 <dl>
 ${facts.map(
   ([term, text]) => html`<div><dt>${term}</dt><dd>${text}</dd></div>
@@ -143,18 +153,18 @@ async function learning({ epochs, chosenEpoch }: Report): Promise<Html> {
       ? [{ value: selection, title: `Validation ${metricLabel(selection.replace("validation ", ""))}` }]
       : []),
     ...(names.has("loss") ? [{ value: "loss", title: "Training loss" }] : []),
-    ...(names.has("beta") ? [{ value: "beta", title: "Beta, the KL weight" }] : []),
+    ...(names.has("beta") ? [{ value: "beta", title: "Beta (KL weight)" }] : []),
   ];
   if (curves.length === 0) return html``;
   const drawings = await drawCurves(epochs, curves, chosenEpoch);
   return html`<section>
-<h2>How it learned</h2>
+<h2>Learning curves</h2>
 <div class="curves">
 ${curves.map(
   ({ title }, c) => html`<figure><figcaption>${title}</figcaption>${drawings[c]}</figure>
 `,
 )}</div>
-<p class="note">By epoch.${chosenEpoch === undefined ? "" : ` The dashed line marks epoch ${count(chosenEpoch)}, whose weights were kept: ${selection ? "the best on the validation users" : "the last"}.`}</p>
+<p class="note">By epoch.${chosenEpoch === undefined ? "" : ` The dashed line marks epoch ${count(chosenEpoch)}, whose weights were kept (${selection ? "the best on the validation users" : "the last epoch"}).`}</p>
 </section>`;
 }
 
@@ -163,7 +173,7 @@ function ranking({ metrics }: Report): Html {
   const cell = (estimate: Estimate | undefined) =>
     estimate ? html`<td>${estimate.mean.toFixed(4)} ${error(estimate)}</td>` : html`<td>–</td>`;
   return html`<section>
-<h2>How well it ranks</h2>
+<h2>Metrics</h2>
 <table class="ranking">
 <thead><tr><th scope="col">Metric</th><th scope="col">Test</th><th scope="col">Validation</th></tr></thead>
 <tbody>
@@ -176,7 +186,7 @@ ${metrics.map(
 `,
 )}</tbody>
 </table>
-<p class="note">Mean over users ± its standard error. What a user already has is never recommended again.</p>
+<p class="note">Mean over users ± standard error. Items of the history are not recommended again.</p>
 </section>`;
 }
 
@@ -185,8 +195,8 @@ const HISTORY_SHOWN = 10;
 function examples({ examples, unseenUsers }: Report): Html {
   if (examples.length === 0) return html``;
   return html`<section>
-<h2>What it recommends</h2>
-<p class="note">${unseenUsers ? "Users of the test set, whom the model has never seen. Part of each history was folded in, the rest held out;" : "Some of the users evaluated on. The history was folded in, and what else they chose held out;"} <mark>marked</mark> recommendations were held out: the user did choose them.</p>
+<h2>Example recommendations</h2>
+<p class="note">${unseenUsers ? "Test users who were not used in training. Part of each user's items was folded in, the rest was held out." : "Some of the test users. Their history was folded in, and the other items were held out."} <mark>Highlighted</mark> recommendations are held-out items of the user.</p>
 ${examples.map(
   ({ user, history, recommendations, heldOut }) => html`<article>
 <h3>User ${user}</h3>
@@ -199,7 +209,7 @@ ${history.slice(0, HISTORY_SHOWN).map(
 )}</ul>
 ${history.length > HISTORY_SHOWN && html`<p class="more">and ${count(history.length - HISTORY_SHOWN)} more</p>`}
 </div>
-<div><h4>Recommended: ${recommendations.filter((item) => item.heldOut).length} of ${count(heldOut)} held out found</h4>
+<div><h4>Recommendations, ${recommendations.filter((item) => item.heldOut).length} of ${count(heldOut)} held-out items found</h4>
 <ol>
 ${recommendations.map(
   (item) => html`<li>${item.heldOut ? html`<mark>${item.title}</mark>` : item.title}</li>
@@ -217,7 +227,7 @@ function options({ options }: Report): Html {
   const changed = options.filter((option) => option.value !== option.defaultValue).length;
   return html`<section>
 <h2>Options</h2>
-<p class="note">${changed === 0 ? "All as the default has them." : `${count(changed)} of ${count(options.length)} differ from the default.`}</p>
+<p class="note">${changed === 0 ? "All options have their default value." : `${count(changed)} of ${count(options.length)} options differ from the default.`}</p>
 <table class="options">
 <thead><tr><th scope="col">Option</th><th scope="col">Value</th><th scope="col">Meaning</th></tr></thead>
 <tbody>
@@ -246,10 +256,6 @@ export function metricLabel(name: string): string {
   const [kind, k] = name.split("@");
   const label = metricNames[kind] ?? kind;
   return k === undefined ? label : `${label}@${k}`;
-}
-
-export function count(value: number): string {
-  return value.toLocaleString("en-US");
 }
 
 function percent(share: number): string {

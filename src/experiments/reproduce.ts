@@ -1,6 +1,7 @@
-// Runs a preset from raw files to its table: prepares the data, says how long it will take, trains what is not trained yet,
-// and evaluates. Everything lies beneath one folder: data/<study>/, runs/<study>/<run>/ (with several splits data/<study>/<split>/
-// and runs/<study>/<split>/<run>/), results.json, report.html. Started again with the same folder it goes on where it stopped.
+// Runs a preset from raw files to its table: prepares the data, estimates the time, trains what is not trained yet, and evaluates.
+// Everything is below one folder: data/<study>/, runs/<study>/<run>/ (with several splits data/<study>/<split>/ and
+// runs/<study>/<split>/<run>/; a row with candidates or several seeds has a folder <run>-<candidate> or <run>-seed-<seed> for each),
+// results.json, report.html. Started again with the same folder, it resumes.
 
 import { join } from "node:path";
 import type { Engine } from "../compute/engine.js";
@@ -11,43 +12,55 @@ import { withLock } from "../core/lock.js";
 import { suggestion } from "../core/nearest.js";
 import type { ProgressListener } from "../core/progress.js";
 import { type Dataset, loadDataset, readManifest } from "../data/dataset.js";
-import { findSourceFolder, prepareSource } from "../data/sources/prepare-source.js";
+import { prepareSource } from "../data/sources/prepare-source.js";
 import { cvaePaper, evaluate, type MetricValue } from "../evaluation/evaluate.js";
 import { parseOptions } from "../models/options.js";
 import { findAlgorithm } from "../models/registry.js";
+import type { NetworkOutline } from "../recommender/outline.js";
 import { recommend } from "../recommender/recommend.js";
 import type { Recommender } from "../recommender/recommender.js";
 import type { EpochRecord } from "../recommender/run-context.js";
 import { emptyMatrix, rowIndices, sliceRows } from "../sparse/csr.js";
 import { claimFolder } from "./claim-folder.js";
-import type { ListedUser, Preset, PresetRun, Published, Split, Study } from "./presets/preset.js";
+import { studiesAtHand } from "./presets/at-hand.js";
+import type { Candidate, ListedUser, Preset, PresetRun, Published, Split, Study } from "./presets/preset.js";
+import {
+  chanceOfPublished,
+  type Evaluated,
+  meanOfSeeds,
+  meanOfSplits,
+  type PublishedChance,
+  type RepeatedValue,
+} from "./repetitions.js";
 import { findRunFolder, type RunFolder, readRunFolder } from "./run-folder.js";
-import { train } from "./train.js";
+import { DEFAULT_SEED, train } from "./train.js";
 
 export interface ReproduceOptions {
   /** The folder with the raw files, or with one folder per source: "ml-1m/ratings.dat". */
   data: string;
-  /** Where everything goes; one that is there already is gone on with. */
+  /** Where everything goes; an existing reproduction is resumed. */
   out: string;
   engine?: EngineChoice;
   threads?: number;
-  /** Default 98765, as `train`. */
+  /** Default 98765, as `train`; rows with several seeds count up from it. */
   seed?: number;
+  /** At most this many seeds per row. Default: all that the preset has. */
+  seeds?: number;
   /** At most this many epochs per run: for a look. The result says so. */
   epochs?: number;
   /** Only the studies with these keys. Default: all. */
   studies?: readonly string[];
   /** Only runs of these models. Default: all. */
   models?: readonly string[];
-  /** Only the first so many splits of each study. Default: all. */
+  /** Only this number of splits of each study. Default: all. */
   splits?: number;
-  /** A folder in which pretraining is kept for other runs with the same content and options. Default: none. */
+  /** A cache folder for pretraining, shared by runs with the same content and options. Default: none. */
   cache?: string;
   progress?: ProgressListener;
   signal?: AbortSignal;
-  /** Told before training: how long what is left will take at most, in seconds, and how many trainings that is. */
+  /** Called before training with an upper estimate of the remaining time in seconds and the number of runs. */
   onEstimate?: (seconds: number, runs: number) => void;
-  /** Told before each training. */
+  /** Called before each run. */
   onRun?: (title: string, number: number, runs: number) => void;
 }
 
@@ -56,6 +69,7 @@ export interface ReproducedRun {
   title: string;
   model: string;
   options: Record<string, unknown>;
+  /** The first one. */
   seed: number;
   note?: string;
   epochs: number;
@@ -63,31 +77,51 @@ export interface ReproducedRun {
   chosenEpoch: number | null;
   /** Wall-clock seconds of training and validation. */
   seconds: number;
-  /** By metric, in the order of the table; of several splits the mean, with the standard error of the mean over them. */
-  metrics: Record<string, { ours: MetricValue; published?: Published }>;
+  /**
+   * By metric, in the order of the table. Of several splits the mean, with the standard error of the mean over them; of several
+   * seeds the mean, with the standard error over users and the standard deviation over the runs.
+   */
+  metrics: Record<string, { ours: RepeatedValue; published?: Published; chance?: PublishedChance }>;
   /** The same by the CVAE paper's evaluator, where the study asks for it. */
   cvaePaper?: Record<string, MetricValue>;
-  /** Each split by itself, where the study has several; everything else but the metrics is the first one's. */
+  /** The results per split, if the study has several; all fields except the metrics are those of the first split. */
   splits?: {
     key: string;
     metrics: Record<string, MetricValue>;
     cvaePaper?: Record<string, MetricValue>;
     seconds: number;
   }[];
+  /** Each seed by itself, where the row has several; everything else but the metrics is the first one's. */
+  seeds?: {
+    seed: number;
+    split?: string;
+    metrics: Record<string, MetricValue>;
+    epochs: number;
+    chosenEpoch: number | null;
+    seconds: number;
+  }[];
+  /** How the options were chosen, where the row has candidates: by the validation users' metric. */
+  choice?: Choice;
   /** The best items of the study's listed users. */
   lists?: ReproducedList[];
-  /** Every epoch's numbers. */
+  /** The numbers of every epoch. */
   history: EpochRecord[];
 }
 
-export interface ReproducedList {
+interface Choice {
+  /** "validation ndcg@100" */
+  metric: string;
+  candidates: { key: string; title: string; value: number; chosen: boolean }[];
+}
+
+interface ReproducedList {
   user: string;
   title: string;
-  /** Titles of what the user is known by. */
+  /** Titles of the user's training items. */
   history: string[];
-  /** Best first; whether the user has it, unknown to the model. */
+  /** Best first; `inLibrary` = a held-out item of the user. */
   items: { title: string; inLibrary: boolean }[];
-  /** How many of the published list's the user has. */
+  /** Number of items of the published list that are in the user's library. */
   published?: number;
 }
 
@@ -105,7 +139,7 @@ export interface ReproducedStudy {
   grid?: Study["grid"];
   byDepth?: string;
   publishedBy?: string;
-  /** The splits that were run, and how many there are. */
+  /** The splits that were run, and the number of splits. */
   splits?: { run: string[]; of: number };
   runs: ReproducedRun[];
 }
@@ -115,13 +149,15 @@ export interface Reproduction {
   summary: string;
   source: string;
   studies: ReproducedStudy[];
-  /** Studies that were left out, and why. */
+  /** Studies that were skipped, with the reason. */
   skipped: { title: string; why: string }[];
+  /** The network of the preset's row for it, where its study was run. */
+  network?: NetworkOutline;
   /** The most epochs per run, where that was cut short. */
   shortenedTo?: number;
 }
 
-/** Runs the preset and returns its tables; `results.json` holds the same. Throws UserError where a needed source's files are missing. */
+/** Runs the preset and returns its tables; `results.json` has the same. Throws UserError if the files of a required source are missing. */
 export async function reproduce(preset: Preset, given: ReproduceOptions): Promise<Reproduction> {
   const { out, progress } = given;
   return withLock(out, () => reproduceInto(preset, given), {
@@ -133,19 +169,7 @@ export async function reproduce(preset: Preset, given: ReproduceOptions): Promis
 async function reproduceInto(preset: Preset, given: ReproduceOptions): Promise<Reproduction> {
   const { data, out, progress, signal, epochs } = given;
   const chosen = chosenStudies(preset, given);
-  const folders = await Promise.all(chosen.map(({ source }) => findSourceFolder(source, data)));
-  const missing = chosen.find((study, s) => !study.optional && folders[s] === undefined);
-  if (missing)
-    throw new UserError({
-      place: data,
-      problem: `has no files of ${missing.source}, which ${preset.name} needs`,
-      expected: `the folder of ${missing.source}, or a folder with ${missing.source}/ in it`,
-      remedy: `foldin prepare ${missing.source} --download --out <folder> fetches them, where its publisher lets it`,
-    });
-  const skipped = chosen
-    .filter((_, s) => folders[s] === undefined)
-    .map(({ title, source }) => ({ title, why: `there are no files of ${source} in ${data}` }));
-  const studies = chosen.filter((_, s) => folders[s] !== undefined);
+  const { studies, skipped } = await studiesAtHand(preset.name, chosen, data);
 
   await claimReproduction(out, preset.name);
   const engine = await openEngine({
@@ -154,7 +178,7 @@ async function reproduceInto(preset: Preset, given: ReproduceOptions): Promise<R
     onNote: (text) => progress?.({ type: "note", text }),
   });
   try {
-    // Split by split, so that an interrupted run has one of each table first.
+    // Split by split, so that every table has a result as early as possible.
     const rounds = Math.max(0, ...studies.map(({ splits }) => splits?.length ?? 1));
     const places = Array.from({ length: rounds }, (_, round) =>
       studies.flatMap((study) => {
@@ -163,40 +187,51 @@ async function reproduceInto(preset: Preset, given: ReproduceOptions): Promise<R
       }),
     ).flat();
     const plan: PlannedRun[] = [];
-    for (const { study, split } of places) {
-      const dataset = await datasetOf(study, split, given);
-      for (const run of study.runs)
-        plan.push({
-          study,
-          split,
-          run,
-          dataset,
-          folder: join(out, "runs", ...pathOf(study, split), run.key),
-        });
-    }
+    const mostSeeds = Math.max(
+      0,
+      ...studies.flatMap(({ runs }) => runs.map((run) => seedsOf(run, given).length)),
+    );
+    for (let s = 0; s < mostSeeds; s++)
+      for (const { study, split } of places) {
+        const runs = study.runs.filter((run) => s < seedsOf(run, given).length);
+        if (runs.length === 0) continue;
+        const dataset = await datasetOf(study, split, given);
+        for (const run of runs) {
+          const seed = seedsOf(run, given)[s];
+          plan.push({
+            study,
+            split,
+            run,
+            dataset,
+            seed,
+            trainings: trainingsOf(study, split, run, seed, out),
+          });
+        }
+      }
     // Wrong options show before anything is trained.
-    for (const { run } of plan) parseOptions(await findAlgorithm(run.model), await optionsOf(run, epochs));
+    for (const { run, trainings } of plan)
+      for (const { options } of trainings)
+        parseOptions(await findAlgorithm(run.model), await optionsOf(run.model, options, epochs));
     let seconds = 0;
     let left = 0;
-    for (const { study, run, dataset, folder } of plan) {
-      const before = await findRunFolder(folder);
-      if (before?.complete) continue;
-      left++;
-      if (study.timed === false) continue;
-      const options = await optionsOf(run, epochs);
-      seconds += await estimateSeconds(engine, dataset, run, options, before?.epochs.length, signal);
-    }
+    for (const { study, run, dataset, trainings } of plan)
+      for (const { options: given, folder } of trainings) {
+        const before = await findRunFolder(folder);
+        if (before?.complete) continue;
+        left++;
+        if (study.timed === false) continue;
+        const options = await optionsOf(run.model, given, epochs);
+        seconds += await estimateSeconds(engine, dataset, run, options, before?.epochs.length, signal);
+      }
     if (left > 0) given.onEstimate?.(seconds, left);
 
-    const results = new Map<PresetRun, SplitResult[]>();
+    const results = new Map<PresetRun, TrainedRun[]>();
     let number = 0;
     for (const planned of plan) {
       throwIfAborted(signal);
-      const { study, split, run, folder } = planned;
-      const before = await findRunFolder(folder);
-      const title = `${run.title}: ${study.title}${split ? `, split ${split.key}` : ""}`;
-      if (!before?.complete) given.onRun?.(title, ++number, left);
-      results.set(run, [...(results.get(run) ?? []), await runOne(engine, planned, before, given)]);
+      const { run } = planned;
+      const onTraining = (title: string) => given.onRun?.(title, ++number, left);
+      results.set(run, [...(results.get(run) ?? []), await runOne(engine, planned, given, onTraining)]);
     }
     const result: Reproduction = {
       preset: preset.name,
@@ -228,6 +263,7 @@ async function reproduceInto(preset: Preset, given: ReproduceOptions): Promise<R
         };
       }),
       skipped,
+      ...(await networkOf(preset, plan)),
       ...(epochs === undefined ? {} : { shortenedTo: epochs }),
     };
     await writeFileWhole(join(out, "results.json"), (file) =>
@@ -237,6 +273,18 @@ async function reproduceInto(preset: Preset, given: ReproduceOptions): Promise<R
   } finally {
     await engine.close();
   }
+}
+
+/** The network that a preset draws, for the items of its study. */
+async function networkOf(
+  { network }: Preset,
+  plan: readonly PlannedRun[],
+): Promise<Pick<Reproduction, "network">> {
+  const planned = plan.find(({ study, run }) => study.key === network?.study && run.key === network.run);
+  if (!planned) return {};
+  const algorithm = await findAlgorithm(planned.run.model);
+  const options = parseOptions(algorithm, { ...planned.trainings[0].options });
+  return { network: algorithm.outline?.(planned.dataset.items.size, options) };
 }
 
 /** Makes the folder, or sees that the one that is there is this preset's. */
@@ -251,27 +299,64 @@ async function claimReproduction(out: string, preset: string): Promise<void> {
   if (before !== preset)
     throw new UserError({
       place: out,
-      problem: typeof before === "string" ? `holds a reproduction of ${before}` : "holds something else",
-      expected: `a new folder, or one of foldin reproduce ${preset}`,
+      problem:
+        typeof before === "string" ? `contains a reproduction of ${before}` : "contains something else",
+      expected: `a new folder, or a folder of foldin reproduce ${preset}`,
       remedy: "Choose another folder with --out",
     });
 }
 
+/** One row on one split with one seed: a training, or one per candidate. */
 interface PlannedRun {
   readonly study: Study;
   readonly split: Split | undefined;
   readonly run: PresetRun;
   readonly dataset: Dataset;
+  readonly seed: number;
+  readonly trainings: readonly Training[];
+}
+
+interface Training {
+  readonly candidate: Candidate | undefined;
+  readonly options: PresetRun["options"];
   readonly folder: string;
 }
 
-/** What one training on one split came to. */
-interface SplitResult extends Omit<ReproducedRun, "metrics" | "splits"> {
+/** The result of a planned run. */
+interface TrainedRun extends Omit<ReproducedRun, "metrics" | "cvaePaper" | "splits" | "seeds"> {
   split: string | undefined;
-  metrics: Record<string, MetricValue>;
+  evaluated: Evaluated;
+  cvaePaper?: Evaluated;
 }
 
-/** The preset's studies as far as they were asked for. Throws UserError for a name that none of them has. */
+/** The seeds of a row. */
+function seedsOf(
+  { seeds = 1 }: PresetRun,
+  { seed = DEFAULT_SEED, seeds: most = seeds }: Pick<ReproduceOptions, "seed" | "seeds">,
+): number[] {
+  return Array.from({ length: Math.min(seeds, most) }, (_, s) => seed + s);
+}
+
+function trainingsOf(
+  study: Study,
+  split: Split | undefined,
+  run: PresetRun,
+  seed: number,
+  out: string,
+): Training[] {
+  const folderOf = (candidate?: Candidate) => {
+    const parts = [run.key, ...(candidate ? [candidate.key] : []), ...(run.seeds ? [`seed-${seed}`] : [])];
+    return join(out, "runs", ...pathOf(study, split), parts.join("-"));
+  };
+  const candidates = run.candidates ?? [undefined];
+  return candidates.map((candidate) => ({
+    candidate,
+    options: { ...run.options, ...candidate?.options },
+    folder: folderOf(candidate),
+  }));
+}
+
+/** The requested studies of the preset. Throws UserError for an unknown name. */
 function chosenStudies(
   preset: Preset,
   { studies: wanted, models, splits }: Pick<ReproduceOptions, "studies" | "models" | "splits">,
@@ -308,7 +393,7 @@ function chosenStudies(
 const pathOf = (study: Study, split: Split | undefined): string[] =>
   split ? [study.key, split.key] : [study.key];
 
-/** The study's dataset, prepared where that has not been done. */
+/** The study's dataset, prepared if necessary. */
 async function datasetOf(
   study: Study,
   split: Split | undefined,
@@ -328,9 +413,10 @@ async function datasetOf(
   return loadDataset(folder, { signal });
 }
 
-/** The run's options; where it is cut short, with at most so many epochs of each kind: those of pretraining too. */
+/** The options of a training; with a limit, at most that many epochs of each kind, those of pretraining included. */
 async function optionsOf(
-  { model, options }: PresetRun,
+  model: string,
+  options: PresetRun["options"],
   epochs: number | undefined,
 ): Promise<Record<string, unknown>> {
   if (epochs === undefined) return { ...options };
@@ -341,33 +427,59 @@ async function optionsOf(
   return { ...options, ...Object.fromEntries(long.map(([name]) => [name, epochs])) };
 }
 
+/** Trains what is not trained yet, chooses among the candidates, and evaluates the choice on the test users. */
 async function runOne(
   engine: Engine,
-  { study, split, run, dataset, folder }: PlannedRun,
-  before: RunFolder | undefined,
-  { epochs, seed, out, cache, progress, signal }: ReproduceOptions,
-): Promise<SplitResult> {
-  const recommender = await train(dataset, {
-    model: run.model,
-    options: await optionsOf(run, epochs),
-    seed,
-    engine,
-    out: folder,
-    resume: before !== undefined,
-    datasetPath: join(out, "data", ...pathOf(study, split)),
-    cache,
-    // That a run is finished already is no news here.
-    progress: before?.complete ? undefined : progress,
-    signal,
-  });
+  planned: PlannedRun,
+  given: ReproduceOptions,
+  onTraining: (title: string) => void,
+): Promise<TrainedRun> {
+  const { study, split, run, dataset, seed, trainings } = planned;
+  const { epochs, out, cache, progress, signal } = given;
+  const trained = async ({ candidate, options, folder }: Training) => {
+    const before = await findRunFolder(folder);
+    if (!before?.complete) onTraining(titleOf(planned, candidate));
+    return train(dataset, {
+      model: run.model,
+      options: await optionsOf(run.model, options, epochs),
+      seed,
+      engine,
+      out: folder,
+      resume: before !== undefined,
+      datasetPath: join(out, "data", ...pathOf(study, split)),
+      cache,
+      // A finished run is expected here, not worth a note.
+      progress: before?.complete ? undefined : progress,
+      signal,
+    });
+  };
+  let [chosen] = trainings;
+  let choice: Choice | undefined;
+  if (trainings.length > 1) {
+    const values: number[] = [];
+    for (const training of trainings) {
+      (await trained(training)).dispose();
+      values.push(validationOf(await readRunFolder(training.folder), study.curve));
+    }
+    chosen = trainings[values.indexOf(Math.max(...values))];
+    choice = {
+      metric: study.curve,
+      candidates: trainings.map((training, t) => ({
+        key: training.candidate?.key ?? "",
+        title: training.candidate?.title ?? "",
+        value: values[t],
+        chosen: training === chosen,
+      })),
+    };
+  }
+  const recommender = await trained(chosen);
   try {
     const { metrics: names, truth, maskKnown } = study;
-    const { metrics } = await evaluate(recommender, dataset, { metrics: names, truth, maskKnown, signal });
+    const evaluated = await evaluate(recommender, dataset, { metrics: names, truth, maskKnown, signal });
     const paper = study.cvaePaper
       ? await evaluate(recommender, dataset, { ...cvaePaper, metrics: names, signal })
       : undefined;
-    const finished = await readRunFolder(folder);
-    const last = finished.epochs.at(-1);
+    const finished = await readRunFolder(chosen.folder);
     return {
       split: split?.key,
       key: run.key,
@@ -377,16 +489,41 @@ async function runOne(
       seed: finished.config.seed,
       note: run.note,
       epochs: finished.epochs.length,
-      chosenEpoch: last ? (last.kept ?? last.epoch) : null,
+      chosenEpoch: keptEpoch(finished),
       seconds: finished.epochs.reduce((sum, record) => sum + record.seconds + record.validationSeconds, 0),
-      metrics,
-      ...(paper && { cvaePaper: paper.metrics }),
+      ...(choice && { choice }),
+      evaluated,
+      ...(paper && { cvaePaper: paper }),
       ...(study.lists && { lists: await listsOf(recommender, dataset, study.lists, run.key) }),
       history: [...finished.epochs],
     };
   } finally {
     recommender.dispose();
   }
+}
+
+function titleOf({ study, split, run, seed }: PlannedRun, candidate: Candidate | undefined): string {
+  const parts = [
+    study.title,
+    ...(split ? [`split ${split.key}`] : []),
+    ...(candidate ? [candidate.title] : []),
+    ...(run.seeds ? [`seed ${seed}`] : []),
+  ];
+  return `${run.title}: ${parts.join(", ")}`;
+}
+
+/** The epoch whose weights a run ended with; null for a model without epochs. */
+function keptEpoch({ epochs }: RunFolder): number | null {
+  const last = epochs.at(-1);
+  return last ? (last.kept ?? last.epoch) : null;
+}
+
+/** The validation number of the epoch that a run ended with, by its name in the run's metrics. */
+function validationOf(run: RunFolder, name: string): number {
+  const kept = keptEpoch(run);
+  const value = run.epochs.find(({ epoch }) => epoch === kept)?.values[name];
+  if (value === undefined) throw new Error(`${run.path} has no ${name} to choose a candidate by`);
+  return value;
 }
 
 /** The best items of some users, who are known by what they were trained on. Throws UserError where the data has no such user. */
@@ -400,7 +537,7 @@ async function listsOf(
   for (const { id, title, published } of listed) {
     const [row, heldOutRow] = [users.indexOf(id), test.users.indexOf(id)];
     if (row === undefined)
-      throw new UserError({ place: name, problem: `has no user ${id}, whose best items the preset lists` });
+      throw new UserError({ place: name, problem: `has no user ${id}, whose top items the preset lists` });
     const history = rowIndices(train, row);
     const library = new Set(heldOutRow === undefined ? [] : rowIndices(test.heldOut, heldOutRow));
     const best = await recommend(recommender, history.slice(), { k });
@@ -415,27 +552,45 @@ async function listsOf(
   return lists;
 }
 
-/** One row of a table from what its trainings on each split came to; none where there was none. */
-function reproducedRun({ published }: PresetRun, results: readonly SplitResult[]): ReproducedRun[] {
+/** One row of a table from its trainings on each split with each seed; none where there was none. */
+function reproducedRun({ published, seeds }: PresetRun, results: readonly TrainedRun[]): ReproducedRun[] {
   if (results.length === 0) return [];
-  const [{ split, ...first }] = results;
-  const mean = (values: readonly Record<string, MetricValue>[]) =>
+  const [{ split: _, evaluated: __, cvaePaper: paper, ...first }] = results;
+  const bySplit = [...new Set(results.map(({ split }) => split))].map((key) => {
+    const ofSplit = results.filter(({ split }) => split === key);
+    const papers = ofSplit.flatMap(({ cvaePaper }) => cvaePaper ?? []);
+    return {
+      key,
+      metrics: meanOfSeeds(ofSplit.map(({ evaluated }) => evaluated)),
+      ...(papers.length > 0 && { cvaePaper: meanOfSeeds(papers) }),
+      seconds: ofSplit.reduce((sum, { seconds }) => sum + seconds, 0),
+    };
+  });
+  const mean = (values: readonly Record<string, RepeatedValue>[]) =>
     Object.fromEntries(
       Object.keys(values[0]).map((name) => [name, meanOfSplits(values.map((of) => of[name]))]),
     );
-  const ours = mean(results.map(({ metrics }) => metrics));
+  const ours = mean(bySplit.map(({ metrics }) => metrics));
   return [
     {
       ...first,
       metrics: Object.fromEntries(
-        Object.entries(ours).map(([name, value]) => [name, { ours: value, published: published?.[name] }]),
+        Object.entries(ours).map(([name, value]) => {
+          const chance = chanceOfPublished(value, published?.[name]);
+          return [name, { ours: value, published: published?.[name], ...(chance && { chance }) }];
+        }),
       ),
-      ...(first.cvaePaper && { cvaePaper: mean(results.map((result) => result.cvaePaper ?? {})) }),
-      ...(split !== undefined && {
-        splits: results.map(({ split: key = "", metrics, cvaePaper, seconds }) => ({
-          key,
-          metrics,
-          ...(cvaePaper && { cvaePaper }),
+      ...(paper && { cvaePaper: mean(bySplit.map(({ cvaePaper = {} }) => cvaePaper)) }),
+      ...(results[0].split !== undefined && {
+        splits: bySplit.map(({ key = "", ...split }) => ({ key, ...split })),
+      }),
+      ...(seeds !== undefined && {
+        seeds: results.map(({ seed, split, evaluated, epochs, chosenEpoch, seconds }) => ({
+          seed,
+          ...(split !== undefined && { split }),
+          metrics: evaluated.metrics,
+          epochs,
+          chosenEpoch,
           seconds,
         })),
       }),
@@ -443,22 +598,13 @@ function reproducedRun({ published }: PresetRun, results: readonly SplitResult[]
   ];
 }
 
-/** The mean over splits; its standard error is the splits' (ddof 1), of one split the users'. */
-export function meanOfSplits(values: readonly MetricValue[]): MetricValue {
-  if (values.length === 1) return values[0];
-  const n = values.length;
-  const mean = values.reduce((sum, value) => sum + value.mean, 0) / n;
-  const variance = values.reduce((sum, value) => sum + (value.mean - mean) ** 2, 0) / (n - 1);
-  return { mean, standardError: Math.sqrt(variance / n) };
-}
-
 /** Updates that are timed for the estimate. */
 const TIMED_UPDATES = 4;
-/** What validation adds, roughly. */
+/** Approximate factor for the time of validation. */
 const VALIDATION = 1.15;
 
 /**
- * How long a training will take at most, by a few updates of it on the first users. 0 for a model without epochs.
+ * An upper estimate of the training time, from a few updates on the first users. 0 for a model without epochs.
  * `done`: finished epochs of an interrupted run.
  */
 async function estimateSeconds(

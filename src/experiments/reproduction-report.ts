@@ -1,4 +1,4 @@
-// The page of a reproduced preset: our numbers beside the published ones, the network, and how each run learned.
+// The page of a reproduced preset: our numbers and the published ones, the network, and the learning curves of each run.
 
 import { join } from "node:path";
 import { duration } from "../core/duration.js";
@@ -8,34 +8,67 @@ import { depthSection, listsSection } from "./depth-section.js";
 import { drawHeatMap, HEAT_MAP_STYLE } from "./heat-map.js";
 import { type Html, html } from "./html.js";
 import { drawCurves } from "./learning-curves.js";
-import { drawNetwork, type Network, summarise } from "./network-diagram.js";
+import { networkSection } from "./network-diagram.js";
+import { count } from "./numbers.js";
 import { optionText, optionTexts } from "./option-text.js";
 import { writePage } from "./page.js";
 import type { Published } from "./presets/preset.js";
-import { count, metricLabel } from "./report.js";
+import type { PublishedChance, RepeatedValue } from "./repetitions.js";
+import { metricLabel } from "./report.js";
 import type { ReproducedRun, ReproducedStudy, Reproduction } from "./reproduce.js";
 
-/** How far apart, in standard errors of the difference; undefined where either is unknown. */
+/** The difference in units of its standard error; undefined if either standard error is unknown. */
 export function standardErrorsApart(ours: MetricValue, published: Published | undefined): number | undefined {
   if (!published || !ours.standardError) return undefined;
   return (ours.mean - published.mean) / Math.hypot(ours.standardError, published.standardError ?? 0);
 }
 
-/** ".3551 ± .0021", as the tables of this field have it, but with the leading zero. */
+/** "0.3551 ± 0.0021" */
 export function estimateText({ mean, standardError }: MetricValue | Published): string {
   return standardError === undefined ? mean.toFixed(4) : `${mean.toFixed(4)} ± ${standardError.toFixed(4)}`;
 }
 
+/** Run-to-run standard deviation of a row with several seeds. */
+export function runDeviationText({ runDeviation }: RepeatedValue): string {
+  return runDeviation === undefined ? "" : runDeviation.toFixed(4);
+}
+
+/** "12 %", "0.31 %" or "1e-7": the probability of the published number or one further from ours, on other test users. */
+export function chanceText(chance: PublishedChance | undefined): string {
+  if (!chance) return "";
+  const percent = 100 * chance.otherUsers;
+  return percent < 0.01 ? chance.otherUsers.toExponential(0) : `${Number(percent.toPrecision(2))} %`;
+}
+
+/** What the chance of a published number is. */
+export const CHANCE_NOTE =
+  "Chance: the probability of the published value or one further from our mean, under a normal distribution whose variance is that of our runs plus the squared standard error over users.";
+
+/** "28 of 36", or for several seeds the epochs of each. */
+export function epochsText({ seeds, epochs, chosenEpoch }: ReproducedRun): string {
+  if (seeds && seeds.length > 1) return seeds.map((one) => one.epochs).join(", ");
+  return `${chosenEpoch ?? "–"} of ${epochs}`;
+}
+
+/** "likelihood: Bernoulli (validation NDCG@100 .4012; multinomial .3987)"; undefined where nothing was chosen. */
+export function choiceText({ choice }: ReproducedRun): string | undefined {
+  if (!choice) return undefined;
+  const value = ({ value }: { value: number }) => value.toFixed(4);
+  const chosen = choice.candidates.find((candidate) => candidate.chosen);
+  const others = choice.candidates.filter((candidate) => !candidate.chosen);
+  if (!chosen) return undefined;
+  return `chosen on the validation users: ${chosen.title} (${metricLabel(choice.metric.replace("validation ", ""))} ${value(chosen)}; ${others.map((other) => `${other.title} ${value(other)}`).join(", ")})`;
+}
+
 /** "+1.3 se" */
 export function apartText(apart: number | undefined): string {
-  return apart === undefined ? "" : `${apart < 0 ? "−" : "+"}${Math.abs(apart).toFixed(1)} se`;
+  return apart === undefined ? "" : `${apart < 0 ? "−" : "+"}${Math.abs(apart).toFixed(1)} SE`;
 }
 
 /** Writes report.html into the folder. */
 export async function reportOnReproduction(
   folder: string,
   result: Reproduction,
-  network: Network | undefined,
   finished = new Date(),
 ): Promise<string> {
   const path = join(folder, "report.html");
@@ -46,10 +79,10 @@ export async function reportOnReproduction(
     style: HEAT_MAP_STYLE + DEPTH_STYLE,
     finished,
     source: `Published: ${result.source}`,
-    body: html`${result.shortenedTo !== undefined && html`<p class="note">Cut short: at most ${result.shortenedTo} epochs per run. These numbers are not a reproduction.</p>`}
+    body: html`${result.shortenedTo !== undefined && html`<p class="warning">Shortened run: at most ${result.shortenedTo} epochs per run. These numbers are not a reproduction.</p>`}
 ${studies}
 ${result.skipped.length > 0 && html`<section><h2>Left out</h2>${result.skipped.map(({ title, why }) => html`<p class="note">${title}: ${why}.</p>`)}</section>`}
-${network && networkSection(network)}`,
+${result.network && networkSection(result.network)}`,
   });
   return path;
 }
@@ -59,11 +92,12 @@ async function studySection(study: ReproducedStudy): Promise<Html> {
   const compared = study.runs.some(({ metrics }) =>
     Object.values(metrics).some(({ published }) => published !== undefined),
   );
+  const repeated = study.runs.some(({ seeds }) => seeds && seeds.length > 1);
   const maps = study.grid ? await gridMaps(study, study.grid) : undefined;
   const opening = html`<section>
 <h2>${study.title}</h2>
 <p class="note">${count(study.trainUsers)} training users, ${count(study.items)} items, ${count(study.testUsers)} test users. ${study.note}${study.publishedBy !== undefined && html` Published: ${study.publishedBy}.`}</p>`;
-  const trainings = html`<details><summary>Every training</summary>${curves}</details>`;
+  const trainings = html`<details><summary>All runs</summary>${curves}</details>`;
   if (study.byDepth !== undefined)
     return html`${opening}
 ${listsSection(study)}
@@ -73,22 +107,22 @@ ${trainings}
   return html`${opening}
 ${maps}
 <div class="wide"><table class="ranking" style="max-width:none">
-<thead><tr><th scope="col">Model</th><th scope="col">Metric</th><th scope="col">Ours</th>${compared && html`<th scope="col">Published</th><th scope="col">Difference</th>`}</tr></thead>
+<thead><tr><th scope="col">Model</th><th scope="col">Metric</th><th scope="col">Ours</th>${repeated && html`<th scope="col">Run to run</th>`}${compared && html`<th scope="col">Published</th><th scope="col">Difference</th>${repeated && html`<th scope="col">Chance</th>`}`}</tr></thead>
 <tbody>
 ${study.runs.map((run) =>
   Object.entries(run.metrics).map(
-    ([name, { ours, published }], m) =>
-      html`<tr><th scope="row">${m === 0 && run.title}</th><td>${metricLabel(name)}</td><td class="estimate">${estimateText(ours)}</td>${compared && html`<td class="estimate">${published ? estimateText(published) : "–"}</td><td>${apartText(standardErrorsApart(ours, published))}</td>`}</tr>
+    ([name, { ours, published, chance }], m) =>
+      html`<tr><th scope="row">${m === 0 && run.title}</th><td>${metricLabel(name)}</td><td class="estimate">${estimateText(ours)}</td>${repeated && html`<td>${runDeviationText(ours)}</td>`}${compared && html`<td class="estimate">${published ? estimateText(published) : "–"}</td><td>${apartText(standardErrorsApart(ours, published))}</td>${repeated && html`<td>${chanceText(chance)}</td>`}`}</tr>
 `,
   ),
 )}</tbody>
 </table></div>
-<p class="note">Mean over test users ± its standard error${compared && "; the difference in standard errors (se)"}. ${study.truth === "complete" ? "Evaluated against complete rows, as published." : ""} ${!study.maskKnown && "Known items are not masked, as published."}</p>
+<p class="note">Mean over test users ± its standard error${compared && "; the difference in standard errors (se)"}. ${repeated && html`Rows with several seeds have the mean over the runs, with the standard deviation from run to run. ${compared && CHANCE_NOTE} `}${study.truth === "complete" ? "Evaluated against complete rows, as published." : ""} ${!study.maskKnown && "Known items are not masked, as published."}</p>
 ${study.grid ? trainings : curves}
 </section>`;
 }
 
-/** Ours and the published numbers of a grid, side by side; the best of each framed. */
+/** Our and the published numbers of a grid, side by side; the best of each is framed. */
 async function gridMaps(
   { runs }: ReproducedStudy,
   { x, y, metric }: NonNullable<ReproducedStudy["grid"]>,
@@ -120,30 +154,15 @@ async function runCurves({ curve }: ReproducedStudy, run: ReproducedRun): Promis
     { value: curve, title: `Validation ${metricLabel(curve.replace("validation ", ""))}` },
     { value: "loss", title: "Training loss" },
     { value: "validation loss", title: "Validation loss" },
-    { value: "beta", title: "Beta, the KL weight" },
+    { value: "beta", title: "Beta (KL weight)" },
   ].filter(({ value }) => names.has(value));
   if (wanted.length === 0) return html``;
   const drawings = await drawCurves(run.history, wanted, run.chosenEpoch ?? undefined);
   const options = optionTexts(run.options);
   return html`<article>
 <h3>${run.title}</h3>
-<p class="note">${run.note && html`${run.note}. `}${count(run.epochs)} epochs in ${duration(run.seconds)}; evaluated with the weights of epoch ${run.chosenEpoch ?? "–"} (dashed), seed ${run.seed}. ${run.model}: ${options.join(", ")}</p>
+<p class="note">${[run.note, choiceText(run)].map((text) => text !== undefined && html`${text}. `)}${count(run.epochs)} epochs in ${duration(run.seconds)}; evaluated with the weights of epoch ${run.chosenEpoch ?? "–"} (dashed), seed ${run.seed}${run.seeds && run.seeds.length > 1 && html` (the first of ${run.seeds.length})`}. ${run.model}: ${options.join(", ")}</p>
 <div class="curves">
 ${wanted.map(({ title }, c) => html`<figure><figcaption>${title}</figcaption>${drawings[c]}</figure>`)}</div>
 </article>`;
-}
-
-function networkSection(network: Network): Html {
-  const { rows, total } = summarise(network);
-  return html`<section>
-<h2>The network</h2>
-${drawNetwork(network)}
-<table class="ranking" style="margin-top:1.5rem">
-<thead><tr><th scope="col">Layer</th><th scope="col">Kind</th><th scope="col">Output</th><th scope="col">Weights</th></tr></thead>
-<tbody>
-${rows.map(({ layer, kind, output, parameters }) => html`<tr><th scope="row">${layer}</th><td>${kind}</td><td>${output}</td><td>${count(parameters)}</td></tr>`)}
-<tr><th scope="row">total</th><td></td><td></td><td>${count(total)}</td></tr>
-</tbody>
-</table>
-</section>`;
 }

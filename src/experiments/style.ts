@@ -1,4 +1,4 @@
-// The look of every page: light, dark, narrow and print.
+// The style sheet of every page: light, dark, narrow and print.
 
 export const STYLE = `
 :root { --paper: #ffffff; --ink: #1b1f23; --muted: #667079; --rule: #e4e7ea; --accent: #0b7a75; --found: #d8f0e6; --soft: #f6f7f8; }
@@ -30,6 +30,7 @@ section { margin-top: 3rem; }
 .error { font-size: 0.9em; white-space: nowrap; }
 .note { margin: 0.6rem 0 0; max-width: 46rem; font-size: 0.9rem; }
 h2 + .note { margin: -0.5rem 0 1rem; }
+.warning { margin: 1.5rem 0 0; padding: 0.7rem 1rem; border-left: 4px solid #c2410c; background: var(--soft); font-weight: 650; }
 dl { margin: 0; }
 dl div { display: grid; grid-template-columns: 8rem 1fr; gap: 0 1rem; padding: 0.4rem 0; border-top: 1px solid var(--rule); }
 dl div:last-child { border-bottom: 1px solid var(--rule); }

@@ -1,4 +1,4 @@
-// A dataset in, a trained recommender out; with `out`, a run folder too, from which an interrupted run can be resumed.
+// Trains a recommender on a dataset; with `out` also writes a run folder, from which an interrupted run can be resumed.
 
 import { resolve } from "node:path";
 import type { Engine } from "../compute/engine.js";
@@ -46,31 +46,31 @@ import {
 export interface TrainOptions {
   /** A registered name. Default "mult-vae" (when resuming: the run's). */
   model?: string;
-  /** The name of a recipe of the model ("ml-1m"): its options, over which `options` go. Default: none. */
+  /** The name of a recipe of the model ("ml-1m"), whose options are overridden by `options`. Default: none. */
   recipe?: string;
-  /** The model's options; what is not given has the paper's value (when resuming: the run's). */
+  /** The model's options; the others have their defaults (when resuming: the values of the run). */
   options?: Record<string, unknown>;
-  /** A whole number from 0. Default 98765, the published one (when resuming: the run's). */
+  /** An integer of at least 0. Default 98765, the published seed (when resuming: that of the run). */
   seed?: number;
-  /** An open engine (which stays open), or which one to open (closed by the recommender's `dispose`). Default "auto". */
+  /** An open engine (which stays open), or the name of the engine to open (closed by the recommender's `dispose`). Default "auto". */
   engine?: Engine | EngineChoice;
   /** Threads of an engine opened here. Default: all cores. The result does not depend on it. */
   threads?: number;
-  /** The run folder to write: a new one, or with `resume` an interrupted run's. */
+  /** The run folder to write: a new one, or with `resume` that of an interrupted run. */
   out?: string;
-  /** A run folder whose weights to start from, items matched by id. Model and options are the run's where not given. */
+  /** A run folder whose weights are the initial weights; items are matched by id. Model and options default to those of the run. */
   initFrom?: string;
-  /** Go on with the run in `out` where it was interrupted; a finished one is only loaded, one that is not there is started. */
+  /** Resume the run in `out` where it was interrupted; a finished run is only loaded, a missing one is started. */
   resume?: boolean;
-  /** Replace the run in `out`, once the new one is finished. */
+  /** Replace the run in `out` when the new one is finished. */
   force?: boolean;
-  /** Milliseconds to wait for another process that writes `out`. Default 0: refuse at once. */
+  /** Milliseconds to wait for another process that writes `out`. Default 0: fail at once. */
   patience?: number;
-  /** Where the dataset lies on disk, for config.json. */
+  /** The path of the dataset, for config.json. */
   datasetPath?: string;
-  /** Least seconds between checkpoints. Default 10; see `fileCheckpoints`. */
+  /** Minimum number of seconds between checkpoints. Default 10; see `fileCheckpoints`. */
   checkpointSeconds?: number;
-  /** A folder in which pretraining is kept for other runs with the same content and options. Default: none, each run does its own. */
+  /** A cache folder for pretraining, shared by runs with the same content and options. Default: no cache. */
   cache?: string;
   progress?: ProgressListener;
   signal?: AbortSignal;
@@ -81,42 +81,47 @@ export interface TrainOptions {
 export const DEFAULT_SEED = 98765;
 
 /**
- * Trains a model. Throws UserError for an unknown model or option, a run folder that is taken, and a resumed run that is
- * not the one in the folder; DivergedError and AbortedError as `fit` does. A failed run leaves its folder only where it
- * has a checkpoint to resume from.
+ * Trains a model. Throws UserError for an unknown model or option, an existing run folder, and if the run to resume differs
+ * from the one in the folder; DivergedError and AbortedError like `fit`. A failed run leaves its folder only if it has a
+ * checkpoint to resume from.
  */
 export async function train(dataset: Dataset, given: TrainOptions = {}): Promise<Recommender> {
   const { out, resume = false, force = false, patience, progress } = given;
   if (out !== undefined) {
     if (resume && force)
-      throw new UserError({ place: "force", problem: "cannot go with resume", remedy: "Give one of them" });
+      throw new UserError({
+        place: "force",
+        problem: "cannot be combined with resume",
+        remedy: "Use only one of them",
+      });
     const onNote = (text: string) => progress?.({ type: "note", text });
     return withLock(out, () => trainAt(dataset, given, out), { patience, onNote });
   }
   if (resume)
     throw new UserError({
       place: "resume",
-      problem: "there is not a run folder to resume from",
-      remedy: "Give out",
+      problem: "no run folder to resume from",
+      remedy: "Set out",
     });
   return trainAt(dataset, given, undefined);
 }
 
-/** Trains into `out`, whose lock the caller holds; undefined = no folder. */
+/** Trains and writes `out`, whose lock the caller holds; undefined = no folder. */
 async function trainAt(dataset: Dataset, given: TrainOptions, out: string | undefined): Promise<Recommender> {
   const { resume = false, force, progress, signal } = given;
   if (out !== undefined) await settleRunFolder(out);
   const before = resume && out !== undefined ? await findRunFolder(out) : undefined;
   if (resume && !before)
-    progress?.({ type: "note", text: `there is nothing to resume in ${out}: starting from the beginning` });
+    progress?.({ type: "note", text: `nothing to resume in ${out}: starting from the beginning` });
   const place = before?.path ?? (out === undefined ? undefined : await placeOfNewRun(out, { force }));
   const finish = async () => {
     if (out === undefined || place === undefined) return;
     const kept = await moveIntoPlace(place, out);
-    if (kept.length > 0) progress?.({ type: "note", text: `kept of the former ${out}: ${kept.join(", ")}` });
+    if (kept.length > 0)
+      progress?.({ type: "note", text: `kept from the previous ${out}: ${kept.join(", ")}` });
   };
 
-  // What a finished run started from may be gone, or be this run itself, which took its place.
+  // The run that a finished run started from may no longer exist, or may have been replaced by this run.
   const former = before?.config.initFrom;
   const isFormer = given.initFrom === undefined || resolve(given.initFrom) === former?.path;
   const started = before?.complete && isFormer ? former : undefined;
@@ -134,8 +139,8 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
   if (!Number.isSafeInteger(seed) || seed < 0)
     throw new UserError({
       place: "seed",
-      problem: `${seed} does not fit`,
-      expected: "a whole number from 0",
+      problem: `${seed} is not valid`,
+      expected: "an integer of at least 0",
     });
 
   const choice = given.engine ?? (before?.config.engine as EngineChoice | undefined) ?? "auto";
@@ -169,7 +174,7 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
   try {
     if (before) requireSameRun(identity(before.config), identity(config));
     if (before?.complete) {
-      progress?.({ type: "note", text: `the run in ${before.path} is finished already` });
+      progress?.({ type: "note", text: `the run in ${before.path} is already finished` });
       await fileCheckpoints(checkpointFolderOf(before.path)).clear();
       const files = await readModelFiles(modelFolderOf(before.path));
       await finish();
@@ -192,7 +197,7 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
     if (place !== out && !before)
       progress?.({
         type: "note",
-        text: `${out} stays as it is until the new run is finished, which is trained in ${place}`,
+        text: `the new run is trained in ${place} and replaces ${out} when it is finished`,
       });
     try {
       const checkpoints = fileCheckpoints(checkpointFolderOf(place), {
@@ -224,7 +229,7 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
       if ((await removeIfWorthless(place)) && place !== out)
         progress?.({
           type: "note",
-          text: `${out} is as it was; the unfinished run is in ${place}: resume goes on with it, force begins again`,
+          text: `${out} is unchanged; the unfinished run is in ${place}: continue it with --resume, or start again with --force`,
         });
       throw error;
     }
@@ -234,7 +239,7 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
   }
 }
 
-/** What must agree for a run to be resumed. */
+/** The fields that must agree for a run to be resumed. */
 function identity({
   dataset,
   model,
@@ -253,11 +258,11 @@ function identity({
 interface Start {
   readonly path: string;
   readonly initial: InitialModel;
-  /** Those of the run; none where only its model is there. */
+  /** The options of the run; undefined for a model folder without a run. */
   readonly options: JsonObject | undefined;
 }
 
-/** The model of a finished run. Throws UserError where there is none. */
+/** The model of a finished run. Throws UserError if there is none. */
 async function startOf(path: string): Promise<Start> {
   const folder = await findModelFolder(path);
   const [files, digest] = [await readModelFiles(folder), await digestOfModel(folder)];
@@ -265,7 +270,7 @@ async function startOf(path: string): Promise<Start> {
   return { path, initial: { files, digest }, options: run?.config.options };
 }
 
-/** Says how much of the catalogue a run knows. Throws UserError for an algorithm that cannot start from one, and where it knows nothing. */
+/** Reports how many items the run shares with the dataset. Throws UserError for an algorithm without warm start, and if there are none. */
 async function requireWarmStart(
   algorithm: Algorithm,
   { files }: InitialModel,
@@ -276,9 +281,9 @@ async function requireWarmStart(
     const all = await Promise.all(algorithmNames.map(findAlgorithm));
     throw new UserError({
       place: "--init-from",
-      problem: `${algorithm.name} cannot start from a run: nothing of its training is kept in one`,
+      problem: `${algorithm.name} cannot start from a run: its model has no weights to start from`,
       expected: all.flatMap(({ name, warmStart }) => (warmStart ? [name] : [])).join(", "),
-      remedy: "Train it anew",
+      remedy: "Train it without --init-from",
     });
   }
   requireAlgorithm(algorithm.name, files);
@@ -286,11 +291,11 @@ async function requireWarmStart(
   if (known === 0)
     throw new UserError({
       place: "--init-from",
-      problem: `the run knows none of the items of ${name}`,
-      expected: `ids such as ${items.ids.slice(0, 3).join(", ")}; it has ${files.items.ids.slice(0, 3).join(", ")}`,
+      problem: `the run and ${name} have no items in common`,
+      expected: `item ids such as ${items.ids.slice(0, 3).join(", ")}; the run has ${files.items.ids.slice(0, 3).join(", ")}`,
     });
   progress?.({
     type: "note",
-    text: `starting from a run that knows ${known} of ${items.size} items${known < items.size ? "; the others start as always" : ""}`,
+    text: `starting from a run with ${known} of ${items.size} items${known < items.size ? "; the others are initialised as usual" : ""}`,
   });
 }

@@ -1,9 +1,9 @@
-// A blend: the weighted sum of trained models' scores, each standardised per user, so that a logit and a count weigh alike:
+// A blend: the weighted sum of the scores of trained models, each standardised per user, so that their scales do not matter:
 //
 //   score(x)_i = sum over the parts m of w_m (s_mi - mean_m) / deviation_m,   w >= 0, sum w = 1
 //
-// with mean and (population) standard deviation of the part's scores over the items that are not in the history x. The
-// weights are those of the best metric on the validation users, of all multiples of a step. A saved blend holds its parts.
+// with the mean and (population) standard deviation of the part's scores over the items that are not in the history x. The
+// weights are chosen by a metric on the validation users, among all multiples of a step. A saved blend contains its parts.
 
 import { basename, join, resolve } from "node:path";
 import { z } from "zod";
@@ -25,7 +25,7 @@ import { SavedModel } from "../recommender/saved-model.js";
 import { blockwiseScores, rowsPerBlock } from "../recommender/scores.js";
 import { type CsrMatrix, rowIndices, sliceRows, takeRows } from "../sparse/csr.js";
 
-/** Parts of a blend, those of blends in it included: every one of them is asked for the scores of every history. */
+/** Maximum number of parts of a blend, including the parts of nested blends: every part scores every history. */
 const MOST_PARTS = 100;
 
 const options = z.strictObject({
@@ -33,35 +33,35 @@ const options = z.strictObject({
     .array(z.string().min(1))
     .max(MOST_PARTS)
     .default([])
-    .describe("the trained runs (or model folders) to blend, two or more, all trained on this dataset"),
+    .describe("two or more trained runs (or model folders) to blend, all trained on this dataset"),
   weights: z
     .array(z.number().min(0))
     .optional()
-    .describe("a weight for each run, as they stand; unset = chosen on the validation users"),
+    .describe("one weight per run, in the order of runs; unset = chosen on the validation users"),
   step: z
     .number()
     .min(0.01)
     .max(0.5)
     .default(0.1)
-    .describe("the weights that are tried are the multiples of this that add up to 1 (ours)"),
+    .describe("grid step of the candidate weights, which are multiples of it that add up to 1 (our choice)"),
   metric: z
     .string()
     .default("ndcg@100")
-    .describe("what is best on the validation users chooses the weights (NDCG@100 as everywhere here)"),
+    .describe("metric on the validation users by which the weights are chosen"),
 });
 export type BlendOptions = z.infer<typeof options>;
 
-/** More weights than this are too many to try. */
+/** Maximum number of weight combinations to evaluate. */
 const MOST_CANDIDATES = 5000;
 
 interface Part {
-  /** The run's name, for people. */
+  /** The run's name, for messages. */
   readonly name: string;
   readonly weight: number;
   readonly recommender: Recommender;
 }
 
-/** What a saved blend says of each part; its tensors are those that begin with "<its place>.". */
+/** A part of a saved blend; its tensors are those whose names begin with "<index>.". */
 const savedPart = z.object({
   name: z.string(),
   weight: z.number().min(0),
@@ -71,7 +71,7 @@ const savedPart = z.object({
 type SavedPart = z.infer<typeof savedPart>;
 const savedBlend = z.object({ parts: z.array(savedPart).min(1), chosen: z.json().optional() });
 
-/** Standardises scores [rows, items] in place, row by row, over the items that are not in the row's history. A row whose scores are all alike becomes 0. */
+/** Standardises scores [rows, items] in place, row by row, over the items that are not in the row's history. A row of equal scores becomes 0. */
 export function standardise(scores: Float32Array, histories: CsrMatrix): void {
   const items = histories.columns;
   const known = new Uint8Array(items);
@@ -90,7 +90,7 @@ export function standardise(scores: Float32Array, histories: CsrMatrix): void {
     let squares = 0;
     for (let i = 0; i < items; i++) if (known[i] === 0) squares += (line[i] - mean) ** 2;
     const deviation = Math.sqrt(squares / count);
-    // What rounding leaves of equal scores is no deviation.
+    // Rounding errors of equal scores do not count as a deviation.
     const scale = deviation > 1e-6 * Math.abs(mean) ? 1 / deviation : 0;
     if (scale === 0) line.fill(0);
     else for (let i = 0; i < items; i++) line[i] = (line[i] - mean) * scale;
@@ -98,10 +98,10 @@ export function standardise(scores: Float32Array, histories: CsrMatrix): void {
   }
 }
 
-/** Scores that are standardised between two looks at the clock. */
+/** Scores that are standardised between two checks of the clock. */
 const SCORES_AT_ONCE = 1 << 18;
 
-/** Calls `use` for some rows of the histories at a time, whose scores are [from, to); the event loop turns in between. Throws AbortedError. */
+/** Calls `use` for a few rows of the histories at a time, with scores [from, to); yields to the event loop in between. Throws AbortedError. */
 async function inRows(
   histories: CsrMatrix,
   signal: AbortSignal | undefined,
@@ -169,7 +169,7 @@ function blendRecommender(
   };
 }
 
-/** All weights of `parts` parts that are multiples of 1 / units and add up to 1. */
+/** All weight vectors of `parts` parts that are multiples of 1 / units and add up to 1. */
 export function simplex(parts: number, units: number): number[][] {
   const points: number[][] = [];
   const extend = (point: number[], left: number) => {
@@ -183,7 +183,7 @@ export function simplex(parts: number, units: number): number[][] {
   return points;
 }
 
-/** The mean metric over the validation users for each of the candidates, every part being asked for its scores once. */
+/** The mean metric over the validation users for each candidate; every part computes its scores once. */
 async function evaluateAll(
   dataset: Dataset,
   parts: readonly Recommender[],
@@ -197,8 +197,8 @@ async function evaluateAll(
   if (rows.length === 0)
     throw new UserError({
       place: "weights",
-      problem: `${dataset.name} has no validation users to choose the weights on`,
-      remedy: "Give the weights, or prepare the dataset with validation users",
+      problem: `${dataset.name} has no validation users on which to choose the weights`,
+      remedy: "Set the weights, or prepare the dataset with validation users",
     });
   const sums = new Float64Array(candidates.length);
   const isHeldOut = new Uint8Array(items);
@@ -245,8 +245,8 @@ async function evaluateAll(
 }
 
 /**
- * Throws UserError where there is no memory for the runs' models: all of them in the engine, the largest also as it is read; and for
- * what they score a block of users, to choose the weights or to validate.
+ * Throws UserError if there is not enough memory for the models of the runs (all of them in the engine, the largest also while
+ * it is read) and for their scores of a block of users.
  */
 async function requireBlendMemory(runs: readonly string[], items: number): Promise<void> {
   const sizes = await Promise.all(runs.map(async (run) => sizeOfModel(await findModelFolder(run))));
@@ -257,11 +257,11 @@ async function requireBlendMemory(runs: readonly string[], items: number): Promi
     bytes: models + scores,
     what: `blending ${runs.length} runs of ${items.toLocaleString("en")} items`,
     alternatives:
-      "Blend fewer or smaller runs, or leave out rare items (foldin prepare --min-item), or take a machine with more memory",
+      "Blend fewer or smaller runs, leave out rare items (foldin prepare --min-item), or use a machine with more memory",
   });
 }
 
-/** A trained part, and the data that it was trained on where its run says so. */
+/** A trained part, and the data that it was trained on if its run records it. */
 async function readPart(
   path: string,
   restore: (files: ModelFiles) => Promise<Recommender>,
@@ -286,13 +286,13 @@ async function requireSameData(
   if (sameItems && (part.data === undefined || part.data === fingerprint(dataset))) return;
   throw new UserError({
     place: run,
-    problem: `was not trained on this ${dataset.name}: ${sameItems ? "its users or interactions are others, and may be among those held out here" : `its ${ids.length} items are others`}`,
-    expected: "runs that were trained on one dataset",
+    problem: `was not trained on this ${dataset.name}: ${sameItems ? "its users or interactions differ, and may include those held out here" : `its ${ids.length} items differ`}`,
+    expected: "runs that were trained on the same dataset",
     remedy: "Train it on this dataset, or leave it out",
   });
 }
 
-/** Names for the runs: their folders', made different where they are not. */
+/** Names for the runs: the names of their folders, made unique. */
 function namesOf(runs: readonly string[]): string[] {
   const short = runs.map((run) => basename(resolve(run)));
   return new Set(short).size === short.length ? short : [...runs];
@@ -305,9 +305,9 @@ function checkWeights(weights: readonly number[], runs: readonly string[]): read
       place: "weights",
       problem:
         weights.length === runs.length
-          ? "they are all 0"
-          : `${weights.length} for ${runs.length} runs: ${weights.join(", ")}`,
-      expected: `${runs.length} numbers from 0, in the order of the runs`,
+          ? "all weights are 0"
+          : `${weights.length} weights for ${runs.length} runs: ${weights.join(", ")}`,
+      expected: `${runs.length} numbers of at least 0, in the order of the runs`,
     });
   return weights.map((weight) => weight / sum);
 }
@@ -318,15 +318,15 @@ function candidatesOf(runs: readonly string[], step: number): number[][] {
     throw new UserError({
       place: "step",
       problem: `${step} does not divide 1`,
-      expected: "one that does, such as 0.1, 0.05 or 0.25",
+      expected: "a step that divides 1, such as 0.25, 0.1 or 0.05",
     });
   const candidates = countOf(runs.length, units) <= MOST_CANDIDATES ? simplex(runs.length, units) : undefined;
   if (candidates) return candidates;
   throw new UserError({
     place: "step",
-    problem: `steps of ${step} make ${countOf(runs.length, units)} mixtures of ${runs.length} runs`,
+    problem: `a step of ${step} gives ${countOf(runs.length, units)} weight combinations for ${runs.length} runs`,
     expected: `at most ${MOST_CANDIDATES}`,
-    remedy: "Take a larger step or fewer runs, or blend a blend with the rest",
+    remedy: "Use a larger step or fewer runs, or blend a blend with the other runs",
   });
 }
 
@@ -337,29 +337,29 @@ function countOf(parts: number, units: number): number {
   return Math.round(count);
 }
 
-/** What is to be tried, and by which metric. Throws UserError for options that fit no blend; reads nothing. */
+/** The candidate weights and the metric that selects them. Throws UserError for invalid options; reads no files. */
 export async function planBlend({ runs, weights, step, metric: name }: BlendOptions) {
   const { parseMetric } = await import("../evaluation/metrics.js");
   if (runs.length < 2)
     throw new UserError({
       place: "runs",
-      problem: runs.length === 0 ? "none are given" : "one run alone is no blend",
+      problem: runs.length === 0 ? "no runs are given" : "only one run is given",
       expected: "two or more trained runs",
-      remedy: "Name them: foldin blend <run> <run> --out <run>",
+      remedy: "Give them as in foldin blend <run> <run> --out <run>",
     });
   const metric = parseMetric(name);
   const { ofUser } = metric;
   if (ofUser === undefined)
     throw new UserError({
       place: "metric",
-      problem: `${metric.name} has no value for each user, so weights cannot be chosen on it`,
-      remedy: "Take another one, such as ndcg@100",
+      problem: `${metric.name} has no value per user, so it cannot be used to choose the weights`,
+      remedy: "Use a metric with a value per user, such as ndcg@100",
     });
   const candidates = weights ? [checkWeights(weights, runs)] : candidatesOf(runs, step);
   return { metric: { ...metric, ofUser }, candidates };
 }
 
-/** How many models a saved blend holds, those of the blends in it included. */
+/** The number of models in a saved blend, including those of nested blends. */
 function countParts(config: unknown): number {
   const parts = typeof config === "object" && config !== null ? Reflect.get(config, "parts") : undefined;
   if (!Array.isArray(parts)) return 1;
@@ -369,10 +369,10 @@ function countParts(config: unknown): number {
   );
 }
 
-/** The place of the part that a tensor belongs to: "0" of "0.weights". */
+/** The index of the part that a tensor belongs to: "0" for "0.weights". */
 const partOf = (name: string) => name.slice(0, Math.max(0, name.indexOf(".")));
 
-/** The tensors of each part, under the names that they have in it. */
+/** The tensors of each part, under their names within the part. */
 function tensorsByPart(tensors: NamedTensors): Map<string, NamedTensors> {
   const parts = new Map<string, [string, NamedTensors[string]][]>();
   for (const [name, tensor] of Object.entries(tensors)) {
@@ -385,12 +385,14 @@ function tensorsByPart(tensors: NamedTensors): Map<string, NamedTensors> {
   return new Map([...parts].map(([place, own]) => [place, Object.fromEntries(own)]));
 }
 
-/** The algorithm, for models that `find` knows by their names: the registry hands itself in, which names the blend too. */
+/** The algorithm. `find` looks up the models of the parts by name: the registry passes itself in, since it also contains the blend. */
 export function blendOf(find: (name: string) => Promise<Algorithm>): Algorithm<BlendOptions> {
   return {
     name: "blend",
-    summary: "A weighted sum of trained models' scores, standardised per user; weights chosen on validation.",
-    source: "No paper; standard scores are averaged as in stacking (Jahrer, Toescher, Legenstein, KDD 2010)",
+    summary:
+      "Weighted sum of the scores of trained models, standardised per user; weights chosen on validation users.",
+    source:
+      "No paper; linear blending of models as in Jahrer, Toescher, Legenstein: Combining predictions for accurate recommender systems, KDD 2010",
     options,
 
     async fit(dataset, { runs, weights: given, step, metric: metricName }, run) {
@@ -411,7 +413,7 @@ export function blendOf(find: (name: string) => Promise<Algorithm>): Algorithm<B
         let chosen: JsonObject | undefined;
         if (!given) {
           const means = await evaluateAll(dataset, parts, candidates, metric, run);
-          // Of equals the first: what is named last counts for more.
+          // The first of equal means: candidates are ordered so that later runs weigh more.
           const best = means.reduce((at, mean, candidate) => (mean > means[at] ? candidate : at), 0);
           weights = candidates[best];
           chosen = { metric: metric.name, validation: means[best], candidates: candidates.length };
@@ -421,7 +423,7 @@ export function blendOf(find: (name: string) => Promise<Algorithm>): Algorithm<B
           });
           progress?.({
             type: "note",
-            text: `validation ${metric.name} ${means[best].toFixed(4)}, the best of ${candidates.length} mixtures; ${alone.join(", ")}`,
+            text: `validation ${metric.name} ${means[best].toFixed(4)}, the best of ${candidates.length} weight combinations; ${alone.join(", ")}`,
           });
         }
         const used = names
@@ -442,10 +444,10 @@ export function blendOf(find: (name: string) => Promise<Algorithm>): Algorithm<B
       const saved = new SavedModel(files);
       const described = saved.config(savedBlend);
       const count = countParts(files.config);
-      if (count > MOST_PARTS) throw saved.unsound(`it has ${count} parts, more than ${MOST_PARTS}`);
+      if (count > MOST_PARTS) throw saved.unsound(`it has ${count} parts; the maximum is ${MOST_PARTS}`);
       const places = new Set(described.parts.map((_, place) => String(place)));
       const stray = Object.keys(files.tensors).find((name) => !places.has(partOf(name)));
-      if (stray !== undefined) throw saved.unsound(`tensor ${stray}: is not one of a part's`);
+      if (stray !== undefined) throw saved.unsound(`tensor ${stray}: is not one of its parts' tensors`);
       const tensorsOf = tensorsByPart(files.tensors);
       const parts: Part[] = [];
       try {

@@ -1,23 +1,23 @@
-// A model's options from the outside: checked against its schema, with one clear message (and the nearest name) for the
-// first that is wrong; and described, for `foldin models`.
+// A model's options as users give them: checked against the schema, with one clear message (and the nearest name) for the
+// first error; and described, for `foldin models`.
 
 import { z } from "zod";
 import { UserError } from "../core/errors.js";
 import { suggestion } from "../core/nearest.js";
 import type { Algorithm } from "../recommender/algorithm.js";
 
-/** One option, for people. */
+/** The description of one option. */
 export interface OptionDescription {
   name: string;
   /** "number", "number[]", ... */
   type: string;
   /** The default as JSON; undefined = unset. */
   default: unknown;
-  /** What it means, and where the default comes from. */
+  /** Its meaning, and the source of the default. */
   description: string;
 }
 
-/** The options of an algorithm in the order of its schema; one of a group is named "<group>.<option>". */
+/** The options of an algorithm in the order of its schema; an option of a group is named "<group>.<option>". */
 export function describeOptions(algorithm: Algorithm): OptionDescription[] {
   return [...schemaOf(algorithm).options].map(([name, property]) => ({
     name,
@@ -28,8 +28,8 @@ export function describeOptions(algorithm: Algorithm): OptionDescription[] {
 }
 
 /**
- * Options by the names of `describeOptions`, from how they may be given: by these names, a group as an object, or an option of a
- * group by its own name alone, as earlier versions had it. Of several layers the later ones win, option by option. Nothing is checked.
+ * Options by the names of `describeOptions`. They may be given by these names, a group as an object, or an option of a group by
+ * its own name, as in earlier versions. Later layers override earlier ones, option by option. Nothing is checked.
  */
 export function layeredOptions(
   algorithm: Pick<Algorithm, "options">,
@@ -46,14 +46,14 @@ export function layeredOptions(
   return Object.fromEntries(entries);
 }
 
-/** The name that `describeOptions` gives an option, from the one that it had before it came into a group; else the name itself. */
+/** The name of an option in `describeOptions`, from its former name before it belonged to a group; otherwise the name itself. */
 export function optionName(algorithm: Pick<Algorithm, "options">, name: string): string {
   return nameOf(schemaOf(algorithm), name);
 }
 
 /**
- * Fills in the defaults and checks every option, given in any way that `layeredOptions` takes. Throws UserError, naming the
- * option, for an unknown one (with the nearest name) and for a value that does not fit.
+ * Fills in the defaults and checks every option, given in any form that `layeredOptions` accepts. Throws UserError, naming the
+ * option, for an unknown option (with the nearest name) and for an invalid value.
  */
 export function parseOptions<Options>(
   algorithm: Algorithm<Options>,
@@ -67,7 +67,7 @@ export function parseOptions<Options>(
       throw new UserError({
         place: name,
         problem: `${algorithm.name} has no such option`,
-        remedy: names.length === 0 ? "It has no options at all" : suggestion(name, names),
+        remedy: names.length === 0 ? "This model has no options" : suggestion(name, names),
       });
   const result = algorithm.options.safeParse(grouped(flat, groups));
   if (result.success) return result.data;
@@ -78,15 +78,15 @@ export function parseOptions<Options>(
   const property = options.get(name);
   throw new UserError({
     place: name,
-    problem: `${JSON.stringify(flat[name])} does not fit: ${issue.message}`,
+    problem: `${JSON.stringify(flat[name])} is not valid: ${issue.message}`,
     expected: property ? `${typeName(property)}: ${property.description}` : "an object of options",
   });
 }
 
 /**
- * Options given as text, "name=value" each, as the CLI's `--set` has them: values are JSON where they can be, else text;
- * a comma makes a list ("hidden=600,300"), and so does a single value where the option is a list. They come back by the names of
- * `describeOptions`. Throws as `parseOptions`.
+ * Options given as text, "name=value" each, as for the CLI's `--set`: values are parsed as JSON if possible, otherwise taken as
+ * text; a comma makes a list ("hidden=600,300"), and so does a single value if the option is a list. Returns them by the names of
+ * `describeOptions`. Throws like `parseOptions`.
  */
 export function parseSettings(algorithm: Algorithm, settings: readonly string[]): Record<string, unknown> {
   const schema = schemaOf(algorithm);
@@ -107,7 +107,7 @@ export function parseSettings(algorithm: Algorithm, settings: readonly string[])
   return options;
 }
 
-/** One value of an option given as text, as in `--set name=text`; not checked. */
+/** The value of an option given as text, as in `--set name=text`; not checked. */
 export function parseSetting(algorithm: Algorithm, name: string, text: string): unknown {
   const schema = schemaOf(algorithm);
   return valueFrom(schema.options.get(nameOf(schema, name)), text);
@@ -119,7 +119,7 @@ function nameOf({ options, groups }: OptionsSchema, name: string): string {
   return inGroup ?? name;
 }
 
-/** The options of each group in an object of their own, as the schema has them. */
+/** The options with each group as an object, as in the schema. */
 function grouped(flat: Record<string, unknown>, groups: ReadonlySet<string>): Record<string, unknown> {
   const own: [string, unknown][] = [];
   const inner = new Map<string, [string, unknown][]>();
@@ -146,7 +146,7 @@ function valueFrom(property: JsonSchema | undefined, text: string): unknown {
 }
 
 function fromText(text: string): unknown {
-  // People write .5, which JSON does not have.
+  // JSON does not allow numbers such as .5, but users write them.
   if (/^-?\.\d+$/.test(text)) return Number(text);
   try {
     return JSON.parse(text);

@@ -1,5 +1,5 @@
-// The baseline that every model must beat: items by the training users who touched them, the same for everybody. Where the
-// interactions have times, those of late can count for more (Ji, Sun, Zhang, Li 2020: a re-visit of the popularity baseline).
+// The popularity baseline: items ranked by their number of training users, the same for every user. If interactions have times,
+// recent ones can be weighted more (Ji, Sun, Zhang, Li 2020: a re-visit of the popularity baseline).
 
 import { z } from "zod";
 import type { Engine } from "../compute/engine.js";
@@ -16,20 +16,20 @@ import { entryCount } from "../sparse/csr.js";
 const days = z.number().positive().optional();
 const options = z.strictObject({
   window: days.describe(
-    "days before the last training interaction within which one counts; unset = all count (needs times, in seconds since 1970)",
+    "count only interactions in this number of days before the last training interaction; unset = count all (needs times, in seconds since 1970)",
   ),
   halfLife: days.describe(
-    "days after which an interaction counts for half: 2^(-age / halfLife); unset = age does not matter (needs times, in seconds since 1970)",
+    "days after which the weight of an interaction halves: 2^(-age / halfLife); unset = weight 1 at any age (needs times, in seconds since 1970)",
   ),
 });
 export type PopularityOptions = z.infer<typeof options>;
 
 const SECONDS_A_DAY = 86_400;
 
-/** What an item is worth: how many users touched it, or the sum of what those count for. */
+/** The score of an item: its number of users, or the sum of the weights of its interactions. */
 type Counts = HostTensor["data"];
 
-/** The counts on the host and in the engine, and two blocks of scores in validation; where age matters, a time for each interaction. */
+/** Memory: the counts on the host and on the engine, two blocks of scores in validation and, if age matters, a time per interaction. */
 function requireCountingMemory({ train, items }: Dataset, { window, halfLife }: PopularityOptions): void {
   const timed = window !== undefined || halfLife !== undefined;
   const times = timed ? 8 * entryCount(train) : 0;
@@ -37,7 +37,7 @@ function requireCountingMemory({ train, items }: Dataset, { window, halfLife }: 
     place: popularity.name,
     bytes: 4 * items.size * (2 + 2 * rowsPerBlock(items.size)) + times,
     what: `counting ${items.size.toLocaleString("en")} items`,
-    alternatives: "Leave out rare items (foldin prepare --min-item), or take a machine with more memory",
+    alternatives: "Leave out rare items (foldin prepare --min-item), or use a machine with more memory",
   });
 }
 
@@ -54,15 +54,15 @@ async function countsOf(dataset: Dataset, { window, halfLife }: PopularityOption
     throw new UserError({
       place: window === undefined ? "halfLife" : "window",
       problem: `the interactions of ${dataset.name} have no times`,
-      expected: "a dataset prepared from a file with a column of times",
-      remedy: "Leave it out, or prepare the dataset with --time <column>",
+      expected: "a dataset prepared from a file with a time column",
+      remedy: "Leave the option out, or prepare the dataset with --time <column>",
     });
   let last = -Infinity;
   for (const time of dated) last = Math.max(last, time);
   const sums = new Float64Array(dataset.items.size);
   for (const [entry, item] of indices.entries()) {
     const age = (last - times[entry]) / SECONDS_A_DAY;
-    // An interaction without a time is nobody's latest.
+    // An interaction without a time is not counted.
     if (!(age <= (window ?? Infinity))) continue;
     sums[item] += halfLife === undefined ? 1 : 2 ** (-age / halfLife);
   }
@@ -98,8 +98,7 @@ function popularityRecommender(engine: Engine, counts: Counts, items: Vocabulary
 
 export const popularity: Algorithm<PopularityOptions> = {
   name: "popularity",
-  summary:
-    "Items by how many training users touched them, ever or of late; the baseline that every model must beat.",
+  summary: "Popularity baseline: items by their number of training users, optionally weighted by recency.",
   source: "No paper",
   options,
 

@@ -1,5 +1,5 @@
-// The models by name. Each is imported only when it is asked for; the CLI, searches and the conformance test read this list,
-// so a model is added by writing its file and naming it here.
+// The models by name. Each is imported only when needed. The CLI, searches and the conformance test read this list, so a model
+// is added by writing its file and listing it here.
 
 import { UserError } from "../core/errors.js";
 import { requireMemory } from "../core/memory.js";
@@ -8,7 +8,7 @@ import type { Algorithm } from "../recommender/algorithm.js";
 import type { ModelFiles, Recommender } from "../recommender/recommender.js";
 import type { RunContext } from "../recommender/run-context.js";
 
-// An algorithm's options have passed `parseOptions` before they reach `fit`, so one list holds all kinds of algorithms.
+// Options are checked by `parseOptions` before they reach `fit`, so one list can hold algorithms with different option types.
 const algorithms: Record<string, () => Promise<Algorithm>> = {
   popularity: async () => (await import("./popularity.js")).popularity,
   "item-knn": async () => (await import("./neighbours/item-knn.js")).itemKnn,
@@ -32,10 +32,10 @@ const algorithms: Record<string, () => Promise<Algorithm>> = {
   "content-knn": async () => (await import("./content/content-knn.js")).contentKnn,
 };
 
-/** The registered names, in the order in which they are shown. */
+/** The registered names, in display order. */
 export const algorithmNames: readonly string[] = Object.keys(algorithms);
 
-/** The algorithm of a name. Throws UserError, with the nearest name, where there is none. */
+/** The algorithm with this name. Throws UserError, with the nearest name, if there is none. */
 export async function findAlgorithm(name: string): Promise<Algorithm> {
   if (!Object.hasOwn(algorithms, name))
     throw new UserError({
@@ -46,12 +46,12 @@ export async function findAlgorithm(name: string): Promise<Algorithm> {
   return algorithms[name]();
 }
 
-/** Rebuilds a saved model, whatever its algorithm. Throws UserError where the files do not fit the algorithm, or the memory. */
+/** Restores a saved model of any algorithm. Throws UserError if the files do not match the algorithm, or there is not enough memory. */
 export async function restoreModel(files: ModelFiles, run: Pick<RunContext, "engine">): Promise<Recommender> {
   requireMemory({
     place: files.algorithm,
     bytes: Object.values(files.tensors).reduce((sum, { data }) => sum + data.byteLength, 0),
-    what: "the trained model, as the engine holds it,",
+    what: "the trained model",
     alternatives: "Close other programs, or train a smaller model",
   });
   return (await findAlgorithm(files.algorithm)).restore(files, run);

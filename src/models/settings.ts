@@ -5,9 +5,9 @@ import type { JsonObject } from "../core/json.js";
 
 /** A number of units, users, epochs. */
 export const size = z.int().min(1);
-/** Every layer is waited for, and a saved model may come from a stranger. */
+/** A bound on the layers of a saved model, which may come from an untrusted source. */
 const MOST_LAYERS = 100;
-/** How many layers. */
+/** A number of layers. */
 export const depth = z.int().min(1).max(MOST_LAYERS);
 /** The sizes of layers. */
 export const layerSizes = z.array(size).max(MOST_LAYERS);
@@ -19,8 +19,12 @@ export const published = {
     .min(0)
     .lt(1)
     .default(0.5)
-    .describe("share of a history that is dropped in training (Liang et al. 2018, section 4.4)"),
-  learningRate: z.number().positive().default(1e-3).describe("Adam's step size (Liang et al.'s notebook)"),
+    .describe("dropout rate of a history in training (Liang et al. 2018, section 4.4)"),
+  learningRate: z
+    .number()
+    .positive()
+    .default(1e-3)
+    .describe("Adam's learning rate (Liang et al.'s notebook)"),
   batchSize: size.default(500).describe("users per update (Liang et al. 2018, section 4.4)"),
   epochs: size.default(200).describe("passes over the training users (Liang et al. 2018, section 4.4)"),
   patience: size
@@ -30,15 +34,23 @@ export const published = {
     ),
 };
 
+/** The output's distribution, of models that were published with the multinomial one. */
+export const likelihood = z
+  .enum(["multinomial", "bernoulli"])
+  .optional()
+  .describe(
+    "the distribution of a history given the decoder's output: multinomial over all items, or one Bernoulli per item, which EVCF found better for some models and data sets (Kim and Suh 2019, section 5.2; compared in Liang et al. 2018); the ranking by logits is the same rule for both; unset = multinomial",
+  );
+
 /** An option of models with a sparse first layer. */
 export const sparseAdam = z
   .boolean()
   .optional()
   .describe(
-    "of the first layer's weights, Adam moves only the rows of the items in a batch: lazy Adam (PyTorch's SparseAdam, with the epsilon of Adam), less work per update on large catalogues, other weights; unset = false, the dense Adam of the published programs",
+    "true = lazy Adam for the first layer: update only the weights of items that occur in the batch (PyTorch's SparseAdam, with Adam's epsilon). Faster on large catalogues, but gives other weights. unset = false, the dense Adam of the published code",
   );
 
-/** Refuses `sparseAdam` with options that change every row of a weight matrix in every update, and with gradients of other lengths. */
+/** Rejects `sparseAdam` with options that change every row of a weight matrix in every update, and with normalised gradients. */
 export function checkSparseAdam(
   given: {
     readonly sparseAdam?: boolean;
@@ -53,13 +65,13 @@ export function checkSparseAdam(
   for (const name of ["l2", "weightDecay"] as const)
     if (given[name])
       refuse(
-        `it leaves the rows of all other items as they are, and ${name} changes them: it needs ${name}=0`,
+        `it updates only the rows of items in the batch, but ${name} changes all rows: it needs ${name}=0`,
       );
   if (given.normaliseGradients)
     refuse("normaliseGradients is defined for dense Adam only: it needs normaliseGradients=false");
 }
 
-/** The options that shape the network, as a saved model keeps them. */
+/** The options that determine the shape of the network, as a saved model keeps them. */
 export function savedConfig<Shape>(shape: z.ZodType<Shape>, options: Shape): JsonObject {
   return JSON.parse(JSON.stringify(shape.parse(options))) as JsonObject;
 }

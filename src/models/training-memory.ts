@@ -1,6 +1,6 @@
-// What training needs, worked out before anything is allocated: a refusal with a number at the start is worth more than a
-// run that ends for lack of memory after an hour. Only what is certain is counted, in numbers of the engine's precision, so
-// that nothing is refused that would have fitted; bench/training-memory.mjs sets the estimates beside measured peaks.
+// The memory that training needs, estimated before anything is allocated, so that a run that cannot succeed is rejected at the
+// start with a number. The estimate is a lower bound, counted in numbers of the engine's precision, so that nothing is rejected
+// that would have fitted; bench/training-memory.mjs compares the estimates with measured peaks.
 
 import { outputColumns } from "../compute/output-scratch.js";
 import type { ParameterDeclaration } from "../compute/parameter.js";
@@ -13,29 +13,29 @@ import type { RunContext } from "../recommender/run-context.js";
 import { rowsPerBlock } from "../recommender/scores.js";
 
 /** [rows, columns] of a matrix. */
-export type Size = readonly [rows: number, columns: number];
+type Size = readonly [rows: number, columns: number];
 
 export interface TrainingNeed {
   readonly algorithm: string;
   readonly items: number;
-  /** Numbers at the peak. */
+  /** Peak number of array elements. */
   readonly numbers: number;
-  /** The matrices of which a single one may be too large. */
+  /** The matrices that may individually be too large. */
   readonly matrices: readonly Size[];
-  /** What makes the model smaller: "a smaller hidden layer (--set hidden=200)". */
+  /** How to make the model smaller: "a smaller hidden layer (--set hidden=200)". */
   readonly smaller: string;
 }
 
 const text = (count: number) => count.toLocaleString("en");
 
-/** Throws UserError, with the number and what to do, where this process cannot have the memory that training needs. */
+/** Throws UserError, with the amount and a remedy, if this process cannot get the memory that training needs. */
 export function requireTrainingMemory(
   { algorithm, items, numbers, matrices, smaller }: TrainingNeed,
   { engine }: Pick<RunContext, "engine">,
   available = availableMemory(),
 ): void {
   const bytes = engine.precision === "float32" ? 4 : 8;
-  const remedy = `Leave out rare items (foldin prepare --min-item), or take ${smaller}`;
+  const remedy = `Leave out rare items (foldin prepare --min-item), or use ${smaller}`;
   const largest = matrices.reduce(
     (most, size) => (size[0] * size[1] > most[0] * most[1] ? size : most),
     [0, 0],
@@ -58,19 +58,19 @@ export function requireTrainingMemory(
 
 export interface NetworkNeed {
   readonly items: number;
-  /** All that is trained, declared; every unit of a layer has a bias. */
+  /** The declarations of all trained parameters; every unit of a layer has a bias. */
   readonly parameters: readonly Pick<ParameterDeclaration, "rows" | "columns" | "itemAxis">[];
   readonly batchSize: number;
-  /** Numbers that are neither trained nor part of the model: RecVAE's former encoder. */
+  /** Elements that are neither trained nor part of the model: RecVAE's former encoder. */
   readonly fixed?: number;
-  /** Numbers per step beyond the batch's activations and logits: copies of pseudo-inputs. */
+  /** Elements per step in addition to the batch's activations and logits: copies of pseudo-inputs. */
   readonly perStep?: number;
 }
 
 /**
  * The peak of training a network with Adam: weights, gradients and two moments; a copy of the best epoch's weights; a batch's
- * logits and hidden activations, or the scores of two blocks of users in validation; and, whichever is more, a checkpoint on its
- * way to the disk (weights, moments, and the best weights), or the trained model twice, as it is read and as it is restored.
+ * logits and hidden activations, or the scores of two blocks of users in validation; and the larger of a checkpoint being
+ * written (weights, moments, and the best weights) and two copies of the trained model while it is read and restored.
  */
 export function numbersOfNetwork(
   { items, parameters, batchSize, fixed = 0, perStep = 0 }: NetworkNeed,
@@ -95,20 +95,20 @@ export function requireNetworkMemory(
   requireTrainingMemory({ algorithm, items, numbers, matrices, smaller }, run);
 }
 
-/** The peak of alternating least squares and its like: factors of both sides, copied to the host with the best items' for a checkpoint. */
+/** The peak of alternating least squares and similar methods: factors of both sides, and copies on the host, with the best item factors, for a checkpoint. */
 export function numbersOfFactors(users: number, items: number, k: number, checkpoints: boolean): number {
   const factors = (users + items) * k;
   return factors + items * k + (checkpoints ? factors : items * k) + 2 * k ** 2;
 }
 
-/** `requireTrainingMemory` for a network of `network` numbers that reads content, and factors drawn towards what it says. */
+/** `requireTrainingMemory` for a content network with `network` parameters, and the factors coupled to its codes. */
 export function requireContentMemory(
   algorithm: string,
   { train, items }: Pick<Dataset, "train" | "items">,
   { network, latent: k, bayesian = false }: { network: number; latent: number; bayesian?: boolean },
   run: Pick<RunContext, "engine" | "checkpoints">,
 ): void {
-  // Of a factor, and of what Bayesian inference knows of it: a packed covariance.
+  // A factor and, with Bayesian inference, its packed covariance.
   const each = k + (bayesian ? (k * (k + 1)) / 2 : 0);
   const [users, columns] = [train.rows, items.size];
   const factors = (users + columns) * each;
@@ -120,7 +120,7 @@ export function requireContentMemory(
         items: columns,
         smaller: `fewer factors or smaller layers (foldin models ${algorithm} lists the options)`,
       },
-      // Weights, gradients, moments; factors, and what they are drawn towards; the best epoch's; the copies of a checkpoint.
+      // Weights, gradients, moments; factors and their prior means; those of the best epoch; the copies of a checkpoint.
       numbers:
         4 * network + factors + columns * k + model + (run.checkpoints ? 3 * network + factors : model),
       matrices: [
@@ -132,7 +132,7 @@ export function requireContentMemory(
   );
 }
 
-/** `requireTrainingMemory` for factors of users and items; `more` = numbers beyond them. */
+/** `requireTrainingMemory` for factors of users and items; `more` = additional elements. */
 export function requireFactorMemory(
   algorithm: string,
   { train, items }: Pick<Dataset, "train" | "items">,

@@ -1,6 +1,6 @@
-// Convolutions as matrix products: the windows of a picture, or of a sequence, are gathered into rows by a sparse map of zeros and
-// ones, and multiplied by the filters; a transposed convolution multiplies first and adds the windows up by the same map's transpose
-// (Dumoulin and Visin 2016, chapter 4). Pictures lie [pictures x height x width, channels].
+// Convolutions as matrix products: a sparse 0/1 map gathers the windows of a picture or sequence into rows, which are multiplied by
+// the filters; a transposed convolution multiplies first and scatters the windows by the transposed map (Dumoulin and Visin 2016,
+// chapter 4). Pictures are stored as [pictures x height x width, channels].
 
 import { linear } from "../compute/ops/linear.js";
 import { reshape } from "../compute/ops/reshape.js";
@@ -17,20 +17,20 @@ export interface Plane {
 
 /** Square windows. */
 export interface Windows {
-  /** Of a side. */
+  /** The length of a side. */
   readonly size: number;
   readonly stride: number;
   /** Rows and columns of zeros around the picture. */
   readonly padding: number;
 }
 
-/** The plane of the windows of a plane; 0 where none fits. */
+/** The size of the plane of windows; 0 if no window fits. */
 export function windowPlane({ height, width }: Plane, { size, stride, padding }: Windows): Plane {
   const along = (length: number) => Math.max(0, Math.floor((length + 2 * padding - size) / stride) + 1);
   return { height: along(height), width: along(width) };
 }
 
-/** What gathers the windows of pictures: [pictures x windows x size^2, pictures x height x width], ones, a row of padding empty. */
+/** The map that gathers the windows of pictures: [pictures x windows x size^2, pictures x height x width], ones; rows of padding are empty. */
 export function pictureWindows(pictures: number, plane: Plane, windows: Windows): CsrMatrix {
   const { height, width } = plane;
   const { size, stride, padding } = windows;
@@ -55,8 +55,8 @@ export function pictureWindows(pictures: number, plane: Plane, windows: Windows)
 }
 
 /**
- * What gathers the windows of sequences that lie one after the other: [tokens x size, tokens], ones. Every token is the middle of a
- * window (of an even size: the first of its right half), which ends where its sequence does.
+ * The map that gathers the windows of concatenated sequences: [tokens x size, tokens], ones. Every token is the middle of a window (for
+ * an even size, the first of its right half); windows do not extend beyond their sequence.
  */
 export function sequenceWindows(
   { rows, offsets }: Pick<CsrMatrix, "rows" | "offsets">,
@@ -91,7 +91,7 @@ export function convolve(
   return linear(tape, reshape(tape, gathered, windows.rows / perWindow, weight.rows), weight, bias);
 }
 
-/** The other way: x [windows, filters] and W [filters, size^2 x channels] -> [positions, channels], what lies on one position added. */
+/** The transposed convolution: x [windows, filters] and W [filters, size^2 x channels] -> [positions, channels]; overlapping values are added. */
 export function convolveTransposed(
   tape: Tape,
   windows: CsrMatrix,

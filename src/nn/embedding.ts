@@ -1,9 +1,9 @@
-// The numbers of tokens.
+// Embeddings of tokens.
 
 import { Parameter } from "../compute/parameter.js";
 import { normal } from "./initializers.js";
 
-/** Declares "embedding.weight" [tokens, width]. Glorot's values would depend on how many tokens there are, which is not a fan-in. */
+/** Declares "embedding.weight" [tokens, width]. Glorot initialisation would depend on the number of tokens, which is not a fan-in. */
 export function tokenEmbedding(tokens: number, width: number): Parameter {
   return Parameter.declare({
     ...{ name: "embedding.weight", rows: tokens, columns: width },

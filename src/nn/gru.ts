@@ -1,5 +1,5 @@
-// The gated recurrent unit (Cho et al. 2014), in PyTorch's form, over sequences of different lengths: the longest come first, so that
-// step t is over the first rows only, and nothing is computed for what has ended.
+// The gated recurrent unit (Cho et al. 2014), in PyTorch's form, over sequences of different lengths. The sequences are sorted by
+// decreasing length, so that step t computes only the first rows and nothing for sequences that have ended.
 //
 //   r = s(x W_r + b_r + h V_r + c_r),  z = s(x W_z + b_z + h V_z + c_z),  n = tanh(x W_n + b_n + r (h V_n + c_n)),  h' = n + z (h - n)
 
@@ -31,11 +31,11 @@ export function gruStep(
 
 /** Sequences step by step: the tokens of step 0, then those of step 1, ... */
 export interface Steps {
-  /** Sequences by falling length, those without tokens left out: row r of a step belongs to sequence order[r]. */
+  /** Non-empty sequences by decreasing length: row r of a step belongs to sequence order[r]. */
   readonly order: Uint32Array;
-  /** How many sequences have a step t. */
+  /** The number of sequences that have a step t. */
   readonly counts: Uint32Array;
-  /** The token of every step and row. */
+  /** The tokens of every step and row. */
   readonly tokens: Uint32Array;
 }
 
@@ -56,7 +56,7 @@ export function stepsOf({ rows, offsets, indices }: CsrMatrix, most: number): St
   return { order, counts: Uint32Array.from(counts), tokens: Uint32Array.from(tokens) };
 }
 
-/** One entry per row: [columns.length, width], none where a column is `width` or beyond. */
+/** One entry per row: [columns.length, width]; a row is empty if its column is at least `width`. */
 export function oneHot(chosen: ArrayLike<number>, width: number): CsrMatrix {
   const offsets = new Uint32Array(chosen.length + 1);
   const indices = new Uint32Array(chosen.length);

@@ -1,6 +1,6 @@
-// A hidden layer as EVCF has it (Kim and Suh 2019, section 3.2; psywaves/EVCF, utils/nn.py): tanh(x W + b), or gated,
-// (x W + b) * sigmoid(x V + c), which drops the tanh (Dauphin et al. 2017's gated linear unit). Over activations, over
-// histories, and over both side by side.
+// A hidden layer as in EVCF (Kim and Suh 2019, section 4.2; psywaves/EVCF, utils/nn.py): tanh(x W + b), or gated,
+// (x W + b) * sigmoid(x V + c), without tanh (the gated linear unit of Dauphin et al. 2017). The input is activations,
+// histories, or both concatenated.
 
 import type { SparseRowSumOptions } from "../compute/engine.js";
 import { gate } from "../compute/ops/gate.js";
@@ -20,7 +20,7 @@ export interface HiddenLayerOptions extends LayerOptions {
   readonly gated: boolean;
 }
 
-/** The linear layer "<name>" and, where it is gated, its gate "<name>.gate". */
+/** The linear layer "<name>" and, if it is gated, its gate "<name>.gate". */
 class Gateable<Layer extends LinearParameters> {
   readonly #value: Layer;
   readonly #gate: Layer | undefined;
@@ -51,7 +51,7 @@ export class HiddenLayer extends Gateable<Linear> {
   }
 }
 
-/** Over histories; a gate sees the same dropout as what it gates. */
+/** Over histories; the gate has the same dropout as the gated layer. */
 export class SparseHiddenLayer extends Gateable<SparseLinear> {
   constructor(options: HiddenLayerOptions) {
     super((layer) => new SparseLinear(layer), options);
@@ -68,7 +68,7 @@ export class SparseHiddenLayer extends Gateable<SparseLinear> {
   }
 }
 
-/** Over histories beside activations, [x | z]. */
+/** Over concatenated histories and activations, [x | z]. */
 export class SparseDenseHiddenLayer extends Gateable<SparseDenseLinear> {
   constructor(options: HiddenLayerOptions) {
     super((layer) => new SparseDenseLinear(layer), options);

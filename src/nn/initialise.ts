@@ -1,13 +1,13 @@
-// Gives tensors their initial values. A network is built by constructors, which cannot wait; its values can take seconds.
-// So within `initialised` the values are only noted down while the network is built, and computed afterwards, a piece at a
-// time, the event loop turning in between. Everywhere else they are computed on the spot. The values are the same.
+// Initialises tensors. A network is built by constructors, which are synchronous, but computing its values can take seconds. So
+// within `initialised` the initialisations are only recorded while the network is built, and run afterwards in pieces, yielding
+// to the event loop in between. Everywhere else they run immediately. The values are the same.
 
 import type { Engine } from "../compute/engine.js";
 import { type Tensor, viewElements } from "../compute/tensor.js";
 import { Turns } from "../core/turns.js";
 import type { Fill } from "./initializers.js";
 
-/** Numbers that are made at a time: some milliseconds' worth. */
+/** Numbers that are computed at a time: a few milliseconds of work. */
 const PIECE = 1 << 16;
 
 interface Noted {
@@ -16,18 +16,18 @@ interface Noted {
   readonly fill: Fill;
 }
 
-/** What is noted down while `initialised` builds something. Nothing else runs meanwhile, so that one place is enough. */
+/** The initialisations recorded while `initialised` builds something. Building is synchronous, so a module variable is safe. */
 let noted: Noted[] | undefined;
 
-/** Fills a contiguous tensor: now, or, while `initialised` builds something, once that is built. */
+/** Fills a contiguous tensor: immediately or, within `initialised`, after the build. */
 export function initialise(engine: Engine, tensor: Tensor, fill: Fill): void {
   if (noted) noted.push({ engine, tensor, fill });
   else for (const _ of pieces({ engine, tensor, fill }));
 }
 
 /**
- * What `build` makes, its initial values in place. `build` must not look at them. Throws AbortedError on the signal, after
- * `release` has given back what was built.
+ * Returns the result of `build` with its initial values, which `build` itself must not read. Throws AbortedError when the signal
+ * aborts, after `release` has released the result.
  */
 export async function initialised<T>(
   build: () => T,
@@ -52,7 +52,7 @@ export async function initialised<T>(
   return built;
 }
 
-/** The values as an array on the host; the event loop turns while they are computed. Throws AbortedError on the signal. */
+/** The values as an array on the host; yields to the event loop. Throws AbortedError when the signal aborts. */
 export async function filled(length: number, fill: Fill, signal?: AbortSignal): Promise<Float32Array> {
   const values = new Float32Array(length);
   const turns = new Turns(signal);

@@ -1,13 +1,13 @@
-// Initial values, made on the host. Each parameter draws from a stream named after it, so that adding one to a model
-// does not shift the others. A shape is [rows, columns]; of a weight one is the fan-in, the other the fan-out.
-// Values are made a piece at a time: of a large matrix they take seconds, in which the event loop must turn.
+// Initial values, computed on the host. Each parameter has its own random stream, derived from its name, so that adding a parameter
+// to a model does not change the others. A shape is [rows, columns]; for a weight these are the fan-in and the fan-out. Values
+// are computed in pieces: a large matrix takes seconds, in which the event loop must not block.
 
 import type { Fill, Initializer } from "../compute/parameter.js";
 import { type RandomKey, RandomSequence, randomNormals, randomUniforms, streamOf } from "../core/philox.js";
 
 export type { Fill, Initializer };
 
-/** The key of a parameter's initial values: step 0, a stream of its name. */
+/** The key of a parameter's initial values: step 0, the stream of its name. */
 export function initialKey(seed: number, name: string): RandomKey {
   return { seed, step: 0, stream: streamOf(name) };
 }
@@ -36,7 +36,7 @@ export function normal(deviation: number, mean = 0): Initializer {
   };
 }
 
-/** He et al. (2015): normal with variance 2 / fan-in. Which side is the fan-in depends on the layout. */
+/** He et al. (2015): normal with variance 2 / fan-in. The layout determines which side is the fan-in. */
 export function heNormal(fanIn: "rows" | "columns"): Initializer {
   return (rows, columns, key, inputs) =>
     normal(Math.sqrt(2 / (fanIn === "rows" ? rows : columns)))(rows, columns, key, inputs);
@@ -56,7 +56,7 @@ export function truncatedNormal(deviation: number): Initializer {
   };
 }
 
-/** PyTorch's default for a linear layer's weight and bias alike: uniform in +-1 / sqrt(fan-in). */
+/** PyTorch's default for the weight and the bias of a linear layer: uniform in +-1 / sqrt(fan-in). */
 export function torchLinear(fanIn: number): Initializer {
   return uniform(1 / Math.sqrt(fanIn));
 }

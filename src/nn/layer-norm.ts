@@ -9,11 +9,11 @@ export interface LayerNormOptions {
   /** Prefix of the parameters' names: "<name>.weight", "<name>.bias". */
   readonly name: string;
   readonly width: number;
-  /** Added to the variance of a row; 1e-5 in most programs. */
+  /** Added to the variance of a row; 1e-5 in most implementations. */
   readonly epsilon: number;
 }
 
-/** Starts as the bare normalisation: weight 1, bias 0. */
+/** Initial values: weight 1, bias 0. */
 export class LayerNorm {
   readonly weight: Parameter;
   readonly bias: Parameter;

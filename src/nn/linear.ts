@@ -14,7 +14,7 @@ export interface LayerOptions {
   readonly name: string;
   readonly inputs: number;
   readonly outputs: number;
-  /** Default Glorot uniform (Liang et al. 2018's program). */
+  /** Default Glorot uniform (Liang et al.'s notebook). */
   readonly weight?: Initializer;
   /** Default truncated normal with standard deviation 0.001 (the same). */
   readonly bias?: Initializer;
@@ -29,7 +29,7 @@ export class LinearParameters {
   readonly weight: Parameter;
   readonly bias: Parameter;
 
-  /** `itemAxis`: "rows" where the inputs begin with the catalogue's items. */
+  /** `itemAxis`: "rows" if the inputs begin with the catalogue's items. */
   constructor(options: LayerOptions, itemAxis?: "rows") {
     const { name, inputs, outputs, weight = defaultWeight, bias = defaultBias } = options;
     this.weight = Parameter.declare({
@@ -63,13 +63,13 @@ export class SparseLinear extends LinearParameters {
     return sparseLinear(tape, x, this.weight, this.bias, options);
   }
 
-  /** x W + b for dense rows [rows, items], nothing scaled or dropped. */
+  /** x W + b for dense rows [rows, items], without scaling or dropout. */
   forwardDense(tape: Tape, x: Differentiable): Variable {
     return linear(tape, x, this.weight, this.bias);
   }
 }
 
-/** [dropout(scale(x)) | z] W + b for histories x beside activations z; its weights are [items + width of z, out]. */
+/** [dropout(scale(x)) | z] W + b for histories x and activations z; its weights are [items + width of z, out]. */
 export class SparseDenseLinear extends LinearParameters {
   constructor(options: LayerOptions) {
     super(options, "rows");

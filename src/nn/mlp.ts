@@ -1,5 +1,7 @@
 // A stack of linear layers with an activation between them.
 
+import type { DenseDropout } from "../compute/engine.js";
+import { dropout } from "../compute/ops/dropout.js";
 import { tanh } from "../compute/ops/tanh.js";
 import type { Parameter } from "../compute/parameter.js";
 import type { Tape, Variable } from "../compute/tape.js";
@@ -11,7 +13,7 @@ export interface MlpOptions extends Pick<LayerOptions, "name" | "weight" | "bias
   readonly sizes: readonly number[];
   /** Whether the last layer is followed by the activation too. */
   readonly activateLast: boolean;
-  /** Layers that an activation would follow are gated instead (see hidden-layer.ts). Default false. */
+  /** Use gated layers instead of layers with an activation (see hidden-layer.ts). Default false. */
   readonly gated?: boolean;
   /** Default tanh. */
   readonly activation?: (tape: Tape, x: Variable) => Variable;
@@ -37,10 +39,12 @@ export class Mlp {
     return this.layers.flatMap((layer) => layer.parameters);
   }
 
-  /** [rows, inputs] -> [rows, outputs] */
-  forward(tape: Tape, x: Variable): Variable {
+  /** [rows, inputs] -> [rows, outputs]; `dropped[i]` is applied to the input of layer i. */
+  forward(tape: Tape, x: Variable, dropped: readonly (DenseDropout | undefined)[] = []): Variable {
     let activation = x;
     this.layers.forEach((layer, i) => {
+      const before = dropped[i];
+      if (before) activation = dropout(tape, activation, before);
       activation = layer.forward(tape, activation);
       if (layer instanceof HiddenLayer) return;
       if (this.#activateLast || i < this.layers.length - 1) activation = this.#activation(tape, activation);

@@ -1,4 +1,4 @@
-// The diagonal Gaussian that an encoder's output describes.
+// The diagonal Gaussian that is parametrised by an encoder's output.
 
 import type { Position } from "../compute/engine.js";
 import { columns } from "../compute/ops/columns.js";
@@ -28,7 +28,7 @@ export class DiagonalNormal {
     );
   }
 
-  /** One reparameterised sample per row [rows, latent] (Kingma and Welling 2014, section 2.4); `position` where the rows are a piece of a batch. */
+  /** One reparameterised sample per row [rows, latent] (Kingma and Welling 2014, section 2.4); `position` if the rows are a piece of a batch. */
   sample(tape: Tape, key: RandomKey, position?: Position): Variable {
     return gaussianSample(tape, this.mean, this.logVariance, key, position);
   }
@@ -39,7 +39,7 @@ export class DiagonalNormal {
     return new DiagonalNormal(zeros, zeros);
   }
 
-  /** With its log-variance held to [low, high]: beyond, nothing flows back. */
+  /** The Gaussian with its log-variance clamped to [low, high], with gradient 0 outside. */
   clamped(tape: Tape, [low, high]: readonly [number, number]): DiagonalNormal {
     return new DiagonalNormal(this.mean, clamp(tape, this.logVariance, low, high));
   }

@@ -1,5 +1,5 @@
-// The output layer: hidden activations in, a loss per row or scores out. Its weights are item-major [items, width], so
-// that an item's weights lie together and scoring some items alone reads only theirs.
+// The output layer: from hidden activations to a loss per row or to scores. Its weights are item-major [items, width], so that
+// scoring a subset of the items reads only their weights.
 
 import { type OutputOptions, outputLoss } from "../compute/ops/output-loss.js";
 import { type Differentiable, Parameter } from "../compute/parameter.js";
@@ -28,12 +28,12 @@ export class OutputLayer {
     return [this.weight, this.bias];
   }
 
-  /** -log p(target | hidden) per row: [rows, 1], in nats; of all items and multinomial unless said otherwise. */
+  /** -log p(target | hidden) per row: [rows, 1], in nats; by default multinomial and over all items. */
   loss(tape: Tape, hidden: Differentiable, target: SparseTensor, options?: OutputOptions): Variable {
     return outputLoss(tape, hidden, this.weight, this.bias, target, options);
   }
 
-  /** The logits [rows, items] of a block of rows, as a tensor that the caller releases; keep blocks small. */
+  /** The logits [rows, items] of a block of rows; the caller releases the tensor. Keep blocks small. */
   scores(hidden: Tensor): Tensor {
     const { engine } = this.weight;
     const out = engine.empty(hidden.rows, this.weight.rows);

@@ -1,6 +1,6 @@
-// The parameters of a network, from their declarations. A network's constructor declares: each shape stands where its layer is
-// made, and nowhere else. What the network weighs, the memory of its values, their initial values and the checks of a saved
-// network all follow from the list that its `parameters` gives.
+// The parameters of a network, from their declarations. The constructor of a network declares them, so each shape is written only
+// once, where its layer is created. The size of the network, the allocation and initialisation of its values, and the checks of
+// a saved network are all derived from the list `parameters`.
 
 import type { Engine } from "../compute/engine.js";
 import { type Parameter, type ParameterDeclaration, writeTensor } from "../compute/parameter.js";
@@ -8,19 +8,19 @@ import type { SavedModel } from "../recommender/saved-model.js";
 import { initialise, initialised } from "./initialise.js";
 import { initialKey, zeros } from "./initializers.js";
 
-/** What has parameters of unique names. */
+/** An object with parameters of unique names. */
 export interface Parametrised {
   readonly parameters: readonly Parameter[];
 }
 
-/** How many numbers there are in parameters, declared or allocated. */
+/** The number of elements of parameters, declared or allocated. */
 export function numbersIn(parameters: readonly Pick<ParameterDeclaration, "rows" | "columns">[]): number {
   return parameters.reduce((sum, { rows, columns }) => sum + rows * columns, 0);
 }
 
 /**
- * Gives parameters their memory and their initial values, which depend on the seed and on their names. Within `initialised` the
- * values follow once everything is built. Where memory runs out, what was taken is given back.
+ * Allocates and initialises parameters; the values depend on the seed and the names. Within `initialised` the values are set after
+ * the build. If memory runs out, everything allocated is released.
  */
 export function allocate(engine: Engine, parameters: readonly Parameter[], seed: number): void {
   try {
@@ -36,7 +36,7 @@ export function allocate(engine: Engine, parameters: readonly Parameter[], seed:
   }
 }
 
-/** The network with memory and initial values; the event loop turns while they are drawn. Throws AbortedError on the signal. */
+/** The network with memory and initial values; yields to the event loop. Throws AbortedError when the signal aborts. */
 export async function allocated<Network extends Parametrised>(
   network: Network,
   { engine, seed, signal }: { readonly engine: Engine; readonly seed: number; readonly signal?: AbortSignal },
@@ -46,7 +46,7 @@ export async function allocated<Network extends Parametrised>(
   return network;
 }
 
-/** Compares saved tensors with what is declared; allocates nothing. Throws UserError, naming the tensor that does not fit. */
+/** Compares saved tensors with the declarations; allocates nothing. Throws UserError, naming a tensor that does not match. */
 export function checkSaved(
   saved: SavedModel,
   parameters: readonly Pick<ParameterDeclaration, "name" | "rows" | "columns">[],
@@ -54,7 +54,7 @@ export function checkSaved(
   for (const { name, rows, columns } of parameters) saved.take(name, [rows, columns]);
 }
 
-/** Gives parameters their memory and the saved values. Throws UserError as `checkSaved`; nothing then stays allocated. */
+/** Allocates parameters with the saved values. Throws UserError like `checkSaved`, in which case nothing stays allocated. */
 export async function restoreParameters(
   engine: Engine,
   saved: SavedModel,
@@ -73,7 +73,7 @@ export async function restoreParameters(
   }
 }
 
-/** Gives the memory of parameters back. */
+/** Releases the memory of parameters. */
 export function release(parameters: readonly Parameter[]): void {
   for (const parameter of parameters) parameter.release();
 }

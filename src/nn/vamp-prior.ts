@@ -1,5 +1,5 @@
 // The VampPrior (Tomczak and Welling 2018): p(z) = 1/K sum over k of q(z | u_k), the mean of the posteriors of K
-// pseudo-inputs u_k in [0, 1]^items, which are learned with everything else.
+// pseudo-inputs u_k in [0, 1]^items, which are trained together with the other parameters.
 
 import type { DenseDropout } from "../compute/engine.js";
 import { mixtureLogDensity } from "../compute/ops/density.js";
@@ -16,11 +16,11 @@ export interface PseudoInputsOptions {
   readonly count: number;
   readonly items: number;
   readonly initial?: Initializer;
-  /** Whether they are divided by their L2 norm, as histories are. */
+  /** Whether they are divided by their L2 norm, like histories. */
   readonly l2Normalise: boolean;
 }
 
-/** The matrix "pseudoInputs" [K, items]; its elements may leave [0, 1], and get no gradient while they are outside. */
+/** The matrix "pseudoInputs" [K, items]; elements outside [0, 1] are clamped and get no gradient. */
 export class PseudoInputs {
   readonly parameter: Parameter;
   readonly #l2Normalise: boolean;
@@ -37,7 +37,7 @@ export class PseudoInputs {
     return [this.parameter];
   }
 
-  /** u [K, items], clamped to [0, 1] (Hardtanh), and dropped out. */
+  /** u [K, items], clamped to [0, 1] (Hardtanh), with dropout. */
   forward(tape: Tape, dropped?: DenseDropout): Variable {
     if (dropped && !this.#l2Normalise) return dropClamped(tape, this.parameter, dropped);
     const u = clamp(tape, this.parameter, 0, 1);
@@ -47,8 +47,8 @@ export class PseudoInputs {
 }
 
 /**
- * log p(z) per row of z [rows, latent] -> [rows, 1], `components` being the posteriors of the pseudo-inputs; the constant
- * -1/2 ln 2 pi per dimension is left out.
+ * log p(z) per row of z [rows, latent] -> [rows, 1], without the constant -1/2 ln 2 pi per dimension; `components` are the
+ * posteriors of the pseudo-inputs.
  */
 export function vampLogDensity(tape: Tape, z: Differentiable, components: DiagonalNormal): Variable {
   return mixtureLogDensity(tape, z, components.mean, components.logVariance);

@@ -1,7 +1,8 @@
-// How to train a model and how to reload one: pure description, registered by name in models/registry.ts.
+// The description of an algorithm: how to train a model and how to load one. Registered by name in models/registry.ts.
 
 import type { ZodType } from "zod";
 import type { Dataset } from "../data/dataset.js";
+import type { NetworkOutline } from "./outline.js";
 import type { ModelFiles, Recommender } from "./recommender.js";
 import type { RunContext } from "./run-context.js";
 
@@ -12,12 +13,14 @@ export interface Algorithm<Options = unknown> {
   readonly summary: string;
   /** Paper or source of the model. */
   readonly source: string;
-  /** A zod object: every field has a default (the paper's value) and `.describe("meaning (source)")`. */
+  /** A zod object in which every field has a default (the paper's value) and `.describe("meaning (source)")`. */
   readonly options: ZodType<Options>;
   /** Whether `fit` can start from another run's weights (`run.initial`); default false. */
   readonly warmStart?: boolean;
+  /** The network over a catalogue of `items`, for reports; absent for models that are no networks. */
+  outline?(items: number, options: Options): NetworkOutline;
   /** Trains on `dataset.train` and, where the model selects, evaluates on `dataset.validation`. */
   fit(dataset: Dataset, options: Options, run: RunContext): Promise<Recommender>;
-  /** Rebuilds a saved model. Throws UserError where the files do not fit the algorithm. */
+  /** Restores a saved model. Throws UserError if the files do not match the algorithm. */
   restore(files: ModelFiles, run: Pick<RunContext, "engine">): Promise<Recommender>;
 }

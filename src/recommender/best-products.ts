@@ -1,18 +1,18 @@
-// The best items of a few histories whose scores are products with rows of weights: found without computing all of the
-// products (native/src/kernels/best_products.rs), which for one history are as slow as the weights are large.
+// Finds the best items for a few histories if scores are products with rows of weights, without computing all products
+// (native/src/kernels/best_products.rs). For a single history, all products take as long as reading the weights.
 
 import type { Engine, TopK } from "../compute/engine.js";
 import type { Tensor } from "../compute/tensor.js";
 import type { CsrMatrix } from "../sparse/csr.js";
 
-/** More histories at a time are scored sooner as a whole (docs/decisions/best-products.md). */
+/** For more histories at a time, computing all scores is faster (docs/decisions/best-products.md). */
 const MOST_HISTORIES = 8;
-/** Smaller weights are fetched fast enough; with fewer rows the last bits of the scores of a few histories would be others. */
+/** Smaller weights are fast enough to read; with fewer rows, the scores of a few histories would differ in their last bits. */
 const LEAST_NUMBERS = 2 ** 20;
 const LEAST_ROWS = 1024;
 
 export interface Products {
-  /** [items, width], which never change again. */
+  /** [items, width]; must not change any more. */
   readonly weights: Tensor;
   /** [1, items] */
   readonly bias: Tensor;
@@ -21,7 +21,7 @@ export interface Products {
 export class BestProducts {
   readonly #engine: Engine;
   readonly #products: Products;
-  /** The int8-quantised weights, made for the first question; a quarter of the size of the weights. */
+  /** The int8-quantised weights, created on first use; a quarter of the size of the weights. */
   #quantised: { readonly quantised: Tensor; readonly statistics: Tensor } | undefined;
 
   constructor(engine: Engine, products: Products) {
@@ -29,7 +29,7 @@ export class BestProducts {
     this.#products = products;
   }
 
-  /** Whether so many histories are answered sooner by `topK` than by all of their scores. */
+  /** Whether `topK` is faster than computing all scores for this number of histories. */
   takes(histories: number): boolean {
     const { rows, columns } = this.#products.weights;
     return (
@@ -37,7 +37,7 @@ export class BestProducts {
     );
   }
 
-  /** The k best items of each row of a [histories, width] but those of `without`, with the scores that a weights^T + bias has for them. */
+  /** The k best items of each row of `a` [histories, width], without those in `without`, and their scores in a weights^T + bias. */
   async topK(a: Tensor, k: number, without: CsrMatrix | undefined): Promise<TopK> {
     const engine = this.#engine;
     const { weights, bias } = this.#products;

@@ -1,8 +1,8 @@
-// Whether histories are of a model's catalogue.
+// Checks that histories match a model's catalogue.
 
 import type { CsrMatrix } from "../sparse/csr.js";
 
-/** Throws RangeError, naming the call, unless the histories have a column for each item of the catalogue. */
+/** Throws RangeError, naming the call, unless the histories have one column per item of the catalogue. */
 export function requireCatalogue(call: string, histories: Pick<CsrMatrix, "columns">, items: number): void {
   if (histories.columns === items) return;
   throw new RangeError(

@@ -1,4 +1,4 @@
-// A recommender that owns its engine: for callers who never asked for an engine and should not have to close one.
+// A recommender that owns its engine, for callers who did not create the engine and should not have to close it.
 
 import type { Engine } from "../compute/engine.js";
 import { type ContentAware, isContentAware } from "./content-aware.js";
@@ -38,7 +38,7 @@ function vectors(recommender: Vectors): Omit<Vectors, keyof Recommender> {
   };
 }
 
-/** A recommender with new items works on the same engine; the caller closes it with the first one. */
+/** A recommender with new items uses the same engine, which is closed with the original recommender. */
 function contentAware(recommender: ContentAware): Omit<ContentAware, keyof Recommender> {
   const { content, itemRules } = recommender;
   return { content, itemRules, withItems: (...added) => recommender.withItems(...added) };

@@ -1,5 +1,5 @@
-// How a factor model turns a history into a user's vector: by solving for it with the items' factors held fixed. The model says
-// what is solved as data, which scoring solves in the engine and an export writes down in its own form (serving/onnx/fold-in.ts).
+// Fold-in for factor models: a user's vector is solved for with the items' factors fixed. The problem is described as data, which
+// is solved by the engine when scoring and converted to ONNX when exporting (serving/onnx/fold-in.ts).
 
 import type { Engine } from "../compute/engine.js";
 import type { AlsHalfSweep, EntryWeight } from "../compute/solvers/solvers.js";
@@ -15,22 +15,22 @@ export interface RidgeByEntries {
   readonly exponent: number;
 }
 
-/** What the entries of a matrix count for in least squares, and its other cells (AlsHalfSweep). */
+/** The least-squares weights of a matrix's entries and of its other cells (AlsHalfSweep). */
 export type CellWeights = Pick<AlsHalfSweep, "gramWeight" | "outer" | "target">;
 
 interface HeldFixed {
   /** Y [items, k]: the items' factors. */
   readonly items: Tensor;
-  /** G [k, k]: the sum of y y' over the items that count, or of its expectation. */
+  /** G [k, k]: the sum of y y', or of its expectation, over the relevant items. */
   readonly gram: Tensor;
 }
 
 /** The x that minimises gramWeight x'Gx + sum over the history of outer (y'x)^2 - 2 target y'x + ridge ||x||^2. */
 export interface RidgeFoldIn extends HeldFixed, CellWeights {
   readonly kind: "ridge";
-  /** One for all, or by the length of the history. */
+  /** The same for all histories, or depending on their length. */
   readonly ridge: number | RidgeByEntries;
-  /** [items, k (k + 1) / 2], packed: where the items' factors are distributions (AlsHalfSweep). */
+  /** [items, k (k + 1) / 2], packed; given if the items' factors are distributions (AlsHalfSweep). */
   readonly covariances?: Tensor;
 }
 
@@ -39,14 +39,14 @@ export interface NonNegativeFoldIn extends HeldFixed {
   readonly kind: "non-negative";
   readonly l1: number;
   readonly l2: number;
-  /** Most iterations over the coordinates, and the share of the first one's violation at which they end. */
+  /** The maximum number of iterations over the coordinates; they end when the violation falls below `tolerance` times the first one. */
   readonly iterations: number;
   readonly tolerance: number;
 }
 
 export type FoldIn = RidgeFoldIn | NonNegativeFoldIn;
 
-/** A recommender whose scores are x's, x being what its fold-in solves for and s an item's row of `scored`. */
+/** A recommender with scores x's, where x is the solution of its fold-in and s an item's row of `scored`. */
 export interface SolvingRecommender extends Recommender {
   readonly foldIn: FoldIn;
   /** S [items, k] */
@@ -57,13 +57,13 @@ export function foldsInBySolving(recommender: Recommender): recommender is Solvi
   return "foldIn" in recommender;
 }
 
-/** Confidence a where there is an interaction, and b elsewhere, of preferences 1 and 0 (Wang, Blei: CTR, KDD 2011, equation 2). */
+/** Confidence a and preference 1 for interactions, confidence b and preference 0 elsewhere (Wang, Blei: CTR, KDD 2011, equation 2). */
 export function twoLevelWeights(a: number, b: number): CellWeights {
   const constantly = (constant: number): EntryWeight => ({ constant, slope: 0 });
   return { gramWeight: b, outer: constantly(a - b), target: constantly(a) };
 }
 
-/** The ridge of every row of a matrix. */
+/** The ridge penalty of every row of a matrix. */
 export function ridgesOf(matrix: CsrMatrix, { scale, offset, exponent }: RidgeByEntries): Float32Array {
   return Float32Array.from({ length: matrix.rows }, (_, row) => {
     const entries = matrix.offsets[row + 1] - matrix.offsets[row];
@@ -72,8 +72,8 @@ export function ridgesOf(matrix: CsrMatrix, { scale, offset, exponent }: RidgeBy
 }
 
 /**
- * The users' vectors of histories: [histories, k], a tensor of the caller's. `posterior` [histories, k (k + 1) / 2] becomes the
- * inverse of every history's system, packed; of a ridge fold-in only. Throws UserError for an engine without solvers.
+ * Solves for the users' vectors: [histories, k], a tensor that the caller releases. With ridge fold-in, `posterior`
+ * [histories, k (k + 1) / 2] receives the packed inverse of each history's system. Throws UserError for an engine without solvers.
  */
 export function solveFoldIn(
   engine: Engine,

@@ -1,5 +1,5 @@
-// Ids as programs hand them over: text, whole numbers, BigInts. What is none of these, or is not a list where a list belongs,
-// is refused: a string is a list of its letters to JavaScript, and `exclude: "37"` would exclude the items 3 and 7.
+// Checks ids passed by programs: text, whole numbers or BigInts. Anything else, or a value that is not a list where a list is
+// expected, is an error: JavaScript iterates over the characters of a string, so `exclude: "37"` would exclude items 3 and 7.
 
 import { inspect } from "node:util";
 import { UserError } from "../core/errors.js";
@@ -7,7 +7,7 @@ import { UserError } from "../core/errors.js";
 /** An item's id: text, or a number as in the source file. */
 export type ItemId = string | number | bigint;
 
-/** The id as text. Throws UserError, naming the place, where it is not an id. */
+/** The id as text. Throws UserError, naming the place, if it is not an id. */
 export function idText(id: unknown, place: string): string {
   if (typeof id === "string") return id;
   if (typeof id === "bigint" || Number.isSafeInteger(id)) return String(id);
@@ -15,7 +15,7 @@ export function idText(id: unknown, place: string): string {
     throw new UserError({
       place,
       problem: `${String(id)} is too large to be exact as a number`,
-      remedy: `Give it as text or as a BigInt`,
+      remedy: "Pass it as text or as a BigInt",
     });
   throw new UserError({
     place,
@@ -24,7 +24,7 @@ export function idText(id: unknown, place: string): string {
   });
 }
 
-/** The list as an array. Throws UserError, naming the place, where it is not a list of ids, or is one of indices in disguise. */
+/** The list as an array. Throws UserError, naming the place, if it is not a list of ids, or if it is a typed array. */
 export function idList(ids: unknown, place: string): readonly unknown[] {
   if (Array.isArray(ids)) return ids;
   const numbers = ArrayBuffer.isView(ids);
@@ -34,7 +34,7 @@ export function idList(ids: unknown, place: string): readonly unknown[] {
     place,
     problem: numbers ? `a ${ids.constructor.name} is not a list of ids` : `${shown(ids)} is not a list`,
     expected: numbers ? "an array of ids, or item indices as a Uint32Array" : "an array of ids",
-    remedy: typeof ids === "string" ? `Give [${shown(ids)}]` : undefined,
+    remedy: typeof ids === "string" ? `Pass [${shown(ids)}]` : undefined,
   });
 }
 

@@ -1,5 +1,5 @@
-// What people call items -> indices of a catalogue: an id, or else a title (titles.ts). A title may mean several items. Who
-// excludes it excludes them all; what belongs to a history must be one item, and the ids to choose from are then named.
+// Finds items of a catalogue by id or, if there is no such id, by title (titles.ts). Several items can have the same title: as an
+// exclusion it means all of them; in a history it is ambiguous, and the error lists the ids to choose from.
 
 import { UserError } from "../core/errors.js";
 import { type Pauses, SharedTurns } from "../core/shared-turns.js";
@@ -7,31 +7,31 @@ import type { Vocabulary } from "../data/vocabulary.js";
 import { idList, idText } from "./item-ids.js";
 import { TitleIndex } from "./titles.js";
 
-/** An item of the catalogue, by all its names. */
+/** An item of the catalogue: index, id and title. */
 export interface NamedItem {
   /** Index in the model's vocabulary. */
   index: number;
   id: string;
-  /** Its title; its id where it has none. */
+  /** Its title, or its id if it has no title. */
   title: string;
 }
 
-/** An item by all its names. */
+/** The index, id and title of an item. */
 export function namedItem(index: number, items: Vocabulary): NamedItem {
   return { index, id: items.ids[index], title: items.titleOf(index) };
 }
 
-/** A title that several items have, where one was meant. */
+/** A title of several items where one item is required. */
 export interface AmbiguousTitle {
-  /** Where it stands: the list, such as `history`, and where in it. */
+  /** The list that contains it, such as `history`; `at` is its position there. */
   readonly place: string;
   readonly at?: number;
   readonly title: string;
-  /** The items that are called so, or the first of them. */
+  /** The items with this title, or the first of them. */
   readonly items: readonly NamedItem[];
 }
 
-/** Titles that several items have, where one was meant of each. */
+/** Thrown for titles of several items where one item is required. */
 export class AmbiguousTitlesError extends UserError {
   readonly titles: readonly AmbiguousTitle[];
 
@@ -42,7 +42,7 @@ export class AmbiguousTitlesError extends UserError {
   }
 }
 
-/** What is said of a title that several items have. */
+/** The parts of the message for a title of several items. */
 export function ambiguity(title: string, items: readonly NamedItem[]) {
   const listed = items.slice(0, 5).map(({ id, title }) => `${id} (${title})`);
   const count = items.length < MOST_NAMED ? `${items.length} items` : "many items";
@@ -52,33 +52,33 @@ export function ambiguity(title: string, items: readonly NamedItem[]) {
   };
 }
 
-/** Items that are named where a title means several, and titles that are reported at once. */
+/** The maximum number of items listed per ambiguous title, and of titles reported at once. */
 const MOST_NAMED = 20;
-/** How many entries are looked up between two questions of the time. */
+/** Entries looked up between two checks of the clock. */
 const STEP = 32;
-/** More entries wait for their turn. */
+/** Look-ups of more entries share the event loop in turns. */
 const MANY = 200;
 
 export interface Found {
   /** Indices, each once, in the order given. */
   readonly known: Uint32Array;
-  /** Entries that are neither an id nor a title, each once. */
+  /** Entries that are neither ids nor titles, each once. */
   readonly unknown: readonly string[];
-  /** Titles that several items have, none of which was taken. */
+  /** Titles of several items; none of these items is in `known`. */
   readonly ambiguous: readonly AmbiguousTitle[];
 }
 
 export interface LookUpOptions {
-  /** What the entries are, for messages: `history`. */
+  /** The name of the list, for messages: `history`. */
   readonly place: string;
-  /** What a title that several items have stands for: all of them, an error, or none of them, which is then reported. */
+  /** How to handle a title of several items: take all of them, throw, or take none and report it. */
   readonly severalOf: "all" | "refused" | "reported";
   readonly pauses?: Pauses;
 }
 
 /**
- * The items that entries name. Indices are taken as a Uint32Array. Throws UserError for what is not an id;
- * AmbiguousTitlesError where a title does not say which item is meant; RangeError for an index outside the catalogue.
+ * Finds the items of entries. A Uint32Array contains item indices. Throws UserError for an entry that is not an id;
+ * AmbiguousTitlesError for a title of several items; RangeError for an index outside the catalogue.
  */
 export async function lookUp(
   items: Vocabulary,
@@ -113,7 +113,7 @@ function indices(given: Uint32Array, items: Vocabulary, place: string): Uint32Ar
   return Uint32Array.from(new Set(given));
 }
 
-/** The items that one entry names: those of its title where it is not an id. Throws UserError where it can be neither. */
+/** The items of one entry: the item with this id, or otherwise the items with this title. Throws UserError if it cannot be either. */
 export async function itemsCalled(
   items: Vocabulary,
   entry: unknown,

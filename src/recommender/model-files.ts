@@ -1,7 +1,7 @@
-// A model on disk: all that serving needs, in a folder that appears whole or not at all.
+// A model on disk: everything that serving needs, in a folder that is written atomically.
 //   config.json        formatVersion, algorithm, and what the algorithm needs to rebuild the model
 //   model.safetensors  the weights
-//   content.json       what the content of new items must look like, where the model can take any in
+//   content.json       the form of the content of new items, for content-based models
 //   items.json         the items' ids and titles, in the order of the model's columns
 
 import { createHash } from "node:crypto";
@@ -19,12 +19,12 @@ import { Vocabulary } from "../data/vocabulary.js";
 import type { ModelFiles } from "./recommender.js";
 import { readSafetensors, writeSafetensors } from "./safetensors.js";
 
-/** What this version writes, and the newest that it reads. */
-export const MODEL_FORMAT_VERSION = 1;
-/** What the JSON files may hold: config.json describes a model, the others have two or three long lists of names and numbers. */
+/** The format version that is written, and the newest one that can be read. */
+const MODEL_FORMAT_VERSION = 1;
+/** Limits of the JSON files: config.json describes a model; the others have two or three long lists of names and numbers. */
 const CONFIG_RULES: JsonRules = { most: 64 << 20, containers: 100_000 };
 const LIST_RULES: JsonRules = { most: 400 << 20, containers: 100 };
-const EXPECTED = "a model folder, as foldin train writes it";
+const EXPECTED = "a model folder written by foldin train";
 
 const configSchema = z.object({
   formatVersion: z.int(),
@@ -36,14 +36,14 @@ const itemsSchema = z.object({
   titles: z.array(z.string().nullable()).nullable(),
 });
 
-/** How a model folder is known when it is to be replaced. */
+/** How a model folder is recognised before it is replaced. */
 export const modelFolderKind: FolderKind = {
   marker: "config.json",
   recognises: (head) => configSchema.safeParse(head).success,
   own: /^((config|items|content)\.json|model\.safetensors)$/,
 };
 
-/** Writes a model into an existing empty folder; `writeFolder` (core/atomic-folder.ts) around it makes it appear at once. */
+/** Writes a model into an existing empty folder. Call it within `writeFolder` (core/atomic-folder.ts) to write atomically. */
 export async function writeModelFiles(folder: string, files: ModelFiles): Promise<void> {
   const { algorithm, config, tensors, items, content } = files;
   const file = await open(join(folder, "model.safetensors"), "w");
@@ -62,7 +62,7 @@ export async function writeModelFiles(folder: string, files: ModelFiles): Promis
   await writeFile(join(folder, "config.json"), `${JSON.stringify(head, null, 2)}\n`);
 }
 
-/** The model folder meant by a path: a run folder's `model/`, or the path itself. Throws UserError for a run that is not finished. */
+/** The model folder of a path: the `model/` of a run folder, or the path itself. Throws UserError for an unfinished run. */
 export async function findModelFolder(path: string): Promise<string> {
   await restoreReplaced(path);
   const has = async (...name: string[]) =>
@@ -71,18 +71,19 @@ export async function findModelFolder(path: string): Promise<string> {
   if ((await has("config.json")) && !(await has("model.safetensors")))
     throw new UserError({
       place: path,
-      problem: "holds a run that has no model yet",
-      remedy: "Finish it with foldin train ... --resume; a blend is made again with foldin blend ... --force",
+      problem: "this run has no model yet",
+      remedy:
+        "Finish it with foldin train ... --resume, or for a blend, repeat foldin blend ... with --force",
     });
   return path;
 }
 
-/** Bytes of a model folder's weights; 0 where there are none, which reading it says. */
+/** The size of a model folder's weights in bytes; 0 if there are none, which reading the model reports. */
 export async function sizeOfModel(folder: string): Promise<number> {
   return (await stat(join(folder, "model.safetensors")).catch(() => undefined))?.size ?? 0;
 }
 
-/** A short hash of the model in a run or model folder: of its configuration, weights and items. Throws UserError as `readModelFiles`. */
+/** A short hash of the configuration, weights and items of the model in a run or model folder. Throws UserError like `readModelFiles`. */
 export async function digestOfModel(path: string): Promise<string> {
   const folder = await findModelFolder(path);
   const hash = createHash("sha256");
@@ -92,13 +93,13 @@ export async function digestOfModel(path: string): Promise<string> {
   return hash.digest("hex").slice(0, 16);
 }
 
-/** Reads a model folder. Throws UserError, naming the file, where one is missing, damaged, or of a newer format. */
+/** Reads a model folder. Throws UserError, naming the file, if a file is missing, damaged, or of a newer format. */
 export async function readModelFiles(folder: string): Promise<ModelFiles> {
   const configPath = join(folder, "config.json");
   const head = await readOwnJson(configPath, CONFIG_RULES);
   refuseNewer(head, configPath, MODEL_FORMAT_VERSION, "model");
   const { algorithm, config } = parsed(configSchema, head, configPath);
-  // The weights are on their way from the disk while the names are parsed. Where both are bad, it is always the names that are named.
+  // The weights are read while the names are parsed. If both are invalid, the error is always the one about the names.
   const weights = readWeights(join(folder, "model.safetensors"));
   weights.catch(() => {});
   const items = await readItems(join(folder, "items.json"));
@@ -120,7 +121,7 @@ async function readItems(path: string): Promise<Vocabulary> {
   if (titles && titles.length !== ids.length)
     throw damaged(path, `it has ${titles.length} titles for ${ids.length} ids`);
   const items = new Vocabulary(ids, titles ?? undefined);
-  // Of an id that appears twice, the last place is its index.
+  // If an id appears twice, `indexOf` returns its last index.
   if (ids.some((id, index) => items.indexOf(id) !== index)) throw damaged(path, "an id appears twice");
   return items;
 }
@@ -131,20 +132,20 @@ async function readOwnJson(path: string, rules: JsonRules): Promise<unknown> {
 }
 
 /**
- * A model folder may come from a stranger: its files are files, and lie in it (the folder itself may be a link). Throws
- * UserError where that is not so.
+ * Model folders are not trusted: their files must be regular files inside the folder (the folder itself may be a link).
+ * Throws UserError otherwise.
  */
 async function requireOwnFile(path: string): Promise<void> {
   await requireFile(path, { expected: EXPECTED });
   const [file, folder] = await Promise.all([realpath(path), realpath(dirname(path))]);
-  if (dirname(file) !== folder) throw damaged(path, "it is a link out of the folder");
+  if (dirname(file) !== folder) throw damaged(path, "it is a link to a file outside the folder");
 }
 
 function parsed<T>(schema: z.ZodType<T>, value: unknown, path: string): T {
   return checkJson(schema, value, path, { problem: UNSOUND, remedy: "Train again" });
 }
 
-const UNSOUND = "is not part of a sound model folder";
+const UNSOUND = "is not part of a valid model folder";
 
 function damaged(path: string, problem: string): UserError {
   return new UserError({ place: path, problem: `${UNSOUND}: ${problem}`, remedy: "Train again" });

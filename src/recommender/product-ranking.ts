@@ -1,7 +1,6 @@
-// The best items for hidden activations (or a user's factors) whose scores are products with the items' weights: the one
-// place that decides how they are found. A few rows of large weights that never change are ranked by bounds
-// (best-products.ts); everything else by the products with blocks of items, whose best are merged. No more than
-// `SCORES_AT_ONCE` scores exist at a time.
+// Finds the best items for hidden activations (or user factors) if scores are products with the items' weights, and decides how.
+// For a few rows and large, final weights, bounds are used (best-products.ts); otherwise products with blocks of items are
+// computed and their best items merged. At most `SCORES_AT_ONCE` scores are in memory at a time.
 
 import { type Engine, NO_ITEM, type TopK } from "../compute/engine.js";
 import { mergeTopK } from "../compute/merge-top-k.js";
@@ -9,13 +8,13 @@ import { type Tensor, viewColumns, viewRows } from "../compute/tensor.js";
 import { type CsrMatrix, sliceColumns } from "../sparse/csr.js";
 import { BestProducts } from "./best-products.js";
 
-/** Scores that may exist at one time (64 MiB of float32). */
+/** The maximum number of scores in memory (64 MiB of float32). */
 export const SCORES_AT_ONCE = 1 << 24;
-/** Histories that are encoded and ranked at a time. */
+/** Histories encoded and ranked at a time. */
 export const RANKED_AT_ONCE = 512;
 
 export interface Products {
-  /** What is multiplied with the weights, [histories, width], as a tensor that the caller releases. */
+  /** Computes the factor that is multiplied with the weights, [histories, width], as a tensor that the caller releases. */
   readonly encode: (histories: CsrMatrix) => Tensor;
   /** [items, width] */
   readonly weights: Tensor;
@@ -24,9 +23,9 @@ export interface Products {
 }
 
 export interface RankingOptions {
-  /** The weights never change again, as those of a saved model. */
+  /** Whether the weights are final, as in a saved model. */
   readonly final?: boolean;
-  /** Scores that may exist at a time. Default `SCORES_AT_ONCE`. */
+  /** The maximum number of scores in memory. Default `SCORES_AT_ONCE`. */
   readonly atOnce?: number;
 }
 
@@ -55,8 +54,8 @@ export class ProductRanking {
   }
 
   /**
-   * Per row of `hidden` [rows, width] the k best items but those in the same row of `without` [rows, catalogue]; of a share,
-   * the k best of its items, under their numbers in the catalogue: `mergeTopK` makes one answer of those of all shares.
+   * For each row of `hidden` [rows, width], the k best items except those in the same row of `without` [rows, catalogue]. With a
+   * share, only its items are ranked (by their catalogue indices); `mergeTopK` combines the results of all shares.
    */
   async topK(hidden: Tensor, k: number, without?: CsrMatrix, share?: Share): Promise<TopK> {
     const { from, to } = share ?? { from: 0, to: this.products.weights.rows };

@@ -1,4 +1,4 @@
-// A question to a model in the model's own terms: what to fold in, what to leave out, what to choose from.
+// A resolved request for recommendations, as item indices: what to fold in, what to exclude, what to choose from.
 
 import { UserError } from "../core/errors.js";
 import type { Pauses } from "../core/shared-turns.js";
@@ -7,43 +7,43 @@ import type { ItemId } from "./item-ids.js";
 import { type AmbiguousTitle, type LookUpOptions, lookUp } from "./look-up.js";
 
 export interface RecommendOptions {
-  /** How many items; fewer come back where the catalogue has no more. Default 10. */
+  /** The number of items; fewer are returned if the catalogue has no more. Default 10. */
   k?: number;
   /**
-   * Ids or titles of items never to recommend: all items of a title. Those that are not in the catalogue are ignored. A
-   * Uint32Array holds item indices.
+   * Ids or titles of items to exclude; a title excludes all items that have it. Items that are not in the catalogue are ignored. A
+   * Uint32Array contains item indices.
    */
   exclude?: Iterable<ItemId>;
-  /** Ids or titles of the only items to choose from, taken as in `exclude`. Default: the catalogue. */
+  /** Ids or titles of the items to choose from, in the same form as `exclude`. Default: the catalogue. */
   candidates?: Iterable<ItemId>;
-  /** Whether items of the history may be recommended too. Default false. */
+  /** Whether items of the history can be recommended. Default false. */
   includeHistory?: boolean;
-  /** Whether to say, with each item, which of the history speak for it: a history of n items is then scored n + 1 times more. Default false. */
+  /** Whether to explain each item by its most influential history items; a history of n items is then scored n + 1 more times. Default false. */
   explain?: boolean;
-  /** Ends the computation with AbortedError. */
+  /** Aborts the computation with AbortedError. */
   signal?: AbortSignal;
 }
 
 export interface Question {
   /** Indices of the items to fold in, each once. */
   readonly history: Uint32Array;
-  /** What of the history the model does not know. */
+  /** The entries of the history that the model does not know. */
   readonly unknown: readonly string[];
-  /** Titles in the history that several items have, where that is not an error. */
+  /** Ambiguous titles in the history, if they are not an error. */
   readonly ambiguous: readonly AmbiguousTitle[];
-  /** Indices that are not to be recommended, ascending. Several questions may share them. */
+  /** Indices of items not to recommend, ascending. Questions can share the array. */
   readonly excluded: Uint32Array;
-  /** The only indices to choose from, ascending; undefined = the catalogue. Several questions may share them. */
+  /** Indices of items to choose from, ascending; undefined = the catalogue. Questions can share the array. */
   readonly candidates: Uint32Array | undefined;
   readonly includeHistory: boolean;
   readonly k: number;
   readonly explain: boolean;
 }
 
-/** What questions of one request have in common, looked up once. */
+/** The common part of all questions of a request, resolved once. */
 export type Choice = Omit<Question, "history" | "unknown" | "ambiguous">;
 
-/** Looks up what recommendations are to be chosen from. Throws UserError where k is not a positive integer, or an id is not one. */
+/** Resolves the options. Throws UserError if k is not a positive integer or an id is not valid. */
 export async function choiceOf(
   items: Vocabulary,
   { k = 10, exclude = [], candidates, includeHistory = false, explain = false }: RecommendOptions = {},
@@ -53,7 +53,7 @@ export async function choiceOf(
     throw new UserError({
       place: "k",
       problem: `${String(k)} is not a number of items`,
-      expected: "a whole number from 1",
+      expected: "a whole number of at least 1",
     });
   const sorted = async (given: unknown, place: string) =>
     (await lookUp(items, given, { place, severalOf: "all", pauses })).known.sort();
@@ -66,7 +66,7 @@ export async function choiceOf(
   };
 }
 
-/** The question of one history. Throws as `lookUp`. */
+/** The question for one history. Throws like `lookUp`. */
 export async function questionOf(
   items: Vocabulary,
   history: unknown,
@@ -78,8 +78,8 @@ export async function questionOf(
 }
 
 /**
- * The question that a history and its options make of a catalogue. Throws UserError where k is not a positive integer, an
- * id is not one, or a title of the history means several items; RangeError for an index outside the catalogue.
+ * The question for a history and options. Throws UserError if k is not a positive integer, an id is not valid, or a title in the
+ * history is ambiguous; RangeError for an index outside the catalogue.
  */
 export async function askedOf(
   items: Vocabulary,
@@ -89,7 +89,7 @@ export async function askedOf(
   return questionOf(items, history, await choiceOf(items, options));
 }
 
-/** The indices that a question's answer leaves out, ascending. */
+/** The indices that must not be in the answer, ascending. */
 export function leftOut({ excluded, history, includeHistory }: Question): Uint32Array {
   if (includeHistory || history.length === 0) return excluded;
   const own = history.toSorted();

@@ -1,5 +1,5 @@
-// Answers to questions as numbers: a pass over the model's weights for several of them at once, and nothing yet that grows
-// with what is said of an item. recommend.ts makes objects of them, the server a stream of text.
+// Answers questions with item indices and scores, several questions in one pass over the model's weights. recommend.ts turns the
+// answers into objects, the server into a stream of text.
 
 import { NO_ITEM } from "../compute/engine.js";
 import { largest } from "../core/largest.js";
@@ -15,25 +15,25 @@ export interface Ranked {
   /** Indices, best first; equal scores by ascending index. */
   readonly items: Uint32Array;
   readonly scores: Float32Array;
-  /** The standard deviations of the scores, where the model knows how sure it is. */
+  /** The standard deviations of the scores, if the model provides them. */
   readonly deviations?: Float32Array;
-  /** Where asked for: what each item of the history adds to each score, [history, items], row-major. */
+  /** If requested: the contribution of each history item to each score, [history, items], row-major. */
   readonly influences?: Float32Array;
 }
 
-/** Items whose deviations are asked for at once. */
+/** Items whose deviations are computed at a time. */
 const DEVIATIONS_AT_ONCE = 100;
 
 export interface RankOptions {
-  /** Stops the work, which then rejects with AbortedError. */
+  /** Aborts the work with AbortedError. */
   readonly signal?: AbortSignal;
-  /** For what is computed on the event loop. */
+  /** Yields to the event loop during long computations. */
   readonly pauses?: Pauses;
-  /** Is called between the steps of an explanation, so that others may use the model. */
+  /** Called between the steps of an explanation, so that other requests can use the model. */
   readonly between?: () => Promise<void>;
 }
 
-/** Answers questions, in order, the model being asked for the scores of all of them at once. */
+/** Answers questions, in order; the model scores all of them at once. */
 export async function rank(
   recommender: Recommender,
   questions: readonly Question[],
@@ -78,7 +78,7 @@ async function deviations(
 
 type Best = Pick<Ranked, "items" | "scores">;
 
-/** The places of the questions that have the same candidates. */
+/** The positions of the questions with the same candidates. */
 function byCandidates(questions: readonly Question[]): Map<Uint32Array | undefined, number[]> {
   const groups = new Map<Uint32Array | undefined, number[]>();
   for (const [place, { candidates }] of questions.entries()) {
@@ -115,7 +115,7 @@ async function inCatalogue(
   });
 }
 
-/** The best of a few items: a list of all others would be as long as the catalogue, for every history. */
+/** Ranks only the candidates. (Excluding all other items would need a list as long as the catalogue for every history.) */
 async function amongCandidates(
   recommender: Recommender,
   questions: readonly Question[],
@@ -132,7 +132,7 @@ async function amongCandidates(
   for (const [row, question] of questions.entries()) {
     if (pauses.due) await pauses.yield();
     const scores = all.subarray(row * candidates.length, (row + 1) * candidates.length);
-    // As `topK` has it.
+    // The same order as in `topK`.
     for (let c = 0; c < scores.length; c++) if (Number.isNaN(scores[c])) scores[c] = -Infinity;
     const out = new Set(leftOut(question));
     const open = Uint32Array.from(candidates.keys()).filter((c) => !out.has(candidates[c]));
@@ -145,7 +145,7 @@ async function amongCandidates(
   return answers;
 }
 
-/** What the items of the history add to the score of the item at that place, most first. */
+/** The contributions of the history items to the score of the item at this position, largest first. */
 export function reasons(
   { question, items, influences = new Float32Array() }: Ranked,
   place: number,

@@ -1,5 +1,5 @@
-// A history in, a ranked list out: fold the history in, mask it, take the best k, and say their names. Several questions
-// are answered in one pass over the model's weights, which is what a server does with requests that come together.
+// Recommends items for a history: folds the history in, masks it, takes the best k and adds ids and titles. Several questions are
+// answered in one pass over the model's weights, which the server uses for concurrent requests.
 
 import { UserError } from "../core/errors.js";
 import { nearestName } from "../core/nearest.js";
@@ -14,38 +14,38 @@ export type { ItemId } from "./item-ids.js";
 export { type AmbiguousTitle, AmbiguousTitlesError, type NamedItem, namedItem } from "./look-up.js";
 export { askedOf, type Question, type RecommendOptions } from "./question.js";
 
-/** An item of the history, and what it adds to the score of a recommended one. */
+/** An item of the history, and its contribution to the score of a recommended item. */
 export interface Influence extends NamedItem {
-  /** The score with the whole history less the score without this item: positive where it speaks for the recommendation. */
+  /** The score with the whole history minus the score without this item: positive if it supports the recommendation. */
   influence: number;
 }
 
 export interface RecommendedItem extends NamedItem {
   /** From 1. */
   rank: number;
-  /** The model's score: only the order within one history means something. */
+  /** The model's score; it is only comparable within one history. */
   score: number;
-  /** The standard deviation of the score, where the model knows how sure it is (uncertain.ts). */
+  /** The standard deviation of the score, if the model provides it (uncertain.ts). */
   deviation?: number;
-  /** Where asked for: the history's items by what they add to the score, most first. */
+  /** If requested: the items of the history by their contribution to the score, largest first. */
   because?: Influence[];
 }
 
 export interface Recommendations {
-  /** What was folded in, each item once, in the order given. */
+  /** The items that were folded in, each once, in the given order. */
   history: NamedItem[];
-  /** What of the history the model does not know. */
+  /** The entries of the history that the model does not know. */
   unknown: string[];
   /** Best first; equal scores by ascending item index. */
   items: RecommendedItem[];
 }
 
 /**
- * Recommends items for one user, who need not be known: the history is folded in. It holds ids (text, whole numbers or
- * BigInts, as in the source file) or titles; what the model does not know is reported in `unknown`. Item indices are given as
- * a Uint32Array. An empty history gets the model's answer to "nothing known". Throws UserError where no entry of a history
- * is known, a title means several items, an id is not one, or k is not a positive integer; RangeError for an index outside
- * the catalogue.
+ * Recommends items for one user, who need not be in the training data: the history is folded in. It contains ids (text, whole
+ * numbers or BigInts, as in the source file) or titles; unknown entries are returned in `unknown`. A Uint32Array contains item
+ * indices. For an empty history, the result is the model's recommendation for a user without interactions. Throws UserError if
+ * no entry of the history is known, a title is ambiguous, an id is not valid, or k is not a positive integer; RangeError for an
+ * index outside the catalogue.
  */
 export async function recommend(
   recommender: Recommender,
@@ -64,15 +64,14 @@ export async function recommend(
           ? `the item "${unknown[0]}" is not in the model's catalogue`
           : `none of the ${unknown.length} items ("${unknown[0]}", ...) is in the model's catalogue`,
       expected: `ids such as ${items.ids.slice(0, 3).join(", ")}`,
-      remedy:
-        near === undefined ? "Give ids of items that were in the training data" : `Did you mean "${near}"?`,
+      remedy: near === undefined ? "Pass ids of items in the training data" : `Did you mean "${near}"?`,
     });
   }
   const [answer] = await answerAll(recommender, [question], { signal: options.signal });
   return answer;
 }
 
-/** Answers questions, in order, the model being asked for the scores of all of them at once. Throws AbortedError on the signal. */
+/** Answers questions, in order; the model scores all of them at once. Throws AbortedError if the signal is aborted. */
 export async function answerAll(
   recommender: Recommender,
   questions: readonly Question[],

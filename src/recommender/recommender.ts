@@ -1,4 +1,4 @@
-// What every model is, once trained: a function from a history to scores. A new user is folded in, never retrained.
+// The interface of a trained model: a function from a history to scores. New users are folded in without retraining.
 
 import type { TopK } from "../compute/engine.js";
 import type { HostTensor, NamedTensors } from "../compute/tensor.js";
@@ -9,22 +9,22 @@ import type { CsrMatrix } from "../sparse/csr.js";
 
 export type { HostTensor, NamedTensors };
 
-/** All that `restore` needs. */
+/** Everything that `restore` needs. */
 export interface ModelFiles {
   readonly algorithm: string;
   /** The options and sizes that the algorithm needs to rebuild the model. */
   readonly config: JsonObject;
   readonly tensors: NamedTensors;
   readonly items: Vocabulary;
-  /** What the content of new items must look like, where the model can take any in. */
+  /** The form of the content of new items, for content-based models. */
   readonly content?: ContentForm;
 }
 
-/** The scores of every item for every history, not yet computed: nothing of size [users, items] exists until `read`. */
+/** The scores of every item for every history, computed lazily: nothing of size [users, items] exists unless `read` is called. */
 export interface Scores {
   /** Number of histories. */
   readonly rows: number;
-  /** Per history the k best items (at most the catalogue), leaving out those in the same row of `without`. Ties: lower index first. */
+  /** For each history, the k best items (at most the catalogue) except those in the same row of `without`. Ties: lower index first. */
   topK(k: number, without?: CsrMatrix): Promise<TopK>;
   /** The scores of the given items: [rows, items.length], row-major. */
   at(items: Uint32Array): Promise<Float32Array>;
@@ -33,7 +33,7 @@ export interface Scores {
 }
 
 export interface ScoreOptions {
-  /** Ends a computation with AbortedError: a request's deadline, Ctrl-C. Looked at before each block of histories, and within one where that takes long. */
+  /** Aborts the computation with AbortedError (a request's deadline, Ctrl-C). Checked before each block of histories, and within slow blocks. */
   readonly signal?: AbortSignal;
 }
 
@@ -42,10 +42,10 @@ export interface Recommender {
   /** The registered name of its algorithm. */
   readonly algorithm: string;
   readonly items: Vocabulary;
-  /** Scores for histories [users, items]; columns are indices of `items`. An empty history is allowed. Throws RangeError where columns differ from items.size. */
+  /** Scores for histories [users, items]; columns are indices of `items`. An empty history is allowed. Throws RangeError if the number of columns is not items.size. */
   score(histories: CsrMatrix, options?: ScoreOptions): Scores;
   /** Configuration and named tensors, copied to the host. */
   save(): Promise<ModelFiles>;
-  /** Gives its memory back to the engine. */
+  /** Releases its memory in the engine. */
   dispose(): void;
 }

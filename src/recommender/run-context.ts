@@ -1,4 +1,4 @@
-// Everything a run needs from outside: nothing reads globals.
+// Everything that a run needs from outside; nothing is read from globals.
 
 import type { Communicator } from "../compute/communicator.js";
 import type { Engine } from "../compute/engine.js";
@@ -13,60 +13,60 @@ export interface EpochRecord {
   readonly epoch: number;
   /** Optimiser updates since the start of the run. */
   readonly updates: number;
-  /** Wall-clock seconds of the epoch, validation apart. */
+  /** Wall-clock seconds of the epoch without validation. */
   readonly seconds: number;
   readonly validationSeconds: number;
-  /** The epoch whose weights a run that ended here would have; absent in records of older versions. */
+  /** The epoch whose weights the model would have if the run ended here; absent in records of older versions. */
   readonly kept?: number;
   /** What the model reports (loss, beta, kl, ...) and the validation metrics ("validation ndcg@100"). */
   readonly values: Readonly<Record<string, number>>;
 }
 
-/** Everything needed to go on as if never interrupted. */
+/** Everything needed to continue as if the run had not been interrupted. */
 export interface Checkpoint {
   /** Finished epochs. */
   readonly epoch: number;
-  /** What the loop remembers: updates, best score and epoch, epochs without improvement. */
+  /** The state of the training loop: updates, best score and epoch, epochs without improvement. */
   readonly loop: JsonObject;
   /** The model's changing tensors (weights, moments). */
   readonly state: NamedTensors;
-  /** The best model so far, where there is one; its items are the dataset's. */
+  /** The best model so far, if there is one; its items are those of the dataset. */
   readonly best: Omit<ModelFiles, "items"> | undefined;
 }
 
-/** Where checkpoints go; a run folder provides one, and so may a test. */
+/** Stores checkpoints; implemented by run folders and by tests. */
 export interface CheckpointStore {
-  /** The checkpoint to resume from, or undefined to start afresh. */
+  /** The checkpoint to resume from, or undefined to start a new run. */
   load(): Promise<Checkpoint | undefined>;
-  /** Replaces the stored checkpoint; whole or not at all. */
+  /** Replaces the stored checkpoint atomically. */
   save(checkpoint: Checkpoint): Promise<void>;
-  /** Save after the first epoch of a run, then after each that ends at least this many seconds after the last save. */
+  /** Save after the first epoch, then after every epoch that ends at least this many seconds after the last save. */
   readonly everySeconds: number;
 }
 
-/** Results worth keeping from one run to the next, by name. */
+/** Results that can be reused between runs, by name. */
 export interface TensorCache {
-  /** Where it is, for people. */
+  /** Its location, for messages. */
   readonly place: string;
-  /** What was saved under the name, or undefined; what cannot be read counts as not there. */
+  /** What was saved under the name; undefined if it is missing or cannot be read. */
   load(name: string): Promise<NamedTensors | undefined>;
-  /** Whole or not at all. */
+  /** Saves atomically. */
   save(name: string, tensors: NamedTensors): Promise<void>;
 }
 
 export interface RunContext {
   readonly engine: Engine;
-  /** The members that train together. Default: this process alone. */
+  /** The processes that train together. Default: only this process. */
   readonly communicator?: Communicator;
   /** A non-negative integer below 2^53. */
   readonly seed: number;
   readonly progress?: ProgressListener;
   readonly signal?: AbortSignal;
   readonly checkpoints?: CheckpointStore;
-  /** Weights to start from instead of random ones, for algorithms that say `warmStart`. */
+  /** Initial weights instead of random ones, for algorithms with `warmStart`. */
   readonly initial?: InitialModel;
-  /** For pretraining, which several runs may share; without one each does its own. */
+  /** A cache for pretraining that runs can share; without it, each run does its own. */
   readonly cache?: TensorCache;
-  /** Hears of every finished epoch, in order (also while resuming, only of new ones). */
+  /** Called after every finished epoch, in order (after resuming, only for new epochs). */
   readonly onEpoch?: (record: EpochRecord) => void;
 }

@@ -1,6 +1,6 @@
 // The safetensors format (github.com/huggingface/safetensors): 8 bytes header length (little endian), a JSON header
-// { name: { dtype, shape, data_offsets } }, the tensors' bytes. Read with every number checked against the size of the
-// file before anything is allocated, because a model file may come from a stranger. Three dtypes: F32, F64, U32.
+// { name: { dtype, shape, data_offsets } }, the tensors' bytes. Model files are not trusted: every number is checked against the
+// size of the file before anything is allocated. Three dtypes: F32, F64, U32.
 
 import { isUtf8 } from "node:buffer";
 import type { FileHandle } from "node:fs/promises";
@@ -10,23 +10,23 @@ import { parseJson } from "../core/json-file.js";
 import { requireMemory } from "../core/memory.js";
 import type { HostTensor, NamedTensors } from "./recommender.js";
 
-/** A header larger than this is refused (the format's own limit). */
+/** The maximum size of a header (the format's own limit). */
 const MAX_HEADER_BYTES = 100_000_000;
-/** A checkpoint of a hundred layers has about two thousand tensors, a blend those of its parts. */
+/** The maximum number of tensors. A checkpoint of a hundred layers has about two thousand, a blend the tensors of all its parts. */
 const MOST_TENSORS = 10_000;
-const REMEDY = "Copy or train it again";
-/** One read or write call moves at most this much. */
+const REMEDY = "Copy the file again, or train again";
+/** The maximum number of bytes per read or write call. */
 const CHUNK_BYTES = 1 << 28;
 
 const littleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
-/** What a safetensors file holds: tensors, and text under names of the writer's choice. */
+/** The contents of a safetensors file: tensors and named text. */
 export interface TensorFile {
   tensors: NamedTensors;
   metadata: Record<string, string>;
 }
 
-/** Writes all tensors (names sorted, so that equal tensors make equal files) to an open file. */
+/** Writes all tensors to an open file, sorted by name, so that equal tensors give equal files. */
 export async function writeSafetensors(
   file: FileHandle,
   tensors: NamedTensors,
@@ -56,27 +56,27 @@ export async function writeSafetensors(
   }
 }
 
-/** Reads a whole file. Throws UserError, naming the file, where it is not a sound safetensors file. */
+/** Reads a whole file. Throws UserError, naming the file, if it is not a valid safetensors file. */
 export async function readSafetensors(path: string, chunkBytes = CHUNK_BYTES): Promise<TensorFile> {
   requireLittleEndian();
   const damaged = (problem: string) =>
     new UserError({
       place: path,
-      problem: `is not a sound safetensors file: ${problem}`,
+      problem: `is not a valid safetensors file: ${problem}`,
       remedy: REMEDY,
     });
-  const { file, size } = await openInput(path, { expected: "tensors, as foldin writes them" });
+  const { file, size } = await openInput(path, { expected: "tensors written by foldin" });
   try {
     requireMemory({
       ...{ place: path, bytes: size, what: "the file" },
-      alternatives: "Close other programs, or take a machine with more memory",
+      alternatives: "Close other programs, or use a machine with more memory",
     });
     if (size < 8) throw damaged(`it has only ${size} bytes`);
     const lengthBytes = new Uint8Array(8);
     await readAll(file, lengthBytes, 0, chunkBytes);
     const headerLength = Number(new DataView(lengthBytes.buffer).getBigUint64(0, true));
     if (headerLength > MAX_HEADER_BYTES || headerLength > size - 8)
-      throw damaged(`its header claims ${headerLength} bytes, the file has ${size}`);
+      throw damaged(`its header should have ${headerLength} bytes, but the file has ${size}`);
     const headerBytes = new Uint8Array(headerLength);
     await readAll(file, headerBytes, 8, chunkBytes);
     if (!isUtf8(headerBytes)) throw damaged("its header is not JSON");
@@ -97,18 +97,19 @@ export async function readSafetensors(path: string, chunkBytes = CHUNK_BYTES): P
     const start = 8 + headerLength;
     const described = Object.entries(entries).map(([name, entry]) => {
       const checked = checkEntry(entry);
-      if (!checked) throw damaged(`the header's entry of tensor "${name}" makes no sense`);
+      if (!checked) throw damaged(`the header's entry for tensor "${name}" is not valid`);
       return { name, ...checked };
     });
     described.sort((a, b) => a.from - b.from || a.to - b.to);
     let end = 0;
     for (const { name, from, to } of described) {
-      if (from !== end) throw damaged(`tensor "${name}" does not start where the one before it ends`);
+      if (from !== end) throw damaged(`tensor "${name}" does not start at the end of the previous one`);
       end = to;
     }
-    if (start + end !== size) throw damaged(`its tensors need ${start + end} bytes, the file has ${size}`);
+    if (start + end !== size)
+      throw damaged(`its tensors need ${start + end} bytes, but the file has ${size}`);
 
-    // Several at a time: most of it is copying, which more than one thread can do.
+    // Several at a time, because most of the time is spent copying, which threads can do in parallel.
     const tensors = await Promise.all(
       described.map(async ({ name, dtype, shape, from, to }): Promise<[string, HostTensor]> => {
         const bytes = new Uint8Array(to - from);
@@ -129,7 +130,7 @@ function dtypeOf(data: HostTensor["data"]): Dtype {
   return data instanceof Float32Array ? "F32" : data instanceof Float64Array ? "F64" : "U32";
 }
 
-/** A header entry whose shape, type and place agree, or undefined. */
+/** A header entry with consistent shape, type and offsets, or undefined. */
 function checkEntry(entry: unknown): { dtype: Dtype; shape: number[]; from: number; to: number } | undefined {
   if (!isObject(entry)) return undefined;
   const { dtype, shape, data_offsets: offsets } = entry;
@@ -168,7 +169,7 @@ async function readAll(
   for (let at = 0; at < bytes.length; ) {
     const length = Math.min(chunkBytes, bytes.length - at);
     const { bytesRead } = await file.read(bytes, at, length, position + at);
-    if (bytesRead === 0) throw new Error("the file became shorter while it was read");
+    if (bytesRead === 0) throw new Error("the file became shorter while it was being read");
     at += bytesRead;
   }
 }

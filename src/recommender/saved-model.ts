@@ -1,6 +1,6 @@
-// A saved model while it is restored. Its files may come from a stranger: a model asks for its configuration and for each tensor
-// by name and shape, and says when it has asked for all. What is missing, left over or another thing is refused with its name,
-// in one sentence for all models, before anything of the size that a configuration names is allocated.
+// A saved model that is being restored. Its files are not trusted: the model reads its configuration and each tensor by name and
+// shape, and then calls `end`. Missing, unexpected or different tensors are reported by name, in the same form for all models,
+// before anything of a size given in the configuration is allocated.
 
 import { z } from "zod";
 import type { Engine } from "../compute/engine.js";
@@ -11,11 +11,11 @@ import { UserError } from "../core/errors.js";
 import type { CsrMatrix } from "../sparse/csr.js";
 import type { ModelFiles } from "./recommender.js";
 
-/** The names of a sparse matrix's tensors. */
+/** The tensor names of a sparse matrix. */
 export interface SparseNames {
   readonly offsets: string;
   readonly indices: string;
-  /** Absent where all values are 1. */
+  /** Absent if all values are 1. */
   readonly values?: string;
 }
 
@@ -27,17 +27,17 @@ export class SavedModel {
     this.#files = files;
   }
 
-  /** The error of a model whose files do not fit together. */
+  /** The error for a model whose files are not consistent. */
   unsound(problem: string, cause?: unknown): UserError {
     return new UserError({
       place: this.#files.algorithm,
-      problem: `the saved model is not sound: ${problem}`,
-      remedy: "Copy or train it again",
+      problem: `the saved model is not valid: ${problem}`,
+      remedy: "Copy the model again, or train it again",
       cause,
     });
   }
 
-  /** The configuration. Throws UserError where it does not fit the schema. */
+  /** The configuration. Throws UserError if it does not match the schema. */
   config<Config>(schema: z.ZodType<Config>): Config {
     const parsed = schema.safeParse(this.#files.config);
     if (parsed.success) return parsed.data;
@@ -48,7 +48,7 @@ export class SavedModel {
     return Object.hasOwn(this.#files.tensors, name);
   }
 
-  /** The numbers of a tensor, as they lie in the file's memory. Throws UserError where it is missing, or not of this shape and kind. */
+  /** The numbers of a tensor, without a copy. Throws UserError if it is missing or has another shape or kind. */
   take<Kind extends keyof TensorKinds = "numbers">(
     name: string,
     shape: TensorShape,
@@ -63,21 +63,21 @@ export class SavedModel {
     }
   }
 
-  /** A sparse matrix; without a number of rows, as many as it has. Throws UserError where its tensors are not one. */
+  /** A sparse matrix; `rows` is checked if it is given. Throws UserError if its tensors are not a valid matrix. */
   takeSparse(names: SparseNames, { rows, columns }: { rows?: number; columns: number }): CsrMatrix {
     const offsets = this.take(names.offsets, [rows === undefined ? undefined : rows + 1], "whole numbers");
     const ascends = offsets.every((offset, row) => row === 0 || offset >= offsets[row - 1]);
     if (offsets[0] !== 0 || !ascends)
-      throw this.unsound(`tensor ${names.offsets}: does not say where each row begins`);
+      throw this.unsound(`tensor ${names.offsets}: the row offsets do not start at 0 or do not ascend`);
     const entries = offsets[offsets.length - 1];
     const indices = this.take(names.indices, [entries], "whole numbers");
     if (indices.some((index) => index >= columns))
-      throw this.unsound(`tensor ${names.indices}: has an index beyond ${columns}`);
+      throw this.unsound(`tensor ${names.indices}: an index is not below ${columns}`);
     const values = names.values === undefined ? undefined : this.take(names.values, [entries], "float32");
     return { rows: offsets.length - 1, columns, offsets, indices, ...(values && { values }) };
   }
 
-  /** A tensor in the engine's memory, which the caller releases; the event loop turns meanwhile. Throws as `take`. */
+  /** Copies a tensor to the engine without blocking the event loop; the caller releases it. Throws like `take`. */
   async load(engine: Engine, name: string, rows: number, columns: number): Promise<Tensor> {
     const data = this.take(name, [rows, columns]);
     const tensor = engine.empty(rows, columns);
@@ -90,9 +90,10 @@ export class SavedModel {
     return tensor;
   }
 
-  /** Call once all tensors are taken. Throws UserError where the files hold others. */
+  /** Call it after all tensors are taken. Throws UserError if the files contain other tensors. */
   end(): void {
     const extra = Object.keys(this.#files.tensors).find((name) => !this.#taken.has(name));
-    if (extra !== undefined) throw this.unsound(`tensor ${extra}: is not one of ${this.#files.algorithm}'s`);
+    if (extra !== undefined)
+      throw this.unsound(`tensor ${extra}: is not one of ${this.#files.algorithm}'s tensors`);
   }
 }

@@ -1,5 +1,5 @@
-// Scores that are computed a few hundred histories at a time: nothing of size [users, items] ever exists as a whole
-// (except in the answer of `read`, which is meant for small inputs and tests).
+// Computes scores for a few hundred histories at a time: nothing of size [users, items] is ever in memory as a whole (except the
+// result of `read`, which is intended for small inputs and tests).
 
 import { setImmediate } from "node:timers/promises";
 import type { Engine, TopK } from "../compute/engine.js";
@@ -10,16 +10,15 @@ import { requireCatalogue } from "./catalogue.js";
 import { type ProductRanking, RANKED_AT_ONCE, SCORES_AT_ONCE } from "./product-ranking.js";
 import type { ScoreOptions, Scores } from "./recommender.js";
 
-/** How many histories are scored at a time: at most 512, fewer for a large catalogue. */
+/** The number of histories scored at a time: at most 512, fewer for a large catalogue. */
 export function rowsPerBlock(items: number): number {
   return Math.max(1, Math.min(512, Math.floor(SCORES_AT_ONCE / Math.max(1, items))));
 }
 
 /**
- * Scores [histories.rows, items] from `scoreBlock`, which queues the work for some rows of the histories and hands over
- * their scores as a tensor [block rows, items] that is released here. Throws RangeError where the histories' columns
- * are not the catalogue's `items`. Where the scores are products, `ranking` answers `topK`. What is asked for
- * rejects with AbortedError once `signal` is aborted.
+ * Scores [histories.rows, items] from `scoreBlock`, which queues the work for some rows of the histories and returns their scores
+ * as a tensor [block rows, items] that is released here. If scores are products, `ranking` computes `topK`. Throws RangeError if
+ * the histories do not have `items` columns. The methods of the result reject with AbortedError once `signal` is aborted.
  */
 export function blockwiseScores(
   engine: Engine,
@@ -31,8 +30,8 @@ export function blockwiseScores(
   requireCatalogue("score", histories, items);
 
   /**
-   * Runs `use` on what `make` makes of every block (its scores), two blocks in flight so that the engine need not wait for us;
-   * settles when none is left.
+   * Runs `use` on the result of `make` for every block (its scores), with two blocks in flight so that the engine is never idle;
+   * settles after the last block.
    */
   async function eachBlock(
     use: (made: Tensor, first: number, rows: number) => Promise<void>,
@@ -55,7 +54,7 @@ export function blockwiseScores(
     };
     let previous = Promise.resolve();
     for (let first = 0; first < histories.rows && !failure; first += blockRows) {
-      // A turn for timers and signals between blocks, also on an engine that computes on the spot.
+      // Yields to timers and signals between blocks, also with an engine that computes synchronously.
       if (first > 0) await setImmediate();
       const current = work(first, Math.min(histories.rows, first + blockRows));
       await previous;
@@ -76,7 +75,7 @@ export function blockwiseScores(
         );
       const columns = Math.min(k, items);
       throwIfAborted(signal);
-      // One block, as of a single history, is answered without being put together.
+      // The result of a single block needs no copy.
       if (ranking && histories.rows > 0 && histories.rows <= RANKED_AT_ONCE) {
         const hidden = ranking.products.encode(histories);
         try {

@@ -1,5 +1,5 @@
-// Items like a given one, as the model sees it: what it recommends to somebody of whom nothing else is known. So every
-// model has an answer, and it is the one that a new user's first click will get.
+// Similar items according to a model: its recommendations for a history with only the given item. Every model supports this, and
+// the result is what a new user sees after the first interaction.
 
 import { UserError } from "../core/errors.js";
 import { nearestName } from "../core/nearest.js";
@@ -8,11 +8,11 @@ import { answerAll, askedOf, type NamedItem, type RecommendedItem } from "./reco
 import type { Recommender } from "./recommender.js";
 
 export interface SimilarOptions {
-  /** How many items. Default 10. */
+  /** The number of items. Default 10. */
   k?: number;
-  /** Ids or titles of items to leave out; what is not in the catalogue is ignored. */
+  /** Ids or titles of items to exclude; entries that are not in the catalogue are ignored. */
   exclude?: Iterable<ItemId>;
-  /** Ids or titles of the only items to choose from. Default: the catalogue. */
+  /** Ids or titles of the items to choose from. Default: the catalogue. */
   candidates?: Iterable<ItemId>;
 }
 
@@ -23,8 +23,8 @@ export interface SimilarItems {
 }
 
 /**
- * The items that the model ranks first for a history of that one item, named by its id or title. Throws UserError where the
- * catalogue has no such item, several items have that title, or k is not a positive integer.
+ * The items that the model ranks first for a history with a single item, given by id or title. Throws UserError if the catalogue
+ * has no such item, several items have the title, or k is not a positive integer.
  */
 export async function similarItems(
   recommender: Recommender,

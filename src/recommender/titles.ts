@@ -1,33 +1,33 @@
-// Items by their titles as people write them: in any case, with or without the year, "the godfather" for "Godfather, The".
-// The index is built once for a catalogue, in slices that leave the event loop to others.
+// Finds items by title as users write it: in any case, with or without the year, "the godfather" for "Godfather, The". The index
+// of a catalogue is built once, in steps that yield to the event loop.
 
 import { LargeMap } from "../core/large-map.js";
 import { type Pauses, SharedTurns } from "../core/shared-turns.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 
-/** The items of one name: nearly always a single one, which then needs no list. */
+/** The items by name. A name nearly always has a single item, for which no list is needed. */
 type Names = LargeMap<string, number | number[]>;
 
-/** How many titles are looked at between two questions of the time. */
+/** Titles processed between two checks of the clock. */
 const STEP = 64;
-/** A search through more titles waits for its turn. */
+/** Searches through more titles share the event loop in turns. */
 const MANY = 2000;
 
 const known = new WeakMap<Vocabulary, Promise<TitleIndex>>();
 
 export class TitleIndex {
-  /** Titles as they are compared, by item; "" where an item has none. */
+  /** Normalised titles by item; "" if an item has none. */
   readonly #folded: string[] = [];
-  /** By the title. */
+  /** Items by title. */
   readonly #exact: Names = new LargeMap();
-  /** By the title as people say it, where that differs from the title. */
+  /** Items by spoken title, if it differs from the title. */
   readonly #spoken: Names = new LargeMap();
-  /** By the spoken title without its year, where it has one. */
+  /** Items by spoken title without the year, if it has one. */
   readonly #withoutYear: Names = new LargeMap();
 
   private constructor() {}
 
-  /** The index of a catalogue, which is built the first time that it is asked for. */
+  /** The index of a catalogue, built on first use. */
   static of(items: Vocabulary): Promise<TitleIndex> {
     const before = known.get(items);
     if (before) return before;
@@ -57,7 +57,7 @@ export class TitleIndex {
     if (bare !== said) put(this.#withoutYear, bare, item);
   }
 
-  /** The items that are called so: none, one, or several of the same title. */
+  /** The items with this title: none, one, or several. */
   find(text: string): readonly number[] {
     if (this.#folded.length === 0) return [];
     const exact = folded(text);
@@ -69,7 +69,7 @@ export class TitleIndex {
     return numbers(this.#withoutYear.get(said));
   }
 
-  /** The items whose title has the text in it, those that begin with it first, then by index; at most `most`. */
+  /** Up to `most` items whose title contains the text: first those that begin with it, then by index. */
   async search(text: string, most: number, pauses: Pauses = new SharedTurns().begin()): Promise<number[]> {
     if (this.#folded.length > MANY) await pauses.yield();
     const wanted = folded(text);
@@ -102,13 +102,13 @@ export function folded(title: string): string {
   return title.normalize("NFC").trim().toLowerCase();
 }
 
-/** A search for the blanks before the year, in the same expression, would take a time that is the square of their number. */
+/** The title without a year at its end. (Matching the blanks before the year in the same expression would take quadratic time.) */
 export function withoutYear(title: string): string {
   const year = /\(\d{4}\)$/.exec(title);
   return year ? title.slice(0, year.index).trimEnd() : title;
 }
 
-/** As people say it: "godfather, the (1972)" is "the godfather (1972)". */
+/** The spoken form: "the godfather (1972)" for "godfather, the (1972)". */
 function spoken(title: string): string {
   return title.replace(/^(.*), (the|an?|les?|la|der|die|das|el|il)(\s*\(\d{4}\))?$/, "$2 $1$3");
 }

@@ -1,4 +1,4 @@
-// Models that say how sure they are of a score.
+// Models that provide the uncertainty of a score.
 
 import type { CsrMatrix } from "../sparse/csr.js";
 import type { Recommender } from "./recommender.js";
@@ -12,8 +12,8 @@ export interface UncertainScores {
 
 export interface Uncertain extends Recommender {
   /**
-   * The scores of the given items for every history, with their standard deviations. Throws RangeError for an item
-   * outside the catalogue, or where the histories' columns are not the catalogue's.
+   * The scores of the given items for every history, with their standard deviations. Throws RangeError for an item outside the
+   * catalogue, or if the histories do not match the catalogue.
    */
   scoreWithUncertainty(histories: CsrMatrix, items: Uint32Array): Promise<UncertainScores>;
 }

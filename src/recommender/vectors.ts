@@ -1,6 +1,6 @@
-// Models whose users and items are points of one space, and so can go into a vector database. A model has up to two spaces:
-//   scores   user . item is the model's score, so that a search by inner product ranks as the model does
-//   latent   where the encoder puts a history; an item stands where the history of it alone is put
+// Models with user and item vectors in a common space, which can be exported to a vector database. A model has up to two spaces:
+//   scores   user . item is the model's score, so that a search by inner product gives the model's ranking
+//   latent   the encoder's output for a history; an item's vector is that of the history with only this item
 
 import type { Engine } from "../compute/engine.js";
 import { type FloatArray, type Tensor, viewRows } from "../compute/tensor.js";
@@ -15,16 +15,16 @@ export interface VectorSpace {
   readonly name: SpaceName;
   /** Numbers per vector. */
   readonly dimensions: number;
-  /** What they are, for people. */
+  /** A description of the vectors. */
   readonly users: string;
   readonly items: string;
 }
 
 /** A recommender that has vectors. */
 export interface Vectors extends Recommender {
-  /** The scores' space first. */
+  /** The space of the scores comes first. */
   readonly spaces: readonly VectorSpace[];
-  /** Vectors of histories [users, items], folded in: [users, dimensions], row-major. Throws RangeError as `score`, and for a space that it has not. */
+  /** Vectors of histories [users, items], folded in: [users, dimensions], row-major. Throws RangeError like `score`, and for an unknown space. */
   userVectors(histories: CsrMatrix, space: SpaceName): Promise<Float32Array>;
   /** Vectors of items [from, to): [to - from, dimensions], row-major. */
   itemVectors(from: number, to: number, space: SpaceName): Promise<Float32Array>;
@@ -34,16 +34,16 @@ export function hasVectors(recommender: Recommender): recommender is Vectors {
   return "userVectors" in recommender;
 }
 
-/** A space, and where its vectors come from, a block at a time: row-major. */
+/** A space and the functions that compute its vectors, one block at a time, row-major. */
 export interface VectorSource extends VectorSpace {
   ofHistories(block: CsrMatrix): Promise<FloatArray>;
   ofItems(from: number, to: number): Promise<FloatArray>;
 }
 
-/** Histories that are turned into vectors at a time. */
+/** Histories converted to vectors at a time. */
 const BLOCK_ROWS = 512;
 
-/** A recommender's vectors from its sources. */
+/** Implements a recommender's `Vectors` with its sources. */
 export function vectorsFrom(
   { algorithm, items }: Pick<Recommender, "algorithm" | "items">,
   sources: readonly VectorSource[],
@@ -84,8 +84,9 @@ export function vectorsFrom(
 type Encode = (block: CsrMatrix) => Tensor | Promise<Tensor>;
 
 /**
- * The space of scores that are products, activations . weights + bias: `encode` makes the activations [rows, width] of some
- * histories, which are released here; weights [items, width]. A bias [1, items] is an item's last number, beside a user's 1.
+ * The space of scores that are products, activations . weights + bias: `encode` computes the activations [rows, width] of some
+ * histories, which are released here; weights [items, width]. A bias [1, items] becomes the last number of the item vectors, which
+ * is multiplied by a 1 in the user vectors.
  */
 export function productSpace(
   engine: Engine,
@@ -93,7 +94,7 @@ export function productSpace(
 ): VectorSource {
   const { encode, weights, bias } = what;
   const width = weights.columns;
-  const beside = (numbers: FloatArray, last: (row: number) => number) => {
+  const withLast = (numbers: FloatArray, last: (row: number) => number) => {
     const rows = numbers.length / width;
     const wider = new Float32Array(rows * (width + 1));
     for (let row = 0; row < rows; row++) {
@@ -109,18 +110,18 @@ export function productSpace(
     items: bias ? `${what.items}, and its bias` : what.items,
     async ofHistories(block) {
       const numbers = await readOnce(engine, await encode(block));
-      return bias ? beside(numbers, () => 1) : numbers;
+      return bias ? withLast(numbers, () => 1) : numbers;
     },
     async ofItems(from, to) {
       const numbers = await engine.read(viewRows(weights, from, to));
       if (!bias) return numbers;
       const biases = await engine.read(bias);
-      return beside(numbers, (row) => biases[from + row]);
+      return withLast(numbers, (row) => biases[from + row]);
     },
   };
 }
 
-/** The space of an encoder's z [rows, dimensions], which is released here. */
+/** The space of an encoder's z [rows, dimensions]; `encode` returns z as a tensor that is released here. */
 export function latentSpace(
   engine: Engine,
   what: { dimensions: number; items: number; users: string; encode: Encode },
@@ -130,7 +131,7 @@ export function latentSpace(
     name: "latent",
     dimensions: what.dimensions,
     users: what.users,
-    items: `${what.users}, of the history of the item alone`,
+    items: `${what.users}, for a history with only this item`,
     ofHistories,
     ofItems: (from, to) =>
       ofHistories(

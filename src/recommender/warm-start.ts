@@ -1,6 +1,6 @@
-// Training that starts from another run's weights. Items are matched by id: a weight that belongs to an item goes to wherever
-// that item is now, items that the run did not know keep the initial values that the model's paper gives them, and what belongs
-// to no item is taken over as it is.
+// Warm start: training starts from the weights of another run. Items are matched by id: weights of an item are copied to its new
+// index, items that the run did not know keep the initial values of the model's paper, and weights that do not belong to items
+// are copied unchanged.
 
 import { findTensor } from "../compute/named-tensors.js";
 import type { Parameter } from "../compute/parameter.js";
@@ -9,14 +9,14 @@ import { UserError } from "../core/errors.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import type { ModelFiles } from "./recommender.js";
 
-/** The model of a run to start from. */
+/** The model to start from. */
 export interface InitialModel {
   readonly files: ModelFiles;
-  /** Tells it from other models. */
+  /** A hash that identifies the model. */
   readonly digest: string;
 }
 
-/** Overwrites initial values by a saved model's. Throws UserError where the model is another one, or has another shape. */
+/** Overwrites initial values with those of a saved model. Throws UserError if it is a different model or has another shape. */
 export async function startFrom(
   parameters: readonly Parameter[],
   algorithm: string,
@@ -38,7 +38,7 @@ export async function startFrom(
   }
 }
 
-/** Rows of items, [items, width] -> as `startFrom`: for models whose weights are no parameters. */
+/** Like `startFrom`, for the item rows [items, width] of models whose weights are not parameters. */
 export function startRows(fresh: FloatArray, name: string, items: Vocabulary, files: ModelFiles): FloatArray {
   const width = fresh.length / Math.max(1, items.size);
   const from = numbersOf(name, [files.items.size, width], files);
@@ -54,18 +54,18 @@ export function startRows(fresh: FloatArray, name: string, items: Vocabulary, fi
   return taken(fresh, from, shape);
 }
 
-/** Throws UserError unless the saved model is one of the algorithm's. */
+/** Throws UserError unless the saved model is of this algorithm. */
 export function requireAlgorithm(algorithm: string, files: ModelFiles): void {
   if (files.algorithm !== algorithm)
     throw new UserError({
       place: "--init-from",
-      problem: `the run's model is ${files.algorithm}, the one to train is ${algorithm}`,
+      problem: `the run's model is ${files.algorithm}, but the model to train is ${algorithm}`,
       expected: "the same model",
-      remedy: `Train --model ${files.algorithm}, or start without a run`,
+      remedy: `Pass --model ${files.algorithm}, or omit --init-from`,
     });
 }
 
-/** Per item its index among the items before, -1 where it is new. */
+/** For each item, its index among the previous items, or -1 if it is new. */
 function matchItems(items: Vocabulary, before: Vocabulary): Int32Array {
   return Int32Array.from(items.ids, (id) => before.indexOf(id) ?? -1);
 }
@@ -79,7 +79,7 @@ function numbersOf(name: string, wanted: readonly number[], { algorithm, tensors
     problem: saved
       ? `the run's ${algorithm} has another shape: its ${name} is ${saved.shape.join(" x ")}, not ${wanted.join(" x ")}`
       : `the run's ${algorithm} has another shape: it has no ${name}`,
-    remedy: "Leave the sizes of layers as they were in the run",
+    remedy: "Use the same layer sizes as in the run",
   });
 }
 
@@ -87,13 +87,13 @@ interface Taken {
   readonly rows: number;
   readonly columns: number;
   readonly itemAxis: "rows" | "columns";
-  /** How many rows (or columns) belong to items; they come first, and those behind them belong to none. */
+  /** The number of rows (or columns) that belong to items; they come first. */
   readonly items: number;
   readonly known: Int32Array;
   readonly files: ModelFiles;
 }
 
-/** The initial values, with those of known items replaced. */
+/** The initial values, with the rows (or columns) of known items replaced. */
 function taken(fresh: FloatArray, from: FloatArray, shape: Taken): FloatArray {
   const { rows, columns, itemAxis, items, known, files } = shape;
   const result = fresh.slice();

@@ -1,10 +1,10 @@
-// Questions that come together are scored together: a pass over a large model's weights costs nearly the same for one
-// history as for a few. Nobody waits for company: an idle model takes what is there, and what arrives meanwhile makes the
-// next batch.
+// Batches questions from concurrent requests: one pass over the weights of a large model costs nearly the same for one
+// history as for a few. No request waits for a batch to fill: an idle model takes the questions that are waiting, and
+// those that arrive while it works form the next batch.
 //
-// A request with many histories does not hold up one with few: a batch takes from those that have had the least so far, and
-// is no larger than what the model answers in a few milliseconds. Explanations, which score a history many times, take turns
-// with the batches, step by step.
+// Requests with many histories do not delay small ones: a batch is filled first from the requests with the fewest
+// questions taken so far, and is limited to what the model answers in a few milliseconds. Explanations, which score a
+// history many times, alternate with batches step by step.
 
 import { AbortedError } from "../core/errors.js";
 import type { Question } from "../recommender/question.js";
@@ -12,38 +12,38 @@ import { type Ranked, rank } from "../recommender/rank.js";
 import type { Recommender } from "../recommender/recommender.js";
 
 export interface BatcherOptions {
-  /** Questions scored at once, at most. */
+  /** Maximum number of questions in a batch. */
   readonly mostAtOnce: number;
   /**
-   * Questions that may have to be answered before a new request, at most: of each waiting request no more than the new one
-   * has. One that is to be explained counts once more for each item of its history.
+   * Maximum number of questions ahead of a new request. Each waiting request counts with at most as many questions as the
+   * new one has. A question with an explanation counts once more for each item of its history.
    */
   readonly mostWaiting: number;
-  /** Milliseconds that a new question may have to wait, as far as one can tell. Default: any. */
+  /** Maximum estimated waiting time of a new question, in milliseconds. Default: no limit. */
   readonly longestWait?: number;
-  /** Hears of every batch: its questions and how many seconds they took. */
+  /** Called after every batch with its number of questions and its duration in seconds. */
   onBatch?(questions: number, seconds: number): void;
 }
 
-/** More questions wait already than may. */
+/** Too many questions are waiting; the request is rejected. */
 export class OverloadedError extends Error {
   override readonly name = "OverloadedError";
 }
 
-/** Milliseconds that a batch should take: who comes meanwhile waits as long. */
+/** Target duration of a batch in milliseconds; a request that arrives during a batch waits that long. */
 const BATCH_MILLISECONDS = 10;
-/** Questions that are scored at once whatever that takes, unless each takes as long as a batch should. */
+/** Minimum size of a batch, unless a single question takes as long as a whole batch should. */
 const FEW = 8;
 
 /** The questions of one request. */
 interface Job {
   readonly questions: readonly Question[];
   readonly answers: Ranked[];
-  /** Questions that have been put into a batch. */
+  /** Number of questions that have been put into a batch. */
   taken: number;
-  /** Questions that have been answered. */
+  /** Number of questions that have been answered. */
   answered: number;
-  /** Whether the model is at work on it. */
+  /** Whether the model is working on it. */
   running: boolean;
   readonly signal: AbortSignal | undefined;
   readonly settle: (outcome: { answers: Ranked[] } | { reason: unknown }) => void;
@@ -53,13 +53,13 @@ export class Batcher {
   readonly #recommender: Recommender;
   readonly #options: BatcherOptions;
   readonly #turns = new ModelTurns();
-  /** Jobs with questions that are in no batch yet. */
+  /** Jobs with questions that are not in a batch yet. */
   readonly #jobs = new Set<Job>();
-  /** How many questions each request counts as that has not been answered. */
+  /** The number of questions that each open request counts as. */
   readonly #open = new Map<readonly Question[], number>();
   #waiting = 0;
   #running = false;
-  /** Milliseconds that a question takes; slow to grow, as delays of the event loop are among what is measured. */
+  /** Estimated milliseconds per question. Increases slowly, because measurements include delays of the event loop. */
   #perQuestion = BATCH_MILLISECONDS / FEW;
 
   constructor(recommender: Recommender, options: BatcherOptions) {
@@ -67,14 +67,14 @@ export class Batcher {
     this.#options = options;
   }
 
-  /** Questions that have not been answered. */
+  /** Number of questions that have not been answered. */
   get waiting(): number {
     return this.#waiting;
   }
 
   /**
-   * The answers, in order. Rejects with OverloadedError where too many wait; with AbortedError once the signal is aborted and
-   * the model is not at work on any of the questions any more.
+   * The answers, in order. Rejects with OverloadedError if too many questions are waiting, and with AbortedError once the
+   * signal is aborted and the model is no longer working on any of the questions.
    */
   async ask(questions: readonly Question[], signal?: AbortSignal): Promise<Ranked[]> {
     if (questions.length === 0) return [];
@@ -110,12 +110,12 @@ export class Batcher {
     }
   }
 
-  /** A small request is answered before most of a large one, and so is not refused because of it. */
+  /** A small request is answered before most of a large one, so a large one does not cause its rejection. */
   #refuseTooMany(weight: number): void {
     const { mostWaiting, longestWait = Infinity } = this.#options;
     let before = 0;
     for (const left of this.#open.values()) before += Math.min(left, weight);
-    // An idle model takes what one request may hold.
+    // An idle model accepts any request within the limits.
     if (before > 0 && (before + weight > mostWaiting || before * this.#perQuestion > longestWait))
       throw new OverloadedError(`${this.#waiting} questions are waiting`);
   }
@@ -123,7 +123,7 @@ export class Batcher {
   #start(): void {
     if (this.#running || this.#jobs.size === 0) return;
     this.#running = true;
-    // After all requests that were read in this turn of the event loop.
+    // Run after all requests that are read in this turn of the event loop.
     setImmediate(() => void this.#run());
   }
 
@@ -141,7 +141,7 @@ export class Batcher {
 
   async #batch(): Promise<void> {
     const batch = this.#next();
-    // All of them may have been given up since.
+    // All requests may have been aborted in the meantime.
     if (batch.length === 0) return;
     const started = performance.now();
     const done = untilAllAborted(batch.map(({ job }) => job.signal));
@@ -169,7 +169,7 @@ export class Batcher {
     }
   }
 
-  /** The next questions, of the jobs that have had the least first. */
+  /** The next questions, starting with the jobs that have had the fewest questions taken. */
   #next(): { job: Job; place: number; question: Question }[] {
     const size = this.#batchSize();
     const batch: { job: Job; place: number; question: Question }[] = [];
@@ -196,7 +196,7 @@ export class Batcher {
     this.#perQuestion = milliseconds < before ? milliseconds : before + (milliseconds - before) / 4;
   }
 
-  /** Answers a job whose questions want reasons. */
+  /** Answers a job whose questions ask for explanations. */
   async #explain(job: Job): Promise<void> {
     const { questions, signal } = job;
     job.running = true;
@@ -225,13 +225,13 @@ interface Turn {
   readonly go: () => void;
 }
 
-/** Who uses the model: one batch or one step of an explanation at a time, in turns where both wait. */
+/** Exclusive access to the model for one batch or one step of an explanation. Both kinds alternate if both are waiting. */
 class ModelTurns {
   #busy = false;
   #last: Turn["kind"] = "explanation";
   readonly #waiting: Turn[] = [];
 
-  /** Resolves once the model is free for the caller, who then calls `free`. Of the explanations that with the fewest steps goes first. */
+  /** Resolves when the caller has the model; it must call `free` afterwards. Explanations with fewer steps go first. */
   take(kind: Turn["kind"], steps = 0): Promise<void> {
     return new Promise((go) => {
       this.#waiting.push({ kind, steps, go });
@@ -239,7 +239,7 @@ class ModelTurns {
     });
   }
 
-  /** Others go on in the next turn of the event loop: some engines compute on the spot. */
+  /** Releases the model in the next turn of the event loop, because some engines compute synchronously. */
   free(): void {
     setImmediate(() => {
       this.#busy = false;
@@ -258,7 +258,7 @@ class ModelTurns {
   }
 }
 
-/** A signal that is aborted once all of the given ones are: never where one is missing. */
+/** A signal that is aborted once all given signals are; never if one of them is undefined. */
 function untilAllAborted(signals: readonly (AbortSignal | undefined)[]): {
   signal: AbortSignal;
   forget: () => void;

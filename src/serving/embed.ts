@@ -1,5 +1,5 @@
-// A model's vectors as files, for a vector database: of all its items, and of users who are folded in. A folder that appears
-// whole or not at all:
+// Writes the vectors of all items and of folded-in users to files, for a vector database. The folder is written
+// atomically:
 //   vectors.json                          what the vectors are, and how many
 //   items.parquet, users.parquet          id, title (of items that have one) and vector, a list of float32; or, as --format npy,
 //   items.npy, users.npy                  float32 [rows, dimensions], and
@@ -18,12 +18,12 @@ import type { Recommender } from "../recommender/recommender.js";
 import { hasVectors, type SpaceName, type Vectors } from "../recommender/vectors.js";
 import { sliceRows } from "../sparse/csr.js";
 
-export const vectorFormats = ["parquet", "npy"] as const;
+const vectorFormats = ["parquet", "npy"] as const;
 export type VectorFormat = (typeof vectorFormats)[number];
 
 const vectorsFile = "vectors.json";
 
-/** How such a folder is known when it is to be replaced. */
+/** Identifies such a folder before it is replaced. */
 export const vectorsFolder: FolderKind = {
   marker: vectorsFile,
   recognises: (head) => typeof head === "object" && head !== null && "space" in head && "dimensions" in head,
@@ -37,35 +37,35 @@ export interface EmbedOptions {
   readonly format?: VectorFormat;
   /** Default "scores". */
   readonly space?: SpaceName;
-  /** Users to fold in; without them only the items' vectors are written. */
+  /** Users to fold in. Without it, only item vectors are written. */
   readonly histories?: Histories;
-  /** Replace such a folder that stands there. */
+  /** Whether to replace an existing folder of vectors. */
   readonly force?: boolean;
   readonly progress?: ProgressListener;
   readonly signal?: AbortSignal;
 }
 
-/** vectors.json. */
+/** The content of vectors.json. */
 export interface Embedded {
   readonly formatVersion: 1;
   readonly model: string;
   readonly space: SpaceName;
   readonly dimensions: number;
-  /** How two vectors are compared: the scores' space by the inner product; the latent one by the cosine, as is usual. */
+  /** How to compare two vectors: inner product in the space of the scores, cosine in the latent space. */
   readonly metric: "inner-product" | "cosine";
   readonly items: { readonly count: number; readonly vectors: string };
   readonly users: { readonly count: number; readonly vectors: string } | null;
 }
 
-/** What a model has, or a UserError that says why it has nothing. */
+/** The model as one with vectors. Throws UserError if it has no vectors, or none in this space. */
 export function requireVectors(recommender: Recommender, space: SpaceName = "scores"): Vectors {
   const { algorithm } = recommender;
   if (!hasVectors(recommender))
     throw new UserError({
       place: algorithm,
-      problem: "it has no vectors: its scores are not products of a user's and an item's",
+      problem: "the model has no vectors: its scores are not inner products of user and item vectors",
       expected:
-        "a model of factors (wmf, nmf, ctr, cdl, cvae, deep-music, cdae) or an autoencoder (vae, mult-vae, mult-dae, vamp, h-vamp, rec-vae)",
+        "a factor model (wmf, nmf, ctr, cdl, cvae, deep-music, cdae) or an autoencoder (vae, mult-vae, mult-dae, vamp, h-vamp, rec-vae)",
     });
   if (!recommender.spaces.some(({ name }) => name === space))
     throw new UserError({
@@ -76,7 +76,7 @@ export function requireVectors(recommender: Recommender, space: SpaceName = "sco
   return recommender;
 }
 
-/** Writes the vectors of a model. Throws UserError for a model or space without any, and where `out` is taken. */
+/** Writes the vectors of a model. Throws UserError for a model or space without vectors, or if `out` exists. */
 export async function embed(recommender: Recommender, options: EmbedOptions): Promise<Embedded> {
   const { out, format = "parquet", space: name = "scores", histories, force, progress, signal } = options;
   const model = requireVectors(recommender, name);
@@ -108,7 +108,7 @@ export async function embed(recommender: Recommender, options: EmbedOptions): Pr
   const task = "vectors";
   const total = kinds.reduce((sum, { ids }) => sum + ids.length, 0);
   let done = 0;
-  const told: Told = (rows) => {
+  const rowsWritten: RowsWritten = (rows) => {
     throwIfAborted(signal);
     done += rows;
     progress?.({ type: "advance", task, done });
@@ -116,7 +116,7 @@ export async function embed(recommender: Recommender, options: EmbedOptions): Pr
   await writeFolder(out, { ...vectorsFolder, force, signal }, async (folder) => {
     progress?.({ type: "start", task, total, unit: "vectors" });
     for (const kind of kinds)
-      await (format === "npy" ? writeArray : writeTable)(folder, kind, space.dimensions, told, signal);
+      await (format === "npy" ? writeArray : writeTable)(folder, kind, space.dimensions, rowsWritten, signal);
     await writeFile(join(folder, vectorsFile), `${JSON.stringify(described, null, 2)}\n`);
     progress?.({ type: "end", task });
   });
@@ -130,13 +130,13 @@ interface Table {
   readonly vectors: (from: number, to: number) => Promise<Float32Array>;
 }
 
-type Told = (rows: number) => void;
+type RowsWritten = (rows: number) => void;
 
 async function writeTable(
   folder: string,
   { name, ids, titles, vectors }: Table,
   dimensions: number,
-  told: Told,
+  rowsWritten: RowsWritten,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   await withDatabase(
@@ -153,9 +153,9 @@ async function writeTable(
           if (titles) setTitle(row, titles[from + row]);
           setVector(row, numbers.subarray(row * dimensions, (row + 1) * dimensions));
         }
-        told(count);
+        rowsWritten(count);
       });
-      // Ids that were integers in the source are integers again.
+      // Ids that are integers in the source are written as integers.
       const id = new Vocabulary(ids).numeric ? "CAST(id AS BIGINT) AS id" : "id";
       const select = `SELECT ${id}${titles ? ", title" : ""}, vector FROM vectors`;
       await database.copy(select, join(folder, `${name}.parquet`));
@@ -164,14 +164,14 @@ async function writeTable(
   );
 }
 
-/** Rows that are computed at a time for an array. */
+/** Rows computed at a time for an array. */
 const ARRAY_ROWS = 2048;
 
 async function writeArray(
   folder: string,
   { name, ids, vectors }: Table,
   dimensions: number,
-  told: Told,
+  rowsWritten: RowsWritten,
 ): Promise<void> {
   async function* rows() {
     for (let from = 0; from < ids.length; from += ARRAY_ROWS) {
@@ -179,7 +179,7 @@ async function writeArray(
       const numbers = await vectors(from, to);
       for (let row = 0; row < to - from; row++)
         yield numbers.subarray(row * dimensions, (row + 1) * dimensions);
-      told(to - from);
+      rowsWritten(to - from);
     }
   }
   await writeNpy(join(folder, `${name}.npy`), "<f4", [dimensions], rows());

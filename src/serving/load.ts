@@ -1,4 +1,4 @@
-// A trained model back from its folder: no training code, no DuckDB.
+// Loads a trained model from its folder, without training code and without DuckDB.
 
 import type { Engine } from "../compute/engine.js";
 import { type EngineChoice, openEngine } from "../compute/open-engine.js";
@@ -9,15 +9,15 @@ import { findModelFolder, readModelFiles } from "../recommender/model-files.js";
 import type { Recommender } from "../recommender/recommender.js";
 
 export interface LoadOptions {
-  /** An open engine (which stays open), or which one to open (closed by the recommender's `dispose`). Default "auto". */
+  /** An open engine (stays open), or the name of one to open (closed by the recommender's `dispose`). Default "auto". */
   engine?: Engine | EngineChoice;
   /** Threads of an engine opened here. Default: all cores. */
   threads?: number;
 }
 
 /**
- * Loads a model from a model folder, or from a run folder (its `model/`). Throws UserError, naming the file, where
- * nothing is there, the run is not finished, or a file is damaged.
+ * Loads a model from a model folder or from a run folder (its `model/`). Throws UserError, naming the file, if the folder
+ * does not exist, the run is incomplete, or a file is damaged.
  */
 export async function loadRecommender(
   folder: string,
@@ -39,7 +39,7 @@ export async function loadRecommender(
   }
 }
 
-/** What an algorithm says of a model, with the folder that it lies in. */
+/** Prefixes the place of an algorithm's error with the model folder. */
 function within(folder: string, error: unknown): unknown {
   if (!(error instanceof UserError)) return error;
   const { place, problem, expected, remedy } = error;

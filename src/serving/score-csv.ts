@@ -1,22 +1,21 @@
-// A table of scores as CSV that people open: a row is one line whatever its titles are, and where it is made for a
-// spreadsheet, no cell is a formula.
+// Scores as CSV: each row is one line whatever its titles contain, and in CSV for spreadsheets no cell is a formula.
 
 import { UserError } from "../core/errors.js";
 import { escaped, printable } from "../core/printable.js";
 import { type Database, identifier, literal } from "../data/database.js";
 
-/** What a spreadsheet takes for the beginning of a formula, in half and in full width. */
+/** Characters that start a formula in a spreadsheet, in half and full width. */
 const FORMULA = "^[=+\\-@＝＋－＠]";
 const INVISIBLE = "[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]";
 
 export interface CsvColumns {
-  /** The columns as SQL that selects them. */
+  /** The SQL select list of the columns. */
   readonly sql: string;
-  /** The control characters of titles and ids that are escaped, as they are shown. */
+  /** The escapes of the control characters in titles and ids. */
   readonly escapes: readonly string[];
 }
 
-/** The columns of a table, texts with their control characters escaped and, for a spreadsheet, with an apostrophe before what looks like a formula. */
+/** The columns of a table, with control characters escaped and, for spreadsheets, an apostrophe before possible formulas. */
 export async function csvColumns(
   database: Database,
   from: string,
@@ -24,7 +23,7 @@ export async function csvColumns(
 ): Promise<CsvColumns> {
   const columns = (await database.rows(`DESCRIBE SELECT * FROM ${from}`)) as string[][];
   const texts = columns.filter(([, type]) => type === "VARCHAR").map(([name]) => identifier(name));
-  // Code points, not texts: a byte order mark that is a text of its own would not arrive.
+  // Select code points instead of texts: a text that is only a byte order mark would arrive empty.
   const found = texts.map(
     (name) =>
       `SELECT unicode(unnest(regexp_extract_all(${name}, ${literal(INVISIBLE)}))) AS point FROM ${from}`,
@@ -35,7 +34,7 @@ export async function csvColumns(
       : await database.rows(`SELECT DISTINCT point FROM (${found.join(" UNION ALL ")}) ORDER BY point`);
   const characters = points
     .map(([point]) => String.fromCodePoint(Number(point)))
-    // A joiner alone may be needed for what is written around it, and a number sign is seen.
+    // Zero-width joiners may be needed by the surrounding text, and Arabic number signs are visible.
     .filter((character) => printable(character) !== character && !/[\u200c\u200d]/.test(character));
   const shown = (name: string) =>
     characters.reduce(
@@ -53,12 +52,12 @@ export async function csvColumns(
   return { sql, escapes: characters.map(escaped) };
 }
 
-/** Throws UserError where a file of that ending is not one for spreadsheets. */
+/** Throws UserError if the file is not a .csv. */
 export function requireSpreadsheet(out: string): void {
   if (/\.csv$/i.test(out)) return;
   throw new UserError({
     place: "--spreadsheet",
-    problem: `${out} is not a CSV file`,
-    expected: "--out <file>.csv",
+    problem: `requires a .csv file; got ${out}`,
+    remedy: "Use --out <file>.csv",
   });
 }

@@ -1,6 +1,6 @@
-// Recommendations for many users at once, into one file: a row per user and rank. Users are scored a part at a time, and each
-// part is a file of its own in `<out>.partial/` until all are there; so what is interrupted can be resumed, and the file itself
-// appears whole or not at all.
+// Writes recommendations for many users to one file, with one row per user and rank. Users are scored in parts, and each
+// part is a separate file in `<out>.partial/` until all parts are complete. An interrupted scoring can be resumed, and the
+// output file is written atomically.
 
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -26,17 +26,17 @@ import { csvColumns, requireSpreadsheet } from "./score-csv.js";
 export interface ScoreOptions {
   /** The file to write: .parquet, .csv or .jsonl. */
   readonly out: string;
-  /** Items per user, fewer where the catalogue has no more. Default 10. */
+  /** Items per user; fewer if the catalogue has fewer. Default 10. */
   readonly k?: number;
-  /** Whether items of a history may be recommended too. Default false. */
+  /** Whether to recommend items of the history too. Default false. */
   readonly includeHistory?: boolean;
-  /** What tells the model from others: a resumed scoring must be of the same. */
+  /** Identifies the model: a scoring can be resumed only with the same model. */
   readonly model: string;
-  /** Go on with an interrupted scoring; without one, begin. */
+  /** Whether to resume an interrupted scoring, if there is one. */
   readonly resume?: boolean;
-  /** Replace the file, and forget an interrupted scoring. */
+  /** Whether to replace the file and discard an interrupted scoring. */
   readonly force?: boolean;
-  /** In a .csv, put an apostrophe before texts that a spreadsheet would take for formulas. Default false: texts are exact. */
+  /** In a .csv, put an apostrophe before texts that a spreadsheet would read as formulas. Default false: texts are exact. */
   readonly spreadsheet?: boolean;
   /** Users per part. Default 8192. */
   readonly partUsers?: number;
@@ -47,9 +47,9 @@ export interface ScoreOptions {
 export interface Scored {
   readonly users: number;
   readonly rows: number;
-  /** Users of parts that an interrupted scoring had done. */
+  /** Users in parts that an interrupted scoring had completed. */
   readonly resumed: number;
-  /** Users without any row: the model knows none of their items. */
+  /** Users without rows: the model knows none of their items. */
   readonly leftOut: number;
 }
 
@@ -59,18 +59,18 @@ const copyFormats: Readonly<Record<string, string>> = {
   ".jsonl": "FORMAT json",
 };
 
-/** How the folder of an unfinished scoring is known, and what is in it. */
+/** Identifies the folder of an unfinished scoring and its files. */
 const scoringFolder: FolderKind = {
   marker: "scoring.json",
   own: /^(scoring\.json|result|part-\d+\.parquet)$/,
 };
 
-/** Where the parts of an unfinished scoring are. */
+/** The folder with the parts of an unfinished scoring. */
 export function partialFolder(out: string): string {
   return `${out}.partial`;
 }
 
-/** Looks at what stands where the file is to be. Throws UserError where it may not be written; call it before long work. */
+/** Throws UserError if the output file cannot be written or an interrupted scoring exists. Call it before long work. */
 export async function requireFreeOutput({
   out,
   resume,
@@ -86,21 +86,21 @@ export async function requireFreeOutput({
   if (!there.includes(scoringFolder.marker))
     throw new UserError({
       place: partial,
-      problem: "the folder is in the way, and foldin did not write it",
+      problem: "a folder with this name exists and was not written by foldin",
       remedy: "Move it, or choose another --out",
     });
   if (!resume && !force)
     throw new UserError({
       place: partial,
-      problem: "holds a scoring that was interrupted",
-      remedy: "Go on with it with --resume, or begin again with --force",
+      problem: "contains an interrupted scoring",
+      remedy: "Resume it with --resume, or start again with --force",
     });
 }
 
 /**
- * Scores every user and writes the file: columns user, rank (from 1), item, title (where items have titles) and score; users
- * in the histories' order. Throws UserError where the file is taken, and where a resumed scoring was another one; AbortedError
- * on the signal, and then the parts stay.
+ * Scores all users and writes the file with columns user, rank (from 1), item, title (if items have titles) and score;
+ * users are in the order of the histories. Throws UserError if the file exists or the scoring to resume is a different
+ * one. Throws AbortedError on the signal; completed parts are kept.
  */
 export async function scoreAll(
   recommender: Recommender,
@@ -176,7 +176,7 @@ async function scoreInto(
   return { users, rows, resumed, leftOut: histories.strangers };
 }
 
-/** What the file gets of the parts' columns; says what it does not get as it is. */
+/** The select list for the output file; reports escaped characters. */
 async function columnsOf(
   database: Database,
   all: string,
@@ -187,7 +187,7 @@ async function columnsOf(
   if (escapes.length > 0)
     progress?.({
       type: "note",
-      text: `control characters in ids or titles are written as ${escapes.join(" ")} in CSV; .parquet and .jsonl keep them`,
+      text: `control characters in ids or titles are written as ${escapes.join(" ")} in CSV; .parquet and .jsonl keep them unchanged`,
     });
   return sql;
 }
@@ -197,12 +197,12 @@ function formatOf(out: string): string {
   if (format !== undefined) return format;
   throw new UserError({
     place: "--out",
-    problem: `${out} has no known ending`,
+    problem: `the extension of ${out} is not supported`,
     expected: Object.keys(copyFormats).join(", "),
   });
 }
 
-/** One part, whole or not at all. */
+/** Writes one part atomically. */
 async function writePart(
   path: string,
   recommender: Recommender,
@@ -216,14 +216,14 @@ async function writePart(
   const { items } = recommender;
   const block = sliceRows(matrix, from, to);
   const best = await recommender.score(block, { signal }).topK(k, includeHistory ? undefined : block);
-  // Ranks beyond what a user can be recommended stand at the end of the user's row.
+  // A user with fewer recommendations has empty ranks at the end of the row.
   const places: number[] = [];
   for (let place = 0; place < best.items.length; place++)
     if (best.items[place] !== NO_ITEM) places.push(place);
   const { titles } = items;
   const id = (numeric: boolean, column: string) =>
     numeric ? `CAST("${column}" AS BIGINT) AS "${column}"` : `"${column}"`;
-  await withPartial(path, (beside) =>
+  await withPartial(path, (partial) =>
     withDatabase(
       async (database) => {
         const columns = {
@@ -250,23 +250,23 @@ async function writePart(
           ...(titles ? ["title"] : []),
           "score",
         ];
-        await database.copy(`SELECT ${chosen.join(", ")} FROM part`, beside);
+        await database.copy(`SELECT ${chosen.join(", ")} FROM part`, partial);
       },
       { signal },
-    ).then(() => rename(beside, path)),
+    ).then(() => rename(partial, path)),
   );
 }
 
 const identitySchema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
 type Identity = Readonly<z.infer<typeof identitySchema>>;
 
-/** Writes down what is being scored; where that is written already, it must be the same. */
+/** Records what is being scored. Throws UserError if the folder belongs to a different scoring. */
 async function requireSameScoring(partial: string, identity: Identity): Promise<void> {
   const path = join(partial, scoringFolder.marker);
   if (!existsSync(path)) return writeFileAtomic(path, `${JSON.stringify(identity)}\n`);
-  const remedy = "Begin again with --force";
+  const remedy = "Start again with --force";
   const old = checkJson(identitySchema, await readJson(path, { remedy }), path, {
-    problem: "does not describe an interrupted scoring",
+    problem: "is not a valid description of an interrupted scoring",
     remedy,
   });
   const differs = Object.keys(identity).find((name) => old[name] !== identity[name]);
@@ -274,8 +274,8 @@ async function requireSameScoring(partial: string, identity: Identity): Promise<
   const both = ["k", "includeHistory"].includes(differs) ? `: ${old[differs]}, now ${identity[differs]}` : "";
   throw new UserError({
     place: partial,
-    problem: `the interrupted scoring was another one: its ${differs} differs${both}`,
-    remedy: "Give what it was started with, or begin again with --force",
+    problem: `the interrupted scoring had a different ${differs}${both}`,
+    remedy: "Use the same input and options, or start again with --force",
   });
 }
 

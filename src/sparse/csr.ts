@@ -1,6 +1,6 @@
-// The one structure that everyone shares: a sparse matrix in compressed-row form. Row r holds the columns
-// indices[offsets[r] .. offsets[r + 1]), in the order in which they were given; no values means that all are one.
-// Matrices are immutable by convention: to change one, make another one.
+// Sparse matrices in compressed sparse row (CSR) form, used throughout the library. Row r holds the columns
+// indices[offsets[r] .. offsets[r + 1]), in the order in which they were given; without values, all entries are 1.
+// Matrices are immutable by convention.
 
 /** A sparse matrix [rows, columns]; with rows = users and columns = items, row u is the history of user u. */
 export interface CsrMatrix {
@@ -30,8 +30,8 @@ export function rowIndices(matrix: CsrMatrix, row: number): Uint32Array {
 }
 
 /**
- * Builds a matrix [rows, columns] from parallel arrays of coordinates. Entries of a row keep the order in which they
- * come; duplicates are kept (deduplicate before). Throws RangeError for a coordinate outside the shape.
+ * Builds a matrix [rows, columns] from parallel arrays of coordinates. The entries of a row keep their order, and duplicates
+ * are kept (remove them before). Throws RangeError for a coordinate outside the shape.
  */
 export function fromPairs(
   rows: number,
@@ -42,7 +42,7 @@ export function fromPairs(
 ): CsrMatrix {
   const entries = rowOf.length;
   if (columnOf.length !== entries || (weightOf && weightOf.length !== entries))
-    throw new RangeError("fromPairs: the coordinate arrays differ in length");
+    throw new RangeError("fromPairs: the coordinate arrays have different lengths");
   const offsets = new Uint32Array(rows + 1);
   for (let k = 0; k < entries; k++) {
     if (!(rowOf[k] < rows) || !(columnOf[k] < columns))
@@ -72,7 +72,7 @@ export function fromRows(columns: number, lists: readonly ArrayLike<number>[]): 
   return { rows: lists.length, columns, offsets, indices };
 }
 
-/** The matrix [columns, rows]; within each of its rows the entries ascend. */
+/** The transpose [columns, rows]; the entries of each row are in ascending order. */
 export function transpose(matrix: CsrMatrix): CsrMatrix {
   const entries = entryCount(matrix);
   const offsets = new Uint32Array(matrix.columns + 1);
@@ -137,7 +137,7 @@ export function sliceColumns(matrix: CsrMatrix, from: number, to: number): CsrMa
   };
 }
 
-/** The rows of all parts, one part after the other: [rows of all, columns]. Throws RangeError where a part has other columns. */
+/** The rows of all parts, one part after the other: [total rows, columns]. Throws RangeError if a part has another number of columns. */
 export function stackRows(columns: number, parts: readonly CsrMatrix[]): CsrMatrix {
   for (const part of parts)
     if (part.columns !== columns)

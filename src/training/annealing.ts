@@ -1,13 +1,13 @@
-// The KL weight of Mult-VAE grows with the number of updates since the start of the run, across epochs (Liang et al. 2018,
-// section 2.2.2, and their notebook: anneal = min(cap, update_count / total_anneal_steps), total_anneal_steps 200,000).
+// Annealing of the KL weight. In Mult-VAE it increases with the number of updates since the start of the run, across epochs (Liang
+// et al. 2018, section 2.2.2, and their notebook: anneal = min(cap, update_count / total_anneal_steps), total_anneal_steps 200,000).
 
-/** Without `annealSteps` the cap is reached at this share of the planned updates (170 of 200 epochs, as on ML-20M). */
+/** Without `annealSteps` the cap is reached after this share of the planned updates (170 of 200 epochs, as on ML-20M). */
 const SHARE_OF_UPDATES = 0.85;
 
 export interface Annealing {
   /** The largest value of beta. */
   cap: number;
-  /** Updates in which beta would grow from 0 to 1; 0 = beta is the cap from the start; unset = see `SHARE_OF_UPDATES`. */
+  /** Updates after which an uncapped beta would reach 1; 0 = beta is the cap from the start; unset = see `SHARE_OF_UPDATES`. */
   annealSteps?: number;
   plannedUpdates: number;
 }

@@ -1,5 +1,5 @@
-// Checkpoints on disk: one safetensors file that holds the loop's memory (as text), the model's changing tensors and the
-// best model so far. One file, written beside and renamed, so that a kill at any moment leaves the old one or the new one.
+// Checkpoints on disk: one safetensors file with the state of the training loop (as text), the state of the model and the best
+// model so far. The file is written under a temporary name and renamed, so that a kill leaves either the old or the new one.
 
 import { rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -24,13 +24,13 @@ const headSchema = z.object({
 });
 
 export interface FileCheckpoints extends CheckpointStore {
-  /** Removes the stored checkpoint, where there is one. */
+  /** Removes the stored checkpoint, if there is one. */
   clear(): Promise<void>;
 }
 
 /**
- * Keeps one checkpoint in a folder (made when needed). `everySeconds` as in `CheckpointStore`, default 10, but at most
- * one part in twenty of the time goes into saving; 0 = after every epoch, whatever it costs.
+ * Keeps one checkpoint in a folder, which is created when needed. `everySeconds` as in `CheckpointStore`, default 10, but saving
+ * takes at most 5 % of the time; 0 = after every epoch, whatever it costs.
  */
 export function fileCheckpoints(folder: string, { everySeconds = 10 } = {}): FileCheckpoints {
   const path = join(folder, "checkpoint.safetensors");
@@ -46,19 +46,21 @@ export function fileCheckpoints(folder: string, { everySeconds = 10 } = {}): Fil
       const damaged = (problem: string) =>
         new UserError({
           place: path,
-          problem: `is no checkpoint that can be resumed: ${problem}`,
-          remedy: "Train again into another folder",
+          problem: `cannot be resumed: ${problem}`,
+          remedy: "Train again with another output folder",
         });
       let parsed: unknown;
       try {
         parsed = parseJson(metadata.checkpoint ?? "null", path);
       } catch (error) {
-        throw error instanceof UserError ? damaged(`its head ${error.problem}`) : error;
+        throw error instanceof UserError ? damaged(`its header ${error.problem}`) : error;
       }
       const head = headSchema.safeParse(parsed);
-      if (!head.success) throw damaged("its head is not a checkpoint's");
+      if (!head.success) throw damaged("its header is not that of a checkpoint");
       if (head.data.formatVersion > FORMAT_VERSION)
-        throw damaged(`its format ${head.data.formatVersion} is newer than this foldin's ${FORMAT_VERSION}`);
+        throw damaged(
+          `its format ${head.data.formatVersion} is newer than the format of this version of foldin, ${FORMAT_VERSION}`,
+        );
       const { epoch, loop, best } = head.data;
       return {
         epoch,
@@ -81,7 +83,7 @@ export function fileCheckpoints(folder: string, { everySeconds = 10 } = {}): Fil
       await writeFileWhole(path, (file) =>
         writeSafetensors(file, tensors, { checkpoint: JSON.stringify(head) }),
       );
-      // The file is on the disk; a new folder is once its parent is.
+      // The file is synced; a new folder is durable once its parent is synced.
       for (const one of made) await syncFolder(dirname(one));
       secondsOfLastSave = (performance.now() - started) / 1000;
     },

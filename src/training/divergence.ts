@@ -1,4 +1,4 @@
-// A run whose numbers are no longer finite has diverged: it stops, and the last good checkpoint stays.
+// A run whose numbers are no longer finite has diverged: it stops, and the last good checkpoint is kept.
 
 import { UserError } from "../core/errors.js";
 import { Turns } from "../core/turns.js";
@@ -11,15 +11,15 @@ export class DivergedError extends UserError {
       problem: `diverged: ${what}`,
       expected: "finite numbers",
       remedy:
-        "Train again with a lower learningRate; the last checkpoint, where there is one, is from before this",
+        "Train again with a lower learningRate; the last checkpoint, if there is one, is from before the divergence",
     });
   }
 }
 
-/** Numbers that are looked at between two looks at the clock. */
+/** Numbers that are checked between two checks of the clock. */
 const AT_ONCE = 1 << 18;
 
-/** Throws DivergedError, naming the tensor, where a number is infinite or NaN. The event loop turns meanwhile. */
+/** Throws DivergedError, naming the tensor, if a number is infinite or NaN. Yields to the event loop. */
 export async function requireFinite(tensors: NamedTensors, when: string): Promise<void> {
   const turns = new Turns();
   for (const [name, { data }] of Object.entries(tensors)) {
@@ -27,7 +27,7 @@ export async function requireFinite(tensors: NamedTensors, when: string): Promis
     for (let from = 0; from < data.length; from += AT_ONCE) {
       const to = Math.min(from + AT_ONCE, data.length);
       for (let i = from; i < to; i++)
-        if (!Number.isFinite(data[i])) throw new DivergedError(`${name} holds ${data[i]} ${when}`);
+        if (!Number.isFinite(data[i])) throw new DivergedError(`${name} contains ${data[i]} ${when}`);
       if (turns.due) await turns.yield();
     }
   }

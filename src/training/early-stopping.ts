@@ -1,4 +1,4 @@
-// Which epoch was the best by what is monitored, and whether it is time to give up on a better one.
+// Tracks the best epoch by the monitored metric, and decides on early stopping.
 
 export interface Progress {
   /** The best value so far; absent before the first. */
@@ -7,15 +7,15 @@ export interface Progress {
   bestEpoch: number;
 }
 
-/** The record after an epoch: a value must be strictly better to become the best. */
+/** The progress after an epoch: a value must be strictly better to become the best. */
 export function withEpoch(progress: Progress, epoch: number, value: number): Progress {
   const better = progress.bestValue === undefined || value > progress.bestValue;
   return better ? { bestValue: value, bestEpoch: epoch } : progress;
 }
 
 /**
- * True once `patience` epochs have passed since the best one and since epoch `heldUntil` (the last of those in which none
- * are counted; default 0); without patience, never.
+ * True once `patience` epochs have passed since the best one and since epoch `heldUntil` (the last epoch that does not count
+ * towards patience; default 0). Never true without patience.
  */
 export function shouldStop(
   progress: Progress,

@@ -1,6 +1,6 @@
-// The one training loop: users reshuffled each epoch, the best epoch chosen by validation NDCG@100 (or by what a model
-// monitors instead) and its weights restored, early stopping, checkpoints. Everything random is named by (seed, epoch or update), so a run that was killed at any moment
-// and resumed ends with the weights of the uninterrupted run, byte for byte.
+// The training loop of all models: users are reshuffled each epoch, the best epoch is chosen by validation NDCG@100 (or by another
+// monitored metric) and its weights are restored; early stopping; checkpoints. All random numbers depend only on the seed and the
+// epoch or update, so a run that was killed at any moment and resumed ends with the weights of the uninterrupted run, byte for byte.
 
 import { setImmediate } from "node:timers/promises";
 import { throwIfAborted } from "../core/errors.js";
@@ -19,39 +19,39 @@ import { type PretrainingState, pretrain } from "./pretraining.js";
 import { cachedAs } from "./tensor-cache.js";
 import type { KeptModel, Trainable } from "./trainable.js";
 
-/** The metric that selects the epoch, in every paper of this family. */
-export const SELECTION_METRIC = "ndcg@100";
+/** The metric that selects the epoch, as in the papers of Mult-VAE and its successors. */
+const SELECTION_METRIC = "ndcg@100";
 
 export interface Training<Options> {
   readonly algorithm: Algorithm<Options>;
   readonly options: Options;
   readonly dataset: Dataset;
-  /** Disposed of by `fit`, also where it fails. */
+  /** Disposed of by `fit`, also if it fails. */
   readonly trainable: Trainable;
   readonly epochs: number;
-  /** Stop after this many epochs without a better value of what is monitored; unset = never. */
+  /** Stop after this many epochs without improvement of the monitored metric; unset = never. */
   readonly patience?: number;
-  /** Epochs up to this one do not count towards patience: a warm-up. Default 0. */
+  /** Epochs up to this one (a warm-up) do not count towards patience. Default 0. */
   readonly patienceHeldUntil?: number;
-  /** More numbers of an epoch's validation, such as { loss }: reported as "validation loss". Without validation users it is not called. */
+  /** Further validation metrics of an epoch, such as { loss }, reported as "validation loss". Not called without validation users. */
   readonly validate?: (
     model: Recommender,
     epoch: { readonly number: number; readonly updates: number },
     signal: AbortSignal | undefined,
   ) => Promise<Record<string, number>>;
-  /** What chooses the best epoch and stops early: a validation metric (more is better), or one of `validate`'s. Default NDCG@100. */
+  /** The metric for selecting the best epoch and for early stopping: a validation metric (higher is better), or one of `validate`. Default NDCG@100. */
   readonly monitor?: { readonly value: string; readonly lowerIsBetter?: boolean };
-  /** Whether training ends with the best epoch's weights (default) or with the last one's, as Keras does. */
+  /** Whether training ends with the weights of the best epoch (default) or of the last one, as in Keras. */
   readonly restoreBest?: boolean;
 }
 
-/** What the loop remembers from one epoch to the next. */
+/** The state of the loop between epochs. */
 interface LoopState extends Progress {
-  /** Where pretraining stands; absent once it is done, and where there is none. */
+  /** The state of pretraining; absent once it is done, and if there is none. */
   pretraining?: PretrainingState;
   epoch: number;
   updates: number;
-  /** Whether the model has nothing left to learn. */
+  /** Whether the model has converged. */
   converged?: boolean;
 }
 
@@ -61,9 +61,9 @@ interface Keeper {
 }
 
 /**
- * Trains to the end and returns the model of the best epoch (of the last one where there is nothing to validate on).
- * Progress is the task "train" in epochs; `done` has a fraction within an epoch. Throws DivergedError where the loss or a
- * weight is no longer finite, AbortedError on the run's signal, UserError where the stored checkpoint is another run's.
+ * Trains to the end and returns the model of the best epoch (of the last epoch without validation users). Progress is the task
+ * "train" in epochs; `done` has a fraction within an epoch. Throws DivergedError if the loss or a weight is not finite,
+ * AbortedError when the run's signal aborts, UserError if the stored checkpoint belongs to another run.
  */
 export async function fit<Options>(training: Training<Options>, run: RunContext): Promise<Recommender> {
   const { trainable } = training;
@@ -76,7 +76,7 @@ export async function fit<Options>(training: Training<Options>, run: RunContext)
       run,
     );
   } finally {
-    // What was queued still uses the weights; a failure of it has been reported where it was awaited.
+    // Queued work may still use the weights; its failures were already reported where it was awaited.
     await run.engine.finished().catch(() => {});
     keeper.best?.dispose();
     trainable.dispose();
@@ -113,7 +113,7 @@ async function train<Options>(
     await trainable.startFrom(run.initial.files);
   }
 
-  // The first epoch is saved whatever the time, a resumed run has just been.
+  // The first epoch is always saved; a resumed run already has a recent checkpoint.
   let lastSaved = resumed ? performance.now() : Number.NEGATIVE_INFINITY;
   async function saveWhenDue(): Promise<void> {
     if (!checkpoints || (performance.now() - lastSaved) / 1000 < checkpoints.everySeconds) return;
@@ -138,7 +138,7 @@ async function train<Options>(
     const outcome = resumed ? undefined : await cache?.load(name);
     if (outcome) {
       await pretraining.load(outcome);
-      progress?.({ type: "note", text: `pretraining: taken from ${cache?.place}` });
+      progress?.({ type: "note", text: `pretraining: loaded from ${cache?.place}` });
     } else {
       await pretrain(
         pretraining,
@@ -153,7 +153,7 @@ async function train<Options>(
         const outcome = await pretraining.save();
         await requireFinite(outcome, "after pretraining");
         await cache.save(name, outcome).catch((error: Error) => {
-          progress?.({ type: "note", text: `pretraining is not kept for other runs: ${error.message}` });
+          progress?.({ type: "note", text: `pretraining could not be cached: ${error.message}` });
         });
       }
     }
@@ -219,23 +219,22 @@ async function train<Options>(
     };
     run.onEpoch?.(record);
     progress?.({ type: "advance", task, done: number, values: shown });
-    // A turn for timers and signals, also where an epoch is short.
+    // Yield to timers and signals, also after short epochs.
     await setImmediate();
     await saveWhenDue();
   }
-  if (loop.converged)
-    progress?.({ type: "note", text: `converged: nothing is left to learn after epoch ${loop.epoch}` });
+  if (loop.converged) progress?.({ type: "note", text: `converged after epoch ${loop.epoch}` });
   else if (stops(loop, loop.epoch))
     progress?.({
       type: "note",
-      text: `stopped after epoch ${loop.epoch}: no better validation ${monitor.value} since epoch ${loop.bestEpoch}`,
+      text: `early stopping after epoch ${loop.epoch}: no better validation ${monitor.value} since epoch ${loop.bestEpoch}`,
     });
   progress?.({ type: "end", task });
   keeper.best ??= await kept(trainable, "at the end");
   return keeper.best.files();
 }
 
-/** The model as it stands. Throws DivergedError where a weight is infinite or NaN. */
+/** A snapshot of the current model. Throws DivergedError if a weight is infinite or NaN. */
 async function kept(trainable: Trainable, when: string): Promise<KeptModel> {
   const model = trainable.keep?.();
   if (model && (await model.finite)) return model;

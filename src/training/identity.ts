@@ -1,5 +1,5 @@
-// Who a run is: the algorithm, its options, the seed, the engine and the data. A checkpoint is resumed only by the same
-// run, because otherwise the result would be neither the old run's nor the new one's.
+// The identity of a run: the algorithm, its options, the seed, the engine and the data. A checkpoint is resumed only by a run with
+// the same identity, because otherwise the result would correspond to neither run.
 
 import { createHash } from "node:crypto";
 import { precisionOf } from "../compute/engine.js";
@@ -9,7 +9,7 @@ import type { Dataset } from "../data/dataset.js";
 import type { RunContext } from "../recommender/run-context.js";
 import type { CsrMatrix } from "../sparse/csr.js";
 
-/** A short hash of everything that training and validation read of a dataset. */
+/** A short hash of all data of a dataset that training and validation use. */
 export function fingerprint(dataset: Dataset): string {
   const hash = createHash("sha256");
   const add = ({ rows, columns, offsets, indices, values }: CsrMatrix) => {
@@ -24,7 +24,7 @@ export function fingerprint(dataset: Dataset): string {
   return hash.digest("hex").slice(0, 16);
 }
 
-/** What must be the same for a run to be resumed; the number of threads need not be. */
+/** The settings that must be equal for a run to be resumed; the number of threads may differ. */
 export function identityOf(
   algorithm: string,
   options: unknown,
@@ -44,7 +44,7 @@ export function identityOf(
   };
 }
 
-/** Throws UserError, naming what differs and both values, unless the run that is to be resumed is this one. */
+/** Throws UserError, naming the difference and both values, unless the run to resume has the same identity. */
 export function requireSameRun(interrupted: JsonObject, now: JsonObject): void {
   const before = flat(interrupted);
   const after = flat(now);
@@ -53,14 +53,14 @@ export function requireSameRun(interrupted: JsonObject, now: JsonObject): void {
     if (old !== wanted)
       throw new UserError({
         place: name,
-        problem: `the run to resume has ${old}, this one has ${wanted}`,
-        expected: "the same options as the interrupted run's",
+        problem: `is ${old} in the run to resume, but ${wanted} in this one`,
+        expected: "the options of the interrupted run",
         remedy: `Resume with ${name} ${old}, or start a new run in another folder`,
       });
   }
 }
 
-/** By name, those of a group by their own names: earlier versions had no groups. */
+/** Options by name; options of a group by their own names, since earlier versions had no groups. */
 function flat(identity: JsonObject): JsonObject {
   const { options, ...rest } = identity;
   return { ...rest, ...leaves((options ?? {}) as JsonObject) };

@@ -1,6 +1,6 @@
-// One pass of optimiser steps over batches of rows: what most models' epoch is. The engine is a queue, so the next batch
-// is assembled while it works on the last; reading the running totals two steps late keeps the queue short, notices a
-// loss that is no longer finite, and never makes the engine wait.
+// One pass of optimiser steps over batches of rows, which is the epoch of most models. The engine is a queue, so the next batch is
+// assembled while it works on the previous one; reading the running totals two steps late keeps the queue short, detects a loss
+// that is not finite, and never makes the engine wait.
 
 import { type SparseTensor, viewColumns } from "../compute/tensor.js";
 import { throwIfAborted } from "../core/errors.js";
@@ -10,7 +10,7 @@ import { DivergedError } from "./divergence.js";
 import { type StepOptions, trainingStep } from "./step.js";
 import type { Epoch } from "./trainable.js";
 
-/** A pass over batches of histories. The first of the `reports` is watched for divergence. */
+/** A pass over batches of histories. The first of the `reports` is checked for divergence. */
 export interface Minimisation extends StepOptions<SparseTensor> {
   /** [users, items] */
   readonly histories: CsrMatrix;
@@ -18,25 +18,25 @@ export interface Minimisation extends StepOptions<SparseTensor> {
   readonly epoch: Epoch;
 }
 
-/** A pass over batches of any kind: the rows of each are known beforehand, what they hold is fetched when it is needed. */
+/** A pass over batches of any kind: the rows of each batch are known in advance, the contents are fetched when needed. */
 export interface BatchPass<Batch> extends StepOptions<Batch> {
   readonly epoch: Pick<Epoch, "number" | "updates" | "signal" | "onProgress">;
   /** The rows of each update. */
   readonly batches: readonly Uint32Array[];
   readonly take: (rows: Uint32Array) => Batch | Promise<Batch>;
-  /** Gives back what `take` made, after the step is queued. */
+  /** Releases the result of `take`, after the step is queued. */
   readonly release: (batch: Batch) => void;
 }
 
-/** How many updates may be queued and unfinished. */
+/** Maximum number of queued and unfinished updates. */
 const QUEUED_UPDATES = 2;
-/** Milliseconds after which progress is told. */
+/** Milliseconds between progress reports. */
 const TELL = 500;
 
 export interface PassReport {
-  /** Updates after this pass, since the start of the run. */
+  /** Number of updates since the start of the run, after this pass. */
   readonly updates: number;
-  /** Each report's mean over the users. */
+  /** The mean of each report over the users. */
   readonly means: Record<string, number>;
 }
 
@@ -70,7 +70,7 @@ export async function minimiseBatches<Batch>(pass: BatchPass<Batch>): Promise<Pa
   const columns = reports.map((_, column) => viewColumns(totals, column, column + 1));
   const queued: { rows: number; update: number; totals: Promise<ArrayLike<number>> }[] = [];
   let means: Record<string, number> = {};
-  // Whether to stop is looked at before each batch.
+  // Check for an abort before each batch.
   const turns = new Turns();
   let lastTold = performance.now();
 

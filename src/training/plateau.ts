@@ -1,11 +1,11 @@
-// ReduceLROnPlateau as PyTorch has it (threshold 1e-4, relative; no cooldown, no least value): the step size is multiplied
-// by a factor after more than `patience` epochs without a better value.
+// ReduceLROnPlateau as in PyTorch (relative threshold of 1e-4; no cooldown, no minimum): the learning rate is multiplied by a factor
+// after more than `patience` epochs without improvement.
 
 import { UserError } from "../core/errors.js";
 import type { NamedTensors } from "../recommender/recommender.js";
 
 const THRESHOLD = 1e-4;
-/** A smaller change of the step size is not made. */
+/** Smaller changes of the learning rate are not applied. */
 const LEAST_CHANGE = 1e-8;
 
 export interface PlateauOptions {
@@ -32,7 +32,7 @@ export class Plateau {
     return this.#learningRate;
   }
 
-  /** The step size after an epoch with this value. */
+  /** The learning rate after an epoch with this value. */
   next(value: number): number {
     const { factor, patience, mode } = this.#options;
     const better =
@@ -47,23 +47,24 @@ export class Plateau {
     return this.#learningRate;
   }
 
-  /** "plateau": [step size, best, bad epochs]; before the first value nothing, since infinities are no state to keep. */
+  /** "plateau": [learning rate, best, bad epochs]; empty before the first value, since infinities cannot be saved. */
   save(): NamedTensors {
     if (!Number.isFinite(this.#best)) return {};
     const data = Float64Array.of(this.#learningRate, this.#best, this.#badEpochs);
     return { plateau: { shape: [3], data } };
   }
 
-  /** Goes on where `save` left off. Throws UserError where the state is not three numbers. */
+  /** Restores the state of `save`. Throws UserError if the state is not three numbers. */
   load(saved: NamedTensors): void {
     if (!Object.hasOwn(saved, "plateau")) return;
     const { data } = saved.plateau;
-    if (data.length !== 3) throw new UserError({ place: "tensor plateau", problem: "is not three numbers" });
+    if (data.length !== 3)
+      throw new UserError({ place: "tensor plateau", problem: "does not have three numbers" });
     [this.#learningRate, this.#best, this.#badEpochs] = data;
   }
 }
 
-/** The plateau that a model's options ask for, if they do; factor, patience and mode by default RecoTour's .4 and 5, and "max". */
+/** The plateau scheduler of a model's options, if any; by default factor 0.4 and patience 5 (RecoTour) and mode "max". */
 export function plateauOf(options: {
   readonly learningRate: number;
   readonly scheduler?: "plateau";

@@ -1,5 +1,5 @@
-// What comes before the first epoch: phases that train parts of a model on content alone. They are not judged and not part of
-// the run's epochs, but they are checkpointed like these, and their outcome is kept for the next run with the same content
+// Pretraining before the first epoch: phases that train parts of a model only on content. They are not validated and not part of
+// the run's epochs, but they are checkpointed like epochs, and their outcome can be cached for other runs with the same content
 // and options.
 
 import { setImmediate } from "node:timers/promises";
@@ -8,12 +8,12 @@ import type { RunContext } from "../recommender/run-context.js";
 import { DivergedError } from "./divergence.js";
 import type { Pretraining } from "./trainable.js";
 
-/** Where pretraining stands; `epoch` and `updates` count within the phase. */
+/** The state of pretraining; `epoch` and `updates` count within the phase. */
 export type PretrainingState = { phase: number; epoch: number; updates: number };
 
 /**
- * Runs the phases from `state` on. `saved` is told where pretraining stands after each epoch, and keeps a checkpoint when it
- * is time. Progress is a task "pretraining, <phase>" per phase. Throws DivergedError, AbortedError.
+ * Runs the phases, starting from `state`. `saved` is called with the new state after each epoch, and saves a checkpoint when one
+ * is due. Progress is a task "pretraining, <phase>" per phase. Throws DivergedError, AbortedError.
  */
 export async function pretrain(
   pretraining: Pretraining,

@@ -1,4 +1,4 @@
-// A folder of tensors that runs share: the outcome of pretraining, named by a hash of all that it depends on.
+// A folder of tensors shared by runs: the outcome of pretraining, named by a hash of everything that it depends on.
 
 import { createHash } from "node:crypto";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import type { JsonObject } from "../core/json.js";
 import type { RunContext, TensorCache } from "../recommender/run-context.js";
 import { readSafetensors, writeSafetensors } from "../recommender/safetensors.js";
 
-/** The cache in a folder, which is made when something is saved. */
+/** The cache in a folder, which is created when something is saved. */
 export function fileCache(folder: string): TensorCache {
   const path = (name: string) => join(folder, `${name}.safetensors`);
   return {
@@ -26,7 +26,7 @@ export function fileCache(folder: string): TensorCache {
   };
 }
 
-/** The name of what an algorithm makes of `key` with this seed on this engine. */
+/** The name of the outcome of an algorithm for `key` with this seed on this engine. */
 export function cachedAs(
   algorithm: string,
   key: JsonObject,

@@ -1,4 +1,4 @@
-// What the training loop drives. The model owns what one epoch does; the loop (fit.ts) owns everything around it.
+// The interface between a model and the training loop: the model implements one epoch; the loop (fit.ts) does everything else.
 
 import type { JsonObject } from "../core/json.js";
 import type { ModelFiles, NamedTensors, Recommender } from "../recommender/recommender.js";
@@ -12,66 +12,66 @@ export interface Epoch {
   /** Optimiser updates before this epoch, since the start of the run. */
   readonly updates: number;
   readonly signal?: AbortSignal;
-  /** Told now and then which share of the epoch is done, with the numbers so far. */
+  /** Called now and then with the finished share of the epoch and the current numbers. */
   readonly onProgress?: (share: number, values: Record<string, number>) => void;
 }
 
 export interface EpochReport {
   /** Optimiser updates after this epoch, since the start of the run. */
   readonly updates: number;
-  /** Numbers worth recording; `loss` must be among them: a loss that is not finite stops the run. */
+  /** The numbers to record, including `loss`; a loss that is not finite stops the run. */
   readonly values: Record<string, number>;
-  /** Whether there is nothing left to learn: training ends with this epoch. Default false. */
+  /** Whether training has converged and ends with this epoch. Default false. */
   readonly converged?: boolean;
 }
 
 export type PhaseEpoch = Omit<Epoch, "order">;
 
-export interface PretrainingPhase {
-  /** For people: "layer 1". */
+interface PretrainingPhase {
+  /** For messages: "layer 1". */
   readonly name: string;
   readonly epochs: number;
-  /** Called before its first epoch, also after `loadState` where that stopped between phases; not where it stopped within. */
+  /** Called before its first epoch, also after `loadState` between two phases, but not within a phase. */
   begin(): void | Promise<void>;
   epoch(epoch: PhaseEpoch): Promise<EpochReport>;
 }
 
 export interface Pretraining {
   readonly phases: readonly PretrainingPhase[];
-  /** All that the outcome depends on but the seed and the engine: the content's digest, options. Absent = it is not kept in a cache. */
+  /** Everything that the outcome depends on, except the seed and the engine: the digest of the content, options. Absent = not cached. */
   readonly key?: JsonObject;
-  /** The outcome, and nothing else. */
+  /** Only the outcome. */
   save(): Promise<NamedTensors>;
   load(outcome: NamedTensors): void | Promise<void>;
-  /** Called once when all phases are done, or their outcome was loaded: optimisers start afresh. */
+  /** Called once when all phases are done, or their outcome was loaded: resets the optimisers. */
   end(): Promise<void>;
 }
 
-/** A model as it was at a moment, while training goes on. */
+/** A snapshot of a model while training continues. */
 export interface KeptModel {
-  /** Whether a look at the weights found nothing but finite numbers; false is a reason to look at them one by one. */
+  /** Whether a quick check found only finite weights; if false, check them one by one. */
   readonly finite: Promise<boolean>;
   files(): Promise<Omit<ModelFiles, "items">>;
-  /** Gives its memory back to the engine. */
+  /** Returns its memory to the engine. */
   dispose(): void;
 }
 
 export interface Trainable {
-  /** What is trained before the first epoch; `saveState` and `loadState` must do in the middle of it too. */
+  /** Pretraining before the first epoch; `saveState` and `loadState` must also work in the middle of it. */
   readonly pretraining?: Pretraining;
-  /** Everything that changes while training, copied to the host: what a checkpoint must hold, and nothing else. */
+  /** The complete state that changes during training, copied to the host for a checkpoint. */
   saveState(): Promise<NamedTensors>;
-  /** Takes over what `saveState` gave. Throws RangeError where it does not fit. */
+  /** Restores the state of `saveState`. Throws RangeError if it does not match. */
   loadState(state: NamedTensors): void | Promise<void>;
-  /** Takes over a saved model's weights before the first epoch, items matched by id. Throws UserError where they do not fit. */
+  /** Loads the weights of a saved model before the first epoch, matching items by id. Throws UserError if they do not match. */
   startFrom?(files: ModelFiles): Promise<void>;
   epoch(epoch: Epoch): Promise<EpochReport>;
-  /** Hears of an epoch's validation before the next one: { "ndcg@100": .41 }. For schedules that depend on it; what it changes is state. */
+  /** Called with the validation metrics of an epoch, { "ndcg@100": .41 }, for schedules that depend on them. Changes are part of the state. */
   validated?(validation: Readonly<Record<string, number>>): void;
-  /** The model as it stands, sharing the trainable's memory: valid until the next epoch, not to be disposed. */
+  /** The current model, which shares the trainable's memory: valid until the next epoch, must not be disposed of. */
   recommender(): Recommender;
-  /** The model as it stands, kept aside: for those that can do it faster than by `recommender().save()`. */
+  /** A snapshot of the current model, for models that can create one faster than by `recommender().save()`. */
   keep?(): KeptModel;
-  /** Gives its memory back to the engine. */
+  /** Returns its memory to the engine. */
   dispose(): void;
 }

@@ -53,11 +53,11 @@ describe("prepare", () => {
     expect(await preparing("empty.csv", "")).toMatch(/empty\.csv.*empty/);
   });
 
-  it("of a file with nothing but a header", async () => {
+  it("of a file with only a header", async () => {
     expect(await preparing("header.csv", "userId,movieId,rating\n")).toContain("header.csv");
   });
 
-  it("of a file without a column for items: names the columns there are", async () => {
+  it("of a file without an item column: names the existing columns", async () => {
     expect(await preparing("column.csv", "userId,colour,rating\n1,red,5\n2,blue,4\n")).toMatch(
       /column\.csv.*item.*colour/,
     );
@@ -122,7 +122,7 @@ describe("train, evaluate and recommend", () => {
     expect(existsSync(join(folder, "refused"))).toBe(false);
   });
 
-  it("train refuses to write over anything", async () => {
+  it("train does not overwrite anything", async () => {
     expect(await complaint("train", "dataset", "--model", "popularity", "--out", "run")).toMatch(/^run: /);
     mkdirSync(join(folder, "mine"), { recursive: true });
     writeFileSync(join(folder, "mine", "thesis.txt"), "all of it");
@@ -132,7 +132,7 @@ describe("train, evaluate and recommend", () => {
     expect(readFileSync(join(folder, "mine", "thesis.txt"), "utf8")).toBe("all of it");
   });
 
-  it("a dataset folder that is none, or is damaged: names the file", async () => {
+  it("a missing or damaged dataset folder: names the file", async () => {
     expect(await complaint("train", "nowhere", "--out", "refused")).toContain("nowhere");
     const prepared = await foldin(
       [
@@ -167,7 +167,7 @@ describe("train, evaluate and recommend", () => {
     );
   });
 
-  it("evaluate and recommend refuse a folder that is no run", async () => {
+  it("evaluate and recommend refuse a folder that is not a run", async () => {
     expect(await complaint("evaluate", "dataset")).toContain("dataset");
     expect(await complaint("recommend", "dataset", "--history", "101")).toContain("dataset");
   });

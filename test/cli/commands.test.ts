@@ -38,6 +38,8 @@ describe("from a file of clicks to recommendations, with --json throughout", () 
       test: { users: 40 },
     });
     expect(await json("describe", "data")).toMatchObject({ users: 230, items: 60 });
+    expect(await json("describe", "data", "--plots", "plots.html")).not.toHaveProperty("ratings");
+    expect(readFileSync(join(folder, "plots.html"), "utf8")).toContain("Users by their interactions");
   });
 
   it("train, which also writes the report", async () => {
@@ -59,7 +61,7 @@ describe("from a file of clicks to recommendations, with --json throughout", () 
     );
   });
 
-  it("evaluate, with the numbers of the library", async () => {
+  it("evaluate, with the same numbers as the library", async () => {
     const evaluated = await json(
       "evaluate",
       "run",
@@ -106,12 +108,12 @@ describe("from a file of clicks to recommendations, with --json throughout", () 
     for (const option of options) expect(option.description).not.toBe("");
   });
 
-  it("evaluate says where to look when the dataset has moved", async () => {
+  it("evaluate says what to do if the dataset has moved", async () => {
     renameSync(join(folder, "data"), join(folder, "moved"));
     const { code, stderr } = await foldin(["evaluate", "run"], { cwd: folder });
     expect([code, stderr]).toEqual([
       2,
-      expect.stringMatching(/^run: its dataset is no longer in .*--dataset/),
+      expect.stringMatching(/^run: its dataset was not found in .*--dataset/),
     ]);
     expect((await json("evaluate", "run", "--dataset", "moved")).users).toBe(40);
     renameSync(join(folder, "moved"), join(folder, "data"));
@@ -135,7 +137,7 @@ describe("from a file of clicks to recommendations, with --json throughout", () 
 });
 
 describe("help", () => {
-  it("starts without the libraries that take long to load", async () => {
+  it("starts without loading slow libraries", async () => {
     const light = forbidding("duckdb|vega|/zod/|/dist/(models|training|data|compute)/");
     expect(await foldin(["--help"], light)).toMatchObject({ code: 0, stderr: "" });
     expect(await foldin(["help", "prepare"], light)).toMatchObject({ code: 0, stderr: "" });
@@ -143,7 +145,7 @@ describe("help", () => {
 });
 
 describe("quickstart", () => {
-  it("goes from nothing to recommendations, and its last words work when copied", async () => {
+  it("runs from scratch to recommendations, and its printed commands work", async () => {
     const { code, stdout, stderr } = await foldin(["quickstart", "--epochs", "2"], {
       cwd: folder,
       env: { npm_execpath: "" },

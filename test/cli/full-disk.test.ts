@@ -1,4 +1,4 @@
-// What the system refuses is the user's to mend: one clear line, exit code 2, nothing half-written, and how to go on.
+// System errors are reported to the user: one clear line, exit code 2, no incomplete output, and how to resume.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -96,15 +96,15 @@ describe.skipIf(!canMount)("a full disk", () => {
       ["train", "ds", "--model", "popularity", "--out", "disk/r"],
       /^disk\/r\S*: cannot be written/,
     ],
-  ])("ends %s with one line, and nothing half-written", async (_, args, message) => {
+  ])("ends %s with one line and no incomplete output", async (_, args, message) => {
     leave(12);
     const { code, stderr } = await run(args);
     expect([code, lastLine(stderr)]).toEqual([2, expect.stringMatching(message)]);
-    expect(stderr).toMatch(/Free some space/);
+    expect(stderr).toMatch(/Free some disk space/);
     expect(readdirSync(disk)).toEqual(["fill"]);
   });
 
-  it("stops train, which goes on with --resume once there is space", async () => {
+  it("stops train, which can be resumed once there is space", async () => {
     const train = [
       "train",
       "ds",
@@ -121,13 +121,13 @@ describe.skipIf(!canMount)("a full disk", () => {
     expect([code, lastLine(stderr)]).toEqual([
       2,
       expect.stringMatching(
-        /the disk is full \(ENOSPC\).*go on with: foldin train ds --out disk\/run --resume$/,
+        /the disk is full \(ENOSPC\).*to resume: foldin train ds --out disk\/run --resume$/,
       ),
     ]);
     unmount();
   });
 
-  it("stops score, which goes on with --resume once there is space", async () => {
+  it("stops score, which can be resumed once there is space", async () => {
     leave(60);
     const score = ["score", "vae", "--out", "disk/s.csv", "-k", "100"];
     const { code, stderr } = await run(score);
@@ -139,13 +139,13 @@ describe.skipIf(!canMount)("a full disk", () => {
     expect(readdirSync(disk)).toEqual(["s.csv"]);
   });
 
-  it("of temporary files names that folder and --temp, which helps", async () => {
+  it("for temporary files: names the folder and the option --temp", async () => {
     leave(0);
     const embed = ["embed", "vae", "--out", "vectors"];
     const { code, stderr } = await run(embed, { env: { TMPDIR: disk } });
     expect([code, lastLine(stderr)]).toEqual([
       2,
-      `${disk}: the temporary folder cannot be used: the disk is full (ENOSPC). Free some space there, or name another folder with --temp <folder>`,
+      `${disk}: the temporary folder cannot be used: the disk is full (ENOSPC). Free some space there, or choose another folder with --temp <folder>`,
     ]);
     expect(readdirSync(disk)).toEqual(["fill"]);
     mkdirSync(join(home, "large"));
@@ -153,7 +153,7 @@ describe.skipIf(!canMount)("a full disk", () => {
     expect(readdirSync(join(home, "large"))).toEqual([]);
   });
 
-  it("that is read-only is named, and nothing else is said", async () => {
+  it("that is read-only is the only error reported", async () => {
     unmount();
     expect(mounted("size=1m,ro")).toBe(true);
     for (const args of [
@@ -168,14 +168,16 @@ describe.skipIf(!canMount)("a full disk", () => {
       const { code, stderr } = await run(args);
       expect([code, lastLine(stderr)], args.join(" ")).toEqual([
         2,
-        expect.stringMatching(/disk\/\S+: .*the file system is read-only \(EROFS\)\. Choose another place/),
+        expect.stringMatching(
+          /disk\/\S+: .*the file system is read-only \(EROFS\)\. Choose another location/,
+        ),
       ]);
     }
   });
 });
 
 describe("limits of the process", () => {
-  it("a file size limit (ulimit -f) is said, with the way to go on", () => {
+  it("a file size limit (ulimit -f) is reported with a remedy", () => {
     const train = [
       "train",
       "ds",
@@ -202,9 +204,9 @@ describe("limits of the process", () => {
     [
       "a file as parent",
       "clicks.csv/run",
-      /clicks\.csv: is a file \(expected a folder\)|a part of the path is a file/,
+      /clicks\.csv: is a file \(expected a folder\)|a parent in the path is a file/,
     ],
-  ])("%s is said", async (_, out, message) => {
+  ])("%s is reported", async (_, out, message) => {
     for (const args of [
       ["prepare", "clicks.csv", "--out", out],
       ["train", "ds", "--model", "popularity", "--out", out],
@@ -216,7 +218,7 @@ describe("limits of the process", () => {
     expect(existsSync(join(home, "runs"))).toBe(false);
   });
 
-  it("--temp must be a folder that can be written", async () => {
+  it("--temp must be a writable folder", async () => {
     for (const folder of ["nowhere", "clicks.csv"]) {
       const { code, stderr } = await run(["describe", "ds", "--temp", folder]);
       expect([code, lastLine(stderr)]).toEqual([

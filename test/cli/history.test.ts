@@ -30,8 +30,8 @@ function complaint(...entries: string[]): Promise<string> {
   );
 }
 
-describe("items that are not to be recommended", () => {
-  it("are all that are called so, and refused where there are none", async () => {
+describe("excluded items", () => {
+  it("are all items with the title; unknown ones are refused", async () => {
     const excluded = async (...entries: string[]) =>
       [...(await resolveExcluded(entries, items))].map((index) => items.ids[index]);
     expect(await excluded("hamlet")).toEqual(["7", "8"]);
@@ -41,8 +41,8 @@ describe("items that are not to be recommended", () => {
   });
 });
 
-describe("a history as people type it", () => {
-  it("is that of somebody new where nothing is given: blanks, commas, an empty file", async () => {
+describe("a history on the command line", () => {
+  it("is empty for blanks, commas and an empty file", async () => {
     const file = join(mkdtempSync(join(tmpdir(), "foldin-")), "nothing.txt");
     for (const content of ["", "\n\r\n  \n", "\ufeff"]) {
       writeFileSync(file, content);
@@ -54,7 +54,7 @@ describe("a history as people type it", () => {
     expect([...(await resolveHistory([""], named))]).toEqual([0]);
   });
 
-  it("of a title that many items have names ten of them", async () => {
+  it("with a title of many items: the error lists ten of them", async () => {
     const many = new Vocabulary(
       Array.from({ length: 12 }, (_, i) => `id${i}`),
       Array.from({ length: 12 }, () => "Hamlet"),
@@ -64,13 +64,13 @@ describe("a history as people type it", () => {
     );
   });
 
-  it("may have a byte order mark and any ends of lines in its file", async () => {
+  it("may have a byte order mark and any line endings in its file", async () => {
     const file = join(mkdtempSync(join(tmpdir(), "foldin-")), "seen.txt");
     writeFileSync(file, "\ufeff858\r1\n260\r\n");
     expect(await ids(`@${file}`)).toEqual(["858", "1", "260"]);
   });
 
-  it("is an id, then a title, and only then a list with commas", async () => {
+  it("is resolved as an id, then as a title, then as a comma-separated list", async () => {
     expect(await ids("858")).toEqual(["858"]);
     expect(await ids("m,1")).toEqual(["m,1"]);
     expect(await ids("Godfather, The (1972)")).toEqual(["858"]);
@@ -80,11 +80,11 @@ describe("a history as people type it", () => {
     expect(await ids("toy story, 260")).toEqual(["1", "260"]);
   });
 
-  it("holds every item once, in the order given", async () => {
+  it("contains every item once, in the given order", async () => {
     expect(await ids("260", "1", "Toy Story (1995)", "260")).toEqual(["260", "1"]);
   });
 
-  it("comes from a file, one a line", async () => {
+  it("can come from a file, one entry per line", async () => {
     const file = join(mkdtempSync(join(tmpdir(), "foldin-")), "seen.txt");
     writeFileSync(file, "Toy Story\r\n\n 858 \nGodfather, The (1972)\n");
     expect(await ids(`@${file}`)).toEqual(["1", "858"]);
@@ -93,7 +93,7 @@ describe("a history as people type it", () => {
     );
   });
 
-  it("of unknown things is refused, with near titles or with what ids look like", async () => {
+  it("with unknown entries is refused, with similar titles or example ids", async () => {
     expect(await complaint("Toy Sory")).toBe(
       "UserError: --history: no item of this model has the id or title 'Toy Sory'. Did you mean 'Toy Story (1995)'?",
     );
@@ -109,10 +109,10 @@ describe("a history as people type it", () => {
     );
   });
 
-  it("that could be two items asks for the id", async () => {
+  it("with an ambiguous title asks for the id", async () => {
     expect(await ids("Hamlet (1996)")).toEqual(["8"]);
     expect(await complaint("hamlet")).toBe(
-      "UserError: --history: 2 items are called 'hamlet'. Give the id of the one you mean: 7 (Hamlet (1948)), 8 (Hamlet (1996))",
+      "UserError: --history: 2 items have the title 'hamlet'. Use an id instead: 7 (Hamlet (1948)), 8 (Hamlet (1996))",
     );
   });
 });

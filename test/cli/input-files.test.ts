@@ -1,5 +1,5 @@
-// Every option that names a file, given what is not one: a pipe that nobody writes to, a device, a folder, a file of holes.
-// The program says so in one line and ends; before, it waited for ever.
+// Every option for a file, given something else: a pipe without a writer, a device, a folder, a sparse file. The program
+// reports this in one line and exits; earlier versions waited forever.
 
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
@@ -36,7 +36,7 @@ async function succeeds(...args: string[]): Promise<void> {
 
 const content = (...more: string[]) => ["prepare", "in.csv", "--out", "never", "--content", ...more];
 
-describe("what is not a file is refused in one line", () => {
+describe("anything but a regular file is refused in one line", () => {
   it.each<[string, string[]]>([
     ["--content", content("@")],
     ["--content-vocabulary", content("mult.dat", "--content-vocabulary", "@")],
@@ -83,9 +83,9 @@ describe("what is not a file is refused in one line", () => {
     }
   });
 
-  it("a compressed list of texts, before it is unpacked", async () => {
+  it("a compressed list of texts, before it is decompressed", async () => {
     const { code, stderr } = await foldin(content("bomb.txt.gz"), { cwd: home });
     expect(code).toBe(2);
-    expect(stderr).toMatch(/bomb\.txt\.gz: the file is compressed with gzip .*Unpack it first/);
+    expect(stderr).toMatch(/bomb\.txt\.gz: the file is compressed with gzip .*Decompress it first/);
   });
 });

@@ -1,4 +1,4 @@
-// Two processes that write the same: the second one is refused, says which process is at it, and harms nothing.
+// Two processes that write the same path: the second one is refused, names the first one, and changes nothing.
 
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -51,7 +51,7 @@ beforeAll(async () => {
 });
 
 describe("train", () => {
-  it("--resume beside --resume is refused, and the run ends as if it had been alone", async () => {
+  it("a concurrent --resume is refused, and the run finishes as if alone", async () => {
     const first = begin(train);
     await until(first, () => epochsOf("run").length >= 3);
     first.process.kill("SIGKILL");
@@ -80,7 +80,7 @@ describe("train", () => {
     );
   });
 
-  it("into one new folder at once makes one run", async () => {
+  it("two trainings into one new folder make one run", async () => {
     const both = [1, 2, 3].map(() => begin(train.with(train.indexOf("run"), "both")));
     const codes = await Promise.all(both.map(async ({ outcome }) => (await outcome).code));
     expect(codes.toSorted()).toEqual([0, 2, 2]);
@@ -89,7 +89,7 @@ describe("train", () => {
 });
 
 describe("the other commands", () => {
-  it("prepare, embed and score into one place at once: one writes, the others are refused or come too late", async () => {
+  it("concurrent prepare, embed and score: one writes, the others are refused", async () => {
     for (const args of [
       ["prepare", "clicks.csv", "--out", "twice"],
       ["embed", "whole", "--out", "vectors"],
@@ -106,7 +106,7 @@ describe("the other commands", () => {
     expect(readdirSync(home).filter((name) => /^\.|partial/.test(name))).toEqual([]);
   });
 
-  it("search beside itself is refused; killed with its workers still ending, it goes on when started again", async () => {
+  it("a concurrent search is refused; after a kill while its workers end, it can be resumed", async () => {
     const args = [
       "search",
       "ds",

@@ -1,4 +1,4 @@
-// The commands that the program prints for copying: pasted into a shell they pass on the names as they are, and run nothing else.
+// Printed commands for copying: pasted into a shell, they pass names unchanged and execute nothing else.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -59,7 +59,7 @@ describe.each(["d$(touch x)", "it's; touch x", "-dash", "line\nbreak", "`touch x
         await sleep(10);
       running.process.kill("SIGINT");
       const { stderr } = await running.outcome;
-      const resume = words(textAfter("to go on: ", stderr));
+      const resume = words(textAfter("to resume: ", stderr));
       expect(resume).toEqual(["train", argument, "--out", run, "--resume"]);
 
       const unfinished = await foldin(["evaluate", run], { cwd: home });

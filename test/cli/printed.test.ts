@@ -1,4 +1,4 @@
-// No command prints a control character but the line break, whatever titles, ids, and names of folders and files are.
+// No command prints control characters other than line breaks, whatever titles, ids, file and folder names contain.
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -78,7 +78,7 @@ function expectClean(text: string, terminal: boolean, what: string): void {
 }
 
 describe("what commands print", () => {
-  it("has no control character, whatever the data are called", { timeout: 240_000 }, async () => {
+  it("has no control characters, whatever the data contain", { timeout: 240_000 }, async () => {
     let round = 0;
     await fc.assert(
       fc.asyncProperty(
@@ -165,7 +165,7 @@ describe("what commands print", () => {
 });
 
 describe("rows of a table", () => {
-  it("are one line each, as wide as each other, in any script", () => {
+  it("are one line each, of equal width, in any script", () => {
     fc.assert(
       fc.property(
         fc.array(

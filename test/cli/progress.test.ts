@@ -39,7 +39,7 @@ describe("progress without a terminal", () => {
     ]);
   });
 
-  it("counts whole epochs, and measures the pace of resumed work from where it went on", () => {
+  it("counts whole epochs, and estimates the time of resumed work from where it resumed", () => {
     const { clock, progress, text } = display({ terminal: false });
     progress.listener(start);
     clock.now = 1;
@@ -59,7 +59,7 @@ describe("progress without a terminal", () => {
     expect(text().split("\n").length).toBeLessThan(100);
   });
 
-  it("says what came out when the task ends, and writes no escape sequence", () => {
+  it("prints a summary when the task ends, without escape sequences", () => {
     const { clock, progress, text } = display({ terminal: false });
     progress.listener(start);
     clock.now = 3;
@@ -95,7 +95,7 @@ describe("progress on a terminal", () => {
     expect(text()).toMatch(/training: 100\/100 epochs {2}loss 340 {2}ndcg@100 0.4 {2}took 4.0 s\n$/);
   });
 
-  it("keeps the time left in sight on a narrow terminal: the bar shrinks, then the last values go", () => {
+  it("keeps the time left visible on a narrow terminal: the bar shrinks, then the last values are dropped", () => {
     const { clock, progress, text, resize } = display({ terminal: true });
     const values = { loss: 350.25, kl: 29.31, beta: 0.1234, "validation ndcg@100": 0.4321 };
     const lastLine = () =>

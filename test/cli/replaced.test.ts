@@ -1,5 +1,5 @@
-// What stands where a command is to write: it is there until the new one is whole, whatever becomes of the command, and what
-// foldin did not write is never removed.
+// Existing output of a command: it is kept until the new output is complete, whatever happens to the command, and files that
+// foldin did not write are never removed.
 
 import {
   cpSync,
@@ -66,7 +66,7 @@ describe("train --force", () => {
     ["missing content", ["--model", "content-knn"], /content/],
     ["a seed that is too large", ["--seed", "99999999999999999999"], /seed/],
     ["an unknown recipe", ["--recipe", "nothing"], /recipe|nothing/],
-  ])("that is refused for %s leaves the old run as it was", async (_, options, message) => {
+  ])("that is refused for %s does not change the old run", async (_, options, message) => {
     const before = contents("runs");
     const dropped =
       options[0] === "--model"
@@ -77,7 +77,7 @@ describe("train --force", () => {
     expect(contents("runs")).toEqual(before);
   });
 
-  it("that diverges leaves the old run as it was, and says where the new one is", async () => {
+  it("that diverges does not change the old run, and says where the new one is", async () => {
     const before = contents("runs/run");
     const { code, stderr } = await run([...force, "--epochs", "3", "--set", "learningRate=1e30"]);
     expect([code, stderr]).toEqual([2, expect.stringMatching(/diverged/)]);
@@ -96,7 +96,7 @@ describe("train --force", () => {
   });
 
   it.each(["SIGINT", "SIGKILL"] as const)(
-    "that is ended by %s goes on with --resume, and only then takes the old run's place",
+    "that is ended by %s can be resumed with --resume, and only then replaces the old run",
     async (signal) => {
       const before = contents("runs/run");
       const options = ["--epochs", "12", "--set", "batchSize=4", "--checkpoint-seconds", "0"];
@@ -110,18 +110,21 @@ describe("train --force", () => {
       running.process.kill(signal);
       const { stderr } = await running.outcome;
       if (signal === "SIGINT") {
-        expect(stderr).toMatch(/runs\/run stays as it is until the new run is finished/);
-        expect(stderr).toMatch(/to go on: foldin train ds --out runs\/run --resume/);
+        expect(stderr).toMatch(/trained in .* and replaces runs\/run when it is finished/);
+        expect(stderr).toMatch(/to resume: foldin train ds --out runs\/run --resume/);
       }
       expect(contents("runs/run")).toEqual(before);
       // The old run is used as before.
       await done(["recommend", "runs/run", "--history", "3"]);
       const again = await run(["train", "ds", "--out", "runs/run", ...small]);
-      expect([again.code, again.stderr]).toEqual([2, expect.stringMatching(/holds a finished run/)]);
+      expect([again.code, again.stderr]).toEqual([
+        2,
+        expect.stringMatching(/already contains a finished run/),
+      ]);
 
       const { stderr: told } = await done(["train", "ds", "--out", "runs/run", "--resume"]);
       expect(told).toMatch(/resuming after epoch \d+ of 12/);
-      expect(told).toMatch(/kept of the former runs\/run: notes\.txt/);
+      expect(told).toMatch(/kept from the previous runs\/run: notes\.txt/);
       expect(readdirSync(join(home, "runs"))).toEqual(["run"]);
       const { "notes.txt": notes, "metrics.jsonl": lines } = contents("runs/run");
       expect(Buffer.from(notes, "base64").toString()).toBe("mine");
@@ -134,17 +137,17 @@ describe("train --force", () => {
     },
   );
 
-  it("starts from the very run that it replaces, and what comes out loads and resumes", async () => {
+  it("can start from the run that it replaces; the result loads and resumes", async () => {
     const args = ["train", "ds", "--init-from", "runs/run", "--out", "runs/run", "--engine", "reference"];
     const { stderr } = await done([...args, "--epochs", "1", "--force"]);
-    expect(stderr).toMatch(/starting from a run that knows 40 of 40 items/);
+    expect(stderr).toMatch(/starting from a run with 40 of 40 items/);
     await done(["recommend", "runs/run", "--history", "3"]);
     expect(contents("runs/run")).toHaveProperty(["notes.txt"]);
     for (const more of [args, ["train", "ds", "--out", "runs/run"]])
       expect((await done([...more, "--resume"])).stderr).toMatch(/finished already/);
   });
 
-  it("replaces a run that was interrupted, too, and its own interrupted replacement", async () => {
+  it("also replaces an interrupted run and an interrupted replacement", async () => {
     rmSync(join(home, "runs/run/model"), { recursive: true });
     cpSync(join(home, "runs/run"), join(home, "runs/.run.new"), { recursive: true });
     await done([...force, "--epochs", "1"]);
@@ -152,7 +155,7 @@ describe("train --force", () => {
     await done(["recommend", "runs/run", "--history", "3"]);
   });
 
-  it("never takes a folder for a run that only has a config.json", async () => {
+  it("does not mistake a folder with only a config.json for a run", async () => {
     mkdirSync(join(home, "runs/app"));
     writeFileSync(join(home, "runs/app/config.json"), '{"port": 8080}');
     const before = contents("runs");
@@ -161,12 +164,12 @@ describe("train --force", () => {
       ["blend", "pop", "first/run", "--out", "runs/app", "--force", "--engine", "reference"],
     ]) {
       const { code, stderr } = await run(args);
-      expect([code, stderr]).toEqual([2, expect.stringMatching(/config\.json is not one that foldin wrote/)]);
+      expect([code, stderr]).toEqual([2, expect.stringMatching(/foldin did not write its config\.json/)]);
     }
     expect(contents("runs")).toEqual(before);
   });
 
-  it("says of an interrupted replacement whose old run is gone what can be done", async () => {
+  it("says what to do about an interrupted replacement without an old run", async () => {
     cpSync(join(home, "runs/run"), join(home, "runs/.run.new"), { recursive: true });
     rmSync(join(home, "runs/run"), { recursive: true });
     const { code, stderr } = await run(["train", "ds", "--out", "runs/run", ...small]);
@@ -178,7 +181,7 @@ describe("train --force", () => {
 describe("blend", () => {
   const blend = ["blend", "pop", "first/run", "--engine", "reference", "--out", "runs/blend"];
 
-  it("--force keeps the old blend until the new one is whole", async () => {
+  it("--force keeps the old blend until the new one is complete", async () => {
     await done([...blend, "--weights", "1,1"]);
     const before = contents("runs/blend");
     for (const wrong of [
@@ -194,11 +197,11 @@ describe("blend", () => {
     expect(readdirSync(join(home, "runs")).toSorted()).toEqual(["blend", "run"]);
   });
 
-  it("does not advise --resume, which it does not have, after it was killed", async () => {
+  it("does not suggest --resume after it was killed", async () => {
     await done(blend);
     rmSync(join(home, "runs/blend/model"), { recursive: true });
     const { code, stderr } = await run(blend);
-    expect([code, stderr]).toEqual([2, expect.stringMatching(/replace it with --force/)]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/use --force to replace it/)]);
     expect(stderr).not.toMatch(/--resume/);
     const unfinished = await run(["evaluate", "runs/blend"]);
     expect(unfinished.stderr).toMatch(/Finish it: foldin blend pop first\/run --out runs\/blend --force/);
@@ -207,7 +210,7 @@ describe("blend", () => {
 });
 
 describe("other commands", () => {
-  it("prepare --force keeps the old dataset where the new one is refused, and the user's own files", async () => {
+  it("prepare --force keeps the old dataset if the new one is refused, and keeps user files", async () => {
     cpSync(join(home, "ds"), join(home, "runs/ds"), { recursive: true });
     writeFileSync(join(home, "runs/ds/readme.md"), "mine");
     const before = contents("runs");
@@ -224,7 +227,7 @@ describe("other commands", () => {
     expect(contents("runs/ds")).toHaveProperty(["readme.md"]);
   });
 
-  it("embed --force replaces vectors and keeps what is the user's beside them", async () => {
+  it("embed --force replaces vectors and keeps user files in the folder", async () => {
     await done(["embed", "runs/run", "--out", "runs/vectors", "--no-users"]);
     writeFileSync(join(home, "runs/vectors/index.faiss"), "mine");
     await done(["embed", "runs/run", "--out", "runs/vectors", "--no-users", "--format", "npy", "--force"]);
@@ -233,7 +236,7 @@ describe("other commands", () => {
     ]);
   });
 
-  it("score, export, compare and evaluate write over no file without --force", async () => {
+  it("score, export, compare and evaluate do not overwrite files without --force", async () => {
     for (const [args, file] of [
       [["score", "pop", "--out"], "runs/x.csv"],
       [["export", "first/run", "--onnx"], "runs/x.onnx"],
@@ -243,27 +246,24 @@ describe("other commands", () => {
     ] as const) {
       writeFileSync(join(home, file), "mine");
       const { code, stderr } = await run([...args, file]);
-      expect([code, stderr], args.join(" ")).toEqual([
-        2,
-        expect.stringMatching(/^runs\/x\S*: there is a file/),
-      ]);
+      expect([code, stderr], args.join(" ")).toEqual([2, expect.stringMatching(/^runs\/x\S*: is a file/)]);
       expect(readFileSync(join(home, file), "utf8")).toBe("mine");
       await done([...args, file, "--force"]);
       expect(readFileSync(join(home, file), "utf8")).not.toBe("mine");
     }
   });
 
-  it("score --force removes no folder of the user's that has the name of its unfinished parts", async () => {
+  it("score --force does not remove a user's folder with the name of its partial output", async () => {
     mkdirSync(join(home, "runs/x.csv.partial"));
     writeFileSync(join(home, "runs/x.csv.partial/thesis.txt"), "mine");
     for (const more of [[], ["--force"], ["--resume"]]) {
       const { code, stderr } = await run(["score", "pop", "--out", "runs/x.csv", ...more]);
-      expect([code, stderr]).toEqual([2, expect.stringMatching(/in the way, and foldin did not write it/)]);
+      expect([code, stderr]).toEqual([2, expect.stringMatching(/was not written by foldin/)]);
     }
     expect(readFileSync(join(home, "runs/x.csv.partial/thesis.txt"), "utf8")).toBe("mine");
   });
 
-  it("search and reproduce write into no folder that holds something else", async () => {
+  it("search and reproduce do not write to a foreign folder", async () => {
     mkdirSync(join(home, "runs/own"));
     writeFileSync(join(home, "runs/own/results.csv"), "mine");
     for (const args of [
@@ -280,13 +280,13 @@ describe("other commands", () => {
     }
   });
 
-  it("quickstart replaces nothing but an earlier quickstart", async () => {
+  it("quickstart replaces only an earlier quickstart", async () => {
     cpSync(join(home, "ds"), join(home, "runs/catalogue"), { recursive: true });
     const before = contents("runs");
     const { code, stderr } = await run(["quickstart", "--out", "runs", "--epochs", "1"]);
     expect([code, stderr]).toEqual([
       2,
-      expect.stringMatching(/runs\/catalogue: is not from an earlier quickstart/),
+      expect.stringMatching(/runs\/catalogue: was not written by an earlier quickstart/),
     ]);
     expect(contents("runs")).toEqual(before);
   });

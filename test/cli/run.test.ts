@@ -41,7 +41,7 @@ function failing(error: unknown): Register {
 }
 
 describe("exit codes and messages", () => {
-  it("0: the command's output on stdout alone", async () => {
+  it("0: the output of the command on stdout only", async () => {
     const { code, stdout, stderr } = await foldin(["train", "demo", "--out", "runs/a"], train);
     expect({ code, json: JSON.parse(stdout), stderr }).toEqual({
       code: 0,
@@ -59,13 +59,13 @@ describe("exit codes and messages", () => {
   it.each([
     [["trian"], "unknown command 'trian' (did you mean train?)"],
     [["train", "demo", "--epoch", "3"], "unknown option '--epoch' (did you mean --epochs?)"],
-    [["train", "demo"], "option '--out <run>' is missing. Give a folder for the run"],
+    [["train", "demo"], "option '--out <run>' is required. Give a folder for the run"],
     [["train"], "missing required argument 'dataset'"],
   ])("2: bad usage in one line: %j", async (args, message) => {
     expect(await foldin(args, train)).toEqual({ code: 2, stdout: "", stderr: `${message}\n` });
   });
 
-  it("2: a UserError's message alone", async () => {
+  it("2: only the message of a UserError", async () => {
     const error = new UserError({
       place: "a.csv:3",
       problem: "rating is 'x'",
@@ -79,9 +79,12 @@ describe("exit codes and messages", () => {
     });
   });
 
-  it("1: our own failure, without a stack", async () => {
+  it("1: an internal error, without a stack trace", async () => {
     const { code, stderr } = await foldin(["fail"], failing(new TypeError("x is not a function")));
-    expect([code, stderr]).toEqual([1, "foldin failed: x is not a function (FOLDIN_DEBUG=1 shows where)\n"]);
+    expect([code, stderr]).toEqual([
+      1,
+      "foldin failed: x is not a function (set FOLDIN_DEBUG=1 to see the stack trace)\n",
+    ]);
   });
 
   it("130: stopped on request", async () => {

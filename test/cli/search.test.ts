@@ -93,7 +93,7 @@ describe("foldin search", () => {
     expect(metrics["ndcg@100"].test.mean).toBe(first.test["ndcg@100"].mean);
   });
 
-  it("keeps the model of the best point alone, and computes test metrics for no other", () => {
+  it("keeps only the model of the best point, and computes test metrics only for it", () => {
     const points = readdirSync(join(folder, "first", "points"));
     expect(points).toHaveLength(4);
     const kept = points.filter((key) => existsSync(join(folder, "first", "points", key, "model")));
@@ -109,7 +109,7 @@ describe("foldin search", () => {
     expect(rows).toHaveLength(4);
   });
 
-  it("does not train again what is finished, and finds the same on other numbers of processes", async () => {
+  it("does not retrain finished points, and has the same result for any number of processes", async () => {
     const { result, stderr } = await searched([...grid, "--out", "first"]);
     expect(stderr).not.toMatch(/ of 4:/);
     expect(result.points).toEqual(first.points);
@@ -119,14 +119,14 @@ describe("foldin search", () => {
     );
   });
 
-  it("goes on when its grid has grown", async () => {
+  it("continues when the grid has grown", async () => {
     const wider = grid.map((word) => (word === "dropout=0.2,0.6" ? "dropout=0.2,0.4,0.6" : word));
     const { result, stderr } = await searched([...wider, "--out", "first"]);
     expect(result.points).toHaveLength(6);
     expect(stderr.match(/ of 6:/g)).toHaveLength(2);
   });
 
-  it("writes a recipe that train takes, and adds later searches to it", async () => {
+  it("writes a recipe that train accepts, and adds later searches to it", async () => {
     await searched([...grid, "--out", "first", "--write-recipe", "chosen.json"]);
     const read = () => JSON.parse(readFileSync(join(folder, "chosen.json"), "utf8"));
     const recipe = read();
@@ -171,7 +171,7 @@ describe("foldin search", () => {
     );
   });
 
-  it("works by its former name with the same options, which the list of commands does not show", async () => {
+  it("works under its former name, which is hidden in the list of commands", async () => {
     const help = async (...args: string[]) => (await foldin([...args, "--help"])).stdout;
     const own = await help("search");
     expect((await help("sweep")).replaceAll("Usage: foldin sweep", "Usage: foldin search")).toBe(own);
@@ -179,7 +179,7 @@ describe("foldin search", () => {
     expect(await help()).not.toMatch(/sweep/);
   });
 
-  it("goes on in the folder of a search by its former name", async () => {
+  it("resumes in the folder of a search under the former name", async () => {
     const folderOf = (name: string) => join(folder, "runs", `${name}-dataset-mult-dae`);
     const before = ["sweep", ...grid.slice(1)];
     const begun = await searched([...before, "--out", folderOf("sweep")]);
@@ -193,7 +193,7 @@ describe("foldin search", () => {
     expect(existsSync(join(folderOf("sweep"), "search.json"))).toBe(false);
   });
 
-  it("notes a point that fails, and trains the others", async () => {
+  it("records a failed point and trains the others", async () => {
     const { result, stderr } = await searched([
       ...search,
       ...["--epochs", "2", "--grid", "learningRate=1e-3,1e30", "--out", "failing"],
@@ -203,7 +203,7 @@ describe("foldin search", () => {
     expect(stderr).toMatch(/learningRate=1e\+30: failed: /);
   });
 
-  it("stopped by Ctrl-C while its workers still read the dataset is stopped, not failed", async () => {
+  it("stopped by Ctrl-C while workers read the dataset counts as stopped, not failed", async () => {
     for (const delay of [0, 100, 200, 300, 400, 500]) {
       const out = `early-${delay}`;
       const running = start([...search, "--grid", "dropout=0.2,0.6", "--out", out, "--jobs", "2"], {
@@ -217,7 +217,7 @@ describe("foldin search", () => {
     }
   });
 
-  it("stopped by Ctrl-C ends its workers, and goes on to the same weights", async () => {
+  it("stopped by Ctrl-C ends its workers, and resumes to the same weights", async () => {
     const long = [
       ...search,
       "--epochs",
@@ -254,9 +254,9 @@ describe("foldin search", () => {
 
   it.each([
     [["--grid", "dropot=.5"], /dropot: .*no such option.*"dropout"/],
-    [["--grid", "dropout=.5,7", "batchSize=10,20"], /dropout: 7 does not fit/],
+    [["--grid", "dropout=.5,7", "batchSize=10,20"], /dropout: 7 is not valid/],
     [["--grid", "dropout=.5", "--metric", "coverage@10"], /not a mean over users/],
-    [["--grid", "dropout=.5", "--choose-on", "test", "--write-recipe", "x.json"], /never on test users/],
+    [["--grid", "dropout=.5", "--choose-on", "test", "--write-recipe", "x.json"], /not on test users/],
     [["--grid", "dropout=0..0.5"], /--random/],
     [[], /--grid/],
   ])("refuses %j in one line, and leaves no folder", async (args, message) => {
@@ -269,6 +269,6 @@ describe("foldin search", () => {
   it("refuses the folder of another model's search", async () => {
     const other = ["search", "dataset", "--model", "mult-vae", "--grid", "dropout=0.5", "--out", "first"];
     const { code, stderr } = await foldin(other, { cwd: folder });
-    expect([code, stderr]).toEqual([2, expect.stringMatching(/holds a search of mult-dae/)]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/contains a search of mult-dae/)]);
   });
 });

@@ -12,7 +12,7 @@ const busy = {
 };
 
 describe("a second Ctrl-C", () => {
-  it.each(Object.entries(busy))("ends the program at once while %s is busy", async (_, code) => {
+  it.each(Object.entries(busy))("ends the program immediately while %s is busy", async (_, code) => {
     const home = mkdtempSync(join(tmpdir(), "foldin-signal-"));
     const lines = ["user,item"];
     for (let row = 0; row < 6000; row++) lines.push(`${row % 300},${(row * 31) % 97}`);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { clip, displayWidth, number, plural, table, wrap } from "../../src/cli/table.js";
 
 describe("tables", () => {
-  it("align by what a terminal shows, not by code units", () => {
+  it("are aligned by display width, not by code units", () => {
     const lines = table(
       [{ heading: "title" }, { heading: "n", align: "right" }],
       [
@@ -25,19 +25,19 @@ describe("tables", () => {
 });
 
 describe("texts", () => {
-  it("are cut with an ellipsis inside the width asked for", () => {
+  it("are truncated to the width, including the ellipsis", () => {
     expect(clip("Seven Samurai", 13)).toBe("Seven Samurai");
     expect(clip("Seven Samurai", 7)).toBe("Seven…");
     expect(displayWidth(clip("七人の侍", 6))).toBeLessThanOrEqual(6);
   });
 
-  it("wrap at blanks", () => {
+  it("wrap at spaces", () => {
     expect(wrap("one two three", 7)).toEqual(["one two", "three"]);
   });
 });
 
 describe("numbers", () => {
-  it("are short and without exponents at everyday sizes", () => {
+  it("are short, with exponents only for extreme values", () => {
     expect([365.2341, 0.2, 0.00123456, 0, 1e-7, 12345678, Number.NaN].map(number)).toEqual([
       "365.2",
       "0.2",

@@ -58,7 +58,7 @@ describe.skipIf(process.platform !== "linux")("training at 20,000 items", () => 
     ["cdae", ["epochs=2", "negatives=50", "foldInSteps=50"]],
     ["wmf", ["epochs=1", "factors=200"]],
     ["nmf", ["epochs=1", "factors=60", "init=nndsvda"]],
-  ])("%s gives up the event loop in time", { timeout: 240_000 }, async (model, options) => {
+  ])("%s yields to the event loop in time", { timeout: 240_000 }, async (model, options) => {
     const given = options.flatMap((option) => ["--set", option]);
     const turns = await turnsOf(
       ...["train", join(folder, "data"), "--model", model, "--out", join(folder, model), ...given],

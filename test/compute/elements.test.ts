@@ -96,13 +96,13 @@ describe.each(engines.map((engine) => [`${engine.name} engine in ${engine.precis
       const [floats, whole] = [engine.zeros(2, 2), engine.zeros(2, 2, "int8")];
       const rounded = engine.zeros(2, 2, "bfloat16");
       const refusals: [() => void, string][] = [
-        [() => engine.matmul(floats, floats, whole), "matmul: b is int8 where float32 or bfloat16 is needed"],
-        [() => engine.matmul(rounded, floats, floats), "matmul: out is bfloat16 where float32 is needed"],
-        [() => engine.addScaled(floats, rounded, 1), "addScaled: a is bfloat16 where float32 is needed"],
-        [() => engine.convert(whole, floats), "convert: out is int8 where float32 or bfloat16 is needed"],
+        [() => engine.matmul(floats, floats, whole), "matmul: b is int8, expected float32 or bfloat16"],
+        [() => engine.matmul(rounded, floats, floats), "matmul: out is bfloat16, expected float32"],
+        [() => engine.addScaled(floats, rounded, 1), "addScaled: a is bfloat16, expected float32"],
+        [() => engine.convert(whole, floats), "convert: out is int8, expected float32 or bfloat16"],
         [
           () => engine.quantise(floats, engine.zeros(2, 3), floats),
-          `quantise: out is ${engine.precision} where int8 is needed`,
+          `quantise: out is ${engine.precision}, expected int8`,
         ],
       ];
       for (const [call, message] of refusals) {
@@ -112,7 +112,7 @@ describe.each(engines.map((engine) => [`${engine.name} engine in ${engine.precis
       const other = engine.precision === "float32" ? "float64" : "float32";
       for (const make of [engine.empty, engine.zeros])
         expect(() => make.call(engine, 2, 2, other)).toThrow(
-          `an engine of ${engine.precision} holds ${engine.precision}, bfloat16 and int8, not ${other}`,
+          `an engine of ${engine.precision} supports ${engine.precision}, bfloat16 and int8, not ${other}`,
         );
     });
 

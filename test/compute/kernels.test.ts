@@ -69,10 +69,14 @@ describe("a description", () => {
   });
 
   it.each<[string, unknown[], string]>([
-    ["a size that follows from another", [t(2, 8), x, good], "example: out is [2, 8] where [2, 9] is needed"],
-    ["the number of touched columns", [t(3, 9), x, good], "example: out is [3, 9] where [2, 9] is needed"],
-    ["an operand in an object", [t(2, 9), x, { ...good, a: t(2, 4) }], "example: a is [2, 4] where [3, 4]"],
-    ["a packed triangle", [t(2, 9), x, { ...good, packed: t(3, 9) }], "packed is [3, 9] where [3, 10]"],
+    ["a size that follows from another", [t(2, 8), x, good], "example: out is [2, 8], expected [2, 9]"],
+    ["the number of touched columns", [t(3, 9), x, good], "example: out is [3, 9], expected [2, 9]"],
+    [
+      "an operand in an object",
+      [t(2, 9), x, { ...good, a: t(2, 4) }],
+      "example: a is [2, 4], expected [3, 4]",
+    ],
+    ["a packed triangle", [t(2, 9), x, { ...good, packed: t(3, 9) }], "packed is [3, 9], expected [3, 10]"],
     [
       "the length of numbers",
       [t(2, 9), x, { ...good, weights: new Float32Array(3) }],
@@ -81,16 +85,20 @@ describe("a description", () => {
     [
       "order in a list",
       [t(2, 9), x, { ...good, rows: Uint32Array.of(1, 1) }],
-      "rows must ascend within [0, 3)",
+      "rows must be ascending within [0, 3)",
     ],
-    ["a list's bound", [t(2, 9), x, { ...good, below: Uint32Array.of(5) }], "below holds 5, outside [0, 5)"],
-  ])("refuses what does not fit: %s", (_, values, message) => {
+    [
+      "a list's bound",
+      [t(2, 9), x, { ...good, below: Uint32Array.of(5) }],
+      "below contains 5, outside [0, 5)",
+    ],
+  ])("rejects invalid arguments: %s", (_, values, message) => {
     expect(() => example.check(values)).toThrow(RangeError);
     expect(() => example.check(values)).toThrow(message);
   });
 
   it("is refused where it cannot be read", () => {
-    expect(() => table({ bad: kernel("out[r,c] !") })).toThrow(/cannot be read from/);
+    expect(() => table({ bad: kernel("out[r,c] !") })).toThrow(/cannot be parsed at/);
     expect(() => table({ bad: kernel("out[r,2c]") })).toThrow('"2c" is not a size');
   });
 });

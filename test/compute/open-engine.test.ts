@@ -7,7 +7,7 @@ const native = loadNativeEngine();
 if ("engine" in native) await native.engine.close();
 
 describe("openEngine", () => {
-  it("takes the native engine where it is present, else the plain one and says why in one line", async () => {
+  it("opens the native engine if available, otherwise the reference engine with a one-line note", async () => {
     const notes: string[] = [];
     const engine = await openEngine({ onNote: (text) => notes.push(text) });
     if ("engine" in native) {
@@ -28,17 +28,14 @@ describe("openEngine", () => {
     expect([exact.name, exact.precision]).toEqual(["reference", "float64"]);
   });
 
-  it.skipIf("engine" in native)(
-    "says that the native engine is missing where it is insisted on",
-    async () => {
-      await expect(openEngine({ engine: "native" })).rejects.toThrow(UserError);
-    },
-  );
+  it.skipIf("engine" in native)("reports that the native engine is missing if it is requested", async () => {
+    await expect(openEngine({ engine: "native" })).rejects.toThrow(UserError);
+  });
 
   it.each([
     [{ engine: "native", precision: "float64" }, "float64"],
-    [{ threads: 0 }, "0 is not a number of threads"],
-    [{ engine: "native", threads: 1.5 }, "1.5 is not a number of threads"],
+    [{ threads: 0 }, "0 is not a valid number of threads"],
+    [{ engine: "native", threads: 1.5 }, "1.5 is not a valid number of threads"],
   ] as const)("refuses %j as a mistake of the user", async (options, message) => {
     const opened = openEngine(options);
     await expect(opened).rejects.toThrow(UserError);

@@ -107,7 +107,7 @@ describe("sparse Adam", () => {
     const parameter = new Parameter(engine, "w", 2, 1);
     for (const other of [{ weightDecay: 0.1 }, { normaliseGradients: true }])
       expect(() => new Adam(engine, [parameter], { sparse: true, ...other })).toThrow(
-        "sparse Adam has neither weightDecay nor normaliseGradients",
+        "sparse Adam supports neither weightDecay nor normaliseGradients",
       );
     const adam = new Adam(engine, [parameter], { sparse: true });
     parameter.addRowsGradient(Uint32Array.of(1), (out) => engine.fill(out, 1));
@@ -149,7 +149,7 @@ describe("Adam", () => {
     expect(third).toBe(1);
   });
 
-  it("adds epsilon before the correction where asked to, as Keras does, by hand", async () => {
+  it("adds epsilon before the correction with epsilonHat, as Keras does, by hand", async () => {
     const engine = new ReferenceEngine({ precision: "float64" });
     const parameter = new Parameter(engine, "w", 1, 1, [1]);
     const adam = new Adam(engine, [parameter], { learningRate: 0.1, epsilon: 2e-4, epsilonHat: true });
@@ -164,7 +164,7 @@ describe("Adam", () => {
     expect((await engine.read(parameter.value))[0]).toBeCloseTo(second, 12);
   });
 
-  it("divides each gradient by its norm + 1e-7 where asked to, the L2 term apart", async () => {
+  it("divides each gradient by its norm + 1e-7 with normaliseGradients, without the L2 term", async () => {
     const engine = new ReferenceEngine({ precision: "float64" });
     const dense = new Parameter(engine, "dense", 1, 2, [1, 1]);
     const rows = new Parameter(engine, "rows", 3, 1, [1, 1, 1]);
@@ -178,7 +178,7 @@ describe("Adam", () => {
     for (const [i, g] of gradients.entries()) expect(moved[i]).toBeCloseTo(1 - g / (Math.abs(g) + 1), 12);
   });
 
-  it("leaves a parameter without a contribution alone, and applies an L2 term on its own", async () => {
+  it("does not change a parameter without a gradient, and applies an L2 term alone", async () => {
     const engine = new ReferenceEngine({ precision: "float64" });
     const used = new Parameter(engine, "used", 2, 1, [1, 2]);
     const decayed = new Parameter(engine, "decayed", 1, 2, [3, -4]);

@@ -162,12 +162,12 @@ describe.each(engines)("on the %s engine", (_, engine) => {
 
   it.each<[string, () => void]>([
     [
-      "first -1 is not an integer from 0",
+      "first -1 is not a non-negative integer",
       () => engine.dropout(a(), a(), { rate: 0.5, key: zero, first: -1 }),
     ],
     ["first 0.5 is not", () => engine.gaussianSample(a(), a(), a(), zero, { first: 0.5 })],
     [
-      "rowStride 2 is not an integer from 3",
+      "rowStride 2 is not an integer of at least 3",
       () => engine.dropClamped(a(), a(), { rate: 0.5, key: zero, rowStride: 2 }),
     ],
     ["1 positions for 2 entries", () => engine.sparse(two(), { positions: Uint32Array.of(0) })],

@@ -34,7 +34,7 @@ describe("writeFolder", () => {
     expect(readdirSync(join(home, "a/b"))).toEqual(["out"]);
   });
 
-  it("leaves nothing behind where the writer fails", async () => {
+  it("leaves nothing behind when the writer fails", async () => {
     const failing = writeFolder(join(home, "out"), { marker }, async (folder) => {
       writeFileSync(join(folder, "half"), "half");
       throw new Error("the disk is full");
@@ -43,7 +43,7 @@ describe("writeFolder", () => {
     expect(readdirSync(home)).toEqual([]);
   });
 
-  it("leaves nothing behind where the work is stopped", async () => {
+  it("leaves nothing behind when the work is aborted", async () => {
     const stop = new AbortController();
     const stopped = writeFolder(join(home, "out"), { marker, signal: stop.signal }, async (folder) => {
       writeFileSync(join(folder, marker), "late");
@@ -63,7 +63,7 @@ describe("writeFolder", () => {
     expect(readdirSync(home)).toEqual(["out"]);
   });
 
-  it("keeps the old folder where a forced replacement fails", async () => {
+  it("keeps the old folder when a forced replacement fails", async () => {
     const out = join(home, "out");
     await writeFolder(out, { marker }, fill("first"));
     const failing = writeFolder(out, { marker, force: true }, async () => {
@@ -74,7 +74,7 @@ describe("writeFolder", () => {
     expect(readdirSync(home)).toEqual(["out"]);
   });
 
-  it("never replaces a folder that is not ours, nor a file", async () => {
+  it("never replaces a file or a folder that foldin did not write", async () => {
     mkdirSync(join(home, "photos"));
     writeFileSync(join(home, "photos", "cat.jpg"), "cat");
     writeFileSync(join(home, "file"), "text");
@@ -85,7 +85,7 @@ describe("writeFolder", () => {
     expect(readFileSync(join(home, "photos", "cat.jpg"), "utf8")).toBe("cat");
   });
 
-  it("fills an empty folder, and clears what a killed process left", async () => {
+  it("fills an empty folder and removes the leftovers of a killed process", async () => {
     mkdirSync(join(home, "out"));
     mkdirSync(join(home, ".out.partial-999999999-0badcafe"));
     await writeFolder(join(home, "out"), { marker }, fill("new"));
@@ -109,8 +109,8 @@ const tree = (folder: string) =>
     .toSorted()
     .filter((name) => !name.endsWith("tables"));
 
-describe("what is the user's in a folder that is replaced", () => {
-  it("goes into the new folder: files, links, folders, whatever is in ours too", async () => {
+describe("user files in a folder that is replaced", () => {
+  it("are moved to the new folder: files, links and folders, also inside folders of foldin", async () => {
     const out = join(home, "out");
     await writeFolder(out, kind, fillOurs(1));
     writeFileSync(join(out, "notes.txt"), "mine");
@@ -128,7 +128,7 @@ describe("what is the user's in a folder that is replaced", () => {
     expect(readdirSync(home)).toEqual(["out"]);
   });
 
-  it("gets another name where the new folder has one of its own", async () => {
+  it("are renamed if the new folder has a file with the same name", async () => {
     const out = join(home, "out");
     await writeFolder(out, kind, fillOurs(1));
     writeFileSync(join(out, "extra"), "mine");
@@ -140,18 +140,18 @@ describe("what is the user's in a folder that is replaced", () => {
     expect(readFileSync(join(out, "extra.1"), "utf8")).toBe("mine");
   });
 
-  it("is safe where only the name of the marker is ours", async () => {
+  it("are safe if only the name of the marker matches", async () => {
     mkdirSync(join(home, "app"));
     for (const text of ['{"name": "a web app"}', "no JSON", ""]) {
       writeFileSync(join(home, "app", marker), text);
       await expect(writeFolder(join(home, "app"), { ...kind, force: true }, fillOurs(1))).rejects.toThrow(
-        /manifest\.json is not one that foldin wrote, so the folder is not replaced/,
+        /the folder is not replaced because foldin did not write its manifest\.json/,
       );
       expect(read("app")).toBe(text);
     }
   });
 
-  it("is replaced behind a link, which stays", async () => {
+  it("are kept when the target of a link is replaced; the link stays", async () => {
     await writeFolder(join(home, "v1"), kind, fillOurs(1));
     symlinkSync("v1", join(home, "current"));
     await writeFolder(join(home, "current"), { ...kind, force: true }, fillOurs(2));
@@ -160,14 +160,14 @@ describe("what is the user's in a folder that is replaced", () => {
     expect(readdirSync(home).toSorted()).toEqual(["current", "v1"]);
   });
 
-  it("is not written through a link that leads nowhere", async () => {
+  it("are not written through a broken link", async () => {
     symlinkSync("nowhere", join(home, "dead"));
-    await expect(writeFolder(join(home, "dead"), kind, fillOurs(1))).rejects.toThrow(/leads nowhere/);
+    await expect(writeFolder(join(home, "dead"), kind, fillOurs(1))).rejects.toThrow(/broken symbolic link/);
     expect(readdirSync(home)).toEqual(["dead"]);
   });
 });
 
-describe("a replacement that was killed between its two renames", () => {
+describe("a replacement killed between its two renames", () => {
   const old = (hex: string) => join(home, `.out.old-0badcafe-999999999-${hex}`);
   const interrupt = async () => {
     await writeFolder(join(home, "out"), kind, fillOurs(1));
@@ -185,7 +185,7 @@ describe("a replacement that was killed between its two renames", () => {
 
   it("is undone by the next writer, who does not overwrite without force", async () => {
     await interrupt();
-    await expect(writeFolder(join(home, "out"), kind, fillOurs(2))).rejects.toThrow(/exists already/);
+    await expect(writeFolder(join(home, "out"), kind, fillOurs(2))).rejects.toThrow(/already exists/);
     expect(read("out")).toBe('{"ours":1}');
     await writeFolder(join(home, "out"), { ...kind, force: true }, fillOurs(3));
     expect(read("out")).toBe('{"ours":3}');
@@ -193,14 +193,14 @@ describe("a replacement that was killed between its two renames", () => {
     expect(readdirSync(home)).toEqual(["out"]);
   });
 
-  it("is undone where a former version left it", async () => {
+  it("is undone if an earlier version left it", async () => {
     await interrupt();
     renameSync(old("00000001"), join(home, ".out.old-999999999-00000001"));
     await restoreReplaced(join(home, "out"));
     expect(read("out")).toBe('{"ours":1}');
   });
 
-  it("is completed where the new folder is in place already", async () => {
+  it("is completed if the new folder is already in place", async () => {
     await interrupt();
     mkdirSync(join(home, "out"));
     await fillOurs(2)(join(home, "out"));
@@ -218,7 +218,7 @@ describe("a replacement that was killed between its two renames", () => {
     expect(read("out")).toBe('{"ours":5}');
   });
 
-  it("is left to a user's own file of a like name", async () => {
+  it("leaves a user's file with a similar name alone", async () => {
     writeFileSync(join(home, ".out.old-notes"), "mine");
     await restoreReplaced(join(home, "out"));
     await writeFolder(join(home, "out"), kind, fillOurs(1));
@@ -226,10 +226,10 @@ describe("a replacement that was killed between its two renames", () => {
   });
 });
 
-describe("what a killed process left beside a file", () => {
+describe("leftovers of a killed process next to a file", () => {
   const left = (owner: string) => `.a.txt.partial-${owner}-0badcafe`;
 
-  it("goes with the next writing of the file; what another one may still be writing stays", async () => {
+  it("are removed by the next write; files that another process may still be writing stay", async () => {
     for (const owner of ["999999999", `${process.ppid}`, "12345678-999999999"])
       writeFileSync(join(home, left(owner)), "half");
     utimesSync(join(home, left("12345678-999999999")), new Date(), new Date());
@@ -239,7 +239,7 @@ describe("what a killed process left beside a file", () => {
     );
   });
 
-  it("goes after a day, whatever machine or process it is of", async () => {
+  it("are removed after a day, whatever machine or process they belong to", async () => {
     const yesterday = new Date(Date.now() - 25 * 3600_000);
     for (const owner of [`${process.ppid}`, "12345678-1"]) {
       writeFileSync(join(home, left(owner)), "half");
@@ -259,7 +259,7 @@ describe("writeFileAtomic", () => {
     expect(readdirSync(home)).toEqual(["config.json"]);
   });
 
-  it("leaves nothing where the place cannot be written", async () => {
+  it("leaves nothing behind if the location is not writable", async () => {
     mkdirSync(join(home, "taken"));
     await expect(writeFileAtomic(join(home, "taken"), "x")).rejects.toThrow();
     expect(readdirSync(home)).toEqual(["taken"]);

@@ -5,7 +5,7 @@ import { AbortedError } from "../../src/core/errors.js";
 import { Turns } from "../../src/core/turns.js";
 
 describe("eigenvectors", () => {
-  it("turn a symmetric matrix into a diagonal one", async () => {
+  it("diagonalise a symmetric matrix", async () => {
     const { values, vectors } = await symmetricEigen([2, 1, 0, 1, 3, 1, 0, 1, 4], 3, new Turns());
     // The roots of (2 - x)(3 - x)(4 - x) - (4 - x) - (2 - x): 3 and 3 +- sqrt 3.
     expect([...values].sort()).toEqual(
@@ -18,7 +18,7 @@ describe("eigenvectors", () => {
     }
   });
 
-  it("are orthonormal, and with the values make up the matrix again, of any sign and rank", async () => {
+  it("are orthonormal and reconstruct the matrix with the eigenvalues, for any sign and rank", async () => {
     const entry = fc.integer({ min: -4, max: 4 });
     const sizes = fc.integer({ min: 1, max: 7 });
     const matrices = sizes.chain((n) =>
@@ -43,7 +43,7 @@ describe("eigenvectors", () => {
     );
   });
 
-  it("are given up on a signal", async () => {
+  it("computation stops on an aborted signal", async () => {
     const n = 200;
     const matrix = Float64Array.from({ length: n * n }, (_, at) =>
       Math.cos(Math.min(at % n, Math.floor(at / n)) + (at % n) * Math.floor(at / n)),

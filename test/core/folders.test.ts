@@ -12,21 +12,21 @@ beforeEach(() => {
 afterEach(() => rmSync(home, { recursive: true, force: true }));
 
 describe("makeFolders", () => {
-  it("makes every missing level and says which, outermost first", async () => {
+  it("creates every missing level and returns them, outermost first", async () => {
     mkdirSync(join(home, "a"));
     const made = await makeFolders(join(home, "a", "b", "c"));
     expect(made.map((folder) => relative(home, folder))).toEqual([join("a", "b"), join("a", "b", "c")]);
     expect(await makeFolders(join(home, "a", "b", "c"))).toEqual([]);
   });
 
-  it("makes folders through a link to a folder", async () => {
+  it("creates folders through a link to a folder", async () => {
     mkdirSync(join(home, "real"));
     symlinkSync("real", join(home, "link"));
     await makeFolders(join(home, "link", "deeper"));
     expect(existsSync(join(home, "real", "deeper"))).toBe(true);
   });
 
-  it("may be called by many at once", async () => {
+  it("can be called concurrently", async () => {
     const made = await Promise.all(Array.from({ length: 20 }, () => makeFolders(join(home, "x", "y", "z"))));
     expect(made.flat().toSorted()).toEqual(["x", "x/y", "x/y/z"].map((path) => join(home, path)));
   });
@@ -43,11 +43,11 @@ describe("makeFolders", () => {
       "a dead link",
       () => symlinkSync("nowhere", join(home, "dead")),
       "dead/x",
-      /dead: is a link that leads nowhere/,
+      /dead: is a broken symbolic link/,
     ],
-    ["links in a circle", () => symlinkSync("loop", join(home, "loop")), "loop/x", /circle \(ELOOP\)/],
+    ["links in a circle", () => symlinkSync("loop", join(home, "loop")), "loop/x", /loop \(ELOOP\)/],
     ["a name that is too long", () => {}, `new/${"x".repeat(300)}`, /the name is too long \(ENAMETOOLONG\)/],
-  ])("refuses %s in the way, and leaves nothing behind", async (_, prepare, path, message) => {
+  ])("refuses %s and leaves nothing behind", async (_, prepare, path, message) => {
     prepare();
     const before = readdirSync(home);
     const making = makeFolders(join(home, path));
@@ -60,12 +60,12 @@ describe("makeFolders", () => {
     "refuses a folder that the file system does not make, where Node's recursive mkdir never ends",
     async () => {
       await expect(makeFolders("/proc/nope/deeper")).rejects.toThrow(
-        /^\/proc\/nope: the folder cannot be made/,
+        /^\/proc\/nope: the folder cannot be created/,
       );
     },
   );
 
-  it("removeEmptyFolders removes what is empty, from the innermost on", async () => {
+  it("removeEmptyFolders removes empty folders, innermost first", async () => {
     const made = await makeFolders(join(home, "a", "b", "c"));
     writeFileSync(join(home, "a", "kept"), "");
     await removeEmptyFolders(made);

@@ -45,16 +45,16 @@ const readers: [string, (path: string) => Promise<unknown>][] = [
 ];
 
 describe.each(readers)("%s", (_, read) => {
-  it("refuses a pipe at once, whether or not anybody writes to it", async () => {
+  it("refuses a pipe immediately, with or without a writer", async () => {
     const path = join(home, `pipe-${Math.random()}`);
     execFileSync("mkfifo", [path]);
     await expect(read(path)).rejects.toThrow(
-      /this is a pipe, not a file\. Save its contents to a file, and give that file/,
+      /this is a pipe, not a file\. Save its contents to a file and use that file/,
     );
     await expect(read(path)).rejects.toBeInstanceOf(UserError);
   });
 
-  it("refuses devices, folders, sockets, and what is not there", async () => {
+  it("refuses devices, folders, sockets and missing files", async () => {
     await expect(read("/dev/zero")).rejects.toThrow(/this is a device, not a file/);
     await expect(read(home)).rejects.toThrow(/this is a folder, not a file/);
     await expect(read(join(home, "nowhere"))).rejects.toThrow(/nowhere: there is no such file/);
@@ -70,17 +70,19 @@ describe.each(readers)("%s", (_, read) => {
   });
 });
 
-describe("a file of holes", () => {
-  it("is refused, with what it claims, before anything is read", async () => {
+describe("a sparse file", () => {
+  it("is refused with its size before it is read", async () => {
     const path = write("holes", "{");
     truncateSync(path, 40e9);
-    await expect(openInput(path)).rejects.toThrow(/holes: the file claims 37\.3 GiB, and nearly all of it/);
+    await expect(openInput(path)).rejects.toThrow(
+      /holes: the file has 37\.3 GiB but is almost completely sparse/,
+    );
     const empty = write("nothing", "");
     truncateSync(empty, 1 << 28);
-    await expect(readText(empty)).rejects.toThrow(/nearly all of it is holes/);
+    await expect(readText(empty)).rejects.toThrow(/almost completely sparse/);
   });
 
-  it("is read where it is small: 16 MiB take no harm", async () => {
+  it("is read if it is small: up to 16 MiB", async () => {
     const path = write("small-holes", "{");
     truncateSync(path, (1 << 24) - 1);
     expect(await readBytes(path)).toHaveLength((1 << 24) - 1);
@@ -104,27 +106,27 @@ describe("texts", () => {
   it.each<[string, Buffer, RegExp]>([
     ["latin-1", Buffer.from("pâté", "latin1"), /not UTF-8 text.*iconv/],
     ["gzip", gzipSync("text"), /compressed with gzip.*gunzip/],
-    ["UTF-16 without a mark", Buffer.from("text", "utf16le"), /NUL bytes: it is binary, or UTF-16/],
-  ])("that are %s are refused with a way out", async (_, bytes, message) => {
+    ["UTF-16 without a mark", Buffer.from("text", "utf16le"), /NUL bytes: it is binary or UTF-16/],
+  ])("that are %s are refused with a remedy", async (_, bytes, message) => {
     await expect(readText(write("other", bytes))).rejects.toThrow(message);
   });
 
-  it("have a largest size", async () => {
+  it("have a maximum size", async () => {
     await expect(readText(write("large", "x".repeat(11)), { most: 10 })).rejects.toThrow(
-      /the file has 1 MiB/,
+      /the file is too large: 1 MiB/,
     );
   });
 });
 
 describe("lines", () => {
-  it("are those of Python's universal newlines, but for a lone CR among LFs", () => {
+  it("are those of Python's universal newlines, except for a lone CR among LFs", () => {
     expect(linesOf("a\nb\r\nc")).toEqual(["a", "b", "c"]);
     expect(linesOf("a\rb\r")).toEqual(["a", "b"]);
     expect(linesOf("a\r\n\r\nb\n")).toEqual(["a", "", "b"]);
     expect(linesOf("")).toEqual([]);
   });
 
-  it("are the same from a stream, however it is cut", async () => {
+  it("are the same from a stream with any chunk boundaries", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.stringMatching(/^[a-zé ]{0,6}$/), { maxLength: 20 }),

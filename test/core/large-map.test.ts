@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { LargeMap } from "../../src/core/large-map.js";
 
 describe("a map of several maps", () => {
-  it("is one map: whatever is set, in whatever order, however few entries one of them holds", () => {
+  it("behaves like one map, for any entries, any order and any size of its parts", () => {
     const entry = fc.tuple(fc.integer({ min: 0, max: 20 }), fc.integer());
     fc.assert(
       fc.property(fc.array(entry), fc.integer({ min: 1, max: 6 }), (entries, most) => {

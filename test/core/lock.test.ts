@@ -42,7 +42,7 @@ async function holder(path: string): Promise<ChildProcess> {
 const ended = (process: ChildProcess) => new Promise((done) => process.once("exit", done));
 
 describe("withLock", () => {
-  it("leaves nothing behind, neither the lock nor the parents that it made", async () => {
+  it("leaves nothing behind, neither the lock nor created parents", async () => {
     let within: string[] = [];
     await withLock(join(home, "new", "run"), async () => {
       within = readdirSync(join(home, "new"));
@@ -51,7 +51,7 @@ describe("withLock", () => {
     expect(readdirSync(home)).toEqual([]);
   });
 
-  it("passes on what the work returns and throws, and is free afterwards", async () => {
+  it("passes on results and errors of the work, and releases the lock", async () => {
     const path = join(home, "run");
     expect(await withLock(path, async () => 7)).toBe(7);
     const failing = withLock(path, async () => {
@@ -61,7 +61,7 @@ describe("withLock", () => {
     expect(await withLock(path, async () => 8)).toBe(8);
   });
 
-  it("refuses a second one, naming the process that holds it", async () => {
+  it("refuses a second process, naming the holder", async () => {
     const path = join(home, "run");
     const { pid } = await holder(path);
     const second = withLock(path, async () => "both");
@@ -71,14 +71,14 @@ describe("withLock", () => {
     );
   });
 
-  it("refuses a second one in the same process", async () => {
+  it("refuses a second lock in the same process", async () => {
     const path = join(home, "run");
     await withLock(path, () =>
       expect(withLock(path, async () => "both")).rejects.toThrow(/process \d+, this one/),
     );
   });
 
-  it("is free as soon as its holder was killed, whatever process has its number now", async () => {
+  it("is free as soon as the holder was killed, even if its process id is in use again", async () => {
     const path = join(home, "run");
     const held = await holder(path);
     const gone = ended(held);
@@ -89,14 +89,14 @@ describe("withLock", () => {
     expect(readdirSync(home)).toEqual([]);
   });
 
-  it("waits with patience until another one has ended", async () => {
+  it("waits for another process within its patience", async () => {
     const path = join(home, "run");
     const held = await holder(path);
     setTimeout(() => held.kill("SIGKILL"), 700);
     expect(await withLock(path, async () => "mine", { patience: 20_000 })).toBe("mine");
   });
 
-  it("lets one process in at a time, however many come and go", async () => {
+  it("admits one process at a time among many", async () => {
     const counter = join(home, "counter");
     writeFileSync(counter, "0");
     const [processes, times] = [4, 15];
@@ -112,7 +112,7 @@ describe("withLock", () => {
     expect(readdirSync(home).toSorted()).toEqual(["counter", "counter.log"]);
   });
 
-  it("takes over a lock file that a killed process left empty, and refuses one that is something else", async () => {
+  it("takes over an empty lock file of a killed process and refuses a foreign file", async () => {
     writeFileSync(join(home, ".run.lock"), "");
     expect(await withLock(join(home, "run"), async () => "free")).toBe("free");
     writeFileSync(
@@ -120,7 +120,7 @@ describe("withLock", () => {
       "a user's own file of this name, which is not a database".repeat(40),
     );
     await expect(withLock(join(home, "run"), async () => "free")).rejects.toThrow(
-      /\.run\.lock: is not a lock that foldin made\. Remove it/,
+      /\.run\.lock: is not a lock file of foldin\. Delete it/,
     );
   });
 

@@ -8,11 +8,9 @@ describe("memory", () => {
   const need = (available: number) => () =>
     requireMemory({ place: "here", bytes: 2 ** 30, what: "it", alternatives: "Take less", available });
 
-  it("is required to the byte", () => {
+  it("is checked to the byte", () => {
     expect(need(2 ** 30)).not.toThrow();
-    expect(need(2 ** 30 - 1)).toThrow(
-      "here: it needs 1.0 GiB of memory, and 1024 MiB are available. Take less",
-    );
+    expect(need(2 ** 30 - 1)).toThrow("here: it needs 1.0 GiB of memory; 1024 MiB available. Take less");
   });
 
   it("is bounded by the container's limit", () => {
@@ -26,7 +24,7 @@ describe("memory", () => {
     expect(availableMemory()).toBeGreaterThan(700);
   });
 
-  it("is bounded by ulimit -v, as Linux tells of it", () => {
+  it("is bounded by ulimit -v on Linux", () => {
     const text = (limit: string) =>
       `Limit                     Soft Limit           Hard Limit           Units     \nMax address space         ${limit}           unlimited            bytes     \n`;
     expect(addressLimitOf(text("4608000000"))).toBe(4_608_000_000);
@@ -34,7 +32,7 @@ describe("memory", () => {
     expect(addressLimitOf("")).toBe(Number.POSITIVE_INFINITY);
   });
 
-  it("that ran out is the user's to mend, no matter what noticed it", () => {
+  it("that runs out is a user error, whatever code detects it", () => {
     let fromV8: unknown;
     try {
       new Float64Array(2 ** 52);

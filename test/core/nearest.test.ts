@@ -8,7 +8,7 @@ describe("the nearest name", () => {
     expect(nearestName("something else", ["ease"])).toBeUndefined();
   });
 
-  it("is not looked for where a whole page was typed: that would take minutes", () => {
+  it("is not searched for very long texts, which would take minutes", () => {
     const page = "ab".repeat(100_000);
     const before = process.cpuUsage();
     expect(

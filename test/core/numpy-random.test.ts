@@ -23,20 +23,20 @@ describe("NumpyRandom draws what numpy.random.RandomState draws", () => {
     expect([...new NumpyRandom(123).permutation(10)]).toEqual([4, 0, 7, 5, 8, 3, 1, 6, 9, 2]);
   });
 
-  it("choices without replacement, whose state carries on from call to call", () => {
+  it("choices without replacement, continuing the state between calls", () => {
     const random = new NumpyRandom(98765);
     expect([...random.choice(10, 2)]).toEqual([8, 7]);
     expect([...random.choice(7, 1)]).toEqual([4]);
   });
 
-  it("the same again after the seed was set again", () => {
+  it("the same sequence after reseeding", () => {
     const random = new NumpyRandom(98765);
     random.permutation(1000);
     random.reseed(98765);
     expect([...random.choice(10, 2)]).toEqual([8, 7]);
   });
 
-  it("runs of choices as a split makes them", () => {
+  it("sequences of choices as in a split", () => {
     const random = new NumpyRandom(98765);
     const runs = [random.choice(5, 1), random.choice(30, 6), random.choice(3, 0), random.choice(8, 8)];
     expect(runs.map((run) => [...run])).toEqual([[4], [25, 1, 19, 28, 13, 12], [], [1, 5, 6, 2, 0, 3, 4, 7]]);

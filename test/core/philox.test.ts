@@ -32,7 +32,7 @@ describe("Philox 4x32-10", () => {
     expect(hex(out)).toBe(expected);
   });
 
-  it("lays seed, step, stream and block out as documented", () => {
+  it("arranges seed, step, stream and block as documented", () => {
     // The third vector cannot be reached (counter word 1 is 0), so compare with the bare block.
     const seed = 0x1234 * 2 ** 32 + 0x89abcdef;
     const words = new Uint32Array(10);
@@ -55,7 +55,7 @@ describe("Philox 4x32-10", () => {
   });
 });
 
-describe("numbers made of the words", () => {
+describe("numbers derived from the words", () => {
   it("has FNV-1a's published value for the empty string, 'a' and 'foobar'", () => {
     expect([streamOf(""), streamOf("a"), streamOf("foobar")]).toEqual([0x811c9dc5, 0xe40c292c, 0xbf9cf968]);
   });
@@ -96,7 +96,7 @@ describe("numbers made of the words", () => {
   });
 });
 
-describe("more numbers than are drawn at a time", () => {
+describe("more numbers than one chunk", () => {
   const key = { seed: 9, step: 2, stream: 4 };
   const wordAt = (element: number) => {
     const block = new Uint32Array(4);
@@ -104,7 +104,7 @@ describe("more numbers than are drawn at a time", () => {
     return block[element % 4];
   };
 
-  it.each([4095, 4096, 4097, 8193])("%i uniforms and normals are those of their own words", (length) => {
+  it.each([4095, 4096, 4097, 8193])("%i uniforms and normals match their words", (length) => {
     const [uniforms, normals] = [new Float64Array(length), new Float64Array(length)];
     randomUniforms(key, uniforms);
     randomNormals(key, normals);
@@ -117,14 +117,14 @@ describe("more numbers than are drawn at a time", () => {
     }
   });
 
-  it("the sequential generator goes on with the next words after 256", () => {
+  it("the sequential generator continues with the next words after 256", () => {
     const sequence = new RandomSequence(key);
     for (let element = 0; element < 515; element++) expect(sequence.word()).toBe(wordAt(element));
   });
 });
 
 describe("the sequential generator", () => {
-  it("permutes: every order of three comes about equally often", () => {
+  it("permutes: all orders of three are equally frequent", () => {
     const seen = new Map<string, number>();
     for (let step = 0; step < 6000; step++) {
       const order = permutation(11, step, 4, 3).join("");
@@ -136,7 +136,7 @@ describe("the sequential generator", () => {
     expect(chiSquared).toBeLessThan(20.5);
   });
 
-  it("holds each number once and repeats for the same key alone", () => {
+  it("contains each number once and repeats only for the same key", () => {
     const order = permutation(1, 2, 3, 1000);
     expect([...order].sort((a, b) => a - b)).toEqual([...Array(1000).keys()]);
     expect(permutation(1, 2, 3, 1000)).toEqual(order);
@@ -144,7 +144,7 @@ describe("the sequential generator", () => {
     expect(permutation(1, 2, 3, 0).length).toBe(0);
   });
 
-  it("bounds without bias where modulo would show it", () => {
+  it("draws below a bound without modulo bias", () => {
     // bound = 3 * 2^30: plain modulo would give [0, 2^30) half of all draws instead of a third.
     const sequence = new RandomSequence({ seed: 3, step: 0, stream: 0 });
     let low = 0;

@@ -5,7 +5,7 @@ import { UserError } from "../../src/core/errors.js";
 import { printable, printableJson, printableStyled } from "../../src/core/printable.js";
 import { controlCharacters } from "../support/control-characters.js";
 
-describe("text from outside, for people", () => {
+describe("untrusted text for display", () => {
   it.each([
     ["Toy Story (1995)", "Toy Story (1995)"],
     ["two\nlines\r\n\tand a tab", "two\\nlines\\r\\n\\tand a tab"],
@@ -35,7 +35,7 @@ describe("text from outside, for people", () => {
 
   const anything = fc.string({ unit: "binary", maxLength: 60 });
 
-  it("has nothing left that is not seen, and is shown once and for all", () => {
+  it("has no invisible characters left, and escaping is idempotent", () => {
     fc.assert(
       fc.property(anything, (text) => {
         const shown = printable(text);
@@ -53,7 +53,7 @@ describe("text from outside, for people", () => {
     );
   });
 
-  it("is escaped in JSON, which says the same", () => {
+  it("is escaped in JSON without changing the data", () => {
     fc.assert(
       fc.property(fc.dictionary(anything, anything), (value) => {
         const json = printableJson(JSON.stringify(value, null, 2));
@@ -68,7 +68,7 @@ describe("text from outside, for people", () => {
     expect(["a", 'say "hi", then', "a\nb"].map(csvCell)).toEqual(["a", '"say ""hi"", then"', "a\\nb"]);
   });
 
-  it("takes no time to speak of, however long and hostile it is", () => {
+  it("takes linear time for long and hostile text", () => {
     const started = performance.now();
     for (const text of [
       "\u200d".repeat(200_000),
@@ -81,7 +81,7 @@ describe("text from outside, for people", () => {
 });
 
 describe("a UserError", () => {
-  it("has one line without control characters, and its parts as they were given", () => {
+  it("has a message of one line without control characters, and unchanged parts", () => {
     const error = new UserError({
       place: "a\nb.csv",
       problem: "the column '\u001b[31mred' is unknown",
@@ -94,7 +94,7 @@ describe("a UserError", () => {
     expect(error.place).toBe("a\nb.csv");
   });
 
-  it("says no password of a URL", () => {
+  it("does not reveal passwords in URLs", () => {
     const message = (place: string) => new UserError({ place, problem: "no such file" }).message;
     expect(message("postgres://me:hush@db/x")).toBe("postgres://me:***@db/x: no such file");
     expect(message("postgres:/me:h@u/sh@db/x/config.json")).toBe(

@@ -8,7 +8,7 @@ function busy(milliseconds: number): void {
 }
 
 describe("shared turns", () => {
-  it("let one computation go on in each turn of the event loop, however many wait", async () => {
+  it("resume one computation per turn of the event loop, however many are waiting", async () => {
     const turns = new SharedTurns();
     let turn = 0;
     let over = false;
@@ -32,7 +32,7 @@ describe("shared turns", () => {
     expect(new Set(steps).size).toBe(100);
   });
 
-  it("put a computation that has had little time before those that have had much", async () => {
+  it("prefer computations that have had less time", async () => {
     const turns = new SharedTurns();
     let done = false;
     let before = 0;
@@ -53,7 +53,7 @@ describe("shared turns", () => {
     await Promise.all(large);
   });
 
-  it("say when a slice is over, and stop what is aborted", async () => {
+  it("report the end of a slice and stop aborted computations", async () => {
     const controller = new AbortController();
     const pauses = new SharedTurns().begin(controller.signal);
     await pauses.yield();

@@ -61,13 +61,13 @@ const names = [
 ];
 
 describe("a command line for the shell", () => {
-  it("passes every name on as it is, and runs nothing", () => {
+  it("passes every name unchanged and executes nothing", () => {
     const folder = mkdtempSync(join(tmpdir(), "foldin-shell-"));
     expect(wordsPassedOn(shellCommand(...names), folder)).toEqual(names);
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it("passes any text on as it is", () => {
+  it("passes any text unchanged", () => {
     const text = fc.string({ unit: "binary", maxLength: 12 }).filter((word) => !word.includes("\0"));
     const wild = fc.string({
       unit: fc.constantFrom(..."ab $`'\"\\%;&|<>(){}[]*?!#~=-\n\t\u0001\u001b0123"),
@@ -81,12 +81,12 @@ describe("a command line for the shell", () => {
     );
   });
 
-  it("shows no control character, so that printing it changes nothing on the terminal", () => {
+  it("contains no control character, so that printing it does not affect the terminal", () => {
     for (const name of names.filter((word) => !word.endsWith("\n")))
       expect(shellWord(name), name).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u);
   });
 
-  it("leaves plain words as they are, and out what is not given", () => {
+  it("does not quote plain words and omits undefined ones", () => {
     expect(shellCommand("foldin", "train", "data/ml-1m", undefined, "--set", "beta=0.2")).toBe(
       "foldin train data/ml-1m --set beta=0.2",
     );

@@ -4,7 +4,7 @@ import { UserError } from "../../src/core/errors.js";
 import { CollectedRows } from "../../src/data/collected-rows.js";
 
 describe("collected rows", () => {
-  it("are those that were pushed, without repeated pairs where half of the rows are repeated", () =>
+  it("are the pushed rows, without repeated pairs if half of the rows are repeated", () =>
     fc.assert(
       fc.property(
         fc.array(fc.tuple(fc.nat(30), fc.nat(30), fc.nat(5)), { maxLength: 400 }),
@@ -33,21 +33,21 @@ describe("collected rows", () => {
       { numRuns: 200 },
     ));
 
-  it("of masses of the same pairs stay few", () => {
+  it("stay few if most rows repeat the same pairs", () => {
     const rows = new CollectedRows({ many: 1000 });
     for (let k = 0; k < 100_000; k++) rows.push(k % 7, k % 11, undefined, undefined);
     expect(rows.length).toBeLessThan(2000);
     expect(rows.length + rows.duplicates).toBe(100_000);
   });
 
-  it("that need more memory than there is are refused with the numbers", () => {
+  it("that need more memory than is available are rejected with both numbers", () => {
     const rows = new CollectedRows({ place: "ratings.csv", available: 3_000_000, many: 10_000 });
     const push = () => {
       for (let k = 0; k < 100_000; k++) rows.push(k, k, 1, 1);
     };
     expect(push).toThrow(UserError);
     expect(push).toThrow(
-      /^ratings\.csv: the first \d{2},\d{3} rows need about 4 MiB of memory, and there are 3 MiB/,
+      /^ratings\.csv: the first \d{2},\d{3} rows need about 4 MiB of memory, but only 3 MiB are available/,
     );
   });
 });

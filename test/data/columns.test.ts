@@ -21,7 +21,7 @@ function file(name: string, content: string): string {
   return path;
 }
 
-/** Reads files; what was said of their columns, without the folders, and the rows as "user item rating time". */
+/** Reads files; returns the notes about their columns, without folders, and the rows as "user item rating time". */
 async function read(paths: string | string[], columns: ReadOptions = {}, minRating?: number) {
   const notes: string[] = [];
   const interactions: Interactions = await readInteractions([paths].flat(), {
@@ -119,17 +119,17 @@ describe("a file without a header", () => {
     expect(rows[0]).toBe(first);
   });
 
-  it("may begin with an item that is called like a column", async () => {
+  it("can begin with an item that has the name of a column", async () => {
     const { rows, notes } = await read(file("x.csv", "7,song,5\n8,artist,4\n"));
     expect(rows).toEqual(["7 song 5 -", "8 artist 4 -"]);
     expect(notes[0]).toContain("no header");
     await expect(read(file("x.csv", "ann,bread\nbob,milk\n"))).rejects.toThrow(
-      /no column looks like the user's .*ann, bread.*--no-header if the first line is a row/,
+      /no user column found .*ann, bread.*--no-header if the first line is a row/,
     );
     expect((await read(file("x.csv", "ann,bread\nbob,milk\n"), { header: false })).rows).toHaveLength(2);
   });
 
-  it("whose fourth column is a date that cannot be read is refused, not read without times", async () => {
+  it("is rejected if its fourth column is an unreadable date, instead of being read without times", async () => {
     const path = file("x.csv", "1,2,5,18.07.2018\n3,4,5,19.07.2018\n");
     await expect(read(path)).rejects.toThrow(/x\.csv:1: "18\.07\.2018" in the column "time" is not a time/);
   });
@@ -147,7 +147,7 @@ describe("a file without a header", () => {
   });
 });
 
-it("says which columns of a header were taken, once for all files that are alike", async () => {
+it("reports the columns found in a header, once for all files with the same columns", async () => {
   const header = "userId,movieId,rating,when\n1,2,3,4\n";
   const [one, two, three, four] = [1, 2, 3, 4].map((n) => file(`${n}.csv`, header));
   const text = 'user = "userId", item = "movieId", rating = "rating"; no time';
@@ -191,7 +191,7 @@ it("docs/datasets.md lists the usual names, in their order", () => {
 
 describe("several files", () => {
   const headed = "item,user,rating\n10,1,5\n11,2,4\n";
-  it("a later one without a header has the columns of the one that has", async () => {
+  it("a later one without a header has the columns of the first", async () => {
     for (const order of [
       [0, 1],
       [1, 0],
@@ -205,10 +205,10 @@ describe("several files", () => {
     }
   });
 
-  it("one without a header, and with another number of columns, is refused", async () => {
+  it("one without a header and with another number of columns is rejected", async () => {
     const paths = [file("a.csv", headed), file("b.csv", "12,3\n13,4\n")];
     await expect(read(paths)).rejects.toThrow(
-      /b\.csv:1: the file has no header, and 2 columns \(expected a header, or the 3 columns of .*a\.csv: item, user, rating\)/,
+      /b\.csv:1: the file has no header and 2 columns \(expected a header, or the 3 columns of .*a\.csv: item, user, rating\)/,
     );
   });
 
@@ -218,16 +218,8 @@ describe("several files", () => {
   });
 
   it.each([
-    [
-      "rating",
-      "user,item\n3,12\n",
-      /no column looks like the rating's, but \S+a\.csv has "rating".*--no-rating/,
-    ],
-    [
-      "time",
-      "user,item,rating\n3,12,1\n",
-      /no column looks like the time's, but \S+a\.csv has "date".*--no-time/,
-    ],
+    ["rating", "user,item\n3,12\n", /no rating column found, but \S+a\.csv has "rating".*--no-rating/],
+    ["time", "user,item,rating\n3,12,1\n", /no time column found, but \S+a\.csv has "date".*--no-time/],
   ] as const)("of which one has no %s are refused, not read without", async (role, second, message) => {
     const first = role === "rating" ? headed : "user,item,rating,date\n1,10,5,2024-01-01\n";
     const paths = [file("a.csv", first), file("b.csv", second)];
@@ -263,7 +255,7 @@ describe("a header among the rows", () => {
   it("with the columns in another order is refused with its line", async () => {
     const path = file("x.csv", "user_id,item_id\n1,10\n2,11\nitem_id,user_id\n12,3\n");
     await expect(read(path)).rejects.toThrow(
-      /x\.csv:4: the line looks like another header \(item_id, user_id\)/,
+      /x\.csv:4: the line looks like a different header \(item_id, user_id\)/,
     );
   });
 
@@ -284,11 +276,11 @@ describe("--columns for a file that has a header", () => {
     ["user,item\nu1,i1\n", ["item", "user"]],
   ])("%j is refused", async (content, columns) => {
     await expect(read(file("x.csv", content), { columns })).rejects.toThrow(
-      /x\.csv:1: the first line looks like a header .*Leave --columns out/,
+      /x\.csv:1: the first line looks like a header .*Omit --columns/,
     );
   });
 
-  it("is fine for ids that are words, and with --no-header", async () => {
+  it("is accepted for ids that are words, and with --no-header", async () => {
     expect((await read(file("x.csv", "ann,bread\nbob,milk\n"), { columns: ["user", "item"] })).rows).toEqual([
       "ann bread - -",
       "bob milk - -",

@@ -17,7 +17,7 @@ afterEach(() => {
 const sorted =
   "SELECT max(a) FROM (SELECT random() AS a, repeat('x', 100) || i AS b FROM range(2000000) t(i) ORDER BY b)";
 
-describe("what keeps DuckDB from its work", () => {
+describe("failures of DuckDB that the user can fix", () => {
   it("too little memory and no room to spill: names the temporary folder and --temp", async () => {
     vi.stubEnv("TMPDIR", home);
     const work = withDatabase(
@@ -29,12 +29,12 @@ describe("what keeps DuckDB from its work", () => {
     );
     await expect(work).rejects.toThrow(UserError);
     await expect(work).rejects.toThrow(
-      `${home}: the work does not fit into memory, and this temporary folder has no room for the rest. Free some space there, or name another folder with --temp <folder>`,
+      `${home}: the data does not fit into memory, and this temporary folder has too little space for the rest. Free some space there, or choose another folder with --temp <folder>`,
     );
     expect(readdirSync(home)).toEqual([]);
   });
 
-  it("a temporary folder that is not there, or is a file", async () => {
+  it("a temporary folder that does not exist or is a file", async () => {
     for (const place of ["nowhere", "file"]) {
       writeFileSync(join(home, "file"), "");
       vi.stubEnv("TMPDIR", join(home, place));
@@ -43,7 +43,7 @@ describe("what keeps DuckDB from its work", () => {
     }
   });
 
-  it("a file that cannot be written where the result goes is named itself", async () => {
+  it("an output file that cannot be written is named", async () => {
     mkdirSync(join(home, "taken"));
     const work = withDatabase(async (database) =>
       database.run(`COPY (SELECT 1) TO '${home}/missing/x.parquet' (FORMAT parquet)`),
@@ -53,15 +53,15 @@ describe("what keeps DuckDB from its work", () => {
     );
   });
 
-  it.skipIf(process.getuid?.() === 0)("a folder without permission is named itself", async () => {
+  it.skipIf(process.getuid?.() === 0)("a folder without permission is named", async () => {
     chmodSync(home, 0o500);
     const work = withDatabase(async (database) =>
       database.run(`COPY (SELECT 1) TO '${home}/x.parquet' (FORMAT parquet)`),
     );
-    await expect(work).rejects.toThrow(/x\.parquet: cannot be opened: permission is denied/);
+    await expect(work).rejects.toThrow(/x\.parquet: cannot be opened: permission denied/);
   });
 
-  it("any other failure is passed on as it is", async () => {
+  it("any other failure is passed on unchanged", async () => {
     const work = withDatabase(async (database) => database.run("SELECT nonsense"));
     await expect(work).rejects.not.toThrow(UserError);
     await expect(work).rejects.toThrow(/nonsense/);

@@ -14,7 +14,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
-/** A name, and the names of neighbours that it would match, were it a pattern. */
+/** A name, and the names of other files that it would match if it were a pattern. */
 const names: [name: string, neighbours: string[]][] = [
   ["x[12]", ["x1", "x2"]],
   ["y*", ["yes", "y"]],
@@ -92,7 +92,7 @@ describe.each(names)("%s", (name, neighbours) => {
   });
 });
 
-it("a file called ~t.csv is not one in the home folder", async () => {
+it("a file called ~t.csv is not looked up in the home folder", async () => {
   const file = join(home, "~t.csv");
   writeFileSync(file, 'user,item\n"a","b"\n');
   const before = process.cwd();

@@ -32,7 +32,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 describe("a dataset folder", () => {
-  it("loads as what the same interactions give in memory", async () => {
+  it("loads as the dataset that the same interactions give in memory", async () => {
     const loaded = await loadDataset(whole);
     const built = await buildDataset({ input: interactions, items: titles });
     const times = [await loaded.trainTimes?.(), await built.trainTimes?.()];
@@ -57,7 +57,7 @@ describe("a dataset folder", () => {
           expect(matrix.values?.[k]).toBe(ratingOf.get(`${ids[row]} ${items.ids[matrix.indices[k]]}`));
   });
 
-  it("hands out the times of the training interactions, entry by entry", async () => {
+  it("provides the times of the training interactions, entry by entry", async () => {
     const { train, trainTimes, users, items } = await loadDataset(whole);
     const timeOf = new Map(interactions.map(({ user, item, time }) => [`${user} ${item}`, time]));
     const times = await trainTimes?.();
@@ -69,7 +69,7 @@ describe("a dataset folder", () => {
     expect(untimed.trainTimes).toBeUndefined();
   });
 
-  it("is open to anyone: the tables as documented", async () => {
+  it("has the documented tables, which any program can read", async () => {
     const describeTable = (file: string) =>
       withDatabase(async (database) => {
         const rows = await database.rows(
@@ -93,14 +93,14 @@ describe("a dataset folder", () => {
     expect(await describeTable("test.parquet")).toEqual({ ...rows, role: "VARCHAR" });
   });
 
-  it("keeps titles, also missing ones and those with quotation marks", async () => {
+  it("keeps titles, including missing ones and those with quotation marks", async () => {
     const { items } = await loadDataset(whole);
     expect(items.titleOf(items.indexOf("4") as number)).toBe('Item "4", the 4th');
     expect(items.titles?.[items.indexOf("3") as number]).toBeNull();
     expect(items.titleOf(items.indexOf("3") as number)).toBe("3");
   });
 
-  it("comes out byte for byte the same a second time", async () => {
+  it("is the same byte for byte when prepared again", async () => {
     await prepareDataset({ input: interactions, items: titles, out: join(home, "again"), name: "whole" });
     for (const file of readdirSync(whole))
       expect(readFileSync(join(home, "again", file)).equals(readFileSync(join(whole, file))), file).toBe(
@@ -116,6 +116,8 @@ describe("a dataset folder", () => {
       items: 30,
       interactions: 192,
       density: 192 / (32 * 30),
+      filteredDensity: 240 / (40 * 30),
+      historyHistogram: [{ from: 5, to: 9, count: 32 }],
       historyLengths: { min: 6, median: 6, mean: 6, max: 6 },
       titledItems: 29,
       sourceRows: 240,
@@ -188,12 +190,12 @@ describe("a folder that is damaged is refused in one line that names the file", 
       json.formatVersion = 3;
       json.tables = "elsewhere";
     });
-    await expectRefusal(/manifest\.json: the folder has format version 3 \(expected 2 at most\)/);
+    await expectRefusal(/manifest\.json: the folder has format version 3 \(expected at most 2\)/);
   });
 
-  it("a manifest without counts, one that is no JSON, and none", async () => {
+  it("a manifest without counts, one that is not JSON, and a missing one", async () => {
     edit((json) => delete json.counts);
-    await expectRefusal(/manifest\.json: is not the manifest of a dataset: counts/);
+    await expectRefusal(/manifest\.json: this is not a dataset manifest: counts/);
     writeFileSync(join(copy, "manifest.json"), "{ half");
     await expectRefusal(/manifest\.json: is not JSON/);
     rmSync(join(copy, "manifest.json"));
@@ -204,7 +206,7 @@ describe("a folder that is damaged is refused in one line that names the file", 
 describe("prepareDataset leaves nothing behind", () => {
   const folder = () => mkdtempSync(join(home, "empty-"));
 
-  it("where the input is bad", async () => {
+  it("if the input is not valid", async () => {
     const place = folder();
     const bad = [...interactions, { user: "", item: 1 }];
     await expect(prepareDataset({ input: bad, out: join(place, "x") })).rejects.toThrow(
@@ -213,7 +215,7 @@ describe("prepareDataset leaves nothing behind", () => {
     expect(readdirSync(place)).toEqual([]);
   });
 
-  it("where it is stopped while writing", async () => {
+  it("if it is stopped while writing", async () => {
     const place = folder();
     const stop = new AbortController();
     const preparing = prepareDataset({
@@ -228,24 +230,24 @@ describe("prepareDataset leaves nothing behind", () => {
     expect(readdirSync(place)).toEqual([]);
   });
 
-  it("and refuses a folder that exists before it reads anything", async () => {
+  it("and rejects an existing folder before it reads anything", async () => {
     const failing = prepareDataset({ input: "no-such-file.csv", out: whole });
-    await expect(failing).rejects.toThrow(/whole: the folder exists already.*--force/);
+    await expect(failing).rejects.toThrow(/whole: the folder already exists.*--force/);
   });
 });
 
-describe("refuses what cannot be prepared", () => {
+describe("rejects what cannot be prepared", () => {
   const cases: [string, Parameters<typeof buildDataset>[0], RegExp][] = [
     ["no interactions", { input: [] }, /there are no interactions/],
     [
-      "nothing left after filtering",
+      "a filter that drops everything",
       { input: interactions, options: { minUser: 7 } },
-      /none of 240 interactions is left after filtering with minUser 7.*Lower/,
+      /none of 240 interactions remains after filtering with minUser 7.*Lower/,
     ],
     [
       "more held-out users than users",
       { input: interactions, options: { testUsers: 100 } },
-      /4 \+ 100 users are to be held out, but there are 40/,
+      /cannot hold out 4 \+ 100 users: only 40 remain/,
     ],
     [
       "a rating that is not a number",
@@ -258,9 +260,9 @@ describe("refuses what cannot be prepared", () => {
       /1 of 241 interactions have no rating/,
     ],
     [
-      "no rating, where a minimum is asked for",
+      "no rating, although a minimum is set",
       { input: [{ user: 1, item: 2 }], options: { minRating: 3 } },
-      /interaction 1: there is no rating/,
+      /interaction 1: the rating is missing/,
     ],
     [
       "no times, where the protocol needs them",
@@ -270,7 +272,7 @@ describe("refuses what cannot be prepared", () => {
     [
       "an option out of range",
       { input: interactions, options: { heldOutShare: 1.5 } },
-      /option heldOutShare: 1\.5 will not do \(expected <1\)/,
+      /option heldOutShare: 1\.5 is not valid \(expected <1\)/,
     ],
   ];
   it.each(cases)("%s", async (_, options, message) => {

@@ -9,8 +9,8 @@ import type { ReadOptions } from "../../src/data/columns.js";
 import { type Database, literal, withDatabase } from "../../src/data/database.js";
 import { readInteractions } from "../../src/data/read.js";
 
-// Files in every dialect that people hand over, from rows that are known: the reader finds exactly these rows, or says why not.
-// Where DuckDB's own readers know a dialect, told all of it, they have to find the same.
+// Files in every common dialect, generated from known rows: the reader finds exactly these rows or reports an error. If DuckDB's
+// own readers support a dialect, given all of its options, they must find the same rows.
 
 interface Row {
   readonly user: string;
@@ -19,21 +19,21 @@ interface Row {
   readonly time: string | undefined;
 }
 
-/** A file, the rows that it holds, and what its reader is told. */
+/** A file, its rows, and the options of the reader. */
 interface DirtyFile {
   readonly name: string;
   readonly bytes: Uint8Array | ((database: Database, path: string) => Promise<void>);
   readonly rows: readonly Row[];
   readonly options: ReadOptions;
-  /** DuckDB's own reading, as SQL of the columns u, i, r and t as text; absent where it knows no such dialect. */
+  /** DuckDB's own reader, as SQL for the columns u, i, r and t as text; absent if it does not support the dialect. */
   readonly independent?: (path: string) => string;
-  /** Whether the dialect is open to doubt, so that it may be refused. */
+  /** Whether the dialect is ambiguous, so that the file may be rejected. */
   readonly doubtful: boolean;
 }
 
 const seed = 20_251;
 
-/** Letters outside of ASCII that an encoding has, and their bytes in it: found by decoding, or known. */
+/** Non-ASCII letters of an encoding and their bytes: found by decoding, or known. */
 const letters: Readonly<Record<string, { text: string; bytes: (letter: string) => number[] }>> = {
   "windows-1252": { text: "éüñß€", bytes: (letter) => [letter === "€" ? 0x80 : letter.charCodeAt(0)] },
   "windows-1251": decodedLetters("windows-1251", "фильмЖЯ", 1),
@@ -138,7 +138,7 @@ const rowsOf = (encoding: string, quotes: boolean) =>
       const lettered = fc
         .tuple(fc.constantFrom(...Array.from(alphabet)), fc.stringMatching(/^[a-z]{1,4}$/))
         .map(([letter, word]) => `${word}${letter}`);
-      // A straight apostrophe is all that every encoding has.
+      // Only a straight apostrophe exists in every encoding.
       const odd = quotes && isUnicode(encoding) ? fc.oneof(lettered, awkward) : lettered;
       return fc.array(
         fc.record({
@@ -254,7 +254,7 @@ const textFile: fc.Arbitrary<DirtyFile> = fc
     const options: ReadOptions = {
       ...(!isUnicode(encoding) && { encoding }),
       ...(style === "escaped" && { escape: "\\" }),
-      // Without a header columns are told where they are, or where the order says it.
+      // Without a header, columns are named by position, or found by their order.
       ...(!header && { header: false, columns }),
       ...(told && { delimiter, quote: style === "none" ? "none" : '"' }),
     };

@@ -15,7 +15,7 @@ const rows = [
 const catalogue = [{ id: 40, title: "Never touched" }, { id: 5 }, { id: 10, title: "Ten" }];
 
 describe('protocol "given"', () => {
-  it("divides as the source says; users without training are not evaluated", async () => {
+  it("splits as the source says; users without training rows are not evaluated", async () => {
     const dataset = await buildDataset({ input: rows, options: { protocol: "given", items: "all" } });
     expect(dataset.items.ids).toEqual(["10", "20", "30"]);
     expect(dataset.users.ids).toEqual(["1", "2"]);
@@ -31,10 +31,10 @@ describe('protocol "given"', () => {
     expect(dataset.manifest?.counts.test.coldUsers).toBe(1);
   });
 
-  it("is refused where the source does not say, says it for some rows only, or says something else", async () => {
+  it("is rejected if the source has no parts, has them for some rows only, or has unknown ones", async () => {
     const options = { protocol: "given" } as const;
     const bare = rows.map(({ user, item }) => ({ user, item }));
-    await expect(buildDataset({ input: bare, options })).rejects.toThrow(/does not say which/);
+    await expect(buildDataset({ input: bare, options })).rejects.toThrow(/does not define training and test/);
     await expect(buildDataset({ input: [...bare, rows[0]], options })).rejects.toThrow(/6 of 7 .* no part/);
     const wrong = [{ user: 1, item: 2, part: "exam" as GivenPart }];
     await expect(buildDataset({ input: wrong, options })).rejects.toThrow(
@@ -44,7 +44,7 @@ describe('protocol "given"', () => {
 });
 
 describe('items "catalogue"', () => {
-  it("keeps items that nobody has touched, numbered by id among the others", async () => {
+  it("keeps items without interactions, numbered by id among the others", async () => {
     const options = { protocol: "given", items: "catalogue" } as const;
     const dataset = await buildDataset({ input: rows, items: catalogue, options });
     expect(dataset.items.ids).toEqual(["5", "10", "20", "30", "40"]);
@@ -61,7 +61,7 @@ describe('items "catalogue"', () => {
 });
 
 describe("the check before writing", () => {
-  it("hears the counts, and what it throws ends the preparation", async () => {
+  it("receives the counts, and ends the preparation by throwing", async () => {
     const check = (counts: { sourceRows: number }) => {
       throw new Error(`${counts.sourceRows} rows`);
     };

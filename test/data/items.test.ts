@@ -19,7 +19,7 @@ const interactions = (idOf: (id: number) => string = String) =>
     item: idOf(ids[(Math.floor(k / 8) * 5 + (k % 8) * 3) % 24]),
   }));
 
-/** A dataset with an items' file; its titles, what its manifest says of them, and the warnings. */
+/** A dataset with an item file: its titles, the items in its manifest, and the warnings. */
 async function titled(content: string, options: Omit<ItemFile, "file"> = {}, idOf?: (id: number) => string) {
   const file = join(home, "items.csv");
   writeFileSync(file, content);
@@ -46,7 +46,7 @@ describe("the items' file", () => {
     });
   });
 
-  it("may have blanks around ids and titles, as the interactions may", async () => {
+  it("can have blanks around ids and titles, like the interactions", async () => {
     const content = `movieId, title\n${rows((id) => ` ${id} , Film ${id} `)}`;
     expect((await titled(content)).titles).toEqual(all);
     const { titles } = await titled(content, {}, (id) => ` ${id}`);
@@ -57,26 +57,26 @@ describe("the items' file", () => {
     ["tt101", (id) => `tt${id}`],
     ["0000101", (id) => String(id).padStart(7, "0")],
     ["101.0", (id) => `${id}.0`],
-  ])("with ids such as %s gives none, and says so with an id of each", async (shown, idOf) => {
+  ])("with ids such as %s matches nothing, and the warning shows an id of each file", async (shown, idOf) => {
     const { titles, items, warnings } = await titled(
       `movieId,title\n${rows((id) => `${idOf(id)},Film ${id}`)}`,
     );
     expect(titles).toEqual([]);
     expect(items).toMatchObject({ rows: 24, matched: 0, titled: 0 });
     expect(warnings).toEqual([
-      `warning: none of 24 items has a title in items.csv: its ids (column "movieId") look like ${shown}, those of the interactions like 101`,
+      `warning: none of 24 items has a title in items.csv: its ids (column "movieId") look like ${shown}, the ids of the interactions like 101. Check the file, or choose another column with --item-id`,
     ]);
   });
 
-  it("that has a few of the items is warned about too", async () => {
+  it("with a few of the items causes a warning too", async () => {
     const { items, warnings } = await titled(`id,title\n101,Film 101\n102,Film 102\nx3,Film 103\n`);
     expect(items).toMatchObject({ matched: 2, titled: 2 });
     expect(warnings).toEqual([
-      'warning: only 2 of 24 items have a title in items.csv: its ids (column "id") look like x3, those of the interactions like 103',
+      'warning: only 2 of 24 items have a title in items.csv: its ids (column "id") look like x3, the ids of the interactions like 103. Check the file, or choose another column with --item-id',
     ]);
   });
 
-  it("whose titles are all empty is warned about", async () => {
+  it("without any title causes a warning", async () => {
     const { warnings } = await titled(`id,title\n${rows((id) => `${id},`)}`);
     expect(warnings).toEqual(['warning: no item has a title in items.csv: the column "title" is empty']);
   });
@@ -91,13 +91,13 @@ describe("the items' file", () => {
     expect([titles, items?.id]).toEqual([all, id]);
   });
 
-  it("is read by the named column, whether it fits or not", async () => {
+  it("is read by the named column, whether it matches or not", async () => {
     const content = `id,book_id,title\n${rows((id) => `${id},${900_000 + id},Film ${id}`)}`;
     expect(await titled(content, { id: "book_id" })).toMatchObject({ titles: [], items: { id: "book_id" } });
     await expect(titled(content, { id: "isbn" })).rejects.toThrow(/there is no column "isbn"/);
   });
 
-  it("may hold its header again", async () => {
+  it("can repeat its header", async () => {
     const file = join(home, "again.csv");
     writeFileSync(file, `movieId,title\n${rows((id) => `${id},Film ${id}`)}movieId,title\n500,New\n`);
     const dataset = await buildDataset({
@@ -112,7 +112,11 @@ describe("the items' file", () => {
 
 describe("records of items", () => {
   it.each<[string, unknown, RegExp]>([
-    ["without an id", [{ itemId: 1, title: "x" }], /item record 1: there is no id \(expected text/],
+    [
+      "without an id",
+      [{ itemId: 1, title: "x" }],
+      /item record 1: the id is missing \(expected non-empty text/,
+    ],
     ["with an empty id", [{ id: 1 }, { id: "" }], /item record 2: the id is ""/],
     ["with half an id", [{ id: 1.5 }], /item record 1: the id is 1\.5/],
     ["that are null", [null], /item record 1: it is null/],
@@ -128,7 +132,7 @@ describe("records of items", () => {
     await expect(failing).rejects.toThrow(message);
   });
 
-  it("that fit nothing are warned about", async () => {
+  it("that match nothing cause a warning", async () => {
     const warnings: string[] = [];
     const dataset = await buildDataset({
       input: interactions(),
@@ -136,12 +140,12 @@ describe("records of items", () => {
       progress: (event) => event.type === "note" && warnings.push(event.text),
     });
     expect(warnings).toEqual([
-      "warning: none of 24 items has a title in the records of items: its ids look like 1, those of the interactions like 101",
+      "warning: none of 24 items has a title in the item records: its ids look like 1, the ids of the interactions like 101",
     ]);
     expect(dataset.manifest?.items).toEqual({ id: "id", title: "title", rows: 1, matched: 0, titled: 0 });
   });
 
-  it("may have a BigInt for an id", async () => {
+  it("can have a BigInt as id", async () => {
     const dataset = await buildDataset({
       input: interactions(),
       items: ids.map((id) => ({ id: BigInt(id), title: `Film ${id}` })),
@@ -154,7 +158,7 @@ describe("ids of interactions in TypeScript", () => {
   const build = (id: unknown) =>
     buildDataset({ input: [...interactions(), { user: id, item: "1" } as never] });
 
-  it("may be BigInts, which are the same as their digits", async () => {
+  it("can be BigInts, which are the same as their digits", async () => {
     const rows = (id: (value: number) => number | bigint | string) =>
       interactions().map(({ user, item }) => ({ user: id(user), item: id(Number(item)) }));
     const [one, other] = await Promise.all([BigInt, String].map((id) => buildDataset({ input: rows(id) })));
@@ -187,11 +191,11 @@ describe("ids of interactions in TypeScript", () => {
     [true, "true"],
   ])("are refused clearly: %s", async (id, shown) => {
     await expect(build(id)).rejects.toThrow(
-      `interaction 481: the user is ${shown} (expected text that is not empty, or a whole number below 2^53; larger ones as text or BigInt)`,
+      `interaction 481: the user is ${shown} (expected non-empty text, or a whole number below 2^53; larger numbers as text or BigInt)`,
     );
   });
 
-  it("interactions that are none, and an input that is none, are refused", async () => {
+  it("values that are not interactions, or not an input at all, are rejected", async () => {
     const refused = (input: unknown, message: RegExp) =>
       expect(buildDataset({ input: input as never })).rejects.toThrow(message);
     await refused([null], /interaction 1: it is null \(expected an object with user and item\)/);
@@ -200,7 +204,7 @@ describe("ids of interactions in TypeScript", () => {
     await refused(7, /the input is 7/);
   });
 
-  it("times and ratings may be BigInts or null", async () => {
+  it("times and ratings can be BigInts or null", async () => {
     const { manifest } = await buildDataset({
       input: interactions().map((row, k) => ({ ...row, rating: 3n, time: k === 0 ? null : 1_700_000_000n })),
     });

@@ -1,4 +1,4 @@
-// What prepare says adds up: every row of the source is in a table, or in exactly one count of what was dropped.
+// The counts add up: every row of the source is in a table, or in exactly one count of dropped rows.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -121,7 +121,7 @@ describe("the counts of rows", () => {
     }
   });
 
-  it("name users with too few interactions: 600 rows of 200 users with three each", async () => {
+  it("count users with too few interactions: 600 rows of 200 users with three each", async () => {
     const input: Interaction[] = [];
     for (let user = 0; user < 300; user++)
       for (let k = 0; k < (user < 200 ? 3 : 8); k++) input.push({ user, item: (user * 5 + k * 3) % 24 });

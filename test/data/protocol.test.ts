@@ -8,7 +8,7 @@ import { buildDataset, prepareDataset } from "../../src/data/prepare.js";
 import type { ProtocolInput } from "../../src/data/protocol.js";
 import { type CsrMatrix, rowIndices } from "../../src/sparse/csr.js";
 
-// What pandas and NumPy make of ratings.csv with the published programs: see fixtures/README.md.
+// The splits of ratings.csv by the published programs with pandas and NumPy: see fixtures/README.md.
 const fixtures = join(import.meta.dirname, "fixtures");
 const ratings = join(fixtures, "ratings.csv");
 type Pairs = [number, number][];
@@ -81,11 +81,11 @@ describe.each(cases)("%s gives what pandas and NumPy give", (name, options, publ
     expectPublished(await loadDataset(out), published);
   });
 
-  it("out of memory", async () => {
+  it("from an array in memory", async () => {
     expectPublished(await buildDataset({ input: interactions(), options }), published);
   });
 
-  it("out of memory, from an asynchronous iterable", async () => {
+  it("from an asynchronous iterable in memory", async () => {
     async function* slowly() {
       yield* interactions();
     }

@@ -117,7 +117,7 @@ describe("reads", () => {
     expect((await readInteractions([path], { minRating: 4 })).sourceRows).toBe(4);
   });
 
-  it("a time column that is to be ignored, and ratings that are", async () => {
+  it("without a time column or ratings that are ignored", async () => {
     expect(await read(file("ignored.csv", csv), { rating: false, time: false })).toEqual([
       "10 3",
       "9 20",
@@ -146,7 +146,7 @@ describe("ids", () => {
     expect(await read(path)).toEqual(["4000000000 1", "3 4000000001", "4000000000 4000000001"]);
   });
 
-  it("stay as they stood: leading zeros, letters, spaces, other alphabets, by code point", async () => {
+  it("stay unchanged: leading zeros, letters, spaces, other alphabets, sorted by code point", async () => {
     const path = file("text.csv", "user,item\n007,b\n7,B\n7.0,é\n 7,😀\n7,\uff5e\n");
     const { users, items } = await readInteractions([path], {});
     expect(users.ids).toEqual([" 7", "007", "7", "7.0"]);
@@ -176,13 +176,9 @@ describe("refuses with file and line", () => {
     ["empty.csv", "", /empty\.csv: the file is empty/],
     ["empty.csv.gz", gzipSync(""), /empty\.csv\.gz: the file is empty/],
     ["header-only.csv", "user,item,rating\n", /header-only\.csv: the file has no rows/],
-    [
-      "no-user.csv",
-      "a,item,rating\n1,2,3\n",
-      /no-user\.csv: no column looks like the user's.*a, item, rating.*--user/,
-    ],
-    ["no-item.csv", "user,x\n1,2\n", /no-item\.csv: no column looks like the item's.*user, x.*--item/],
-    ["no-rating.csv", "user,item\n1,2\n", /no-rating\.csv: no column looks like the rating's/, 4],
+    ["no-user.csv", "a,item,rating\n1,2,3\n", /no-user\.csv: no user column found.*a, item, rating.*--user/],
+    ["no-item.csv", "user,x\n1,2\n", /no-item\.csv: no item column found.*user, x.*--item/],
+    ["no-rating.csv", "user,item\n1,2\n", /no-rating\.csv: no rating column found/, 4],
     [
       "no-such.csv",
       "user,item\n1,2\n",
@@ -197,7 +193,7 @@ describe("refuses with file and line", () => {
     ],
     ["text.dat", "1::2::3::1\n1::3::4::2\n1::4::bad::3\n", /text\.dat:3: "bad" in the column "rating"/],
     ["text-ids.csv", "user,item,rating\na,b,3\na,c,good\n", /text-ids\.csv:3: "good" in the column "rating"/],
-    ["gap.csv", "user,item,rating\n1,2,3\n1,3,\n", /gap\.csv:3: the column "rating" is empty/],
+    ["gap.csv", "user,item,rating\n1,2,3\n1,3,\n", /gap\.csv:3: there is no value in the column "rating"/],
     ["nan.csv", "user,item,rating\n1,2,nan\n", /nan\.csv:2: "nan" in the column "rating" is not a number/],
     [
       "short.csv",
@@ -210,8 +206,12 @@ describe("refuses with file and line", () => {
       /long\.csv:3: the row has 4 columns \(expected 3/,
     ],
     ["short.dat", "1::2::3\n1::2\n", /short\.dat:2: the row has 2 columns/],
-    ["no-id.csv", "user,item,rating\n1,2,3\n,3,4\n", /no-id\.csv:3: the column "user" is empty/],
-    ["no-text-id.csv", "user,item,rating\nx,2,3\nx,,4\n", /no-text-id\.csv:3: the column "item" is empty/],
+    ["no-id.csv", "user,item,rating\n1,2,3\n,3,4\n", /no-id\.csv:3: there is no value in the column "user"/],
+    [
+      "no-text-id.csv",
+      "user,item,rating\nx,2,3\nx,,4\n",
+      /no-text-id\.csv:3: there is no value in the column "item"/,
+    ],
     ["quote.csv", 'user,item\n1,"2\n3,4\n', /quote\.csv:2: a quotation mark/],
     ["low.csv", "user,item,rating\n1,2,3\n", /low\.csv: none of the 1 rows has a rating of at least 4/, 4],
     ["bad.jsonl", '{"user":1,"item":2}\nnonsense\n', /bad\.jsonl:2: the line is not a JSON object/],
@@ -232,7 +232,7 @@ describe("refuses with file and line", () => {
       gzipSync(`user,item\n${randomRows(200_000)}`).subarray(0, -9),
       /the gzip data is damaged/,
     ],
-    ["twice.csv", "user,user,item\n1,2,3\n", /twice\.csv:1: two columns are called "user"/],
+    ["twice.csv", "user,user,item\n1,2,3\n", /twice\.csv:1: two columns have the name "user"/],
   ];
   it.each(cases)("%s", async (name, content, message, minRating, columns) => {
     const path = file(name, content);
@@ -256,7 +256,7 @@ describe("refuses with file and line", () => {
   });
 });
 
-it("stops when it is told to", async () => {
+it("stops when the signal is aborted", async () => {
   const rows = Array.from({ length: 300_000 }, (_, row) => `${row % 1000},${row % 77}\n`).join("");
   const stop = new AbortController();
   const reading = readInteractions([file("long-work.csv", `user,item\n${rows}`)], {

@@ -2,7 +2,12 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Dataset } from "../../src/data/dataset.js";
 import { dropDuplicates, filterOrders, keepFrequent, type Minimums } from "../../src/data/filter.js";
-import { fromIterable, type Interaction, type Interactions } from "../../src/data/interactions.js";
+import {
+  fromIterable,
+  type GivenPart,
+  type Interaction,
+  type Interactions,
+} from "../../src/data/interactions.js";
 import { buildDataset } from "../../src/data/prepare.js";
 import { type ProtocolInput, parseProtocol } from "../../src/data/protocol.js";
 import { type CsrMatrix, entryCount, rowIndices } from "../../src/sparse/csr.js";
@@ -29,7 +34,7 @@ describe("filters, worked by hand", () => {
   const table = rows("a:x a:y a:z b:x b:y c:x");
   const left = async (minimums: Minimums) => pairsOf(keepFrequent(await fromIterable(table), minimums).kept);
 
-  it("items first, then users on what is left", async () => {
+  it("items first, then users on the remaining rows", async () => {
     const minimums = { minItem: 2, minUser: 3, filter: "items-then-users" } as const;
     expect(await left(minimums)).toEqual([]);
     expect(await left({ ...minimums, minUser: 2 })).toEqual(["a x", "a y", "b x", "b y"]);
@@ -40,9 +45,9 @@ describe("filters, worked by hand", () => {
     expect(await left(minimums)).toEqual(["a x", "a y"]);
   });
 
-  it("until nothing more goes", async () => {
+  it("repeatedly, until nothing is dropped", async () => {
     expect(await left({ minItem: 2, minUser: 2, filter: "k-core" })).toEqual(["a x", "a y", "b x", "b y"]);
-    // z goes, then nobody has 3 left; once over, c would have stayed.
+    // z is dropped, then no user has 3 items; a single pass would have kept c.
     expect(await left({ minItem: 3, minUser: 2, filter: "items-then-users" })).toEqual([]);
   });
 
@@ -61,14 +66,14 @@ describe("filters, worked by hand", () => {
 describe("protocols, worked by hand", () => {
   const table = rows("b:x:5 a:x:1 a:y:2 a:z:3 a:w:9 b:y:4 b:w:8 c:z:10 c:x:11");
 
-  it("leave-last-out: the last is tested, the one before validates", async () => {
+  it("leave-last-out: the last interaction is for the test, the one before for validation", async () => {
     const dataset = await buildDataset({ input: table, options: { protocol: "leave-last-out", minUser: 1 } });
     const { train, users, validation, test } = dataset;
     // c has two interactions: too few to be evaluated.
     expect(histories(train, users.ids, dataset)).toEqual({ a: ["x", "y"], b: ["y"], c: ["z", "x"] });
     expect(histories(validation.foldIn, validation.users.ids, dataset)).toEqual({ a: ["x", "y"], b: ["y"] });
     expect(histories(validation.heldOut, validation.users.ids, dataset)).toEqual({ a: ["z"], b: ["x"] });
-    // w is in no training row, so nobody is tested on it: a and b have nothing held out and are not there.
+    // w has no training row and is not tested: a and b have no held-out items and are left out.
     expect(test.users.ids).toEqual([]);
     expect(dataset.manifest?.counts.test.unknownItems).toBe(2);
   });
@@ -95,7 +100,7 @@ describe("protocols, worked by hand", () => {
     expect(dataset.manifest?.counts.test).toMatchObject({ coldUsers: 2, unknownItems: 1 });
   });
 
-  it("temporal: one who comes during validation is folded in for the test with what they did there", async () => {
+  it("temporal: a user who first appears during validation is folded in for the test with those interactions", async () => {
     const input = rows("a:x:1 a:y:2 d:x:5 d:y:9");
     const options = { protocol: "temporal", minUser: 1, validationFrom: 5, testFrom: 9 } as const;
     const dataset = await buildDataset({ input, options });
@@ -106,7 +111,7 @@ describe("protocols, worked by hand", () => {
     expect(dataset.validation.users.size).toBe(0);
   });
 
-  it("temporal by share: the last rows by time, equal times by their order", async () => {
+  it("temporal by share: the last rows by time, ties by row order", async () => {
     const input = rows("a:1:7 a:2:7 a:3:7 a:4:7 a:5:1 a:6:1 a:7:1 a:8:1 a:9:1 a:10:1");
     const options = { protocol: "temporal", minUser: 1, items: "all" } as const;
     const dataset = await buildDataset({
@@ -139,7 +144,7 @@ describe("protocols, worked by hand", () => {
   });
 
   it("weak: NumPy's permutation of each user's rows, RecBole's rounding", async () => {
-    // RandomState(42).permutation(10) = 8 1 5 0 7 2 9 4 3 6: the last is tested, the one before validates.
+    // RandomState(42).permutation(10) = 8 1 5 0 7 2 9 4 3 6: the last is for the test, the one before for validation.
     const input = Array.from({ length: 10 }, (_, item) => ({ user: 1, item: `i${item}` }));
     const options = { protocol: "weak", minUser: 1, seed: 42, items: "all" } as const;
     const dataset = await buildDataset({ input, options });
@@ -148,6 +153,54 @@ describe("protocols, worked by hand", () => {
     const few = await buildDataset({ input, options: { ...options, trainItems: 2 } });
     expect(histories(few.train, ["1"], few)).toEqual({ 1: ["i1", "i8"] });
     expect(entryCount(few.test.heldOut)).toBe(8);
+  });
+
+  it("validationOfTest takes validation items from the test, and leaves how the test is evaluated as it was", async () => {
+    // RandomState(42).permutation(10) = 8 1 5 0 7 2 9 4 3 6. The two users have 10 and 1 test items of given parts.
+    const part = (k: number) => (k === 0 ? "train" : "test") as GivenPart;
+    const input = [
+      ...Array.from({ length: 11 }, (_, k) => ({ user: 1, item: `i${k}`, part: part(k) })),
+      ...Array.from({ length: 2 }, (_, k) => ({ user: 2, item: `i${k}`, part: part(k) })),
+    ];
+    const options = { protocol: "given", items: "all" } as const;
+    const share = { validationOfTest: 0.29, validationSeed: 42 };
+    const whole = await buildDataset({ input, options });
+    const dataset = await buildDataset({ input, options: { ...options, ...share } });
+    expect(histories(dataset.validation.heldOut, ["1"], dataset)).toEqual({ 1: ["i2", "i9"] });
+    expect(histories(dataset.validation.foldIn, ["1"], dataset)).toEqual({ 1: ["i0"] });
+    // Users with one test item keep it: the same users are evaluated.
+    expect(dataset.test.users.ids).toEqual(whole.test.users.ids);
+    // Validation items are no part of what the test folds in and masks.
+    expect(dataset.test.foldIn).toEqual(whole.test.foldIn);
+    expect(entryCount(dataset.test.heldOut)).toBe(entryCount(whole.test.heldOut) - 2);
+    expect(dataset.train).toEqual(whole.train);
+    expect(dataset.manifest?.protocol).toMatchObject(share);
+    expect(dataset.manifest?.counts.validation).toMatchObject({ users: 1, judgedUsers: 1, heldOut: 2 });
+    expect(whole.manifest?.protocol).not.toHaveProperty("validationOfTest");
+  });
+
+  it("validationOfTest of a drawn split leaves its training items as they are", async () => {
+    const input = Array.from({ length: 60 }, (_, k) => ({ user: k % 6, item: Math.trunc(k / 6) }));
+    const options = { protocol: "weak", minUser: 0, trainItems: 3, seed: 1, items: "all" } as const;
+    const whole = await buildDataset({ input, options });
+    const dataset = await buildDataset({ input, options: { ...options, validationOfTest: 0.5 } });
+    expect(dataset.train).toEqual(whole.train);
+    expect([entryCount(dataset.validation.heldOut), entryCount(dataset.test.heldOut)]).toEqual([18, 24]);
+    const other = await buildDataset({
+      input,
+      options: { ...options, validationOfTest: 0.5, validationSeed: 2 },
+    });
+    expect(other.validation.heldOut).not.toEqual(dataset.validation.heldOut);
+  });
+
+  it.each([
+    [{ protocol: "weak", validationOfTest: 0.1 }, /trainItems, which is not set/],
+    [{ protocol: "weak", trainItems: 1, validationSeed: 1 }, /validationOfTest, which is not set/],
+    [{ protocol: "given", validationOfTest: 0.1 }, /validation interactions of its own/],
+  ] as const)("validationOfTest is refused with %o", async (options, message) => {
+    const parts: GivenPart[] = ["train", "validation", "test", "test"];
+    const input = parts.map((part, item) => ({ user: 1, item, part }));
+    await expect(buildDataset({ input, options: { ...options, minUser: 0 } })).rejects.toThrow(message);
   });
 
   it.each([
@@ -167,7 +220,7 @@ describe("protocols, worked by hand", () => {
     ]).toEqual([train, validation, test]);
   });
 
-  it("strong: users who hold too little keep it all as fold-in, and are counted", async () => {
+  it("strong: users with too few items keep all of them as fold-in, and are counted", async () => {
     const input = Array.from({ length: 40 }, (_, row) => ({ user: row % 10, item: Math.trunc(row / 10) }));
     const dataset = await buildDataset({ input, options: { minUser: 1, validationUsers: 2, testUsers: 3 } });
     const counts = dataset.manifest?.counts;
@@ -189,13 +242,14 @@ const options = fc.constantFrom<ProtocolInput>(
   { minUser: 0, validationUsers: 4, testUsers: 4, items: "all", seed: 3 },
   { protocol: "weak", minUser: 0 },
   { protocol: "weak", minUser: 2, validationShare: 0.3, testShare: 0.25, seed: 11 },
+  { protocol: "weak", minUser: 0, trainItems: 2, validationOfTest: 0.4 },
   { protocol: "temporal", minUser: 0, validationShare: 0.2, testShare: 0.3 },
   { protocol: "leave-last-out", minUser: 0 },
   { protocol: "notebook", minUser: 2, minItem: 1, validationUsers: 3, testUsers: 3, foldInMinimum: 2 },
 );
 
 describe("every protocol, on any interactions", () => {
-  it("keeps fold-in and held-out apart, loses nothing, and counts what is there", () =>
+  it("separates fold-in and held-out, loses nothing, and has the right counts", () =>
     fc.assert(
       fc.asyncProperty(table, options, async (input, protocol) => {
         const dataset = await buildDataset({ input, options: protocol });
@@ -222,7 +276,7 @@ describe("every protocol, on any interactions", () => {
           for (let row = 0; row < users.size; row++) {
             const known = new Set(rowIndices(foldIn, row));
             for (const item of rowIndices(heldOut, row)) expect(known).not.toContain(item);
-            // Who is evaluated on their own later rows has something to fold in.
+            // Users who are evaluated on their own later rows have fold-in items.
             if (shared) expect(known.size).toBeGreaterThan(0);
           }
           expect(counts[which]).toMatchObject({
@@ -245,7 +299,7 @@ describe("every protocol, on any interactions", () => {
       { numRuns: 150 },
     ));
 
-  it("gives the same dataset for the same seed, and whatever the order of construction", () =>
+  it("gives the same dataset for the same seed", () =>
     fc.assert(
       fc.asyncProperty(table, options, async (input, protocol) => {
         const [first, second] = [
@@ -255,7 +309,7 @@ describe("every protocol, on any interactions", () => {
             options: protocol,
           }),
         ];
-        // Times are read when asked for.
+        // Times are read lazily.
         expect(await second.trainTimes?.()).toEqual(await first.trainTimes?.());
         expect({ ...second, trainTimes: undefined }).toEqual({ ...first, trainTimes: undefined });
       }),
@@ -283,7 +337,7 @@ describe("filters, on any interactions", () => {
         const kept = pairsOf(core);
         for (const count of counted(kept, 0).values()) expect(count).toBeGreaterThanOrEqual(minUser);
         for (const count of counted(kept, 1).values()) expect(count).toBeGreaterThanOrEqual(minItem);
-        // By hand: take one offending row away at a time, in another order (users first).
+        // Reference: drop one offending row at a time, in another order (users first).
         let rest = pairsOf(all);
         for (;;) {
           const [users, items] = [counted(rest, 0), counted(rest, 1)];
@@ -299,7 +353,7 @@ describe("filters, on any interactions", () => {
       { numRuns: 60 },
     ));
 
-  it("keeps rows in their order and takes none that it did not get", () =>
+  it("keeps rows in their order and adds none", () =>
     fc.assert(
       fc.asyncProperty(table, minimums, async (input, asked) => {
         const all = pairsOf(dropDuplicates(await fromIterable(input)));

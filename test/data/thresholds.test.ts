@@ -1,4 +1,4 @@
-// Readers and writers take another path from some sizes on (docs/decisions/thresholds.md): what is read is the same.
+// Readers and writers switch algorithms at certain sizes (docs/decisions/thresholds.md): the results are the same.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

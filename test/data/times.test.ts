@@ -68,7 +68,7 @@ describe("a time in text", () => {
     ["-86400", -86_400],
     ["0", 0],
   ];
-  it("is read in every unambiguous notation, with its offset, and in UTC without one", async () => {
+  it("is read in every unambiguous notation, with its offset, or in UTC without an offset", async () => {
     const expected = [...atNoon.map((text): [string, number] => [text, noon]), ...others];
     const read = await timesOf(expected.map(([text]) => text));
     expect(expected.map(([text], row) => [text, read[row]])).toEqual(expected);
@@ -109,7 +109,7 @@ describe("a time in text", () => {
     await expect(failing).rejects.toThrow(/--no-time/);
   });
 
-  it("agrees with JavaScript's own reading, whatever the offset", async () => {
+  it("agrees with JavaScript's parser for any offset", async () => {
     const instant = fc.tuple(
       fc.integer({ min: -2_000_000_000, max: 4_000_000_000 }),
       fc.integer({ min: -14 * 4, max: 14 * 4 }),
@@ -145,7 +145,7 @@ describe("a time that is missing", () => {
       `user,item,time\n${Array.from({ length: 400 }, (_, k) => `${k % 40},${(Math.floor(k / 40) * 7 + k) % 25},${time(k)}\n`).join("")}`,
     );
 
-  it("is counted, and refused by the protocols that need it, with the first place", async () => {
+  it("is counted, and rejected with the first place by protocols that need it", async () => {
     const path = rows((row) => (row % 100 === 50 ? "" : String(1_700_000_000 + row)));
     const { manifest } = await buildDataset({ input: path });
     expect(manifest?.times).toEqual({
@@ -156,11 +156,11 @@ describe("a time that is missing", () => {
     });
     for (const protocol of ["temporal", "leave-last-out"] as const)
       await expect(buildDataset({ input: path, options: { protocol } })).rejects.toThrow(
-        `${path}:52: the time is missing, here first and in 4 of 400 interactions in all`,
+        `${path}:52: 4 of 400 interactions have no time; this is the first of them`,
       );
   });
 
-  it("everywhere means that there is no time", async () => {
+  it("in every row means that the source has no times", async () => {
     const { manifest } = await buildDataset({ input: rows(() => "") });
     expect(manifest?.columns.time).toBe(false);
     expect(manifest?.times).toBeUndefined();
@@ -262,11 +262,11 @@ describe("the unit of times", () => {
     expect(await notes(input)).toEqual({ unit: "own", warning: undefined });
     const options = { protocol: "temporal", validationFrom: "2024-03-01", testFrom: "2024-03-05" } as const;
     await expect(buildDataset({ input, options })).rejects.toThrow(
-      /option testFrom: 2024-03-05 is a date, and the times are numbers from 20240000 to 20240399/,
+      /option testFrom: 2024-03-05 is a date, but the times are numbers from 20240000 to 20240399/,
     );
   });
 
-  it("seconds among milliseconds are noticed", async () => {
+  it("seconds among milliseconds cause a warning", async () => {
     const { unit, warning } = await notes(interactions((row) => (row < 100 ? 1.7e9 : 1.7e12) + row));
     expect(unit).toBe("milliseconds");
     expect(warning).toMatch(/100 look like seconds, 300 look like milliseconds since 1970/);
@@ -286,7 +286,7 @@ describe("the unit of times", () => {
   });
 });
 
-it("histories are read whatever their times and ratings are", async () => {
+it("histories are read even if times and ratings are not valid", async () => {
   const path = file("user,item,rating,date\n1,a,good,18.07.2018\n1,b,,N/A\n");
   const { matrix } = await historiesOfFile({ path }, new Vocabulary(["a", "b"]));
   expect([...matrix.indices]).toEqual([0, 1]);

@@ -17,14 +17,14 @@ vi.mock("../../src/core/large-map.js", async (original) => {
 describe("more ids than one map holds", () => {
   const ids = ["a", "b", "c", "d", "e", "f", "g", "h"];
 
-  it("have their indices", () => {
+  it("have the right indices", () => {
     const vocabulary = new Vocabulary(ids);
     for (const [index, id] of ids.entries()) expect(vocabulary.indexOf(id)).toBe(index);
     expect(vocabulary.indexOf("z")).toBeUndefined();
     expect(joined(vocabulary, new Vocabulary(["z"])).indexOf("z")).toBe(8);
   });
 
-  it("are coded, and titled, as fewer are", async () => {
+  it("are coded and have titles, as with fewer ids", async () => {
     const interactions = ids.flatMap((user, u) => ids.slice(u).map((item) => ({ user: `u-${user}`, item })));
     const items = ids.map((id) => ({ id, title: id.toUpperCase() }));
     const split = { protocol: "strong", validationUsers: 1, testUsers: 1 } as const;

@@ -57,7 +57,7 @@ describe("the check of the built site", () => {
       problems: [
         "guides/a.html: loads https://example.org/x.js",
         "guides/a.html: index.html has no anchor #two",
-        "index.html: there is no page /missing",
+        "index.html: the page /missing does not exist",
         "style.css: loads https://example.org/font.woff2",
       ],
     });

@@ -8,6 +8,7 @@ import { commandLinePages } from "../../docs/.vitepress/references/command-line.
 import { httpPages } from "../../docs/.vitepress/references/http.js";
 import { escapeText, table } from "../../docs/.vitepress/references/markdown.js";
 import { modelPages } from "../../docs/.vitepress/references/models.js";
+import { servingPages } from "../../docs/.vitepress/references/serving.js";
 import type { CliContext } from "../../src/cli/context.js";
 import { recipesOf } from "../../src/experiments/recipes/registry.js";
 import { describeOptions } from "../../src/models/options.js";
@@ -43,6 +44,15 @@ describe("the generated references", () => {
     expect(text).toContain("| `--a <n>` | 10 | Seconds. |");
     expect(text).toContain("| `--b <name>` | ease | The model (see `foldin models`). |");
     expect(text).toContain("| `--c` |  | As it is. |");
+  });
+
+  it("list every export of foldin/serving, with a link to its page", async () => {
+    const text = servingPages(join(root, "src/serving/index.ts"))["serving.md"];
+    for (const [name, value] of Object.entries(await import("../../src/serving/index.js"))) {
+      const kind = /^class\b/.test(String(value)) ? "classes" : "functions";
+      expect(text).toContain(`[\`${name}\`](library/${kind}/${name}.md)`);
+    }
+    expect(text).toContain("[`Recommender`](library/interfaces/Recommender.md)");
   });
 
   it("have a page for every model, with each of its options", async () => {
@@ -113,9 +123,7 @@ describe("the navigation", () => {
   });
 
   it("shows a page's first heading without its markup", () => {
-    expect(titleOf("---\norder: 1\n---\n\n# Use `foldin serve` {#serve}\n\n# Another")).toBe(
-      "Use foldin serve",
-    );
+    expect(titleOf("<!-- a note -->\n\n# Use `foldin serve` {#serve}\n\n# Another")).toBe("Use foldin serve");
   });
 
   it("knows which links leave the folder of documents", () => {

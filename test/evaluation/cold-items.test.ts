@@ -7,7 +7,7 @@ import { fromRows } from "../../src/sparse/csr.js";
 import { split } from "../support/datasets.js";
 import { scoring } from "../support/fixed-scores.js";
 
-describe("items that nobody trained on", () => {
+describe("items without training interactions", () => {
   it("are those without an entry", () => {
     expect([...coldItems(fromRows(6, [[1, 4], [], [1]]))]).toEqual([0, 2, 3, 5]);
     expect([...coldItems(fromRows(2, [[1, 0]]))]).toEqual([]);
@@ -36,14 +36,14 @@ describe("items that nobody trained on", () => {
     expect(found["coverage@2"].mean).toBe(2 / 3);
   });
 
-  it("or among all items, of which the known ones are masked", async () => {
+  it("are ranked among all items, of which the fold-in items are masked", async () => {
     const only = { items: cold, among: "all" } as const;
     const { perUser } = await evaluateSplit(recommender, users, { metrics: ["mrr@6"], only });
     // User 0: 4 5 0 3 2; user 1: 1 5 0 3 2.
     expect([...perUser["mrr@6"]]).toEqual([1 / 3, 1 / 5]);
   });
 
-  it("and where none is held out that is said", async () => {
+  it("are reported as missing if none is held out", async () => {
     const { items } = recommender;
     const dataset = {
       name: "set",
@@ -55,7 +55,7 @@ describe("items that nobody trained on", () => {
     };
     const only = { items: Uint32Array.of(5), among: "themselves" } as const;
     await expect(evaluate(recommender, dataset, { only })).rejects.toThrow(
-      /none of its 3 test users has a held-out item among the 1 that are evaluated/,
+      /none of its 3 test users has a held-out item among the 1 evaluated items/,
     );
   });
 

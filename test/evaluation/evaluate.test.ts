@@ -22,7 +22,7 @@ const fixture = JSON.parse(
 describe("evaluate", () => {
   it("gives NumPy's numbers, for every user and on average", async () => {
     const { items, scores, foldIn, heldOut, judged, metrics } = fixture;
-    // The user is told apart by the fold-in history, as everywhere.
+    // Users are identified by their fold-in histories.
     const byHistory = new Map(foldIn.map((history, user) => [history.join(), scores[user]]));
     expect(byHistory.size).toBe(scores.length);
     const recommender = scoring(items, (history) => byHistory.get([...history].join()) ?? []);
@@ -48,7 +48,7 @@ describe("evaluate", () => {
     }
   });
 
-  it("evaluates against complete rows, nothing masked, where it is told to", async () => {
+  it("evaluates against complete rows without masking on request", async () => {
     const recommender = scoring(4, () => [4, 3, 2, 1]);
     const users = split(fromRows(4, [[0], [3], []]), fromRows(4, [[2], [], []]), "user");
     const metrics = ["recall@1", "recall@2"];
@@ -68,7 +68,7 @@ describe("evaluate", () => {
     expect([...complete.perUser["recall@2"]]).toEqual([0.5, 0]);
   });
 
-  it("the CVAE paper's evaluator takes the mean over every user, also those of whom nothing was held out", async () => {
+  it("the CVAE paper's evaluator averages over all users, including those without held-out items", async () => {
     // lib/evaluatePaper.m: relevant = training and test items, nothing masked, sum over all users / their number.
     const recommender = scoring(4, ([item]) => (item === 0 ? [4, 3, 2, 1] : [1, 4, 3, 2]));
     const dataset = {
@@ -94,7 +94,7 @@ describe("evaluate", () => {
     expect([...correct.perUser["recall-plain@2"]]).toEqual([1, 0]);
   });
 
-  it("a depth beyond the catalogue and users who have seen everything are no trouble", async () => {
+  it("accepts a depth beyond the catalogue and users who have seen everything", async () => {
     const recommender = scoring(3, () => [3, 2, 1]);
     const { metrics, users } = await evaluateSplit(
       recommender,
@@ -178,7 +178,7 @@ describe("evaluate", () => {
     const dataset = checkerboard(10, 10);
     const recommender = scoring(10, () => new Array<number>(10).fill(0));
     await expect(evaluate(recommender, { ...dataset, items: vocabulary("other", 10) })).rejects.toThrow(
-      /its 10 items are not the 10 items/,
+      /its 10 items differ from the 10 items/,
     );
     const nothing = { ...dataset.test, heldOut: emptyMatrix(10, 10) };
     await expect(evaluate(recommender, { ...dataset, test: nothing })).rejects.toThrow(

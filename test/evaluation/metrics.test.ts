@@ -50,17 +50,17 @@ describe("metrics of one user", () => {
 });
 
 describe("names of metrics", () => {
-  it("are read whatever their case, and written one way", () => {
+  it("are read in any case, and written in one form", () => {
     expect(parseMetric(" NDCG@0100 ").name).toBe("ndcg@100");
     expect(parseMetric("coverage@10").ofUser).toBeUndefined();
   });
 
-  it("a wrong one is answered with the nearest", () => {
+  it("an unknown one is rejected with the most similar name", () => {
     expect(() => parseMetric("ndgc@10")).toThrow(/"ndgc@10" is unknown.*Did you mean "ndcg"/);
     expect(() => parseMetric("recal@10")).toThrow(/Did you mean "recall"/);
     expect(() => parseMetric("qqq@10")).toThrow(/Known: recall, recall-plain, ndcg/);
     expect(() => parseMetric("constructor@10")).toThrow(UserError);
     for (const text of ["ndcg", "ndcg@", "ndcg@0", "ndcg@1.5", "ndcg@-1", "ndcg@10@20"])
-      expect(() => parseMetric(text)).toThrow(/lacks a depth.*ndcg@100/);
+      expect(() => parseMetric(text)).toThrow(/has no valid depth.*ndcg@100/);
   });
 });

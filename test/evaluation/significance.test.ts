@@ -52,7 +52,7 @@ describe("paired tests", () => {
     expect(Math.abs(test.randomisation - randomisation)).toBeLessThan(0.04);
   });
 
-  it("do not depend on what is tested beside them, nor on the sign", () => {
+  it("do not depend on the other tests or on the sign", () => {
     const [first, second] = cases.slice(-1).map(({ a, b }) => [differences(a, b), differences(b, a)])[0];
     const together = pairedTests([first, second, first]);
     expect(together[2]).toEqual(together[0]);
@@ -61,7 +61,7 @@ describe("paired tests", () => {
     expect(pairedTests([first], { seed: 1 })[0].randomisation).not.toBe(together[0].randomisation);
   });
 
-  it("give the same for many users, for whom not all tables are held at a time", () => {
+  it("give the same for many users, whose tables are not all in memory at a time", () => {
     const random = new RandomSequence({ seed: 3, step: 0, stream: 0 });
     const lists = Array.from({ length: 9 }, () =>
       Float64Array.from({ length: 40_000 }, () => random.normal()),
@@ -106,7 +106,7 @@ describe("paired tests", () => {
     expect(p(lists)).toEqual(lists.flatMap((list) => p([list])));
   });
 
-  it("find nothing where there is no difference, and the least p where all users agree", () => {
+  it("give p = 1 without a difference, and the smallest p if all users agree", () => {
     const [none, all] = pairedTests([new Float64Array(100), new Float64Array(100).fill(0.1)], {
       rounds: 999,
     });
@@ -128,7 +128,7 @@ describe("Holm's correction", () => {
     expect(holm([])).toEqual([]);
   });
 
-  it("never lowers a p, keeps their order, and lies between none and Bonferroni's", () => {
+  it("never lowers a p, keeps their order, and is at most Bonferroni's", () => {
     fc.assert(
       fc.property(fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 12 }), (ps) => {
         const adjusted = holm(ps);

@@ -24,7 +24,7 @@ describe("examples/train-and-recommend.ts", () => {
     expect(recommended).toHaveLength(5);
     recommended.forEach((line, k) => {
       expect(line).toMatch(new RegExp(`^${k + 1}\\. [A-Z].* \\((19|20)\\d\\d\\)$`));
-      for (const seen of history) expect(line).not.toContain(seen.replace(/^Somebody who saw /, ""));
+      for (const seen of history) expect(line).not.toContain(seen.replace(/^A user who watched /, ""));
     });
   });
 });

@@ -49,7 +49,7 @@ const news = () =>
   );
 
 describe("add-items", () => {
-  it("writes a run whose new items are recommended beside the others, by title", async () => {
+  it("writes a run that recommends the new items with the others, by title", async () => {
     const out = join(home, "today");
     const result = await addItems({ run, content: news(), out, engine: "reference" });
     expect(result).toMatchObject({ added: ["n1", "n2"], items: 14, rule: "neighbours" });
@@ -110,7 +110,7 @@ describe("add-items", () => {
     [
       "a model of clicks",
       () => ({ run: join(home, "popular"), content: news(), out: join(home, "no") }),
-      /popular: popularity knows items by who touched them, so it can take in none that nobody has .*--content, and train cvae or content-knn/,
+      /popular: popularity learns items from interactions only, so items without interactions cannot be added .*--content, and train cvae or content-knn/,
     ],
     [
       "an unknown rule",
@@ -120,7 +120,7 @@ describe("add-items", () => {
     [
       "items that are all known",
       () => ({ run, content: write("old.csv", "id,text\nf1,ships\nf2,paris\n"), out: join(home, "no") }),
-      /old\.csv: the model knows all of its items already \(f1, \.\.\.\)/,
+      /old\.csv: all of its items are already in the model \(f1, \.\.\.\)/,
     ],
     [
       "vectors for a model of words",
@@ -130,12 +130,12 @@ describe("add-items", () => {
     [
       "words that the model does not know",
       () => ({ run, content: write("odd.csv", "id,text\nn1,quantum\n"), out: join(home, "no") }),
-      /odd\.csv: nothing in it can be used: .* \(item n1, \.\.\.\)/,
+      /odd\.csv: it has no usable content: .* \(item n1, \.\.\.\)/,
     ],
     [
       "a folder that is taken",
       () => ({ run, content: news(), out: run }),
-      /run: the folder exists already\. Choose another one, or pass --force/,
+      /run: the folder already exists\. Choose another folder, or use --force/,
     ],
     [
       "no run",

@@ -55,7 +55,7 @@ describe("foldin reproduce baselines", () => {
     "2",
   ];
 
-  it("trains the models asked for, and sets them in one table and one page", async () => {
+  it("trains the requested models, and writes one table and one page", async () => {
     const { code, stdout, stderr } = await foldin([...call, "--models", "popularity,mult-dae", "--json"], {
       cwd: folder,
     });
@@ -84,20 +84,20 @@ describe("foldin reproduce baselines", () => {
     });
     expect(code, stderr).toBe(0);
     expect(stdout).toMatch(/^3 models on dataset|^4 models on dataset/m);
-    expect(stdout).toMatch(/wmf .*the best of 6 points: factors=\d+ unobservedWeight=/);
+    expect(stdout).toMatch(/wmf .*best of 6 points: factors=\d+ unobservedWeight=/);
     expect(stdout).toMatch(/cut short at 1 epoch/);
   });
 
   it.each([
-    [["--models", "popularty"], /"popularty" is not among the baselines. Did you mean "popularity"/],
-    [["--models", "popularity"], /1 of 1 models could be trained, too few to compare/],
+    [["--models", "popularty"], /"popularty" is not one of the baselines. Did you mean "popularity"/],
+    [["--models", "popularity"], /only 1 of 1 models could be trained, which is too few to compare/],
     [["--data", "missing"], /missing.*there is no such file/],
   ])("refuses %j", async (args, message) => {
     const { code, stderr } = await foldin([...call, ...args], { cwd: folder });
     expect([code, stderr]).toEqual([2, expect.stringMatching(message)]);
   });
 
-  it("says which flags belong to it alone", async () => {
+  it("rejects its flags for other presets", async () => {
     const { code, stderr } = await foldin(["reproduce", "keras-notebook-v2", "--data", ".", "--jobs", "2"], {
       cwd: folder,
     });

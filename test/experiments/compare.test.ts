@@ -72,7 +72,7 @@ describe("compare", () => {
     }
   });
 
-  it("tests each with the best or the first alone, and corrects for those only", async () => {
+  it("tests only comparisons with the best or the first, and corrects for these", async () => {
     const paths = [at("popular"), at("dae"), at("vae")];
     const [all, best, first] = await Promise.all(
       (["all", "best", "first"] as const).map((against) =>
@@ -89,7 +89,7 @@ describe("compare", () => {
     }
   });
 
-  it("takes tables of per-user values, its own among them, whatever the order of their users", async () => {
+  it("accepts tables of per-user values, including its own, in any order of users", async () => {
     const dae = await compare([at("dae"), at("popular")], { metrics: ["ndcg@100"], engine: "reference" });
     const dataset = await loadDataset(at("data"));
     const { evaluate } = await import("../../src/evaluation/evaluate.js");
@@ -110,7 +110,7 @@ describe("compare", () => {
     expect(nameless(other)).toEqual(nameless(dae));
   });
 
-  it("writes per-user values that it reads again, odd ids among them", async () => {
+  it("writes per-user values that it can read, including unusual ids", async () => {
     const path = await table("odd.csv", [0.25, 1, 1 / 3]);
     const { users, values } = await readPerUser(path);
     expect(users).toEqual(['u"0",7', 'u"1",7', 'u"2",7']);
@@ -144,9 +144,9 @@ describe("compare", () => {
   });
 
   it.each([
-    [["popular"], /nothing to compare with/],
+    [["popular"], /only one run is given/],
     [["popular", "popular"], /given twice/],
-    [["popular", "elsewhere"], /elsewhere: was trained on other data/],
+    [["popular", "elsewhere"], /elsewhere: was trained on different data/],
     [["popular", "missing"], /missing: is not a run folder/],
     [["popular", "missing.csv"], /no such file/],
   ])("refuses %j", async (names, message) => {
@@ -158,7 +158,7 @@ describe("compare", () => {
     ).rejects.toThrow(message);
   });
 
-  it("refuses tables of other users, without the metric, and damaged ones", async () => {
+  it("rejects tables of other users, tables without the metric, and damaged tables", async () => {
     const a = await table("a-table.csv", [0.1, 0.2, 0.3]);
     const b = await table("b-table.csv", [0.1, 0.2, 0.3, 0.4]);
     const options = { metrics: ["ndcg@10"] };

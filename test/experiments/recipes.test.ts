@@ -12,7 +12,7 @@ import { findAlgorithm } from "../../src/models/registry.js";
 import { checkerboard } from "../support/datasets.js";
 
 describe("recipes", () => {
-  it("fit their models, and say what chose them and what measured them", async () => {
+  it("match their models, and record the searches and the command that measured them", async () => {
     const recipes = await allRecipes();
     expect(recipes.length).toBeGreaterThan(0);
     for (const { dataset, model, options, searches, note, validation } of recipes) {
@@ -47,7 +47,7 @@ describe("recipes", () => {
     }
   });
 
-  it("give a run its options, over which what is set goes", async () => {
+  it("give a run its options, which --set overrides", async () => {
     const folder = await mkdtemp(join(tmpdir(), "foldin-recipes-"));
     try {
       const out = join(folder, "run");
@@ -61,11 +61,11 @@ describe("recipes", () => {
     }
   });
 
-  it("that are not there are refused, with those that are", async () => {
+  it("report an unknown name with the existing ones", async () => {
     await expect(findRecipe("ml-1n", "mult-vae")).rejects.toThrow(
       /mult-vae has no recipe "ml-1n" \(expected ml-1m\).*Did you mean "ml-1m"/,
     );
-    await expect(findRecipe("ml-1m", "cvae")).rejects.toThrow(/There is none for cvae/);
+    await expect(findRecipe("ml-1m", "cvae")).rejects.toThrow(/There is no recipe for cvae/);
     await expect(findRecipe("constructor", "mult-vae")).rejects.toThrow(UserError);
   });
 });

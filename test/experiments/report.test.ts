@@ -3,7 +3,7 @@ import { renderReport } from "../../src/experiments/report.js";
 import { inventedReport } from "./invented-report.js";
 
 describe("report.html", () => {
-  it("escapes what users and files bring in", async () => {
+  it("escapes text from users and files", async () => {
     const page = await renderReport(inventedReport());
     expect(page).not.toContain("<script");
     expect(page).not.toContain("<b>7</b>");
@@ -20,12 +20,12 @@ describe("report.html", () => {
   it("marks held-out recommendations, changed options and the chosen epoch", async () => {
     const page = await renderReport(inventedReport());
     expect(page.match(/<li><mark>/g)).toHaveLength(3);
-    expect(page).toContain("3 of 7 held out found");
+    expect(page).toContain("3 of 7 held-out items found");
     expect(page).toMatch(
       /<tr class="changed"><th scope="row">epochs<\/th><td>50<span class="default">default 200/,
     );
     expect(page.match(/class="changed"/g)).toHaveLength(1);
-    expect(page).toContain("the weights of epoch 33 were kept");
+    expect(page).toContain("weights of epoch 33");
     expect(page.match(/<svg/g)).toHaveLength(3);
   });
 
@@ -40,7 +40,7 @@ describe("report.html", () => {
     expect(points[2][0]).toBeGreaterThan(points[1][0]);
   });
 
-  it("leaves out what there is not: epochs, examples, options, metrics", async () => {
+  it("leaves out missing parts: epochs, examples, options, metrics", async () => {
     const page = await renderReport({
       ...inventedReport(),
       epochs: [],
@@ -49,6 +49,6 @@ describe("report.html", () => {
       options: [],
       metrics: [],
     });
-    expect(page).not.toMatch(/<svg|How it learned|undefined|NaN/);
+    expect(page).not.toMatch(/<svg|Learning curves|undefined|NaN/);
   });
 });

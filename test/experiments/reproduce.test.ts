@@ -24,6 +24,7 @@ describe.each([...presetNames])("the preset %s", (name) => {
     const preset = await findPreset(name);
     expect(preset.name).toBe(name);
     const keys = new Set<string>();
+    let trainings = 0;
     for (const { key, source, protocol, splits, metrics, runs } of preset.studies) {
       findSource(source);
       for (const split of splits ?? [{ protocol: {} }]) parseProtocol({ ...protocol, ...split.protocol });
@@ -32,10 +33,20 @@ describe.each([...presetNames])("the preset %s", (name) => {
         expect(algorithmNames).toContain(run.model);
         parseOptions(await findAlgorithm(run.model), { ...run.options });
         for (const metric of Object.keys(run.published ?? {})) expect(metrics).toContain(metric);
-        keys.add(`${key}/${run.key}`);
+        // Neither a row nor one of its trainings has another's folder.
+        expect(run.seeds === undefined || run.candidates === undefined).toBe(true);
+        for (const { key: candidate, options } of run.candidates ?? []) {
+          parseOptions(await findAlgorithm(run.model), { ...run.options, ...options });
+          keys.add(`${key}/${run.key}-${candidate}`);
+          trainings++;
+        }
+        if (run.candidates === undefined) trainings++;
+        if (run.candidates === undefined) keys.add(`${key}/${run.key}`);
       }
     }
-    expect(keys.size).toBe(preset.studies.reduce((sum, { runs }) => sum + runs.length, 0));
+    expect(keys.size).toBe(trainings);
+    const drawn = preset.studies.find(({ key }) => key === preset.network?.study);
+    if (preset.network) expect(drawn?.runs.map(({ key }) => key)).toContain(preset.network.run);
     const atHand = ["ml-1m", "citeulike-t", "citeulike-a"];
     expect(preset.studies.some(({ source, optional }) => atHand.includes(source) && !optional)).toBe(true);
   });
@@ -49,7 +60,7 @@ describe("the tables", () => {
       standardErrorsApart({ mean: 0.5, standardError: 0.03 }, { mean: 0.6, standardError: 0.04 }),
     ).toBeCloseTo(-2, 12);
     expect(standardErrorsApart({ mean: 0.5, standardError: 0.03 }, undefined)).toBeUndefined();
-    expect([apartText(-2.04), apartText(0.5), apartText(undefined)]).toEqual(["−2.0 se", "+0.5 se", ""]);
+    expect([apartText(-2.04), apartText(0.5), apartText(undefined)]).toEqual(["−2.0 SE", "+0.5 SE", ""]);
   });
 
   it.each([
@@ -58,11 +69,15 @@ describe("the tables", () => {
   ])(
     "%s: the summary counts the notebook's weights, and the drawing has every layer",
     async (name, total) => {
-      const { network } = await findPreset(name);
-      if (!network) throw new Error("no network");
-      const summary = summarise({ ...network, items: 3125 });
+      const { network, studies } = await findPreset(name);
+      const run = studies
+        .find(({ key }) => key === network?.study)
+        ?.runs.find(({ key }) => key === network?.run);
+      const algorithm = await findAlgorithm(run?.model ?? "");
+      const outline = algorithm.outline?.(3125, parseOptions(algorithm, { ...run?.options })) ?? [];
+      const summary = summarise(outline);
       expect(summary.total).toBe(total);
-      const drawing = drawNetwork({ ...network, items: 3125 }).text;
+      const drawing = drawNetwork(outline).text;
       for (const { layer } of summary.rows) expect(drawing).toContain(`>${layer}<`);
       // Each box but the first is fed, z by two.
       expect(drawing.match(/marker-end/g)).toHaveLength(summary.rows.length);
@@ -79,10 +94,11 @@ describe.skipIf(data === undefined)("reproducing on MovieLens 1M", () => {
   });
   afterAll(() => rm(out, { recursive: true }));
   const [notebook] = kerasNotebookV2.studies;
-  const preset: Preset = { ...kerasNotebookV2, studies: [{ ...notebook, runs: notebook.runs.slice(0, 1) }] };
-  const given = { data: data ?? "", epochs: 1 };
+  const [recorded] = notebook.runs;
+  const preset: Preset = { ...kerasNotebookV2, studies: [{ ...notebook, runs: [recorded] }] };
+  const given = { data: data ?? "", epochs: 1, seeds: 1 };
 
-  it("goes from raw files to table and page; started again, it trains nothing", async () => {
+  it("runs from raw files to table and page; started again, it trains nothing", async () => {
     const told: string[] = [];
     const result = await reproduce(preset, {
       ...given,
@@ -90,7 +106,7 @@ describe.skipIf(data === undefined)("reproducing on MovieLens 1M", () => {
       onEstimate: (seconds, runs) => told.push(`${runs} ${seconds > 0}`),
       onRun: (title, number, runs) => told.push(`${number} of ${runs}: ${title.slice(0, 15)}`),
     });
-    expect(told).toEqual(["1 true", "1 of 1: VAE, as written"]);
+    expect(told).toEqual(["1 true", "1 of 1: VAE, the record"]);
     const [study] = result.studies;
     expect([study.trainUsers, study.items, study.testUsers]).toEqual([4834, 3125, 600]);
     const [run] = study.runs;
@@ -102,23 +118,67 @@ describe.skipIf(data === undefined)("reproducing on MovieLens 1M", () => {
     expect(run.metrics["recall@20"].published?.mean).toBeCloseTo(0.2309, 4);
     expect(run.history[0].values).toHaveProperty("validation recall@20");
 
-    const page = await readFile(await reportOnReproduction(out, result, undefined), "utf8");
+    const page = await readFile(await reportOnReproduction(out, result), "utf8");
     expect(page).toContain("These numbers are not a reproduction");
     expect(page).toContain(run.metrics["recall@20"].ours.mean.toFixed(4));
     expect(JSON.parse(await readFile(join(out, "results.json"), "utf8"))).toEqual(
       JSON.parse(JSON.stringify(result)),
     );
 
-    const model = join(out, "runs/notebook/as-written/model/model.safetensors");
+    const model = join(out, "runs/notebook/recorded-seed-98765/model/model.safetensors");
     const { mtimeMs } = await stat(model);
     told.length = 0;
     const again = await reproduce(preset, { ...given, out, onRun: (title) => told.push(title) });
     expect(told).toEqual([]);
     expect((await stat(model)).mtimeMs).toBe(mtimeMs);
     expect(again.studies[0].runs[0].metrics).toEqual(run.metrics);
+    expect(again.network).toEqual(result.network);
   });
 
-  it("leaves optional tables out where their files are not there, and refuses to go without the others", async () => {
+  it("trains a row once per seed, keeps what is there, and gives the mean with the runs' standard deviation", async () => {
+    const told: string[] = [];
+    const result = await reproduce(preset, { ...given, seeds: 2, out, onRun: (title) => told.push(title) });
+    expect(told).toEqual([`${recorded.title}: ${notebook.title}, seed 98766`]);
+    const [run] = result.studies[0].runs;
+    expect(run.seeds?.map(({ seed }) => seed)).toEqual([98765, 98766]);
+    const { ours, chance } = run.metrics["recall@5"];
+    const means = run.seeds?.map(({ metrics }) => metrics["recall@5"].mean) ?? [];
+    expect(means[0]).not.toBe(means[1]);
+    expect(ours.mean).toBeCloseTo((means[0] + means[1]) / 2, 12);
+    // Of two values, the standard deviation is their difference over the root of 2.
+    expect(ours.runDeviation).toBeCloseTo(Math.abs(means[0] - means[1]) / Math.SQRT2, 12);
+    expect(chance?.otherUsers).toBeGreaterThan(chance?.ourUsers ?? 1);
+
+    const page = await readFile(await reportOnReproduction(out, result), "utf8");
+    expect(page).toContain("Run to run");
+    expect(page).toContain(ours.runDeviation?.toFixed(4));
+    expect(page).toContain("z_log_variance");
+  });
+
+  it("chooses among candidates on the validation users and evaluates the choice alone", async () => {
+    const told: string[] = [];
+    const candidates = [
+      { key: "still", title: "no step to speak of", options: { learningRate: 1e-12 } },
+      { key: "published", title: "the published step", options: {} },
+    ];
+    const { seeds: _, ...once } = recorded;
+    const chosen = { ...preset, studies: [{ ...notebook, runs: [{ ...once, candidates }] }] };
+    const result = await reproduce(chosen, { ...given, out, onRun: (title) => told.push(title) });
+    expect(told).toEqual(candidates.map(({ title }) => `${recorded.title}: ${notebook.title}, ${title}`));
+    const [{ choice, options }] = result.studies[0].runs;
+    expect(choice?.metric).toBe(notebook.curve);
+    expect(choice?.candidates.map(({ key, chosen }) => [key, chosen])).toEqual([
+      ["still", false],
+      ["published", true],
+    ]);
+    const [still, published] = choice?.candidates ?? [];
+    expect(published.value).toBeGreaterThan(still.value);
+    expect(options.learningRate).toBe(1e-3);
+    const page = await readFile(await reportOnReproduction(out, result), "utf8");
+    expect(page).toContain(`chosen on the validation users: the published step`);
+  });
+
+  it("skips optional tables whose files are missing, and requires the others", async () => {
     const studies = preset.studies.map((study) => ({ ...study, source: "ml-20m" }));
     const empty = await mkdtemp(join(tmpdir(), "foldin-no-data-"));
     await expect(
@@ -130,7 +190,7 @@ describe.skipIf(data === undefined)("reproducing on MovieLens 1M", () => {
       { ...given, data: empty, out: join(empty, "out") },
     );
     expect(result.studies).toEqual([]);
-    expect(result.skipped[0].why).toContain("no files of ml-20m");
+    expect(result.skipped[0].why).toContain("does not contain the files of ml-20m");
     await rm(empty, { recursive: true });
   });
 });

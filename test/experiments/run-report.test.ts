@@ -8,7 +8,7 @@ import { train } from "../../src/experiments/train.js";
 import { demoDataset } from "../support/demo-dataset.js";
 
 describe("the report of a run", () => {
-  it("shows what evaluate says, the dataset's counts, and test users with what was held out of them", async () => {
+  it("shows the results of evaluate, the dataset's counts, and test users with their held-out items", async () => {
     const dataset = demoDataset();
     const out = join(mkdtempSync(join(tmpdir(), "foldin-")), "run");
     const recommender = await train(dataset, { model: "popularity", engine: "reference", out });
@@ -21,7 +21,7 @@ describe("the report of a run", () => {
     });
     expect(report.metrics.find(({ name }) => name === "ndcg@100")?.test).toEqual(metrics["ndcg@100"]);
     expect(page).toContain(`<td>${metrics["recall@20"].mean.toFixed(4)} `);
-    expect(page).toContain(`160 users with 100 items`);
+    expect(page).toContain(`160 users, 100 items`);
     expect(report.dataset).toMatchObject({
       trainUsers: 160,
       items: 100,

@@ -54,7 +54,7 @@ describe("train", () => {
     baseline.dispose();
   });
 
-  it("leaves a run folder that says everything, and a model that loads", async () => {
+  it("leaves a complete run folder and a model that can be loaded", async () => {
     const model = await train(dataset, given({ datasetPath: "data/tastes" }));
     expect((await readdir(join(folder, "run"))).toSorted()).toEqual([
       "config.json",
@@ -144,31 +144,33 @@ describe("train", () => {
     const resume = (more: TrainOptions) =>
       train(dataset, { out: join(folder, "run"), resume: true, ...more });
     await expect(resume({ options: { anneal: "update" } })).rejects.toThrow(
-      /anneal: the run to resume has epoch, this one has update/,
+      /anneal: is epoch in the run to resume, but update in this one/,
     );
     await resume({ options: { compatibility: { anneal: "epoch" } } });
     expect(await modelFile()).toEqual(whole);
   });
 
-  it("refuses to resume another run, or what is none", async () => {
+  it("refuses to resume a different run, or a folder without a run", async () => {
     await stoppedAfter(2);
     const resume = (more: TrainOptions, data = dataset) =>
       train(data, { out: join(folder, "run"), resume: true, ...more });
     await expect(resume({ options: { epochs: 5 } })).rejects.toThrow(
-      /epochs: the run to resume has 4, this one has 5/,
+      /epochs: is 4 in the run to resume, but 5 in this one/,
     );
-    await expect(resume({ seed: 1 })).rejects.toThrow(/seed: the run to resume has 98765, this one has 1/);
-    await expect(resume({ model: "popularity" })).rejects.toThrow(/model: .* has mult-vae/);
+    await expect(resume({ seed: 1 })).rejects.toThrow(
+      /seed: is 98765 in the run to resume, but 1 in this one/,
+    );
+    await expect(resume({ model: "popularity" })).rejects.toThrow(/model: is mult-vae in/);
     await expect(resume({}, tastes({ seed: 9 }))).rejects.toThrow(/data: /);
     await expect(train(dataset, { out: folder, resume: true })).rejects.toThrow(/is not a run folder/);
     await expect(train(dataset, { resume: true })).rejects.toThrow(UserError);
     expect((await readRunFolder(join(folder, "run"))).epochs).toHaveLength(2);
   });
 
-  it("does not touch a folder that is taken", async () => {
+  it("does not touch an existing folder", async () => {
     await stoppedAfter(2);
     await expect(train(dataset, given())).rejects.toThrow(
-      /holds a started run of mult-vae already.*--resume/,
+      /already contains an unfinished run of mult-vae.*--resume/,
     );
     await writeFile(join(folder, "note.txt"), "mine");
     await expect(train(dataset, given({ out: folder }))).rejects.toThrow(/is not empty/);

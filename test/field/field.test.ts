@@ -1,6 +1,5 @@
-// Inputs on which foldin failed when it was tried as a user would. They lie beside the project, not in it: every folder that
-// is there is run through its own script, and its right outcome is checked. A folder without an entry here must at least end
-// without a failure of ours.
+// Inputs on which foldin failed in trials. They are outside the project: the script of every existing folder is run, and its
+// outcome is checked. A folder without an entry here must at least end without an internal error.
 
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
@@ -16,7 +15,7 @@ const folders = existsSync(field)
   : [];
 if (folders.length === 0) console.log(`skipped: there are no inputs from the field at ${field}`);
 
-/** All that the folder's script prints. */
+/** The output of the folder's script. */
 function run(folder: string): Promise<string> {
   return new Promise((settle, fail) => {
     const child = spawn("bash", [join(field, folder, "run.sh"), main], { stdio: ["ignore", "pipe", "pipe"] });
@@ -28,7 +27,7 @@ function run(folder: string): Promise<string> {
 }
 
 const exits = (text: string) => [...text.matchAll(/\[exit (\d+)/g)].map(([, code]) => Number(code));
-/** What is printed from a line that begins so to the next one that begins alike. */
+/** The output from a line with this beginning to the next line with a similar one. */
 function section(text: string, heading: string): string {
   const from = text.indexOf(heading);
   expect(from, `"${heading}" in ${text}`).toBeGreaterThanOrEqual(0);
@@ -70,7 +69,7 @@ const outcomes: Record<string, (text: string) => void> = {
   "06-json-key-after-100-lines"(text) {
     expect(text).not.toContain("the source has no ratings");
     expect(text).not.toContain("there is no column");
-    expect(text).toMatch(/late\.jsonl:1: the column "rating" is empty|[1-9][\d,]* rows read/);
+    expect(text).toMatch(/late\.jsonl:1: there is no value in the column "rating"|[1-9][\d,]* rows read/);
     expect(text).toContain('"Film 124"');
   },
   "08-rows-dropped-unsaid"(text) {

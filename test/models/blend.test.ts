@@ -45,14 +45,14 @@ describe("standardised scores", () => {
     );
   });
 
-  it("are 0 where all scores are alike, and where the history is everything", () => {
+  it("are 0 for equal scores, and for a history of all items", () => {
     const scores = Float32Array.of(0.1, 0.1, 0.1, 9, 3, 1, 2, 3);
     standardise(scores, fromRows(4, [[3], [0, 1, 2, 3]]));
     expect([...scores]).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
   });
 });
 
-it("the mixtures tried are all multiples of the step that add up to 1", () => {
+it("the candidate weights are all multiples of the step that add up to 1", () => {
   expect(simplex(2, 2)).toEqual([
     [0, 1],
     [0.5, 0.5],
@@ -101,7 +101,7 @@ describe("a blend", () => {
     blend.dispose();
   });
 
-  it("takes the weights that rank best on the validation users, one by one", async () => {
+  it("takes the weights that are best on the validation users", async () => {
     let best = -1;
     let weights: number[] = [];
     for (const candidate of simplex(3, 4)) {
@@ -155,16 +155,16 @@ describe("a blend", () => {
     for (const model of [again, once]) model.dispose();
   });
 
-  it("refuses what cannot be blended", async () => {
+  it("rejects runs that cannot be blended", async () => {
     await expect(blending({ runs: [runs[0], join(runs[0], "..", "nowhere")] })).rejects.toThrow(/nowhere/);
-    await expect(blending({ runs: [] })).rejects.toThrow(/runs: none are given.*foldin blend/);
-    await expect(blending({ weights: [1, 2] })).rejects.toThrow(/weights: 2 for 3 runs/);
-    await expect(blending({ weights: [0, 0, 0] })).rejects.toThrow(/weights: they are all 0/);
+    await expect(blending({ runs: [] })).rejects.toThrow(/runs: no runs are given.*foldin blend/);
+    await expect(blending({ weights: [1, 2] })).rejects.toThrow(/weights: 2 weights for 3 runs/);
+    await expect(blending({ weights: [0, 0, 0] })).rejects.toThrow(/weights: all weights are 0/);
     await expect(blending({ step: 0.3 })).rejects.toThrow(/step: 0.3 does not divide 1/);
     await expect(blending({ runs: Array(8).fill(runs[0]), step: 0.05 })).rejects.toThrow(
       /step: .* 888030 mixtures of 8 runs .*larger step/,
     );
-    await expect(blending({ metric: "coverage@10" })).rejects.toThrow(/coverage@10 has no value for each/);
+    await expect(blending({ metric: "coverage@10" })).rejects.toThrow(/coverage@10 has no value per user/);
     await expect(blending({ metric: "ndgc@10" })).rejects.toThrow(/Did you mean/);
     await expect(blending({}, tastes({ items: 41, seed: 5 }))).rejects.toThrow(
       /popularity: was not trained on this .*40 items are others/,

@@ -53,7 +53,7 @@ describe.each(engineNames)("on the %s engine", (engineName) => {
       expect(wrong).toEqual([]);
     });
 
-    it("gives everything there is when asked for more, each item once", async () => {
+    it("returns all items once if more are requested", async () => {
       const best = await model.score(histories).topK(1000);
       expect(best.k).toBe(items.size);
       for (let user = 0; user < 50; user++)
@@ -92,7 +92,7 @@ describe.each(engineNames)("on the %s engine", (engineName) => {
       }
     });
 
-    it("a history is a set: its order means nothing", async () => {
+    it("a history is a set: its order has no effect", async () => {
       const list = [...rowIndices(histories, 5)];
       const [there, back] = await Promise.all(
         [list, list.toReversed()].map((order) => model.score(fromRows(items.size, [order])).read()),
@@ -100,7 +100,7 @@ describe.each(engineNames)("on the %s engine", (engineName) => {
       for (let item = 0; item < items.size; item++) expect(there[item]).toBeCloseTo(back[item], 4);
     });
 
-    it("answers an empty history, an all-items history, and no history at all", async () => {
+    it("supports an empty history, a history of all items, and no histories", async () => {
       const everything = Array.from({ length: items.size }, (_, item) => item);
       const odd = fromRows(items.size, [[], everything]);
       const scores = await model.score(odd).read();
@@ -112,14 +112,14 @@ describe.each(engineNames)("on the %s engine", (engineName) => {
       expect(await model.score(emptyMatrix(0, items.size)).read()).toHaveLength(0);
     });
 
-    it("answers nothing once it is told to stop", async () => {
+    it("returns nothing after an abort", async () => {
       const signal = AbortSignal.abort();
       await expect(model.score(histories, { signal }).topK(3)).rejects.toThrow(AbortedError);
       await expect(model.score(histories, { signal }).at(Uint32Array.of(1))).rejects.toThrow(AbortedError);
       await expect(model.score(histories, { signal }).read()).rejects.toThrow(AbortedError);
     });
 
-    it("refuses to train without the memory for it, before it takes any", async () => {
+    it("rejects training without enough memory, before allocating any", async () => {
       const fresh = await openEngine({ engine: engineName, threads: 1 });
       const limit = vi.spyOn(process, "constrainedMemory").mockReturnValue(1);
       try {
@@ -136,7 +136,7 @@ describe.each(engineNames)("on the %s engine", (engineName) => {
       }
     });
 
-    it("recommends by id, reports unknown ids, and refuses a history of nothing else", async () => {
+    it("recommends by id, reports unknown ids, and rejects a history of only unknown ids", async () => {
       const { items: list, unknown } = await recommend(model, ["item1", "who?", "item5"], {
         k: 100,
         exclude: ["item7"],
@@ -148,7 +148,7 @@ describe.each(engineNames)("on the %s engine", (engineName) => {
       expect(() => model.score(fromRows(3, [[0]]))).toThrow(RangeError);
     });
 
-    it("has vectors, where it has any, whose products are its scores", async () => {
+    it("has vectors (if any) whose products are its scores", async () => {
       if (!hasVectors(model)) return;
       const [{ name: space, dimensions }, ...others] = model.spaces;
       expect(space).toBe("scores");
@@ -176,7 +176,7 @@ describe.each(engineNames)("on the %s engine", (engineName) => {
       }
     });
 
-    it("describes its fold-in, where it solves for users: the solution times the items' vectors is the scores", async () => {
+    it("describes its fold-in if it solves for users: the solution times the items' vectors gives the scores", async () => {
       if (!foldsInBySolving(model)) return;
       const scores = engine.empty(histories.rows, items.size);
       const users = solveFoldIn(engine, model.foldIn, { ...histories, values: undefined });
@@ -186,7 +186,7 @@ describe.each(engineNames)("on the %s engine", (engineName) => {
       for (let at = 0; at < wanted.length; at++) expect(found[at]).toBeCloseTo(wanted[at], 5);
     });
 
-    it("says of each item of a history what it adds to a score: the score with it less the score without", async () => {
+    it("explains a score by the items of the history: the score with an item minus the score without it", async () => {
       const { items: list } = await recommend(model, ["item1", "item5", "item9"], { k: 2, explain: true });
       for (const { index, because } of list) {
         const withAll = await model.score(fromRows(items.size, [[1, 5, 9]])).at(Uint32Array.of(index));
@@ -215,7 +215,7 @@ describe.each(engineNames)("on the %s engine", (engineName) => {
       }
     });
 
-    it("is refused where its files do not fit together", async () => {
+    it("rejects files that do not match", async () => {
       const files = await model.save();
       const [first] = Object.keys(files.tensors);
       const { [first]: tensor, ...others } = files.tensors;
@@ -226,7 +226,7 @@ describe.each(engineNames)("on the %s engine", (engineName) => {
       ).rejects.toThrow(UserError);
     });
 
-    it("the same seed gives the same model, byte for byte, whatever the number of threads", async () => {
+    it("the same seed gives the same model, byte for byte, for any number of threads", async () => {
       const options = parseOptions(algorithm, shorter(name, 2));
       const tensors = async (on: Engine) => {
         const trained = await algorithm.fit(dataset, options, { engine: on, seed: 3 });

@@ -39,38 +39,38 @@ describe("options", () => {
     });
   });
 
-  it("say what is wrong, and which name was meant", () => {
+  it("report errors, and suggest the nearest name", () => {
     expect(() => parseOptions(multVae, { latnet: 3 })).toThrow(
       /latnet: mult-vae has no such option.*"latent"/,
     );
     expect(() => parseOptions(multVae, { epoch: 3 })).toThrow(/Did you mean "epochs"/);
     const bare = { ...popularity, options: z.strictObject({}) };
-    expect(() => parseOptions(bare, { epochs: 3 })).toThrow(/no options at all/);
+    expect(() => parseOptions(bare, { epochs: 3 })).toThrow(/has no options/);
     expect(() => parseOptions(multVae, { dropout: 1 })).toThrow(
-      /dropout: 1 does not fit.*share of a history/,
+      /dropout: 1 is not valid.*dropout rate of a history/,
     );
-    expect(() => parseOptions(multVae, { hidden: [600, -1] })).toThrow(/hidden: \[600,-1\] does not fit/);
+    expect(() => parseOptions(multVae, { hidden: [600, -1] })).toThrow(/hidden: \[600,-1\] is not valid/);
     expect(() => parseOptions(multVae, { latent: "many" })).toThrow(UserError);
     expect(() => parseOptions(multVae, { constructor: 1 })).toThrow(/no such option/);
   });
 
-  it("of the EVCF family refuse what cannot be, each with its reason", () => {
-    expect(() => parseOptions(vamp, { layers: 0 })).toThrow(/layers: 0 does not fit.*hidden layers of each/);
-    expect(() => parseOptions(hVamp, { beta: -0.1 })).toThrow(/beta: -0.1 does not fit/);
-    expect(() => parseOptions(hVamp, { pseudoInputs: 0 })).toThrow(/pseudoInputs: 0 does not fit/);
+  it("of the EVCF family reject invalid values with the reason", () => {
+    expect(() => parseOptions(vamp, { layers: 0 })).toThrow(/layers: 0 is not valid.*hidden layers of each/);
+    expect(() => parseOptions(hVamp, { beta: -0.1 })).toThrow(/beta: -0.1 is not valid/);
+    expect(() => parseOptions(hVamp, { pseudoInputs: 0 })).toThrow(/pseudoInputs: 0 is not valid/);
     expect(() => parseOptions(vamp, { likelihood: "gaussian" })).toThrow(
-      /likelihood: "gaussian" does not fit/,
+      /likelihood: "gaussian" is not valid/,
     );
     expect(() => parseOptions(multVae, { hidden: [600, 200], layers: 2 })).toThrow(/layers.*exactly one/);
-    expect(() => parseOptions(multVae, { warmup: 5, annealSteps: 100 })).toThrow(/warmup.*not by both/);
-    expect(() => parseOptions(vamp, { layers: 1.5 })).toThrow(/layers: 1.5 does not fit/);
-    expect(() => parseOptions(vamp, { warmup: -1 })).toThrow(/warmup: -1 does not fit/);
+    expect(() => parseOptions(multVae, { warmup: 5, annealSteps: 100 })).toThrow(/warmup.*only one of them/);
+    expect(() => parseOptions(vamp, { layers: 1.5 })).toThrow(/layers: 1.5 is not valid/);
+    expect(() => parseOptions(vamp, { warmup: -1 })).toThrow(/warmup: -1 is not valid/);
     expect(() => parseOptions(hVamp, { latent: 200 })).toThrow(
       /latent: h-vamp has no such option.*"latent1"/,
     );
-    expect(() => parseOptions(vamp, { pseudoInit: "rows" })).toThrow(/pseudoInit: "rows" does not fit/);
+    expect(() => parseOptions(vamp, { pseudoInit: "rows" })).toThrow(/pseudoInit: "rows" is not valid/);
     expect(() => parseOptions(vamp, { l2NormalisePseudoInputs: 1 })).toThrow(
-      /l2NormalisePseudoInputs: 1 does not fit/,
+      /l2NormalisePseudoInputs: 1 is not valid/,
     );
     expect(parseOptions(vamp)).toMatchObject({
       // psywaves/EVCF, experiment.py.
@@ -79,20 +79,20 @@ describe("options", () => {
     });
   });
 
-  it("of RecoTour and of the notebooks refuse what cannot be", () => {
+  it("of RecoTour and of the notebooks reject invalid values", () => {
     const scheduled: Algorithm[] = [multVae, multDae];
     for (const algorithm of scheduled) {
       expect(() => parseOptions(algorithm, { plateauFactor: 0.4 })).toThrow(
-        /plateauFactor: 0.4 does not fit: it needs scheduler=plateau/,
+        /plateauFactor: 0.4 is not valid: needs scheduler=plateau/,
       );
       expect(() => parseOptions(algorithm, { scheduler: "plateau", plateauFactor: 1 })).toThrow(
-        /plateauFactor: 1 does not fit/,
+        /plateauFactor: 1 is not valid/,
       );
-      expect(() => parseOptions(algorithm, { weightDecay: -1 })).toThrow(/weightDecay: -1 does not fit/);
+      expect(() => parseOptions(algorithm, { weightDecay: -1 })).toThrow(/weightDecay: -1 is not valid/);
     }
-    expect(() => parseOptions(vae, { hidden: [] })).toThrow(/hidden: \[\] does not fit/);
-    expect(() => parseOptions(vae, { annealMultiplier: 0 })).toThrow(/annealMultiplier: 0 does not fit/);
-    expect(() => parseOptions(vae, { monitor: "val_loss" })).toThrow(/monitor: "val_loss" does not fit/);
+    expect(() => parseOptions(vae, { hidden: [] })).toThrow(/hidden: \[\] is not valid/);
+    expect(() => parseOptions(vae, { annealMultiplier: 0 })).toThrow(/annealMultiplier: 0 is not valid/);
+    expect(() => parseOptions(vae, { monitor: "val_loss" })).toThrow(/monitor: "val_loss" is not valid/);
   });
 
   describe("in a group", () => {
@@ -111,7 +111,7 @@ describe("options", () => {
       expect(former.compatibility).toEqual({ plateauMode: "min" });
     });
 
-    it("win by layer, one by one, however each layer has them", () => {
+    it("are overridden by later layers, one by one, in any form", () => {
       const layers = [{ compatibility: slips }, { anneal: "update" }, { "compatibility.initialBeta": 0.5 }];
       expect(layeredOptions(vae, ...layers)).toEqual({
         "compatibility.anneal": "update",
@@ -125,7 +125,7 @@ describe("options", () => {
       expect(described).toMatchObject({
         type: '"update" | "epoch" | "batch-in-epoch"',
         default: "update",
-        description: expect.stringContaining("what beta grows with"),
+        description: expect.stringContaining("how beta is annealed"),
       });
       const read = { "compatibility.anneal": "epoch", "compatibility.initialBeta": 0.5 };
       expect(parseSettings(vae, ["compatibility.anneal=epoch", "initialBeta=.5"])).toEqual(read);
@@ -136,21 +136,21 @@ describe("options", () => {
       );
     });
 
-    it("say what is wrong, and which name was meant", () => {
+    it("report errors, and suggest the nearest name", () => {
       expect(() => parseOptions(vae, { compatibility: { anneel: "epoch" } })).toThrow(
         /compatibility.anneel: vae has no such option.*Did you mean "compatibility.anneal"/,
       );
       expect(() => parseOptions(vae, { compatibility: { anneal: "never" } })).toThrow(
-        /compatibility.anneal: "never" does not fit.*what beta grows with/,
+        /compatibility.anneal: "never" is not valid.*how beta is annealed/,
       );
-      expect(() => parseOptions(vae, { compatibility: 3 })).toThrow(/compatibility: 3 does not fit/);
+      expect(() => parseOptions(vae, { compatibility: 3 })).toThrow(/compatibility: 3 is not valid/);
       expect(() => parseOptions(multDae, { compatibility: { plateauMode: "min" } })).toThrow(
-        /compatibility.plateauMode: "min" does not fit: it needs scheduler=plateau/,
+        /compatibility.plateauMode: "min" is not valid: needs scheduler=plateau/,
       );
       expect(() => parseOptions(multVae, { compatibility: { anneal: "epoch" } })).toThrow(/no such option/);
     });
 
-    it("have names of their own, by which earlier versions knew them", async () => {
+    it("are found by the names of earlier versions", async () => {
       for (const name of algorithmNames) {
         const names = describeOptions(await findAlgorithm(name)).map((option) =>
           option.name.split(".").at(-1),
@@ -170,7 +170,7 @@ describe("options", () => {
     expect(() => parseSettings(multVae, ["latent"])).toThrow(
       /--set latent: is not a setting \(expected name=value\)/,
     );
-    expect(() => parseSettings(multVae, ["latent=ten"])).toThrow(/latent: "ten" does not fit/);
+    expect(() => parseSettings(multVae, ["latent=ten"])).toThrow(/latent: "ten" is not valid/);
   });
 
   it("of every model have a default or are optional, and a description", async () => {
@@ -190,7 +190,7 @@ describe("options", () => {
 });
 
 describe("the registry", () => {
-  it("answers an unknown name with the nearest", async () => {
+  it("suggests the nearest name for an unknown name", async () => {
     await expect(findAlgorithm("multvae")).rejects.toThrow(/"multvae" is unknown. Did you mean "mult-vae"/);
     await expect(findAlgorithm("toString")).rejects.toThrow(UserError);
   });

@@ -33,13 +33,13 @@ async function scores(options: Record<string, unknown>, of = dataset): Promise<n
 describe("popularity, by hand", () => {
   it("counts users", async () => expect(await scores({})).toEqual([3, 2, 2, 1]));
 
-  it("counts those of the last days alone, to the second", async () => {
+  it("counts only interactions of the last days, to the second", async () => {
     expect(await scores({ window: 2 })).toEqual([0, 2, 2, 0]);
     expect(await scores({ window: 1.999 })).toEqual([0, 2, 1, 0]);
     expect(await scores({ window: 100 })).toEqual([3, 2, 2, 0]);
   });
 
-  it("halves what an interaction counts for with every half-life", async () => {
+  it("halves the weight of an interaction with every half-life", async () => {
     const found = await scores({ halfLife: 2 });
     // Days 0, 2 and 4 are 5, 4 and 3 half-lives ago; day 9 is half of one, day 8 a whole one.
     const expected = [1 / 32 + 1 / 16 + 1 / 8, 2 ** -0.5 + 1, 1 + 0.5, 0];
@@ -47,14 +47,14 @@ describe("popularity, by hand", () => {
     expect(await scores({ halfLife: 2, window: 0.5 })).toEqual([0, 1, 1, 0]);
   });
 
-  it("refuses to look at times that are not there, and what is not a number of days", async () => {
+  it("rejects data without times and invalid numbers of days", async () => {
     const { trainTimes: _, ...untimed } = dataset;
     await expect(scores({ window: 3 }, untimed)).rejects.toThrow(
       /window: the interactions of days have no times .*--time <column>/,
     );
     const missing = { ...dataset, trainTimes: async () => new Float64Array(8).fill(Number.NaN) };
     await expect(scores({ halfLife: 3 }, missing)).rejects.toThrow(/halfLife: .*no times/);
-    await expect(scores({ halfLife: 0 })).rejects.toThrow(/halfLife: 0 does not fit.*counts for half/);
+    await expect(scores({ halfLife: 0 })).rejects.toThrow(/halfLife: 0 is not valid.*halves/);
     expect(await scores({}, untimed)).toEqual([3, 2, 2, 1]);
   });
 });

@@ -49,7 +49,7 @@ describe.each(models)("a saved %s", (name, model, options, dataset) => {
     expect(error).toBeInstanceOf(UserError);
     if (model !== "blend") expect(fresh.memory()).toBe(0);
     const { message } = error as UserError;
-    expect(message).toContain("the saved model is not sound: ");
+    expect(message).toContain("the saved model is not valid: ");
     return message;
   }
   /** What a part of a blend is told of its tensors. */
@@ -63,14 +63,14 @@ describe.each(models)("a saved %s", (name, model, options, dataset) => {
     expect({ config: files.config, tensors: Object.fromEntries(tensors) }).toEqual(former[name]);
   });
 
-  it("is refused by name where a tensor is missing", async () => {
+  it("rejects a missing tensor by name", async () => {
     for (const tensor of Object.keys(former[name].tensors)) {
       const message = await refusal(({ [tensor]: _, ...others }) => others);
       expect(message).toContain(`tensor ${ownName(tensor)}: is missing`);
     }
   });
 
-  it("is refused by name where a tensor has another shape, or fewer numbers than its shape has", async () => {
+  it("rejects a tensor with another shape, or with fewer numbers than its shape, by name", async () => {
     for (const tensor of Object.keys(former[name].tensors)) {
       const turned = await refusal((tensors) => {
         const { shape, data } = tensors[tensor];
@@ -81,11 +81,11 @@ describe.each(models)("a saved %s", (name, model, options, dataset) => {
         const { shape, data } = tensors[tensor];
         return { ...tensors, [tensor]: { shape, data: data.subarray(1) } };
       });
-      expect(cut).toMatch(new RegExp(`tensor ${ownName(tensor).replaceAll(".", "\\.")}: holds \\d+ numbers`));
+      expect(cut).toMatch(new RegExp(`tensor ${ownName(tensor).replaceAll(".", "\\.")}: has \\d+ numbers`));
     }
   });
 
-  it("is refused by name where there is a tensor that is not its own", async () => {
+  it("rejects an unknown tensor by name", async () => {
     const odd = { shape: [1], data: new Float32Array(1) };
     for (const stray of ["stray", "0.stray", "99.stray"])
       expect(await refusal((tensors) => ({ ...tensors, [stray]: odd }))).toContain(

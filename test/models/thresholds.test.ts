@@ -227,7 +227,7 @@ describe("a matrix of items of 512 MiB", () => {
 });
 
 describe("infinite-ae", () => {
-  it("trains on all users where the memory suffices exactly, and on one fewer where it does not", async () => {
+  it("trains on all users if the memory just suffices, and on one fewer otherwise", async () => {
     const engine = new ReferenceEngine();
     const [users, items] = [30, 12];
     const train = histories(users, items);

@@ -31,7 +31,7 @@ describe("the memory of training", () => {
     );
   });
 
-  it("has no matrix of more numbers than an array can hold", () => {
+  it("rejects a matrix of more numbers than an array can hold", () => {
     const run = { engine: new ReferenceEngine() };
     const matrices = (columns: number) => ({
       ...need,
@@ -77,7 +77,7 @@ describe("the memory of training", () => {
   });
 });
 
-describe("the memory of models that are no networks", () => {
+describe("the memory of models that are not networks", () => {
   const train = fromRows(5000, [[1, 2, 3], [4]]);
   const dataset = { ...trainingOnly(train), trainTimes: async () => Float64Array.of(1, 2, 3, 4) };
 

@@ -39,7 +39,7 @@ describe.each([
   ["truncated normal", truncatedNormal(0.1)],
   ["constant", constant(3)],
 ])("initial values: %s", (_, initializer) => {
-  it("do not depend on the pieces that they are made in", async () => {
+  it("do not depend on the pieces in which they are computed", async () => {
     const fresh = () => initializer(ROWS, COLUMNS, key);
     const whole = new Float32Array(ROWS * COLUMNS);
     fresh()(whole, 0);
@@ -74,14 +74,14 @@ describe("what is built with large initial values", () => {
     return tensor;
   };
 
-  it("lets the event loop turn", async () => {
+  it("yields to the event loop", async () => {
     const engine = await openEngine({ engine: "reference" });
     // 8 million normal numbers take some 400 ms, of which a turn gets about 20.
     expect(await turnsDuring(initialised(() => large(engine)))).toBeGreaterThan(5);
     await engine.close();
   });
 
-  it("is given back where the signal ends it", async () => {
+  it("is released on an abort", async () => {
     const engine = await openEngine({ engine: "reference" });
     const stop = new AbortController();
     const given: Tensor[] = [];
@@ -95,7 +95,7 @@ describe("what is built with large initial values", () => {
     await engine.close();
   });
 
-  it("does not stay noted down where building it fails", async () => {
+  it("does not stay recorded if building fails", async () => {
     const engine = await openEngine({ engine: "reference" });
     const failing = initialised(() => {
       throw new RangeError("unfit");

@@ -125,7 +125,7 @@ describe.each(engineNames)("training on the %s engine", (name) => {
     expect(last).toBeLessThan(12.5);
   });
 
-  it("goes on from saved values and moments exactly as if it had not stopped", async () => {
+  it("resumes from saved values and moments with the same result", async () => {
     const through = smallModel(await open(name));
     for (let update = 1; update <= 20; update++) await through.step(update);
 

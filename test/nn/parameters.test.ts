@@ -21,16 +21,16 @@ function declared() {
 const NUMBERS = 3 * 2 + 2 + 2 + 2 + 5 * 2 + 5;
 
 describe("declared parameters", () => {
-  it("are counted without memory, and have none to look at", () => {
+  it("are counted without allocation, and have no values", () => {
     const parameters = declared();
     expect(numbersIn(parameters)).toBe(NUMBERS);
     // However large they would be.
     expect(numbersIn([Parameter.declare({ name: "w", rows: 2 ** 26, columns: 2 ** 26 })])).toBe(2 ** 52);
-    expect(() => parameters[0].value).toThrow("hidden.weight is declared only");
+    expect(() => parameters[0].value).toThrow("hidden.weight is only declared");
     release(parameters);
   });
 
-  it("get their initial values from the seed and their names, whatever they are allocated with", async () => {
+  it("get initial values that depend only on the seed and their names", async () => {
     const engine = new ReferenceEngine();
     const [one, again, other, alone] = [declared(), declared(), declared(), declared().slice(-2)];
     allocate(engine, one, 7);
@@ -48,10 +48,10 @@ describe("declared parameters", () => {
     const engine = new ReferenceEngine();
     const parameters = declared();
     allocate(engine, parameters, 7);
-    expect(() => allocate(engine, parameters, 7)).toThrow("hidden.weight has memory already");
+    expect(() => allocate(engine, parameters, 7)).toThrow("hidden.weight is already allocated");
   });
 
-  it("give back what they took where memory runs out, and where they are stopped", async () => {
+  it("release their memory if memory runs out and on an abort", async () => {
     const engine = new ReferenceEngine();
     const slow: Initializer = () => (out) => {
       const until = performance.now() + 30;
@@ -97,7 +97,7 @@ describe("declared parameters", () => {
     );
     await expect(restoring).rejects.toThrow(UserError);
     await expect(restoring).rejects.toThrow(
-      "x: the saved model is not sound: tensor output.bias: is missing. Copy or train it again",
+      "x: the saved model is not valid: tensor output.bias: is missing. Copy the model again, or train it again",
     );
     expect(fresh.memory()).toBe(0);
   });

@@ -1,4 +1,4 @@
-// One history is answered by bounds and a few products; many by all of their scores. Nobody may see a difference.
+// One history is ranked by bounds and a few products; many histories by all of their scores. The results must be the same.
 
 import { describe, expect, it } from "vitest";
 import type { Engine } from "../../src/compute/engine.js";
@@ -85,7 +85,7 @@ async function countingModel(items: number, width: number) {
   return { calls, bounded, all, close: () => engine.close() };
 }
 
-describe("bounds are asked", () => {
+describe("bounds are used", () => {
   const histories = (count: number, items: number) =>
     fromRows(
       items,

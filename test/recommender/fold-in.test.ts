@@ -25,7 +25,7 @@ describe("a fold-in by ridge regression", () => {
     ]);
   });
 
-  it("has a ridge that grows with the history, where it says so: scale (n + offset)^exponent", async () => {
+  it("can have a ridge that grows with the history: scale (n + offset)^exponent", async () => {
     const rule = { scale: 3, offset: 4, exponent: 0.5 };
     expectClose(
       [...ridgesOf(histories, rule)].map((r) => r ** 2),

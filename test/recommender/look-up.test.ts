@@ -22,7 +22,7 @@ const ids = async (history: unknown, options: RecommendOptions | Record<string, 
   );
 
 describe("a title that several items have", () => {
-  it("is refused in a history, with the ids to choose from", async () => {
+  it("is rejected in a history, with the ids to choose from", async () => {
     const error = await ids(["11", "hamlet"]).catch((error: unknown) => error);
     expect(error).toBeInstanceOf(AmbiguousTitlesError);
     expect((error as Error).message).toBe(
@@ -33,7 +33,7 @@ describe("a title that several items have", () => {
     await expect(ids(["the tempest"])).resolves.not.toContain("13");
   });
 
-  it("stands for all of them where items are excluded, and where they are chosen from", async () => {
+  it("means all of them in exclusions and candidates", async () => {
     expect(await ids([], { exclude: ["Hamlet"] })).toEqual(["11", "13", "9007199254740993", "15", "16"]);
     expect(await ids([], { candidates: ["HAMLET", "Alien"] })).toEqual(["10", "11", "12"]);
     expect((await similarItems(recommender, "Alien", { candidates: ["hamlet"] })).items).toHaveLength(2);
@@ -55,14 +55,14 @@ describe("ids in programs", () => {
     expect(await ids([], { exclude: new Set([9007199254740993n]) })).not.toContain("9007199254740993");
   });
 
-  it("come in lists: a string is not taken letter by letter", async () => {
+  it("are passed in lists: a string is not split into letters", async () => {
     for (const list of ["11", "", new String("11"), 11, 11n, null, {}, true, () => []]) {
       await expect(ids(list), String(list)).rejects.toThrow(UserError);
       await expect(ids([], { exclude: list })).rejects.toThrow(/exclude: .* is not a list/);
       await expect(ids([], { candidates: list })).rejects.toThrow(/candidates: .* is not a list/);
     }
     await expect(ids("11")).rejects.toThrow(
-      "history: '11' is not a list (expected an array of ids). Give ['11']",
+      "history: '11' is not a list (expected an array of ids). Pass ['11']",
     );
   });
 
@@ -77,7 +77,7 @@ describe("ids in programs", () => {
     await expect(ids([2 ** 53])).rejects.toThrow(/too large to be exact/);
   });
 
-  it("are not mixed up with indices: those come as a Uint32Array, and as no other", async () => {
+  it("are not confused with indices, which must be a Uint32Array", async () => {
     expect(await ids(Uint32Array.of(1))).not.toContain("11");
     expect(await ids([], { exclude: Uint32Array.of(1) })).not.toContain("11");
     expect(await ids([], { candidates: Uint32Array.of(1, 1, 0) })).toEqual(["10", "11"]);
@@ -121,7 +121,7 @@ describe("what is left out", () => {
 });
 
 describe("titles", () => {
-  it("are found as people write them", async () => {
+  it("are found as users write them", async () => {
     const index = await TitleIndex.of(recommender.items);
     const found = (text: string) => [...index.find(text)];
     expect(found(" hamlet (1948) ")).toEqual([0]);
@@ -134,7 +134,7 @@ describe("titles", () => {
     expect(await index.search("hamlet", 1)).toEqual([0]);
   });
 
-  it("of several spellings are all found by the spoken one", async () => {
+  it("of several spellings are all found by the spoken form", async () => {
     const both = new Vocabulary(
       ["1", "2", "3"],
       ["Raven, The (1935)", "The Raven (1963)", "Raven, The (2012)"],
@@ -150,7 +150,7 @@ describe("titles", () => {
     expect(performance.now() - started).toBeLessThan(1000);
   });
 
-  it("of 200,000 items are indexed and looked through in slices", { timeout: 60_000 }, async () => {
+  it("of 200,000 items are indexed and searched in steps", { timeout: 60_000 }, async () => {
     const catalogue = () =>
       new Vocabulary(
         Array.from({ length: 200_000 }, (_, item) => `i${item}`),

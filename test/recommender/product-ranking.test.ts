@@ -1,4 +1,4 @@
-// Scores that are products are ranked by bounds, as a whole, or in blocks of items: nobody may see a difference.
+// Scores that are products are ranked by bounds, as a whole, or in blocks of items. The results must be the same.
 
 import { describe, expect, it } from "vitest";
 import type { Engine } from "../../src/compute/engine.js";
@@ -97,7 +97,7 @@ describe.each(engineNames)("ranking by products on the %s engine", (name) => {
     await engine.close();
   });
 
-  it("holds no more scores than it may at a time", async () => {
+  it("keeps at most the allowed number of scores in memory", async () => {
     const engine = await openEngine({ engine: name, threads: 2 });
     const { ranking, hidden } = make(engine, 20_000, { atOnce: 1000 * ROWS });
     await engine.finished();

@@ -15,7 +15,7 @@ const ids = async (...call: Parameters<typeof recommend> extends [unknown, ...in
   (await recommend(recommender, ...call)).items.map(({ id }) => id);
 
 describe("recommend", () => {
-  it("folds the history in, leaves it out, and names what it finds", async () => {
+  it("folds the history in, masks it, and returns ids and titles", async () => {
     const { history, unknown, items } = await recommend(recommender, ["item1", "nobody", "item1"], { k: 2 });
     expect(history).toEqual([{ index: 1, id: "item1", title: "Title of item1" }]);
     expect(unknown).toEqual(["nobody"]);
@@ -25,16 +25,16 @@ describe("recommend", () => {
     ]);
   });
 
-  it("answers an empty history; equal scores come by item index", async () => {
+  it("accepts an empty history; equal scores are ordered by item index", async () => {
     expect(await ids([])).toEqual(["item1", "item3", "item2", "item4", "item0"]);
   });
 
-  it("never recommends what is excluded, and the history only on request", async () => {
+  it("never recommends excluded items, and history items only on request", async () => {
     expect(await ids(["item1"], { exclude: ["item2", "item0", "?"] })).toEqual(["item3", "item4"]);
     expect(await ids(["item1"], { includeHistory: true, k: 2 })).toEqual(["item2", "item1"]);
   });
 
-  it("takes indices too, and an all-items history leaves nothing to recommend", async () => {
+  it("accepts indices; a history of all items leaves nothing to recommend", async () => {
     expect(await ids(Uint32Array.of(1, 1), { k: 1 })).toEqual(["item2"]);
     expect(await ids(Uint32Array.of(0, 1, 2, 3, 4))).toEqual([]);
     await expect(ids(Uint32Array.of(5))).rejects.toThrow(RangeError);
@@ -58,7 +58,7 @@ describe("recommend", () => {
     }
   });
 
-  it("a history of nothing but unknown ids is the caller's mistake, with the nearest id", async () => {
+  it("rejects a history with only unknown ids, and suggests the most similar id", async () => {
     await expect(ids(["itm1"])).rejects.toThrow(
       /"itm1" is not in the model's catalogue.*Did you mean "item1"/,
     );
@@ -68,7 +68,7 @@ describe("recommend", () => {
 });
 
 describe("recommending among candidates", () => {
-  it("chooses from them alone, without the history and what is excluded", async () => {
+  it("chooses only from them, without the history and excluded items", async () => {
     expect(await ids(["item1"], { candidates: ["item4", "item2", "?", "item1"] })).toEqual([
       "item2",
       "item4",
@@ -82,7 +82,7 @@ describe("recommending among candidates", () => {
 });
 
 describe("explaining", () => {
-  it("says what each item of the history adds to a score, most first", async () => {
+  it("returns the contribution of each history item to a score, largest first", async () => {
     const { items } = await recommend(recommender, ["item1", "item2"], { k: 2, explain: true });
     // item3 = 5 + 100 because of item2; then item4 = 2 (next to nobody's left).
     expect(items.map(({ id }) => id)).toEqual(["item3", "item4"].toSorted());
@@ -97,7 +97,7 @@ describe("explaining", () => {
 });
 
 describe("similar items", () => {
-  it("are what a history of that one item gets", async () => {
+  it("are the recommendations for a history with that item alone", async () => {
     const { item, items } = await similarItems(recommender, "item3", { k: 2 });
     expect(item.id).toBe("item3");
     expect(items.map(({ id, score }) => [id, score])).toEqual([
@@ -109,7 +109,7 @@ describe("similar items", () => {
 });
 
 describe("many questions at once", () => {
-  it("are answered as each alone, whatever each asks for", async () => {
+  it("have the same answers as each alone, whatever their options", async () => {
     const asked: Parameters<typeof ids>[] = [
       [["item1"], { k: 1 }],
       [[], { k: 5 }],

@@ -93,7 +93,7 @@ describe("scores computed block by block", () => {
     expect(rowsPerBlock(100_000_000)).toBe(1);
   });
 
-  it("refuse histories of another catalogue, and a failing block does not go unnoticed", async () => {
+  it("reject histories of another catalogue, and report a failing block", async () => {
     const engine = new ReferenceEngine();
     expect(() => blockwiseScores(engine, fromRows(3, [[1]]), 4, () => engine.zeros(1, 4))).toThrow(
       /3 columns/,

@@ -9,7 +9,7 @@ describe("vectors", () => {
     [512, [512]],
     [513, [512, 1]],
     [1025, [512, 512, 1]],
-  ])("of %i histories and items are made 512 at a time, with the same result", async (rows, expected) => {
+  ])("of %i histories and items are computed 512 at a time, with the same result", async (rows, expected) => {
     const blocks: number[] = [];
     const vector = (n: number) => [n, 2 * n + 1, -n];
     const numbers = (list: number[]) => {

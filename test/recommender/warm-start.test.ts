@@ -96,7 +96,7 @@ describe.each(Object.keys(small))("%s", (model) => {
   it("started from yesterday's run comes near what a new one settles at in half the epochs", async () => {
     const anew = await curve({ model, options: { ...small[model], epochs } });
     const warm = await curve({ initFrom: run });
-    // What the new run settles at; single epochs go up and down.
+    // The level that the new run reaches; single epochs vary.
     const settled = anew.slice(-10).reduce((sum, ndcg) => sum + ndcg, 0) / Math.min(10, anew.length);
     const [epochsAnew, epochsWarm] = [anew, warm].map(
       (ndcgs) => ndcgs.findIndex((ndcg) => ndcg >= settled * 0.9) + 1,
@@ -109,7 +109,7 @@ describe.each(Object.keys(small))("%s", (model) => {
 describe("the weights that training starts from", () => {
   beforeAll(() => runOf("mult-vae"));
 
-  it("are the run's for the items that it knew, wherever they are now, and fresh ones for the others", async () => {
+  it("are the run's for the items that it knew, at their new indices, and initial ones for the others", async () => {
     const engine = await openEngine({ engine: "reference" });
     const algorithm = await findAlgorithm("h-vamp");
     const options = parseOptions(algorithm, { ...small["h-vamp"], epochs: 1, learningRate: 1e-30 });
@@ -142,7 +142,7 @@ describe("the weights that training starts from", () => {
     await engine.close();
   });
 
-  it("are written down, with the run's options over which one's own go", async () => {
+  it("are recorded, and the run's options can be overridden", async () => {
     const out = join(folder, "tomorrow");
     const trained = await train(today, {
       ...{ initFrom: join(folder, "mult-vae"), options: { epochs: 2 }, engine: "reference", out },
@@ -159,7 +159,7 @@ describe("the weights that training starts from", () => {
 
   it.each([
     [{ model: "ease" }, /--init-from: ease cannot start from a run.*expected .*mult-vae.*wmf/s],
-    [{ model: "mult-dae" }, /--init-from: the run's model is mult-vae, the one to train is mult-dae/],
+    [{ model: "mult-dae" }, /--init-from: the run's model is mult-vae, but the model to train is mult-dae/],
     [
       { options: { hidden: [50] } },
       /--init-from: the run's mult-vae has another shape: its .*64 x 40, not 64 x 50/,
@@ -170,14 +170,14 @@ describe("the weights that training starts from", () => {
     await expect(train(today, all)).rejects.toThrow(message);
   });
 
-  it("are refused where the run knows none of the items", async () => {
+  it("are rejected if the run knows none of the items", async () => {
     const strangers = { ...today, items: new Vocabulary(today.items.ids.map((id) => `other-${id}`)) };
     await expect(
       train(strangers, { initFrom: join(folder, "mult-vae"), engine: "reference" }),
-    ).rejects.toThrow(/knows none of the items of tastes-5 \(expected ids such as other-item0/);
+    ).rejects.toThrow(/the run and tastes-5 have no items in common \(expected item ids such as other-item0/);
   });
 
-  it("are asked for on the command line", async () => {
+  it("are set on the command line", async () => {
     const { code, stderr } = await foldin([
       ...["train", join(folder, "no-data"), "--init-from", join(folder, "mult-vae")],
       ...["--set", "factors=3", "--out", join(folder, "x")],

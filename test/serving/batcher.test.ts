@@ -53,7 +53,7 @@ describe("a batcher", () => {
     expect(batcher.waiting).toBe(0);
   });
 
-  it("answers a request of one history before the rest of those of many", async () => {
+  it("answers a request with one history before the rest of large ones", async () => {
     const batcher = new Batcher(slow(1), { mostAtOnce: 64, mostWaiting: 10_000 });
     const order: string[] = [];
     const note = (name: string) => () => void order.push(name);
@@ -64,7 +64,7 @@ describe("a batcher", () => {
     expect(order[0]).toBe("small");
   });
 
-  it("answers others between the steps of an explanation", async () => {
+  it("answers other requests between the steps of an explanation", async () => {
     const batcher = new Batcher(slow(2), { mostAtOnce: 64, mostWaiting: 10_000 });
     const items = plain.items.ids.slice(0, 6);
     const order: string[] = [];
@@ -78,7 +78,7 @@ describe("a batcher", () => {
     expect(order).toEqual(["small", "explained"]);
   });
 
-  it("takes fewer questions at once where each takes long, and more where each is quick", async () => {
+  it("batches fewer questions if they are slow, and more if they are fast", async () => {
     const heavy = slow(15);
     await new Batcher(heavy, { mostAtOnce: 64, mostWaiting: 1000 }).ask(await many(40));
     expect(heavy.passes.slice(-3)).toEqual([1, 1, 1]);
@@ -92,7 +92,7 @@ describe("a batcher", () => {
     expect(Math.max(...sizes)).toBe(64);
   });
 
-  it("refuses what would have to wait too long, in questions or in time", async () => {
+  it("rejects a request that would wait too long, in questions or in time", async () => {
     const few = new Batcher(slow(5), { mostAtOnce: 64, mostWaiting: 3 });
     const first = few.ask(await many(3));
     await expect(few.ask(await many(2))).rejects.toThrow(OverloadedError);
@@ -106,7 +106,7 @@ describe("a batcher", () => {
     await long;
   });
 
-  it("does not refuse a small request because a large one waits", async () => {
+  it("does not reject a small request because a large one is waiting", async () => {
     const batcher = new Batcher(slow(1), { mostAtOnce: 64, mostWaiting: 10 });
     const large = batcher.ask(await many(100));
     expect(await batcher.ask(await many(1))).toHaveLength(1);
@@ -122,7 +122,7 @@ describe("a batcher", () => {
     await explaining;
   });
 
-  it("drops what waits for a request that is given up, and stops the model where it heeds that", async () => {
+  it("drops the questions of an aborted request, and stops the model if it supports that", async () => {
     const model = slow(10);
     const batcher = new Batcher(model, { mostAtOnce: 64, mostWaiting: 1000 });
     const gone = new AbortController();
@@ -137,7 +137,7 @@ describe("a batcher", () => {
     expect(batcher.waiting).toBe(0);
   });
 
-  it("goes on with a batch that others wait for too", async () => {
+  it("continues a batch that other requests wait for", async () => {
     const batcher = new Batcher(slow(10), { mostAtOnce: 64, mostWaiting: 1000 });
     const gone = new AbortController();
     const dropped = expect(batcher.ask(await many(2), gone.signal)).rejects.toThrow(AbortedError);
@@ -148,7 +148,7 @@ describe("a batcher", () => {
     expect(await other).toHaveLength(2);
   });
 
-  it("passes a failure on to all who wait for the batch, and to nobody else", async () => {
+  it("passes a failure to all requests of the batch, and to no other", async () => {
     let broken = true;
     const model: Recommender = {
       ...plain,

@@ -29,7 +29,7 @@ afterAll(async () => {
 });
 
 describe("vectors in files", () => {
-  it("are those of all items and users, and their products the scores, in Parquet", async () => {
+  it("in Parquet: cover all items and users, and their inner products are the scores", async () => {
     const histories = historiesOfDataset(dataset, model.items);
     const out = join(folder, "parquet");
     const { dimensions, items, users } = await embed(model, { out, histories });
@@ -54,7 +54,7 @@ describe("vectors in files", () => {
     });
   });
 
-  it("are arrays beside their ids as npy, of the latent space too, and of items alone", async () => {
+  it("in npy: arrays with ids, also of the latent space, also for items only", async () => {
     const out = join(folder, "npy");
     await embed(model, { out, format: "npy", space: "latent" });
     const array = await openNpy(join(out, "items.npy"));
@@ -68,7 +68,7 @@ describe("vectors in files", () => {
     });
   });
 
-  it("of one user are together what is known in training, validation and test", () => {
+  it("of a user include training, validation and test items", () => {
     const { users, matrix } = historiesOfDataset(dataset, model.items);
     // Test users come last; what they fold in and what is held out are one history.
     const last = users.length - 1;
@@ -79,7 +79,7 @@ describe("vectors in files", () => {
     expect([...matrix.indices.subarray(matrix.offsets[last])]).toEqual(both.sort((a, b) => a - b));
   });
 
-  it("leave nothing behind where they are stopped", async () => {
+  it("leave nothing behind when aborted", async () => {
     const out = join(folder, "stopped");
     const stop = new AbortController();
     const histories = historiesOfDataset(dataset, model.items);
@@ -90,12 +90,12 @@ describe("vectors in files", () => {
     expect(existsSync(out)).toBe(false);
   });
 
-  it("are refused by a model without any, and by a space that it has not, in one clear line", async () => {
+  it("are refused in one clear line by a model without vectors, and for an unknown space", async () => {
     const none = join(folder, "popularity");
     (await train(dataset, { model: "popularity", engine: "reference", out: none })).dispose();
     const refused = await foldin(["embed", none, "--no-users", "--out", join(folder, "x")]);
     expect(refused).toMatchObject({ code: 2, stdout: "" });
-    expect(refused.stderr).toContain("popularity: it has no vectors");
+    expect(refused.stderr).toContain("popularity: the model has no vectors");
     expect(refused.stderr).toContain("mult-vae");
     const dae = join(folder, "dae");
     (
@@ -105,7 +105,7 @@ describe("vectors in files", () => {
     expect(other).toMatchObject({ code: 2 });
     expect(other.stderr).toContain("mult-dae has no latent vectors (expected scores)");
     const nowhere = await foldin(["embed", run, "--out", join(folder, "x")]);
-    expect(nowhere.stderr).toContain("trained on a dataset that is not on disk");
+    expect(nowhere.stderr).toContain("trained on a dataset in memory");
     expect(existsSync(join(folder, "x"))).toBe(false);
   });
 });

@@ -256,8 +256,8 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
   ),
 );
 
-describe("a model folder from a stranger", () => {
-  it(`is loaded and answers, or is refused in words (${numRuns} mutated folders)`, {
+describe("an untrusted model folder", () => {
+  it(`loads and answers, or is refused with a clear message (${numRuns} mutated folders)`, {
     timeout: 1_800_000,
   }, async () => {
     let loaded = 0;
@@ -322,7 +322,7 @@ describe("a model folder from a stranger", () => {
     expect(refused).toBeGreaterThan(numRuns / 10);
   });
 
-  it("leads nowhere else, and claims no more than there is", async () => {
+  it("does not read outside the folder or allocate more than its size", async () => {
     const [, contents] = folders[0];
     const secret = join(root, "secret.json");
     await writeFile(secret, JSON.stringify({ ids: ["secret"], titles: null }));
@@ -336,7 +336,7 @@ describe("a model folder from a stranger", () => {
       const folder = await make(`link-${file}`);
       await rm(join(folder, file));
       await symlink(secret, join(folder, file));
-      await expect(readModelFiles(folder)).rejects.toThrow(/is a link out of the folder/);
+      await expect(readModelFiles(folder)).rejects.toThrow(/is a link to a file outside the folder/);
       await rm(join(folder, file));
       await mkdir(join(folder, file));
       await expect(readModelFiles(folder)).rejects.toThrow(/this is a folder, not a file/);
@@ -351,7 +351,7 @@ describe("a model folder from a stranger", () => {
     );
   });
 
-  it("is refused where a file of it is a pipe or a device", async () => {
+  it("is refused if one of its files is a pipe or a device", async () => {
     const [, contents] = folders[0];
     for (const file of ["config.json", "items.json", "model.safetensors"]) {
       const folder = join(root, `pipe-${file}`);
@@ -366,7 +366,7 @@ describe("a model folder from a stranger", () => {
     }
   });
 
-  it("cannot ask for much more than it holds, by any number in its configuration", {
+  it("cannot allocate much more than its size, by any number in its configuration", {
     timeout: 600_000,
   }, async () => {
     let tried = 0;
@@ -402,7 +402,7 @@ describe("a model folder from a stranger", () => {
         ),
         items: two,
       }),
-      /it has 10000 parts, more than 100/,
+      /it has 10000 parts; the maximum is 100/,
     ],
     [
       "a blend of blends of blends, 216 in all",
@@ -417,7 +417,7 @@ describe("a model folder from a stranger", () => {
               };
         return { algorithm: "blend", config: of(3).config as JsonObject, tensors: {}, items: two };
       },
-      /it has 216 parts, more than 100/,
+      /it has 216 parts; the maximum is 100/,
     ],
     [
       "100,000 layers of one unit",
@@ -474,7 +474,7 @@ describe("a model folder from a stranger", () => {
     expect(process.cpuUsage(before).user).toBeLessThan(10e6);
   });
 
-  it("is loaded as a blend of a hundred parts, each tensor being looked at once", async () => {
+  it("loads as a blend of a hundred parts, checking each tensor once", async () => {
     const parts = Array.from({ length: 100 }, (_, k) => ({
       ...part,
       name: `p${k}`,
@@ -497,7 +497,7 @@ describe("a model folder from a stranger", () => {
   });
 });
 
-describe("requests from strangers", () => {
+describe("untrusted requests", () => {
   const text = fc.oneof(
     fc.string({ unit: "binary", maxLength: 40 }),
     fc.constantFrom("item1", "Title of item2", "../..", "%00", "a".repeat(600)),

@@ -8,7 +8,7 @@ import { join, resolve } from "node:path";
 import { expect, it } from "vitest";
 import { trainRun } from "../support/served.js";
 
-it("honest clients are answered among hostile ones, who leave nothing behind", {
+it("honest clients are answered among hostile ones, which leave nothing behind", {
   timeout: 120_000,
 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), "foldin-hostile-"));

@@ -1,4 +1,4 @@
-// The built program, killed in the middle of writes: whatever it acknowledged is there when it starts again.
+// The built program, killed in the middle of writes: all acknowledged events exist after a restart.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -57,7 +57,7 @@ describe("foldin serve", () => {
     }
   });
 
-  it("answers what it has accepted before it stops", async () => {
+  it("answers accepted requests before it stops", async () => {
     const folder = await mkdtemp(join(tmpdir(), "foldin-stopped-"));
     try {
       const run = join(folder, "run");
@@ -85,12 +85,12 @@ describe("foldin serve", () => {
 
   it.each([
     [["nowhere"], /nowhere.*config\.json: no such file/],
-    [["RUN", "RUN"], /two models are called run.*Give them names/],
-    [["RUN", "--share", "other=1"], /--share other=1: no model is called other/],
-    [["RUN", "--store", "mysql://x"], /--store: mysql:\/\/\.\.\. is not a store/],
-    [["RUN", "--store", "RUN/config.json"], /config\.json: cannot be used as a store of histories/],
+    [["RUN", "RUN"], /two models have the name run.*Give each a name/],
+    [["RUN", "--share", "other=1"], /--share other=1: unknown model other/],
+    [["RUN", "--store", "mysql://x"], /--store: mysql:\/\/\.\.\. is not supported/],
+    [["RUN", "--store", "RUN/config.json"], /config\.json: cannot be used as a history store/],
     [["RUN", "--token-file", "RUN/none"], /none: there is no such file .*--token-file/],
-    [["RUN", "--port", "99999"], /--port: 99999 is not a port/],
+    [["RUN", "--port", "99999"], /--port: must be from 0 to 65535; got 99999/],
     [["RUN", "--host", "nowhere.invalid", "--store", "none"], /--host nowhere.invalid .*cannot listen/],
   ])("refuses %j with one clear line", async (args, message) => {
     const folder = await mkdtemp(join(tmpdir(), "foldin-refused-"));

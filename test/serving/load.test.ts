@@ -52,7 +52,7 @@ describe("loading a model", () => {
     ]);
   });
 
-  it("loads none of them when it runs either, whatever the model", async () => {
+  it("does not load them when it runs either, for any model", async () => {
     const program = `
       import { readdirSync } from "node:fs";
       await import("foldin/serving");
@@ -70,7 +70,7 @@ describe("loading a model", () => {
     expect(Number(stdout)).toBeGreaterThan(15);
   });
 
-  it("works in worker threads, each with a model of its own", async () => {
+  it("works in worker threads with one model each", async () => {
     const folder = await mkdtemp(join(tmpdir(), "foldin-load-"));
     try {
       const dataset = tastes({ users: 40 });
@@ -104,7 +104,7 @@ describe("loading a model", () => {
     }
   });
 
-  it("closes the engine that it opened, and not another's", async () => {
+  it("closes only an engine that it opened", async () => {
     const folder = await mkdtemp(join(tmpdir(), "foldin-load-"));
     try {
       const dataset = tastes({ users: 20 });

@@ -34,8 +34,8 @@ afterAll(async () => {
 const table = (path: string) =>
   withDatabase((database) => database.rows(`SELECT * FROM ${literal(path)}`)) as Promise<unknown[][]>;
 
-describe("scoring everybody", () => {
-  it("writes what recommend says, for every user of the dataset", async () => {
+describe("scoring all users", () => {
+  it("writes the same as recommend, for every user of the dataset", async () => {
     const out = join(folder, "all.parquet");
     const histories = historiesOfDataset(dataset, model.items);
     const { users, rows } = await scoreAll(model, histories, { out, model: "m", k: 5, partUsers: 64 });
@@ -53,7 +53,7 @@ describe("scoring everybody", () => {
     }
   });
 
-  it("in a folder whose name looks like a partition or a pattern writes the same file", async () => {
+  it("writes the same file in a folder whose name looks like a partition or a pattern", async () => {
     const histories = historiesOfDataset(dataset, model.items);
     const texts: string[] = [];
     for (const name of ["plain", "split=test", "user=5", "x[12]"]) {
@@ -65,7 +65,7 @@ describe("scoring everybody", () => {
     expect(new Set(texts).size).toBe(1);
   });
 
-  it("goes on where it was stopped: the same file, byte for byte, and no part twice", async () => {
+  it("resumes to the same file, byte for byte, without repeating parts", async () => {
     const histories = historiesOfDataset(dataset, model.items);
     const [whole, out] = [join(folder, "whole.parquet"), join(folder, "stopped.parquet")];
     const same = { model: "m", k: 5, partUsers: 64 };
@@ -81,7 +81,7 @@ describe("scoring everybody", () => {
 
     await expect(scoreAll(model, histories, { ...same, out })).rejects.toThrow(/interrupted.*--resume/s);
     await expect(scoreAll(model, histories, { ...same, k: 6, out, resume: true })).rejects.toThrow(
-      "its k differs: 5, now 6",
+      "had a different k: 5, now 6",
     );
     await expect(scoreAll(model, histories, { ...same, model: "other", out, resume: true })).rejects.toThrow(
       "its model differs",
@@ -93,7 +93,7 @@ describe("scoring everybody", () => {
     expect(existsSync(`${out}.partial`)).toBe(false);
   });
 
-  it("reads a file of histories, leaves out what the model does not know, and says so", async () => {
+  it("reads a file of histories, and skips and reports what the model does not know", async () => {
     const path = join(folder, "histories.csv");
     writeFileSync(
       path,
@@ -117,14 +117,14 @@ describe("scoring everybody", () => {
       ...["score", run, "--histories", path, "--min-rating", "2", "--out", join(folder, "said.csv")],
       ...["--engine", "reference"],
     ]);
-    expect(said.stdout).toMatch(/^2 users scored.*\n1 user left out, without a row: the model knows none/);
+    expect(said.stdout).toMatch(/^2 users scored.*\n1 user skipped: the model knows none/);
     const lines = readFileSync(out, "utf8").trim().split("\n");
     expect(lines[0]).toBe("user,rank,item,title,score");
     // Ids that are integers come out as such.
     expect(lines[1]).toMatch(/^9,1,item\d+,/);
   });
 
-  it("recommends fewer where the catalogue has no more", async () => {
+  it("recommends fewer if the catalogue is smaller", async () => {
     const out = join(folder, "long.parquet");
     const histories = historiesOfDataset(dataset, model.items);
     await scoreAll(model, histories, { out, model: "m", k: 1000 });
@@ -135,12 +135,15 @@ describe("scoring everybody", () => {
   });
 
   it.each([
-    [["--out", join(folder, "x.xlsx")], /^--out: .*x\.xlsx has no known ending \(expected \.parquet/],
-    [["--out", folder], /^--out: .* has no known ending/],
-    [["--out", join(folder, "x.csv"), "--user", "u"], /^--user: is about a file of histories/],
+    [
+      ["--out", join(folder, "x.xlsx")],
+      /^--out: the extension of .*x\.xlsx is not supported \(expected \.parquet/,
+    ],
+    [["--out", folder], /^--out: the extension of .* is not supported/],
+    [["--out", join(folder, "x.csv"), "--user", "u"], /^--user: requires --histories/],
     [
       ["--out", join(folder, "x.csv"), "--histories", "a.csv", "--dataset", "b"],
-      /^--dataset: cannot go with/,
+      /^--dataset: cannot be combined with/,
     ],
     [["--out", join(folder, "x.csv"), "--histories", "nowhere.csv"], /nowhere\.csv/],
     [[], /^option '--out' is missing/],
@@ -192,7 +195,7 @@ describe("a CSV of scores", () => {
       database.rows(`SELECT user, item, title FROM ${literal(path)} ORDER BY user, rank`),
     ) as Promise<(string | null)[][]>;
 
-  it("has one line for each row, with control characters escaped and said so, and is exact otherwise", async () => {
+  it("has one line per row, with control characters escaped and reported, and is exact otherwise", async () => {
     const text = await scored("controls.csv");
     expect(text.trimEnd().split("\n")).toHaveLength(1 + 2 * titles.length);
     expect(text).not.toMatch(controlCharacters);
@@ -219,7 +222,7 @@ describe("a CSV of scores", () => {
     );
   });
 
-  it("has no formula where it is made for a spreadsheet", async () => {
+  it("has no formulas if it is for a spreadsheet", async () => {
     await scored("sheet.csv", true);
     const written = (await columns(out)).slice(0, titles.length);
     const text = new Map(written.map(([, item, title]) => [item, title]));
@@ -229,11 +232,11 @@ describe("a CSV of scores", () => {
       ...["'+1", "'-1", "'@SUM(A1)", "'＝1", "plain"],
     ]);
     await expect(scored("sheet.parquet", true)).rejects.toThrow(
-      /^--spreadsheet: .*sheet\.parquet is not a CSV file/,
+      /^--spreadsheet: requires a \.csv file; got .*sheet\.parquet/,
     );
   });
 
-  it.each(["exact.parquet", "exact.jsonl"])("is not what %s is: everything as it came", async (name) => {
+  it.each(["exact.parquet", "exact.jsonl"])("unlike CSV, %s is exact", async (name) => {
     await scored(name);
     expect(notes).toEqual([]);
     const written = (await columns(out)).slice(0, titles.length);

@@ -47,7 +47,7 @@ describe("POST /v1/recommendations", () => {
     ]);
   });
 
-  it("takes titles, candidates, and asks for reasons", async () => {
+  it("accepts titles, candidates and explain", async () => {
     const { body } = await ask("POST", "/v1/recommendations", {
       history: ["title of ITEM1", "item5"],
       candidates: ["item2", "Title of item8", "item1"],
@@ -59,14 +59,14 @@ describe("POST /v1/recommendations", () => {
     expect(body.results[0].items[0].because).toHaveLength(2);
   });
 
-  it("reports what it does not know, and answers all the same", async () => {
+  it("reports unknown items and still answers", async () => {
     const { status, body } = await ask("POST", "/v1/recommendations", { history: ["nobody"], k: 3 });
     expect(status).toBe(200);
     expect(body.results[0].unknown).toEqual(["nobody"]);
     expect(body.results[0].items).toEqual((await expected([], { k: 3 })).items);
   });
 
-  it("answers many requests at once as each alone", async () => {
+  it("answers concurrent requests like single ones", async () => {
     const histories = Array.from({ length: 80 }, (_, i) => [`item${i % 60}`, `item${(i * 7) % 60}`]);
     const answers = await Promise.all(
       histories.map((history) => ask("POST", "/v1/recommendations", { history, k: 5 })),
@@ -132,7 +132,7 @@ describe("bad requests", () => {
     expect(body.detail).not.toBe("");
   });
 
-  it("of which there are too many a second get 429", async () => {
+  it("beyond the rate limit get 429", async () => {
     const limited = await served({ limits: { perSecond: 3 } });
     try {
       const statuses = [];
@@ -146,7 +146,7 @@ describe("bad requests", () => {
     }
   });
 
-  it("without the token get 401, wherever it matters", async () => {
+  it("without the token get 401 on protected routes", async () => {
     const token = "0123456789abcdef";
     const guarded = await served({ token });
     try {
@@ -167,7 +167,7 @@ describe("bad requests", () => {
 });
 
 describe("items", () => {
-  it("are found by id and by part of their title", async () => {
+  it("are found by id and by a part of their title", async () => {
     const { body } = await ask("GET", "/v1/items?search=OF%20item1&limit=3");
     expect(body.items.map(({ id }: { id: string }) => id)).toEqual(["item1", "item10", "item11"]);
     expect((await ask("GET", "/v1/items?search=item13")).body.items[0]).toEqual({
@@ -176,7 +176,7 @@ describe("items", () => {
     });
   });
 
-  it("have similar ones, as in the library", async () => {
+  it("have the same similar items as in the library", async () => {
     const { body } = await ask("GET", "/v1/items/item4/similar?k=5");
     const { item, items } = await similarItems(fixture.recommender, "item4", { k: 5 });
     expect(body.item.id).toBe(item.id);
@@ -185,7 +185,7 @@ describe("items", () => {
 });
 
 describe("users", () => {
-  it("have histories: kept, folded in, forgotten", async () => {
+  it("have histories: stored, folded in, deleted", async () => {
     const url = "/v1/users/ann%2Fsmith";
     const events = [
       { item: "item5", at: "2026-01-02T00:00:00Z" },
@@ -213,7 +213,7 @@ describe("users", () => {
     expect((await ask("GET", `${url}/recommendations`)).body.items).toEqual((await expected([])).items);
   });
 
-  it("have none where the server keeps none", async () => {
+  it("have none if the server does not store histories", async () => {
     const without = await served({ store: undefined });
     try {
       expect((await without.ask("DELETE", "/v1/users/ann")).status).toBe(404);
@@ -224,7 +224,7 @@ describe("users", () => {
   });
 });
 
-describe("operating it", () => {
+describe("operation", () => {
   it("describes itself in a valid OpenAPI document, and shows it on a page", async () => {
     const { body } = await ask("GET", "/openapi.json");
     const { valid, errors } = await new Validator().validate(body);
@@ -247,7 +247,7 @@ describe("operating it", () => {
     expect((await ask("GET", "/docs/")).body).toContain("swagger");
   });
 
-  it("says whether it is ready, and not any more once the store is gone", async () => {
+  it("is ready, and not ready without its store", async () => {
     const other = await served();
     expect((await other.ask("GET", "/health/ready")).body).toEqual({ status: "ready" });
     await other.store.close();
@@ -256,7 +256,7 @@ describe("operating it", () => {
     await other.close();
   });
 
-  it("says that it must be restarted once a kernel failed", async () => {
+  it("reports that it must be restarted after a kernel failed", async () => {
     const engine = await openEngine({ engine: "reference" });
     const failing = await served({ engine });
     // As an engine is after a failed kernel: everything that waits for it is rejected.
@@ -270,7 +270,7 @@ describe("operating it", () => {
     await engine.close();
   });
 
-  it("takes a new run into use without a failed request, and keeps the old one where the new is broken", async () => {
+  it("switches to a new run without a failed request, and keeps the old one if the new one is broken", async () => {
     const live = await served();
     try {
       const asked = () => live.ask("POST", "/v1/recommendations", { history: ["item1"], k: 5 });
@@ -304,7 +304,7 @@ describe("operating it", () => {
     }
   });
 
-  it("gives users of several models always the same one, by their shares", async () => {
+  it("always assigns a user to the same model, by the shares", async () => {
     const several = await served({
       models: [
         { name: "a", folder: fixture.run, share: 80 },
@@ -331,7 +331,7 @@ describe("operating it", () => {
     }
   });
 
-  it("answers 503 where too many wait", async () => {
+  it("answers 503 if too many requests are waiting", async () => {
     const small = await served({ limits: { waiting: 2 } });
     try {
       const answers = await Promise.all(

@@ -61,7 +61,7 @@ describe("vectors", () => {
 });
 
 describe("a server", () => {
-  it("answers 63, 64 and 65 requests that come together as it answers each", async () => {
+  it("answers 63, 64 and 65 concurrent requests like single ones", async () => {
     const fixture = await served();
     const ids = fixture.recommender.items.ids;
     const histories = Array.from({ length: 65 }, (_, n) => [ids[n % 60], ids[(7 * n + 1) % 60]]);
@@ -84,7 +84,7 @@ describe("a server", () => {
   });
 });
 
-describe("scoring everybody", () => {
+describe("scoring all users", () => {
   it("in one part, in two, or one user at a time gives the same table", async () => {
     const recommender = scoring(9, ([item = 0]) =>
       Array.from({ length: 9 }, (_, i) => (i * (item + 2)) % 11),

@@ -1,4 +1,4 @@
-// What clients and load balancers are told while the store of histories cannot do its work.
+// The answers to clients and load balancers while the history store does not work.
 
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -19,12 +19,12 @@ function troubled(trouble: StoreTrouble): HistoryStore {
 
 const events = { events: [{ item: "item1" }] };
 
-describe("a store that cannot do its work", () => {
+describe("a store that does not work", () => {
   it.each([
-    ["busy", 503, /locked or overloaded.*try again/],
-    ["full", 507, /no space left on its disk: nothing was stored/],
-    ["gone", 503, /deleted or moved away: nothing was stored/],
-    ["failed", 503, /does not answer.*log says why/],
+    ["busy", 503, /locked or overloaded.*retry/],
+    ["full", 507, /the disk of the history store is full; nothing was stored/],
+    ["gone", 503, /deleted or moved; nothing was stored/],
+    ["failed", 503, /is not available; see the server log/],
   ] as const)(
     "and is %s: requests get a %i in words, and so does readiness",
     async (trouble, status, detail) => {
@@ -51,7 +51,7 @@ describe("a store that cannot do its work", () => {
     },
   );
 
-  it("and never answers: readiness does within three seconds", { timeout: 10_000 }, async () => {
+  it("and never responds: readiness responds within three seconds", { timeout: 10_000 }, async () => {
     const silent = { ...troubled("busy"), check: () => new Promise<void>(() => {}) };
     const { ask, close } = await served({ store: silent });
     const started = performance.now();
@@ -60,7 +60,7 @@ describe("a store that cannot do its work", () => {
     await close();
   });
 
-  it("because another process has locked it: readiness, reads and recommendations do not wait", {
+  it("because another process holds a lock: readiness, reads and recommendations do not wait", {
     timeout: 20_000,
   }, async () => {
     const { ask, folder, close } = await served();
@@ -86,7 +86,7 @@ describe("a store that cannot do its work", () => {
     await rm(join(folder, "histories.sqlite"));
     expect(await ask("POST", "/v1/users/u/events", events)).toMatchObject({
       status: 503,
-      body: { detail: expect.stringContaining("deleted or moved away") },
+      body: { detail: expect.stringContaining("deleted or moved") },
     });
     expect((await ask("GET", "/health/ready")).status).toBe(503);
     await close();

@@ -32,7 +32,7 @@ function product(a: HostMatrix, b: HostMatrix): HostMatrix {
 const transposed = (a: HostMatrix) => build(a.columns, a.rows, (r, c) => at(a, c, r));
 
 /** Gauss-Jordan elimination with row exchanges. */
-export function naiveInverse(a: HostMatrix): HostMatrix {
+function naiveInverse(a: HostMatrix): HostMatrix {
   const n = a.rows;
   const rows = Array.from({ length: n }, (_, r) =>
     Float64Array.from({ length: 2 * n }, (_, c) => (c < n ? at(a, r, c) : Number(c - n === r))),

@@ -264,7 +264,7 @@ export function wordOf(key: RandomKey, element: number): number {
 }
 
 /** The standard normal of one element (engine.ts, gaussianSample). */
-export function normalOf(key: RandomKey, element: number): number {
+function normalOf(key: RandomKey, element: number): number {
   const even = element - (element % 2);
   const uniform = (word: number) => (Math.floor(word / 512) + 0.5) / 2 ** 23;
   const radius = Math.sqrt(-2 * Math.log(uniform(wordOf(key, even))));

@@ -10,7 +10,7 @@ import { createServer, type ServerOptions } from "../../src/serving/server/serve
 import { openSqlite } from "../../src/serving/store/sqlite-store.js";
 import { tastes } from "./datasets.js";
 
-export const dataset = tastes({ users: 60 });
+const dataset = tastes({ users: 60 });
 
 /** Trains a small run into a folder. */
 export async function trainRun(out: string, seed = 1): Promise<void> {

@@ -48,7 +48,7 @@ export async function smallOptions(dataset: Dataset): Promise<Record<string, Opt
 export type SmallModel = readonly [name: string, model: string, options: Options, dataset: Dataset];
 
 /** The dataset with other content: numbers, pictures of 8 x 8, or sequences of nine tokens, the same for every run. */
-export function withContent(dataset: Dataset, kind: "vectors" | "images" | "sequences"): Dataset {
+function withContent(dataset: Dataset, kind: "vectors" | "images" | "sequences"): Dataset {
   const items = dataset.items.size;
   const random = new RandomSequence({ seed: 4, step: 0, stream: 0 });
   const numbers = (each: number) => Float32Array.from({ length: items * each }, () => random.uniform());

@@ -30,7 +30,7 @@ describe("beta", () => {
     expect(warmedUpBeta({ cap: 0.4, warmup: 0, updatesPerEpoch: 7 })(0)).toBe(0.4);
   });
 
-  it("may be constant, or nothing", () => {
+  it("may be constant or 0", () => {
     expect(annealedBeta({ cap: 0.3, annealSteps: 0, plannedUpdates: 10 })(0)).toBe(0.3);
     const none = annealedBeta({ cap: 0, plannedUpdates: 10 });
     expect([none(0), none(9)]).toEqual([0, 0]);

@@ -31,7 +31,7 @@ const checkpoint: Checkpoint = {
 };
 
 describe("a checkpoint on disk", () => {
-  it("comes back as it was saved, the latest alone", async () => {
+  it("is restored as saved; only the latest is kept", async () => {
     const store = fileCheckpoints(join(folder, "checkpoint"));
     expect(await store.load()).toBeUndefined();
     await store.save({ ...checkpoint, epoch: 2, best: undefined });
@@ -55,7 +55,7 @@ describe("a checkpoint on disk", () => {
     expect(await store.load()).toEqual(checkpoint);
   });
 
-  it("is refused where it is damaged or newer", async () => {
+  it("is rejected if it is damaged or newer", async () => {
     const store = fileCheckpoints(folder);
     await store.save(checkpoint);
     const path = join(folder, "checkpoint.safetensors");
@@ -63,11 +63,11 @@ describe("a checkpoint on disk", () => {
     await writeFile(path, text.replace('\\"formatVersion\\":1', '\\"formatVersion\\":7'), "latin1");
     await expect(store.load()).rejects.toThrow(/its format 7 is newer/);
     await writeFile(path, text.replace('\\"epoch\\":3', '\\"epoch\\":-'), "latin1");
-    await expect(store.load()).rejects.toThrow(/is no checkpoint that can be resumed/);
+    await expect(store.load()).rejects.toThrow(/cannot be resumed/);
     const deep = `{"loop":${"[".repeat(5000)}`;
     await writeFileWhole(path, (file) => writeSafetensors(file, {}, { checkpoint: deep }));
-    await expect(store.load()).rejects.toThrow(/that can be resumed: its head is nested too deeply/);
+    await expect(store.load()).rejects.toThrow(/cannot be resumed: its header is nested too deeply/);
     await writeFile(path, text.slice(0, -1), "latin1");
-    await expect(store.load()).rejects.toThrow(/not a sound safetensors file/);
+    await expect(store.load()).rejects.toThrow(/not a valid safetensors file/);
   });
 });

@@ -94,7 +94,7 @@ describe("the training loop", () => {
     expect(records[1].values["validation ndcg@100"]).toBeCloseTo(1 / Math.log2(5), 12);
   });
 
-  it("stops after `patience` epochs without a better one", async () => {
+  it("stops after `patience` epochs without improvement", async () => {
     const records: number[] = [];
     const weight = await scripted([5, 2, 4, 2, 1, 1]).run({
       patience: 2,
@@ -104,7 +104,7 @@ describe("the training loop", () => {
     expect(records).toEqual([1, 2, 3, 4]);
   });
 
-  it("monitors what it is told to, and keeps the last weights where it is told to", async () => {
+  it("uses the given monitor, and keeps the last weights if requested", async () => {
     const ranks = [1, 2, 3, 4, 5];
     const validate: Training<object>["validate"] = async (_, { number, updates }) => {
       expect(updates).toBe(2 * number);
@@ -122,7 +122,7 @@ describe("the training loop", () => {
     expect(records.map(({ values }) => values["validation loss"])).toEqual([5, 4, 4, 6]);
   });
 
-  it("shows every user once per epoch, in an order of its own that the seed alone decides", async () => {
+  it("visits every user once per epoch, in an order that depends only on the seed and the epoch", async () => {
     const [first, second] = [scripted([1, 1, 1]), scripted([1, 1, 1])];
     await first.run();
     await second.run();
@@ -131,13 +131,13 @@ describe("the training loop", () => {
     expect(new Set(first.orders.map(String)).size).toBe(3);
   });
 
-  it("takes the last epoch where there is nothing to validate on", async () => {
+  it("takes the last epoch without validation users", async () => {
     const nothing = { ...one, validation: { ...one.validation, heldOut: fromRows(10, [[]]) } };
     expect(await scripted([1, 5, 5], [], nothing).run()).toBe(3);
     expect(await scripted([1, 5, 5]).run()).toBe(1);
   });
 
-  it("a loss that is not finite stops the run, and the last good checkpoint stays", async () => {
+  it("a loss that is not finite stops the run, and the last good checkpoint is kept", async () => {
     for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
       const checkpoints = new MemoryCheckpoints();
       const run = scripted([1, 1, 1, 1], [1, 1, bad]).run({ checkpoints });
@@ -147,7 +147,7 @@ describe("the training loop", () => {
     }
   });
 
-  it("saves the first epoch, and then only when the time has come", async () => {
+  it("saves the first epoch, and then only after the interval", async () => {
     const checkpoints = new MemoryCheckpoints(1000);
     await scripted([1, 1, 1]).run({ checkpoints });
     expect(checkpoints.saved.map(({ epoch }) => epoch)).toEqual([1]);
@@ -161,7 +161,7 @@ describe("the training loop", () => {
       expect(await scripted(ranks).run({ checkpoints: new MemoryCheckpoints(0, checkpoint) })).toBe(2);
   });
 
-  it("finds a weight that is not finite where the loss still was", async () => {
+  it("detects a weight that is not finite although the loss is", async () => {
     const checkpoints = new MemoryCheckpoints();
     const { run, trainable } = scripted([1, 2, 2]);
     const saveState = trainable.saveState;
@@ -170,7 +170,7 @@ describe("the training loop", () => {
       if (state.weight.data[0] === 2) state.weight.data[0] = Number.NaN;
       return state;
     };
-    await expect(run({ checkpoints })).rejects.toThrow(/diverged: weight holds NaN after epoch 2/);
+    await expect(run({ checkpoints })).rejects.toThrow(/diverged: weight contains NaN after epoch 2/);
     expect(checkpoints.saved.at(-1)?.epoch).toBe(1);
   });
 
@@ -212,7 +212,7 @@ describe("a run that is interrupted and resumed", () => {
     expect(await weightsOf({})).toEqual(whole);
   });
 
-  it("as often as it is stopped in the middle of an epoch", async () => {
+  it("if it is stopped repeatedly in the middle of epochs", async () => {
     const whole = await weightsOf({});
     const checkpoints = new MemoryCheckpoints();
     let stops = 0;
@@ -238,19 +238,21 @@ describe("a run that is interrupted and resumed", () => {
     expect(stops).toBeGreaterThan(2);
   });
 
-  it("is refused with other options, another seed or other data, naming both values", async () => {
+  it("is rejected with other options, another seed or other data, naming both values", async () => {
     const checkpoints = new MemoryCheckpoints();
     await weightsOf({ checkpoints });
     const refused = (options: MultVaeOptions, seed = 5, data = dataset) =>
       multVae.fit(data, options, { engine, seed, checkpoints });
     await expect(refused(small({ epochs: 7 }))).rejects.toThrow(
-      /epochs: the run to resume has 6, this one has 7.*Resume with epochs 6/,
+      /epochs: is 6 in the run to resume, but 7 in this one.*Resume with epochs 6/,
     );
-    await expect(refused(small({ patience: 3 }))).rejects.toThrow(/patience: .*has unset, this one has 3/);
+    await expect(refused(small({ patience: 3 }))).rejects.toThrow(
+      /patience: is unset in .*, but 3 in this one/,
+    );
     await expect(refused(small({ hidden: [13] }))).rejects.toThrow(
-      /hidden: .*has \[12\], this one has \[13\]/,
+      /hidden: is \[12\] in .*, but \[13\] in this one/,
     );
-    await expect(refused(small(), 6)).rejects.toThrow(/seed: .*has 5, this one has 6/);
+    await expect(refused(small(), 6)).rejects.toThrow(/seed: is 5 in .*, but 6 in this one/);
     await expect(refused(small(), 5, tastes({ seed: 2 }))).rejects.toThrow(/data: /);
     await expect(refused(small(), 6)).rejects.toThrow(UserError);
   });
@@ -262,7 +264,7 @@ describe("a run that is interrupted and resumed", () => {
     expect(bytes.at(-1)).toBeLessThanOrEqual(Math.max(...bytes.slice(0, 4)));
   });
 
-  it("lets timers tick while it trains", async () => {
+  it("yields to timers while it trains", async () => {
     let ticks = 0;
     const timer = setInterval(() => ticks++, 20);
     const started = performance.now();

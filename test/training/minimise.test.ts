@@ -70,7 +70,7 @@ describe("one pass of updates", () => {
     expect(waiting).toBe(0);
   });
 
-  it("leaves nothing in the engine, also where it fails", async () => {
+  it("leaves nothing in the engine, also on a failure", async () => {
     const engine = new ReferenceEngine();
     await pass(engine, 9, 2).run;
     const before = engine.memory();

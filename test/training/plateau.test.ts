@@ -13,18 +13,18 @@ const rates = (mode: "max" | "min", values: number[], patience = 2) => {
 };
 
 describe("a plateau", () => {
-  it("halves after more than `patience` epochs without a better value, and counts afresh", () => {
+  it("halves the rate after more than `patience` epochs without improvement, and resets the count", () => {
     // Best 2 at the second; three worse ones are more than two; three more again.
     expect(rates("max", [1, 2, 1, 1, 1, 1, 1, 1, 3])).toEqual([1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25]);
     expect(rates("min", [2, 1, 2, 2, 2, 0.5])).toEqual([1, 1, 1, 1, 0.5, 0.5]);
   });
 
-  it("better is better by a ten-thousandth of the best", () => {
+  it("an improvement is at least a ten-thousandth of the best", () => {
     expect(rates("max", [1, 1.00005, 1.00009], 1)).toEqual([1, 1, 0.5]);
     expect(rates("max", [1, 1.0002, 1.0002], 1)).toEqual([1, 1, 1]);
   });
 
-  it("goes on where it was saved", () => {
+  it("resumes from its saved state", () => {
     const first = new Plateau({ learningRate: 1, factor: 0.5, patience: 1, mode: "max" });
     first.next(1);
     first.next(1);
@@ -50,7 +50,7 @@ describe("Mult-VAE with a scheduler and AdamW", () => {
   // Judged on what it is tested on: here only the schedule matters.
   const judged = { ...dataset, validation: dataset.test };
 
-  it("shrinks the step size, and resumed ends with the same weights", async () => {
+  it("reduces the learning rate, and resumed ends with the same weights", async () => {
     const engine = new ReferenceEngine();
     const records: EpochRecord[] = [];
     const checkpoints = new MemoryCheckpoints();

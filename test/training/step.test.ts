@@ -57,7 +57,7 @@ describe("a training step", () => {
     expect([...(await engine.read(totals))]).toEqual([100 + 8, 200 + 16]);
   });
 
-  it("gives everything back and leaves the weights alone where the loss fails", async () => {
+  it("releases everything and does not change the weights if the loss fails", async () => {
     const engine = new ReferenceEngine();
     const w = new Parameter(engine, "w", 2, 1, [3, -1]);
     const seen: Promise<FloatArray>[] = [];

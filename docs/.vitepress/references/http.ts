@@ -13,7 +13,7 @@ import {
 } from "./markdown.js";
 
 /** What of JSON Schema the server's schemas use. */
-export interface Schema {
+interface Schema {
   readonly type?: string;
   readonly description?: string;
   readonly default?: unknown;
@@ -37,7 +37,7 @@ interface Content {
   readonly content?: Readonly<Record<string, { readonly schema?: Schema }>>;
 }
 
-export interface Operation {
+interface Operation {
   readonly summary?: string;
   readonly parameters?: readonly {
     readonly name: string;

@@ -1,5 +1,5 @@
-// Writes the references of the command line, the models and the HTTP interface below docs/reference. scripts/docs.mjs runs this
-// file; the work is done while it is imported. TypeDoc writes the library's reference next to these.
+// Writes the references of the command line, the models, the HTTP interface and foldin/serving below docs/reference.
+// scripts/docs.mjs runs this file; the work is done on import. TypeDoc writes the library reference next to these.
 
 import { readdirSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -18,6 +18,7 @@ import { createServer } from "../../../src/serving/server/server.js";
 import { commandLinePages } from "./command-line.js";
 import { httpPages, type OpenApiDocument } from "./http.js";
 import { modelPages } from "./models.js";
+import { servingPages } from "./serving.js";
 
 const root = resolve(import.meta.dirname, "../../..");
 
@@ -58,7 +59,12 @@ const models = await Promise.all(
     recipes: await recipesOf(name),
   })),
 );
-const pages = { ...commandLinePages(await commands()), ...modelPages(models), ...httpPages(await openApi()) };
+const pages = {
+  ...commandLinePages(await commands()),
+  ...modelPages(models),
+  ...httpPages(await openApi()),
+  ...servingPages(join(root, "src/serving/index.ts")),
+};
 for (const [path, text] of Object.entries(pages)) {
   const file = join(root, "docs/reference", path);
   await mkdir(dirname(file), { recursive: true });

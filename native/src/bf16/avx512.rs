@@ -23,7 +23,8 @@ pub fn multiply(out: Matrix, left: Packed, right: Packed, accumulate: bool) {
             let whole = rows == ROWS && columns == 2 * COLUMNS;
             // Where they lie in `out`, or aside.
             let mut aside = [0.0f32; ROWS * 2 * COLUMNS];
-            let (into, stride) = if whole { (out.at(row, column), out.stride) } else { (aside.as_mut_ptr(), 2 * COLUMNS) };
+            let (into, stride) =
+                if whole { (out.at(row, column), out.stride) } else { (aside.as_mut_ptr(), 2 * COLUMNS) };
             unsafe { tile(left, right, right.add(COLUMNS * pairs), pairs, into, stride, whole && accumulate) };
             if !whole {
                 store(out, row, column, &aside, 2 * COLUMNS, rows, columns, accumulate);
@@ -46,7 +47,9 @@ unsafe fn tile(
     unsafe {
         let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
         for p in 0..pairs {
-            let vector = |of: *const u32| std::mem::transmute::<__m512i, __m512bh>(_mm512_loadu_si512(of.add(p * COLUMNS).cast()));
+            let vector = |of: *const u32| {
+                std::mem::transmute::<__m512i, __m512bh>(_mm512_loadu_si512(of.add(p * COLUMNS).cast()))
+            };
             let (first, second) = (vector(first), vector(second));
             for (r, sums) in sums.iter_mut().enumerate() {
                 let x = std::mem::transmute::<__m512i, __m512bh>(_mm512_set1_epi32(*left.add(p * ROWS + r) as i32));

@@ -173,7 +173,10 @@ impl<T: Number> Lines<T> {
         let Matrix { data, stride, .. } = self.of;
         let (row, column, rows, columns) =
             if self.across { (from, first, depth, count) } else { (first, from, count, depth) };
-        Self { of: Matrix { data: data.wrapping_add(row * stride + column), rows, columns, stride }, across: self.across }
+        Self {
+            of: Matrix { data: data.wrapping_add(row * stride + column), rows, columns, stride },
+            across: self.across,
+        }
     }
 }
 
@@ -423,7 +426,16 @@ pub fn multiply(kernel: Microkernel, out: Matrix, left: Packed, right: Packed, a
 
 /// The part of a tile that lies in `out`, from (row, column) on, is stored there.
 #[inline(always)]
-fn store(out: Matrix, row: usize, column: usize, tile: &[f32], width: usize, rows: usize, columns: usize, accumulate: bool) {
+fn store(
+    out: Matrix,
+    row: usize,
+    column: usize,
+    tile: &[f32],
+    width: usize,
+    rows: usize,
+    columns: usize,
+    accumulate: bool,
+) {
     for r in 0..rows {
         let into = out.get_mut(row + r, column, columns);
         let tile = &tile[r * width..r * width + columns];

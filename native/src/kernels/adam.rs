@@ -1,5 +1,5 @@
-//! Adam (Kingma and Ba 2015, algorithm 1) in one pass over a parameter. Dense semantics: a row without a gradient still
-//! moves by its momentum. `sparse_adam` leaves such rows as they are.
+//! Adam (Kingma and Ba 2015, algorithm 1) in one pass over a parameter. Dense semantics: a row without a gradient is still
+//! updated by its momentum. `sparse_adam` does not change such rows.
 
 use crate::matrix::{Matrix, flatten, for_each_piece};
 use crate::simd::vectorised;
@@ -34,13 +34,13 @@ pub struct Step {
     pub epsilon: f64,
     pub update: f64,
     pub decay: f64,
-    /// Beside the gradient (AdamW): the value shrinks by learning_rate * weight_decay first.
+    /// Decoupled weight decay (AdamW): the value is first reduced by the share learning_rate * weight_decay.
     pub weight_decay: f64,
-    /// The gradient counts this many times.
+    /// Factor of the gradient.
     pub scale: f64,
 }
 
-/// What a step does to one element, in float32.
+/// The update of one element, in float32.
 #[derive(Clone, Copy)]
 struct Constants {
     beta1: f32,
@@ -79,7 +79,7 @@ impl Constants {
         *value = self.kept * *value - self.rate * *m / ((*v * self.second_scale).sqrt() + self.epsilon);
     }
 
-    /// Steps elements of which each has a gradient. Inside `vectorised` only.
+    /// Updates elements that all have a gradient. Only inside `vectorised`.
     #[inline(always)]
     fn apply_all(&self, value: &mut [f32], m: &mut [f32], v: &mut [f32], gradient: &[f32]) {
         for (((value, m), v), &g) in value.iter_mut().zip(m).zip(v).zip(gradient) {
@@ -101,7 +101,7 @@ pub fn adam_dense(value: Matrix, m: Matrix, v: Matrix, gradient: Matrix, step: S
     });
 }
 
-/// `gradient` holds the rows `touched` (ascending); every other row's is zero.
+/// `gradient` has the rows `touched` (ascending); the gradient of every other row is zero.
 pub fn adam_rows(value: Matrix, m: Matrix, v: Matrix, gradient: Matrix, touched: &[u32], step: Step) {
     let constants = Constants::of(step);
     for_each_piece(value.rows, value.columns, |r, c, n| {
@@ -126,7 +126,7 @@ pub fn adam_rows(value: Matrix, m: Matrix, v: Matrix, gradient: Matrix, touched:
     });
 }
 
-/// The rows `touched` (ascending), whose gradients `gradient` holds, and no others.
+/// Updates only the rows `touched` (ascending), whose gradients are in `gradient`.
 pub fn sparse_adam(value: Matrix, m: Matrix, v: Matrix, gradient: Matrix, touched: &[u32], step: Step) {
     let constants = Constants::of(step);
     for_each_piece(touched.len(), value.columns, |t, c, n| {

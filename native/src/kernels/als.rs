@@ -1,6 +1,6 @@
-//! The half-sweep of alternating least squares: every row its own symmetric system, popular rows first. Exactly, by Cholesky: the
-//! rank-n update of a row's matrix and the factorisation are made of one small product in registers. Or by a few steps of
-//! conjugate gradients, eight rows at a time, so that the Gram matrix is read once for all of them.
+//! The half-sweep of alternating least squares: every row has its own symmetric system; popular rows come first. The solution is
+//! exact, by Cholesky, where the rank-n update of a row's matrix and the factorisation use one small product in registers; or
+//! approximate, by a few steps of conjugate gradients for eight rows at a time, so that the Gram matrix is read once for all.
 
 use crate::matrix::{Matrix, for_each_task};
 use crate::simd::{LANES, arch};
@@ -22,20 +22,20 @@ kernels! {
         });
 }
 
-/// Entries of a row that are packed and multiplied at a time: two panels of them stay in the first cache.
+/// Entries of a row that are packed and multiplied at a time: two panels of them fit into the L1 cache.
 const CHUNK: usize = 128;
-/// Rows that are factored before the rest of the matrix hears of them.
+/// Rows that are factored before the rest of the matrix is updated.
 const BLOCK: usize = 16;
-/// Rows that take their steps of conjugate gradients together.
+/// Rows whose conjugate gradients are computed together.
 const GROUP: usize = 8;
-/// How many entries before it is used a row of the fixed side is asked for.
+/// Distance, in entries, at which rows of the fixed side are prefetched.
 const AHEAD: usize = 8;
-/// A pivot at most this share of its diagonal is rounding: nothing pins that coordinate down (als.ts has the same).
+/// A pivot of at most this share of its diagonal is rounding error: that coordinate is undetermined (same constant in als.ts).
 const NEGLIGIBLE: f32 = 1.0 / 4_194_304.0;
-/// Conjugate gradients end where the square of the residual is below this (benfred/implicit).
+/// Conjugate gradients stop when the squared residual is below this (benfred/implicit).
 const SOLVED: f32 = 1e-20;
 
-/// What an entry of value r counts for: constant + slope r.
+/// The weight of an entry with value r: constant + slope r.
 #[derive(Clone, Copy)]
 pub struct EntryWeight {
     pub constant: f32,
@@ -71,7 +71,7 @@ pub fn half_sweep(factors: Matrix, interactions: &Sparse, sweep: &Sweep) {
     let scratch: Vec<Mutex<Vec<f32>>> = (0..rayon::current_num_threads()).map(|_| Mutex::default()).collect();
     for_each_task(order.len().div_ceil(per_task), |task| {
         let rows = &order[task * per_task..order.len().min((task + 1) * per_task)];
-        // A thread runs one task at a time: its scratch is free.
+        // A thread runs one task at a time, so its scratch is free.
         let mut scratch = scratch[rayon::current_thread_index().unwrap_or(0)].lock().unwrap();
         arch().dispatch(Task { job: &job, system: &system, rows, scratch: &mut scratch });
     });
@@ -100,7 +100,7 @@ impl WithSimd for Task<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { job, system, rows, scratch } = self;
         match job.sweep.steps {
-            // A closure here would not be compiled for these vectors.
+            // A closure here would not be compiled for the wide vectors.
             None => {
                 for &row in rows {
                     job.solve(simd, row as usize, system, scratch);
@@ -111,7 +111,7 @@ impl WithSimd for Task<'_> {
     }
 }
 
-/// Parts of the given lengths; their contents are whatever was there before.
+/// Parts of the given lengths, with undefined contents.
 #[inline(always)]
 fn parts<const N: usize>(scratch: &mut Vec<f32>, lengths: [usize; N]) -> [&mut [f32]; N] {
     let total = lengths.iter().sum();
@@ -150,7 +150,7 @@ impl Job<'_> {
         }
     }
 
-    /// gramWeight G [padded, padded], with ones on the diagonal of what was added.
+    /// gramWeight G [padded, padded], with ones on the diagonal of the padding.
     fn base(&self) -> Vec<f32> {
         let mut base = vec![0.0; self.padded * self.padded];
         for (p, row) in base.chunks_exact_mut(self.padded).enumerate() {
@@ -439,7 +439,7 @@ fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
     dots(simd, [a], b)[0]
 }
 
-/// y'p of every y, which is at least as long as p. Left to itself, the compiler takes these loops apart number by number.
+/// y'p of every y, which is at least as long as p. Written so that the compiler vectorises the loops.
 #[inline(always)]
 fn dots<S: Simd, const N: usize>(simd: S, y: [&[f32]; N], p: &[f32]) -> [f32; N] {
     let mut sums = [simd.splat_f32s(0.0); N];
@@ -484,7 +484,7 @@ fn add_all<S: Simd, const N: usize>(simd: S, out: &mut [f32], y: [&[f32]; N], fa
     }
 }
 
-/// Asks for a row that will be needed soon.
+/// Prefetches a row that will be needed soon.
 #[inline(always)]
 fn prefetch(row: &[f32]) {
     #[cfg(target_arch = "x86_64")]
@@ -496,13 +496,13 @@ fn prefetch(row: &[f32]) {
     let _ = row;
 }
 
-/// Where column c begins in panels of LANES columns, `depth` deep: [columns / LANES][depth][LANES].
+/// The start of column c in panels of LANES columns, `depth` deep: [columns / LANES][depth][LANES].
 #[inline(always)]
 fn place(c: usize, depth: usize) -> usize {
     c / LANES * (depth * LANES) + c % LANES
 }
 
-/// Puts factor y into place `e` of panels [columns / LANES][CHUNK][LANES].
+/// Copies factor y to position `e` of panels [columns / LANES][CHUNK][LANES].
 #[inline(always)]
 fn pack(panels: &mut [f32], y: &[f32], e: usize, factor: f32) {
     let (whole, rest) = y.as_chunks::<LANES>();
@@ -522,8 +522,8 @@ fn pack(panels: &mut [f32], y: &[f32], e: usize, factor: f32) {
     }
 }
 
-/// a = R'R, R in the place of the upper triangle of a [n, n] but for the diagonal, whose inverses go into `inverse`: 0
-/// where nothing pins the coordinate down.
+/// a = R'R, where R overwrites the upper triangle of a [n, n] except for the diagonal, whose inverses are written to `inverse`: 0
+/// for an undetermined coordinate.
 #[inline(always)]
 fn factor<S: Simd>(simd: S, a: &mut [f32], n: usize, diagonal: &mut [f32], inverse: &mut [f32]) {
     for p in 0..n {
@@ -532,7 +532,7 @@ fn factor<S: Simd>(simd: S, a: &mut [f32], n: usize, diagonal: &mut [f32], inver
     let at = a.as_mut_ptr();
     for first in (0..n).step_by(BLOCK) {
         for p in first..first + BLOCK {
-            // Row p hears of the rows above it in the block.
+            // Update row p by the rows above it in the block.
             if p > first {
                 let above = unsafe { at.add(first * n) };
                 unsafe {
@@ -553,7 +553,7 @@ fn factor<S: Simd>(simd: S, a: &mut [f32], n: usize, diagonal: &mut [f32], inver
             }
             let row = unsafe { std::slice::from_raw_parts_mut(at.add(p * n), n) };
             let pivot = row[p];
-            // A NaN is no such pivot: it shall come out as NaN.
+            // A NaN is not such a pivot: it must remain NaN.
             inverse[p] = if pivot <= NEGLIGIBLE * diagonal[p] { 0.0 } else { 1.0 / pivot.sqrt() };
             for value in &mut row[first..] {
                 *value *= inverse[p];
@@ -591,8 +591,8 @@ fn substitute<S: Simd>(simd: S, r: &[f32], n: usize, inverse: &[f32], x: &mut [f
     }
 }
 
-/// The upper triangle of rows and columns [from, to) of out [to, to] += scale * sum over e of left_e right_e'. `step` elements lie
-/// between left(c) of one e and of the next, where c's neighbours lie beside it; likewise right(c).
+/// The upper triangle of rows and columns [from, to) of out [to, to] += scale * sum over e of left_e right_e'. left(c) of consecutive
+/// e are `step` elements apart, and the neighbours of c are adjacent; likewise right(c).
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 unsafe fn add_product<S: Simd>(
@@ -640,7 +640,7 @@ unsafe fn add_rows<S: Simd>(
                 c += lanes;
             }
         } else if lanes == 8 {
-            // 16 registers hold no more.
+            // More does not fit into 16 registers.
             while c < to {
                 tile::<S, 8, 1>(simd, depth, left, step, right, c, out, out_step, scale);
                 c += lanes;
@@ -658,7 +658,7 @@ unsafe fn add_rows<S: Simd>(
     }
 }
 
-/// ROWS rows and WIDE vectors of columns from `c` on, in registers along the whole depth.
+/// ROWS rows and WIDE vectors of columns starting at `c`, kept in registers along the whole depth.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 unsafe fn tile<S: Simd, const ROWS: usize, const WIDE: usize>(

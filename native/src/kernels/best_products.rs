@@ -1,21 +1,21 @@
-//! The best products of a history with many rows of weights, most of which are read in eight bits: the int8-quantised
-//! weights, a quarter of the size, bound every product, and only those that may be among the best are computed from the
-//! weights themselves. The result is what computing all of them would give, bit for bit: one history's product is as fast as
-//! memory is, and this reads a quarter of it.
+//! The largest products of a history with many rows of weights. The int8-quantised weights, a quarter of the size, give a bound of
+//! every product, and only products that may be among the largest are computed from the weights themselves. The result is the
+//! same as that of computing all products, bit for bit. A single history's products are limited by memory bandwidth, and this
+//! reads a quarter of the memory.
 //!
 //! A row of weights w has a scale s, integers q with w ~ s q =: w~, an error e and the norm of w~ (quantise.rs). The history is
-//! taken in sixteen bits, a ~ a~, so that a~'w~ is a sum of integers, without any rounding. By Cauchy and Schwarz
+//! quantised to sixteen bits, a ~ a~, so that a~'w~ is a sum of integers without rounding. By the Cauchy-Schwarz inequality
 //!   |a'w - a~'w~| <= |a| |w - w~| + |a - a~| |w~|
-//! e is |w - w~| and what rounding adds to the product itself, at most (width + LANES) 2^-24 |w|.
+//! e is |w - w~| plus the rounding error of the product itself, at most (width + LANES) 2^-24 |w|.
 
 use super::matmul::dot;
 use super::quantise::{Quantised, SLACK, above, quantise_row};
 use super::top_k::{Candidate, TopK, select};
+use crate::Answer;
 use crate::matrix::{Matrix, for_each_task};
 use crate::simd::vectorised;
 use crate::sparse::Sparse;
 use crate::table::kernels;
-use crate::Answer;
 
 kernels! {
     Question bestProducts(a: matrix weights: matrix quantised: int8 statistics: matrix bias: matrix k: number
@@ -26,16 +26,16 @@ kernels! {
 }
 
 const ROWS_PER_TASK: usize = 256;
-/// A history's integers are at most this, and less where a sum might overflow.
+/// Upper bound of a history's integers, reduced if a sum might overflow.
 const MOST_STEPS: usize = 16_383;
-/// Columns whose upper bounds are compared at once.
+/// Columns whose upper bounds are compared at a time.
 const BLOCK: usize = 64;
 /// Candidates that a thread computes at a time.
 const CANDIDATES_PER_TASK: usize = 32;
-/// More than underflow can take from a sum of integers (below 2^31) times two scales: multiples of 2^-149.
+/// An upper bound of the underflow error of a sum of integers (below 2^31) times two scales: multiples of 2^-149.
 const UNDERFLOW: f32 = 1e-35;
 
-/// The output layer: weights [n, width], what `quantise` made of them, and bias [1, n].
+/// The output layer: weights [n, width], the results of `quantise`, and bias [1, n].
 pub struct Layer {
     pub weights: Matrix,
     pub quantised: Matrix<i8>,
@@ -58,7 +58,7 @@ pub fn best_products(a: Matrix, layer: &Layer, wanted: usize, without: Option<&S
     for row in 0..a.rows {
         let known = without.map_or(&[][..], |without| &without.indices[without.entries(row)]);
         known.iter().for_each(|&item| excluded[item as usize] = true);
-        // k products are at least this, so none that is surely below can be among the k best.
+        // At least k products reach this bound, so a product that is certainly below it is not among the k best.
         select(&mut best, &lower[row * n..(row + 1) * n], &excluded, k);
         let least = if best.len() < k { f32::NEG_INFINITY } else { best[k - 1].score() };
         best.clear();
@@ -76,7 +76,7 @@ fn matrix(of: &mut [f32], columns: usize) -> Matrix {
     Matrix { data: of.as_mut_ptr(), rows: of.len() / columns, columns, stride: columns }
 }
 
-/// lower and upper [rows, n]: what the products are at least, and at most; a NaN where that is not known.
+/// lower and upper [rows, n]: bounds of the products; NaN if unknown.
 fn bounds(a: Matrix, layer: &Layer, lower: Matrix, upper: Matrix) {
     let Layer { quantised, statistics, bias, .. } = layer;
     let most = (i32::MAX as usize / (128 * a.columns.max(1))).min(MOST_STEPS);
@@ -104,7 +104,7 @@ fn bounds(a: Matrix, layer: &Layer, lower: Matrix, upper: Matrix) {
     });
 }
 
-/// A history in integers.
+/// A history quantised to integers.
 struct History {
     integers: Vec<i16>,
     scale: f32,
@@ -123,13 +123,14 @@ impl History {
     }
 }
 
-/// No sum overflows: `bounds` sees to it.
+/// No sum overflows, which `bounds` guarantees.
 #[inline(always)]
 fn integer_dot(a: &[i16], b: &[i8]) -> i32 {
     a.iter().zip(b).map(|(&a, &b)| a as i32 * b as i32).sum()
 }
 
-/// The columns that may be as much as `least`; those of which nothing is known, too.
+/// The columns whose product may be at least `least`, including those with unknown bounds.
+#[allow(clippy::neg_cmp_op_on_partial_ord)]
 fn at_least(upper: &[f32], excluded: &[bool], least: f32) -> Vec<u32> {
     let mut found = Vec::new();
     for (block, upper) in upper.chunks(BLOCK).enumerate() {
@@ -142,7 +143,7 @@ fn at_least(upper: &[f32], excluded: &[bool], least: f32) -> Vec<u32> {
         }
         for (i, &bound) in upper.iter().enumerate() {
             let item = block * BLOCK + i;
-            // Not bound >= least instead: that would leave a NaN out.
+            // `bound >= least` would leave out a NaN.
             if !(bound < least) && !excluded[item] {
                 found.push(item as u32);
             }
@@ -151,7 +152,7 @@ fn at_least(upper: &[f32], excluded: &[bool], least: f32) -> Vec<u32> {
     found
 }
 
-/// The products themselves, as `matmul` computes them for a few rows.
+/// The exact products, as `matmul` computes them for a few rows.
 fn products(a: &[f32], Layer { weights, bias, .. }: &Layer, items: &[u32]) -> Vec<Candidate> {
     let mut scores = vec![0.0f32; items.len()];
     let out = matrix(&mut scores, items.len().max(1));
@@ -175,7 +176,7 @@ mod tests {
     use super::*;
     use crate::kernels::quantise::quantise;
 
-    /// Numbers in (-1, 1) that look random.
+    /// Pseudo-random numbers in (-1, 1).
     fn noise(count: usize, seed: u32) -> Vec<f32> {
         let mut state = seed;
         (0..count)

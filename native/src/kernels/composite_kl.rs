@@ -1,5 +1,5 @@
-//! One sample's KL to RecVAE's composite prior (Shenbin et al. 2020, section 3.3), a mixture in every coordinate by itself:
-//! log q(z | x) - log sum over k of w_k N(z; mu_k, sigma_k^2), the constant of every log density left out.
+//! The one-sample KL to RecVAE's composite prior (Shenbin et al. 2020, section 3.3), a separate mixture in every coordinate:
+//! log q(z | x) - log sum over k of w_k N(z; mu_k, sigma_k^2), without the constant of every log density.
 
 use crate::matrix::{Matrix, for_each_row};
 use crate::simd::{exp, ln, vectorised};
@@ -26,16 +26,13 @@ kernels! {
 }
 
 fn mixture(weights: [f64; 3], broad_log_variance: f64) -> Mixture {
-    Mixture {
-        log_weights: weights.map(|weight| weight.ln() as f32),
-        broad_log_variance: broad_log_variance as f32,
-    }
+    Mixture { log_weights: weights.map(|weight| weight.ln() as f32), broad_log_variance: broad_log_variance as f32 }
 }
 
 const ROWS_PER_TASK: usize = 8;
 const LANES: usize = 8;
 
-/// Of the standard normal, the former posterior and the broad normal.
+/// The weights of the standard normal, the former posterior and the wide normal.
 #[derive(Clone, Copy)]
 pub struct Mixture {
     pub log_weights: [f32; 3],
@@ -52,7 +49,7 @@ pub struct Inputs {
     pub former_log_variance: Matrix,
 }
 
-/// Per part: its weighted density at z over that of the largest, and 1 / variance.
+/// Per component: its weighted density at z relative to the largest one, and 1 / variance.
 struct Parts {
     shares: [f32; 3],
     precisions: [f32; 3],
@@ -121,7 +118,7 @@ pub fn composite_kl_gradient(dz: Matrix, dm: Matrix, dl: Matrix, at: Inputs, mix
                     let distance = z[i] - mean[i];
                     let pull = distance * exp(-log_variance[i]);
                     let Parts { shares, precisions, .. } = mixture.parts(z[i], former_mean[i], former_log_variance[i]);
-                    // -d log p / d z: every part's own, by how much the part accounts for z.
+                    // -d log p / d z: the gradients of the components, weighted by their responsibilities.
                     let prior_pull = (shares[0] * z[i]
                         + shares[1] * ((z[i] - former_mean[i]) * precisions[1])
                         + shares[2] * (z[i] * precisions[2]))

@@ -1,5 +1,5 @@
-//! Log densities of diagonal Gaussians, the constant -1/2 ln 2 pi per dimension left out: of one Gaussian per row, and of
-//! many Gaussians at many points as one product of matrices.
+//! Log densities of diagonal Gaussians, without the constant -1/2 ln 2 pi per dimension: of one Gaussian per row, and of many
+//! Gaussians at many points as one matrix product.
 
 use crate::matrix::{Matrix, for_each_piece, for_each_row};
 use crate::simd::{LANES, SUM_BLOCK, exp, ln, sum_block, vectorised};
@@ -153,9 +153,9 @@ pub fn density_powers_gradient(out: Matrix, x: Matrix, g: Matrix) {
     });
 }
 
-/// What is less than this share of a mixture counts as nothing: a thousand of them are less than float32's rounding of
-/// their sum. Most shares of a mixture of many components are so small that their products with other small numbers
-/// would be subnormal, and processors compute with those many times slower.
+/// Smaller shares of a mixture are set to 0: a thousand of them are below the rounding error of their sum in float32. In a mixture of
+/// many components most shares are so small that their products with other small numbers would be subnormal, which is many times
+/// slower on most processors.
 const LEAST_SHARE: f32 = 1.0 / (1u64 << 40) as f32;
 
 /// out[r, 0] = log of the mean of exp(a[r]), max-subtracted; a = softmax(a[r]), which is its gradient, shares below

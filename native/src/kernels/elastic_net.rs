@@ -1,11 +1,11 @@
 //! Elastic nets of one column on all others, non-negative, by coordinate descent on the Gram matrix. Each column is solved
-//! by one thread, on a working set that grows until no coordinate outside of it wants a weight. Sums run in float64.
+//! by one thread, on a working set that grows until no coordinate outside of it needs a weight. Sums are accumulated in float64.
 
+use crate::Answer;
 use crate::kernels::neighbours::{Rows, keep_largest};
 use crate::matrix::{Matrix, for_each_task};
 use crate::simd::vectorised;
 use crate::table::kernels;
-use crate::Answer;
 use std::sync::Mutex;
 
 kernels! {
@@ -16,13 +16,13 @@ kernels! {
         };
 }
 
-/// Members that a working set starts with; later it may treble.
+/// Initial size of a working set; in later rounds it may triple.
 const FIRST: usize = 64;
-/// While outsiders still wait for a place, the set need not be solved better than this.
+/// Tolerance for solving a working set that is not complete yet.
 const ROUGH: f64 = 1e-3;
 /// Side of the tiles in which a matrix is mirrored.
 const TILE: usize = 16;
-/// A slope below this share of what it is the difference of is rounding.
+/// A gradient below this share of its terms is rounding error.
 const ROUNDING: f64 = 1e-12;
 
 #[derive(Clone, Copy)]
@@ -31,18 +31,18 @@ pub struct ElasticNet {
     pub l2: f64,
     pub tolerance: f64,
     pub max_iterations: usize,
-    /// How many weights are kept.
+    /// Number of weights that are kept.
     pub k: usize,
 }
 
-/// The weights of one column, and whether they are within the tolerance.
+/// The weights of one column, and whether they have reached the tolerance.
 type Solution = (Vec<(u32, f32)>, bool);
 
-/// The weights for the columns [from, to), and how many of those are not within the tolerance.
+/// The weights for the columns [from, to), and the number of columns that have not reached the tolerance.
 pub fn elastic_net(gram: Matrix, options: ElasticNet, from: usize, to: usize) -> (Rows, usize) {
     let solutions: Vec<Mutex<Solution>> = (from..to).map(|_| Mutex::default()).collect();
     let sizes: Vec<f32> = (0..gram.columns).map(|i| gram.row(i)[i]).collect();
-    // What a solved column leaves is the next one's.
+    // The memory is reused for the next column.
     let left: Mutex<Vec<Scratch>> = Mutex::default();
     for_each_task(to - from, |task| {
         let scratch = left.lock().unwrap().pop().unwrap_or_default();
@@ -61,7 +61,7 @@ pub fn elastic_net(gram: Matrix, options: ElasticNet, from: usize, to: usize) ->
 struct Scratch {
     /// The Gram matrix's part [set, set].
     inner: Vec<f32>,
-    /// The next such part, while it is made from the last.
+    /// The next such part, while it is built from the previous one.
     next: Vec<f32>,
     /// G w
     product: Vec<f64>,
@@ -69,14 +69,14 @@ struct Scratch {
 
 struct Column<'a> {
     gram: Matrix,
-    /// G's diagonal, side by side.
+    /// G's diagonal, contiguous.
     sizes: &'a [f32],
     options: ElasticNet,
     /// X^T y for the target y; 0 at the target itself.
     q: Vec<f32>,
     /// ||y||^2
     norm: f64,
-    /// The columns that can ever get a weight: G and w are not negative, so one needs q > l1.
+    /// The columns that can get a weight: G and w are not negative, so q > l1 is necessary.
     candidates: Vec<u32>,
     /// The working set and its weights.
     set: Vec<u32>,
@@ -118,16 +118,17 @@ impl<'a> Column<'a> {
         ((entries.map(|(&i, &w)| (i, w as f32)).collect(), converged), self.scratch)
     }
 
-    /// What is left of q_i once G w is taken away.
+    /// The residual q_i - (G w)_i.
     #[inline(always)]
     fn slope(&self, i: usize) -> f64 {
         self.q[i] as f64 - self.scratch.product[i]
     }
 
-    /// Takes the outsiders in that gain most, and whoever has no weight out; whether that was all of them, if there were any.
+    /// Adds the outside coordinates with the largest gain to the set, and removes members without a weight; returns whether all
+    /// outside coordinates with a gain were added.
     fn grow(&mut self) -> Option<bool> {
         let ElasticNet { l1, l2, .. } = self.options;
-        // By what the best weight of that coordinate alone would lower the objective.
+        // The gain is the decrease of the objective by the best weight of this coordinate alone.
         let gain = |i: usize| {
             let excess = self.slope(i) - l1;
             let size = self.sizes[i] as f64 + l2;
@@ -162,8 +163,8 @@ impl<'a> Column<'a> {
         Some(all)
     }
 
-    /// Makes the part [set, set] of the Gram matrix from the last one, [former, former], of whose members `kept` come first
-    /// in the set. Only the others' rows are looked up; their columns are the same numbers.
+    /// Builds the part [set, set] of the Gram matrix from the previous one, [former, former], of whose members `kept` come first in the
+    /// set. Only the rows of new members are read; their columns follow by symmetry.
     fn extend(&mut self, former: usize, kept: &[usize]) {
         let (n, old) = (self.set.len(), kept.len());
         let Scratch { inner, next, .. } = &mut self.scratch;
@@ -193,7 +194,7 @@ impl<'a> Column<'a> {
         std::mem::swap(inner, next);
     }
 
-    /// Iterations over the working set until no weight changes by more than `tolerance` of the largest; how many.
+    /// Iterates over the working set until no weight changes by more than `tolerance` of the largest; returns the number of iterations.
     fn descend(&mut self, tolerance: f64, most: usize) -> usize {
         let n = self.set.len();
         let ElasticNet { l1, l2, .. } = self.options;
@@ -224,7 +225,7 @@ impl<'a> Column<'a> {
         most.max(1)
     }
 
-    /// product = G w, four rows of G at a time: the product passes through the cache a quarter as often.
+    /// product = G w, four rows of G at a time, which reads and writes the product a quarter as often.
     fn multiply(&mut self) {
         let product = &mut self.scratch.product;
         product.fill(0.0);
@@ -235,7 +236,7 @@ impl<'a> Column<'a> {
         fours.for_each(|four| add_four(product, four));
     }
 
-    /// How far the objective is above its minimum at most: the duality gap as scikit-learn has it (_cd_fast.pyx).
+    /// An upper bound of the distance from the minimum: the duality gap as in scikit-learn (_cd_fast.pyx).
     fn gap(&self) -> f64 {
         let ElasticNet { l1, l2, .. } = self.options;
         let (mut wq, mut wgw, mut sum, mut squares) = (0.0, 0.0, 0.0, 0.0);
@@ -270,7 +271,7 @@ fn add(out: &mut [f64], a: &[f32], factor: f64) {
     );
 }
 
-/// out += the four rows, each times its factor
+/// out += the four rows, each multiplied by its factor
 fn add_four(out: &mut [f64], rows: &[(&[f32], f64)]) {
     let &[(a, fa), (b, fb), (c, fc), (d, fd)] = rows else { return };
     vectorised(

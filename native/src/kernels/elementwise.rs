@@ -1,4 +1,4 @@
-//! Element-wise kernels. Those whose destination may be their input copy each piece first and work in place.
+//! Element-wise kernels. Kernels whose output may be their input first copy each piece and then work in place.
 
 use crate::calls;
 use crate::element::Number;
@@ -58,7 +58,7 @@ pub fn write(out: Numbers, values: &[f32]) {
     }
 }
 
-/// The numbers, row-major and dense.
+/// The elements, row-major and dense.
 pub fn read(a: Numbers) -> Vec<f32> {
     match a {
         Numbers::Float32(a) => a.to_vec(),

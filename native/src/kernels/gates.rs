@@ -1,4 +1,4 @@
-//! Gates, clamps, and rows that are added or scaled: what gated layers, pseudo-inputs and mixtures need.
+//! Gates, clamps, and adding or scaling of rows, for gated layers, pseudo-inputs and mixtures.
 
 use crate::calls;
 use crate::matrix::{Matrix, flatten, for_each_piece, for_each_row};
@@ -60,7 +60,7 @@ pub fn gate_gradient(a_gradient: Matrix, b_gradient: Matrix, a: Matrix, b: Matri
     });
 }
 
-/// out = min(max(a, low), high), a NaN let through; out may be a
+/// out = min(max(a, low), high), preserving NaN; out may be a
 pub fn clamp(out: Matrix, a: Matrix, low: f32, high: f32) {
     let [out, a] = flatten([out, a]);
     for_each_piece(out.rows, out.columns, |r, c, n| {
@@ -95,7 +95,7 @@ pub fn clamp_gradient(out: Matrix, a: Matrix, g: Matrix, low: f32, high: f32) {
     });
 }
 
-/// out = min(max(a, 0), 1) with entries dropped, a NaN let through.
+/// out = min(max(a, 0), 1) with entries dropped, preserving NaN.
 pub fn drop_clamped(out: Matrix, a: Matrix, dropout: Dropout, position: Position) {
     let ([out, a], stride) = position.flatten([out, a]);
     let scale = dropout.scale as f32;
@@ -124,7 +124,7 @@ pub fn drop_clamped(out: Matrix, a: Matrix, dropout: Dropout, position: Position
     });
 }
 
-/// out = or += scale g where a < 1 and y > 0, y being what `drop_clamped` made of a
+/// out = or += scale g where a < 1 and y > 0, with y = drop_clamped(a)
 pub fn drop_clamped_gradient(out: Matrix, a: Matrix, y: Matrix, g: Matrix, scale: f32, accumulate: bool) {
     let [out, a, y, g] = flatten([out, a, y, g]);
     for_each_piece(out.rows, out.columns, |r, c, n| {

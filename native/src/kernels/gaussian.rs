@@ -17,7 +17,7 @@ kernels! {
         gaussian_kl_gradient(mean_gradient, log_variance_gradient, mean, log_variance, g);
 }
 
-/// Elements whose noise is made at a time.
+/// Elements whose noise is generated at a time.
 const CHUNK: usize = 512;
 
 /// Calls `body(row, column, noise)` for chunks of a matrix [rows, columns].

@@ -1,4 +1,4 @@
-//! Products of sparse matrices with their own transpose, or another's: dense results at the cost of the pairs of entries.
+//! Products of sparse matrices with their own transpose or that of another matrix: dense results at the cost of the pairs of entries.
 //! Each row of the result is summed in float64 by one task, users in ascending order.
 
 use crate::matrix::{Matrix, for_each_task};
@@ -10,12 +10,12 @@ kernels! {
     Kernel sparseProduct(out: matrix a: batch b: batch) sparse_product(out, &a, &b);
 }
 
-/// Rows that one task sums up; the last rows of a Gram matrix cost the most, so few.
+/// Rows per task; small, because the last rows of a Gram matrix are the most expensive.
 const ROWS_PER_TASK: usize = 4;
 /// The mirror is copied in square tiles.
 const TILE: usize = 64;
 
-/// A matrix's entries row by row, columns ascending; and for each entry of its columns, where it ends there.
+/// The entries of a matrix row by row, columns ascending; and for each entry of its columns, its end position in the row.
 struct Sorted {
     columns: Vec<u32>,
     values: Option<Vec<f32>>,
@@ -46,7 +46,7 @@ fn sorted(x: &Sparse) -> Sorted {
 pub fn gram(out: Matrix, x: &Sparse, weights: Option<Matrix>) {
     let by_column = x.by_column();
     let sorted = sorted(x);
-    // From the last rows, which are the longest, to the first: at the end of the kernel only small tasks are left.
+    // From the last rows, which are the longest, to the first, so that only small tasks are left at the end.
     for_each_task(x.columns.div_ceil(ROWS_PER_TASK), |task| {
         let last = x.columns - task * ROWS_PER_TASK;
         let mut sums = vec![0.0f64; last];
@@ -104,8 +104,8 @@ fn mirror(a: Matrix) {
 fn a_to_upper(a: Matrix, (i0, i1): (usize, usize), (j0, j1): (usize, usize)) {
     for i in i0..i1 {
         let row = a.get(i, 0, i);
-        for j in j0..j1.min(i) {
-            unsafe { *a.at(j, i) = row[j] };
+        for (j, &value) in (j0..).zip(&row[j0..j1.min(i)]) {
+            unsafe { *a.at(j, i) = value };
         }
     }
 }

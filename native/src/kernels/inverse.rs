@@ -4,14 +4,14 @@
 //!
 //!   A[K, K] <- -D^-1     A[R, K] <- A[R, K] D^-1     A[R, R] <- A[R, R] - A[R, K] D^-1 A[K, R]
 //!
-//! Once every pivot is inverted, A holds -A^-1. The cost, n^3 operations, is nearly all in the last product, which is cut into
-//! tiles whose sizes depend on the shape alone: the threads change no bit.
+//! Once every pivot is inverted, A is -A^-1. Nearly all of the n^3 operations are in the last product, which is divided into tiles
+//! whose sizes depend only on the shape, so results do not depend on the number of threads, bit for bit.
 
+use crate::Answer;
 use crate::kernels::gram::for_each_tile_pair;
 use crate::kernels::matmul;
 use crate::matrix::{Matrix, for_each_task};
 use crate::table::kernels;
-use crate::Answer;
 
 kernels! {
     Question invertPivots(a: matrix first: number count: number)
@@ -21,13 +21,13 @@ kernels! {
 
 /// Sides of the tiles of the large product.
 const TILE: usize = 512;
-/// Pivots of a block are inverted so many at a time, and these one by one.
+/// Pivots of a block are inverted in groups of this size, and within a group one by one.
 const INNER: usize = 32;
-/// Rows of the smaller product and of what is copied that one task takes.
+/// Rows per task of the smaller product and of copies.
 const ROWS_PER_TASK: usize = 128;
 
-/// Inverts the pivots first .. first + count. The number of the first pivot that is not positive, the matrix then being
-/// spoilt; or none.
+/// Inverts the pivots first .. first + count. Returns the first pivot that is not positive, in which case the matrix is invalid, or
+/// None.
 pub fn invert_pivots(a: Matrix, first: usize, count: usize) -> Option<usize> {
     let n = a.rows;
     let last = first + count;
@@ -78,7 +78,7 @@ pub fn invert_pivots(a: Matrix, first: usize, count: usize) -> Option<usize> {
     None
 }
 
-/// a[i, j] = rows[i] * columns[j] * a[max(i, j), min(i, j)]: the whole matrix from its lower triangle, scaled.
+/// a[i, j] = rows[i] * columns[j] * a[max(i, j), min(i, j)]: expands the matrix from its lower triangle, scaled.
 pub fn expand_lower(a: Matrix, rows: Matrix, columns: Matrix) {
     let (rows, columns) = (rows.row(0), columns.row(0));
     for_each_tile_pair(a.rows, |(i0, i1), (j0, j1)| {
@@ -104,7 +104,7 @@ fn cuts(from: usize, to: usize) -> impl Iterator<Item = std::ops::Range<usize>> 
     (from..to).step_by(size).map(move |first| first..to.min(first + size))
 }
 
-/// -D^-1 for the block of pivots D, whole and row by row; or the number of the pivot that is not positive.
+/// The full matrix -D^-1 for the block of pivots D, row-major; or the index of a pivot that is not positive.
 fn negative_inverse(d: Matrix) -> Result<Vec<f32>, usize> {
     let n = d.rows;
     let mut data = vec![0.0f32; n * n];

@@ -1,4 +1,4 @@
-//! Layer normalisation of rows (Ba, Kiros and Hinton 2016). Sums go into lanes whose place depends on the shape alone.
+//! Layer normalisation of rows (Ba, Kiros and Hinton 2016). The lanes of the sums depend only on the shape.
 
 use crate::matrix::{Matrix, for_each_row, for_each_task};
 use crate::simd::vectorised;
@@ -14,7 +14,7 @@ kernels! {
 }
 
 const ROWS_PER_TASK: usize = 8;
-/// Columns that one task of the weights' gradient sums.
+/// Columns that one task of the weight gradient sums.
 const COLUMNS: usize = 256;
 const LANES: usize = 8;
 

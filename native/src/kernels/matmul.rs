@@ -1,7 +1,7 @@
-//! The product, by the microkernels of the crate `gemm`. The output is cut into panels whose sizes depend on its shape
-//! alone, and each panel is one single-threaded product: the threads change no bit, and this measures as fast as the
-//! crate's own threading (bench in docs/performance.md). How deep the crate cuts the inner dimension depends on the
-//! machine's caches, so bits agree for one kind of processor, not across kinds.
+//! The matrix product, with the microkernels of the crate `gemm`. The output is divided into panels whose sizes depend only on its
+//! shape, and each panel is one single-threaded product, so results do not depend on the number of threads, bit for bit; this is
+//! as fast as the crate's own threading (see docs/performance.md). The crate blocks the inner dimension by the cache sizes of
+//! the machine, so bits agree on one type of processor, but not across types.
 
 use super::rounded;
 use crate::calls;
@@ -19,17 +19,17 @@ kernels! {
         };
 }
 
-/// Panels are at most this large. Measured on the shapes of Mult-VAE: smaller ones pack too often, larger ones gain
-/// nothing and leave less to share.
+/// Maximum size of a panel. Measured on the shapes of Mult-VAE: smaller panels pack too often, larger ones are not faster and
+/// leave less work to share.
 const PANEL_ROWS: usize = 512;
 const PANEL_COLUMNS: usize = 768;
 /// Panels are multiples of this: the microkernel's rows, and a vector of columns.
 const TILE_ROWS: usize = 8;
 const TILE_COLUMNS: usize = 16;
-/// Panels wanted, so that the threads have something to share; products of fewer operations are not cut for it.
+/// Minimum number of panels, so that the threads can share the work; smaller products are not divided.
 const PANELS: usize = 4;
 const SMALL: usize = 1 << 20;
-/// A panel is not cut further where neither side is this large.
+/// A panel is not divided further if both sides are smaller than this.
 const SMALLEST: usize = 96;
 
 /// out = op(a) op(b), or += with `accumulate`
@@ -42,7 +42,7 @@ pub fn matmul(out: Matrix, a: Floats, b: Floats, transpose_a: bool, transpose_b:
     }
 }
 
-/// The same of operands of known types.
+/// The same for operands of known types.
 pub fn multiply<A: Number, B: Number>(
     out: Matrix,
     a: Matrix<A>,
@@ -57,8 +57,12 @@ pub fn multiply<A: Number, B: Number>(
         return;
     }
     if m == 1 && !transpose_a {
-        // One history: nothing is worth packing.
-        return if transpose_b { row_times_rows(out, a, b, accumulate) } else { row_times_matrix(out, a, b, accumulate) };
+        // A single history: packing does not pay off.
+        return if transpose_b {
+            row_times_rows(out, a, b, accumulate)
+        } else {
+            row_times_matrix(out, a, b, accumulate)
+        };
     }
     if m <= FEW_ROWS && n >= MANY_COLUMNS && transpose_b && !transpose_a {
         return row_times_rows(out, a, b, accumulate);
@@ -86,18 +90,18 @@ fn widened<T: Number>(of: Matrix<T>, scratch: &mut Vec<f32>) -> Matrix {
     Matrix { data: scratch.as_mut_ptr(), rows, columns, stride: columns }
 }
 
-/// A part of a matrix; nothing of it is touched where it is empty.
+/// A part of a matrix; memory is not accessed if it is empty.
 pub fn part<T: Number>(of: Matrix<T>, row: usize, column: usize, rows: usize, columns: usize) -> Matrix<T> {
     Matrix { data: of.data.wrapping_add(row * of.stride + column), rows, columns, stride: of.stride }
 }
 
-/// The same by one thread, in one piece.
+/// The same on one thread, in one piece.
 pub fn product(out: Matrix, a: Matrix, b: Matrix, transpose_a: bool, transpose_b: bool, accumulate: bool) {
     let inner = if transpose_a { a.rows } else { a.columns };
     let (a_row, a_inner) = if transpose_a { (1, a.stride) } else { (a.stride, 1) };
     let (b_column, b_inner) = if transpose_b { (b.stride, 1) } else { (1, b.stride) };
-    // The microkernels prefer a column-major output: ours is row-major, so it is the transposed product that they
-    // compute. All strides are in elements.
+    // The microkernels prefer a column-major output and ours is row-major, so they compute the transposed product. All strides are
+    // in elements.
     unsafe {
         get_gemm_fn()(
             out.columns,
@@ -123,17 +127,17 @@ pub fn product(out: Matrix, a: Matrix, b: Matrix, transpose_a: bool, transpose_b
     }
 }
 
-/// Columns of `row_times_rows` that a thread takes at a time.
+/// Columns of `row_times_rows` per task.
 const COLUMNS_PER_TASK: usize = 256;
-/// Vectors that it adds to in turn, so that one addition need not wait for the last.
+/// Number of accumulators that are used in turn to hide the latency of additions.
 const CHAINS: usize = 4;
 
 /// Of so few rows, and so many columns, packing `b` costs more than it gains: what a server scores together.
 pub const FEW_ROWS: usize = 4;
 pub const MANY_COLUMNS: usize = 1024;
 
-/// out [m, n] = a [m, k] b^T, b [n, k]: the scores of one history, or of a few. `b` passes through the processor once, as it
-/// lies in memory, and that is most of what it costs; nothing is packed.
+/// out [m, n] = a [m, k] b^T, b [n, k]: the scores of one or a few histories. `b` is read once in memory order, which dominates the
+/// cost; nothing is packed.
 fn row_times_rows<A: Number, B: Number>(out: Matrix, a: Matrix<A>, b: Matrix<B>, accumulate: bool) {
     let (m, n) = (out.rows, out.columns);
     for_each_task(n.div_ceil(COLUMNS_PER_TASK), |task| {
@@ -156,7 +160,7 @@ fn row_times_rows<A: Number, B: Number>(out: Matrix, a: Matrix<A>, b: Matrix<B>,
 
 /// Columns whose sums stay in registers.
 const STRIPE: usize = 96;
-/// So few products are done sooner than a second thread wakes.
+/// Fewer products are computed faster by a single thread.
 const ALONE: usize = 1 << 16;
 
 /// out [1, n] = a [1, k] b, b [k, n]: every element summed in the order of k.
@@ -241,7 +245,7 @@ fn panel(m: usize, n: usize, inner: usize) -> (usize, usize) {
         }
     }
     // Equal shares for 2 or 4 threads: of five panels, one thread would compute three while the other waits.
-    while down * across % PANELS != 0 && down.max(across) > 1 {
+    while !(down * across).is_multiple_of(PANELS) && down.max(across) > 1 {
         if down > across {
             down += 1;
         } else {

@@ -1,5 +1,5 @@
-//! The kernels, one file per family; each is the twin of a kernel of src/compute/engines/reference. Shapes are checked
-//! before they are queued.
+//! The kernels, one file per family; each is the twin of a kernel in src/compute/engines/reference. Shapes are checked before a
+//! kernel is queued.
 
 pub mod adadelta;
 pub mod adam;

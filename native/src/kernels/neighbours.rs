@@ -1,10 +1,10 @@
-//! The nearest neighbours of columns: row i of X^T X is summed up, made similarities, and cut to its k largest. Nothing
-//! larger than one such row for each thread is ever dense.
+//! The nearest neighbours of columns: each row of X^T X is computed, converted to similarities, and truncated to its k largest. Only
+//! one such row per thread is ever dense.
 
+use crate::Answer;
 use crate::matrix::for_each_task;
 use crate::sparse::Sparse;
 use crate::table::kernels;
-use crate::Answer;
 use std::sync::Mutex;
 
 kernels! {
@@ -35,7 +35,7 @@ impl Similarity {
     }
 }
 
-/// A sparse matrix, row by row: the columns ascend.
+/// A sparse matrix, row by row, with ascending columns.
 pub struct Rows {
     pub offsets: Vec<u32>,
     pub indices: Vec<u32>,
@@ -63,7 +63,7 @@ pub fn keep_largest(list: &mut Vec<(u32, f32)>, k: usize) {
     list.sort_unstable_by_key(|&(index, _)| index);
 }
 
-/// For each of the columns [from, to) of x, the k other columns of the largest positive similarity.
+/// For each of the columns [from, to) of x, the k other columns with the largest positive similarity.
 pub fn neighbours(x: &Sparse, similarity: &Similarity, from: usize, to: usize) -> Rows {
     let by_column = x.by_column();
     let lists: Vec<Mutex<Vec<(u32, f32)>>> = (from..to).map(|_| Mutex::default()).collect();

@@ -1,5 +1,5 @@
-//! Coordinate descent for non-negative least squares, the half-iteration of NMF: the rows are independent, so 32 of them lie side by
-//! side in vectors and take every coordinate's step together.
+//! Coordinate descent for non-negative least squares, the half-iteration of NMF: the rows are independent, so 32 of them are stored
+//! side by side in vectors and updated together, coordinate by coordinate.
 
 use crate::matrix::{Matrix, for_each_task};
 use crate::simd::arch;
@@ -16,7 +16,7 @@ kernels! {
 
 /// Rows side by side.
 const SIDE: usize = 32;
-/// Sums that take turns, so that one addition need not wait for the last.
+/// Number of accumulators that are used in turn to hide the latency of additions.
 const CHAINS: usize = 4;
 
 /// See NonNegativeIterations in src/compute/solvers/solvers.ts.
@@ -72,7 +72,7 @@ impl Task<'_> {
     fn run<S: Simd, const WIDE: usize>(self, simd: S) {
         let Self { factors, job, gram, rows: (first, count) } = self;
         let k = factors.columns;
-        // Column t of both: [k][SIDE]; missing rows are 0 and stay so.
+        // Column t of both: [k][SIDE]; missing rows are 0 and remain 0.
         let mut w = vec![0.0f32; k * SIDE];
         let mut b = vec![0.0f32; k * SIDE];
         for r in 0..count {
@@ -95,7 +95,7 @@ impl Task<'_> {
                 let (own, b) = (&mut w[t * SIDE..(t + 1) * SIDE], &b[t * SIDE..(t + 1) * SIDE]);
                 for r in 0..SIDE {
                     let gradient = sums[r] - b[r];
-                    // Where the coordinate is 0, only a descent into what is allowed counts. Not min and max: a NaN must stay one.
+                    // At 0, only a gradient that points into the feasible region counts as a violation. Not min and max, which would lose a NaN.
                     let projected = if own[r] == 0.0 && gradient > 0.0 { 0.0 } else { gradient };
                     violation[r] += projected.abs();
                     let moved = own[r] - gradient * inverse;

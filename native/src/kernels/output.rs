@@ -1,8 +1,8 @@
 //! The output layer over a selection of items: statistics of the likelihood, how they merge, the loss, and all gradients
-//! (src/compute/kernels.ts says what each means). Where the scratch covers all items, the forward pass leaves there what
-//! the gradient needs, and nothing is computed twice: exp(l - largest) or sigmoid(l), and the products as they are where
-//! items have counts. A narrower scratch holds a block of items at a time, whose products the gradient computes again.
-//! Rows are independent, blocks follow one another: the number of threads changes no bit.
+//! (specified in src/compute/kernels.ts). If the scratch covers all items, the forward pass stores what the gradient needs, so that
+//! nothing is computed twice: exp(l - largest) or sigmoid(l), and the raw products if items have counts. A narrower scratch holds
+//! one block of items at a time, whose products are recomputed for the gradient. Rows are independent and blocks are processed in
+//! order, so results do not depend on the number of threads, bit for bit.
 
 use super::matmul::{dot, multiply, part};
 use super::reductions::sum_rows;
@@ -76,17 +76,17 @@ pub struct Output<'a> {
     pub likelihood: Likelihood,
     /// The target's column of the first item.
     pub from: usize,
-    /// The target's columns of the items, where they are not consecutive.
+    /// The target's columns of the items, if they are not consecutive.
     pub items: Option<&'a [u32]>,
-    /// How often an item counts in a row's sum.
+    /// The weight of an item in a row's sum.
     pub counts: Option<Matrix>,
-    /// A target's item is added to the sum of the others.
+    /// Whether a target's item is added to the sum of the others.
     pub own_targets: bool,
     /// Products take bfloat16.
     pub bf16: bool,
 }
 
-/// What a row's items say about its target, relative to `base`; for Bernoulli, `sum` is all.
+/// The statistics of a row, relative to `base`; for Bernoulli, only `sum` is used.
 #[derive(Clone, Copy)]
 pub struct Statistics {
     /// The largest logit that counts.
@@ -99,7 +99,7 @@ pub struct Statistics {
     n: f64,
 }
 
-/// What the target's part is relative to: an item that counts, where there is one.
+/// The reference of the target's part: the largest logit that counts, or 0 if no item counts.
 fn base(largest: f64) -> f64 {
     if largest == f64::NEG_INFINITY { 0.0 } else { largest }
 }
@@ -127,7 +127,8 @@ impl Statistics {
         }
         let largest = if other.largest > self.largest { other.largest } else { self.largest };
         let sum = |of: Self| if of.sum == 0.0 { 0.0 } else { of.sum * (of.largest - largest).exp() };
-        let chosen = |of: Self| if of.n == 0.0 { of.chosen } else { of.chosen + of.n * (base(of.largest) - base(largest)) };
+        let chosen =
+            |of: Self| if of.n == 0.0 { of.chosen } else { of.chosen + of.n * (base(of.largest) - base(largest)) };
         Self { largest, sum: sum(self) + sum(other), chosen: chosen(self) + chosen(other), n: self.n + other.n }
     }
 
@@ -290,7 +291,7 @@ impl<'a> Output<'a> {
                     #[inline(always)]
                     || sigmoids(row, bias),
                 );
-                // ln is for finite numbers: a NaN among the logits is a NaN here.
+                // `ln` is only defined for finite numbers; a NaN among the logits must remain NaN.
                 sum += if product.is_finite() { positive + ln(product) } else { f64::NAN };
             }
         }
@@ -298,14 +299,23 @@ impl<'a> Output<'a> {
     }
 
     /// A row of products, or of what the statistics left of them, becomes the gradient of the loss times g.
-    pub fn row_gradient(&self, r: usize, row: &mut [f32], block: Block, kept: Option<Statistics>, merged: Statistics, g: f32) {
+    pub fn row_gradient(
+        &self,
+        r: usize,
+        row: &mut [f32],
+        block: Block,
+        kept: Option<Statistics>,
+        merged: Statistics,
+        g: f32,
+    ) {
         let bias = block.bias.row(0);
         let counts = block.counts.map(|counts| counts.row(0));
         let targets = self.target_gradients(r, row, block, merged, g);
         let factor = match self.likelihood {
             Likelihood::Bernoulli => g,
             Likelihood::Multinomial => {
-                let shift = kept.filter(|_| counts.is_none()).map_or(1.0, |kept| exp((kept.largest - merged.largest) as f32));
+                let shift =
+                    kept.filter(|_| counts.is_none()).map_or(1.0, |kept| exp((kept.largest - merged.largest) as f32));
                 let empty = merged.sum == 0.0 && merged.n == 0.0;
                 if empty { 0.0 } else { (g as f64 * merged.n / merged.sum * shift as f64) as f32 }
             }
@@ -325,7 +335,7 @@ impl<'a> Output<'a> {
             #[inline(always)]
             || match counts {
                 None => row.iter_mut().for_each(|x| *x *= factor),
-                // Of an item that does not count, the exponential may be infinite.
+                // The exponential of an item that does not count may be infinite.
                 Some(counts) => row.iter_mut().zip(counts).for_each(|(x, &count)| {
                     *x = if count > 0.0 { *x * (count * factor) } else { 0.0 };
                 }),
@@ -337,8 +347,15 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// What a row's targets add to the gradient where that depends on their logits, which `row` still has.
-    fn target_gradients(&self, r: usize, row: &[f32], block: Block, merged: Statistics, g: f32) -> Option<Vec<(usize, f32)>> {
+    /// The contribution of a row's targets to the gradient if it depends on their logits, which `row` still contains.
+    fn target_gradients(
+        &self,
+        r: usize,
+        row: &[f32],
+        block: Block,
+        merged: Statistics,
+        g: f32,
+    ) -> Option<Vec<(usize, f32)>> {
         let counts = block.counts?.row(0);
         let bias = block.bias.row(0);
         let of = |(item, x): (usize, f32)| {
@@ -370,7 +387,7 @@ pub fn statistics(statistics: Matrix, scratch: Matrix, output: &Output) {
     });
 }
 
-/// Runs `body` on one block of items after the other, with the part of the scratch that it has. No items are one block.
+/// Runs `body` on consecutive blocks of items, each with its part of the scratch. Without items there is one empty block.
 fn each_block(output: &Output, scratch: Matrix, body: impl Fn(Block, Matrix)) {
     let most = scratch.columns.max(1);
     for first in (0..output.items().max(1)).step_by(most) {
@@ -383,7 +400,7 @@ fn is_kept(output: &Output, scratch: Matrix) -> bool {
     scratch.columns >= output.items()
 }
 
-/// statistics = those of its items and of `other`'s together
+/// Merges the statistics of two selections into `statistics`.
 pub fn merge(statistics: Matrix, other: Matrix, likelihood: Likelihood) {
     for r in 0..statistics.rows {
         let into = statistics.row_mut(r);
@@ -424,7 +441,7 @@ pub fn loss(loss: Matrix, statistics: Matrix, likelihood: Likelihood) {
     }
 }
 
-/// Where the gradients go; those that are not wanted are not computed.
+/// The outputs for gradients; absent gradients are not computed.
 pub struct Gradients {
     pub hidden: Option<Matrix>,
     pub add_to_hidden: bool,
@@ -434,7 +451,7 @@ pub struct Gradients {
     pub bias: Option<Matrix>,
 }
 
-/// `own`: what `statistics` wrote; `merged`: those of all items that share the loss; g [rows, 1].
+/// `own`: the result of `statistics`; `merged`: the statistics of all items that share the loss; g [rows, 1].
 pub fn gradient(scratch: Matrix, output: &Output, own: Matrix, merged: Matrix, g: Matrix, to: &Gradients) {
     if output.bf16 {
         return rounded_output::gradient(scratch, output, merged, g, to);
@@ -461,7 +478,7 @@ pub fn gradient(scratch: Matrix, output: &Output, own: Matrix, merged: Matrix, g
     });
 }
 
-/// max over i of row[i] + bias[i]; NaNs are passed over.
+/// max over i of row[i] + bias[i], ignoring NaNs.
 #[inline(always)]
 fn largest_sum(row: &[f32], bias: &[f32]) -> f32 {
     let mut lanes = [f32::NEG_INFINITY; LANES];
@@ -517,7 +534,7 @@ fn counted_exponentials(row: &[f32], bias: &[f32], counts: &[f32], largest: f32)
 }
 
 /// row = sigmoid(row + bias) for at most `SUM_BLOCK` elements; returns the sum of max(l, 0) and the product of 1 + e^-|l|,
-/// at most 2^`SUM_BLOCK`: the logarithms of a block are one, that of the product.
+/// at most 2^`SUM_BLOCK`: a block needs only one logarithm, that of the product.
 #[inline(always)]
 fn sigmoids(row: &mut [f32], bias: &[f32]) -> (f64, f64) {
     let mut positive = [0.0f32; LANES];

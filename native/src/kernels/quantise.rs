@@ -1,4 +1,4 @@
-//! Symmetric int8 quantisation of the rows of a matrix, with bounds of what it leaves out (kernels.ts has the formula).
+//! Symmetric int8 quantisation of the rows of a matrix, with bounds of the error (the formulas are in kernels.ts).
 
 use crate::matrix::{Matrix, for_each_row};
 use crate::simd::{LANES, vectorised};
@@ -9,7 +9,7 @@ kernels! {
 }
 
 const ROWS_PER_TASK: usize = 256;
-/// Relative roundings of the last steps (scale, bias, bound), and of numbers that stand for bounds: generous.
+/// A generous allowance for the relative rounding errors of the last steps (scale, bias, bound) and of the bounds themselves.
 pub const SLACK: f32 = 1e-6;
 
 /// out [rows, width] and statistics [rows, 3], scale, error and norm, from weights [rows, width].
@@ -26,13 +26,13 @@ pub fn quantise(out: Matrix<i8>, statistics: Matrix, weights: Matrix) {
     });
 }
 
-/// As float32, and rather too large.
+/// Rounded up to float32.
 pub fn above(x: f64) -> f32 {
     let rounded = (x * (1.0 + f64::from(SLACK))) as f32;
     if x > 0.0 && rounded < f32::MIN_POSITIVE { f32::MIN_POSITIVE } else { rounded }
 }
 
-/// Integers times a scale approximate numbers: how far they are off, and the norm of what they stand for.
+/// The error of an approximation by integers times a scale, and the norm of the approximation.
 pub struct Quantised {
     pub scale: f32,
     pub error: f64,
@@ -52,8 +52,7 @@ fn largest(of: &[f32]) -> f32 {
     lanes.iter().chain(rest).fold(0.0, |most, &x| larger(most, x))
 }
 
-/// Integers up to about `most`: of / scale, rounded. Where a number is not finite, or all are too small for a scale, the error
-/// is NaN.
+/// Integers up to about `most`: of / scale, rounded. If a number is not finite, or all are too small for a scale, the error is NaN.
 #[inline(always)]
 pub fn quantise_row<N: Copy>(
     of: &[f32],
@@ -62,7 +61,7 @@ pub fn quantise_row<N: Copy>(
     narrow: impl Fn(i32) -> N,
     widen: impl Fn(N) -> f32,
 ) -> Quantised {
-    // Adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits.
+    // Adding 1.5 * 2^23 rounds to an integer, which is then in the low bits.
     const ROUND: f32 = 12_582_912.0;
     let largest = largest(of);
     let scale = largest / most;
@@ -71,7 +70,7 @@ pub fn quantise_row<N: Copy>(
         let bits = x.mul_add(inverse, ROUND).to_bits() as i32;
         *integer = narrow(bits.wrapping_sub(ROUND.to_bits() as i32));
     }
-    // In units of the scale, so that no square underflows. What rounding adds is within the error that `quantise` allows.
+    // In units of the scale, so that no square underflows. Rounding errors are covered by the allowance of `quantise`.
     let (mut errors, mut norms) = ([0.0f32; LANES], [0.0f32; LANES]);
     let (whole, rest) = of.as_chunks::<LANES>();
     let (whole_integers, rest_integers) = integers.as_chunks::<LANES>();

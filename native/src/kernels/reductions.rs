@@ -1,5 +1,4 @@
-//! Sums. Every element goes into a partial sum whose place depends on the shape alone, and the partial sums are added in
-//! order, in float64.
+//! Sums. The assignment of elements to partial sums depends only on the shape, and the partial sums are added in order, in float64.
 
 use crate::matrix::{Matrix, PIECE, flatten, for_each_task};
 use crate::simd::vectorised;
@@ -12,7 +11,7 @@ kernels! {
     Kernel addSumOfSquares(out: matrix a: matrix factor: number) sum_of_squares(out, a, factor);
 }
 
-/// Columns that one task sums: the float64 sums stay in the first cache.
+/// Columns per task: the float64 sums stay in the L1 cache.
 const COLUMNS: usize = 256;
 
 /// out[0, c] += sum over r of a[r, c]

@@ -48,7 +48,9 @@ pub fn rounded(of: Matrix) -> Matrix<Rounded> {
 /// out = op(a) op(b), or += with `accumulate`, a and b rounded to bfloat16.
 pub fn matmul(out: Matrix, a: Floats, b: Floats, transpose_a: bool, transpose_b: bool, accumulate: bool) {
     match (a, b) {
-        (Floats::Float32(a), Floats::Float32(b)) => product(out, rounded(a), rounded(b), transpose_a, transpose_b, accumulate),
+        (Floats::Float32(a), Floats::Float32(b)) => {
+            product(out, rounded(a), rounded(b), transpose_a, transpose_b, accumulate)
+        }
         (Floats::Float32(a), Floats::Bfloat16(b)) => product(out, rounded(a), b, transpose_a, transpose_b, accumulate),
         (Floats::Bfloat16(a), Floats::Float32(b)) => product(out, a, rounded(b), transpose_a, transpose_b, accumulate),
         (Floats::Bfloat16(a), Floats::Bfloat16(b)) => product(out, a, b, transpose_a, transpose_b, accumulate),
@@ -79,12 +81,26 @@ fn product<A: Number, B: Number>(
         let r = task % down * rows;
         let c = task / down * columns;
         let out = part(out, r, c, rows.min(m - r), columns.min(n - c));
-        with_buffers(|buffers| panel_product(buffers, out, left.part(r, out.rows, 0, inner), right.part(c, out.columns, 0, inner), accumulate));
+        with_buffers(|buffers| {
+            panel_product(
+                buffers,
+                out,
+                left.part(r, out.rows, 0, inner),
+                right.part(c, out.columns, 0, inner),
+                accumulate,
+            )
+        });
     });
 }
 
 /// The same of one panel, by this thread.
-pub fn panel_product<A: Number, B: Number>(buffers: &mut Buffers, out: Matrix, left: Lines<A>, right: Lines<B>, accumulate: bool) {
+pub fn panel_product<A: Number, B: Number>(
+    buffers: &mut Buffers,
+    out: Matrix,
+    left: Lines<A>,
+    right: Lines<B>,
+    accumulate: bool,
+) {
     let kernel = Microkernel::here();
     let inner = left.depth();
     let mut from = 0;
@@ -151,7 +167,16 @@ mod tests {
     #[test]
     fn every_microkernel_gives_the_product_of_the_rounded_operands() {
         for kernel in kernels() {
-            for (m, n, k) in [(1, 1, 1), (3, 5, 2), (12, 32, 64), (13, 33, 65), (48, 64, 31), (37, 100, 513), (250, 300, 7), (5, 7, 0)] {
+            for (m, n, k) in [
+                (1, 1, 1),
+                (3, 5, 2),
+                (12, 32, 64),
+                (13, 33, 65),
+                (48, 64, 31),
+                (37, 100, 513),
+                (250, 300, 7),
+                (5, 7, 0),
+            ] {
                 for transposed in 0..4 {
                     let (ta, tb) = (transposed & 1 == 1, transposed & 2 == 2);
                     let (mut a, mut b, mut out) = (numbers(m * k, 1), numbers(k * n, 2), numbers(m * n, 3));
@@ -190,16 +215,33 @@ mod tests {
     fn bench() {
         let time = |name: &str, flops: f64, body: &mut dyn FnMut()| {
             let mut best = f64::MAX;
-            for _ in 0..9 { let t = std::time::Instant::now(); body(); best = best.min(t.elapsed().as_secs_f64()); }
+            for _ in 0..9 {
+                let t = std::time::Instant::now();
+                body();
+                best = best.min(t.elapsed().as_secs_f64());
+            }
             println!("{name}: {:.2} ms {:.0} GF/s", best * 1e3, flops / best / 1e9);
         };
         let (u, i, h) = (500, 20108, 600);
         let (mut x, mut w, mut g) = (numbers(u * h, 1), numbers(i * h, 2), vec![0.5f32; u * i]);
-        let mut dx = vec![0f32; u * h]; let mut dw = vec![0f32; i * h];
+        let mut dx = vec![0f32; u * h];
+        let mut dw = vec![0f32; i * h];
         let f = 2.0 * (u * i * h) as f64;
-        let (x, w, g, dx, dw) = (matrix(&mut x, u, h), matrix(&mut w, i, h), matrix(&mut g, u, i), matrix(&mut dx, u, h), matrix(&mut dw, i, h));
+        let (x, w, g, dx, dw) = (
+            matrix(&mut x, u, h),
+            matrix(&mut w, i, h),
+            matrix(&mut g, u, i),
+            matrix(&mut dx, u, h),
+            matrix(&mut dw, i, h),
+        );
         for (n, rounded) in [("bf16", true), ("float32", false)] {
-            let mm = |o, a, b, ta, tb| if rounded { product(o, super::rounded(a), super::rounded(b), ta, tb, false) } else { multiply(o, a, b, ta, tb, false) };
+            let mm = |o, a, b, ta, tb| {
+                if rounded {
+                    product(o, super::rounded(a), super::rounded(b), ta, tb, false)
+                } else {
+                    multiply(o, a, b, ta, tb, false)
+                }
+            };
             time(&format!("{n} logits"), f, &mut || mm(g, x, w, false, true));
             time(&format!("{n} dW"), f, &mut || mm(dw, g, x, true, false));
             time(&format!("{n} dH"), f, &mut || mm(dx, g, w, false, false));
@@ -213,10 +255,16 @@ mod tests {
         let o = part(g, 0, 0, u, 256);
         time("tile only (1 thread)", 2.0 * (u * 256 * h) as f64, &mut || bf16::multiply(kernel, o, a, b, false));
         let mut lc = bf16::Buffer::default();
-        time("pack along 256x600 (words/s as flops)", 256.0 * 600.0, &mut || { bf16::pack_right(kernel, p, lc.words(bf16::right_words(kernel, 256, h))); });
+        time("pack along 256x600 (words/s as flops)", 256.0 * 600.0, &mut || {
+            bf16::pack_right(kernel, p, lc.words(bf16::right_words(kernel, 256, h)));
+        });
         let q = Lines::columns(part(w, 0, 0, 256, h));
-        time("pack across 256x600", 256.0 * 600.0, &mut || { bf16::pack_right(kernel, q, lc.words(bf16::right_words(kernel, h, 256))); });
+        time("pack across 256x600", 256.0 * 600.0, &mut || {
+            bf16::pack_right(kernel, q, lc.words(bf16::right_words(kernel, h, 256)));
+        });
         let q = Lines::columns(part(g, 0, 0, u, 256));
-        time("pack left across 256x500", 256.0 * 500.0, &mut || { bf16::pack_left(kernel, q, lc.words(bf16::left_words(kernel, 256, u))); });
+        time("pack left across 256x500", 256.0 * 500.0, &mut || {
+            bf16::pack_left(kernel, q, lc.words(bf16::left_words(kernel, 256, u)));
+        });
     }
 }

@@ -1,6 +1,6 @@
 //! The sparse first layer: the product of (scaled, dropped-out) histories with the weights, at the cost of the entries.
-//! The columns are taken in stripes whose sums stay in registers while the stripe's part of the weights stays in the
-//! second cache; an element is summed in the order of its row's entries, whatever the stripes.
+//! The columns are processed in stripes whose sums stay in registers while the stripe's part of the weights stays in the L2
+//! cache; an element is always summed in the order of its row's entries.
 
 use crate::calls;
 use crate::kept::{Entries, Kept, Options};
@@ -33,12 +33,12 @@ fn row_sum(row_scale: Option<f64>, rate: Option<f64>, word: [Option<f64>; 3]) ->
 const STRIPE: usize = 96;
 /// Rows that one task sums up.
 const ROWS_PER_TASK: usize = 16;
-/// Rows whose entries one task looks at.
+/// Rows whose entries one task processes.
 const ROWS_PER_COUNT: usize = 64;
-/// So few products are done sooner than a second thread wakes.
+/// Fewer products are computed faster by a single thread.
 const ALONE: usize = 1 << 15;
 
-/// The entries as `options` have them, from the batch's memory where they were the last asked for.
+/// The weighted entries for `options`, from the batch's cache if they were the last requested ones.
 fn kept(input: &Sparse, options: Options) -> Arc<Kept> {
     let mut last = input.kept.lock().unwrap();
     match &*last {
@@ -51,7 +51,7 @@ fn kept(input: &Sparse, options: Options) -> Arc<Kept> {
     }
 }
 
-/// What the entries of some rows count for; 0 where they are dropped.
+/// The weights of the entries of some rows; 0 for dropped entries.
 fn factors(input: &Sparse, options: Options, rows: Range<usize>, factors: &mut [f32]) {
     let first = input.offsets[rows.start] as usize;
     for row in rows {
@@ -96,7 +96,7 @@ fn factors(input: &Sparse, options: Options, rows: Range<usize>, factors: &mut [
     }
 }
 
-/// What as many factors as there are words come to. Inside `vectorised` only.
+/// Applies dropout to factors, with one random word each. Only inside `vectorised`.
 #[inline(always)]
 fn drop_some(factors: &mut [f32], words: &[u32], threshold: u32, scale: f32) {
     for (factor, &word) in factors.iter_mut().zip(words) {
@@ -106,8 +106,7 @@ fn drop_some(factors: &mut [f32], words: &[u32], threshold: u32, scale: f32) {
 
 fn by_row(input: &Sparse, options: Options) -> Entries {
     let entries = input.indices.len();
-    let mut kept =
-        Entries { runs: vec![(0, 0); input.rows], indices: vec![0; entries], factors: vec![0.0; entries] };
+    let mut kept = Entries { runs: vec![(0, 0); input.rows], indices: vec![0; entries], factors: vec![0.0; entries] };
     let to = Parts(kept.runs.as_mut_ptr(), kept.indices.as_mut_ptr(), kept.factors.as_mut_ptr());
     for_each_task(input.rows.div_ceil(ROWS_PER_COUNT), |task| {
         let rows = task * ROWS_PER_COUNT..input.rows.min((task + 1) * ROWS_PER_COUNT);
@@ -118,7 +117,7 @@ fn by_row(input: &Sparse, options: Options) -> Entries {
             let from = input.offsets[row];
             let mut count = from as usize - first;
             for entry in input.entries(row) {
-                // Written whether it counts or not: half of them do not, and a branch would be guessed wrong as often.
+                // Written unconditionally: about half of the entries are dropped, so a branch would often be mispredicted.
                 let factor = factors[entry - first];
                 indices[count] = input.indices[entry];
                 factors[count] = factor;
@@ -130,12 +129,12 @@ fn by_row(input: &Sparse, options: Options) -> Entries {
     kept
 }
 
-/// Where the tasks of `by_row` write: each its own rows and entries.
+/// The output of the tasks of `by_row`, each of which writes its own rows and entries.
 struct Parts(*mut (u32, u32), *mut u32, *mut f32);
 unsafe impl Sync for Parts {}
 
 impl Parts {
-    /// No two tasks ask for the same.
+    /// No two tasks may request the same part.
     #[allow(clippy::mut_from_ref)]
     fn of(&self, rows: Range<usize>, entries: Range<usize>) -> (&mut [(u32, u32)], &mut [u32], &mut [f32]) {
         unsafe {
@@ -184,7 +183,7 @@ fn sum_runs(out: Matrix, runs: &Entries, a: Matrix) {
     let rows = runs.runs.len();
     let groups = rows.div_ceil(ROWS_PER_TASK);
     let stripes = out.columns.div_ceil(STRIPE);
-    // Tasks go through the groups of one stripe before the next: what they read of `a` stays in the cache.
+    // Tasks process all groups of one stripe before the next, so that the part of `a` that they read stays in the cache.
     let task = |task: usize| {
         let first = task / groups * STRIPE;
         let width = STRIPE.min(out.columns - first);
@@ -227,7 +226,7 @@ fn sum_runs(out: Matrix, runs: &Entries, a: Matrix) {
 pub fn sparse_row_sum(out: Matrix, input: &Sparse, weights: Matrix, options: Options) {
     let kept = kept(input, options);
     if options.dropout.is_some() {
-        // A gradient will follow: what it needs is made by whichever thread has nothing else to do.
+        // A gradient will follow: an idle thread prepares its data.
         rayon::join(|| sum_runs(out, &kept.by_row, weights), || by_touched(input, &kept));
     } else {
         sum_runs(out, &kept.by_row, weights);

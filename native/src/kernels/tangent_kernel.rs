@@ -11,7 +11,7 @@ kernels! {
         tangent_kernel(a, rows, columns, Network { scale, bias, depth: depth as usize });
 }
 
-/// Elements that go through all layers together.
+/// Elements that are processed together through all layers.
 const BLOCK: usize = 128;
 
 #[derive(Clone, Copy)]

@@ -1,22 +1,22 @@
-//! The k best columns per row without sorting the row: candidates above a bound are collected, and whenever twice k have
-//! come together the k best of them stay and the worst of those is the new bound. Columns come in ascending order, so a
-//! newcomer that only equals the bound loses, as ties by ascending index demand.
+//! The k best columns per row without sorting the row: candidates above a bound are collected, and whenever there are 2 k of them,
+//! the k best are kept and the worst of those is the new bound. Columns are visited in ascending order, so a candidate that only
+//! equals the bound is rejected, which breaks ties by ascending index.
 
+use crate::Answer;
 use crate::matrix::{Matrix, for_each_task};
 use crate::simd::vectorised;
 use crate::sparse::Sparse;
 use crate::table::kernels;
-use crate::Answer;
 
 kernels! {
     Question topK(scores: matrix k: number without: maybe_batch)
         Answer::from(top_k(scores, (k as usize).min(scores.columns), without.as_deref()));
 }
 
-/// Fills the ranks for which a row has no candidate left.
+/// The item index of ranks beyond a row's candidates.
 const NO_ITEM: u32 = u32::MAX;
 const ROWS_PER_TASK: usize = 8;
-/// Columns that are compared with the bound at once.
+/// Columns that are compared with the bound at a time.
 const BLOCK: usize = 64;
 
 pub struct TopK {
@@ -26,12 +26,12 @@ pub struct TopK {
     pub scores: Vec<f32>,
 }
 
-/// Score and item as one number: the greater ranks higher.
+/// Score and item as one number; a greater number ranks higher.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Candidate(u64);
 
 impl Candidate {
-    /// -0 counts as 0, and a NaN as minus infinity.
+    /// -0 is treated as 0, and a NaN as minus infinity.
     #[inline(always)]
     pub fn new(score: f32, item: u32) -> Self {
         let score = if score.is_nan() { f32::NEG_INFINITY } else { score + 0.0 };
@@ -69,7 +69,8 @@ struct Output(*mut u32, *mut f32);
 unsafe impl Sync for Output {}
 
 impl Output {
-    /// A row's part of the result; no two tasks ask for the same.
+    /// A row's part of the result; no two tasks may request the same row.
+    #[allow(clippy::mut_from_ref)]
     fn row(&self, row: usize, k: usize) -> (&mut [u32], &mut [f32]) {
         unsafe {
             let items = std::slice::from_raw_parts_mut(self.0.add(row * k), k);
@@ -105,7 +106,7 @@ pub fn top_k(scores: Matrix, wanted: usize, without: Option<&Sparse>) -> TopK {
     result
 }
 
-/// Leaves the k best of a row in `best`, which is empty, in their order.
+/// Writes the k best of a row to `best`, which must be empty, best first.
 pub fn select(best: &mut Vec<Candidate>, row: &[f32], excluded: &[bool], k: usize) {
     let mut bound = None;
     for (block, scores) in row.chunks(BLOCK).enumerate() {
@@ -114,7 +115,7 @@ pub fn select(best: &mut Vec<Candidate>, row: &[f32], excluded: &[bool], k: usiz
         }
         for (i, &score) in scores.iter().enumerate() {
             let item = block * BLOCK + i;
-            // Not (score > bound) instead would let a NaN in.
+            // !(score > bound) would accept a NaN.
             if bound.is_none_or(|bound| score > bound) && !excluded[item] {
                 best.push(Candidate::new(score, item as u32));
                 if best.len() == 2 * k {
@@ -129,7 +130,7 @@ pub fn select(best: &mut Vec<Candidate>, row: &[f32], excluded: &[bool], k: usiz
     best.sort_unstable_by(|a, b| b.cmp(a));
 }
 
-/// Keeps the k best of more than k; the worst of them.
+/// Keeps the k best of more than k candidates; returns the worst of them.
 fn keep(best: &mut Vec<Candidate>, k: usize) -> Candidate {
     let (_, &mut worst, _) = best.select_nth_unstable_by(k - 1, |a, b| b.cmp(a));
     best.truncate(k);

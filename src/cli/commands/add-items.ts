@@ -1,4 +1,4 @@
-// foldin add-items <run> --content <file>: takes items that nobody has touched into a trained model, by their content.
+// foldin add-items <run> --content <file>: adds cold items to a trained model by their content.
 
 import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
@@ -8,7 +8,7 @@ import { addContentOptions, type ContentFlags, contentInput, skippedLines } from
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, type EngineFlags } from "../engine-options.js";
 import { addFileOptions, fileOptions, givenFileOption } from "../file-options.js";
-import { count, plural } from "../table.js";
+import { plural } from "../table.js";
 
 interface Flags extends EngineFlags, ContentFlags {
   out?: string;
@@ -21,16 +21,19 @@ interface Flags extends EngineFlags, ContentFlags {
 export function register(program: Command, context: CliContext): void {
   const command = program
     .command("add-items")
-    .summary("add items that nobody has touched to a trained model")
+    .summary("add cold items to a trained model by their content")
     .description(
-      "Gives new items a place in a trained model by their content alone and writes a new run folder. Nothing is trained; the items are recommended beside the others.",
+      "Add items without interactions to a trained model by their content, and write a new run folder. Nothing is retrained. The new items are recommended together with the existing ones.",
     )
-    .argument("<run>", "a run folder, as foldin train writes it, or a model folder")
+    .argument("<run>", "a run folder written by foldin train, or a model folder")
     .option("--out <run>", "the run folder to write")
-    .option("--items <file>", "titles of the new items (default: those in the content's table)")
-    .option("--rule <name>", "how a new item gets its place; the model has a default and may have others")
+    .option("--items <file>", "file with the titles of the new items (default: titles in the content table)")
+    .option(
+      "--rule <name>",
+      "how the model derives a new item from its content (default: the model's own rule)",
+    )
     .option("--force", "replace the run in --out");
-  addFileOptions(command, "items-", "items' file");
+  addFileOptions(command, "items-", "items file");
   addEngineOptions(addContentOptions(command, { trained: true }))
     .option("--json", "print one JSON object")
     .addHelpText(
@@ -46,14 +49,14 @@ Examples:
 
 async function addToRun(run: string, flags: Flags, context: CliContext): Promise<void> {
   const out = required(flags.out, "--out", "the run folder to write, such as --out runs/today");
-  required(flags.content, "--content", "what is known of the new items, such as --content new-films.csv");
+  required(flags.content, "--content", "the content of the new items, such as --content new-films.csv");
   const content = contentInput(flags);
-  if (content === undefined) throw new UserError({ problem: "no content is given" });
+  if (content === undefined) throw new UserError({ problem: "option '--content' is required" });
   const { addItems } = await import("../../experiments/add-items.js");
   const { added, items, rule, skipped, examples } = await addItems({
     ...{ run, out, content, items: itemFile(flags), rule: flags.rule, force: flags.force },
     ...{ engine: flags.engine, threads: flags.threads },
-    // What is worth saying, without the time that each step took.
+    // Notes only, without the duration of each step.
     progress: (event) => event.type === "note" && context.progress(event),
     signal: context.signal,
   });
@@ -61,7 +64,7 @@ async function addToRun(run: string, flags: Flags, context: CliContext): Promise
     context.json({ run: out, added: added.length, items, rule, skipped });
     return;
   }
-  context.out(`${plural(added.length, "item")} added (rule: ${rule}); ${out} now knows ${count(items)}`);
+  context.out(`${plural(added.length, "item")} added (rule: ${rule}); ${out} has ${plural(items, "item")}`);
   for (const line of skippedLines(skipped, examples)) context.out(context.style.dim(`  ${line}`));
   context.out(`Next: ${shellCommand("foldin", "recommend", pathArgument(out), "--history")} ...`);
 }
@@ -72,7 +75,7 @@ function itemFile(flags: Flags): ItemFile | undefined {
   if (stray === undefined) return undefined;
   throw new UserError({
     place: stray,
-    problem: "is about the items file, and none is given",
-    remedy: "Name it with --items",
+    problem: "requires --items",
+    remedy: "Add --items <file>",
   });
 }

@@ -1,4 +1,4 @@
-// foldin blend <run> <run> ...: weighs trained runs' scores on the validation users into one model, and writes its run folder.
+// foldin blend <run> <run> ...: combines trained runs into one model, with weights chosen on the validation users.
 
 import { join, resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
@@ -25,16 +25,20 @@ export function register(program: Command, context: CliContext): void {
       .command("blend")
       .summary("blend trained runs into one model")
       .description(
-        "Blends trained runs: the weighted sum of their scores, standardised for each user. The weights are those that rank best on the validation users. The run that comes out holds all of its parts, and is evaluated, served and blended like any other.",
+        "Blend trained runs into one model: the weighted sum of their scores, standardised per user. The weights are chosen on the validation users. The new run contains copies of its parts and can be evaluated, served and blended like any other run.",
       )
-      .argument("<run...>", "two or more run folders, trained on one dataset")
+      .argument("<run...>", "two or more run folders, trained on the same dataset")
       .option("--out <run>", "the run folder to write")
-      .option("--weights <list>", "a weight for each run, as in 1,4; default: chosen on validation", numbers)
-      .option("--step <n>", "the weights tried are multiples of this (default: 0.1)", number)
-      .option("--metric <name>", "what the weights are chosen on (default: ndcg@100)")
-      .option("--dataset <folder>", "the dataset (default: where it was when the first run was trained)"),
+      .option(
+        "--weights <list>",
+        "one weight per run, such as 1,4 (default: chosen on the validation users)",
+        numbers,
+      )
+      .option("--step <n>", "increment between the weights to try (default: 0.1)", number)
+      .option("--metric <name>", "metric for choosing the weights (default: ndcg@100)")
+      .option("--dataset <folder>", "the dataset folder (default: that of the first run)"),
   )
-    .option("--force", "replace the run in --out, once the new one is finished")
+    .option("--force", "replace the run in --out after the new one is complete")
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
@@ -48,7 +52,7 @@ Examples:
 }
 
 async function blendRuns(runs: string[], flags: Flags, context: CliContext): Promise<void> {
-  const out = required(flags.out, "--out <run>", "a folder for the blend, such as --out runs/blend");
+  const out = required(flags.out, "--out <run>", "the run folder to write, such as --out runs/blend");
   const [
     { train },
     { readRunFolder, requireComplete },
@@ -64,7 +68,7 @@ async function blendRuns(runs: string[], flags: Flags, context: CliContext): Pro
     import("../../models/options.js"),
     import("../../models/registry.js"),
   ]);
-  // What can be wrong on the command line is looked at before anything is read.
+  // Check the command line before reading any data.
   const { weights, step, metric } = flags;
   const options = {
     runs,
@@ -77,7 +81,7 @@ async function blendRuns(runs: string[], flags: Flags, context: CliContext): Pro
     throw new UserError({
       place: "--out",
       problem: `${out} is one of the runs to blend`,
-      expected: "a folder of its own for the blend",
+      expected: "a different folder",
     });
   const configs = [];
   for (const run of runs) configs.push(requireComplete(await readRunFolder(run)).config);
@@ -126,6 +130,6 @@ function number(text: string): number {
 function numbers(text: string): number[] {
   const values = text.split(",").map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
   if (!values.every((value) => Number.isFinite(value) && value >= 0))
-    throw new InvalidArgumentError("Expected numbers from 0 with commas, as in 1,4.");
+    throw new InvalidArgumentError("Expected comma-separated numbers, at least 0, such as 1,4.");
   return values;
 }

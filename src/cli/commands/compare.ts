@@ -1,4 +1,4 @@
-// foldin compare <runs...>: trained models side by side on the same held-out users, and which differences are more than chance.
+// foldin compare <runs...>: compares trained models on the same held-out users, with significance tests.
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { UserError } from "../../core/errors.js";
@@ -24,31 +24,38 @@ export function register(program: Command, context: CliContext): void {
   addEngineOptions(
     program
       .command("compare")
-      .summary("set trained models side by side, with tests of significance")
+      .summary("compare trained models, with significance tests")
       .description(
-        "Evaluates several runs on the same held-out users and tests each pair: randomisation test and paired t test on the users' values, Holm-corrected.",
+        "Evaluate several runs on the same held-out users and test each pair of runs: randomisation test and paired t-test on the per-user values, with Holm correction.",
       )
       .argument(
         "<runs...>",
-        "run folders; or tables of per-user values, as foldin evaluate --per-user writes them",
+        "run folders, or CSV files of per-user values written by foldin evaluate --per-user",
       )
       .addOption(
         new Option("--on <split>", "the users to evaluate on")
           .choices(["test", "validation"])
           .default("test"),
       )
-      .option("--dataset <folder>", "the dataset (default: where it was when the first run was trained)")
-      .option("--metrics <names...>", "such as ndcg@100 recall@20; the first one ranks", namesOf)
+      .option("--dataset <folder>", "the dataset folder (default: that of the first run)")
+      .option(
+        "--metrics <names...>",
+        "metrics such as ndcg@100 recall@20; runs are sorted by the first",
+        namesOf,
+      )
       .addOption(
-        new Option("--against <which>", "what is tested: all pairs, or each with the best or the first run")
+        new Option(
+          "--against <which>",
+          "pairs to test: all pairs, or each run against the best or the first one",
+        )
           .choices(["all", "best", "first"])
           .default("all"),
       )
-      .option("--rounds <n>", "rounds of the randomisation test", wholeNumber(100), 10_000)
-      .option("--seed <n>", "the seed of the randomisation test", wholeNumber(0), 98765),
+      .option("--rounds <n>", "number of rounds of the randomisation test", wholeNumber(100), 10_000)
+      .option("--seed <n>", "seed of the randomisation test", wholeNumber(0), 98765),
   )
-    .option("--csv <file>", "write every test as CSV")
-    .option("--html <file>", "write a page")
+    .option("--csv <file>", "write all test results as CSV")
+    .option("--html <file>", "write an HTML report")
     .option("--force", "replace the files in --csv and --html")
     .option("--json", "print one JSON object")
     .addHelpText(
@@ -62,17 +69,21 @@ Examples:
     .action((runs: string[], flags: Flags) => compareRuns(runs, flags, context));
 }
 
-/** "--metrics ndcg@100,recall@20" as well as one by one. */
+/** Metric names, separated by commas or by spaces. */
 function namesOf(value: string, before: string[] | undefined): string[] {
   const names = value.split(",").filter((name) => name !== "");
-  if (names.length === 0) throw new InvalidArgumentError("Expected names of metrics.");
+  if (names.length === 0) throw new InvalidArgumentError("Expected metric names, such as ndcg@100.");
   return [...(before ?? []), ...names];
 }
 
 async function compareRuns(runs: string[], flags: Flags, context: CliContext): Promise<void> {
   for (const path of [flags.csv, flags.html])
     if (path !== undefined && runs.includes(path))
-      throw new UserError({ place: path, problem: "is to be compared, and would be written over" });
+      throw new UserError({
+        place: path,
+        problem: "is one of the inputs and would be overwritten",
+        remedy: "Choose another file",
+      });
   const { requireFreeFile } = await import("../../core/atomic-file.js");
   for (const path of [flags.csv, flags.html])
     if (path !== undefined) await requireFreeFile(path, { force: flags.force });
@@ -136,14 +147,14 @@ async function compareRuns(runs: string[], flags: Flags, context: CliContext): P
     ),
   );
   if (tested.length > PAIRS)
-    context.out(dim(`and ${tested.length - PAIRS} pairs more: in --csv, --html and --json`));
+    context.out(dim(`and ${tested.length - PAIRS} more pairs: see --csv, --html or --json`));
   context.out();
   context.out(dim(report.methodText(comparison)));
-  if (metrics.length > 1) context.out(dim("the other metrics' tests: --csv, --html or --json"));
+  if (metrics.length > 1) context.out(dim("tests for the other metrics: see --csv, --html or --json"));
   if (against === "best")
-    context.out(dim("the best was found by the same users: to be safe, test all pairs"));
-  for (const path of [flags.csv, flags.html]) if (path !== undefined) context.out(`written: ${path}`);
+    context.out(dim("the best run was selected on the same users; --against all avoids this bias"));
+  for (const path of [flags.csv, flags.html]) if (path !== undefined) context.out(`wrote ${path}`);
 }
 
-/** Pairs on the terminal. */
+/** Maximum number of pairs shown on the terminal. */
 const PAIRS = 15;

@@ -1,4 +1,4 @@
-// foldin describe <dataset>: every count of a dataset, its density, its history lengths and its popularity curve.
+// foldin describe <dataset>: counts, density, history lengths and popularity curve of a dataset.
 
 import type { Command } from "commander";
 import type { DatasetDescription, HeldOutDescription, Lengths } from "../../data/describe.js";
@@ -9,15 +9,22 @@ import { count, number, plural, table, wrap } from "../table.js";
 export function register(program: Command, context: CliContext): void {
   program
     .command("describe")
-    .summary("show what is in a dataset folder")
+    .summary("show statistics of a dataset")
     .description(
-      "Shows the counts of a dataset, its density, how long histories are, and its popularity curve.",
+      "Show the counts, density, history lengths and popularity curve of a dataset. --plots draws its ratings and its interactions per user and per item.",
     )
-    .argument("<dataset>", "a folder that foldin prepare made")
+    .argument("<dataset>", "a dataset folder written by foldin prepare")
+    .option("--plots <file>", "write a page with plots to this file, such as plots.html")
     .option("--json", "print one JSON object")
-    .action(async (folder: string, { json = false }: { json?: boolean }) => {
+    .action(async (folder: string, { json = false, plots }: { json?: boolean; plots?: string }) => {
       const { describeDataset } = await import("../../data/describe.js");
-      const description = await describeDataset(folder, { signal: context.signal });
+      const ratings = plots !== undefined;
+      const description = await describeDataset(folder, { ratings, signal: context.signal });
+      if (plots !== undefined) {
+        const { writeDatasetPage } = await import("../../experiments/data-plots.js");
+        await writeDatasetPage(plots, description);
+        context.say(`plots written to ${plots}`);
+      }
       if (json) context.json(description);
       else print(description, context);
     });
@@ -25,8 +32,8 @@ export function register(program: Command, context: CliContext): void {
 
 function print(description: DatasetDescription, context: CliContext): void {
   const { bold, dim } = context.style;
-  const { name, users, items, interactions, density, source, protocol, filtered, sourceRows, content } =
-    description;
+  const { name, users, items, interactions, density, filteredDensity } = description;
+  const { source, protocol, filtered, sourceRows, content } = description;
   context.out(bold(name));
   if (source?.description)
     for (const line of wrap(source.description, context.width ?? 100)) context.out(line);
@@ -41,7 +48,7 @@ function print(description: DatasetDescription, context: CliContext): void {
   if (sourceRows !== undefined && filtered)
     context.out(
       dim(
-        `${count(sourceRows)} rows read, ${count(filtered.interactions)} left: ` +
+        `${count(sourceRows)} rows read, ${count(filtered.interactions)} kept: ` +
           `${count(filtered.users)} users, ${count(filtered.items)} items`,
       ),
     );
@@ -68,9 +75,10 @@ function print(description: DatasetDescription, context: CliContext): void {
   if (content)
     context.out(
       `${count(content.items)} of them with content: ${describeShape(content.kind, content.shape)}; ` +
-        `${plural(content.coldItems, "item")} nobody trains on`,
+        plural(content.coldItems, "cold item"),
     );
-  context.out(`${number(100 * density)} % of users x items are filled`);
+  const ofAll = filteredDensity === undefined ? "" : `; before the split ${number(100 * filteredDensity)} %`;
+  context.out(`density: ${number(100 * density)} % of training users x items${ofAll}`);
   context.out(`interactions per user: ${lengths(description.historyLengths)}`);
   context.out(`interactions per item: ${lengths(description.itemCounts)}`);
   context.out();

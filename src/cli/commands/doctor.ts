@@ -1,4 +1,4 @@
-// foldin doctor: what this machine offers, which engine would be used and why, and how fast the engines are here.
+// foldin doctor: system information, the default engine and why it is chosen, and the speed of the engines.
 
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -9,17 +9,17 @@ import { version } from "../../core/version.js";
 import type { CliContext } from "../context.js";
 import { number, table } from "../table.js";
 
-/** The product that is timed: 512 histories, 600 hidden units, 4096 items. */
+/** The timed matrix product: 512 histories, 600 hidden units, 4096 items. */
 const PRODUCT = { rows: 512, inner: 600, columns: 4096 };
-/** The best of this many seconds counts: other work on the machine only ever slows one down. */
+/** Seconds to measure. The best time counts, because other work on the machine can only slow a run down. */
 const SECONDS = 0.5;
 
 interface EngineReport {
   name: Engine["name"];
-  /** What runs, or why it does not. */
+  /** Description of the engine, or why it is not available. */
   description: string;
   available: boolean;
-  /** Billions of additions and multiplications per second in the timed product; null where it does not run. */
+  /** Billions of additions and multiplications per second in the timed product; null if not available. */
   gflops: number | null;
 }
 
@@ -33,16 +33,16 @@ interface Report {
   cargo: string | null;
   duckdb: string;
   engines: EngineReport[];
-  /** What `--engine auto` takes. */
+  /** The engine that `--engine auto` selects. */
   engine: { name: Engine["name"]; why: string };
 }
 
 export function register(program: Command, context: CliContext): void {
   program
     .command("doctor")
-    .summary("say what this machine offers")
+    .summary("show system information and engine speed")
     .description(
-      "Says what this machine offers, which engine would compute and why, and measures the engines.",
+      "Show system information and the engine that is used by default, and measure the engines. Include the output in bug reports.",
     )
     .option("--json", "print one JSON object")
     .action(async ({ json = false }: { json?: boolean }) => {
@@ -67,8 +67,8 @@ async function examine(): Promise<Report> {
   ];
   const why =
     "engine" in native
-      ? "the native engine is there"
-      : "the native engine is missing: in a clone, install cargo (rustup.rs) and run npm run setup";
+      ? "the native engine is available"
+      : "the native engine is not available; in a clone, install cargo (rustup.rs) and run npm run setup";
   return {
     foldin: version,
     node: process.versions.node,
@@ -86,7 +86,7 @@ async function examine(): Promise<Report> {
   };
 }
 
-/** Times the product on an engine, and closes it. */
+/** Times the product on an engine, then closes the engine. */
 async function measured(engine: Engine): Promise<EngineReport> {
   const { rows, inner, columns } = PRODUCT;
   const [a, b, out] = [engine.zeros(rows, inner), engine.zeros(columns, inner), engine.empty(rows, columns)];
@@ -106,7 +106,7 @@ async function measured(engine: Engine): Promise<EngineReport> {
   return { name, description, available: true, gflops: (2 * rows * inner * columns) / best / 1e6 };
 }
 
-/** What vector instructions the processor has, of those that kernels can be built for; from the system where it says so. */
+/** The processor's vector instruction sets that kernels can use, as far as the operating system reports them. */
 function instructionSets(): string[] {
   if (process.arch === "arm64") return ["NEON"];
   try {
@@ -135,7 +135,7 @@ function print(report: Report, { out, style: { bold, dim } }: CliContext): void 
     ["DuckDB", report.duckdb],
     ["processor", `${cpu.model}, ${cpu.cores} ${cpu.cores === 1 ? "core" : "cores"}${sets}`],
     ["memory", `${gigabytes(memory.total)}, ${gigabytes(memory.free)} free`],
-    ["cargo", report.cargo ?? "not installed (only needed to build the native engine from source)"],
+    ["cargo", report.cargo ?? "not installed (needed only to build the native engine from source)"],
   ];
   out(table([{ heading: "" }, { heading: "" }], facts));
   const { rows, inner, columns } = PRODUCT;
@@ -151,6 +151,6 @@ function print(report: Report, { out, style: { bold, dim } }: CliContext): void 
       dim,
     ),
   );
-  out(dim(`measured: the best of ${SECONDS} s of products of ${rows} x ${inner} by ${inner} x ${columns}`));
-  out(`\nUsed by default: ${bold(report.engine.name)} (${report.engine.why}).`);
+  out(dim(`best of ${SECONDS} s of matrix products: (${rows} x ${inner}) times (${inner} x ${columns})`));
+  out(`\nDefault engine: ${bold(report.engine.name)} (${report.engine.why}).`);
 }

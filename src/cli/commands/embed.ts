@@ -1,4 +1,4 @@
-// foldin embed <run> --out <folder>: user and item vectors as Parquet or .npy, for a vector database.
+// foldin embed <run> --out <folder>: writes user and item vectors as Parquet or .npy, for a vector database.
 
 import { type Command, Option } from "commander";
 import type { SpaceName } from "../../recommender/vectors.js";
@@ -28,18 +28,18 @@ export function register(program: Command, context: CliContext): void {
     .command("embed")
     .summary("write user and item vectors for a vector database")
     .description(
-      "Writes the vectors of a model's items, and of users who are folded in, to a folder of Parquet or NumPy files.",
+      "Write the vectors of a model's items and of folded-in users to a folder of Parquet or NumPy files.",
     )
-    .argument("<run>", "a run folder, as foldin train writes it")
+    .argument("<run>", "a run folder written by foldin train")
     .option("--out <folder>", "the folder to write")
     .addOption(
       new Option(
         "--space <name>",
-        "scores: user . item is the model's score; latent: the encoder's z, an item as a history of its own (default: scores)",
+        "scores: the inner product of user and item is the score; latent: the encoder's z, with an item encoded as a history of one (default: scores)",
       ).choices(["scores", "latent"]),
     )
-    .addOption(new Option("--format <name>", "the files' (default: parquet)").choices(["parquet", "npy"]))
-    .option("--no-users", "only the items'");
+    .addOption(new Option("--format <name>", "file format (default: parquet)").choices(["parquet", "npy"]))
+    .option("--no-users", "write only item vectors");
   addEngineOptions(addHistoriesOptions(command))
     .option("--force", "replace the vectors in --out")
     .option("--json", "print one JSON object")
@@ -75,7 +75,7 @@ async function embedRun(run: string, flags: Flags, context: CliContext): Promise
     if (flags.json) return context.json({ out, ...written });
     const { bold, dim } = context.style;
     const { items, users, dimensions, metric } = written;
-    context.out(`${bold(`${dimensions} numbers`)} per vector, to be compared by ${metric.replace("-", " ")}`);
+    context.out(`${bold(`${dimensions} dimensions`)}, compared by ${metric.replace("-", " ")}`);
     context.out(`items  ${count(items.count)}  ${dim(items.vectors)}`);
     if (users) context.out(`users  ${count(users.count)}  ${dim(users.vectors)}`);
     context.out(`written to ${out}`);

@@ -1,11 +1,11 @@
-// foldin evaluate <run>: ranking metrics of a trained model on the held-out users of its dataset.
+// foldin evaluate <run>: computes ranking metrics of a trained model on the held-out users of its dataset.
 
 import { type Command, Option } from "commander";
 import { UserError } from "../../core/errors.js";
 import type { CliContext } from "../context.js";
 import { datasetOfRun } from "../dataset-of-run.js";
 import { addEngineOptions, type EngineFlags } from "../engine-options.js";
-import { count, table } from "../table.js";
+import { count, plural, table } from "../table.js";
 
 interface Flags extends EngineFlags {
   on: "test" | "validation";
@@ -24,37 +24,45 @@ export function register(program: Command, context: CliContext): void {
       .command("evaluate")
       .summary("evaluate a trained model on held-out users")
       .description(
-        "Evaluates a trained model: folds in a part of each held-out user's history and compares the ranking with the rest.",
+        "Evaluate a trained model on held-out users: fold in a part of each user's history and compare the ranking with the held-out items.",
       )
-      .argument("<run>", "a run folder, as foldin train writes it")
+      .argument("<run>", "a run folder written by foldin train")
       .addOption(
         new Option("--on <split>", "the users to evaluate on")
           .choices(["test", "validation"])
           .default("test"),
       )
-      .option("--dataset <folder>", "the dataset (default: where it was when the model was trained)")
+      .option("--dataset <folder>", "the dataset folder (default: that of the run)")
       .option(
         "--metrics <names...>",
-        "such as ndcg@100 recall@20 recall-plain@20 precision@10 map@10 mrr@10 hit-rate@10 coverage@100",
+        "metrics such as ndcg@100 recall@20 recall-plain@20 precision@10 map@10 mrr@10 hit-rate@10 coverage@100",
       )
       .addOption(
         new Option(
           "--cold-items [lists]",
-          "evaluate only items that nobody trained on, in lists of their own (alone) or beside all others (among-all)",
+          "evaluate only cold items (without training interactions): ranked among themselves (alone, the default) or among all items (among-all)",
         ).choices(["alone", "among-all"]),
       )
       .addOption(
         new Option(
           "--evaluator <name>",
-          "cvae-paper: as in the CVAE paper's figures, every user evaluated, nothing masked and training items counted as hits",
+          "cvae-paper: as in the figures of the CVAE paper; all users are evaluated, nothing is masked, and training items count as hits",
         )
           .choices(["foldin", "cvae-paper"])
           .default("foldin"),
       ),
   )
-    .option("--per-user <file>", "write the values of every user as CSV, such as foldin compare takes")
+    .option("--per-user <file>", "write per-user values as CSV, for foldin compare")
     .option("--force", "replace the file in --per-user")
     .option("--json", "print one JSON object")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  foldin evaluate runs/ml-1m
+  foldin evaluate runs/ml-1m --metrics ndcg@10 recall@10 --on validation
+  foldin evaluate runs/ml-1m --per-user ml-1m.csv`,
+    )
     .action((run: string, flags: Flags) => evaluateRun(run, flags, context));
 }
 
@@ -82,8 +90,8 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
   if (paper && flags.on === "validation")
     throw new UserError({
       place: "--on",
-      problem: "the CVAE paper's evaluator counts every user, with what was held out for the test",
-      remedy: "Leave --on or --evaluator away",
+      problem: "--evaluator cvae-paper evaluates all users on their test items",
+      remedy: "Remove --on or --evaluator",
     });
   const { config } = requireComplete(await readRunFolder(run));
   const folder = datasetOfRun(run, config, flags.dataset);
@@ -92,15 +100,14 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
   if (cold?.length === 0)
     throw new UserError({
       place: "--cold-items",
-      problem: `there are none: somebody trains on each of the ${count(dataset.items.size)} items of ${dataset.name}`,
-      remedy:
-        "Prepare the dataset with --catalogue catalogue or all, which keeps items that nobody trains on",
+      problem: `${dataset.name} has no cold items: all ${count(dataset.items.size)} items have training interactions`,
+      remedy: "Prepare the dataset with --catalogue catalogue or --catalogue all to keep cold items",
     });
   const recommender = await loadRecommender(run, { engine: flags.engine, threads: flags.threads });
   try {
     const { algorithm, users, skipped, metrics, rows, perUser } = await evaluate(recommender, dataset, {
       on: flags.on,
-      // "--metrics ndcg@100,recall@20" as well as one by one.
+      // Metric names may be separated by commas or by spaces.
       metrics:
         flags.metrics?.flatMap((names) => names.split(",")).filter((name) => name !== "") ??
         (paper ? [50, 100, 150, 200, 250, 300].map((m) => `recall-plain@${m}`) : undefined),
@@ -133,15 +140,15 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
       return;
     }
     context.out(
-      `${context.style.bold(algorithm)} on ${dataset.name}, ${count(users)} ${paper ? "" : `${flags.on} `}users${skipped > 0 ? ` (${count(skipped)} without held-out items left out)` : ""}`,
+      `${context.style.bold(algorithm)} on ${dataset.name}, ${count(users)} ${paper ? "" : `${flags.on} `}users${skipped > 0 ? ` (${count(skipped)} without held-out items skipped)` : ""}`,
     );
     if (paper)
       context.out(
-        "the CVAE paper's evaluator: every user is evaluated, nothing is masked, and training items count as hits",
+        "evaluator of the CVAE paper: all users are evaluated, nothing is masked, and training items count as hits",
       );
     if (cold)
       context.out(
-        `evaluated on the ${count(cold.length)} items that nobody trained on, ${flags.coldItems === "among-all" ? "in lists of all items" : "in lists of their own"}`,
+        `evaluated on ${plural(cold.length, "cold item")}, ranked ${flags.coldItems === "among-all" ? "among all items" : "among themselves"}`,
       );
     context.out(
       table(

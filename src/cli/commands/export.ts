@@ -1,4 +1,4 @@
-// foldin export <run> --onnx <file>: a trained model as one ONNX file, fold-in and ranking included.
+// foldin export <run> --onnx <file>: writes a trained model as one ONNX file, including fold-in and ranking.
 
 import { dirname, resolve } from "node:path";
 import type { Command } from "commander";
@@ -21,18 +21,15 @@ export function register(program: Command, context: CliContext): void {
     .command("export")
     .summary("write a trained model as ONNX, for other runtimes and browsers")
     .description(
-      "Writes a trained model as one ONNX file: item indices of a history go in, the best k items that are not in it come out. Ids and titles are in the file's metadata.",
+      "Write a trained model as one ONNX file. Its input is a history as item indices; its output is the top k items that are not in the history. Item ids and titles are in the metadata of the file.",
     )
-    .argument("<run>", "a run folder, as foldin train writes it")
+    .argument("<run>", "a run folder written by foldin train")
     .option("--onnx <file>", "the file to write")
-    .option("--float16", "store matrices of weights as 16-bit floats: half the size")
-    .option(
-      "--int8",
-      "store matrices of weights as 8-bit integers with a scale per row: a quarter of the size",
-    )
+    .option("--float16", "store weight matrices as 16-bit floats: half the size")
+    .option("--int8", "store weight matrices as 8-bit integers with one scale per row: a quarter of the size")
     .option(
       "--steps <n>",
-      "wmf, ctr, cdl, cvae, deep-music: steps of conjugate gradients of a fold-in (default: 32)",
+      "wmf, ctr, cdl, cvae, deep-music: conjugate gradient steps of a fold-in (default: 32)",
       wholeNumber(1),
     )
     .option("--force", "replace the file in --onnx")
@@ -50,7 +47,11 @@ Examples:
 async function exportRun(run: string, flags: Flags, context: CliContext): Promise<void> {
   const out = required(flags.onnx, "--onnx", "the file to write, such as --onnx model.onnx");
   if (flags.float16 && flags.int8)
-    throw new UserError({ place: "--int8", problem: "cannot go with --float16", remedy: "Give one of them" });
+    throw new UserError({
+      place: "--int8",
+      problem: "cannot be combined with --float16",
+      remedy: "Use only one of them",
+    });
   const [
     { requireFreeFile, writeFileAtomic },
     { makeFolders },
@@ -67,8 +68,8 @@ async function exportRun(run: string, flags: Flags, context: CliContext): Promis
   if (flags.steps !== undefined && !exportedWithSteps.includes(files.algorithm))
     throw new UserError({
       place: "--steps",
-      problem: `${files.algorithm} folds in without conjugate gradients`,
-      remedy: "Leave it out",
+      problem: `${files.algorithm} does not use conjugate gradients for fold-in`,
+      remedy: "Remove the option",
     });
   const weights = flags.float16 ? "float16" : flags.int8 ? "int8" : "float32";
   const bytes = await onnxOf(files, { weights, steps: flags.steps });

@@ -1,4 +1,4 @@
-// foldin models [name]: which models there are, or the options of one.
+// foldin models [name]: lists the models, or the options of one model.
 
 import type { Command } from "commander";
 import type { CliContext } from "../context.js";
@@ -7,9 +7,11 @@ import { plural, table, wrap } from "../table.js";
 export function register(program: Command, context: CliContext): void {
   program
     .command("models")
-    .summary("list the models, or the options of one")
-    .description("Lists the models; with a name, the options of that model: default, meaning and source.")
-    .argument("[name]", "a model, such as mult-vae")
+    .summary("list the models, or the options of one model")
+    .description(
+      "List the models. With a name, show the options of that model with default, type and meaning, and its recipes.",
+    )
+    .argument("[name]", "a model name, such as mult-vae")
     .option("--json", "print one JSON object")
     .action((name: string | undefined, { json = false }: { json?: boolean }) =>
       name === undefined ? listModels(context, json) : showModel(name, context, json),
@@ -31,7 +33,7 @@ async function listModels(context: CliContext, json: boolean): Promise<void> {
     for (const line of rest) context.out(" ".repeat(width + 2) + line);
     context.out(dim(" ".repeat(width + 2) + source));
   }
-  context.out(`\nOptions of one: foldin models ${algorithms.at(-1)?.name}`);
+  context.out(`\nOptions of a model: foldin models ${algorithms.at(-1)?.name}`);
 }
 
 async function showModel(name: string, context: CliContext, json: boolean): Promise<void> {
@@ -65,13 +67,11 @@ async function showModel(name: string, context: CliContext, json: boolean): Prom
   context.out(algorithm.summary);
   context.out(dim(algorithm.source));
   if (options.length === 0) {
-    context.out("\nIt has no options.");
+    context.out("\nThis model has no options.");
     return;
   }
-  const beside = [
-    ...options.map((option) => [option.name, optionText(option.default), option.type] as const),
-  ];
-  const widths = [0, 1, 2].map((c) => Math.max(...beside.map((row) => row[c].length)));
+  const cells = [...options.map((option) => [option.name, optionText(option.default), option.type] as const)];
+  const widths = [0, 1, 2].map((c) => Math.max(...cells.map((row) => row[c].length)));
   const meaningWidth = Math.max(30, (context.width ?? 120) - widths[0] - widths[1] - widths[2] - 6);
   context.out();
   context.out(
@@ -79,7 +79,7 @@ async function showModel(name: string, context: CliContext, json: boolean): Prom
       [{ heading: "option" }, { heading: "default" }, { heading: "type" }, { heading: "meaning" }],
       options.flatMap((option, o) =>
         wrap(option.description, meaningWidth).map((line, l) =>
-          l === 0 ? [...beside[o], line] : ["", "", "", line],
+          l === 0 ? [...cells[o], line] : ["", "", "", line],
         ),
       ),
       dim,
@@ -96,9 +96,9 @@ async function showModel(name: string, context: CliContext, json: boolean): Prom
     if (note) lines(note);
     for (const { command, points, best } of searches)
       context.out(dim(`  ${plural(points, "point")}, best ${best.mean.toFixed(4)}: ${command}`));
-    context.out(dim(`  measured by: ${validation.command}`));
+    context.out(dim(`  measured with: ${validation.command}`));
   }
   context.out(
-    `\nSet one with: foldin train <dataset> --model ${name} --set ${options[0].name}=... --out <run>`,
+    `\nSet an option: foldin train <dataset> --model ${name} --set ${options[0].name}=... --out <run>`,
   );
 }

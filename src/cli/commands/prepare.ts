@@ -1,4 +1,4 @@
-// foldin prepare <files...> --out <dir>: from files of interactions, or from a known source, to a dataset folder.
+// foldin prepare <files...> --out <folder>: makes a dataset folder from interaction files or a known source.
 
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -21,83 +21,114 @@ import { type CliContext, required } from "../context.js";
 import { addFileOptions, fileOptions, givenFileOption } from "../file-options.js";
 import { count, plural, table } from "../table.js";
 
-/** What commander hands over: text, or true and false for options without a value; content's options are parsed. */
+/** The options from commander: text, or booleans for options without a value. Content options are already parsed. */
 type Given = Record<string, string | boolean | undefined> & ContentFlags;
 
-/** The options that belong to filter and protocol, and whether they are numbers; names as in `protocolOptions`. */
+/** The filter and protocol options and their types. Names correspond to those in `protocolOptions`. */
 const protocolFlags: readonly [flag: string, kind: "number" | "text" | "date", meaning: string][] = [
-  ["--min-rating <number>", "number", "keep interactions with at least this rating"],
-  ["--min-user <count>", "number", "interactions that a user needs (default 5)"],
-  ["--min-item <count>", "number", "interactions that an item needs (default 0; notebook 5)"],
-  ["--filter <order>", "text", "items-then-users (default), simultaneous or k-core"],
-  ["--protocol <name>", "text", "strong (default), weak, temporal, leave-last-out, notebook or given"],
-  ["--seed <number>", "number", "seed of NumPy's generator (default 98765; notebook 42)"],
+  ["--min-rating <number>", "number", "drop interactions with a lower rating"],
+  ["--min-user <count>", "number", "drop users with fewer interactions (default: 5)"],
+  ["--min-item <count>", "number", "drop items with fewer interactions (default: 0; notebook: 5)"],
+  [
+    "--filter <order>",
+    "text",
+    "how --min-item and --min-user apply: items-then-users (default), simultaneous or k-core",
+  ],
+  [
+    "--protocol <name>",
+    "text",
+    "how to split: strong (default), weak, temporal, leave-last-out, notebook or given",
+  ],
+  ["--seed <number>", "number", "seed of the split (default: 98765; notebook: 42)"],
   [
     "--validation-users <count>",
     "number",
-    "held-out users to validate with, or a share (default 0.1; notebook 600)",
+    "number or share of held-out users for validation (default: 0.1; notebook: 600)",
   ],
-  ["--test-users <count>", "number", "held-out users to test with, or a share (default 0.1; notebook 600)"],
+  [
+    "--test-users <count>",
+    "number",
+    "number or share of held-out users for the test (default: 0.1; notebook: 600)",
+  ],
   [
     "--held-out-share <share>",
     "number",
-    "strong: share of a held-out user's items that is held out (default 0.2)",
+    "strong: share of a held-out user's items that is held out (default: 0.2)",
   ],
   [
     "--held-out-minimum <count>",
     "number",
-    "items that a user needs to be evaluated (default 5; leave-last-out 3)",
+    "minimum number of items of an evaluated user (default: 5; leave-last-out: 3)",
   ],
-  ["--validation-share <share>", "number", "weak, temporal: share to validate with (default 0.1)"],
-  ["--test-share <share>", "number", "weak, temporal: share to test with (default 0.1)"],
-  ["--validation-from <date>", "date", "temporal: validation begins here (2015-01-31, or a number)"],
-  ["--test-from <date>", "date", "temporal: the test begins here"],
-  ["--train-items <count>", "number", "weak, given: train on this many items of each user, test on the rest"],
-  ["--fold-in-minimum <count>", "number", "notebook: leave out held-out users with fewer fold-in items"],
+  ["--validation-share <share>", "number", "weak, temporal: share of the validation set (default: 0.1)"],
+  ["--test-share <share>", "number", "weak, temporal: share of the test set (default: 0.1)"],
+  ["--validation-from <date>", "date", "temporal: start of the validation period (2015-01-31, or a number)"],
+  ["--test-from <date>", "date", "temporal: start of the test period"],
+  [
+    "--train-items <count>",
+    "number",
+    "weak, given: number of training items per user; the rest is the test set",
+  ],
+  [
+    "--validation-of-test <share>",
+    "number",
+    "weak, given: with --train-items, share of each user's test items to use for validation (default: none)",
+  ],
+  ["--validation-seed <number>", "number", "seed for the draw of --validation-of-test (default: 98765)"],
+  ["--fold-in-minimum <count>", "number", "notebook: drop held-out users with fewer fold-in items"],
   [
     "--catalogue <which>",
     "text",
-    "train (default): items of training rows; all; catalogue: also those of --items",
+    "items to keep: train = with training interactions (default), all = with any interaction, catalogue = also those of --items",
   ],
 ];
 
 export function register(program: Command, context: CliContext): void {
   const command = program
     .command("prepare")
-    .summary("make a dataset folder from files of interactions")
+    .summary("make a dataset from interaction files")
     .description(
-      "Reads CSV, TSV, ::-separated .dat, Parquet or JSON lines (gzipped or not), filters, splits, and writes a dataset folder.",
+      "Read interactions (CSV, TSV, ::-separated .dat, Parquet or JSON lines, optionally gzipped), filter and split them, and write a dataset folder.",
     )
     .argument(
       "<files...>",
-      "files of interactions, in the order in which they are to be read; or one known source (see below)",
+      "interaction files, read in this order; or the name of one known source (see below)",
     )
-    .option("--out <folder>", "the dataset folder to make")
-    .option("--from <folder>", "known source: the folder with its files")
-    .option("--download", "known source: fetch its files into --from (default downloads/<source>)")
-    .option("--mirror <address>", "known source: fetch from there instead of the official address")
-    .option("--force", "replace a dataset folder that stands there")
-    .option("--name <name>", "a short name (default: that of the folder)")
-    .option("--items <file>", "a file with the items' titles and other columns")
-    .option("--item-id <column>", "the id's column in the items' file")
-    .option("--item-title <column>", "the title's column in the items' file")
-    .option("--user <column>", "the user's column")
-    .option("--item <column>", "the item's column")
-    .option("--rating <column>", "the rating's column")
+    .option("--out <folder>", "the dataset folder to write")
+    .option("--force", "replace the dataset in --out")
+    .option("--name <name>", "name of the dataset (default: the name of the folder)")
+    .option("--json", "print the manifest as one JSON object")
+    .optionsGroup("Known source:")
+    .option("--from <folder>", "known source: folder with its files")
+    .option("--download", "known source: download its files to --from (default: downloads/<source>)")
+    .option("--mirror <address>", "known source: download from this address instead of the official one")
+    .optionsGroup("Interaction files:")
+    .option("--user <column>", "user column (default: detected)")
+    .option("--item <column>", "item column (default: detected)")
+    .option("--rating <column>", "rating column (default: detected)")
     .option("--no-rating", "ignore ratings")
-    .option("--time <column>", "the time's column")
+    .option("--time <column>", "time column (default: detected)")
     .option("--no-time", "ignore times");
-  addFileOptions(command, "", "").option("--format <name>", "text, parquet or json-lines");
-  addFileOptions(command, "items-", "items' file");
+  addFileOptions(command, "", "").option(
+    "--format <name>",
+    "file format: text, parquet or json-lines (default: detected)",
+  );
+  command
+    .optionsGroup("Items file:")
+    .option("--items <file>", "items file: file with item ids and titles")
+    .option("--item-id <column>", "items file: id column (default: detected)")
+    .option("--item-title <column>", "items file: title column (default: detected)");
+  addFileOptions(command, "items-", "items file");
+  command.optionsGroup("Item content:");
   addContentOptions(command);
+  command.optionsGroup("Filter and split:");
   for (const [flag, , meaning] of protocolFlags) command.option(flag, meaning);
   command
-    .option("--json", "print the manifest as one JSON object")
     .addHelpText(
       "after",
-      "\nKnown sources, which know their columns, protocol and counts:\n" +
-        "  demo (generated, needs no files), ml-100k, ml-latest-small, ml-1m, ml-20m, netflix, amazon-movies,\n" +
-        "  citeulike-a, citeulike-t. Filter and protocol options change what is published.\n" +
+      "\nKnown sources, with predefined columns, protocol and expected counts:\n" +
+        "  demo (generated, no files needed), ml-100k, ml-latest-small, ml-1m, ml-20m, netflix, amazon-movies,\n" +
+        "  citeulike-a, citeulike-t. Filter and protocol options override the published ones.\n" +
         "\nExamples:\n" +
         "  foldin prepare demo --out data/demo\n" +
         "  foldin prepare ml-1m --download --out data/ml-1m\n" +
@@ -109,7 +140,7 @@ export function register(program: Command, context: CliContext): void {
 }
 
 async function prepare(files: string[], given: Given, context: CliContext): Promise<void> {
-  const out = required(text(given.out), "--out", "the folder to make, such as --out data/mine");
+  const out = required(text(given.out), "--out", "the folder to write, such as --out data/mine");
   const { prepareDataset } = await import("../../data/prepare.js");
   const started = performance.now();
   let manifest: Manifest;
@@ -139,30 +170,30 @@ async function prepare(files: string[], given: Given, context: CliContext): Prom
     const agree = compared.filter(({ expected, actual }) => expected === actual).length;
     if (compared.length > 0)
       context.out(
-        `${agree} of ${plural(compared.length, "expected count")} came out${agree < compared.length ? "; the others are above" : ""}`,
+        `${agree} of ${plural(compared.length, "expected count")} matched${agree < compared.length ? "; see above for the others" : ""}`,
       );
   }
 }
 
-/** Whether the argument names a known source, and no file. */
+/** Whether the argument is a known source and not a file. Throws UserError if source and file arguments are mixed. */
 async function isSource(files: readonly string[], given: Given): Promise<boolean> {
   const { findSource, sourceNames } = await import("../../data/sources/registry.js");
   const isFile = (name: string) => statSync(name, { throwIfNoEntry: false })?.isFile() === true;
   const named = files.find((name) => sourceNames.includes(name) && !isFile(name));
   if (named !== undefined && files.length > 1)
     throw new UserError({
-      problem: `${named} is a known source, and stands beside ${files.filter((name) => name !== named).join(", ")}`,
+      problem: `the known source ${named} cannot be combined with ${files.filter((name) => name !== named).join(", ")}`,
       expected: "one known source, or files",
     });
   if (named !== undefined) return true;
   const option = (["from", "download", "mirror"] as const).find((name) => given[name] !== undefined);
   if (option === undefined) {
-    // A word that is no file may be a mistyped source.
+    // A word that is not a file may be a mistyped source.
     const [word] = files;
     const near = nearestName(word, sourceNames);
     if (files.length > 1 || near === undefined || /[./\\]/.test(word) || existsSync(word)) return false;
     throw new UserError({
-      problem: `there is neither a file nor a known source "${word}"`,
+      problem: `"${word}" is neither a file nor a known source`,
       expected: sourceNames.join(", "),
       remedy: `Did you mean ${near}?`,
     });
@@ -170,7 +201,7 @@ async function isSource(files: readonly string[], given: Given): Promise<boolean
   if (files.length === 1) findSource(files[0]);
   throw new UserError({
     place: `--${option}`,
-    problem: `files are given (${files.join(", ")})`,
+    problem: `cannot be used with files (${files.join(", ")})`,
     expected: `a known source: ${sourceNames.join(", ")}`,
   });
 }
@@ -187,8 +218,8 @@ async function fromSource(source: string, out: string, given: Given, context: Cl
   if (stray !== undefined)
     throw new UserError({
       place: stray,
-      problem: `${source} knows its own files`,
-      remedy: "Leave the option out, or name the files instead of the source",
+      problem: `cannot be used with the known source ${source}`,
+      remedy: "Remove the option, or give files instead of the source",
     });
   const download = given.download === true;
   return prepareSource({
@@ -227,7 +258,7 @@ function formatNamed(name: string | undefined): ReadOptions["format"] {
   if (name === undefined || found !== undefined) return found;
   throw new UserError({
     place: "--format",
-    problem: `there is no format "${name}"`,
+    problem: `unknown format "${name}"`,
     expected: formats.join(", "),
   });
 }
@@ -241,12 +272,12 @@ function itemFile(given: Given): ItemFile | undefined {
   if (stray === undefined) return undefined;
   throw new UserError({
     place: stray,
-    problem: "is about the items file, and none is given",
-    remedy: "Name it with --items",
+    problem: "requires --items",
+    remedy: "Add --items <file>",
   });
 }
 
-/** The filter's and protocol's options, as far as they are given. */
+/** The given filter and protocol options. */
 export function protocolInput(given: Given): Record<string, unknown> {
   const options: Record<string, unknown> = {};
   for (const [flag, kind] of protocolFlags) {
@@ -259,15 +290,14 @@ export function protocolInput(given: Given): Record<string, unknown> {
     if (kind === "number" && !isNumber)
       throw new UserError({
         place: flag.slice(0, flag.indexOf(" ")),
-        problem: `"${value}" is not a number`,
-        expected: flag.slice(flag.indexOf("<") + 1, -1),
+        problem: `must be a number; got "${value}"`,
       });
     options[name === "catalogue" ? "items" : name] = kind !== "text" && isNumber ? Number(value) : value;
   }
   return options;
 }
 
-/** Errors about options speak of `minUser`; the person has written `--min-user`. */
+/** Rewrites option names in errors from `minUser` to `--min-user`. */
 function inFlags(error: unknown): unknown {
   if (!(error instanceof UserError) || !error.place?.startsWith("option")) return error;
   const flag = (text: string) =>
@@ -291,7 +321,7 @@ async function describeTimes(
   const { showTime } = await import("../../data/times.js");
   const [first, last] = [from, to].map((time) => showTime(time, unit));
   const span = first === last ? first : `${first} to ${last}`;
-  const what = unit === "own" ? "numbers in the source's own unit" : `${unit} since 1970`;
+  const what = unit === "own" ? "in the unit of the source" : `${unit} since 1970`;
   const none =
     missing === 0 ? "" : `; ${count(missing)} of ${plural(interactions, "interaction")} without a time`;
   return `times: ${span} (${what})${none}`;
@@ -303,7 +333,7 @@ function describeTitles({ file, id, title, rows, matched, titled }: ItemsManifes
       ? plural(rows, "record")
       : `${file} (id = ${JSON.stringify(id)}${title === undefined ? "" : `, title = ${JSON.stringify(title)}`})`;
   return title === undefined
-    ? `items: ${count(matched)} of ${count(all)} have a row in ${from}; there is no column of titles`
+    ? `items: ${count(matched)} of ${count(all)} have a row in ${from}, which has no title column`
     : `titles: ${count(titled)} of ${plural(all, "item")} from ${from}`;
 }
 
@@ -316,27 +346,27 @@ async function print(
   const { bold, dim } = context.style;
   const { filtered, validation, test } = counts;
   const { minUser, minItem, filter } = protocol;
-  const core = filter === "k-core" ? ", again and again" : "";
+  const core = filter === "k-core" ? ", repeated" : "";
   context.out(
     `${bold(name)}: ${count(counts.sourceRows)} rows read, ${count(counts.kept ?? filtered.interactions)} kept`,
   );
   for (const [rows, why] of [
-    [filtered.repeatedHeaders ?? 0, "a header among the rows"],
+    [filtered.repeatedHeaders ?? 0, "repeated header lines"],
     [filtered.belowRating, "below the minimum rating (--min-rating)"],
-    [filtered.duplicates, "of a user and item that came before"],
+    [filtered.duplicates, "duplicate user and item"],
     [
       filtered.belowMinItem ?? 0,
-      `of ${plural(filtered.rareItems ?? 0, "item")} with fewer than ${minItem} (--min-item${core})`,
+      `${plural(filtered.rareItems ?? 0, "item")} with fewer than ${minItem} (--min-item${core})`,
     ],
     [
       filtered.belowMinUser ?? 0,
-      `of ${plural(filtered.rareUsers ?? 0, "user")} with fewer than ${minUser} (--min-user${core})`,
+      `${plural(filtered.rareUsers ?? 0, "user")} with fewer than ${minUser} (--min-user${core})`,
     ],
     [
       validation.unknownItems + test.unknownItems,
-      "for items without a training row (--catalogue all keeps them)",
+      "items without training interactions (--catalogue all keeps them)",
     ],
-    [validation.coldUsers + test.coldUsers, "of users with too little to fold in"],
+    [validation.coldUsers + test.coldUsers, "users with too few fold-in items"],
   ] as const)
     if (rows > 0) context.out(dim(`  ${plural(rows, "row")} dropped: ${why}`));
   context.out(
@@ -365,11 +395,9 @@ async function print(
     for (const line of skippedLines(skipped, examples)) context.out(dim(`  ${line}`));
   }
   if (validation.judgedUsers === 0 || test.judgedUsers === 0)
-    context.say(
-      "warning: nobody can be evaluated in one of the splits; hold out more users or a larger share",
-    );
-  if (!columns.value) context.say(dim("the source has no ratings: every row counts as an interaction"));
+    context.say("warning: a split has no user to evaluate; hold out more users or a larger share");
+  if (!columns.value) context.say(dim("no rating column: every row counts as an interaction"));
   context.out(
-    `${out} written in ${seconds.toFixed(1)} s. Next: ${shellCommand("foldin", "train", pathArgument(out), "--model", content ? "cvae" : "mult-vae", "--out", `runs/${name}`)}`,
+    `wrote ${out} in ${seconds.toFixed(1)} s. Next: ${shellCommand("foldin", "train", pathArgument(out), "--model", content ? "cvae" : "mult-vae", "--out", `runs/${name}`)}`,
   );
 }

@@ -1,4 +1,4 @@
-// foldin quickstart: the whole path on a generated catalogue, in under a minute: prepare, train, evaluate, recommend, report.
+// foldin quickstart: prepares a generated catalogue, trains, evaluates, recommends and writes a report, in under a minute.
 
 import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
@@ -12,7 +12,7 @@ import { addEngineOptions, type EngineFlags, wholeNumber } from "../engine-optio
 import type { Styles } from "../style.js";
 import { clip, count, plural, table } from "../table.js";
 
-/** Smaller than the paper's options, which were chosen for 20,108 films: the demo has 1,200, and plain TypeScript must bear it too. */
+/** Smaller than the paper's values, which were chosen for 20,108 films: the demo has 1,200 and must also run in plain TypeScript. */
 const DEMO_OPTIONS = { hidden: [200], latent: 64, batchSize: 100 };
 const METRICS = ["ndcg@100", "recall@20", "recall@50"];
 
@@ -25,12 +25,12 @@ export function register(program: Command, context: CliContext): void {
   addEngineOptions(
     program
       .command("quickstart")
-      .summary("see it all on a generated catalogue, in a minute")
+      .summary("try foldin on a generated catalogue, in a minute")
       .description(
-        "Generates a catalogue of films that do not exist, trains a Mult-VAE on invented viewers, evaluates it beside popularity, and recommends films to somebody new.",
+        "Generate a catalogue of fictional films and viewers, train a Mult-VAE on it, evaluate the model against a popularity baseline, and recommend films to a new viewer.",
       )
-      .option("--out <folder>", "where to put dataset and run", "demo")
-      .option("--epochs <n>", "passes over the viewers", wholeNumber(1), 20),
+      .option("--out <folder>", "folder for the dataset and the run", "demo")
+      .option("--epochs <n>", "number of training epochs", wholeNumber(1), 20),
   ).action((flags: Flags) => quickstart(flags, context));
 }
 
@@ -59,7 +59,7 @@ async function quickstart({ out, epochs, engine, threads }: Flags, context: CliC
   const datasetPath = join(out, "catalogue");
   const runPath = join(out, "mult-vae");
 
-  heading("A catalogue of films that do not exist");
+  heading("Generate a catalogue of fictional films");
   await requireOwn(datasetPath, runPath);
   const catalogue = demoCatalogue();
   const { manifest } = await prepareSource({ source: "demo", out: datasetPath, force: true, signal });
@@ -69,7 +69,7 @@ async function quickstart({ out, epochs, engine, threads }: Flags, context: CliC
     `  ${count(counts.filtered.users)} generated viewers, ${count(counts.items)} generated films, ${count(counts.filtered.interactions)} views -> ${datasetPath}`,
   );
 
-  heading("Mult-VAE learns who likes what");
+  heading("Train a Mult-VAE");
   const opened = await openEngine({ engine, threads, onNote: context.say });
   try {
     const started = performance.now();
@@ -87,7 +87,7 @@ async function quickstart({ out, epochs, engine, threads }: Flags, context: CliC
     context.out(`  ${plural(epochs, "epoch")} in ${duration(seconds)}, ${opened.name} engine -> ${runPath}`);
     const popularity = await train(dataset, { model: "popularity", engine: opened });
 
-    heading(`Evaluated on ${count(counts.test.judgedUsers)} viewers whom it never saw`);
+    heading(`Evaluate on ${count(counts.test.judgedUsers)} viewers who are not in the training data`);
     const how = { on: "test", metrics: METRICS, signal } as const;
     const evaluations = [await evaluate(vae, dataset, how), await evaluate(popularity, dataset, how)];
     context.out(indented(metricsTable(evaluations, dim)));
@@ -105,7 +105,7 @@ async function quickstart({ out, epochs, engine, threads }: Flags, context: CliC
       dim(filmOf.get(id)?.genres.join(", ") ?? ""),
     ];
     const columns = [{ heading: "", align: "right" as const }, { heading: "" }, { heading: "" }];
-    heading("Somebody new has seen");
+    heading("A new viewer has seen");
     context.out(
       indented(
         table(
@@ -114,7 +114,7 @@ async function quickstart({ out, epochs, engine, threads }: Flags, context: CliC
         ),
       ),
     );
-    heading("and may like");
+    heading("Recommended");
     context.out(
       indented(
         table(
@@ -127,7 +127,7 @@ async function quickstart({ out, epochs, engine, threads }: Flags, context: CliC
     await reportOnRun(runPath, vae, dataset, { signal });
     vae.dispose();
     popularity.dispose();
-    heading("What next");
+    heading("Next steps");
     context.out(indented(nextSteps(runPath, datasetPath, viewer, context.style)));
   } finally {
     await opened.close();
@@ -148,7 +148,7 @@ function metricsTable(evaluations: readonly Evaluation[], dim: (text: string) =>
   );
 }
 
-/** The best-known films of two strands of different genres: three of one, two of the other. */
+/** The most popular films of two strands with different genres: three of one, two of the other. */
 function inventViewer({ films }: DemoCatalogue): DemoFilm[] {
   const known = films.toSorted((a, b) => b.popularity - a.popularity);
   const [first] = known;
@@ -158,7 +158,7 @@ function inventViewer({ films }: DemoCatalogue): DemoFilm[] {
   return [...ofStrand(first, 3), ...ofStrand(second, 2)];
 }
 
-/** Commands that work when copied: through npx where npm started us, because then nothing is on the path. */
+/** Commands to copy. They use npx if npm started this process, because then foldin is not on the path. */
 function nextSteps(run: string, dataset: string, viewer: readonly DemoFilm[], { dim }: Styles): string[] {
   const foldin = process.env.npm_execpath ? "npx foldin" : "foldin";
   const runs = join(dirname(run), "runs");
@@ -167,37 +167,37 @@ function nextSteps(run: string, dataset: string, viewer: readonly DemoFilm[], { 
   const [runArgument, datasetArgument] = [pathArgument(run), pathArgument(dataset)];
   const options = ["--model", "mult-dae", "--epochs", "10", "--set", "batchSize=100"];
   return [
-    dim(`# look at the report in a browser: ${join(run, "report.html")}`),
-    dim("# ask for other films, by title or id"),
+    dim(`# open the report in a browser: ${join(run, "report.html")}`),
+    dim("# recommend for another history of titles or ids"),
     command("recommend", runArgument, "--history", title, "--history", "12"),
-    dim("# look at the data, and at what can be set"),
+    dim("# show the data and the options of a model"),
     command("describe", datasetArgument),
     command("models", "mult-vae"),
-    dim("# train another model, and evaluate it"),
+    dim("# train and evaluate another model"),
     command("train", datasetArgument, ...options, "--out", join(runs, "dae")),
     command("evaluate", pathArgument(join(runs, "dae"))),
-    dim("# your own data: a file with a user and an item in each row"),
+    dim("# use your own data: a file with one user and item per row"),
     command("prepare", "ratings.csv", "--out", "data/mine"),
     command("train", "data/mine", "--out", "runs/mine"),
   ];
 }
 
-/** Throws UserError where what an earlier quickstart would have left is something else. */
+/** Throws UserError if the folders exist and were not written by an earlier quickstart. */
 async function requireOwn(datasetPath: string, runPath: string): Promise<void> {
   const { readManifest } = await import("../../data/dataset.js");
   const { readRunFolder } = await import("../../experiments/run-folder.js");
   const manifest = await readManifest(datasetPath).catch(() => undefined);
   const run = await readRunFolder(runPath).catch(() => undefined);
-  const stranger =
+  const foreign =
     manifest && !manifest.source.generated
       ? datasetPath
       : run && run.config.dataset.path !== resolve(datasetPath)
         ? runPath
         : undefined;
-  if (stranger !== undefined)
+  if (foreign !== undefined)
     throw new UserError({
-      place: stranger,
-      problem: "is not from an earlier quickstart, and would be replaced",
+      place: foreign,
+      problem: "was not written by an earlier quickstart and would be replaced",
       remedy: "Choose another folder with --out",
     });
 }

@@ -1,4 +1,4 @@
-// foldin recommend <run> --history ...: folds a history in and prints the items that the model ranks first.
+// foldin recommend <run> --history ...: folds in a history and prints the top-ranked items.
 
 import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
@@ -21,21 +21,21 @@ export function register(program: Command, context: CliContext): void {
       .command("recommend")
       .summary("recommend items for a history")
       .description(
-        "Recommends items for a history: ids or titles of items that somebody has chosen. Nobody needs to be known to the model: the history is folded in.",
+        "Recommend items for a history, given as item ids or titles. The history is folded in, so the user does not need to be in the training data.",
       )
-      .argument("<run>", "a run folder, as foldin train writes it")
+      .argument("<run>", "a run folder written by foldin train")
       .option(
         "--history <item>",
-        "an id, a title, a list of those with commas, or @file with one a line (@- is stdin); '' for somebody without a history; may be given again",
+        "an id, a title, a comma-separated list of these, or @file with one per line (@- = stdin); '' = a user without a history (repeatable)",
         collected,
       )
       .option(
         "--exclude <item>",
-        "an item never to recommend, given as in --history; of a title, all items that are called so; may be given again",
+        "an item not to recommend, given as in --history; a title excludes all items that have it (repeatable)",
         collected,
       )
-      .option("-k, --k <n>", "how many items", wholeNumber(1), 10)
-      .option("--include-history", "items of the history may be recommended too"),
+      .option("-k, --k <n>", "number of items", wholeNumber(1), 10)
+      .option("--include-history", "also recommend items of the history"),
   )
     .option("--json", "print one JSON object")
     .addHelpText(
@@ -54,9 +54,9 @@ async function recommendItems(run: string, flags: Flags, context: CliContext): P
   if (!flags.history)
     throw new UserError({
       place: "--history",
-      problem: "no history is given",
-      expected: "ids or titles of items",
-      remedy: "Give --history, as often as needed; for somebody without a history: --history ''",
+      problem: "is required",
+      expected: "item ids or titles",
+      remedy: "Give --history once or several times; for a user without a history: --history ''",
     });
   const [{ loadRecommender }, { recommend }, { resolveExcluded, resolveHistory }] = await Promise.all([
     import("../../serving/load.js"),
@@ -91,11 +91,7 @@ async function recommendItems(run: string, flags: Flags, context: CliContext): P
     const { dim, bold } = context.style;
     const titleWidth = Math.max(20, (context.width ?? 100) - 30);
     const titled = recommender.items.titles !== undefined;
-    context.out(
-      dim(
-        `because of ${found.history.map(({ title }) => printable(title)).join(" · ") || "nothing: an empty history"}`,
-      ),
-    );
+    context.out(dim(`history: ${found.history.map(({ title }) => printable(title)).join(" · ") || "empty"}`));
     context.out(
       table(
         [

@@ -1,4 +1,4 @@
-// foldin reproduce [preset]: runs a published experiment from raw files to its table, ours beside the published numbers.
+// foldin reproduce [preset]: runs a published experiment from raw files and compares the results with the published ones.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import type { ReproducedStudy } from "../../experiments/reproduce.js";
 import { cacheFolder } from "../cache-folder.js";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, type EngineFlags, wholeNumber } from "../engine-options.js";
-import { tellHowToGoOn } from "../go-on.js";
+import { withResumeHint } from "../resume-hint.js";
 import { count, plural, table, wrap } from "../table.js";
 
 interface Flags extends EngineFlags {
@@ -18,6 +18,7 @@ interface Flags extends EngineFlags {
   studies?: string[];
   models?: string[];
   splits?: number;
+  seeds?: number;
   jobs?: number;
   out?: string;
   seed?: number;
@@ -29,32 +30,33 @@ export function register(program: Command, context: CliContext): void {
   addEngineOptions(
     program
       .command("reproduce")
-      .summary("run a published experiment and compare with its numbers")
+      .summary("run a published experiment and compare the results")
       .description(
-        "Runs a preset: prepares the raw files as published, trains, evaluates, and sets our numbers beside the published ones. Interrupted, it goes on when started again. Without a name, lists the presets.",
+        "Run a preset: prepare the raw files as published, train, evaluate, and compare the results with the published numbers. Run the same command again to resume after an interruption. Without a name, list the presets.",
       )
-      .argument("[preset]", "a preset, such as keras-notebook-v2")
+      .argument("[preset]", "a preset name, such as keras-notebook-v2")
       .option(
         "--data <folder>",
-        "the folder with the raw files (ratings.dat), or with one folder per source (ml-1m/); for baselines a dataset folder",
+        "folder with the raw files (ratings.dat), or with one folder per source (ml-1m/); for baselines: a dataset folder",
       )
-      .option("--out <folder>", "where everything goes (default: runs/<preset>)")
-      .option("--seed <n>", "the seed that everything random follows from (default: 98765)", wholeNumber(0))
+      .option("--out <folder>", "the folder to write (default: runs/<preset>)")
+      .option("--seed <n>", "random seed (default: 98765)", wholeNumber(0))
       .option(
         "--epochs <n>",
-        "at most this many epochs per run: for a look, not for the numbers",
+        "limit the epochs of each run, for a quick trial; the results are then not a reproduction",
         wholeNumber(1),
       )
-      .option("--studies <keys...>", "these tables alone, by the name of their folder in data/")
-      .option("--models <names...>", "these models alone")
+      .option("--studies <keys...>", "run only the tables with these keys; an unknown key lists all keys")
+      .option("--models <names...>", "run only these models")
       .option(
         "--splits <n>",
-        "where a table has several splits: the first n alone, the released one first",
+        "tables with several splits: run only the first n (the first one is the released split)",
         wholeNumber(1),
       )
+      .option("--seeds <n>", "rows with several seeds: run only the first n (default: all)", wholeNumber(1))
       .option(
         "--jobs <n>",
-        "of baselines: trainings at a time (default: one per core, at most 4)",
+        "baselines: number of parallel trainings (default: one per core, at most 4)",
         wholeNumber(1),
       ),
   )
@@ -91,11 +93,11 @@ async function listPresets(context: CliContext, json: boolean): Promise<void> {
   context.out(`\nRun one with: foldin reproduce ${presetNames[0]} --data <folder>`);
 }
 
-/** The preset that reproduces nothing: it runs on any dataset. */
+/** Not a reproduction: runs on any dataset. */
 const BASELINES = {
   name: "baselines",
   summary:
-    "Every model on one dataset, with its recipe or the best of a small search: one table, one page. --data is the dataset folder.",
+    "All models on one dataset, each with its recipe or the best options of a small search; writes a table and a report. --data is the dataset folder.",
   source: "No paper",
 };
 
@@ -121,11 +123,11 @@ async function runBaselines(flags: Flags, context: CliContext): Promise<void> {
       context.say(
         failure === undefined
           ? `${model}: validation ndcg@100 ${validation ? estimateText(validation) : "–"}`
-          : `${model}: not trained: ${failure}`,
+          : `${model}: training failed: ${failure}`,
       ),
   }).catch((error: unknown) => {
     if (!existsSync(out)) throw error;
-    throw tellHowToGoOn(error, again(BASELINES.name, data, out), context);
+    throw withResumeHint(error, again(BASELINES.name, data, out), context);
   });
   if (flags.json) {
     context.json({ ...result, folder: out });
@@ -139,7 +141,7 @@ async function runBaselines(flags: Flags, context: CliContext): Promise<void> {
       [
         { heading: "model" },
         ...comparison.metrics.map((heading) => ({ heading, align: "right" as const })),
-        { heading: "p against best", align: "right" },
+        { heading: "p vs best", align: "right" },
         { heading: "training", align: "right" },
         { heading: "options" },
       ],
@@ -158,26 +160,33 @@ async function runBaselines(flags: Flags, context: CliContext): Promise<void> {
     ),
   );
   for (const { model, failure } of rows)
-    if (failure !== undefined) context.out(`${model} was not trained: ${failure}`);
+    if (failure !== undefined) context.out(`${model}: training failed: ${failure}`);
   context.out(dim(methodText(comparison)));
   if (result.shortenedTo !== undefined)
-    context.out(`cut short at ${plural(result.shortenedTo, "epoch")}: these numbers are for a look`);
+    context.out(
+      `limited to ${plural(result.shortenedTo, "epoch")} (--epochs): a quick trial, not a benchmark`,
+    );
   context.out(`results: ${join(out, "results.json")}, ${join(out, "results.csv")}`);
   context.out(`report: ${join(out, "report.html")}`);
 }
 
 async function run(name: string, flags: Flags, context: CliContext): Promise<void> {
   if (name === BASELINES.name) {
-    for (const flag of ["studies", "splits"] as const)
+    for (const flag of ["studies", "splits", "seeds"] as const)
       if (flags[flag] !== undefined)
         throw new UserError({
           place: `--${flag}`,
-          problem: `does not belong to ${name}, which has one table`,
+          problem: `cannot be used with ${name}`,
+          remedy: "Remove the option",
         });
     return runBaselines(flags, context);
   }
   if (flags.jobs !== undefined)
-    throw new UserError({ place: "--jobs", problem: `belongs to ${BASELINES.name}, not to ${name}` });
+    throw new UserError({
+      place: "--jobs",
+      problem: `can be used only with ${BASELINES.name}`,
+      remedy: "Remove the option",
+    });
   const { findPreset } = await import("../../experiments/presets/registry.js");
   const preset = await findPreset(name);
   const data = required(
@@ -188,7 +197,17 @@ async function run(name: string, flags: Flags, context: CliContext): Promise<voi
   const out = flags.out ?? join("runs", preset.name);
   const [
     { reproduce },
-    { apartText, estimateText, reportOnReproduction, standardErrorsApart },
+    {
+      apartText,
+      CHANCE_NOTE,
+      chanceText,
+      choiceText,
+      epochsText,
+      estimateText,
+      reportOnReproduction,
+      runDeviationText,
+      standardErrorsApart,
+    },
     { depthTables, runNotes, splitsText },
     { summarise },
   ] = await Promise.all([
@@ -208,20 +227,19 @@ async function run(name: string, flags: Flags, context: CliContext): Promise<voi
     signal: context.signal,
     onEstimate: (seconds, runs) =>
       context.say(
-        // Only what learns by batches can be timed beforehand.
-        `${plural(runs, "training")} ahead${seconds > 0 ? `, about ${duration(seconds)} at most on this machine as it is now` : ""}`,
+        // Only models that train in batches can be timed in advance.
+        `${plural(runs, "training")} to run${seconds > 0 ? `, estimated at most ${duration(seconds)} on this machine` : ""}`,
       ),
     onRun: (title, number, runs) => context.say(`${number} of ${runs}: ${title}`),
   }).catch((error: unknown) => {
     if (!existsSync(out)) throw error;
-    throw tellHowToGoOn(error, again(name, data, out), context);
+    throw withResumeHint(error, again(name, data, out), context);
   });
-  const network = preset.network && { ...preset.network, items: result.studies[0].items };
-  const report = await reportOnReproduction(out, result, network);
+  const { network } = result;
+  const report = await reportOnReproduction(out, result);
   if (flags.json) {
     context.json({
       ...result,
-      ...(network ? { network: { ...network, ...summarise(network) } } : {}),
       report,
     });
     return;
@@ -276,47 +294,57 @@ async function run(name: string, flags: Flags, context: CliContext): Promise<voi
       context.out();
       continue;
     }
+    const repeated = study.runs.some(({ seeds }) => seeds && seeds.length > 1);
     context.out(
       table(
         [
           { heading: "model" },
           { heading: "metric" },
           { heading: "ours", align: "right" },
+          ...(repeated ? [{ heading: "run to run", align: "right" as const }] : []),
           { heading: "published", align: "right" },
           { heading: "difference", align: "right" },
+          ...(repeated ? [{ heading: "chance", align: "right" as const }] : []),
           { heading: "epochs", align: "right" },
         ],
         study.runs.flatMap((run) =>
-          Object.entries(run.metrics).map(([metric, { ours, published }], m) => [
+          Object.entries(run.metrics).map(([metric, { ours, published, chance }], m) => [
             m === 0 ? run.title : "",
             metric,
             estimateText(ours),
+            ...(repeated ? [runDeviationText(ours)] : []),
             published ? estimateText(published) : "–",
             apartText(standardErrorsApart(ours, published)),
-            m === 0 ? `${run.chosenEpoch ?? "–"} of ${run.epochs}` : "",
+            ...(repeated ? [chanceText(chance)] : []),
+            m === 0 ? epochsText(run) : "",
           ]),
         ),
         dim,
       ),
     );
+    for (const run of study.runs) {
+      const text = choiceText(run);
+      if (text !== undefined) context.out(dim(`${run.title}: ${text}`));
+    }
+    if (repeated) context.out(dim(`ours: the mean over the runs. ${CHANCE_NOTE}`));
     context.out();
   }
-  for (const { title, why } of result.skipped) context.out(dim(`left out: ${title}: ${why}`));
+  for (const { title, why } of result.skipped) context.out(dim(`skipped: ${title}: ${why}`));
   if (result.shortenedTo !== undefined)
-    context.out(`cut short at ${plural(result.shortenedTo, "epoch")}: these numbers are not a reproduction`);
+    context.out(`limited to ${plural(result.shortenedTo, "epoch")} (--epochs): not a reproduction`);
   context.out([`results: ${join(out, "results.json")}`, `report: ${report}`]);
 }
 
-/** The command that goes on. */
+/** The command that resumes the preset. */
 function again(name: string, data: string, out: string): string {
   return shellCommand("foldin", "reproduce", name, "--data", data, "--out", out);
 }
 
-/** Each listed user's best items, model by model. */
+/** The top items of each listed user, for each model. */
 function printLists({ runs }: ReproducedStudy, context: CliContext): void {
   const { bold, dim } = context.style;
   for (const [u, { title, user, history }] of (runs[0]?.lists ?? []).entries()) {
-    context.out(`\n${bold(title)} (${user}), known by: ${history.join("; ")}`);
+    context.out(`\n${bold(title)} (${user}), history: ${history.join("; ")}`);
     for (const { title, lists } of runs) {
       const list = lists?.[u];
       if (!list) continue;

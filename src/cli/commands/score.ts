@@ -1,17 +1,17 @@
-// foldin score <run> --out <file>: recommendations for all users of a dataset or of a file, into one file.
+// foldin score <run> --out <file>: writes recommendations for all users of a dataset or of a file.
 
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { duration } from "../../core/duration.js";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, type EngineFlags, wholeNumber } from "../engine-options.js";
-import { tellHowToGoOn } from "../go-on.js";
 import {
   addHistoriesOptions,
   type HistoriesFlags,
   locateHistories,
   readHistories,
 } from "../histories-options.js";
+import { withResumeHint } from "../resume-hint.js";
 import { count, plural } from "../table.js";
 
 interface Flags extends EngineFlags, HistoriesFlags {
@@ -27,20 +27,20 @@ interface Flags extends EngineFlags, HistoriesFlags {
 export function register(program: Command, context: CliContext): void {
   const command = program
     .command("score")
-    .summary("recommend for many users at once, into a file")
+    .summary("write recommendations for many users to a file")
     .description(
-      "Recommends items for all users of a dataset or of a file, and writes one row per user and rank: user, rank, item, title, score. Interrupted, it goes on with --resume.",
+      "Recommend items for all users of a dataset or of a file, and write one row per user and rank: user, rank, item, title, score. Resume after an interruption with --resume.",
     )
-    .argument("<run>", "a run folder, as foldin train writes it")
+    .argument("<run>", "a run folder written by foldin train")
     .option("--out <file>", "the file to write: .parquet, .csv or .jsonl")
-    .option("-k, --k <n>", "how many items per user", wholeNumber(1), 10)
-    .option("--include-history", "items of a history may be recommended too")
+    .option("-k, --k <n>", "number of items per user", wholeNumber(1), 10)
+    .option("--include-history", "also recommend items of the history")
     .option(
       "--spreadsheet",
-      "CSV for a spreadsheet: an apostrophe before texts that begin with = + - @, which it would take for formulas",
+      "CSV for spreadsheets: put an apostrophe before texts that start with = + - @, so that they are not read as formulas",
     );
   addEngineOptions(addHistoriesOptions(command))
-    .option("--resume", "go on with what was interrupted")
+    .option("--resume", "resume an interrupted scoring")
     .option("--force", "replace the file in --out")
     .option("--json", "print one JSON object")
     .addHelpText(
@@ -76,18 +76,17 @@ async function scoreRun(run: string, flags: Flags, context: CliContext): Promise
       ...{ progress: context.progress, signal: context.signal },
     }).catch((error: unknown) => {
       if (!existsSync(partialFolder(out))) throw error;
-      throw tellHowToGoOn(
+      throw withResumeHint(
         error,
-        `the same command and --resume (what is done is in ${partialFolder(out)})`,
+        `the same command with --resume (finished parts are in ${partialFolder(out)})`,
         context,
       );
     });
     const seconds = (performance.now() - started) / 1000;
     if (flags.json) return context.json({ out, users, rows, resumed, leftOut, seconds });
-    const before = resumed > 0 ? `, ${count(resumed)} of them before` : "";
+    const before = resumed > 0 ? ` (${count(resumed)} of them before the interruption)` : "";
     context.out(`${plural(users, "user")} scored${before}, ${plural(rows, "row")}, in ${duration(seconds)}`);
-    if (leftOut > 0)
-      context.out(`${plural(leftOut, "user")} left out, without a row: the model knows none of their items`);
+    if (leftOut > 0) context.out(`${plural(leftOut, "user")} skipped: the model knows none of their items`);
     context.out(`written to ${out}`);
   } finally {
     recommender.dispose();

@@ -1,4 +1,4 @@
-// foldin search <dataset>: trains a model with many settings of its options, and chooses the best on the validation users.
+// foldin search <dataset>: trains a model with many option settings and chooses the best one on the validation users.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -7,9 +7,10 @@ import { duration } from "../../core/duration.js";
 import { UserError } from "../../core/errors.js";
 import type { MetricValue } from "../../evaluation/evaluate.js";
 import type { SearchPoint } from "../../experiments/search/result.js";
+import { cacheFolder } from "../cache-folder.js";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, collected, type EngineFlags, wholeNumber } from "../engine-options.js";
-import { tellHowToGoOn } from "../go-on.js";
+import { withResumeHint } from "../resume-hint.js";
 import { plural, table } from "../table.js";
 
 interface Flags extends EngineFlags {
@@ -32,51 +33,44 @@ interface Flags extends EngineFlags {
 
 export function register(program: Command, context: CliContext): void {
   define(program.command("search"), context);
-  // Its former name.
+  // The former name of the command.
   define(program.command("sweep", { hidden: true }), context);
 }
 
 function define(command: Command, context: CliContext): void {
   addEngineOptions(
     command
-      .summary("search a model's options")
+      .summary("search for the best options of a model")
       .description(
-        "Trains a model with many settings of its options, several at a time, and chooses the best one on the validation users. Interrupted, it goes on when started again; points that are finished are kept.",
+        "Train a model with many option settings, several in parallel, and choose the best one on the validation users. Run the same command again to resume after an interruption; finished points are kept.",
       )
-      .argument("<dataset>", "a dataset folder, as foldin prepare writes it")
+      .argument("<dataset>", "a dataset folder written by foldin prepare")
       .option("--model <name>", "the model (see foldin models)")
       .option(
         "--grid <name=values...>",
-        "values to try, name=a,b,c; a range to draw from, name=low..high (logarithmic where the ends are tenfold apart, else even; :log or :linear after it decides); a list as hidden=[600],[600,300]; unset leaves an option out",
+        "values to try: name=a,b,c; lists: hidden=[600],[600,300]; a range to sample from: name=low..high, log-uniform if high is at least 10 times low, otherwise uniform (override with :log or :linear); the value unset omits an option",
       )
-      .option("--random <n>", "draw so many points of the grid instead of trying all", wholeNumber(1))
-      .option(
-        "--recipe <name>",
-        "start from options chosen on a data set's validation users, such as ml-1m, or from a recipe's file",
-      )
-      .option(
-        "--set <name=value>",
-        "an option that is the same at every point; may be given again",
-        collected,
-      )
-      .option("--epochs <n>", "passes over the training users; the same as --set epochs=<n>", wholeNumber(1))
-      .option("--seed <n>", "the seed of every training, and of drawing (default: 98765)", wholeNumber(0))
-      .option("--metric <name>", "what chooses", "ndcg@100")
+      .option("--random <n>", "sample n points of the grid instead of trying all", wholeNumber(1))
+      .option("--recipe <name>", "start from the options of a recipe: its name, such as ml-1m, or its file")
+      .option("--set <name=value>", "a model option for all points (repeatable)", collected)
+      .option("--epochs <n>", "number of training epochs; same as --set epochs=<n>", wholeNumber(1))
+      .option("--seed <n>", "seed of every training and of the sampling (default: 98765)", wholeNumber(0))
+      .option("--metric <name>", "metric to maximise", "ndcg@100")
       .addOption(
         new Option(
           "--choose-on <split>",
-          "whose metric chooses; test only to repeat what was published so: such a number flatters",
+          "users to choose on; test only to repeat a publication that did so: the result is biased",
         )
           .choices(["validation", "test"])
           .default("validation"),
       )
-      .option("--jobs <n>", "trainings at a time (default: one per core, at most 4)", wholeNumber(1))
-      .option("--out <folder>", "where everything goes (default: runs/search-<dataset>-<model>)")
+      .option("--jobs <n>", "number of parallel trainings (default: one per core, at most 4)", wholeNumber(1))
+      .option("--out <folder>", "the folder to write (default: runs/search-<dataset>-<model>)")
       .option(
         "--write-recipe <file>",
-        "write the choice into this recipe, too; one that is there keeps its searches and the better choice",
+        "also write the choice to this recipe file; an existing recipe keeps its searches and the better choice",
       )
-      .option("--keep-models", "keep the model of every point, not of the best alone"),
+      .option("--keep-models", "keep the models of all points, not only of the best"),
   )
     .option(
       "--checkpoint-seconds <n>",
@@ -87,9 +81,9 @@ function define(command: Command, context: CliContext): void {
     .addHelpText(
       "after",
       `
---threads counts those of each training (default: the cores divided among the jobs). Every point is a run folder in
-<folder>/points; only the best keeps its model. Test metrics are computed for the best alone, after it was chosen.
-The command's former name, foldin sweep, still works.
+--threads applies to each training (default: the cores divided by the number of jobs). Every point is a run folder in
+<folder>/points; only the best one keeps its model. Test metrics are computed only for the best point, after the choice.
+The former name of this command, foldin sweep, still works.
 
 Examples:
   foldin search data/ml-1m --model mult-dae --grid dropout=0.3,0.5,0.7 learningRate=5e-4,1e-3 --epochs 100
@@ -114,22 +108,20 @@ async function runSearch(dataset: string, flags: Flags, context: CliContext): Pr
     import("../../evaluation/metrics.js"),
   ]);
   const algorithm = await findAlgorithm(
-    required(flags.model, "--model <name>", "the model to search options of, such as --model mult-vae"),
+    required(flags.model, "--model <name>", "the model, such as --model mult-vae"),
   );
   const space = parseSpace(algorithm, flags.grid ?? []);
   if (space.length === 0)
     throw new UserError({
-      problem: "option '--grid <name=values...>' is missing",
-      remedy: `Give what to vary, such as --grid name=a,b,c (see foldin models ${algorithm.name})`,
+      problem: "option '--grid <name=values...>' is required",
+      remedy: `Give the options to vary, such as --grid name=a,b,c (see foldin models ${algorithm.name})`,
     });
   const options = parseSettings(algorithm, flags.set ?? []);
   if (flags.epochs !== undefined) options.epochs = flags.epochs;
   const out = flags.out ?? defaultFolder((await readManifest(dataset)).name, algorithm.name);
   const { bold, dim } = context.style;
   if (flags.chooseOn === "test")
-    context.say(
-      "CHOOSING ON THE TEST USERS, as published: the best number is too good to be true for anybody else",
-    );
+    context.say("warning: CHOOSING ON THE TEST USERS: the test result of the best point is biased");
 
   const metricName = parseMetric(flags.metric).name;
   const settingText = ({ setting }: SearchPoint) =>
@@ -142,6 +134,7 @@ async function runSearch(dataset: string, flags: Flags, context: CliContext): Pr
     space,
     options,
     out,
+    cache: cacheFolder(process.env),
     progress: context.progress,
     signal: context.signal,
     onPoint: (point, finished, points) =>
@@ -150,7 +143,7 @@ async function runSearch(dataset: string, flags: Flags, context: CliContext): Pr
       ),
   }).catch((error: unknown) => {
     if (!isSearchFolder(out)) throw error;
-    throw tellHowToGoOn(error, `the same command again (it is in ${out})`, context);
+    throw withResumeHint(error, `the same command again (finished points are in ${out})`, context);
   });
   if (flags.json) {
     context.json({ ...result, folder: out });
@@ -163,7 +156,7 @@ async function runSearch(dataset: string, flags: Flags, context: CliContext): Pr
   const ranked = [...points].sort((a, b) => score(b) - score(a));
   const failed = points.filter(({ state }) => state === "failed");
   context.out(
-    `${bold(result.model)} on ${result.dataset}, ${plural(points.length, "point")}, by ${metric} on the ${chosenOn} users${chosenOn === "test" ? " (THE TEST USERS CHOSE)" : ""}`,
+    `${bold(result.model)} on ${result.dataset}, ${plural(points.length, "point")}, by ${metric} on the ${chosenOn} users${chosenOn === "test" ? " (CHOSEN ON THE TEST USERS)" : ""}`,
   );
   context.out(
     table(
@@ -189,7 +182,7 @@ async function runSearch(dataset: string, flags: Flags, context: CliContext): Pr
     context.out(dim(`and ${points.length - failed.length - ROWS} more in results.csv`));
   for (const message of new Set(failed.map((point) => point.message))) {
     const [first, ...more] = failed.filter((point) => point.message === message);
-    const others = more.length > 0 ? ` and ${plural(more.length, "point")} more` : "";
+    const others = more.length > 0 ? ` and ${plural(more.length, "other point")}` : "";
     context.out(`failed: ${settingText(first)}${others}: ${message}`);
   }
   context.out(`\n${bold("best")}: ${settingText(best)}`);
@@ -212,13 +205,13 @@ async function runSearch(dataset: string, flags: Flags, context: CliContext): Pr
   if (recipe) context.out(`recipe: ${[...more, recipe].join(", ")}`);
 }
 
-/** A search that was begun under the command's former name goes on in its folder. */
+/** The default folder. A search started under the former command name is resumed in its own folder. */
 function defaultFolder(dataset: string, model: string): string {
   const [now, before] = ["search", "sweep"].map((name) => join("runs", `${name}-${dataset}-${model}`));
   return !existsSync(now) && existsSync(before) ? before : now;
 }
 
-/** Rows of the table on the terminal. */
+/** Maximum number of table rows on the terminal. */
 const ROWS = 30;
 
 function estimate(value: MetricValue | undefined): string {

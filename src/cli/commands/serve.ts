@@ -1,4 +1,4 @@
-// foldin serve <run...>: an HTTP server that recommends with trained models.
+// foldin serve <run...>: serves trained models over HTTP.
 
 import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
@@ -29,63 +29,67 @@ interface Flags extends EngineFlags {
 }
 
 const LEVELS = ["trace", "debug", "info", "warn", "error", "silent"];
-/** A shorter token is guessed too easily. */
+/** Shorter tokens are too easy to guess. */
 const LEAST_TOKEN = 16;
 
 export function register(program: Command, context: CliContext): void {
   addEngineOptions(
     program
       .command("serve")
-      .summary("answer over HTTP with trained models")
+      .summary("serve trained models over HTTP")
       .description(
-        "Serves trained models over HTTP: recommendations for histories, similar items, users whose histories are kept. /docs shows the API. Answers on this machine alone unless --host says otherwise.",
+        "Serve trained models over HTTP: recommendations for histories, similar items, and stored user histories. The API is documented at /docs. The server is reachable only from this machine unless --host is given.",
       )
-      .argument("<run...>", "run folders, or name=folder")
-      .option("--host <address>", "the address to listen on", "127.0.0.1")
-      .option("--port <n>", "the port; 0 = any that is free", wholeNumber(0), 8080)
+      .argument("<run...>", "run folders, or name=folder to name a model")
+      .option("--host <address>", "address to listen on", "127.0.0.1")
+      .option("--port <n>", "port to listen on; 0 = any free port", wholeNumber(0), 8080)
       .option(
         "--store <place>",
-        "where users' histories are kept: a SQLite file, postgres://..., or none",
+        "store for user histories: a SQLite file, postgres://..., or none",
         "foldin-histories.sqlite",
       )
       .option(
         "--share <name=n>",
-        "a model's part of the traffic, sticky per user (default: the first model gets all); may be given again",
+        "share of the traffic for a model, sticky per user (repeatable; default: the first model gets all)",
         collected,
       )
       .option(
         "--token-file <file>",
-        "a file with the token that requests must bring (or FOLDIN_TOKEN in the environment)",
+        "file with the bearer token that requests must send (or set FOLDIN_TOKEN)",
       )
       .option(
         "--allow-host <name>",
-        "a name that requests may give the server, such as the public one behind a reverse proxy; *.example.com for all below it; may be given again",
+        "accepted Host header, such as the public name behind a reverse proxy; *.example.com = all subdomains (repeatable)",
         collected,
       )
       .option(
         "--trust-proxy <address>",
-        "a reverse proxy (address, network or 'loopback') whose X-Forwarded-For says who the client is; may be given again",
+        "trust X-Forwarded-For from this reverse proxy: an address, a network or 'loopback' (repeatable)",
         collected,
       )
       .option(
         "--watch <seconds>",
-        "how often to look for newer models at the same places; 0 = never",
+        "interval for checking the folders for new models; 0 = never",
         wholeNumber(0),
         5,
       )
       .option(
         "--rate-limit <n>",
-        "requests a second from one address, refused ones included; 0 = no limit (default: 500)",
+        "maximum requests per second from one address, including rejected ones; 0 = no limit (default: 500)",
         wholeNumber(0),
       )
-      .option("--max-history <n>", "items of one history, and of a kept one (default: 1000)", wholeNumber(1))
-      .option("--max-histories <n>", "histories of one request (default: 100)", wholeNumber(1))
-      .option("--max-k <n>", "recommended items of one history (default: 1000)", wholeNumber(1))
-      .option("--max-body <bytes>", "size of a request (default: 1 MiB)", wholeNumber(1))
-      .option("--max-connections <n>", "connections at the same time (default: 4096)", wholeNumber(1))
+      .option(
+        "--max-history <n>",
+        "maximum items of a history in a request or in the store (default: 1000)",
+        wholeNumber(1),
+      )
+      .option("--max-histories <n>", "maximum histories per request (default: 100)", wholeNumber(1))
+      .option("--max-k <n>", "maximum recommended items per history (default: 1000)", wholeNumber(1))
+      .option("--max-body <bytes>", "maximum size of a request body (default: 1 MiB)", wholeNumber(1))
+      .option("--max-connections <n>", "maximum concurrent connections (default: 4096)", wholeNumber(1))
       .option(
         "--answer-seconds <n>",
-        "how long a request may be worked on; then the answer is 503 (default: 10)",
+        "timeout of a request, after which the answer is 503 (default: 10)",
         wholeNumber(1),
       )
       .option(
@@ -95,7 +99,7 @@ export function register(program: Command, context: CliContext): void {
       )
       .option(
         "--stop-seconds <n>",
-        "how long requests may take to end when the server is stopped",
+        "grace period for open requests when the server is stopped",
         wholeNumber(0),
         10,
       ),
@@ -117,14 +121,14 @@ async function serve(runs: readonly string[], flags: Flags, context: CliContext)
   if (!LEVELS.includes(flags.logLevel))
     throw new UserError({
       place: "--log-level",
-      problem: `'${flags.logLevel}' is not a level`,
+      problem: `unknown level '${flags.logLevel}'`,
       expected: LEVELS.join(", "),
     });
   if (flags.port > 65_535)
-    throw new UserError({ place: "--port", problem: `${flags.port} is not a port`, expected: "0 to 65535" });
+    throw new UserError({ place: "--port", problem: `must be from 0 to 65535; got ${flags.port}` });
   const [{ parsePlace }, { createServer }, hosts, { parseProxies }, { openStore }, { openEngine }] =
     await Promise.all([
-      import("../../serving/model-shelf.js"),
+      import("../../serving/model-router.js"),
       import("../../serving/server/server.js"),
       import("../../serving/server/hosts.js"),
       import("../../serving/server/proxies.js"),
@@ -142,7 +146,7 @@ async function serve(runs: readonly string[], flags: Flags, context: CliContext)
   const token = await tokenOf(flags.tokenFile);
   if (token === undefined && !isLoopback(flags.host))
     context.say(
-      `warning: anybody who reaches ${flags.host}:${flags.port} can read and change histories; --token-file asks for a token`,
+      `warning: anyone who can reach ${flags.host}:${flags.port} can read and change histories; use --token-file to require a token`,
     );
   const engine = await openEngine({ engine: flags.engine, threads: flags.threads, onNote: context.say });
   const onError = ({ message }: Error) => context.say(`store: ${message}`);
@@ -174,8 +178,12 @@ async function serve(runs: readonly string[], flags: Flags, context: CliContext)
       const address = await server.listen(flags.port).catch((cause: NodeJS.ErrnoException) => {
         throw new UserError({
           place: `--host ${flags.host} --port ${flags.port}`,
-          problem: `cannot listen there (${cause.code})`,
-          remedy: cause.code === "EADDRINUSE" ? "Give another --port, or stop what listens there" : undefined,
+          problem:
+            cause.code === "EADDRINUSE" ? "the port is in use (EADDRINUSE)" : `cannot listen (${cause.code})`,
+          remedy:
+            cause.code === "EADDRINUSE"
+              ? "Choose another --port, or stop the process that uses it"
+              : undefined,
           cause,
         });
       });
@@ -186,7 +194,7 @@ async function serve(runs: readonly string[], flags: Flags, context: CliContext)
     } finally {
       clearInterval(timer);
       process.off("SIGHUP", reload);
-      // Connections that do not end in time are closed.
+      // Connections that are still open after the grace period are closed.
       const late = setTimeout(() => server.app.server.closeAllConnections(), flags.stopSeconds * 1000);
       await server.close();
       clearTimeout(late);
@@ -197,7 +205,7 @@ async function serve(runs: readonly string[], flags: Flags, context: CliContext)
   }
 }
 
-/** A line of the log may be read on a terminal, and what failed may hold a URL. */
+/** Log lines may be read on a terminal, and errors may contain a URL with a password. */
 function logLine(line: string): void {
   process.stdout.write(printableJson(withoutPasswords(line)));
 }
@@ -209,7 +217,7 @@ function stopped(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** The shares of the named models: what is given, or all for the first. */
+/** The traffic shares of the models; without --share, the first model gets all. */
 function sharesOf(names: readonly string[], given: readonly string[] | undefined): number[] {
   if (!given) return names.map((_, place) => (place === 0 ? 1 : 0));
   const shares = new Map<string, number>();
@@ -218,15 +226,15 @@ function sharesOf(names: readonly string[], given: readonly string[] | undefined
     if (name === undefined || !names.includes(name))
       throw new UserError({
         place: `--share ${text}`,
-        problem: name === undefined ? "is not a share" : `no model is called ${name}`,
-        expected: `name=number, of ${names.join(", ")}`,
+        problem: name === undefined ? "is not a share" : `unknown model ${name}`,
+        expected: `name=number, with a name of ${names.join(", ")}`,
       });
     shares.set(name, Number(number));
   }
   return names.map((name) => shares.get(name) ?? 0);
 }
 
-/** From the file, or from the environment: never from the command line, which every user of the machine can read. */
+/** The token from the file or the environment; not from the command line, which every user of the machine can read. */
 async function tokenOf(file: string | undefined): Promise<string | undefined> {
   const place = file === undefined ? "FOLDIN_TOKEN" : `--token-file ${file}`;
   const token =
@@ -238,9 +246,9 @@ async function tokenOf(file: string | undefined): Promise<string | undefined> {
   if (trimmed.length < LEAST_TOKEN || /\s/.test(trimmed))
     throw new UserError({
       place,
-      problem: "is not a token",
+      problem: "the token is not valid",
       expected: `at least ${LEAST_TOKEN} characters without spaces`,
-      remedy: "Make one: openssl rand -hex 32",
+      remedy: "Generate one with: openssl rand -hex 32",
     });
   return trimmed;
 }

@@ -1,4 +1,4 @@
-// foldin train <dataset>: trains a model into a run folder, evaluates it on the held-out users, and writes the report.
+// foldin train <dataset>: trains a model, evaluates it on the held-out users, and writes a run folder with a report.
 
 import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
@@ -6,7 +6,7 @@ import { pathArgument, shellCommand } from "../../core/shell.js";
 import { cacheFolder } from "../cache-folder.js";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, collected, type EngineFlags, wholeNumber } from "../engine-options.js";
-import { tellHowToGoOn } from "../go-on.js";
+import { withResumeHint } from "../resume-hint.js";
 import { printTrained } from "../trained.js";
 
 interface Flags extends EngineFlags {
@@ -29,29 +29,25 @@ export function register(program: Command, context: CliContext): void {
       .command("train")
       .summary("train a model on a dataset")
       .description(
-        "Trains a model on a dataset folder and writes a run folder: the model, the metrics of every epoch, and report.html. Interrupted, it goes on with --resume.",
+        "Train a model on a dataset and write a run folder: the model, the metrics of every epoch, and report.html. Resume after an interruption with --resume.",
       )
-      .argument("<dataset>", "a dataset folder, as foldin prepare writes it")
+      .argument("<dataset>", "a dataset folder written by foldin prepare")
       .option("--out <run>", "the run folder to write")
-      .option("--model <name>", "the model (see foldin models; default: mult-vae)")
+      .option("--model <name>", "the model, see foldin models (default: mult-vae)")
       .option(
         "--recipe <name>",
-        "start from options chosen on a data set's validation users, such as ml-1m (see foldin models <name>); --set goes over them",
+        "start from the options of a recipe: its name, such as ml-1m (see foldin models <name>), or its file; --set overrides them",
       )
       .option(
         "--init-from <run>",
-        "start from this run's weights, items matched by id; model and options are the run's where not given",
+        "start from the weights of this run, with items matched by id; its model and options are the defaults",
       )
-      .option(
-        "--set <name=value>",
-        "an option of the model (see foldin models <name>); may be given again",
-        collected,
-      )
-      .option("--epochs <n>", "passes over the training users; the same as --set epochs=<n>", wholeNumber(1))
-      .option("--seed <n>", "the seed that everything random follows from (default: 98765)", wholeNumber(0)),
+      .option("--set <name=value>", "a model option, see foldin models <name> (repeatable)", collected)
+      .option("--epochs <n>", "number of training epochs; same as --set epochs=<n>", wholeNumber(1))
+      .option("--seed <n>", "random seed (default: 98765)", wholeNumber(0)),
   )
-    .option("--resume", "go on with the interrupted run in --out")
-    .option("--force", "replace the run in --out, once the new one is finished")
+    .option("--resume", "resume the interrupted run in --out")
+    .option("--force", "replace the run in --out after the new one is complete")
     .option("--checkpoint-seconds <n>", "seconds between checkpoints (default: 10)", wholeNumber(0))
     .option("--json", "print one JSON object")
     .addHelpText(
@@ -68,9 +64,13 @@ Examples:
 }
 
 async function trainRun(datasetPath: string, flags: Flags, context: CliContext): Promise<void> {
-  const out = required(flags.out, "--out <run>", "a folder for the run, such as --out runs/first");
+  const out = required(flags.out, "--out <run>", "the run folder to write, such as --out runs/first");
   if (flags.resume && flags.force)
-    throw new UserError({ place: "--force", problem: "cannot go with --resume", remedy: "Give one of them" });
+    throw new UserError({
+      place: "--force",
+      problem: "cannot be combined with --resume",
+      remedy: "Use only one of them",
+    });
   const [
     { train },
     { findRunFolder, hasCheckpoint },
@@ -86,7 +86,7 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
     import("../../models/options.js"),
     import("../../experiments/recipes/registry.js"),
   ]);
-  // What can be wrong on the command line is looked at before anything is read.
+  // Check the command line before reading any data.
   const interrupted = flags.resume ? await findRunFolder(out) : undefined;
   const model =
     flags.model ??
@@ -120,7 +120,7 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
   }).catch(async (error: unknown) => {
     if (!(await hasCheckpoint(out))) throw error;
     const again = shellCommand("foldin", "train", pathArgument(datasetPath), "--out", out, "--resume");
-    throw tellHowToGoOn(error, again, context);
+    throw withResumeHint(error, again, context);
   });
   const seconds = (performance.now() - started) / 1000;
   try {
@@ -130,7 +130,7 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
   }
 }
 
-/** What a run to start from has trained. */
+/** The model of a run to start from. */
 async function algorithmOf(run: string): Promise<string> {
   const { findModelFolder, readModelFiles } = await import("../../recommender/model-files.js");
   return (await readModelFiles(await findModelFolder(run))).algorithm;

@@ -1,6 +1,6 @@
-// The native engine: Rust kernels (native/) on threads of their own, float32. A call checks its shapes here, is queued
-// there, and returns within microseconds; only questions (`read`, `topK`, `finished`) wait, off the event loop. The
-// addon is found at run time: built from source in native/, or in the platform's package that npm installs beside ours.
+// The native engine: Rust kernels (native/) on their own threads, float32. A call checks its shapes here, is queued there, and
+// returns within microseconds; only calls that return a value (`read`, `topK`, `finished`) wait, off the event loop. The addon
+// is located at run time: built from source in native/, or in the platform package that npm installs with foldin.
 
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -24,11 +24,11 @@ import {
 } from "../tensor.js";
 
 const MOST_THREADS = 1024;
-/** Numbers that are copied at a time on their way into the engine. */
+/** Numbers that are copied to the engine at a time. */
 const WRITTEN_AT_ONCE = 1 << 16;
-/** What stands for a block or batch that was released. */
+/** The number of a released block or batch. */
 const RELEASED = -1;
-/** By the numbers that the addon knows them by (native/src/memory.rs). */
+/** In the order of their numbers in the addon (native/src/memory.rs). */
 const ELEMENTS: readonly Element[] = ["float32", "bfloat16", "int8"];
 
 /** A tensor of this engine. */
@@ -36,12 +36,12 @@ type View = Tensor & { readonly storage: Block };
 
 /**
  * The class that the addon exports (native/src/lib.rs). A kernel is called by its number with the numbers of its leaves in
- * `call`: five for a tensor (block, offset, rows, columns, row stride), one for a batch, NaN for what is absent; and with its
- * lists, float32 numbers as their bits.
+ * `call`: five for a tensor (block, offset, rows, columns, row stride), one for a batch, NaN for an absent leaf; and with its
+ * lists, in which float32 numbers are passed as their bits.
  */
 interface Addon {
   readonly NativeEngine: new (threads: number) => Memory;
-  /** What the addon's kernels take, in the order of their numbers. */
+  /** The contracts of the addon's kernels, in the order of their numbers. */
   contracts(): readonly string[];
   instructionSet(): string;
   bf16Instructions(): string;
@@ -110,14 +110,14 @@ class Batch implements SparseTensor {
     this.#touchedOf = touchedOf;
   }
 
-  /** Asked for by gradients only: a batch that is scored or masked does without. */
+  /** Computed on first use, which is only in gradients. */
   get touched(): Uint32Array {
     this.#touched ??= this.#touchedOf(this);
     return this.#touched;
   }
 }
 
-/** Kernels by the numbers that the addon gives them, or what does not agree. */
+/** The addon's numbers of the kernels, or a description of the mismatch. */
 function numbersOf(contracts: readonly string[]): { numbers: Map<Kernel, number> } | { mismatch: string } {
   const numbers = new Map<Kernel, number>();
   for (const known of Object.values<Kernel>({ ...kernels, ...solverKernels })) {
@@ -139,7 +139,7 @@ export class NativeEngine extends TableEngine implements Engine {
   readonly description: string;
   readonly #memory: Memory;
   readonly #numbers: ReadonlyMap<Kernel, number>;
-  /** The numbers of the call at hand; no kernel has as many. */
+  /** The numbers of the current call; longer than any kernel needs. */
   readonly #call = new Float64Array(128);
   #closed: Promise<void> | undefined;
 
@@ -156,7 +156,7 @@ export class NativeEngine extends TableEngine implements Engine {
   protected override put(kernel: string, out: Tensor, data: ArrayLike<number>): void {
     this.#open(kernel, out);
     const values = data instanceof Float32Array ? data : Float32Array.from(data);
-    // In pieces, whose copies reuse each other's memory: four times as fast as one large copy.
+    // In pieces, which reuse the same memory: four times as fast as one large copy.
     const pieces = out.rowStride === out.columns ? WRITTEN_AT_ONCE : Math.max(1, values.length);
     for (let from = 0; from < values.length; from += pieces) {
       const to = Math.min(from + pieces, values.length);
@@ -208,7 +208,7 @@ export class NativeEngine extends TableEngine implements Engine {
     return this.#closed;
   }
 
-  /** Queues a kernel that fails: for the tests of what a failure does. */
+  /** Queues a kernel that fails, for tests. */
   fail(message: string): void {
     this.#memory.fail(message);
   }
@@ -237,7 +237,7 @@ export class NativeEngine extends TableEngine implements Engine {
     return lists.length > 0 ? this.#memory.runWith(number, call, lists) : this.#memory.run(number, call);
   }
 
-  /** Writes a tensor into the call, from number `at` on; where the next one begins. */
+  /** Writes a tensor into the call from position `at`; returns the next position. */
   #putTensor(kernel: string, tensor: Tensor, at: number): number {
     const call = this.#call;
     call[at] = this.#open(kernel, tensor).storage.block;
@@ -272,14 +272,14 @@ export class NativeEngine extends TableEngine implements Engine {
   }
 }
 
-/** The bits of a list; a number alone is one of float32. */
+/** The bits of a list; a single number is taken as float32. */
 function bitsOf(list: Uint32Array | Float32Array | number): Uint32Array {
   if (list instanceof Uint32Array) return list;
   const floats = typeof list === "number" ? Float32Array.of(list) : list;
   return new Uint32Array(floats.buffer, floats.byteOffset, floats.length);
 }
 
-/** The platform as napi-rs names it: "linux-x64-gnu", "darwin-arm64", "win32-x64-msvc". */
+/** The platform in the naming of napi-rs: "linux-x64-gnu", "darwin-arm64", "win32-x64-msvc". */
 export function platformName(): string {
   const name = `${process.platform}-${process.arch}`;
   if (process.platform === "win32") return `${name}-msvc`;
@@ -288,7 +288,7 @@ export function platformName(): string {
   return `${name}-${report.header?.glibcVersionRuntime ? "gnu" : "musl"}`;
 }
 
-/** The addon, and its numbers of the table's kernels. */
+/** The addon, with its numbers of the table's kernels. */
 interface Found {
   readonly addon: Addon;
   readonly numbers: ReadonlyMap<Kernel, number>;
@@ -296,7 +296,7 @@ interface Found {
 
 let found: Found | { reason: string } | undefined;
 
-/** Looks for the addon once: built from source beside this file's package, then in the platform's package. */
+/** Looks for the addon once: built from source in this package, then in the platform package. */
 function findAddon(): Found | { reason: string } {
   found ??= loadAddon(
     fileURLToPath(new URL(`../../../native/foldin.${platformName()}.node`, import.meta.url)),
@@ -305,7 +305,7 @@ function findAddon(): Found | { reason: string } {
   return found;
 }
 
-/** The addon at `builtFile` or, where that is not there, in `packageName`; or why there is none, in one line. */
+/** The addon at `builtFile` or, if that does not exist, in `packageName`; otherwise the reason, in one line. */
 export function loadAddon(builtFile: string, packageName: string): Found | { reason: string } {
   const load = createRequire(import.meta.url);
   const place = existsSync(builtFile) ? builtFile : packageName;
@@ -318,12 +318,12 @@ export function loadAddon(builtFile: string, packageName: string): Found | { rea
         reason: `the native engine is not built (no ${builtFile}) and ${packageName} is not installed`,
       };
     const problem = error instanceof Error ? error.message.split("\n")[0] : String(error);
-    return { reason: `the native engine does not load from ${place}: ${problem}` };
+    return { reason: `the native engine in ${place} cannot be loaded: ${problem}` };
   }
   const agreed = numbersOf(typeof addon.contracts === "function" ? addon.contracts() : []);
   if ("mismatch" in agreed)
     return {
-      reason: `the native engine in ${place} belongs to another version of foldin (${agreed.mismatch}): build or install it again`,
+      reason: `the native engine in ${place} belongs to another version of foldin (${agreed.mismatch}): rebuild or reinstall it`,
     };
   return { addon, numbers: agreed.numbers };
 }
@@ -336,8 +336,8 @@ export interface NativeEngineOptions {
 }
 
 /**
- * Opens the native engine, or says in one line why there is none on this machine. Throws UserError for float64 and for
- * a number of threads that is not an integer from 1 to 1024.
+ * Opens the native engine, or returns a one-line reason why it is not available. Throws UserError for float64 and for a number
+ * of threads that is not an integer from 1 to 1024.
  */
 export function loadNativeEngine({
   threads = availableParallelism(),
@@ -346,13 +346,13 @@ export function loadNativeEngine({
   if (precision !== "float32" && precision !== "bf16")
     throw new UserError({
       place: "precision",
-      problem: `the native engine computes in float32, not in ${precision}`,
+      problem: `the native engine does not support ${precision}, only float32`,
       remedy: "Use the reference engine (--engine reference) for float64",
     });
   if (!(Number.isInteger(threads) && threads >= 1 && threads <= MOST_THREADS))
     throw new UserError({
       place: "threads",
-      problem: `${threads} is not a number of threads`,
+      problem: `${threads} is not a valid number of threads`,
       expected: `an integer from 1 to ${MOST_THREADS}`,
     });
   const search = findAddon();

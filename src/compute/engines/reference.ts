@@ -1,6 +1,6 @@
 // The reference engine: every kernel in plain TypeScript, for any JavaScript runtime, in float32 or (for gradient checks)
-// float64. It computes on the spot, so its queue is always empty. Sums run in float64 and are rounded when stored.
-// The kernels are in reference/, one file per family; here are memory, and which function is whose twin.
+// float64. It computes immediately, so its queue is always empty. Sums are accumulated in float64 and rounded when stored.
+// The kernels are in reference/, one file per family; this file has the memory and the table of kernel implementations.
 
 import type { CsrMatrix } from "../../sparse/csr.js";
 import type { Engine } from "../engine.js";
@@ -58,7 +58,7 @@ type Opened<T> = T extends Tensor
       ? T
       : { readonly [K in keyof T]: Opened<T[K]> };
 
-/** What computes a kernel; a question may be answered at once. */
+/** The implementation of a kernel; the value of an asynchronous kernel may be returned directly. */
 type Twin<S> = S extends (...values: infer V) => infer R
   ? (...values: { [K in keyof V]: Opened<V[K]> }) => R extends Promise<infer A> ? A : R
   : never;
@@ -67,7 +67,7 @@ type Twins = {
   readonly [K in keyof (KernelMethods & SolverMethods)]: Twin<(KernelMethods & SolverMethods)[K]>;
 };
 
-/** The plain TypeScript of every kernel of the table. */
+/** The TypeScript implementation of every kernel of the table. */
 const twins: Twins = {
   ...{ ...gates, ...gaussian, ...layerNorm, ...compositeKl, ...density, ...output },
   ...{ ...sparseRowSum, ...elementwise, ...dense },
@@ -76,7 +76,7 @@ const twins: Twins = {
   ...{ alsHalfSweep, nonNegativeIterations, neighbours, elasticNet },
 };
 
-/** Freed blocks are kept for reuse up to this many bytes, or as many as are in use. */
+/** Released blocks are kept for reuse up to this number of bytes, or up to the bytes in use. */
 const KEPT_BYTES = 64 * 2 ** 20;
 
 class Block implements Storage {
@@ -107,7 +107,7 @@ class SparseBlock implements SparseTensor {
   }
 }
 
-/** The engine that runs everywhere. */
+/** The engine that runs on every platform. */
 export class ReferenceEngine extends TableEngine implements Engine {
   readonly name = "reference" as const;
   readonly threads = 1;
@@ -197,7 +197,7 @@ export class ReferenceEngine extends TableEngine implements Engine {
     return { storage: new Block(length, element, data), offset: 0, rows, columns, rowStride: columns };
   }
 
-  /** Kernels compute on floats: other elements are widened before, and rounded again after what was written. */
+  /** Kernels compute on floats: other element types are widened before the call, and outputs are rounded after it. */
   protected override run(kernel: Kernel, values: readonly unknown[]): unknown {
     const written: [Stored, Matrix][] = [];
     const opened = replaceOperands(kernel, values, (operand, { kind, role }) => {

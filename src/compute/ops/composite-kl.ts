@@ -10,8 +10,8 @@ export interface GaussianTensors<T> {
 }
 
 /**
- * log q(z) - log p(z) per row [rows, 1] at samples z of q = `posterior`, in nats: one sample's KL to a prior that mixes, in every
- * coordinate by itself, the standard normal, `former` and a broad normal (Shenbin et al. 2020, section 3.3). `former` gets no gradient.
+ * log q(z) - log p(z) per row [rows, 1] at samples z of q = `posterior`, in nats: the one-sample KL to a prior that is, separately in
+ * every coordinate, a mixture of the standard normal, `former` and a wide normal (Shenbin et al. 2020, section 3.3). `former` gets no gradient.
  */
 export function compositeKl(
   tape: Tape,

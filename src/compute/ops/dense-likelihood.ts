@@ -24,7 +24,7 @@ export function halfSquaredDistance(tape: Tape, a: Differentiable, b: Differenti
   const zeros = tape.zeros(rows, columns);
   const out = tape.empty(rows, 1);
   const density = tape.empty(rows, 1);
-  // A Gaussian's log density with variance 1, its sign turned.
+  // The negated log density of a Gaussian with variance 1.
   engine.gaussianLogDensity(density, a.value, b.value, zeros);
   engine.fill(out, 0);
   engine.addScaled(out, density, -1);
@@ -68,7 +68,7 @@ export function halfQuadraticForm(tape: Tape, a: Differentiable, b: Tensor, form
   const out = tape.zeros(rows, 1);
   engine.copy(difference, a.value);
   engine.addScaled(difference, b, -1);
-  // F d by two products: d beside itself k times, and the sums of every k.
+  // F d by two products: d repeated k times, and the sums of every k elements.
   engine.matmul(
     repeated,
     difference,

@@ -1,5 +1,5 @@
-// Log densities of diagonal Gaussians at samples, the constant -1/2 ln 2 pi per dimension left out: in a difference of two
-// of them, such as a KL divergence estimated at a sample, it cancels.
+// Log densities of diagonal Gaussians at samples, without the constant -1/2 ln 2 pi per dimension, which cancels in a difference of
+// two of them, such as a one-sample estimate of a KL divergence.
 
 import type { Differentiable } from "../parameter.js";
 import type { Tape, Variable } from "../tape.js";
@@ -42,7 +42,7 @@ export function mixtureLogDensity(
   engine.densityPowers(powers, x.value);
   engine.densityFactors(factors, mean.value, logVariance.value);
   engine.matmul(densities, powers, factors, { transposeB: true });
-  engine.logMeanExp(out, densities); // which leaves its own gradient in `densities`
+  engine.logMeanExp(out, densities); // stores its gradient in `densities`
   return tape.record(out, [x, mean, logVariance], (g) => {
     engine.scaleRows(densities, densities, g);
     const gradient = tape.empty(rows, 2 * latent + 1);

@@ -3,8 +3,8 @@ import type { Differentiable } from "../parameter.js";
 import type { Tape, Variable } from "../tape.js";
 
 /**
- * Inverted dropout of min(max(x, 0), 1), in one pass each way: for matrices as large as pseudo-inputs. Outside [0, 1], its
- * ends included, nothing flows back.
+ * Inverted dropout of min(max(x, 0), 1), in one pass in each direction: for matrices as large as pseudo-inputs. The gradient is 0
+ * outside (0, 1).
  */
 export function dropClamped(tape: Tape, x: Differentiable, options: DenseDropout): Variable {
   const { engine } = tape;

@@ -2,7 +2,7 @@ import type { DenseDropout } from "../engine.js";
 import type { Differentiable } from "../parameter.js";
 import type { Tape, Variable } from "../tape.js";
 
-/** Inverted dropout: entries are dropped at the rate, the others scaled by 1 / (1 - rate). */
+/** Inverted dropout: drops entries with probability `rate` and scales the others by 1 / (1 - rate). */
 export function dropout(tape: Tape, x: Differentiable, options: DenseDropout): Variable {
   const { engine } = tape;
   const out = tape.empty(x.value.rows, x.value.columns);

@@ -9,13 +9,13 @@ export function gate(tape: Tape, a: Differentiable, b: Differentiable): Variable
   const out = tape.empty(a.value.rows, a.value.columns);
   engine.gate(out, a.value, b.value);
   return tape.record(out, [a, b], (g) => {
-    // Somebody must take both halves: where one needs no gradient, its half is thrown away.
+    // The kernel computes both gradients; one that is not needed is discarded.
     const [toA, toB] = [a, b].map((x) => (x.needsGradient ? x.gradient() : tape.zeros(g.rows, g.columns)));
     engine.gateGradient(toA, toB, a.value, b.value, g);
   });
 }
 
-/** min(max(x, low), high); outside the interval, its ends included, nothing flows back (PyTorch's Hardtanh). */
+/** min(max(x, low), high); the gradient is 0 outside the open interval (PyTorch's Hardtanh). */
 export function clamp(tape: Tape, x: Differentiable, low: number, high: number): Variable {
   const { engine } = tape;
   const out = tape.empty(x.value.rows, x.value.columns);

@@ -4,7 +4,7 @@ import type { Position, RandomKey } from "../engine.js";
 import type { Differentiable } from "../parameter.js";
 import type { Tape, Variable } from "../tape.js";
 
-/** A sample mean + exp(logVariance / 2) * noise, [rows, latent]; the noise is named by the key, and by where the rows lie in a larger batch. */
+/** A sample mean + exp(logVariance / 2) * noise, [rows, latent]; the noise depends on the key and on the position of the rows in a larger batch. */
 export function gaussianSample(
   tape: Tape,
   mean: Differentiable,

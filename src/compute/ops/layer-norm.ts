@@ -1,7 +1,7 @@
 import type { Differentiable, Parameter } from "../parameter.js";
 import type { Tape, Variable } from "../tape.js";
 
-/** Every row to mean 0 and variance 1, times weight, plus bias (Ba, Kiros and Hinton 2016); weight and bias are [1, columns]. */
+/** Normalises every row to mean 0 and variance 1, multiplies by weight and adds bias (Ba, Kiros and Hinton 2016); weight and bias are [1, columns]. */
 export function layerNorm(
   tape: Tape,
   x: Differentiable,

@@ -1,14 +1,14 @@
-// The output layer with its likelihood, over a selection of items: hidden activations in, a loss per row out. It goes in
-// steps, so that machines that have a share of the items each can exchange statistics in between:
+// The output layer with its likelihood, over a selection of items: from hidden activations to a loss per row. It has several
+// steps, so that machines that each hold a share of the items can exchange statistics in between:
 //
-//   outputStatistics   what the selection's items say, [rows, 4] (kernels.ts), and the engine's scratch
-//   (merging)          engine.mergeOutputStatistics over all shares, in a fixed order; nothing for a single one
-//   addOwnTargets      of a sample whose targets are added to the drawn; over several shares, its last two columns add up
-//   outputLossOf       the loss, and the gradients of what the selection has
+//   outputStatistics   statistics of the selection's items, [rows, 4] (kernels.ts), and the engine's scratch
+//   (merging)          engine.mergeOutputStatistics over all shares, in a fixed order; not needed for a single share
+//   addOwnTargets      for a sample with added targets; with several shares, the last two columns are then summed
+//   outputLossOf       the loss, and the gradients for the selection
 //
-// The gradient of `hidden` is the selection's part of it: parts of several shares add up. Memory and operations, for b rows,
-// n items of the selection and width w: 6 b n w operations (8 where the engine does not keep the b n numbers of the
-// scratch, docs/decisions/one-output-operation.md), and n w numbers of gradient.
+// The gradient of `hidden` is the selection's part of it: the parts of several shares must be summed. Costs for b rows, n items of
+// the selection and width w: 6 b n w operations (8 if the engine does not keep the b n elements of the scratch, see
+// docs/decisions/one-output-operation.md), and n w elements of gradient.
 
 import type { Likelihood, SelectedOutput } from "../engine.js";
 import { checkTargets, type ItemSample, type ItemSelection } from "../item-selection.js";
@@ -23,7 +23,7 @@ export interface OutputOptions {
   readonly selection?: ItemSelection;
 }
 
-/** An output layer's statistics, and what its loss and gradients need. */
+/** The statistics of an output layer, and the state for its loss and gradients. */
 export interface OutputForward {
   /** [rows, 4] of the selection. */
   readonly statistics: Tensor;
@@ -37,18 +37,18 @@ interface OutputLayerParts {
   readonly weight: Parameter;
   readonly bias: Parameter;
   readonly output: SelectedOutput;
-  /** The rows of the weights that the selection has; absent = all. */
+  /** The rows of the weights in the selection; absent = all. */
   readonly rows?: Uint32Array;
-  /** The selection's part of the bias gradient goes here, after `write`. */
+  /** Adds the selection's part of the bias gradient, computed by `write`. */
   readonly addBiasGradient: (write: (out: Tensor) => void) => void;
 }
 
 /**
  * -log p(x_r) per row: [rows, 1], in nats. hidden [rows, width], weight [items, width] (item-major), bias [1, items], target x
  * [rows, items]. Multinomial: -sum over i of x_i log softmax(hidden weight^T + bias)_i (Liang et al. 2018, equation 2).
- * Bernoulli: -sum over i of x_i log p_i + (1 - x_i) log(1 - p_i), p = sigmoid(hidden weight^T + bias). A sample estimates them
- * (`ItemSample`); of a share alone, they are as if there were no other items. Throws RangeError where the selection does
- * not fit the layer or the target.
+ * Bernoulli: -sum over i of x_i log p_i + (1 - x_i) log(1 - p_i), p = sigmoid(hidden weight^T + bias). A sample gives an estimate
+ * (`ItemSample`); a single share is treated as the complete catalogue. Throws RangeError if the selection does not match
+ * the layer or the target.
  */
 export function outputLoss(
   tape: Tape,
@@ -64,8 +64,8 @@ export function outputLoss(
 }
 
 /**
- * The first step. Of a share, weight and bias have the catalogue's rows and columns (of which the share's are used), or
- * those of the share alone; the target has the catalogue's columns.
+ * The first step. For a share, weight and bias cover either the catalogue (of which the share's part is used) or only the share;
+ * the target has the columns of the catalogue.
  */
 export function outputStatistics(
   tape: Tape,
@@ -87,12 +87,12 @@ export function outputStatistics(
   return { statistics, likelihood, layer, scratch };
 }
 
-/** Adds each target to its own denominator where the sample says so, in `merged`; nothing otherwise. */
-export function addOwnTargets(tape: Tape, { layer, scratch }: OutputForward, merged: Tensor): void {
+/** Adds each target to its own denominator in `merged` if the sample requires it. */
+function addOwnTargets(tape: Tape, { layer, scratch }: OutputForward, merged: Tensor): void {
   if (layer.output.ownTargets) tape.engine.outputTargets(merged, scratch, layer.output);
 }
 
-/** The loss per row from merged statistics, which must stay as they are until the tape has been walked back. */
+/** The loss per row from merged statistics, which must not change until the backward pass is done. */
 export function outputLossOf(tape: Tape, forward: OutputForward, merged: Tensor): Variable {
   const { engine } = tape;
   const { layer, likelihood, scratch, statistics } = forward;
@@ -140,7 +140,7 @@ function consecutive(
     throw new RangeError(`the share [${from}, ${to}) is not within the catalogue's ${target.columns} items`);
   const isWhole = weight.rows === to - from;
   if (!isWhole && weight.rows !== target.columns)
-    throw new RangeError(`an output layer of ${weight.rows} items for ${target.columns} of the target`);
+    throw new RangeError(`the output layer has ${weight.rows} items, but the target has ${target.columns}`);
   const [first, last] = isWhole ? [0, weight.rows] : [from, to];
   return {
     ...{ hidden, weight, bias },
@@ -154,7 +154,7 @@ function consecutive(
   };
 }
 
-/** The rows of the sample, copied together: everything is then of the sample's size. */
+/** Copies the rows of the sample, so that all further work has the size of the sample. */
 function sampled(
   tape: Tape,
   { hidden, weight, bias }: Given,
@@ -167,10 +167,10 @@ function sampled(
   const { length } = items;
   if (draws.length !== length || logQ.length !== length)
     throw new RangeError(
-      `a sample of ${length} items with ${draws.length} draws and ${logQ.length} corrections`,
+      `the sample has ${length} items, but ${draws.length} draws and ${logQ.length} corrections`,
     );
   if (weight.rows !== target.columns)
-    throw new RangeError(`an output layer of ${weight.rows} items for ${target.columns} of the target`);
+    throw new RangeError(`the output layer has ${weight.rows} items, but the target has ${target.columns}`);
   checkTargets(sample, target.touched);
   const weights = tape.empty(length, weight.columns);
   engine.takeRows(weights, weight.value, items);

@@ -1,7 +1,7 @@
 import type { Tape, Variable } from "../tape.js";
 import { viewReshaped, viewRows } from "../tensor.js";
 
-/** The numbers of x, row-major, as [rows, columns], sharing its memory. Throws RangeError where there are more or fewer, or gaps between rows. */
+/** The elements of x, row-major, as [rows, columns], sharing its memory. Throws RangeError if the number of elements differs or x is not contiguous. */
 export function reshape(tape: Tape, x: Variable, rows: number, columns: number): Variable {
   return tape.view(x, (tensor) => viewReshaped(tensor, rows, columns));
 }

@@ -1,7 +1,7 @@
 import type { Tape, Variable } from "../tape.js";
 import type { SparseTensor } from "../tensor.js";
 
-/** The sum of every history's values, [rows, 1]: of a 0/1 row its number of items. A constant, without a gradient. */
+/** The sum of the values of every history, [rows, 1]: the number of items of a 0/1 row. A constant without a gradient. */
 export function rowSums(tape: Tape, x: SparseTensor): Variable {
   const ones = tape.empty(x.columns, 1);
   const out = tape.empty(x.rows, 1);

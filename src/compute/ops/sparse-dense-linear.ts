@@ -1,5 +1,5 @@
-// A first layer over histories and dense activations side by side, [x | z] W + b, with one weight matrix for both: the
-// concatenation is never made.
+// A first layer over concatenated histories and dense activations, [x | z] W + b, with one weight matrix for both; the
+// concatenation is never formed.
 
 import type { SparseRowSumOptions } from "../engine.js";
 import type { Differentiable, Parameter } from "../parameter.js";
@@ -7,8 +7,8 @@ import type { Tape, Variable } from "../tape.js";
 import { type SparseTensor, viewRows } from "../tensor.js";
 
 /**
- * [dropout(scale(x)) | z] W + b: x [rows, items], z [rows, width], W [items + width, out] -> [rows, out]. Of the weights,
- * the touched rows and those of z get a gradient.
+ * [dropout(scale(x)) | z] W + b: x [rows, items], z [rows, width], W [items + width, out] -> [rows, out]. Only the touched rows
+ * and those of z get a gradient.
  */
 export function sparseDenseLinear(
   tape: Tape,

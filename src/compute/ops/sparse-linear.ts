@@ -1,5 +1,5 @@
-// The first layer over histories: a dense layer whose input is sparse, so that only touched rows of the weights are read
-// and only they get a gradient. Row scaling and dropout of the input are part of it.
+// The first layer over histories: a dense layer with sparse input, so that only touched rows of the weights are read and get a
+// gradient. It includes row scaling and dropout of the input.
 
 import type { SparseRowSumOptions } from "../engine.js";
 import type { Parameter } from "../parameter.js";

@@ -1,11 +1,11 @@
-// A fixed sparse linear map of rows: how a convolution gathers its windows, its transpose spreads them, and steps of sequences
-// find their items.
+// A fixed sparse linear map of rows: used to gather the windows of a convolution, to scatter them in a transposed convolution, and
+// to assign the steps of sequences to their items.
 
 import type { CsrMatrix } from "../../sparse/csr.js";
 import type { Differentiable, Parameter } from "../parameter.js";
 import type { Tape, Variable } from "../tape.js";
 
-/** map x + b: [out, in] x [in, width] -> [out, width]; the bias is [1, width]. No row of the map holds a column twice. */
+/** map x + b: [out, in] x [in, width] -> [out, width]; the bias is [1, width]. No row of the map has a column twice. */
 export function sparseMap(tape: Tape, map: CsrMatrix, x: Differentiable, bias?: Parameter): Variable {
   const { engine } = tape;
   const width = x.value.columns;

@@ -1,4 +1,4 @@
-// The dense layer that uses another layer's weights the other way round: how a decoder is tied to its encoder.
+// A dense layer with the transposed weights of another layer, for a decoder that is tied to its encoder.
 
 import type { Differentiable, Parameter } from "../parameter.js";
 import type { Tape, Variable } from "../tape.js";

@@ -1,8 +1,8 @@
-// Solvers for an engine that has none (a GPU's): those of a CPU engine, to which the operands of a call are copied and from
-// which its results come back. What is copied in which direction follows from the roles in the kernel table.
+// Solvers for an engine that has none (a GPU engine): those of a CPU engine. The operands of a call are copied to it and the
+// results are copied back, in the directions given by the roles in the kernel table.
 //
-// A call of a solver returns at once, as every kernel's does, but reading its operands takes a while. Calls that come after
-// it wait here, in their order, until its results are back; while no solver is at work they go straight to the engine.
+// A call of a solver returns at once, like every kernel, but reading its operands takes time. Later calls wait here, in order,
+// until its results are back; while no solver is running they go directly to the engine.
 
 import type { CsrMatrix } from "../../sparse/csr.js";
 import type { Engine } from "../engine.js";
@@ -10,7 +10,7 @@ import { type Kernel, type Role, replaceOperands } from "../kernel.js";
 import { type KernelMethods, kernels, type Solvers, solverKernels } from "../kernels.js";
 import type { SparseTensor, Tensor } from "../tensor.js";
 
-/** The engine itself where it has solvers; else the engine with the solvers of what `openCpu` opens when one is first called, and closes with it. */
+/** The engine itself if it has solvers; otherwise the engine with the solvers of `openCpu`, which is opened on first use and closed with the engine. */
 export function withSolvers(engine: Engine, openCpu: () => Engine): Engine {
   if (engine.solvers) return engine;
   const line = new Line();
@@ -41,7 +41,7 @@ export function withSolvers(engine: Engine, openCpu: () => Engine): Engine {
   return {
     ...inOrder,
     ...{ name, precision, bf16, threads, description, solvers: solvers as Solvers },
-    // New memory is not what a solver at work can know of.
+    // New memory is independent of a running solver.
     empty: engine.empty.bind(engine),
     zeros: engine.zeros.bind(engine),
     tensor: engine.tensor.bind(engine),
@@ -69,14 +69,14 @@ export function withSolvers(engine: Engine, openCpu: () => Engine): Engine {
 
 type Call = (...values: unknown[]) => unknown;
 
-/** A method of a kernel's name; what answers rejects rather than throws. */
+/** A method with the name of a kernel; asynchronous kernels reject rather than throw. */
 function methodOf({ name, answer }: Kernel, call: Call): { [name: string]: Call } {
   return { [name]: answer ? async (...values) => call(...values) : call };
 }
 
-/** Calls in their order: those after a solver's wait for it, and are skipped if it fails, as a queue's are. */
+/** Runs calls in order: those after a solver wait for it, and are skipped if it fails, as in a queue. */
 class Line {
-  /** The last solver's results are back; undefined once they are, and nothing failed. */
+  /** Resolves when the results of the last solver are back; undefined afterwards, if nothing failed. */
   #last: Promise<unknown> | undefined;
 
   get isBusy(): boolean {
@@ -88,7 +88,7 @@ class Line {
     this.#last = done;
     done.then(
       () => {
-        // What waits for this promise was registered after this function and before anybody else runs: it keeps its place.
+        // Calls that wait for this promise were registered after this function, so the order is preserved.
         if (this.#last === done) this.#last = undefined;
       },
       () => {},
@@ -105,7 +105,7 @@ class Line {
     else work();
   }
 
-  /** Runs also what comes after a failure. */
+  /** Runs the work even after a failure. */
   always(work: () => void): void {
     if (this.#last) this.#last.then(work, work).catch((error) => this.#fail(error));
     else work();
@@ -121,12 +121,12 @@ class Line {
   }
 }
 
-/** The CPU engine, and what it needs to know of the engine that it works for. */
+/** The CPU engine, and its state for the engine that borrows from it. */
 class Loan {
   readonly #engine: Engine;
   readonly #open: () => Engine;
   #cpu: Engine | undefined;
-  /** What batches were made of: an engine does not give them back. */
+  /** The matrices of the batches, which an engine cannot return. */
   readonly #matrices = new WeakMap<SparseTensor, CsrMatrix>();
   readonly #batches = new Map<SparseTensor, SparseTensor>();
 
@@ -139,7 +139,7 @@ class Loan {
     return this.#solvers().pivots;
   }
 
-  /** Runs a solver on copies of its operands; resolves to its answer once the results are in the engine. */
+  /** Runs a solver on copies of its operands; resolves to its value once the results are on the engine. */
   async run(kernel: Kernel, values: readonly unknown[]): Promise<unknown> {
     const solvers = this.#solvers();
     const [engine, cpu] = [this.#engine, this.#cpu as Engine];
@@ -164,7 +164,7 @@ class Loan {
     }
   }
 
-  /** The arrays of the matrix stay as they are while there is the batch. Of what a piece is, solvers know nothing. */
+  /** Keeps the matrix of a batch, which must not change. Solvers do not use pieces. */
   remember(batch: SparseTensor, matrix: CsrMatrix): SparseTensor {
     this.#matrices.set(batch, matrix);
     return batch;

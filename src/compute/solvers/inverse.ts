@@ -1,25 +1,25 @@
-// The inverse of a symmetric positive definite matrix, in place: block after block of pivots is inverted (`invertPivots`), so that
-// the work can be watched and stopped between them, and other work of the engine comes in between.
+// The inverse of a symmetric positive definite matrix, in place: blocks of pivots are inverted one after the other (`invertPivots`),
+// so that progress can be reported, the work can be aborted, and the engine can do other work in between.
 
 import { setImmediate } from "node:timers/promises";
 import { throwIfAborted } from "../../core/errors.js";
 import type { Solvers } from "../kernels.js";
 import type { Tensor } from "../tensor.js";
 
-/** The matrix is not positive definite, or so nearly singular that its numbers cannot tell. */
+/** The matrix is not positive definite, or numerically singular. */
 export class NotPositiveDefiniteError extends Error {
   override readonly name = "NotPositiveDefiniteError";
-  /** The row at which it showed. */
+  /** The row at which this was detected. */
   readonly pivot: number;
   constructor(pivot: number) {
-    super(`the matrix is not positive definite: it shows at row ${pivot}`);
+    super(`the matrix is not positive definite (at row ${pivot})`);
     this.pivot = pivot;
   }
 }
 
 /**
- * Leaves -a^-1 in the lower triangle of a [n, n]; n^3 operations, memory n x 512 beside a. `onPivots` hears how many of
- * the n pivots are done. Throws NotPositiveDefiniteError, and AbortedError on the signal; a is spoilt then.
+ * Replaces the lower triangle of a [n, n] by that of -a^-1; n^3 operations, n x 512 additional memory. `onPivots` is called with
+ * the number of finished pivots. Throws NotPositiveDefiniteError, and AbortedError when the signal aborts; a is then invalid.
  */
 export async function invertAllPivots(
   solvers: Solvers,
@@ -27,7 +27,7 @@ export async function invertAllPivots(
   { signal, onPivots }: { signal?: AbortSignal; onPivots?: (done: number) => void } = {},
 ): Promise<void> {
   for (let first = 0; first < a.rows; first += solvers.pivots) {
-    // A turn for timers and signals, also on an engine that computes on the spot.
+    // Yield to timers and signals, also with an engine that computes synchronously.
     if (first > 0) await setImmediate();
     throwIfAborted(signal);
     const count = Math.min(solvers.pivots, a.rows - first);

@@ -1,10 +1,10 @@
-// An engine's solvers, for models that cannot do without.
+// An engine's solvers, for models that need them.
 
 import { UserError } from "../../core/errors.js";
 import type { Engine } from "../engine.js";
 import type { Solvers } from "../kernels.js";
 
-/** The engine's solvers. Throws UserError where it has none. */
+/** The engine's solvers. Throws UserError if it has none. */
 export function solversOf(engine: Engine): Solvers {
   if (engine.solvers) return engine.solvers;
   throw new UserError({

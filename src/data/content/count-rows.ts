@@ -1,8 +1,8 @@
-// From sequences to bags: how often each token stands in each.
+// Converts sequences to bags of tokens.
 
 import type { CsrMatrix } from "../../sparse/csr.js";
 
-/** How often each token stands in each row: [rows, tokens], in the order of their first appearance. */
+/** Counts the tokens of each row: [rows, tokens], in order of first appearance. */
 export function countRows({
   rows,
   columns,

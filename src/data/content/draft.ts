@@ -1,22 +1,22 @@
-// Content on its way from a file into a dataset: what a reader hands over, and what it had to leave out.
+// Content between a file and a dataset: what a reader returns, and what it skipped.
 
 import { LargeMap } from "../../core/large-map.js";
 import type { SequenceContent, WordContent } from "../content.js";
 import type { Database } from "../database.js";
 import type { Vocabulary } from "../vocabulary.js";
 
-/** Why something of a content file was left out. */
-export const skipReasons = {
-  unknown: "of no item of the catalogue",
-  present: "of items that the model knows already",
-  empty: "with nothing in them",
-  duplicate: "of an item that came before",
-  damaged: "that cannot be decoded",
+/** Why something in a content file was skipped. */
+const skipReasons = {
+  unknown: "its item is not in the catalogue",
+  present: "its item is already in the model",
+  empty: "it is empty",
+  duplicate: "its item appeared before",
+  damaged: "it cannot be decoded",
 } as const;
-export type SkipReason = keyof typeof skipReasons;
+type SkipReason = keyof typeof skipReasons;
 
-/** Counts what is left out, and remembers the first hundred of each kind. */
-export class Skipped {
+/** Counts what is skipped, and keeps the first hundred ids per reason. */
+class Skipped {
   readonly counts: Record<SkipReason, number> = {
     unknown: 0,
     present: 0,
@@ -33,8 +33,8 @@ export class Skipped {
 }
 
 /**
- * Whose content is wanted: a catalogue's items, or whatever items the content speaks of, but for those that are known
- * already. Every item is taken once.
+ * The items whose content is read: those of a catalogue, or all items in the content that are not `present` already. The
+ * content of an item is taken only once.
  */
 export class WantedItems {
   readonly skipped = new Skipped();
@@ -47,15 +47,15 @@ export class WantedItems {
     this.#present = present;
   }
 
-  /** Whether the content of an item is to be had; says nothing of whether it was taken before. */
-  wants(id: string): boolean {
+  /** Whether the content of an item is read, regardless of whether it was taken before. */
+  accepts(id: string): boolean {
     return (
       this.#catalogue?.indexOf(id) !== undefined ||
       (!this.#catalogue && this.#present?.indexOf(id) === undefined)
     );
   }
 
-  /** The number of the item, which is taken now; undefined, with the reason noted, where its content is not to be had. */
+  /** Takes the item and returns its number; undefined if its content is skipped, in which case the reason is counted. */
   take(id: string, isEmpty = false): number | undefined {
     const item = this.#catalogue ? this.#catalogue.indexOf(id) : this.#taken.size;
     if (item === undefined) return this.skipped.add(id, "unknown");
@@ -66,7 +66,7 @@ export class WantedItems {
     return item;
   }
 
-  /** How many items there are: the catalogue's, or those taken so far. */
+  /** Number of items: those of the catalogue, or those taken so far. */
   get size(): number {
     return this.#catalogue?.size ?? this.#taken.size;
   }
@@ -76,32 +76,32 @@ export class WantedItems {
     return this.#catalogue?.ids ?? [...this.#taken.keys()];
   }
 
-  /** How many items were taken. */
+  /** Number of items taken. */
   get taken(): number {
     return this.#taken.size;
   }
 }
 
-/** One item's numbers. */
+/** The numbers of one item. */
 export interface ItemRow {
   readonly item: number;
   readonly row: Float32Array | Uint8Array;
 }
 
-/** Rows of numbers, each item at most once, in any order; bytes stand for 0 ... 255 of 255. */
+/** Rows of numbers, each item at most once, in any order; a byte b means b / 255. */
 export interface RowDraft {
   readonly kind: "vectors" | "images";
   /** The shape of a row: [dimensions], or [channels, height, width]. */
   readonly shape: readonly number[];
-  /** The rows, which can be had once; the database is there to read tables with. */
+  /** The rows, which can be iterated once. The database is used to read tables. */
   readonly rows: (database: Database) => AsyncIterable<ItemRow>;
 }
 
-/** What a reader of content hands over. */
+/** The result of a content reader. */
 export interface ContentDraft {
   readonly content: WordContent | SequenceContent | RowDraft;
-  /** Names of the files that it comes from, without their folders. */
+  /** Names of the source files, without their folders. */
   readonly files: readonly string[];
-  /** What was left out; complete once the rows have been had. */
+  /** What was skipped; complete only after the rows have been iterated. */
   readonly skipped: Skipped;
 }

@@ -1,5 +1,5 @@
-// Pictures in a folder, each named by the id of its item ("17.png", "17.jpg"): decoded and resized by sharp (libvips), off the
-// event loop, a few at a time.
+// Reads the images in a folder, which are named by the ids of their items ("17.png", "17.jpg"). sharp (libvips) decodes and
+// resizes them off the event loop, a few at a time.
 
 import { readdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
@@ -10,7 +10,7 @@ import { readBytes } from "../../core/input-file.js";
 import { type ProgressListener, silent } from "../../core/progress.js";
 import type { ItemRow, WantedItems } from "./draft.js";
 
-/** What every picture becomes: [channels, height, width], bytes. */
+/** The shape of every resized image, [channels, height, width], as bytes. */
 export interface ImageShape {
   readonly channels: 1 | 3;
   readonly height: number;
@@ -21,27 +21,27 @@ export const defaultImageShape: ImageShape = { channels: 3, height: 32, width: 3
 
 const endings = /\.(png|jpe?g|webp|gif|tiff?|avif)$/i;
 
-/** What a file of any of these endings may be by its bytes, as libvips calls it. */
+/** Accepted formats, by libvips' names; the format is detected from the bytes, not from the extension. */
 const formats = new Set(["png", "jpeg", "webp", "gif", "tiff", "heif", "avif"]);
 const MOST_FILE_BYTES = 1 << 27;
-/** Pixels that are decoded, at most: of a format that is decoded as a stream of lines, and of one that is decoded as a whole. */
+/** The maximum number of pixels: of a format that is decoded line by line, and of one that is decoded as a whole. */
 const MOST_PIXELS = { streamed: 1 << 28, whole: 1 << 26 };
-/** Pictures with more pixels are decoded one at a time. */
+/** Images with more pixels are decoded one at a time. */
 const LARGE_PIXELS = 1 << 22;
 
-/** The pictures of a folder, by name; of two of one item the first. Throws UserError where there is none. */
+/** The images in a folder, sorted by name. Throws UserError if there are none. */
 export async function findImages(folder: string): Promise<{ id: string; file: string }[]> {
   const names = (await readdir(folder)).filter((name) => endings.test(name)).sort();
   if (names.length === 0)
     throw new UserError({
       place: folder,
-      problem: "there is no picture in this folder",
-      expected: "PNG or JPEG files named by the ids of their items, as in 17.png",
+      problem: "there are no images in this folder",
+      expected: "PNG or JPEG files named by the ids of their items, such as 17.png",
     });
   return names.map((name) => ({ id: name.replace(endings, ""), file: join(folder, name) }));
 }
 
-/** Decodes the pictures of wanted items. One that cannot be decoded is left out and counted as damaged. */
+/** Decodes the images of the items that `wanted` accepts. An image that cannot be decoded is skipped and counted as damaged. */
 export async function* readImages(
   folder: string,
   wanted: WantedItems,
@@ -49,14 +49,14 @@ export async function* readImages(
   { progress = silent, signal }: { progress?: ProgressListener; signal?: AbortSignal },
 ): AsyncGenerator<ItemRow> {
   const found = await findImages(folder);
-  // Pictures of nobody's are not decoded, only counted.
-  const images = found.filter(({ id }) => wanted.wants(id) || wanted.take(id) !== undefined);
+  // Images of other items are counted but not decoded.
+  const images = found.filter(({ id }) => wanted.accepts(id) || wanted.take(id) !== undefined);
   const { default: sharp } = await import("sharp");
-  /** A picture that has been looked at; undefined where it is damaged. */
+  /** Reads the metadata of an image; undefined if it is damaged. */
   const look = async (file: string) => {
-    const bytes = await readBytes(file, { most: MOST_FILE_BYTES, expected: "a picture" });
+    const bytes = await readBytes(file, { most: MOST_FILE_BYTES, expected: "an image" });
     const open = () => sharp(bytes, { autoOrient: true, pages: 1, limitInputPixels: MOST_PIXELS.streamed });
-    // The limit is on what is decoded; the size alone may be had of any picture.
+    // The limit applies to decoding; metadata is read of images of any size.
     const found =
       bytes.length === 0
         ? undefined
@@ -77,8 +77,8 @@ export async function* readImages(
       return undefined;
     }
   };
-  const task = `reading the pictures in ${folder}`;
-  progress({ type: "start", task, total: images.length, unit: "pictures" });
+  const task = `reading the images in ${folder}`;
+  progress({ type: "start", task, total: images.length, unit: "images" });
   const atOnce = 2 * availableParallelism();
   for (let from = 0; from < images.length; from += atOnce) {
     throwIfAborted(signal);
@@ -103,7 +103,7 @@ export async function* readImages(
   progress({ type: "end", task });
 }
 
-/** Throws UserError for a picture with more pixels than are decoded. */
+/** Throws UserError if an image has too many pixels. */
 function requirePixels(
   file: string,
   { width, height, format, isProgressive, orientation = 1 }: Metadata,
@@ -113,13 +113,13 @@ function requirePixels(
   if (width * height > most)
     throw new UserError({
       place: file,
-      problem: `the picture has ${width} x ${height} pixels`,
-      expected: `at most ${Math.floor(most / 1e6)} million${isStreamed ? "" : " in a file that is decoded as a whole"}`,
+      problem: `the image has ${width} x ${height} pixels`,
+      expected: `at most ${Math.floor(most / 1e6)} million${isStreamed ? "" : " for this kind of file"}`,
       remedy: "Scale it down",
     });
 }
 
-/** From pixel after pixel to channel after channel. */
+/** Converts [height, width, channels] to [channels, height, width]. */
 function channelsFirst(
   pixels: Uint8Array,
   stride: number,

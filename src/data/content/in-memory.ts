@@ -1,4 +1,4 @@
-// Content from arrays that are in memory: what datasets made by a program, models and tests hand over.
+// Content from arrays in memory, for programs, models and tests.
 
 import { createHash } from "node:crypto";
 import type { CsrMatrix } from "../../sparse/csr.js";
@@ -6,8 +6,8 @@ import type { ImageContent, SequenceContent, TextRule, VectorContent, WordConten
 import type { Vocabulary } from "../vocabulary.js";
 
 /**
- * A bag of words per item from counts [items, words] (no values = all ones). `maxima` are found in the counts; of new
- * items they are the training items' (`form.maxima`). An item without words has no content.
+ * A bag of words per item from counts [items, words] (no values = all ones). `maxima` are computed from the counts unless they
+ * are given: new items need those of the training items (`form.maxima`). An item without words has no content.
  */
 export function wordContent(
   matrix: CsrMatrix,
@@ -30,7 +30,7 @@ export function wordContent(
   };
 }
 
-/** A sequence of tokens per item, from the tokens' numbers [items, tokens]. An item without tokens has no content. */
+/** A sequence of tokens per item, from token indices [items, tokens]. An item without tokens has no content. */
 export function sequenceContent(sequences: CsrMatrix, tokens: Vocabulary, text?: TextRule): SequenceContent {
   if (sequences.columns !== tokens.size)
     throw new RangeError(`sequenceContent: ${sequences.columns} columns, ${tokens.size} tokens`);
@@ -59,7 +59,7 @@ export function vectorContent(
   };
 }
 
-/** Pictures [items, channels, height, width], values in [0, 1]; `known` says which items have one (default: all). */
+/** Images [items, channels, height, width], values in [0, 1]; `known` says which items have one (default: all). */
 export function imageContent(
   pixels: Float32Array,
   [channels, height, width]: readonly [channels: number, height: number, width: number],

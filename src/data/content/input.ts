@@ -1,42 +1,42 @@
-// How content is asked for: a file or folder and how it is to be understood, or records from a program.
+// The content options: a file or folder and how to read it, or records from a program.
 
 import type { ContentForm, ContentKind, TextRule } from "../content.js";
 import type { FileOptions } from "../table-source.js";
 
-/** How content is to be understood, and what is to become of it. */
+/** How to read and convert content. */
 export interface ContentOptions {
-  /** What it is to become, where its looks do not say it: text becomes words, or sequences where that is said. */
+  /** The kind of content, if detection is not enough. Text becomes "words" unless "sequences" is set. */
   kind?: ContentKind;
-  /** Text: how many words to know, the best by tf-idf (sequences: the most frequent). Default 8000, as citeulike-a has. */
+  /** Text: the size of the vocabulary, chosen by tf-idf (sequences: by frequency). Default 8000, as in citeulike-a. */
   words?: number;
-  /** Text: "words" (letters and digits, lower case), or "spaces": what stands between blanks, as it is. Default "words". */
+  /** Text: "words" (runs of letters and digits, in lower case), or "spaces" (split at white space, unchanged). Default "words". */
   split?: TextRule["split"];
-  /** Text: whose stop words are left out (ISO 639-3), or null for none. Default "eng" for words, null for sequences. */
+  /** Text: the language (ISO 639-3) whose stop words are removed, or null. Default "eng" for words, null for sequences. */
   stopWords?: TextRule["stopWords"];
-  /** Pictures: [height, width] to which they are resized. Default [32, 32]. */
+  /** Images: the size to which they are resized. Default [32, 32]. */
   size?: readonly [height: number, width: number];
-  /** Pictures: 3 (colours) or 1 (grey). Default 3. */
+  /** Images: 3 (colour) or 1 (greyscale). Default 3. */
   channels?: 1 | 3;
 }
 
-/** Content in a file, or pictures in a folder. */
+/** Content in a file, or images in a folder. */
 export interface ContentFile extends ContentOptions, FileOptions {
   /**
-   * Bags of words (mult.dat), a list of texts, one a line (.txt), a table of texts or vectors (CSV, TSV, Parquet, JSON lines), an
-   * array (.npy), or a folder of pictures named by the ids of their items.
+   * Bags of words (mult.dat), a list of texts, one per line (.txt), a table of texts or vectors (CSV, TSV, Parquet, JSON lines), an
+   * array (.npy), or a folder of images named by the ids of their items.
    */
   file: string;
-  /** Where rows have no id of their own (mult.dat, .npy, .txt): a file with the item of each row, one id a line. Default: row k is item k. */
+  /** For files without ids (mult.dat, .npy, .txt): a file with the id of each row's item, one per line. Default: row k is item k. */
   ids?: string;
-  /** mult.dat: its words, one a line (default: vocabulary.dat beside it). Text: the words to know, instead of choosing them. */
+  /** mult.dat: its words, one per line (default: vocabulary.dat in the same folder). Text: the vocabulary to use instead of choosing one. */
   vocabulary?: string;
-  /** Tables: the column of the items' ids; found by its usual names where not given. */
+  /** Tables: the column of the items' ids; if not given, it is found by its usual names. */
   id?: string;
-  /** Tables: the columns of text (joined), of numbers, or the one with lists of numbers; found by their names and looks. */
+  /** Tables: the columns of text (joined) or of numbers, or the column of lists of numbers. Default: detected from names and values. */
   fields?: readonly string[];
 }
 
-/** The content of one item, from a program: one of `text`, `tokens` and `vector`, the same for all. */
+/** The content of one item, from a program: one of `text`, `tokens` and `vector`, the same one for all items. */
 export interface ContentRecord {
   readonly id: string | number;
   readonly text?: string | null;
@@ -46,7 +46,7 @@ export interface ContentRecord {
 
 export type ContentInput = ContentFile | (ContentOptions & { records: Iterable<ContentRecord> });
 
-/** The texts' rule that options, or the form of a model, ask for. */
+/** The text rule from the options, or from the form of a model. */
 export function textRuleOf(
   kind: "words" | "sequences",
   options: ContentOptions,
@@ -61,5 +61,5 @@ export function textRuleOf(
   );
 }
 
-/** How many words are chosen where nobody says it: those of citeulike-a. */
+/** The default size of the vocabulary: that of citeulike-a. */
 export const defaultWords = 8000;

@@ -1,5 +1,5 @@
-// NumPy's .npy files (numpy.org/doc/stable/reference/generated/numpy.lib.format.html): a header and the numbers, row after
-// row, so that any block of rows can be read from its place. What is written is float32 or uint8, little endian.
+// NumPy's .npy files (numpy.org/doc/stable/reference/generated/numpy.lib.format.html): a header and the numbers, row by row, so
+// that any block of rows can be read on its own. Written files are float32 or uint8, little endian.
 
 import { type FileHandle, open } from "node:fs/promises";
 import { UserError } from "../../core/errors.js";
@@ -13,12 +13,12 @@ export interface NpyFile {
   /** Numbers in a row. */
   readonly rowSize: number;
   readonly type: NpyType;
-  /** Where the numbers begin. */
+  /** The position of the first number. */
   readonly offset: number;
 }
 
 /** A type of numbers as NumPy names it: "<f4" is a float32, little endian. */
-export type NpyType = string;
+type NpyType = string;
 
 interface Decoder {
   readonly bytes: number;
@@ -49,12 +49,12 @@ function decoderOf(type: NpyType): Decoder | undefined {
 }
 
 const littleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
-/** One read moves at most this much. */
+/** The maximum number of bytes per read. */
 const pieceBytes = 1 << 26;
-/** A header of one array is a line of text. */
+/** The maximum size of a header, which is one line of text. */
 const mostHeaderBytes = 1 << 20;
 
-/** Reads the header. Throws UserError, naming the file, where it is missing, damaged, or of a kind that is not read. */
+/** Reads the header. Throws UserError, naming the file, if it is missing, damaged or not supported. */
 export async function openNpy(path: string): Promise<NpyFile> {
   const wrong = (problem: string, expected?: string, remedy?: string) =>
     new UserError({ place: path, problem, expected, remedy });
@@ -64,35 +64,35 @@ export async function openNpy(path: string): Promise<NpyFile> {
     await file.read(head, 0, head.length, 0);
     if (head.length < 12 || head.subarray(0, 6).toString("latin1") !== "\x93NUMPY")
       throw wrong("this is not an .npy file", "an array written by numpy.save");
-    if (head[6] < 1 || head[6] > 3) throw wrong(`it is of version ${head[6]}`, "version 1, 2 or 3");
+    if (head[6] < 1 || head[6] > 3) throw wrong(`it has format version ${head[6]}`, "1, 2 or 3");
     const begin = head[6] > 1 ? 12 : 10;
     const offset = begin + (head[6] > 1 ? head.readUInt32LE(8) : head.readUInt16LE(8));
-    if (offset > head.length) throw wrong("the header is damaged, or the file is cut short");
+    if (offset > head.length) throw wrong("the header is damaged or the file is truncated");
     const { type, fortran, shape } = parseHeader(head.subarray(begin, offset).toString("latin1"));
     if (shape === undefined || fortran === undefined) throw wrong("the header is damaged");
     const decoder = type === undefined ? undefined : decoderOf(type);
     if (type === undefined || decoder === undefined)
       throw wrong(
         type === undefined
-          ? "the array is a table of several columns"
+          ? "the array is structured (several fields per element)"
           : type.endsWith("O")
-            ? "the array holds Python objects, which are not read: they could run code"
-            : `the numbers are of type ${type}`,
+            ? "the array contains Python objects, which are not loaded because they could run code"
+            : `the numbers have type ${type}`,
         "floats, integers or booleans",
-        "Write it with numpy.save(file, array.astype('float32'))",
+        "Save it with numpy.save(file, array.astype('float32'))",
       );
     if (shape.length > 1 && fortran)
       throw wrong(
-        "the array is stored column by column",
-        "row by row",
-        "Write it with numpy.save(file, numpy.ascontiguousarray(array))",
+        "the array is stored in column-major order",
+        "row-major order",
+        "Save it with numpy.save(file, numpy.ascontiguousarray(array))",
       );
     const rowSize = shape.slice(1).reduce((product, length) => product * length, 1);
     const bytes = (shape[0] ?? 1) * rowSize * decoder.bytes;
     if (size < offset + bytes)
       throw wrong(
-        `the file is cut short: it has ${size} bytes`,
-        `${offset + bytes} for shape (${shape.join(", ")})`,
+        `the file is truncated: it has ${size} bytes`,
+        `${offset + bytes} bytes for shape (${shape.join(", ")})`,
       );
     return { path, shape, rowSize, type, offset };
   } finally {
@@ -100,7 +100,7 @@ export async function openNpy(path: string): Promise<NpyFile> {
   }
 }
 
-/** The three entries of a header, each undefined where it is missing or unsound; `type` too where it is not one type. */
+/** The three entries of a header; each is undefined if it is missing or invalid, `type` also for a structured array. */
 function parseHeader(text: string): { type?: string; fortran?: boolean; shape?: number[] } {
   const after = (name: string): string => {
     const [, rest] = text.split(`'${name}':`);
@@ -123,7 +123,7 @@ function parseHeader(text: string): { type?: string; fortran?: boolean; shape?: 
   };
 }
 
-/** Reads the given rows: [chosen.length, rowSize]; runs of neighbours are read at once. Throws UserError where the file became shorter. */
+/** Reads the given rows: [chosen.length, rowSize]; consecutive rows are read at once. Throws UserError if the file became shorter. */
 export async function readNpyRows(
   npy: NpyFile,
   chosen: ArrayLike<number>,
@@ -175,7 +175,7 @@ export async function* npyBlocks(
   }
 }
 
-/** Writes rows of one shape to a new file; the header, which has their number, is written at the end. Returns that number. */
+/** Writes rows of the same shape to a new file and returns their number. The header contains it, so it is written last. */
 export async function writeNpy(
   path: string,
   type: "<f4" | "|u1",
@@ -225,7 +225,7 @@ async function readAll(file: FileHandle, bytes: Buffer, position: number, path: 
   for (let at = 0; at < bytes.length; ) {
     const { bytesRead } = await file.read(bytes, at, bytes.length - at, position + at);
     if (bytesRead === 0)
-      throw new UserError({ place: path, problem: "the file became shorter while it was read" });
+      throw new UserError({ place: path, problem: "the file became shorter while it was being read" });
     at += bytesRead;
   }
 }

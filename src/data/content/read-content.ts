@@ -1,5 +1,5 @@
-// From files, or from a program's records, to content: its format is found out by its looks, then a reader of the format
-// takes what is of wanted items. Content for a trained model's new items is read in the form that it was trained on.
+// Reads content from files or records: detects the format, then reads the content of the requested items. Content for new items
+// of a trained model is read in the form that the model was trained on.
 
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
@@ -27,16 +27,16 @@ import { npyBlocks, openNpy } from "./npy.js";
 import { openContentTable, openVectors, requirePlausibleSize, textsOf } from "./table.js";
 import { TextCollector } from "./text.js";
 
-export type { ContentFile, ContentInput, ContentOptions, ContentRecord } from "./input.js";
+export type { ContentInput } from "./input.js";
 
 export interface ReadContentOptions {
-  /** Read it as a trained model needs it. */
+  /** The form that a trained model needs. */
   form?: ContentForm;
   progress?: ProgressListener;
   signal?: AbortSignal;
 }
 
-/** What all readers get. */
+/** The arguments of all readers. */
 interface Reading {
   readonly given: ContentOptions;
   readonly wanted: WantedItems;
@@ -46,8 +46,8 @@ interface Reading {
 }
 
 /**
- * Reads the content of wanted items; of others it is left out and counted. Throws UserError, with file and line, for what
- * cannot be read, for content that is not of the form asked for, and where no wanted item has any.
+ * Reads the content of the items that `wanted` accepts; other content is skipped and counted. Throws UserError, naming file and
+ * line, if content cannot be read or does not have the required form, or if no such item has any.
  */
 export async function readContent(
   input: string | ContentInput,
@@ -84,7 +84,7 @@ async function formatOf(file: string): Promise<Format> {
   const status = await stat(file).catch(() => undefined);
   if (status?.isDirectory()) return "folder";
   const { file: handle } = await openInput(file, {
-    expected: "texts, bags of words, vectors, or a folder of pictures",
+    expected: "texts, bags of words, vectors, or a folder of images",
   });
   const head = Buffer.alloc(4096);
   const { bytesRead } = await handle.read(head, 0, head.length, 0).finally(() => handle.close());
@@ -97,29 +97,29 @@ async function formatOf(file: string): Promise<Format> {
     throw new UserError({
       place: file,
       problem: "the file is compressed with gzip",
-      expected: "a compressed table by its name, as in texts.csv.gz, or another file as it is",
-      remedy: "Unpack it first: gunzip",
+      expected: "an uncompressed file, or a table whose name says its format, such as texts.csv.gz",
+      remedy: "Unpack it first with gunzip",
     });
   if (/^\d+(\s+\d+:\d+(\.\d+)?)+\s*$/.test(firstPairs(text)) || /\.dat$/i.test(file)) return "bags";
   return /\.txt$/i.test(file) && !text.includes("\t") ? "lines" : "table";
 }
 
-/** The first line, or what of it is there: a long one is cut between two pairs. */
+/** The first line; a long one is cut between two pairs. */
 function firstPairs(text: string): string {
   const end = text.indexOf("\n");
   return text.slice(0, end >= 0 ? end : text.length < 4000 ? text.length : text.lastIndexOf(" "));
 }
 
-/** Throws UserError where content of a kind is neither what was asked for nor what the model knows its items by. */
+/** Throws UserError if this kind of content is not the one that the options or the model require. */
 function requireKind(kind: ContentKind, what: string, place: string, { given, form }: Reading): void {
   const expected = form?.kind ?? given.kind;
   if (expected === undefined || expected === kind) return;
   throw new UserError({
     place,
-    problem: `${what} give ${kind}`,
+    problem: `${what} are content of kind ${kind}`,
     expected: form
-      ? `${form.kind}, by which the model knows its items`
-      : `${expected}, as --content-kind says`,
+      ? `${form.kind}, on which the model was trained`
+      : `${expected}, as set with --content-kind`,
   });
 }
 
@@ -129,13 +129,13 @@ function requireSome<Draft extends ContentDraft>(draft: Draft, place: string, wa
   const [most] = (["present", "unknown", "empty"] as const).toSorted((a, b) => counts[b] - counts[a]);
   const [first] = examples.filter(({ why }) => why === most);
   const problems = {
-    present: `the model knows all of its items already (${first?.id}, ...)`,
-    unknown: `none of it is content of an item of the catalogue (${first?.id}, ...)`,
-    empty: `nothing in it can be used: what it has is empty, or no word of it counts (item ${first?.id}, ...)`,
+    present: `all of its items are already in the model (${first?.id}, ...)`,
+    unknown: `none of its items is in the catalogue (${first?.id}, ...)`,
+    empty: `it has no usable content: its entries are empty or contain only unknown words (item ${first?.id}, ...)`,
   };
   throw new UserError({
     place,
-    problem: first === undefined ? "there is nothing in it" : problems[most],
+    problem: first === undefined ? "it contains no content" : problems[most],
     expected:
       most === "unknown" && wanted.size > 0 ? `ids such as ${wanted.ids.slice(0, 3).join(", ")}` : undefined,
   });
@@ -143,12 +143,12 @@ function requireSome<Draft extends ContentDraft>(draft: Draft, place: string, wa
 
 async function imageDraft(folder: string, reading: Reading): Promise<ContentDraft> {
   const { given, form, wanted, progress, signal } = reading;
-  requireKind("images", "pictures in a folder", folder, reading);
+  requireKind("images", "the files in this folder", folder, reading);
   const [height, width] = given.size ?? [defaultImageShape.height, defaultImageShape.width];
   const asked: ImageShape = { channels: given.channels ?? defaultImageShape.channels, height, width };
   const shape = form?.kind === "images" ? form : asked;
   const images = await findImages(folder);
-  if (!images.some(({ id }) => wanted.wants(id))) {
+  if (!images.some(({ id }) => wanted.accepts(id))) {
     for (const { id } of images) wanted.take(id);
     requireSome({} as ContentDraft, folder, wanted);
   }
@@ -158,7 +158,7 @@ async function imageDraft(folder: string, reading: Reading): Promise<ContentDraf
       shape: [shape.channels, shape.height, shape.width],
       rows: () => readImages(folder, wanted, shape, { progress, signal }),
     },
-    files: [`${basename(folder)}/ (${images.length} pictures)`],
+    files: [`${basename(folder)}/ (${images.length} images)`],
     skipped: wanted.skipped,
   };
 }
@@ -171,8 +171,8 @@ async function bagDraft(given: ContentFile, reading: Reading): Promise<ContentDr
   if (given.vocabulary === undefined && !existsSync(wordFile))
     throw new UserError({
       place: file,
-      problem: "its words are only numbers, and there is no vocabulary.dat beside it",
-      remedy: "Name a file with one word a line with --content-vocabulary",
+      problem: "its words are numbers, and there is no vocabulary.dat in the same folder",
+      remedy: "Pass a file with one word per line with --content-vocabulary",
     });
   const own = await readWordList(wordFile);
   const trained = form?.kind === "words" ? form : undefined;
@@ -199,7 +199,7 @@ async function bagDraft(given: ContentFile, reading: Reading): Promise<ContentDr
   return requireSome(draft, file, wanted);
 }
 
-/** A bag in the numbers of other words; words that are not among them are dropped. */
+/** Converts a bag to another vocabulary; words that it does not contain are dropped. */
 function translate({ words, counts }: Bag, from: Vocabulary, to: Vocabulary): Bag {
   const kept = words.flatMap((word, k) => {
     const number = to.indexOf(from.ids[word]);
@@ -208,7 +208,7 @@ function translate({ words, counts }: Bag, from: Vocabulary, to: Vocabulary): Ba
   return { words: kept.map(({ number }) => number), counts: kept.map(({ count }) => count) };
 }
 
-/** The id of each row of a file that has no ids of its own: those in `ids`, else the row's number. */
+/** The item id of each row of a file without ids: from the file `ids`, or the row's number. */
 async function rowIds({ file, ids }: ContentFile, unit: string) {
   const listed = ids === undefined ? undefined : (await readWordList(ids, "id")).ids;
   const idOf = (row: number): string => {
@@ -217,7 +217,7 @@ async function rowIds({ file, ids }: ContentFile, unit: string) {
     throw new UserError({
       place: `${file}:${row + 1}`,
       problem: `there are more ${unit}s than ids in ${ids}`,
-      expected: `${listed?.length}`,
+      expected: `${listed?.length} ${unit}s`,
     });
   };
   const requireAll = (rows: number) => {
@@ -242,7 +242,10 @@ async function arrayDraft(given: ContentFile, reading: Reading): Promise<Content
     throw new UserError({
       place: file,
       problem: `the array has the shape (${npy.shape.join(", ")})`,
-      expected: `(items, ${expected === undefined ? "dimensions" : `${expected}), as the model was trained with`}${expected === undefined ? ")" : ""}`,
+      expected:
+        expected === undefined
+          ? "(items, dimensions)"
+          : `(items, ${expected}), as in the model's training data`,
     });
   requirePlausibleSize(file, rows, dimensions);
   const idOf = await rowIds(given, "row");
@@ -278,7 +281,7 @@ async function arrayDraft(given: ContentFile, reading: Reading): Promise<Content
 async function lineDraft(given: ContentFile, reading: Reading): Promise<ContentDraft> {
   const { file } = given;
   const encoding = given.encoding && encodingNamed(given.encoding, "--content-encoding");
-  const lines = linesOf(await readText(file, { encoding, expected: "texts, one a line" }));
+  const lines = linesOf(await readText(file, { encoding, expected: "texts, one per line" }));
   const idOf = await rowIds(given, "line");
   idOf.requireAll(lines.length);
   const collector = await textCollector(given.vocabulary, file, reading);
@@ -355,7 +358,7 @@ async function tableDraft(given: ContentFile, reading: Reading): Promise<Content
   );
 }
 
-/** The same rows, whose passing is told and can be stopped. */
+/** The same rows with progress reports and an abort signal. */
 function watched(
   draft: ContentDraft & { content: RowDraft },
   { wanted, progress, signal }: Reading,
@@ -400,10 +403,13 @@ async function readRecords(records: Iterable<ContentRecord>, reading: Reading): 
       throw new UserError({
         place,
         problem: `the vector of item ${id} has ${vector.length} numbers`,
-        expected: `${dimensions}${form ? ", as the model was trained with" : `, as that of item ${first.id}`}`,
+        expected: `${dimensions}, as ${form ? "in the model's training data" : `for item ${first.id}`}`,
       });
     if (!isEmpty && !Array.from(vector).every(Number.isFinite))
-      throw new UserError({ place, problem: `the vector of item ${id} holds what is no finite number` });
+      throw new UserError({
+        place,
+        problem: `the vector of item ${id} contains a value that is not a finite number`,
+      });
     const item = wanted.take(String(id), isEmpty);
     if (item !== undefined && vector) rows.push({ item, row: Float32Array.from(vector) });
   }

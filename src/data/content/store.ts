@@ -16,7 +16,7 @@ import type { ContentDraft, ItemRow, RowDraft } from "./draft.js";
 import { digestOf, imageContent, sequenceContent, vectorContent, wordContent } from "./in-memory.js";
 import { openNpy, readNpyRows, writeNpy } from "./npy.js";
 
-/** Writes the content of `items` items into a folder, and describes it for the manifest (without the files' checksums). */
+/** Writes the content of `items` items into a folder, and returns its description for the manifest (without checksums). */
 export async function writeContent(
   folder: string,
   database: Database,
@@ -109,7 +109,7 @@ async function copy(database: Database, table: string, folder: string, file: str
   await database.run(`DROP TABLE ${identifier(table)}`);
 }
 
-/** The content of a dataset folder, whose files have been verified. Throws UserError where they do not fit together. */
+/** Loads the content of a dataset folder, whose files have been verified. Throws UserError if they do not match each other. */
 export async function loadContent(
   folder: string,
   database: Database,
@@ -120,11 +120,12 @@ export async function loadContent(
     return await readTables(folder, database, manifest, items);
   } catch (cause) {
     const isOurs = cause instanceof UserError || cause instanceof AbortedError;
-    // What DuckDB says of missing columns and wrong types, and what a matrix says of indices out of range.
+    // DuckDB's errors for missing columns and wrong types, and RangeErrors for indices out of range.
     if (isOurs || !(cause instanceof RangeError || /Error:/.test((cause as Error).message))) throw cause;
     throw new UserError({
       place: join(folder, "content.parquet"),
-      problem: `does not hold the ${manifest.kind} of ${items} items, as the manifest says`,
+      problem: "does not match the manifest",
+      expected: `the ${manifest.kind} of ${items} items`,
       remedy: "Prepare the dataset again",
       cause,
     });
@@ -148,14 +149,14 @@ async function readTables(
     }
     return numbers;
   };
-  // The manifest may say any number.
+  // The number in the manifest is not trusted.
   const [[counted]] = await database.rows(`SELECT count(*) FROM ${table("content.parquet")}`);
   const rows = Number(counted);
   const itemOf = await column("item", "content.parquet", rows);
   if (itemOf.some((item) => item >= items))
     throw new UserError({
       place: join(folder, "content.parquet"),
-      problem: `it speaks of more than ${items} items`,
+      problem: `it has an item index beyond ${items - 1}`,
     });
   switch (kind) {
     case "words": {
@@ -201,7 +202,7 @@ async function rowContent(
     throw new UserError({
       place: npy.path,
       problem: `its shape is (${npy.shape.join(", ")})`,
-      expected: `(${[itemOf.length, ...shape].join(", ")}), as the manifest says`,
+      expected: `(${[itemOf.length, ...shape].join(", ")}), as in the manifest`,
       remedy: "Prepare the dataset again",
     });
   const known = new Uint8Array(items);
@@ -230,7 +231,7 @@ async function rowContent(
   return { kind, channels, height, width, ...common };
 }
 
-/** Content in memory, for a dataset without a folder; of as many items as the wanted ones turn out to be. */
+/** Keeps content in memory, for a dataset without a folder; the number of items is known after reading. */
 export async function keepContent(
   { content }: ContentDraft,
   wanted: { readonly size: number },

@@ -1,5 +1,5 @@
-// Content from a table with one row per item: texts (of one column or several), or vectors (a column of lists, or a column per
-// dimension). Vectors are streamed: a table of any length passes through in blocks.
+// Reads content from a table with one row per item: texts (in one or several columns), or vectors (a column of lists, or a
+// column per dimension). Vectors are streamed in blocks, so tables of any length can be read.
 
 import { UserError } from "../../core/errors.js";
 import { usualNames } from "../columns.js";
@@ -9,7 +9,7 @@ import type { ItemRow } from "./draft.js";
 import type { ContentFile } from "./input.js";
 
 const idNames = [...usualNames.item, "id"];
-/** Columns that are taken for text, all that are there, in this order. */
+/** Columns that are used as text, all that exist, in this order. */
 const textNames = [
   "title",
   "name",
@@ -25,12 +25,12 @@ const textNames = [
 const vectorNames = ["vector", "embedding", "embeddings", "features", "feature"];
 const knownNames = new Set([...idNames, ...textNames, ...vectorNames]);
 
-/** Rows of a table or an array, at most: for each of them its item is kept in mind. */
+/** The maximum number of rows of a table or an array: the item of each row is kept in memory. */
 const MOST_ROWS = 1 << 26;
-/** Numbers of a vector, at most. */
+/** The maximum number of dimensions. */
 const MOST_DIMENSIONS = 1 << 20;
 
-/** Throws UserError for more rows or dimensions than content has. */
+/** Throws UserError for an implausible number of rows or dimensions. */
 export function requirePlausibleSize(place: string, rows: number, dimensions = 0): void {
   if (rows > MOST_ROWS)
     throw new UserError({
@@ -46,7 +46,7 @@ export function requirePlausibleSize(place: string, rows: number, dimensions = 0
     });
 }
 
-/** What a table holds. */
+/** A content table and its columns. */
 export interface ContentTable {
   readonly source: TableSource;
   readonly id: string;
@@ -55,7 +55,7 @@ export interface ContentTable {
   readonly fields: readonly string[];
 }
 
-/** Looks at a table. Throws UserError where no column looks like ids, or none like content. */
+/** Opens a table and finds its columns. Throws UserError if there is no id column or no content column. */
 export async function openContentTable(
   given: ContentFile,
   database: Database,
@@ -75,19 +75,19 @@ export async function openContentTable(
     new UserError({
       place: file,
       problem,
-      expected: `one of its columns: ${source.columns.join(", ")}`,
+      expected: `one of the file's columns: ${source.columns.join(", ")}`,
       remedy,
     });
   const id = given.id === undefined ? firstOf(idNames, find) : find(given.id);
   if (id === undefined)
     throw missing(
-      given.id === undefined ? "no column looks like the items' ids" : `there is no column "${given.id}"`,
+      given.id === undefined ? "no item id column found" : `there is no column "${given.id}"`,
       "Name it with --content-id",
     );
   const others = source.columns.filter((column) => column !== id);
   const fields = given.fields?.map((name) => {
     const found = find(name);
-    if (found === undefined) throw missing(`there is no column "${name}"`, "Mend --content-fields");
+    if (found === undefined) throw missing(`there is no column "${name}"`, "Correct --content-fields");
     return found;
   });
   const isText = given.kind === "words" || given.kind === "sequences";
@@ -107,8 +107,8 @@ export async function openContentTable(
   if (given.kind !== "vectors" && others.length === 1) return { source, id, looks: "text", fields: others };
   throw missing(
     given.kind === "vectors"
-      ? "its columns do not look like vectors: some hold no numbers"
-      : "no column looks like text, nor do all look like numbers",
+      ? "the columns are not vectors: some of them are not numbers"
+      : "found neither a text column nor only columns of numbers",
     "Name the columns with --content-fields",
   );
 }
@@ -125,7 +125,7 @@ function looksLikeList(source: TableSource, column: string): boolean {
 
 const numericType = /^(FLOAT|DOUBLE|DECIMAL|TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT|U\w+INT)/;
 
-/** "1, 2.5e-3", in brackets or not. */
+/** "1, 2.5e-3", with or without brackets. */
 function isListOfNumbers(text: string): boolean {
   const trimmed = text.trim();
   const inner = trimmed.startsWith("[") && trimmed.endsWith("]") ? trimmed.slice(1, -1) : trimmed;
@@ -140,7 +140,7 @@ function looksNumeric(source: TableSource, column: string): boolean {
   return sample.length > 0 && sample.every((value) => Number.isFinite(Number(value)));
 }
 
-/** The texts of a table: of several columns one after the other, null where all are empty. */
+/** The texts of a table: several columns are joined. */
 export async function* textsOf(
   { source, id, fields }: ContentTable,
   database: Database,
@@ -163,14 +163,14 @@ export async function* textsOf(
   }
 }
 
-/** The items of a table's rows (undefined: not wanted), and how many numbers each row has (0: none). */
+/** The item of each row (undefined: skipped), and the length of its vector (0: none). */
 interface RowsOfVectors {
   readonly items: readonly (number | undefined)[];
   readonly lengths: Uint32Array;
   readonly dimensions: number;
 }
 
-/** Looks at every row's id and length; `take` says whose vector is wanted. Throws UserError as `openVectors`. */
+/** Reads the id and vector length of every row; `take` selects the items. Throws UserError like `openVectors`. */
 async function inspectRows(
   { source, id, looks, fields }: ContentTable,
   database: Database,
@@ -193,8 +193,8 @@ async function inspectRows(
       if (list !== undefined && count === 0 && isEmpty.getItem(k) === 0 && source.format !== "parquet")
         throw new UserError({
           place: source.place(row),
-          problem: `the column "${fields[0]}" does not hold a list of numbers`,
-          expected: "numbers with commas, in brackets or not",
+          problem: `the value in the column "${fields[0]}" is not a list of numbers`,
+          expected: "numbers separated by commas, with or without brackets",
         });
       if (count > 0) first ??= { id: item, length: count };
       const dimensions = wanted ?? first?.length;
@@ -202,7 +202,7 @@ async function inspectRows(
         throw new UserError({
           place: source.place(row),
           problem: `the vector of item ${item} has ${count} numbers`,
-          expected: `${dimensions}, as ${wanted === undefined ? `that of item ${first?.id}` : "the model was trained with"}`,
+          expected: `${dimensions}, as ${wanted === undefined ? `for item ${first?.id}` : "in the model's training data"}`,
         });
       requirePlausibleSize(source.file, row + 1, count);
       if (row === lengths.length) {
@@ -214,13 +214,13 @@ async function inspectRows(
       items.push(take(item, count === 0));
     }
   }
-  if (first === undefined) throw new UserError({ place: source.file, problem: "there is no vector in it" });
+  if (first === undefined) throw new UserError({ place: source.file, problem: "it contains no vectors" });
   return { items, lengths: lengths.subarray(0, items.length), dimensions: wanted ?? first.length };
 }
 
 /**
- * The vectors of a table: their dimension, and the rows that `take` wants, streamed. Throws UserError, naming the row, for a
- * vector of another length than the first's (or than `dimensions`), and for what is not a finite number.
+ * Opens the vectors of a table: their dimension, and the rows of the items that `take` accepts, streamed. Throws UserError,
+ * naming the row, if vectors differ in length (or from `dimensions`) or a value is not a finite number.
  */
 export async function openVectors(
   table: ContentTable,
@@ -274,7 +274,7 @@ export async function openVectors(
     lengths: Uint32Array,
     dimensions: number,
   ) {
-    // Flat, so that a list does not become an object: row after row, each with as many numbers as were counted.
+    // Flattened, which avoids an object per list: row by row, each with the number of values counted before.
     const flat = `SELECT unnest(${listOf(source, fields[0])}) FROM ${await source.from(undefined, database)}`;
     let row = 0;
     let filled = 0;
@@ -295,7 +295,7 @@ export async function openVectors(
   }
 }
 
-/** A column as a list of DOUBLE; what is not a number in it becomes null. */
+/** SQL for a column as a list of DOUBLE; values that are not numbers become null. */
 function listOf(source: TableSource, column: string): string {
   const expression = source.expression(column);
   if (source.typeOf(column).endsWith("]")) return `CAST(${expression} AS DOUBLE[])`;
@@ -307,8 +307,9 @@ function requireId(id: string | null, source: TableSource, column: string, row: 
   if (id !== null && id !== "") return id;
   throw new UserError({
     place: source.place(row),
-    problem: `the column "${column}" is empty`,
+    problem: `there is no value in the column "${column}"`,
     expected: "an id in every row",
+    remedy: "Correct or remove the row",
   });
 }
 
@@ -318,8 +319,8 @@ function requireNumber(value: number | null, source: TableSource, column: string
     place: source.place(row),
     problem:
       value === null
-        ? `what stands in the column "${column}" is not a number`
-        : `${value} in the column "${column}" is not a number to compute with`,
+        ? `the value in the column "${column}" is not a number`
+        : `${value} in the column "${column}" is not a finite float32 number`,
     expected: "finite numbers",
   });
 }

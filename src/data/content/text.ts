@@ -1,5 +1,5 @@
-// Text as words: cut, stop words left out, the words to know chosen by tf-idf (Wang and Blei 2011, section 4: "we removed
-// stop words and used tf-idf to choose the top 8,000 distinct words as the vocabulary").
+// Converts text to words: tokenises, removes stop words and chooses the vocabulary by tf-idf (Wang and Blei 2011, section 4: "we
+// removed stop words and used tf-idf to choose the top 8,000 distinct words as the vocabulary").
 
 import { UserError } from "../../core/errors.js";
 import { suggestion } from "../../core/nearest.js";
@@ -10,9 +10,9 @@ import { countRows } from "./count-rows.js";
 import type { WantedItems } from "./draft.js";
 import { sequenceContent, wordContent } from "./in-memory.js";
 
-/** Longer runs of letters are not words: they are dropped, and would overflow the stack of the pattern below. */
+/** Longer runs of letters are dropped: they are not words and would overflow the stack of the pattern below. */
 const LONGEST_WORD = 1 << 16;
-/** Words as citeulike's: runs of letters and digits, hyphens and apostrophes within them, of at least two characters. */
+/** Words as in citeulike: runs of at least two letters and digits, with hyphens and apostrophes inside. */
 const wordPattern = /[\p{L}\p{N}]+(?:[-'\u2019][\p{L}\p{N}]+)*/gu;
 
 /** A function from a text to its words, in their order. Throws UserError for an unknown language. */
@@ -42,21 +42,21 @@ async function stopWordsOf(language: string): Promise<ReadonlySet<string>> {
   const known = lists.map(([name]) => name).sort();
   throw new UserError({
     place: "stop words",
-    problem: `there are none for the language "${language}"`,
+    problem: `there is no list for the language "${language}"`,
     expected: `none, or an ISO 639-3 code: ${known.join(", ")}`,
     remedy: suggestion(language, known),
   });
 }
 
-/** What is to become of texts. */
+/** How texts are converted. */
 export interface TextOptions {
   readonly kind: "words" | "sequences";
   readonly rule: TextRule;
-  /** How many words to know, at most. */
+  /** The maximum size of the vocabulary. */
   readonly size: number;
-  /** The words to know; unset: they are chosen. */
+  /** The vocabulary; unset: it is chosen. */
   readonly vocabulary?: Vocabulary;
-  /** Of text for new items: each word's largest count in training. */
+  /** For text of new items: each word's largest count in training. */
   readonly maxima?: readonly number[];
 }
 
@@ -65,9 +65,9 @@ export class TextCollector {
   readonly #options: TextOptions;
   readonly #items: WantedItems;
   readonly #cut: (text: string) => string[];
-  /** All words met so far, by number. */
+  /** The number of each word so far. */
   readonly #codeOf = new Map<string, number>();
-  /** Per item its words' codes, in their order. */
+  /** Per item, the codes of its words, in order. */
   readonly #texts: (Uint32Array | undefined)[] = [];
 
   private constructor(options: TextOptions, items: WantedItems, cut: (text: string) => string[]) {
@@ -81,9 +81,9 @@ export class TextCollector {
     return new TextCollector(options, items, await tokeniser(options.rule));
   }
 
-  /** Takes the text of an item; one without any word (that is known) is left out and counted. */
+  /** Adds the text of an item; a text without (known) words is skipped and counted. */
   add(id: string, text: string): void {
-    if (!this.#items.wants(id)) {
+    if (!this.#items.accepts(id)) {
       this.#items.take(id);
       return;
     }
@@ -125,10 +125,10 @@ export class TextCollector {
 }
 
 /**
- * The codes of the `size` best words, best first, equal ones by their spelling: the most frequent, or those of the largest
- * tf-idf summed over all texts, sum_d tf(w, d) ln(N / df(w)), N the number of texts that are not empty.
+ * The codes of the `size` best words, best first, ties by spelling: the most frequent, or those with the largest tf-idf summed
+ * over all texts, sum_d tf(w, d) ln(N / df(w)), where N is the number of non-empty texts.
  */
-export function chooseWords(
+function chooseWords(
   texts: readonly Uint32Array[],
   words: readonly string[],
   size: number,

@@ -1,5 +1,5 @@
-// Amazon reviews of films and series (McAuley 2014), the "5-core" file. Any review counts as a positive, also one of one
-// star, as in RecoTour. The file has no titles.
+// Amazon reviews of films and series (McAuley 2014), the "5-core" file. Every review counts as an interaction, even one with a
+// single star, as in RecoTour. The file has no titles.
 
 import type { KnownSource } from "./known-source.js";
 
@@ -9,7 +9,7 @@ export const amazonMovies: KnownSource = {
   name: "amazon-movies",
   title: "Amazon Movies & TV, 5-core",
   homepage: "https://jmcauley.ucsd.edu/data/amazon/",
-  licence: "for research, with the citation that its homepage asks for",
+  licence: "for research, with the citation requested on its homepage",
   interactions: {
     names: [`${file}.gz`, file],
     columns: {

@@ -4,16 +4,16 @@
 import { UserError } from "../../core/errors.js";
 import { linesOf, readText } from "../../core/input-file.js";
 
-/** Per user, the articles of their library in the order of the file. */
+/** Per user, the articles in the user's library, in the order of the file. */
 export type Libraries = readonly Uint32Array[];
 
-/** Which articles of every user are trained on, and which are held out. */
+/** The training articles and the held-out articles of every user. */
 export interface LibrarySplit {
   readonly train: Libraries;
   readonly heldOut: Libraries;
 }
 
-/** Reads a file of lines "n id id ...". Throws UserError, with file and line, where a line is not of that form. */
+/** Reads a file of lines "n id id ...". Throws UserError, naming file and line, if a line does not have this form. */
 export async function readLibraries(file: string): Promise<Libraries> {
   const text = await readText(file, { encoding: "windows-1252", expected: "lines of article numbers" });
   return linesOf(text).map((line, k) => {
@@ -23,15 +23,15 @@ export async function readLibraries(file: string): Promise<Libraries> {
       throw new UserError({
         place: `${file}:${k + 1}`,
         problem: `cannot read the line "${line.slice(0, 60)}"`,
-        expected: "a count and that many article numbers, separated by blanks",
+        expected: "a count followed by that many article numbers, separated by blanks",
       });
     return Uint32Array.from(articles);
   });
 }
 
 /**
- * The split in the released files cf-train-P-users.dat and cf-test-P-users.dat. Throws UserError where they do not divide
- * the libraries.
+ * Reads the split in the released files cf-train-P-users.dat and cf-test-P-users.dat. Throws UserError if they are not a
+ * partition of the libraries.
  */
 export async function readLibrarySplit(
   libraries: Libraries,
@@ -46,8 +46,8 @@ export async function readLibrarySplit(
     if (part.length !== libraries.length)
       throw new UserError({
         place: file,
-        problem: `there are ${part.length} lines`,
-        expected: `one for each of the ${libraries.length} users of users.dat`,
+        problem: `the file has ${part.length} lines`,
+        expected: `one line for each of the ${libraries.length} users in users.dat`,
       });
   libraries.forEach((library, user) => {
     const both = Uint32Array.from([...train[user], ...heldOut[user]]).sort();
@@ -55,7 +55,7 @@ export async function readLibrarySplit(
     if (both.length !== whole.length || both.some((article, k) => article !== whole[k]))
       throw new UserError({
         place: `${heldOutFile}:${user + 1}`,
-        problem: "training and held-out articles together are not the user's library",
+        problem: "the training and held-out articles do not add up to the user's library",
         expected: `the articles in line ${user + 1} of users.dat`,
       });
   });

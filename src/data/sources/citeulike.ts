@@ -1,6 +1,7 @@
-// citeulike-a and -t: libraries of articles (Wang, Chen and Li 2013). Evaluated as in CTR, CDL and CVAE: P articles of every
-// user are trained on, all others held out; articles that nobody trains on stay in the catalogue, known by their content.
-// The released splits are read where they are there, because most of them cannot be drawn: docs/decisions/citeulike-splits.md.
+// citeulike-a and -t: libraries of articles (Wang, Chen and Li 2013). Evaluated as in CTR, CDL and CVAE: P articles of each user
+// are used for training, all others are held out; articles without training interactions stay in the catalogue because models
+// can use their content. The released splits are read if present, because most of them cannot be reproduced by sampling:
+// docs/decisions/citeulike-splits.md.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -18,7 +19,7 @@ interface Facts {
   readonly articles: number;
   readonly users: number;
   readonly pairs: number;
-  /** Per P: pairs to train on and held out, users with something held out. */
+  /** Per P: training pairs, held-out pairs, users with held-out articles. */
   readonly splits: readonly { perUser: number; train: number; heldOut: number; evaluated: number }[];
 }
 
@@ -58,13 +59,13 @@ function citeULike({ name, title, articles, users, pairs, splits }: Facts): Know
     name,
     title,
     homepage: `https://github.com/js05212/${name}`,
-    licence: "for research, with the citation that its homepage asks for",
+    licence: "for research, with the citation requested on its homepage",
     interactions: {
       names: ["users.dat"],
       parse: ([file], folder, options) => readPairs(file, folder, options),
     },
     items: { names: ["titles.txt"], parse: (file) => readArticles(file, articles) },
-    // Titles are all that there is of citeulike-a's texts where its mult.dat is missing; their words are the published ones.
+    // Without mult.dat, the titles are the only text of citeulike-a; mult.dat has the published words.
     content: { names: ["mult.dat", "titles.txt"], input: { vocabulary: "vocabulary.dat" } },
     protocols: [first, ...others, ...splits.map((split) => protocol(drawn(split.perUser), split))],
     download: {
@@ -110,15 +111,15 @@ async function readPairs(
   if (!existsSync(train) || !existsSync(heldOut))
     throw new UserError({
       place: folder,
-      problem: `the released split with ${perUser} training articles per user is not here`,
+      problem: `the released split with ${perUser} training articles per user is missing`,
       expected: splitFiles(perUser).join(" and "),
-      remedy: "Put them there, or draw a split with --protocol weak",
+      remedy: "Add these files, or draw a random split with --protocol weak",
     });
   const split = await readLibrarySplit(libraries, train, heldOut);
   return pairsOf([split.train, [], split.heldOut]);
 }
 
-/** Pairs of user and article; several lists of libraries are the given parts. */
+/** Pairs of user and article; with several lists of libraries, each list is one of `givenParts`. */
 function* pairsOf(parts: readonly Libraries[]): Generator<Interaction> {
   for (const [place, libraries] of parts.entries()) {
     const part = parts.length > 1 ? { part: givenParts[place] } : undefined;
@@ -127,16 +128,16 @@ function* pairsOf(parts: readonly Libraries[]): Generator<Interaction> {
   }
 }
 
-/** One record per article, with its title where line k of `file` is the title of article k. */
+/** One record per article; its title is the corresponding line of `file`, if there is one. */
 async function readArticles(file: string | undefined, articles: number): Promise<ItemRecord[]> {
   const ids = Array.from({ length: articles }, (_, id) => id);
   if (file === undefined) return ids.map((id) => ({ id }));
-  const titles = linesOf(await readText(file, { expected: "titles, one a line" }));
+  const titles = linesOf(await readText(file, { expected: "titles, one per line" }));
   if (titles.length !== articles)
     throw new UserError({
       place: file,
-      problem: `there are ${titles.length} titles`,
-      expected: `one for each of the ${articles} articles`,
+      problem: `the file has ${titles.length} titles`,
+      expected: `one title for each of the ${articles} articles`,
     });
   return ids.map((id) => ({ id, title: titles[id] }));
 }

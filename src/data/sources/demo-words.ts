@@ -1,26 +1,26 @@
-// The word lists behind the demo catalogue (demo.ts). A genre gives tone, a strand gives subject: what a viewer has a
-// taste for is a strand, so its words are the ones by which a model that reads plots can tell whom a film is for.
+// The word lists of the demo catalogue (demo.ts). A genre sets the tone, a strand the subject. Viewers have preferences for
+// strands, so the words of a strand are the signal for content-based models.
 
 /** The tone that all strands of a genre share. */
 export interface Genre {
   readonly name: string;
   /** For titles: "The {Patient} Lantern". */
   readonly adjectives: readonly string[];
-  /** Who it happens to, with article: "a retired judge". */
+  /** The protagonist, with article: "a retired judge". */
   readonly heroes: readonly string[];
   /** What goes wrong, as a clause: "the witness changes her mind". */
   readonly turns: readonly string[];
   readonly strands: readonly Strand[];
 }
 
-/** A subject within a genre: what a viewer may have a taste for. */
+/** A subject within a genre, for which a viewer can have a preference. */
 export interface Strand {
   readonly name: string;
   /** Singular, with a plural in -s: "Lantern". */
   readonly things: readonly string[];
   /** Where, with preposition: "in a drowned village". */
   readonly places: readonly string[];
-  /** What must be done, bare infinitive: "mend the tide clock". */
+  /** The task, as a bare infinitive: "mend the tide clock". */
   readonly quests: readonly string[];
 }
 
@@ -354,7 +354,7 @@ export const names = list(
   "Ada | Amara | Anselm | Beatrix | Bruno | Cosima | Dario | Edith | Emeka | Esme | Farid | Florian | Greta | Hana | Hugo | Ines | Ivo | Jonas | Juno | Kofi | Leila | Linus | Lotte | Maeve | Malik | Marisol | Mateo | Nadia | Nils | Odile | Olga | Oskar | Petra | Quentin | Ramona | Rosa | Salome | Soren | Tamsin | Theo | Uma | Viggo | Wanda | Xenia | Yusuf | Zelda",
 );
 
-/** Towns that are on no map. */
+/** Fictional towns. */
 export const towns = list(
   "Ambervale | Bellowmere | Briarholt | Candlewick Bay | Copperfell | Dunmarrow | Eastermoor | Fennimore Cross | Glasswater | Gullhaven | Harrowmint | Ivorydale | Juniper Sound | Kettlebridge | Larkspur Hollow | Lower Pelham Wick | Marrowgate | Mistlefield | Nettlecombe | Oldquay | Pepperstone | Quillhaven | Ravelstone | Saltmarrow | Seven Elms | Thistledown | Umberford | Vesper Point | Wexcombe | Willowmarch | Yarrowby | Zephyr Cove",
 );

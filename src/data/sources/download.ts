@@ -1,6 +1,6 @@
-// Fetches a known source's files from their official address: streamed to a temporary folder beside their place, the
-// checksum verified, only the needed members unzipped, then renamed into place, so that a file is whole or not there.
-// Whatever goes wrong becomes one UserError that says how to get the files by hand.
+// Downloads the files of a known source from their official address: streams them to a temporary folder next to the target,
+// verifies the checksum, extracts only the needed members and renames them, so files appear atomically. Every failure becomes a
+// UserError that says how to get the files by hand.
 
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
@@ -20,9 +20,9 @@ import { shellCommand } from "../../core/shell.js";
 export interface RemoteFile {
   /** Relative to the download's address: "ml-1m.zip". */
   readonly path: string;
-  /** Its published MD5; "beside": published at the same address with ".md5" appended; absent: none is published. */
-  readonly md5?: string | "beside";
-  /** For a zip: the members to take (name within the archive); each is stored under its base name. Absent: the file as it is. */
+  /** Its published MD5; "md5-file": published at the same address with ".md5" appended; absent: not published. */
+  readonly md5?: string | "md5-file";
+  /** For a zip archive: the members to extract; each is stored under its base name. Absent: the file is not extracted. */
   readonly members?: readonly string[];
 }
 
@@ -35,10 +35,10 @@ export interface Download {
 export interface DownloadTask {
   /** The source's name, for messages: "ml-1m". */
   readonly source: string;
-  /** Where a person finds the files. */
+  /** The page where users find the files. */
   readonly homepage: string;
   readonly download: Download;
-  /** Where the files go; made if need be. */
+  /** The target folder; created if necessary. */
   readonly folder: string;
   /** Another address that holds the same files (a mirror); checksums stay the official ones. */
   readonly mirror?: string;
@@ -47,8 +47,8 @@ export interface DownloadTask {
 }
 
 /**
- * Fetches what is not in the folder yet. Throws UserError for an address that cannot be reached, an HTTP error, a
- * truncated body, a wrong checksum, a damaged archive or a missing member; then nothing of that file is left behind.
+ * Downloads the files that are not in the folder yet. Throws UserError for an unreachable address, an HTTP error, a truncated
+ * body, a wrong checksum, a damaged archive or a missing member; nothing of that file is kept then.
  */
 export async function downloadSource(task: DownloadTask): Promise<void> {
   const { download, signal } = task;
@@ -72,12 +72,12 @@ export async function downloadSource(task: DownloadTask): Promise<void> {
     if (signal?.aborted) throw new AbortedError();
     throw error;
   } finally {
-    // Where nothing arrived, the folders made for it go again.
+    // If nothing was downloaded, the created folders are removed again.
     await removeEmptyFolders(made);
   }
 }
 
-/** What a remote file is called once it is in the folder. */
+/** The names of a remote file's contents in the folder. */
 function localNames(file: RemoteFile): string[] {
   return file.members ? file.members.map((member) => basename(member)) : [basename(file.path)];
 }
@@ -85,7 +85,7 @@ function localNames(file: RemoteFile): string[] {
 async function fetchFile(task: DownloadTask, file: RemoteFile, target: string): Promise<void> {
   const url = new URL(file.path, directory(task.mirror ?? task.download.address)).href;
   const progress = task.progress ?? silent;
-  const expected = file.md5 === "beside" ? await publishedChecksum(task, `${url}.md5`) : file.md5;
+  const expected = file.md5 === "md5-file" ? await publishedChecksum(task, `${url}.md5`) : file.md5;
   const response = await get(task, url);
   const length = Number(response.headers.get("content-length")) || undefined;
   const encoded = response.headers.get("content-encoding") !== null;
@@ -102,40 +102,40 @@ async function fetchFile(task: DownloadTask, file: RemoteFile, target: string): 
   });
   progress({ type: "start", task: label, total: length, unit: "bytes" });
   try {
-    if (!response.body) throw new Error("the answer has no body");
+    if (!response.body) throw new Error("the response has no body");
     await pipeline(Readable.fromWeb(response.body as never), count, createWriteStream(target), {
       signal: task.signal,
     });
   } catch (error) {
     if (task.signal?.aborted) throw new AbortedError();
-    throw failure(task, url, `the download broke off after ${received} bytes: ${reason(error)}`, error);
+    throw failure(task, url, `the download stopped after ${received} bytes: ${reason(error)}`, error);
   } finally {
     progress({ type: "end", task: label });
   }
   if (!encoded && length !== undefined && received !== length)
-    throw failure(task, url, `the download broke off after ${received} of ${length} bytes`);
+    throw failure(task, url, `the download stopped after ${received} of ${length} bytes`);
   const actual = hash.digest("hex");
   if (expected !== undefined && actual !== expected)
     throw failure(
       task,
       url,
-      `the MD5 checksum of the downloaded file is ${actual}, the published one ${expected}; it was thrown away`,
+      `the MD5 checksum of the downloaded file is ${actual}, but the published one is ${expected}; the file was deleted`,
     );
   if (expected === undefined)
     progress({
       type: "note",
-      text: `${file.path}: no checksum is published for it; its counts are compared below`,
+      text: `${file.path}: there is no published checksum; the counts are compared instead`,
     });
 }
 
-/** The checksum in a .md5 file, whichever way round it is written. */
+/** The checksum in a .md5 file, in either order of checksum and name. */
 async function publishedChecksum(task: DownloadTask, url: string): Promise<string> {
   const response = await get(task, url);
   const text = await response.text().catch((error: unknown) => {
-    throw failure(task, url, `the download broke off: ${reason(error)}`, error);
+    throw failure(task, url, `the download stopped: ${reason(error)}`, error);
   });
   const found = /\b[0-9a-f]{32}\b/i.exec(text);
-  if (!found) throw failure(task, url, "there is no MD5 checksum in this file");
+  if (!found) throw failure(task, url, "this file contains no MD5 checksum");
   return found[0].toLowerCase();
 }
 
@@ -149,7 +149,7 @@ async function get(task: DownloadTask, url: string): Promise<Response> {
   }
   if (!response.ok) {
     await response.body?.cancel();
-    throw failure(task, url, `the server answered ${response.status} ${response.statusText}`.trimEnd());
+    throw failure(task, url, `the server responded with ${response.status} ${response.statusText}`.trimEnd());
   }
   return response;
 }
@@ -162,7 +162,7 @@ async function unzip(
 ): Promise<void> {
   const missing = new Set(members);
   try {
-    const zip = await openPromise(archive); // refuses absolute names and names with ".."
+    const zip = await openPromise(archive); // rejects absolute names and names with ".."
     try {
       for await (const entry of zip.eachEntry()) {
         if (!missing.delete(entry.fileName)) continue;
@@ -187,12 +187,12 @@ function failure(task: DownloadTask, place: string, problem: string, cause?: unk
   return new UserError({
     place,
     problem,
-    remedy: `Get ${wanted} from ${task.homepage} by another way, put them into ${task.folder}, and run: ${shellCommand("foldin", "prepare", task.source, "--from", task.folder)} --out <folder>`,
+    remedy: `Download ${wanted} from ${task.homepage} by other means, put them into ${task.folder}, and run: ${shellCommand("foldin", "prepare", task.source, "--from", task.folder)} --out <folder>`,
     cause,
   });
 }
 
-/** The innermost message: fetch hides the reason in `cause`. */
+/** The innermost message: fetch puts the reason into `cause`. */
 function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.cause instanceof Error) return reason(error.cause);

@@ -15,7 +15,7 @@ export const ml20m: KnownSource = {
   items: { names: ["movies.csv"] },
   protocols: [
     {
-      // "> 3.5", and ratings come in halves.
+      // The paper's "> 3.5": ratings are multiples of 0.5.
       options: { protocol: "strong", minRating: 4, validationUsers: 10_000, testUsers: 10_000 },
       counts: {
         sourceRows: 20_000_263,

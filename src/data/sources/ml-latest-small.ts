@@ -1,5 +1,5 @@
-// MovieLens latest-small: a hundred thousand ratings of half a star to five. It changes over the years, so its checksum is
-// the one published beside the archive, and the counts are those of the release of September 2018.
+// MovieLens latest-small: a hundred thousand ratings of half a star to five. It is updated from time to time, so its checksum is
+// read from the .md5 file next to the archive, and the counts are those of the release of September 2018.
 
 import type { KnownSource } from "./known-source.js";
 import { movieLens } from "./movielens.js";
@@ -7,7 +7,7 @@ import { movieLens } from "./movielens.js";
 export const mlLatestSmall: KnownSource = {
   title: "MovieLens latest-small",
   ...movieLens("ml-latest-small", "latest", {
-    md5: "beside",
+    md5: "md5-file",
     members: ["ml-latest-small/ratings.csv", "ml-latest-small/movies.csv"],
   }),
   changes: true,

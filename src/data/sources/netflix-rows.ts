@@ -1,5 +1,5 @@
-// The Netflix Prize files hold one block per film, "123:" and then lines "user,rating,date". This rewrites them as plain
-// CSV "user,item,rating,date" at the level of bytes: 100 million rows in bounded memory, with no string per row.
+// The Netflix Prize files have one block per film, "123:" followed by lines "user,rating,date". They are rewritten as plain CSV,
+// "user,item,rating,date", on the level of bytes: 100 million rows in bounded memory, without a string per row.
 
 import { UserError } from "../../core/errors.js";
 import { readPieces } from "../../core/input-file.js";
@@ -10,7 +10,7 @@ const comma = 44;
 const colon = 58;
 
 /** The first line of the rewritten file. */
-export const netflixHeader = "user,item,rating,date\n";
+const netflixHeader = "user,item,rating,date\n";
 
 /** Yields the rewritten file in pieces. Throws UserError for a line that is neither a film's header nor three columns. */
 export async function* netflixRows(files: readonly string[]): AsyncGenerator<Buffer> {
@@ -22,7 +22,7 @@ export async function* netflixRows(files: readonly string[]): AsyncGenerator<Buf
   }
 }
 
-/** One file's state between chunks: the film of the current block, the line number, the unfinished last line. */
+/** The state of a file between chunks: the film of the current block, the line number, the incomplete last line. */
 class BlockRewriter {
   readonly #file: string;
   #film = Buffer.alloc(0);
@@ -37,7 +37,7 @@ class BlockRewriter {
     const data = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
     const last = data.lastIndexOf(newline);
     this.#rest = Buffer.from(data.subarray(last + 1));
-    // A row has at least 6 bytes and grows by its film's number, a comma and perhaps a newline: by 12 bytes at most.
+    // A row has at least 6 bytes and grows by the film's number, a comma and possibly a newline: by at most 12 bytes.
     const out = Buffer.allocUnsafe(3 * (last + 1) + 16);
     let used = 0;
     for (let start = 0; start <= last; ) {
@@ -81,8 +81,8 @@ class BlockRewriter {
       problem: `cannot read the line "${data.toString("latin1", start, Math.min(end, start + 60))}"`,
       expected:
         this.#film.length === 0
-          ? 'a film\'s header like "123:" before its ratings'
-          : 'a film\'s header like "123:" or a rating like "1488844,3,2005-09-06"',
+          ? 'a film header such as "123:" before its ratings'
+          : 'a film header such as "123:" or a rating such as "1488844,3,2005-09-06"',
     });
   }
 }

@@ -11,7 +11,7 @@ export const netflix: KnownSource = {
   title: "Netflix Prize",
   homepage: "https://www.kaggle.com/datasets/netflix-inc/netflix-prize-data",
   licence: "for non-commercial research; withdrawn by Netflix, so there is no official download",
-  getting: "Netflix has withdrawn it; the archive on Kaggle (combined_data_*.txt) asks for an account",
+  getting: "Netflix has withdrawn it; the archive on Kaggle (combined_data_*.txt) requires an account",
   interactions: {
     names: ["combined_data_*.txt", "mv_*.txt", "training_set/mv_*.txt"],
     rewrite: netflixRows,
@@ -44,7 +44,7 @@ export const netflix: KnownSource = {
   ],
 };
 
-/** Lines "id,year,title" in latin-1; a title may hold commas and is never quoted. */
+/** Lines "id,year,title" in latin-1; a title may contain commas and is never quoted. */
 async function readTitles(file: string): Promise<ItemRecord[]> {
   const lines = linesOf(await readText(file, { encoding: "windows-1252", expected: "the films' titles" }));
   return lines
@@ -56,7 +56,7 @@ async function readTitles(file: string): Promise<ItemRecord[]> {
         throw new UserError({
           place,
           problem: `cannot read the line "${line.slice(0, 60)}"`,
-          expected: "a film's number, year and title, separated by commas",
+          expected: "the number, year and title of a film, separated by commas",
         });
       const [, id, year, title] = fields;
       return { id, title, year: year === "NULL" ? null : year };

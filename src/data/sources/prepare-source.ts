@@ -1,5 +1,5 @@
-// `foldin prepare <source>`: finds a known source's files in a folder (or fetches them), prepares them as published, and
-// compares what comes out with the expected counts.
+// `foldin prepare <source>`: finds the files of a known source in a folder (or downloads them), prepares them as published, and
+// compares the counts with the expected ones.
 
 import { createWriteStream, existsSync } from "node:fs";
 import { mkdir, readdir } from "node:fs/promises";
@@ -24,30 +24,30 @@ import { demoName, findSource, knownSources } from "./registry.js";
 export interface PrepareSourceOptions {
   /** One of `sourceNames`. */
   source: string;
-  /** The folder with the source's files; with `download` also where they go. Not for the demo. */
+  /** The folder with the source's files, also the target of `download`. Not for the demo. */
   from?: string;
-  /** Fetch the files that are not in `from` yet. */
+  /** Download the files that are not in `from` yet. */
   download?: boolean;
   /** Another address that holds the same files. */
   mirror?: string;
-  /** The dataset folder to make. */
+  /** The dataset folder to create. */
   out: string;
-  /** Replace a dataset folder that stands there. */
+  /** Replace an existing dataset folder. */
   force?: boolean;
-  /** What is known of the items themselves; default: the source's own content, where it has any. */
+  /** The content of the items. Default: that of the source, if it has any. */
   content?: BuildOptions["content"];
-  /** A short name; default: the source's. */
+  /** A short name. Default: that of the source. */
   name?: string;
   /**
-   * What differs from the published protocol. With another protocol only the source's own `minRating` is kept. For the
-   * demo `seed` also chooses the catalogue.
+   * Changes to the published protocol. With another protocol, only the source's `minRating` is kept. For the demo, `seed` also
+   * selects the catalogue.
    */
   options?: Partial<Record<string, unknown>>;
   progress?: ProgressListener;
   signal?: AbortSignal;
 }
 
-/** An expected count, and the one that came out. */
+/** An expected count and the actual one. */
 export interface ComparedCount {
   /** "training interactions" */
   readonly what: string;
@@ -62,9 +62,9 @@ export interface PreparedSource {
 }
 
 /**
- * Makes the dataset folder of a known source. Differences from the expected counts are told as notes.
- * Throws UserError for an unknown source, missing files, bad options, or where no expected count comes out at all, and
- * whatever `prepareDataset` and `downloadSource` throw.
+ * Creates the dataset folder of a known source. Differences from the expected counts are reported as notes.
+ * Throws UserError for an unknown source, missing files, invalid options, or if none of the expected counts matches, and
+ * everything that `prepareDataset` and `downloadSource` throw.
  */
 export async function prepareSource(options: PrepareSourceOptions): Promise<PreparedSource> {
   const { out, force, progress = silent, signal } = options;
@@ -76,7 +76,7 @@ export async function prepareSource(options: PrepareSourceOptions): Promise<Prep
       throw new UserError({
         place: `option ${stray ?? "download"}`,
         problem: "the demo is generated and has no files",
-        remedy: "Leave the option out",
+        remedy: "Omit this option",
       });
     const build = demoBuild(options.options ?? {});
     const manifest = await prepareDataset({
@@ -99,7 +99,7 @@ export async function prepareSource(options: PrepareSourceOptions): Promise<Prep
       options: chosen as ProtocolInput,
       check: (counts, protocol) => {
         compared = compare(publishedFor(source, protocol), counts);
-        refuseStranger(source, folder, compared);
+        refuseOtherData(source, folder, compared);
       },
     }),
   );
@@ -107,19 +107,19 @@ export async function prepareSource(options: PrepareSourceOptions): Promise<Prep
     if (expected !== actual)
       progress({
         type: "note",
-        text: `${source.name} differs from what is published: ${what}: ${show(actual)} instead of ${show(expected)}`,
+        text: `${source.name} differs from the published data: ${what}: ${show(actual)} instead of ${show(expected)}`,
       });
   return { manifest, compared };
 }
 
 /**
- * The folder with a known source's interactions: `from` or the folder of its name in there; undefined where neither has them.
- * A folder that is named like another source is that source's, though the names of its files be the same.
+ * The folder with a known source's interactions: `from`, or the folder with the source's name in it; undefined if neither has
+ * them. A folder with the name of another source belongs to that source, even if the file names are the same.
  */
 export async function findSourceFolder(name: string, from: string): Promise<string | undefined> {
   const named = basename(resolve(from));
-  const stranger = named !== name && knownSources.some((source) => source.name === named);
-  return folderOf(findSource(name), from, stranger ? [] : [from]);
+  const namedAsOther = named !== name && knownSources.some((source) => source.name === named);
+  return folderOf(findSource(name), from, namedAsOther ? [] : [from]);
 }
 
 async function folderOf(source: KnownSource, from: string, own = [from]): Promise<string | undefined> {
@@ -128,8 +128,8 @@ async function folderOf(source: KnownSource, from: string, own = [from]): Promis
   return undefined;
 }
 
-/** The demo's catalogue as input for `prepareDataset` or `buildDataset`; `seed` chooses catalogue and split. */
-export function demoBuild(options: Partial<Record<string, unknown>> = {}): BuildOptions {
+/** The demo's catalogue as input for `prepareDataset` or `buildDataset`; `seed` selects catalogue and split. */
+function demoBuild(options: Partial<Record<string, unknown>> = {}): BuildOptions {
   const protocol = parseProtocol(options);
   const seed = "seed" in protocol && options.seed !== undefined ? protocol.seed : undefined;
   const { films, views } = demoCatalogue({ seed });
@@ -152,7 +152,7 @@ export function demoBuild(options: Partial<Record<string, unknown>> = {}): Build
   };
 }
 
-/** The folder in which the source's interactions are. */
+/** The folder with the source's interactions. */
 async function sourceFolder(source: KnownSource, options: PrepareSourceOptions): Promise<string> {
   const { from, download, mirror, progress, signal } = options;
   if (from === undefined)
@@ -192,7 +192,7 @@ async function sourceFolder(source: KnownSource, options: PrepareSourceOptions):
 
 const howToGet = ({ homepage }: KnownSource): string => `Get its files from ${homepage}`;
 
-/** The files of the best name that is there; none where none is. */
+/** The files that match the first name with a match. */
 async function findFiles(folder: string, names: FileNames): Promise<string[]> {
   for (const name of names) {
     const place = join(folder, dirname(name));
@@ -207,36 +207,36 @@ async function findFiles(folder: string, names: FileNames): Promise<string[]> {
   return [];
 }
 
-/** The published protocol that the caller's wishes leave room for, with these wishes. */
+/** The published protocol that matches the caller's options, combined with these options. */
 async function chooseProtocol(
   source: KnownSource,
   folder: string,
-  wishes: Partial<Record<string, unknown>>,
+  requested: Partial<Record<string, unknown>>,
   progress: ProgressListener,
 ): Promise<Record<string, unknown>> {
   const fitting = source.protocols.filter(
     ({ options }) =>
-      (wishes.protocol === undefined || wishes.protocol === nameOf(options)) &&
-      (wishes.trainItems === undefined ||
+      (requested.protocol === undefined || requested.protocol === nameOf(options)) &&
+      (requested.trainItems === undefined ||
         !("trainItems" in options) ||
-        wishes.trainItems === options.trainItems),
+        requested.trainItems === options.trainItems),
   );
-  const there = ({ needs = [] }: { needs?: FileNames }) =>
+  const hasFiles = ({ needs = [] }: { needs?: FileNames }) =>
     needs.every((name) => existsSync(join(folder, name)));
-  const chosen = fitting.find(there);
+  const chosen = fitting.find(hasFiles);
   if (chosen && chosen !== fitting[0])
     progress({
       type: "note",
-      text: `${source.name}: ${fitting[0].needs?.join(" and ")} are not in ${folder}, so the split is drawn anew`,
+      text: `${source.name}: ${fitting[0].needs?.join(" and ")} are not in ${folder}, so a new split is drawn`,
     });
-  const given = Object.fromEntries(Object.entries(wishes).filter(([, value]) => value !== undefined));
+  const given = Object.fromEntries(Object.entries(requested).filter(([, value]) => value !== undefined));
   if (chosen) return { ...chosen.options, ...given };
   return { minRating: source.protocols[0].options.minRating, ...given };
 }
 
 const nameOf = ({ protocol = "strong" }: ProtocolInput): string => protocol;
 
-/** Hands over what `prepareDataset` needs of the source; rewritten files live as long as the work. */
+/** Calls `work` with the source's input for `prepareDataset`; rewritten files are removed afterwards. */
 async function withBuild<T>(
   source: KnownSource,
   folder: string,
@@ -286,7 +286,7 @@ async function withBuild<T>(
       });
       progress({ type: "end", task });
       return await work({ ...build, input: [rewritten] }).catch((error: unknown) => {
-        // The rewritten file is gone by the time anybody reads the message.
+        // The rewritten file no longer exists when the message is read.
         if (!(error instanceof UserError && error.place?.includes(rewritten))) throw error;
         const { problem, expected, remedy, cause } = error;
         throw new UserError({ place: folder, problem, expected, remedy, cause });
@@ -302,7 +302,7 @@ function contentOf(file: string, input: SourceContent["input"], folder: string):
   return { file, ...input, vocabulary: vocabulary && existsSync(vocabulary) ? vocabulary : undefined };
 }
 
-/** The expected counts that hold for these options: all of a protocol's, or those before the split, or the rows alone. */
+/** The expected counts for these options: all counts of a protocol, only those before the split, or only the rows. */
 function publishedFor(source: KnownSource, protocol: ProtocolOptions): PublishedCounts {
   const filtering = ({ minRating, minUser, minItem, filter }: ProtocolOptions) => ({
     minRating,
@@ -328,7 +328,7 @@ const stageNames: Readonly<Record<string, string>> = {
   test: "test, ",
 };
 const countNames: Readonly<Record<string, string>> = {
-  belowRating: "rows dropped for their rating",
+  belowRating: "rows dropped because of their rating",
   judgedUsers: "users with held-out interactions",
   foldIn: "fold-in interactions",
   heldOut: "held-out interactions",
@@ -348,18 +348,18 @@ function compare(published: PublishedCounts, counts: DatasetCounts): ComparedCou
   });
 }
 
-/** The sizes that were asked for come out whatever the files hold: they say nothing about the source. */
+/** Counts that equal the requested sizes for any files: they say nothing about the source. */
 const askedFor: ReadonlySet<string> = new Set(["validation, users", "test, users"]);
 
-function refuseStranger(source: KnownSource, folder: string, compared: readonly ComparedCount[]): void {
+function refuseOtherData(source: KnownSource, folder: string, compared: readonly ComparedCount[]): void {
   const telling = compared.filter(({ what }) => !askedFor.has(what));
   if (source.changes || telling.length < 3 || telling.some(({ expected, actual }) => expected === actual))
     return;
   const [{ what, expected, actual }] = telling;
   throw new UserError({
     place: folder,
-    problem: `this is not ${source.title}: none of its expected counts comes out (${what}: ${show(actual)} instead of ${show(expected)})`,
-    remedy: "Check the files; or prepare them as any other: foldin prepare <files>",
+    problem: `this is not ${source.title}: none of the expected counts matches (${what}: ${show(actual)} instead of ${show(expected)})`,
+    remedy: "Check the files, or prepare them as your own data: foldin prepare <files>",
   });
 }
 

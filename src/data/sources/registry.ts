@@ -1,4 +1,4 @@
-// The names that `foldin prepare` knows.
+// The sources of `foldin prepare`.
 
 import { UserError } from "../../core/errors.js";
 import { nearestName } from "../../core/nearest.js";
@@ -29,7 +29,7 @@ export const demoName = "demo";
 /** Every name, the demo's first. */
 export const sourceNames: readonly string[] = [demoName, ...knownSources.map(({ name }) => name)];
 
-/** The source of this name. Throws UserError, with the nearest name, for an unknown one. */
+/** The source with this name. Throws UserError with the most similar name if it is unknown. */
 export function findSource(name: string): KnownSource {
   const found = knownSources.find((source) => source.name === name);
   if (found) return found;

@@ -1,5 +1,5 @@
-// The bytes of one input file, unzipped where it is gzipped, piece by piece: nothing here holds more than a few pieces, however
-// large the file is and however much its gzip data becomes.
+// Reads the bytes of an input file piece by piece and decompresses gzip. Only a few pieces are in memory at a time, whatever the
+// size of the file or of its decompressed data.
 
 import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
@@ -10,18 +10,18 @@ import { throwIfAborted, UserError } from "../../core/errors.js";
 export interface FileBytes {
   readonly file: string;
   readonly gzipped: boolean;
-  /** The first bytes, unzipped. */
+  /** The first bytes, decompressed. */
   readonly head: Buffer;
-  /** Whether the head is all of the file. */
+  /** Whether the head is the whole file. */
   readonly whole: boolean;
-  /** All bytes, unzipped. Throws UserError where the gzip data is damaged. */
+  /** All bytes, decompressed. Throws UserError if the gzip data is damaged. */
   pieces(signal?: AbortSignal): AsyncGenerator<Buffer>;
 }
 
 const headBytes = 1 << 20;
 const pieceBytes = 1 << 20;
 
-/** Looks at the beginning of a file. Throws UserError for one that is missing, empty, cannot be read, or is damaged. */
+/** Reads the beginning of a file. Throws UserError if it is missing, empty, unreadable or damaged. */
 export async function openBytes(file: string, signal?: AbortSignal): Promise<FileBytes> {
   const size = await sizeOf(file);
   if (size === 0) throw new UserError({ place: file, problem: "the file is empty" });
@@ -32,7 +32,7 @@ export async function openBytes(file: string, signal?: AbortSignal): Promise<Fil
   let length = 0;
   let whole = true;
   for await (const piece of pieces()) {
-    // One byte more than the head: then it is known whether there is more.
+    // One byte more than the head tells whether the file continues.
     if (length > headBytes) {
       whole = false;
       break;
@@ -52,7 +52,11 @@ async function sizeOf(file: string): Promise<number> {
     throw unreadable(file, error);
   });
   if (!status.isFile())
-    throw new UserError({ place: file, problem: "this is not a file", expected: "a file with a table" });
+    throw new UserError({
+      place: file,
+      problem: "this is not a file",
+      expected: "a file that contains a table",
+    });
   return status.size;
 }
 
@@ -87,7 +91,7 @@ async function* piecesOf(
       throwIfAborted(signal);
       yield piece as Buffer;
     }
-    // zlib stops in silence where zeros follow the data, as tapes pad it; what follows them would be lost.
+    // zlib stops silently at zeros after the data, with which tapes are padded; anything after them would be lost.
     if (gunzip !== undefined && gunzip.bytesWritten < size) await requireZeros(file, gunzip.bytesWritten);
   } catch (error) {
     const ofZlib = error instanceof Error && "code" in error && String(error.code).startsWith("Z_");
@@ -106,8 +110,8 @@ async function requireZeros(file: string, from: number): Promise<void> {
 function damagedGzip(file: string, cause?: unknown): UserError {
   return new UserError({
     place: file,
-    problem: "the gzip data is damaged, or the file is cut short",
-    remedy: "Get the file again",
+    problem: "the gzip data is damaged or the file is truncated",
+    remedy: "Download or copy the file again",
     cause,
   });
 }

@@ -1,20 +1,20 @@
-// How the rows of a text file are written, guessed from its first lines: what separates the fields, whether blanks belong to the
-// separator, whether the first line is a header.
+// Detects the dialect of a text file from its first lines: the delimiter, whether blanks around it are part of it, and whether
+// the first line is a header.
 
 import { plainName } from "./table.js";
 
-/** What a file can be separated by, where nobody says it. */
+/** The delimiters that are detected. */
 const candidates = ["\t", "::", ",", ";", "|"] as const;
 
-/** The first lines of a text that are not blank. */
+/** The first non-blank lines of a text. */
 export function firstLines(text: string, whole: boolean, most = 100): string[] {
   const lines: string[] = [];
-  // Not with split: a file may be one line of any length.
+  // split is not used because a file may be a single line of any length.
   const ends = /\r\n|\n|\r/g;
   let start = 0;
   while (lines.length < most) {
     const end = ends.exec(text);
-    // The last line of what is only a beginning may be cut off.
+    // If the text is only the beginning of the file, its last line may be incomplete.
     if (end === null && !whole && lines.length > 0) break;
     const line = text.slice(start, end?.index);
     if (line.trim() !== "") lines.push(line);
@@ -24,7 +24,7 @@ export function firstLines(text: string, whole: boolean, most = 100): string[] {
   return lines;
 }
 
-/** What stands between the fields of these lines. */
+/** Detects the delimiter of these lines. */
 export function delimiterOf(
   file: string,
   lines: readonly string[],
@@ -38,7 +38,7 @@ export function delimiterOf(
     const columns = mostFrequent(counts);
     const share = columns < 2 ? 0 : counts.filter((count) => count === columns).length / counts.length;
     const names = (bare[0] ?? "").split(delimiter).filter((name) => knownNames.has(plainName(name)));
-    // A first field that holds another separator is no field: "1;101;5" in the line "1;101;5,0".
+    // A first field that contains another delimiter is not plausible: "1;101;5" in the line "1;101;5,0".
     const clean = bare.every((line) => {
       const field = line.split(delimiter, 1)[0];
       return candidates.every((other) => !field.includes(other));
@@ -73,14 +73,14 @@ function preferredDelimiters(file: string): readonly (typeof candidates)[number]
   return [first, ...candidates.filter((delimiter) => delimiter !== first)];
 }
 
-/** A line with nothing between its quotation marks, where they come in pairs. */
+/** The line without the text between its quotation marks, if they are paired. */
 function withoutQuoted(line: string, quote: string | undefined): string {
   if (quote === undefined || !line.includes(quote)) return line;
   const parts = line.split(quote);
   return parts.length % 2 === 0 ? line : parts.filter((_, k) => k % 2 === 0).join("");
 }
 
-/** Whether every field of some column, in several lines, has a blank beside it: then blanks belong to the separator. */
+/** Whether, in several lines, every field of some column begins or ends with a blank: then blanks are part of the delimiter. */
 export function hasBlanksAround(lines: readonly string[], delimiter: string): boolean {
   if (lines.length < 2 || delimiter === " ") return false;
   const rows = lines.map((line) => line.split(delimiter));
@@ -93,10 +93,10 @@ export function hasBlanksAround(lines: readonly string[], delimiter: string): bo
   return everywhere(/^[ \t]+[^ \t]/) || everywhere(/[^ \t][ \t]+$/);
 }
 
-/** A header holds no number, or names columns that are known. */
+/** Whether the fields are a header: they contain no numbers, or known column names. */
 export function looksLikeHeader(fields: readonly string[], knownNames: ReadonlySet<string>): boolean {
   const known = fields.filter((field) => knownNames.has(plainName(field))).length;
   const hasNumbers = fields.some((field) => /^\s*[-+]?\d+([.,]\d+)?\s*$/.test(field));
-  // Numbers name the dimensions of vectors (id, 0, 1, ...); in a row such as "7, song, 5" the known name is an item's.
+  // A header may have numbers for the dimensions of vectors (id, 0, 1, ...). In a row such as "7, song, 5" the known name is an item.
   return !hasNumbers || known > 1 || knownNames.has(plainName(fields[0]));
 }

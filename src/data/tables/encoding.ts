@@ -1,9 +1,9 @@
-// The bytes of a text file in any encoding that the Encoding Standard knows, as UTF-8.
+// Converts the bytes of a text file from any encoding of the Encoding Standard to UTF-8.
 
 import { isAscii, isUtf8 } from "node:buffer";
 import { UserError } from "../../core/errors.js";
 
-/** Encodings by the names that the Encoding Standard gives them, as far as this Node knows them; UTF-8 first. */
+/** Encodings by their names in the Encoding Standard, UTF-8 first; this version of Node may not support all of them. */
 const candidates = [
   ...["utf-8", "utf-16le", "utf-16be", "windows-1252", "windows-1250", "windows-1251", "windows-1253"],
   ...["windows-1254", "windows-1255", "windows-1256", "windows-1257", "windows-1258", "windows-874"],
@@ -22,7 +22,7 @@ const candidates = [
   ],
 ];
 
-/** What other programs call them. */
+/** Names that other programs use. */
 const aliases: Readonly<Record<string, string>> = {
   "latin-1": "windows-1252",
   "utf-16-le": "utf-16le",
@@ -40,7 +40,7 @@ const aliases: Readonly<Record<string, string>> = {
   "mac-cyrillic": "x-mac-cyrillic",
 };
 
-/** The encoding that a person names. Throws UserError, listing what is known, for a name that is unknown. */
+/** The encoding of this name. Throws UserError, listing the known names, if it is unknown. */
 export function encodingNamed(name: string, place: string): string {
   const plain = name.trim().toLowerCase().replaceAll("_", "-");
   for (const label of [plain, name.trim().toLowerCase(), aliases[plain]])
@@ -50,7 +50,7 @@ export function encodingNamed(name: string, place: string): string {
     }
   throw new UserError({
     place,
-    problem: `the encoding "${name}" is unknown`,
+    problem: `unknown encoding "${name}"`,
     expected: `one of ${candidates.filter((label) => canonical(label) !== undefined).join(", ")}`,
   });
 }
@@ -64,7 +64,7 @@ function canonical(label: string): string | undefined {
   }
 }
 
-/** The encoding that a byte order mark announces, and the length of the mark; undefined where there is none. */
+/** The encoding that a byte order mark indicates, and the length of the mark; undefined if there is none. */
 export function byteOrderMark(
   bytes: Uint8Array,
 ): { encoding: "utf-8" | "utf-16le" | "utf-16be" | "utf-32"; length: number } | undefined {
@@ -77,7 +77,7 @@ export function byteOrderMark(
   return undefined;
 }
 
-/** Whether text without a byte order mark looks like UTF-16: mostly letters of ASCII, whose other byte is 0. */
+/** Whether text without a byte order mark looks like UTF-16: mostly ASCII characters, whose other byte is 0. */
 export function looksLikeUtf16(head: Uint8Array): "utf-16le" | "utf-16be" | undefined {
   const length = Math.min(head.length & ~1, 4096);
   if (length < 4) return undefined;
@@ -90,8 +90,8 @@ export function looksLikeUtf16(head: Uint8Array): "utf-16le" | "utf-16be" | unde
 }
 
 /**
- * Pieces of a file's bytes as UTF-8, without the first `skip` bytes (a byte order mark). Throws UserError, naming the line, at
- * the first byte that the encoding does not know; of bytes that are known to be good, `checked`, nothing is looked at.
+ * Converts the pieces of a file to UTF-8, without the first `skip` bytes (a byte order mark). Throws UserError, naming the line,
+ * at the first byte that is not valid in the encoding. With `checked`, the bytes are known to be valid and are not checked.
  */
 export async function* decoded(
   pieces: AsyncIterable<Buffer>,
@@ -110,13 +110,13 @@ export async function* decoded(
       place: `${file}:${line + decoder.linesBeforeFault(piece)}`,
       problem: `the line is not valid ${encoding === "utf-8" ? "UTF-8" : encoding}`,
       expected: "text in one encoding",
-      remedy: `Name the file's encoding with ${option}, or mend the line`,
+      remedy: `Name the file's encoding with ${option}, or correct the line`,
     });
   };
   for await (const piece of pieces) {
     const rest = left > 0 ? piece.subarray(left) : piece;
     left -= piece.length - rest.length;
-    // A piece of text in another encoding may come out several times as long.
+    // Text in another encoding may become several times as long.
     for (let from = 0; from < rest.length; from += pieceBytes)
       yield step(rest.subarray(from, from + pieceBytes), false);
   }
@@ -129,7 +129,7 @@ export interface Decoding {
   readonly encoding: string;
   readonly skip: number;
   readonly checked: boolean;
-  /** The option by which a person names the encoding. */
+  /** The CLI option that names the encoding. */
   readonly option: string;
 }
 
@@ -141,14 +141,14 @@ export function countLineBreaks(bytes: Uint8Array): number {
   return count;
 }
 
-/** Takes pieces, gives UTF-8; undefined where a piece is not valid. */
+/** Converts pieces to UTF-8; undefined if a piece is not valid. */
 interface PieceDecoder {
   take(piece: Buffer, last: boolean): Buffer | undefined;
-  /** Line breaks of the piece that was not valid, as far as it was. */
+  /** Line breaks before the first invalid byte of a piece. */
   linesBeforeFault(piece: Buffer): number;
 }
 
-/** UTF-8 as it is; checked piece by piece, each up to its last whole character. */
+/** Passes UTF-8 through and checks each piece up to its last complete character. */
 export class Utf8Check implements PieceDecoder {
   readonly #trusted: boolean;
   #rest: Buffer = Buffer.alloc(0);
@@ -171,23 +171,23 @@ export class Utf8Check implements PieceDecoder {
     return this.faults(piece).lines;
   }
 
-  /** Of a piece that was not valid: its lines before the first fault, and whether any line is valid and not plain ASCII. */
-  faults(piece: Buffer): { lines: number; hasLetters: boolean } {
+  /** For an invalid piece: the number of lines before the first fault, and whether a line is valid UTF-8 but not ASCII. */
+  faults(piece: Buffer): { lines: number; hasNonAscii: boolean } {
     const bytes = this.#rest.length > 0 ? Buffer.concat([this.#rest, piece]) : piece;
     let lines: number | undefined;
-    let hasLetters = false;
+    let hasNonAscii = false;
     let count = 0;
-    // No character's bytes include that of a line break.
+    // The byte of a line break is not part of any other character.
     for (let from = 0; from < bytes.length; count++) {
       const found = bytes.indexOf(10, from);
       const end = found < 0 ? bytes.length : found;
       const line = bytes.subarray(from, end);
-      if (isUtf8(line)) hasLetters ||= !isAscii(line);
-      // What a piece ends with may be cut off.
+      if (isUtf8(line)) hasNonAscii ||= !isAscii(line);
+      // The end of a piece may be incomplete.
       else if (found >= 0 || lines === undefined) lines ??= count;
       from = end + 1;
     }
-    return { lines: lines ?? 0, hasLetters };
+    return { lines: lines ?? 0, hasNonAscii };
   }
 }
 
@@ -213,7 +213,7 @@ class Decoder implements PieceDecoder {
   }
 
   linesBeforeFault(piece: Buffer): number {
-    // Line by line, so that what is decoded before the fault is counted: exact where a line break is one byte 10.
+    // Decodes line by line to count the lines before the fault; exact if a line break is a single byte 10.
     const decoder = new TextDecoder(this.#encoding, { fatal: true, ignoreBOM: true });
     const step = this.#encoding.startsWith("utf-16") ? 2 : 1;
     let lines = 0;
@@ -227,25 +227,25 @@ class Decoder implements PieceDecoder {
         lines++;
       }
     } catch {
-      // The line that was just tried is the one.
+      // The fault is in this line.
     }
     return lines;
   }
 }
 
-/** Node's own decoder of windows-1252 leaves the bytes 0x80 to 0x9f as control characters in some of its versions. */
+/** Decodes windows-1252. Some versions of Node decode the bytes 0x80 to 0x9f as control characters. */
 export function windows1252(bytes: Uint8Array): string {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
   return text.replace(/[\x80-\x9f]/g, (letter) => upper1252[letter.charCodeAt(0) - 0x80]);
 }
 
-/** The bytes 0x80 to 0x9f of windows-1252; those that it leaves open are control characters, as in the Encoding Standard. */
+/** The bytes 0x80 to 0x9f of windows-1252; undefined ones are control characters, as in the Encoding Standard. */
 const upper1252 = [
   ..."\u20ac\x81\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\x8d\u017d\x8f",
   ..."\x90\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\x9d\u017e\u0178",
 ];
 
-/** Where the last character that may be cut off begins; the length where none is. */
+/** Where an incomplete last character begins; the length if there is none. */
 function lastWholeCharacter(bytes: Buffer): number {
   for (let back = 1; back <= Math.min(4, bytes.length); back++) {
     const byte = bytes[bytes.length - back];

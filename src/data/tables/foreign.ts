@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noControlCharactersInRegex: the first bytes of files are full of them.
 
-// Files that are not tables of ours, recognised by their first bytes: archives, workbooks, databases, web pages. They are
-// named for what they are, and their bytes are never shown.
+// Recognises files that are not supported tables by their first bytes: archives, workbooks, databases, web pages. Error
+// messages name the kind of file and never show its bytes.
 
 import { UserError } from "../../core/errors.js";
 
@@ -15,18 +15,18 @@ interface Foreign {
 const unpack = (program: string) => (name: string) => `Unpack it first: ${program} ${name}`;
 const saveAsCsv = () => "Open it and save the sheet as CSV (UTF-8)";
 const convert = () => "Convert it to CSV or Parquet first";
-const again = () => "Look at it with a text editor, and get the file again";
+const again = () => "Open it in a text editor to see why, then download the file again";
 
-/** What a file's first bytes, read as latin-1, look like. */
+/** Patterns of a file's first bytes, read as latin-1. */
 const signatures: readonly (Foreign & { looks: RegExp })[] = [
   { looks: /^\xfd7zXZ\0/, what: "xz data", remedy: unpack("xz -d -k") },
   { looks: /^\x28\xb5\x2f\xfd/, what: "Zstandard data", remedy: unpack("zstd -d") },
-  // "BZh", a level, and the magic number of a block or of the end.
+  // "BZh", a level, and the magic number of a block or of the end of the stream.
   { looks: /^BZh[1-9](?:1AY&SY|\x17rE8P\x90)/, what: "bzip2 data", remedy: unpack("bzip2 -d -k") },
   { looks: /^7z\xbc\xaf\x27\x1c/, what: "a 7z archive", remedy: unpack("7z x") },
   { looks: /^Rar!\x1a\x07/, what: "a RAR archive", remedy: unpack("unrar x") },
   { looks: /^\x04\x22\x4d\x18/, what: "lz4 data", remedy: unpack("lz4 -d") },
-  { looks: /^\x1f\x9d/, what: "data of compress (.Z)", remedy: unpack("uncompress") },
+  { looks: /^\x1f\x9d/, what: "compress data (.Z)", remedy: unpack("uncompress") },
   { looks: /^LZIP[\x00\x01]/, what: "lzip data", remedy: unpack("lzip -d -k") },
   { looks: /^\xff\x06\0\0sNaPpY/, what: "snappy data", remedy: convert },
   { looks: /^[\s\S]{257}ustar(?:\0| {2}\0)/, what: "a tar archive", remedy: unpack("tar xf") },
@@ -50,22 +50,22 @@ const signatures: readonly (Foreign & { looks: RegExp })[] = [
   { looks: /^PARE/, what: "an encrypted Parquet file" },
   { looks: /^\x7fELF/, what: "a program" },
   { looks: /^bplist00/, what: "a property list" },
-  // A pickle's protocol, and then an opcode of its beginning.
+  // The protocol of a pickle, then a typical first opcode.
   { looks: /^\x80[\x02-\x05][\]}(ctc\x95]/, what: "a Python pickle", remedy: convert },
   {
     looks: /^version https:\/\/git-lfs/,
-    what: "a Git LFS pointer and not the file itself",
+    what: "a Git LFS pointer, not the file itself",
     remedy: () => "Fetch the file with git lfs pull",
   },
   {
     looks: /^(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html|head|body|script|!--)/i,
-    what: "a web page (HTML), perhaps an error message of the server it came from",
+    what: "a web page (HTML), perhaps an error page of the server",
     remedy: again,
   },
   { looks: /^(?:\xef\xbb\xbf)?\s*<\?xml/, what: "an XML document", remedy: convert },
 ];
 
-/** Throws UserError for a file that is something else than a table. `head` are its first bytes, unzipped. */
+/** Throws UserError for a file that is not a table. `head`: its first bytes, decompressed. */
 export function refuseForeign(file: string, head: Uint8Array, gzipped: boolean): void {
   const bytes = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, 4096)).toString("latin1");
   const foreign =
@@ -96,7 +96,7 @@ function gzippedTwice(bytes: string): Foreign | undefined {
   return bytes.startsWith("PAR1") ? { what: "a Parquet file", remedy: unpack("gunzip") } : undefined;
 }
 
-/** A file's name as one word of a shell's command line. */
+/** A file name quoted for a shell. */
 function shellName(file: string): string {
   const name = file.startsWith("-") ? `./${file}` : file;
   return /^[\w./,@%+=:-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;

@@ -1,18 +1,18 @@
-// JSON lines, read strictly (RFC 8259) and without losing anything: a value is the place of its text, so that an integer of any
-// size keeps its digits. Every line is one object; only its own keys are looked at, what is nested in it stays text.
+// A strict (RFC 8259), lossless reader of JSON lines: a value is represented by the position of its text, so integers of any size
+// keep all digits. Every line is one object; only its top-level keys are read, nested values stay text.
 
 import { UserError } from "../../core/errors.js";
 
 export const jsonString = 0;
 export const jsonNumber = 1;
-export const jsonLiteral = 2;
+const jsonLiteral = 2;
 export const jsonNull = 3;
 export const jsonNested = 4;
 
-/** One line's values, as places in bytes; a string's without its quotes. The arrays are used again for the next line. */
+/** The values of a line as positions in bytes, strings without quotes. The arrays are reused for the next line. */
 export interface JsonRow {
   count: number;
-  /** Per value the index of its key. */
+  /** Per value, the index of its key. */
   readonly key: number[];
   readonly kind: number[];
   readonly start: number[];
@@ -21,7 +21,7 @@ export interface JsonRow {
 
 export type JsonSink = (bytes: Uint8Array, row: JsonRow, line: number) => void;
 
-/** More keys than this are data, not columns. */
+/** With more keys than this, keys are data and not columns. */
 const mostKeys = 10_000;
 const longestLine = 1 << 24;
 const LF = 10;
@@ -30,22 +30,22 @@ const quote = 34;
 const backslash = 92;
 
 export class JsonLines {
-  /** The keys of all lines so far, in the order of their appearance. */
+  /** The keys of all lines so far, in order of appearance. */
   readonly keys: string[] = [];
   readonly #file: string;
   readonly #sink: JsonSink;
   readonly #indexOf = new Map<string, number>();
   readonly #row: JsonRow = { count: 0, key: [], kind: [], start: [], end: [] };
-  /** The keys of the line before, in their order: nearly always those of the next one. */
+  /** The keys of the previous line, in order: nearly always the same as in the next line. */
   readonly #usual: { readonly bytes: Uint8Array; readonly index: number }[] = [];
-  /** Per key the line in which it was seen last. */
+  /** Per key, the last line that contains it. */
   readonly #seenIn: number[] = [];
   #line = 1;
   /** Whether an object has been read. */
   #started = false;
   #rest: Uint8Array[] = [];
   #restBytes = 0;
-  /** Whether the byte before was a carriage return: a line feed then belongs to the same line break. */
+  /** Whether the previous byte was a carriage return: a line feed then belongs to the same line break. */
   #afterReturn = false;
 
   constructor(file: string, sink: JsonSink) {
@@ -53,7 +53,7 @@ export class JsonLines {
     this.#sink = sink;
   }
 
-  /** Takes some bytes. Throws UserError, naming the line, for what is not an object. */
+  /** Reads some bytes. Throws UserError, naming the line, if a line is not an object. */
   push(piece: Uint8Array): void {
     let start = 0;
     for (let place = 0; place < piece.length; place++) {
@@ -80,7 +80,7 @@ export class JsonLines {
     if (this.#restBytes > longestLine) throw this.#tooLong();
   }
 
-  /** Takes the last line, which may lack its line break. */
+  /** Reads the last line, which may have no line break. */
   end(): void {
     const bytes = Buffer.concat(this.#rest);
     this.#rest = [];
@@ -96,7 +96,7 @@ export class JsonLines {
     return new UserError({
       place: `${this.#file}:${this.#line}`,
       problem,
-      expected: "one JSON object a line",
+      expected: "one JSON object per line",
       remedy,
     });
   }
@@ -109,16 +109,16 @@ export class JsonLines {
       return new UserError({
         place: this.#file,
         problem: "this is a JSON array",
-        expected: "one JSON object a line",
+        expected: "one JSON object per line",
         remedy: "Convert it with: jq -c '.[]' old.json > new.jsonl",
       });
     if (!this.#started && text.startsWith("{") && !text.endsWith("}") && end - start < 200)
       return this.#wrong(
-        "the line is not a whole JSON object, as if the file were pretty-printed",
+        "the line is not a complete JSON object; the file seems to be pretty-printed",
         "Convert it with: jq -c . old.json > new.jsonl",
       );
     if (/[:,[]\s*-?(?:NaN|Infinity)\b/.test(Buffer.from(bytes.subarray(start, end)).toString("latin1")))
-      return this.#wrong("NaN and Infinity are not JSON", "Write null, or leave the key out");
+      return this.#wrong("NaN and Infinity are not valid JSON", "Write null, or omit the key");
     return this.#wrong("the line is not a JSON object");
   }
 
@@ -139,7 +139,7 @@ export class JsonLines {
         if (keyEnd < 0) throw fail();
         const key = this.#keyOf(bytes, place + 1, keyEnd);
         if (this.#seenIn[key] === this.#line)
-          throw this.#wrong(`the key ${JSON.stringify(this.keys[key])} stands in the object twice`);
+          throw this.#wrong(`the object has the key ${JSON.stringify(this.keys[key])} twice`);
         this.#seenIn[key] = this.#line;
         place = skipBlanks(bytes, keyEnd + 1, end);
         if (place >= end || bytes[place] !== 58) throw fail();
@@ -155,12 +155,12 @@ export class JsonLines {
         if (bytes[place] !== 44) throw fail();
         place = skipBlanks(bytes, place + 1, end);
       }
-    if (skipBlanks(bytes, place, end) !== end) throw this.#wrong("something follows the object in the line");
+    if (skipBlanks(bytes, place, end) !== end) throw this.#wrong("there is more text after the object");
     this.#started = true;
     this.#sink(bytes, row, this.#line);
   }
 
-  /** Takes the value at `place`; returns where it ends, or -1 where it is not JSON. */
+  /** Reads the value at `place`; returns its end, or -1 if it is not valid JSON. */
   #value(bytes: Uint8Array, place: number, end: number, key: number): number {
     const row = this.#row;
     const add = (kind: number, from: number, to: number) => {
@@ -203,12 +203,11 @@ export class JsonLines {
     if (usual !== undefined && isSame(bytes, start, end, usual.bytes)) return usual.index;
     const raw = bytes.slice(start, end);
     const name = stringOf(raw);
-    if (name === undefined) throw this.#wrong("a key of the object is not valid JSON text");
+    if (name === undefined) throw this.#wrong("a key of the object is not a valid JSON string");
     let index = this.#indexOf.get(name);
     if (index === undefined) {
       index = this.keys.length;
-      if (index === mostKeys)
-        throw this.#wrong(`there are more than ${mostKeys} different keys in the objects so far`);
+      if (index === mostKeys) throw this.#wrong(`the objects have more than ${mostKeys} different keys`);
       this.keys.push(name);
       this.#indexOf.set(name, index);
     }
@@ -217,13 +216,13 @@ export class JsonLines {
   }
 }
 
-/** The text of a JSON string, from its bytes without quotes; undefined where its escapes are not valid. */
+/** The text of a JSON string, from its bytes without quotes; undefined if an escape is not valid. */
 export function stringOf(bytes: Uint8Array): string | undefined {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
   if (!text.includes("\\")) return text;
   try {
     const plain = JSON.parse(`"${text}"`) as string;
-    // Half of a pair of surrogates is no character, and cannot be written.
+    // A lone surrogate is not a character and cannot be written.
     return /\p{Surrogate}/u.test(plain) ? undefined : plain;
   } catch {
     return undefined;
@@ -236,7 +235,7 @@ function skipBlanks(bytes: Uint8Array, place: number, end: number): number {
   return at;
 }
 
-/** The place of the closing quote, or -1. */
+/** The position of the closing quote, or -1. */
 function endOfString(bytes: Uint8Array, place: number, end: number): number {
   for (let at = place; at < end; at++) {
     const byte = bytes[at];
@@ -247,7 +246,7 @@ function endOfString(bytes: Uint8Array, place: number, end: number): number {
   return -1;
 }
 
-/** The place behind the bracket that closes the one at `place`, or -1. */
+/** The position after the bracket that closes the one at `place`, or -1. */
 function endOfNested(bytes: Uint8Array, place: number, end: number): number {
   let depth = 0;
   for (let at = place; at < end; at++) {
@@ -279,7 +278,7 @@ const isWordByte = (byte: number): boolean =>
   byte === 46;
 
 function isJsonNumber(bytes: Uint8Array, start: number, end: number): boolean {
-  // An integer that is not padded, which nearly all are, needs no regular expression.
+  // Nearly all numbers are integers without leading zeros, for which no regular expression is needed.
   let at = bytes[start] === 45 ? start + 1 : start;
   if (bytes[at] !== 48 || at + 1 === end) {
     const first = at;

@@ -1,4 +1,4 @@
-// JSON lines as a table: its columns are the keys of all lines, not only of the first ones.
+// JSON lines as a table whose columns are the keys of all lines, not only of the first ones.
 
 import { throwIfAborted, UserError } from "../../core/errors.js";
 import { type Database, identifier } from "../database.js";
@@ -12,7 +12,7 @@ import { TextEncoding } from "./text-encoding.js";
 const sampledRows = 100;
 const openBracket = 91;
 
-/** Opens a file of JSON lines and reads all of its keys. Throws UserError, naming the line, for what is not an object. */
+/** Opens a file of JSON lines and reads all of its keys. Throws UserError, naming the line, if a line is not an object. */
 export async function openJson(
   bytes: FileBytes,
   database: Database,
@@ -90,13 +90,13 @@ function textsOf(bytes: Uint8Array, row: JsonRow, keys: readonly string[]): Map<
   return texts;
 }
 
-/** Puts the wanted keys of each line into the order of the columns. */
+/** Writes the selected keys of each line in the order of the columns. */
 class RowWriter {
   readonly #file: string;
   readonly #names: readonly string[];
   readonly #isId: readonly boolean[];
   readonly #keys: readonly string[];
-  /** Per key the place of its column; -1: not wanted. Keys become known line by line. */
+  /** Per key, the position of its column; -1: not selected. More keys may appear with every line. */
   readonly #placeOf: number[] = [];
   readonly #values: (Uint8Array | null)[];
 
@@ -141,7 +141,7 @@ class RowWriter {
     if (text !== undefined && !text?.includes(0)) return text;
     throw new UserError({
       place: `${this.#file}:${line}`,
-      problem: `the column "${this.#names[place]}" holds ${text === undefined ? "an escape that is no character" : "a NUL character"}`,
+      problem: `the column "${this.#names[place]}" holds ${text === undefined ? "text with an invalid escape" : "text with a NUL character"}`,
       expected: "text",
     });
   }

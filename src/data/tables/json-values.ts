@@ -1,8 +1,8 @@
-// What a JSON value means in a table: its text; of an id, whether it can be one. MongoDB's Extended JSON is read as what it wraps.
+// Converts JSON values to the text of a table, and checks ids. Values in MongoDB's Extended JSON are unwrapped.
 
 import { jsonNested, jsonNull, jsonNumber, jsonString, stringOf } from "./json-lines.js";
 
-/** The text of a value; null for null; undefined where a string's escapes are not valid. */
+/** The text of a value; null for null; undefined if an escape in a string is not valid. */
 export function textOfJson(bytes: Uint8Array, kind: number): Uint8Array | null | undefined {
   if (kind === jsonNull) return null;
   if (kind === jsonString) {
@@ -16,8 +16,8 @@ export function textOfJson(bytes: Uint8Array, kind: number): Uint8Array | null |
 }
 
 /**
- * The text of a value that is an id: a string as it is, a whole number in plain notation. Anything else comes back as
- * `wrong`, what it is in words.
+ * The text of a value that can be an id: a string unchanged, a whole number in plain notation. For any other value, `wrong`
+ * describes it in words.
  */
 export function idOfJson(bytes: Uint8Array, kind: number): { text: Uint8Array | null } | { wrong: string } {
   const shown = () => {
@@ -27,7 +27,7 @@ export function idOfJson(bytes: Uint8Array, kind: number): { text: Uint8Array | 
   if (kind === jsonNull) return { text: null };
   if (kind === jsonString) {
     const text = textOfJson(bytes, kind);
-    if (text == null) return { wrong: "text with escapes that are not valid" };
+    if (text == null) return { wrong: "text with an invalid escape" };
     return text.includes(0) ? { wrong: "text with a NUL character" } : { text };
   }
   if (kind === jsonNumber) {
@@ -39,13 +39,13 @@ export function idOfJson(bytes: Uint8Array, kind: number): { text: Uint8Array | 
     const isNumber = wrapped !== undefined && Buffer.from(bytes).includes("$number");
     const id = isNumber ? wholeNumber(wrapped) : wrapped;
     if (id !== undefined && id !== "") return { text: Buffer.from(id, "utf8") };
-    return { wrong: `${bytes[0] === 91 ? "a list" : "an object"}, ${shown()}` };
+    return { wrong: `${bytes[0] === 91 ? "a list" : "an object"}: ${shown()}` };
   }
   return { wrong: shown() };
 }
 
-/** A JSON number in plain decimal notation, where it is a whole one; digits are kept, however many there are. */
-export function wholeNumber(text: string): string | undefined {
+/** A whole JSON number in plain decimal notation with all of its digits; undefined if it is not whole. */
+function wholeNumber(text: string): string | undefined {
   if (/^(?:0|-?[1-9]\d*)$/.test(text)) return text;
   const [, sign, whole, fraction = "", exponent = "0"] =
     /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d+))?$/.exec(text) ?? [];
@@ -61,7 +61,7 @@ export function wholeNumber(text: string): string | undefined {
   return plain === "0" ? "0" : sign + plain;
 }
 
-/** What Extended JSON wraps ({"$oid": x}, {"$numberLong": "5"}, {"$date": ...}), as text; undefined for any other object. */
+/** The value inside Extended JSON ({"$oid": x}, {"$numberLong": "5"}, {"$date": ...}), as text; undefined for any other object. */
 function unwrapped(bytes: Uint8Array): string | undefined {
   if (bytes[0] !== 123 || bytes.length > 200) return undefined;
   const value = JSON.parse(

@@ -1,7 +1,6 @@
-// Which line of a file a row begins in. Only where rows and lines fall out of step (blank lines, line breaks within fields) is
-// anything remembered.
+// Maps rows to the lines of a file. Only changes of the offset between the two are stored (blank lines, line breaks in fields).
 
-/** So many changes of step are remembered; behind the last of them a row is named by its number. */
+/** The number of changes that are stored; after the last of them, a row is named by its number. */
 const mostChanges = 1 << 20;
 
 export class LineMap {
@@ -10,7 +9,7 @@ export class LineMap {
   readonly #changedAt: number[] = [];
   readonly #offsets: number[] = [];
 
-  /** Takes the line (from 1) of the next row. */
+  /** Adds the line (from 1) of the next row. */
   add(line: number): void {
     const offset = line - this.#rows;
     if (offset !== this.#offset) {
@@ -23,7 +22,7 @@ export class LineMap {
     this.#rows++;
   }
 
-  /** The line of a row (from 0); undefined where it is not known. */
+  /** The line of a row (from 0); undefined if it is not known. */
   lineOf(row: number): number | undefined {
     let low = 0;
     let high = this.#changedAt.length;

@@ -1,11 +1,11 @@
-// Parquet as a table: DuckDB reads the file itself; what its types mean as ids and numbers is decided here.
+// Parquet as a table: DuckDB reads the file; this module converts its types to ids and numbers.
 
 import { UserError } from "../../core/errors.js";
 import { type Database, identifier } from "../database.js";
 import { explainReadError } from "./read-error.js";
 import { numberInText, type Selection, type TableSource } from "./table.js";
 
-/** Opens a Parquet file. Throws UserError where it is none, or damaged. */
+/** Opens a Parquet file. Throws UserError if it is not a Parquet file or is damaged. */
 export async function openParquet(file: string, database: Database): Promise<TableSource> {
   const from = database.files("parquet", file);
   let described: unknown[][];
@@ -35,7 +35,7 @@ export async function openParquet(file: string, database: Database): Promise<Tab
       if (/\[\d*\]$|^(?:STRUCT|MAP|UNION|BOOLEAN|INTERVAL)/.test(type) && !wrappedId.test(type))
         throw new UserError({
           place: file,
-          problem: `the column "${column}" holds ${kindOf(type)} (${type.length > 60 ? `${type.slice(0, 60)}...` : type})`,
+          problem: `the column "${column}" holds ${kindOf(type)}: ${type.length > 60 ? `${type.slice(0, 60)}...` : type}`,
           expected,
           remedy: type.endsWith("]") ? "Write one row per user and item" : undefined,
         });
@@ -82,17 +82,17 @@ export async function openParquet(file: string, database: Database): Promise<Tab
   };
 }
 
-/** A document's id as MongoDB's exports have it: a struct of one field. */
+/** A document id in a MongoDB export: a struct with one field. */
 const wrappedId = /^STRUCT\(("\$(?:oid|uuid|numberLong|numberInt)") (?:VARCHAR|BIGINT|INTEGER)\)$/;
 
 const isFraction = (type: string): boolean => /^(?:FLOAT|DOUBLE|DECIMAL)/.test(type) && !type.endsWith("]");
 
-/** Whether a fraction is a whole number that a float64 holds exactly; of NULL, NULL. */
+/** SQL: whether a float is a whole number that a float64 represents exactly; NULL for NULL. */
 const isWhole = (value: string): string =>
   `isfinite(${value}::DOUBLE) AND abs(${value}) <= 9007199254740992 AND ${value} = floor(${value})`;
 
 function kindOf(type: string): string {
   if (/\]$/.test(type)) return "lists";
-  if (type === "BOOLEAN") return "truth values";
+  if (type === "BOOLEAN") return "booleans";
   return type === "INTERVAL" ? "durations" : "objects";
 }

@@ -1,5 +1,6 @@
-// Whether quotation marks in a file quote or are letters. Comma- and semicolon-separated files quote (RFC 4180). Dumps with tabs,
-// pipes or "::" often do not: IMDb and Last.fm have titles such as `"Heroes`. There the file is evidence.
+// Decides whether quotation marks in a file quote fields or are ordinary characters. Files separated by commas or semicolons
+// quote (RFC 4180). Files separated by tabs, pipes or "::" often do not: IMDb and Last.fm have titles such as `"Heroes`. For
+// these, the rows are examined.
 
 import { escapedField, type Fields, quotedField } from "./rows.js";
 
@@ -7,17 +8,17 @@ const LF = 10;
 const CR = 13;
 const quoteByte = 34;
 
-/** What the rows of a file say about its quotation marks; collected while it is read in one way or the other. */
+/** Evidence from the rows of a file, collected while the file is read with or without quoting. */
 export class QuotingEvidence {
-  /** The first row that spans several lines: the first and the last of them. */
+  /** The first and last line of the first row that spans several lines. */
   joined: { from: number; to: number } | undefined;
   /** Whether any field was quoted. */
   quoted = false;
-  /** Per column: fields in quotation marks that need none, and other fields that are text. */
+  /** Per column: fields that are quoted without need, and other fields that are text. */
   readonly #needless: number[] = [];
   readonly #texts: number[] = [];
 
-  /** Takes a row. */
+  /** Adds a row. */
   add(bytes: Uint8Array, fields: Fields, delimiter: number): void {
     for (let k = 0; k < fields.count; k++) {
       const start = fields.start[k];
@@ -32,12 +33,12 @@ export class QuotingEvidence {
     }
   }
 
-  /** Whether some column's few fields in quotation marks stand among more that do without: nobody quotes like that. */
+  /** Whether some column has a few needlessly quoted texts among more unquoted ones, which no program writes. */
   get againstQuoting(): boolean {
     return this.#needless.some((needless, k) => needless > 0 && needless < (this.#texts[k] ?? 0));
   }
 
-  /** Whether most texts of some column are in quotation marks. */
+  /** Whether most texts of some column are quoted. */
   get forQuoting(): boolean {
     return this.#needless.some((needless, k) => needless > 0 && needless >= (this.#texts[k] ?? 0));
   }
@@ -51,7 +52,7 @@ function needsQuotes(bytes: Uint8Array, start: number, end: number, delimiter: n
   return false;
 }
 
-/** Neither empty, nor a number, nor one of the words for "nothing" (NA, NULL, \N), which are not quoted by those who quote. */
+/** Whether a field is neither empty, nor a number, nor a marker of a missing value (NA, NULL, \N), which is not quoted. */
 function isText(bytes: Uint8Array, start: number, end: number): boolean {
   const length = end - start;
   if (length === 0) return false;

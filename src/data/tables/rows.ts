@@ -1,19 +1,19 @@
-// The bytes of a text file (UTF-8) as rows of fields. Line breaks are LF, CRLF and CR, also mixed; blank lines are no rows; a
-// quoted field may hold delimiters and line breaks. Nothing is guessed here: what does not follow the dialect is a `RowFault`.
+// Splits the bytes of a text file (UTF-8) into rows and fields. Line breaks are LF, CRLF or CR, even mixed; blank lines are
+// skipped; a quoted field may contain delimiters and line breaks. Anything that does not follow the dialect is a `RowFault`.
 
-/** How the rows of a file are written. */
+/** The format of a file's rows. */
 export interface Dialect {
-  /** What separates fields: one byte or several. */
+  /** The delimiter between fields: one or more bytes. */
   readonly delimiter: Uint8Array;
-  /** The byte that quotes a field, twice within one = itself; undefined = no field is quoted. */
+  /** The byte that quotes a field, doubled within a field; undefined: fields are not quoted. */
   readonly quote: number | undefined;
-  /** The byte before a quote, a delimiter or itself that makes it a letter; undefined = there is none. */
+  /** The byte that escapes a quote, a delimiter or itself; undefined: there is none. */
   readonly escape: number | undefined;
-  /** Whether blanks at both ends of a field that is not quoted belong to the separators. */
+  /** Whether blanks around an unquoted field are part of the delimiters. */
   readonly trim: boolean;
 }
 
-/** What is wrong with a file's rows. */
+/** A row that does not follow the dialect. */
 export class RowFault extends Error {
   override readonly name = "RowFault";
   readonly kind: "unclosed" | "after-quote" | "too-long" | "nul";
@@ -26,7 +26,7 @@ export class RowFault extends Error {
   }
 }
 
-/** A row's fields, as places in bytes; the arrays are used again for the next row. */
+/** The fields of a row as positions in bytes. The arrays are reused for the next row. */
 export interface Fields {
   count: number;
   readonly start: number[];
@@ -35,14 +35,14 @@ export interface Fields {
   readonly kind: number[];
 }
 
-/** A field as it stands. */
-export const plainField = 0;
-/** A field without its quotes. */
+/** An unquoted field. */
+const plainField = 0;
+/** A quoted field; its positions exclude the quotes. */
 export const quotedField = 1;
-/** Or-ed: the field holds doubled quotes or escapes, and `unescaped` gives its text. */
+/** A flag: the field contains doubled quotes or escapes, which `fieldBytes` resolves. */
 export const escapedField = 2;
 
-/** Takes one row: its fields in `bytes`, its line (from 1), and how many lines it spans. */
+/** Receives a row: its fields in `bytes`, its line (from 1), and the number of lines that it spans. */
 export type RowSink = (bytes: Uint8Array, fields: Fields, line: number, lines: number) => void;
 
 /** The longest row, in bytes. */
@@ -58,9 +58,9 @@ export class RowSplitter {
   readonly #sink: RowSink;
   readonly #fields: Fields = { count: 0, start: [], end: [], kind: [] };
   #line = 1;
-  /** Bytes of a row that has no end yet. */
+  /** Bytes of an incomplete row. */
   #rest: Uint8Array = new Uint8Array(0);
-  /** Pieces that wait behind `rest` until there are enough of them to be worth another look. */
+  /** Pieces after `rest` that are not scanned yet. */
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
 
@@ -69,10 +69,10 @@ export class RowSplitter {
     this.#sink = sink;
   }
 
-  /** Takes some bytes. Throws RowFault. */
+  /** Reads some bytes. Throws RowFault. */
   push(piece: Uint8Array): void {
     if (this.#rest.length > 0) {
-      // A row that spans pieces is looked at again from its start: only when its bytes have doubled.
+      // A row that spans pieces is scanned again from its start, but only after its bytes have doubled.
       this.#waiting.push(piece);
       this.#waitingBytes += piece.length;
       if (this.#waitingBytes < this.#rest.length && !piece.includes(LF) && !piece.includes(CR)) return;
@@ -80,7 +80,7 @@ export class RowSplitter {
     this.#split(this.#gathered(piece), false);
   }
 
-  /** Takes the last row, which may lack its line break. Throws RowFault. */
+  /** Reads the last row, which may have no line break. Throws RowFault. */
   end(): void {
     this.#split(this.#gathered(new Uint8Array(0)), true);
   }
@@ -101,11 +101,11 @@ export class RowSplitter {
       place = next;
     }
     if (bytes.length - place > longestRow) throw new RowFault("too-long", this.#line);
-    // The piece's memory may be used again.
+    // The memory of the piece may be reused.
     this.#rest = bytes.slice(place);
   }
 
-  /** Reads the row at `start`; returns where the next one begins, or -1 where the row has no end yet. */
+  /** Reads the row at `start`; returns the start of the next row, or -1 if the row is incomplete. */
   #row(bytes: Uint8Array, start: number, last: boolean): number {
     const { delimiter, quote, escape: escaping, trim } = this.#dialect;
     const fields = this.#fields;
@@ -222,7 +222,7 @@ function startsAt(bytes: Uint8Array, place: number, wanted: Uint8Array): boolean
   return true;
 }
 
-/** The bytes of field `k` as they are meant: doubled quotes and escapes resolved. */
+/** The bytes of field `k` with doubled quotes and escapes resolved. */
 export function fieldBytes(bytes: Uint8Array, fields: Fields, k: number, dialect: Dialect): Uint8Array {
   const field = bytes.subarray(fields.start[k], fields.end[k]);
   const kind = fields.kind[k];

@@ -1,5 +1,5 @@
-// Rows that JavaScript has read, on their way to DuckDB: a CSV file in the one dialect in which nothing is open to doubt (every
-// field quoted, null = nothing, LF), in the database's folder for temporary files.
+// Passes rows that JavaScript has read to DuckDB, as a CSV file in an unambiguous dialect (every field quoted, null = empty,
+// LF) in the database's temporary folder.
 
 import { type FileHandle, open } from "node:fs/promises";
 import { type Database, literal } from "../database.js";
@@ -12,17 +12,17 @@ const LF = 10;
 const CR = 13;
 const nothing = new Uint8Array(0);
 
-/** Some columns of a source, copied for a database. */
+/** A copy of some columns of a source, made for a database. */
 export interface Copy {
   readonly database: Database;
   readonly columns: readonly string[];
-  /** Those that were copied as ids. */
+  /** The columns that were copied as ids. */
   readonly ids: readonly string[];
   readonly from: string;
   readonly lines: LineMap;
 }
 
-/** Whether a copy has these columns, as ids where they are wanted so, for this database. */
+/** Whether a copy for this database has these columns, with the ids among them. */
 export function holds(
   copy: Copy,
   columns: readonly string[],
@@ -37,7 +37,7 @@ export function holds(
 }
 
 export class ScratchTable {
-  /** The line in the source of each row. */
+  /** The source line of each row. */
   readonly lines = new LineMap();
   readonly #database: Database;
   readonly #path: string;
@@ -56,7 +56,7 @@ export class ScratchTable {
     this.#names = names;
   }
 
-  /** Writes a table, whose columns have these names, with what `write` adds to it. */
+  /** Creates a table with columns of these names and the rows that `write` adds. */
   static async write(
     database: Database,
     names: readonly string[],
@@ -74,10 +74,10 @@ export class ScratchTable {
     }
   }
 
-  /** Adds a field to the row, the bytes [start, end); null is not the same as a field without text. */
+  /** Adds a field to the row: the bytes [start, end). null and an empty field are different. */
   field(bytes: Uint8Array | null, start = 0, end = bytes?.length ?? 0): void {
     if (bytes !== null) {
-      // Every byte a quote, and two quotes and a comma.
+      // The worst case: every byte is a quote; plus two quotes and a comma.
       this.#reserve((end - start) * 2 + 3);
       const buffer = this.#buffer;
       let used = this.#used;
@@ -94,9 +94,9 @@ export class ScratchTable {
     this.#buffer[this.#used++] = comma;
   }
 
-  /** Ends a row that stands in this line of the source. */
+  /** Ends a row that begins in this line of the source. */
   endRow(line: number): void {
-    // A row of one null would be a blank line, which is no row.
+    // A row with a single null would be a blank line, which is skipped.
     if (this.#names.length === 1) this.field(nothing);
     this.#buffer[this.#used - 1] = LF;
     this.#longestRow = Math.max(this.#longestRow, this.#used - this.#rowStart);
@@ -104,16 +104,16 @@ export class ScratchTable {
     this.lines.add(line);
   }
 
-  /** Writes what has gathered, where it is enough to be worth it; call it between rows. */
+  /** Writes the buffered rows if the buffer is full enough; call it between rows. */
   async flush(): Promise<void> {
     if (this.#used >= flushBytes) await this.#write();
   }
 
-  /** What stands behind FROM. */
+  /** The table expression for FROM. */
   from(): string {
     const names = this.#names.length === 1 ? [...this.#names, "filler"] : this.#names;
     const columns = names.map((name) => `${literal(name)}: 'VARCHAR'`).join(", ");
-    // DuckDB's buffers are sized by the longest line; its default is two million bytes.
+    // DuckDB sizes its buffers by the longest line; its default is two million bytes.
     const longest = this.#longestRow + 1;
     const sizes = longest < 2_000_000 ? [] : [`max_line_size = ${longest}`, `buffer_size = ${2 * longest}`];
     return this.#database.files("csv", this.#path, [

@@ -1,4 +1,4 @@
-// Which encoding a text file is in: what its byte order mark, the person, or the bytes themselves say.
+// Determines the encoding of a text file: from its byte order mark, the caller's option, or the bytes.
 
 import { isAscii } from "node:buffer";
 import { UserError } from "../../core/errors.js";
@@ -13,9 +13,9 @@ import {
   windows1252,
 } from "./encoding.js";
 
-/** A text file's encoding as far as its beginning tells it. */
+/** The encoding of a text file, detected from its beginning. */
 export class TextEncoding {
-  /** The encoding to show the beginning in; undefined `settled` means that the rest may refute it. */
+  /** The encoding of the beginning; unless `#settled`, the rest of the file may turn out to have another one. */
   readonly encoding: string;
   readonly #settled: boolean;
   readonly #bytes: FileBytes;
@@ -24,7 +24,7 @@ export class TextEncoding {
   readonly #skip: number;
   #found: Promise<string> | undefined;
 
-  /** `option` is the one that names the encoding, such as "--encoding"; `note` hears of what is assumed. */
+  /** `option` is the CLI option that names the encoding, such as "--encoding"; `note` is called with assumptions. */
   constructor(bytes: FileBytes, given: string | undefined, option: string, note: (text: string) => void) {
     const { file, head, whole } = bytes;
     this.#bytes = bytes;
@@ -48,12 +48,14 @@ export class TextEncoding {
     if (isOther)
       throw new UserError({
         place: file,
-        problem: `the file begins with a byte order mark of ${mark.encoding.toUpperCase()}, and ${option} says ${named}`,
-        remedy: `Leave ${option} out`,
+        problem: `the file begins with a byte order mark of ${mark.encoding.toUpperCase()}, but ${option} is ${named}`,
+        remedy: `Omit ${option}`,
       });
     const unmarked = mark === undefined && named === undefined ? looksLikeUtf16(head) : undefined;
     if (unmarked !== undefined)
-      note(`${file}: read as ${unmarked.toUpperCase()}, as it looks; ${option} names another encoding`);
+      note(
+        `${file}: read as ${unmarked.toUpperCase()}, which it appears to be; set another encoding with ${option}`,
+      );
     const known = mark?.encoding ?? named ?? unmarked;
     this.#settled = known !== undefined;
     this.encoding = known ?? (new Utf8Check().take(head, whole) === undefined ? "windows-1252" : "utf-8");
@@ -67,7 +69,7 @@ export class TextEncoding {
     return new TextDecoder(this.encoding, { ignoreBOM: true }).decode(bytes, { stream: !this.#bytes.whole });
   }
 
-  /** All of the text as UTF-8. Throws UserError at the first line that is not in the encoding. */
+  /** The whole text as UTF-8. Throws UserError at the first line that is not valid in the encoding. */
   async *pieces(signal?: AbortSignal): AsyncGenerator<Buffer> {
     this.#found ??= this.#settled ? Promise.resolve(this.encoding) : this.#examined(signal);
     const encoding = await this.#found;
@@ -80,7 +82,7 @@ export class TextEncoding {
     });
   }
 
-  /** The text as it stands where every letter of ASCII is one byte that means itself: for a reader of digits alone. */
+  /** The text without conversion if the encoding is a superset of ASCII: enough for a reader of plain numbers. */
   async *unchecked(signal?: AbortSignal): AsyncGenerator<Buffer> {
     const isSuperset = /^(?:utf-8|windows-|iso-8859-|koi8|ibm866|macintosh|x-mac)/.test(this.encoding);
     if (!isSuperset) {
@@ -95,26 +97,26 @@ export class TextEncoding {
     }
   }
 
-  /** UTF-8 where all bytes are; otherwise windows-1252, which has a letter for nearly every byte, and a note. */
+  /** UTF-8 if all bytes are valid; otherwise windows-1252, in which nearly every byte is valid, and a note. */
   async #examined(signal: AbortSignal | undefined): Promise<string> {
     const check = new Utf8Check();
     let line = 1;
-    let firstLetters = false;
+    let seenNonAscii = false;
     const { file } = this.#bytes;
     const step = (piece: Buffer, last: boolean): boolean => {
       const good = check.take(piece, last);
       if (good === undefined) {
         const faults = check.faults(piece);
-        if (firstLetters || faults.hasLetters)
+        if (seenNonAscii || faults.hasNonAscii)
           throw new UserError({
             place: `${file}:${line + faults.lines}`,
-            problem: "the line is not valid UTF-8, though other lines are",
+            problem: "the line is not valid UTF-8, but other lines are",
             expected: "text in one encoding",
-            remedy: `Mend the line, or name the file's encoding with ${this.#option}`,
+            remedy: `Correct the line, or name the file's encoding with ${this.#option}`,
           });
         return false;
       }
-      if (!firstLetters) firstLetters = !isAscii(good);
+      if (!seenNonAscii) seenNonAscii = !isAscii(good);
       line += countLineBreaks(good);
       return true;
     };
@@ -125,7 +127,7 @@ export class TextEncoding {
     }
     if (isUtf8 && step(Buffer.alloc(0), true)) return "utf-8";
     this.#note(
-      `${file}: not UTF-8: read as windows-1252 (latin-1); ${this.#option} names another encoding, such as windows-1251 or gbk`,
+      `${file}: not valid UTF-8, so it is read as windows-1252 (latin-1); set another encoding with ${this.#option}, such as windows-1251 or gbk`,
     );
     return "windows-1252";
   }

@@ -1,5 +1,5 @@
-// A text file whose rows are fields between delimiters: CSV and its kin. Its dialect is guessed from its beginning, or said by
-// options; all of its rows are then checked against it here, and DuckDB gets a copy that leaves nothing to be guessed.
+// Delimited text files: CSV and similar. The dialect is detected from the beginning of the file or given by options. All rows
+// are checked against it here, and DuckDB reads an unambiguous copy.
 
 import { throwIfAborted, UserError } from "../../core/errors.js";
 import type { Database } from "../database.js";
@@ -31,7 +31,7 @@ import { TextEncoding } from "./text-encoding.js";
 const quoteByte = 34;
 const sampledRows = 100;
 
-/** Opens a text file. Throws UserError where its beginning is not what its options say, or no table at all. */
+/** Opens a text file. Throws UserError if its beginning contradicts the options or is not a table. */
 export function openText(
   bytes: FileBytes,
   database: Database,
@@ -53,15 +53,15 @@ class TextTable implements TableSource {
   readonly #signal: AbortSignal | undefined;
   readonly #delimiter: string;
   readonly #dialect: Dialect;
-  /** Whether the person has said what quotes. */
+  /** Whether the caller has set the quote character. */
   readonly #quoteGiven: boolean;
   readonly #header: boolean;
   /** Lines before the first row or header: Excel's "sep=;". */
   readonly #preamble: boolean;
   readonly #samples: readonly (readonly string[])[];
   #table: Copy | undefined;
-  /** How quotation marks turned out to be meant. */
-  #letters: boolean | undefined;
+  /** Whether quotation marks are ordinary characters; undefined until it is decided. */
+  #unquoted: boolean | undefined;
 
   constructor(bytes: FileBytes, database: Database, options: FileOptions, expectations: Expectations) {
     const { file, whole } = bytes;
@@ -81,16 +81,16 @@ class TextTable implements TableSource {
     const quote = this.#single(options.quote, "quote");
     const escaping = this.#single(options.escape, "escape");
     this.#quoteGiven = quote !== undefined;
-    const quoteLetter = quote === "none" ? undefined : (quote ?? '"');
+    const quoteCharacter = quote === "none" ? undefined : (quote ?? '"');
     this.#delimiter = this.#checked(
-      options.delimiter ?? preamble?.[1] ?? delimiterOf(file, lines, quoteLetter, knownNames),
-      quoteLetter,
+      options.delimiter ?? preamble?.[1] ?? delimiterOf(file, lines, quoteCharacter, knownNames),
+      quoteCharacter,
     );
     this.#dialect = {
       delimiter: Buffer.from(this.#delimiter),
-      quote: quoteLetter?.charCodeAt(0),
-      // A quote before a quote is how it is anyway.
-      escape: escaping === "none" || escaping === quoteLetter ? undefined : escaping?.charCodeAt(0),
+      quote: quoteCharacter?.charCodeAt(0),
+      // A doubled quote is always accepted.
+      escape: escaping === "none" || escaping === quoteCharacter ? undefined : escaping?.charCodeAt(0),
       trim: hasBlanksAround(lines, this.#delimiter),
     };
     const rows = this.#headRows(Buffer.from(head), whole);
@@ -134,7 +134,7 @@ class TextTable implements TableSource {
     const text = this.expression(column);
     const number = numberInText(text);
     if (this.#delimiter === ",") return number;
-    // "1,234" may be 1.234 or 1234: with three decimals a comma is no decimal comma that could be trusted.
+    // "1,234" may be 1.234 or 1234, so a comma before exactly three digits is not accepted as a decimal comma.
     const isComma = `regexp_full_match(${text}, '\\s*[-+]?[0-9]+,([0-9]{1,2}|[0-9]{4,})\\s*')`;
     return `COALESCE(${number}, CASE WHEN ${isComma} THEN TRY_CAST(replace(${text}, ',', '.') AS DOUBLE) END)`;
   }
@@ -158,38 +158,38 @@ class TextTable implements TableSource {
 
   async #read(columns: readonly string[], database: Database): Promise<Copy> {
     const places = columns.map((column) => this.columns.indexOf(column));
-    const write = async (letters: boolean) => {
+    const write = async (unquoted: boolean) => {
       const evidence = new QuotingEvidence();
       const table = await ScratchTable.write(
         database,
         columns.map((column) => this.expression(column)),
-        (scratch) => this.#copy(scratch, places, letters, evidence),
+        (scratch) => this.#copy(scratch, places, unquoted, evidence),
       );
       return { database, columns, ids: [], from: table.from(), lines: table.lines, evidence };
     };
-    if (this.#letters !== undefined || this.#quoteGiven) return write(this.#letters ?? false);
+    if (this.#unquoted !== undefined || this.#quoteGiven) return write(this.#unquoted ?? false);
     try {
       const table = await write(false);
       const { joined, againstQuoting } = table.evidence;
       const doubted = joined !== undefined || (againstQuoting && !this.#quotesByRule);
-      this.#letters = doubted && (await this.#areLetters(joined));
-      if (!this.#letters) return table;
+      this.#unquoted = doubted && (await this.#marksAreOrdinary(joined));
+      if (!this.#unquoted) return table;
     } catch (error) {
       if (!(error instanceof QuoteError)) throw error;
-      this.#letters = !this.#quotesByRule && (await this.#areLetters(undefined));
-      if (!this.#letters) throw error;
+      this.#unquoted = !this.#quotesByRule && (await this.#marksAreOrdinary(undefined));
+      if (!this.#unquoted) throw error;
     }
     return write(true);
   }
 
-  /** Copies the wanted fields of all rows. Throws UserError for rows that are not as the dialect says. */
+  /** Copies the selected fields of all rows. Throws UserError for rows that do not follow the dialect. */
   async #copy(
     scratch: ScratchTable,
     places: readonly number[],
-    letters: boolean,
+    unquoted: boolean,
     evidence: QuotingEvidence,
   ): Promise<void> {
-    const dialect = letters ? { ...this.#dialect, quote: undefined } : this.#dialect;
+    const dialect = unquoted ? { ...this.#dialect, quote: undefined } : this.#dialect;
     let header = this.#header;
     try {
       await this.#split(
@@ -200,11 +200,11 @@ class TextTable implements TableSource {
           if (lines > 1) evidence.joined ??= { from: line, to: line + lines - 1 };
           if (!isHeader) evidence.add(bytes, fields, dialect.delimiter[0]);
           if (fields.count !== this.columns.length)
-            throw this.#ragged(fields.count, line, evidence.quoted || (letters && hasQuote(bytes, fields)));
+            throw this.#ragged(fields.count, line, evidence.quoted || (unquoted && hasQuote(bytes, fields)));
           if (isHeader) return;
           for (const place of places) {
             const [start, end] = [fields.start[place], fields.end[place]];
-            // A field of nothing is null, in quotation marks or not.
+            // An empty field is null, quoted or not.
             if (start === end) scratch.field(null);
             else if ((fields.kind[place] & escapedField) === 0) scratch.field(bytes, start, end);
             else scratch.field(fieldBytes(bytes, fields, place, dialect));
@@ -238,16 +238,16 @@ class TextTable implements TableSource {
     );
   }
 
-  /** Whether a quotation mark quotes, whatever the rows say. */
+  /** Whether quotation marks quote by definition (RFC 4180), whatever the rows look like. */
   get #quotesByRule(): boolean {
     return this.#delimiter === "," || this.#delimiter === ";";
   }
 
   /**
-   * Whether quotation marks are letters, where there is doubt: each line is a row if they are, and they do not stand around
-   * most texts. Throws UserError where both readings are whole.
+   * Decides doubtful cases: quotation marks are ordinary characters if every line is then a valid row and most texts are not
+   * quoted. Throws UserError if both readings are valid.
    */
-  async #areLetters(joined: QuotingEvidence["joined"]): Promise<boolean> {
+  async #marksAreOrdinary(joined: QuotingEvidence["joined"]): Promise<boolean> {
     const evidence = new QuotingEvidence();
     let fits = true;
     let header = this.#header;
@@ -268,8 +268,8 @@ class TextTable implements TableSource {
     if (joined === undefined) return false;
     throw new UserError({
       place: `${this.file}:${joined.from}`,
-      problem: `a quotation mark opens a field that ends in line ${joined.to}, and each line between is a whole row as well`,
-      remedy: `Pass ${this.#option("quote")} none where quotation marks are letters, ${this.#option("quote")} '"' where the field holds line breaks`,
+      problem: `a quoted field begins here and ends in line ${joined.to}, but each of these lines is also a complete row`,
+      remedy: `Pass ${this.#option("quote")} none if quotation marks are ordinary characters, or ${this.#option("quote")} '"' if the field contains line breaks`,
     });
   }
 
@@ -279,10 +279,11 @@ class TextTable implements TableSource {
       problem: `the row has ${columns} ${columns === 1 ? "column" : "columns"}`,
       expected: `${this.columns.length}, as in the first line`,
     };
-    if (!quoted) return new UserError(parts);
+    if (!quoted)
+      return new UserError({ ...parts, remedy: `Correct the line, or set ${this.#option("delimiter")}` });
     return new QuoteError({
       ...parts,
-      remedy: `Mend the line, or pass ${this.#option("quote")} none where quotation marks are letters`,
+      remedy: `Correct the line, or pass ${this.#option("quote")} none if quotation marks are ordinary characters`,
     });
   }
 
@@ -293,35 +294,35 @@ class TextTable implements TableSource {
       case "unclosed":
         return new QuoteError({
           place,
-          problem: "a quotation mark is opened and never closed",
-          remedy: `Mend the line, or pass ${quote} none where quotation marks are letters`,
+          problem: "a quotation mark is never closed",
+          remedy: `Correct the line, or pass ${quote} none if quotation marks are ordinary characters`,
         });
       case "after-quote":
         return new QuoteError({
           place,
-          problem: "something stands between the quotation mark that closes a field and the next delimiter",
-          expected: "quotation marks within a field written twice",
-          remedy: `Mend the line, or pass ${quote} none where quotation marks are letters, ${this.#option("escape")} '\\' where a backslash stands before them`,
+          problem: "there is text between a closing quotation mark and the next delimiter",
+          expected: "quotation marks within a field to be doubled",
+          remedy: `Correct the line, or pass ${quote} none if quotation marks are ordinary characters, or ${this.#option("escape")} '\\' if they are escaped with a backslash`,
         });
       case "too-long":
         return new QuoteError({
           place,
           problem: `the row is longer than ${longestRow / 2 ** 20} MiB`,
-          remedy: `Mend the line; where a quotation mark in it is a letter, pass ${quote} none`,
+          remedy: `Correct the line, or pass ${quote} none if quotation marks are ordinary characters`,
         });
       case "nul":
         return new UserError({
           place,
-          problem: "the line holds a NUL byte",
+          problem: "the line contains a NUL byte",
           expected: "text",
-          remedy: `Mend the line, or name the file's encoding with ${this.#option("encoding")}`,
+          remedy: `Correct the line, or name the file's encoding with ${this.#option("encoding")}`,
         });
       default:
         return kind satisfies never;
     }
   }
 
-  /** The first rows. Where quotation marks make no sense, they are letters for now. */
+  /** The first rows. If they cannot be read with quoting, quotation marks are treated as ordinary characters for now. */
   #headRows(head: Uint8Array, whole: boolean) {
     type Row = { fields: string[]; line: number; lines: number };
     const take = (dialect: Dialect): { rows: Row[]; fault?: RowFault } => {
@@ -347,13 +348,13 @@ class TextTable implements TableSource {
     };
     const quoted = take(this.#dialect);
     if (quoted.rows.length > 0) return quoted.rows;
-    const letters = this.#quoteGiven ? quoted : take({ ...this.#dialect, quote: undefined });
-    if (letters.rows.length > 0) return letters.rows;
+    const unquoted = this.#quoteGiven ? quoted : take({ ...this.#dialect, quote: undefined });
+    if (unquoted.rows.length > 0) return unquoted.rows;
     if (quoted.fault !== undefined) throw this.#explained(quoted.fault);
     throw new UserError({
       place: `${this.file}:1`,
       problem: `the first line is longer than ${head.length.toLocaleString("en")} bytes`,
-      expected: "the names of the columns, or the first row",
+      expected: "column names, or the first row",
     });
   }
 
@@ -364,7 +365,12 @@ class TextTable implements TableSource {
     const place = `${this.file}:${line}`;
     const seen = new Set<string>();
     for (const name of this.columns) {
-      if (seen.has(name)) throw new UserError({ place, problem: `two columns are called "${name}"` });
+      if (seen.has(name))
+        throw new UserError({
+          place,
+          problem: `two columns have the name "${name}"`,
+          remedy: "Rename one of them",
+        });
       seen.add(name);
     }
     if (given !== undefined && !this.#header && given.length > fields.length)
@@ -393,13 +399,13 @@ class TextTable implements TableSource {
     if (delimiter !== "" && !/[\r\n\0]/.test(delimiter) && delimiter !== quote) return delimiter;
     throw new UserError({
       place: this.#option("delimiter"),
-      problem: `${JSON.stringify(delimiter)} cannot separate columns`,
+      problem: `${JSON.stringify(delimiter)} is not a valid delimiter`,
       expected: '"," ";" "|" "::" tab, or other text without line breaks and quotation marks',
     });
   }
 }
 
-/** What may be otherwise where quotation marks are letters. */
+/** An error that may not occur if quotation marks are ordinary characters. */
 class QuoteError extends UserError {}
 
 function hasQuote(bytes: Uint8Array, fields: Fields): boolean {
@@ -408,7 +414,7 @@ function hasQuote(bytes: Uint8Array, fields: Fields): boolean {
   return false;
 }
 
-/** Control characters do not stand in text; where they do, nothing of it is shown. */
+/** Throws UserError if the text contains control characters; the message shows none of it. */
 function requireText(file: string, lines: readonly string[], delimiter = ""): void {
   const isStrange = (letter: string) => {
     const code = letter.charCodeAt(0);
@@ -417,7 +423,7 @@ function requireText(file: string, lines: readonly string[], delimiter = ""): vo
   if (!lines.slice(0, 10).some((line) => Array.from(line.slice(0, 4096)).some(isStrange))) return;
   throw new UserError({
     place: file,
-    problem: "the file holds control characters at its beginning, and is not text",
+    problem: "there are control characters at the beginning of the file, so it is not text",
     expected: "CSV, TSV or JSON lines, gzipped or not, or Parquet",
   });
 }

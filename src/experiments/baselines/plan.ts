@@ -1,21 +1,21 @@
-// What the preset `baselines` trains where a data set has no recipe: every model of the program, each with its defaults and
-// a small grid over what matters most, wide rather than fine. A model that is not listed is trained with its defaults.
+// What the preset `baselines` trains if a data set has no recipe: every model with its defaults and a small, coarse grid over its
+// most important options. A model that is not listed is trained with its defaults.
 
 import { algorithmNames } from "../../models/registry.js";
 
 export interface Baseline {
   /** A registered model. */
   readonly model: string;
-  /** What is the same at every point. */
+  /** Options that are the same at every point. */
   readonly options?: Readonly<Record<string, unknown>>;
-  /** As foldin search takes it. */
+  /** The grid in the syntax of foldin search. */
   readonly grid?: readonly string[];
 }
 
 const listed: readonly Baseline[] = [
   { model: "popularity" },
   { model: "item-knn", grid: ["neighbours=50,200", "shrink=0,50", "weighting=none,tf-idf"] },
-  // EASE itself (alpha and beta 0) is among them.
+  // The grid contains EASE itself (alpha and beta 0).
   { model: "ease", grid: ["lambda=100,300,1000", "alpha=0,0.1", "beta=0,0.3"] },
   { model: "infinite-ae", grid: ["lambda=1,3,10,30"] },
   { model: "slim", grid: ["alpha=0.003,0.01,0.03", "l1Ratio=0.02,0.1"] },
@@ -34,10 +34,10 @@ const listed: readonly Baseline[] = [
   { model: "h-vamp", options: { patience: 20 } },
 ];
 
-/** Made of the others, when they are there. */
+/** Blends the best of the other models, so it comes last. */
 const LAST = "blend";
 
-/** In the order in which they are trained: the fast ones first, then what is not listed. */
+/** In training order: the fast models first, then those that are not listed. */
 export const baselines: readonly Baseline[] = [
   ...listed,
   ...algorithmNames

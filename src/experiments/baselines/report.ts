@@ -1,11 +1,12 @@
-// The page of the preset `baselines`: every model in one table, best first, and which differences are more than chance.
+// The page of the preset `baselines`: every model in one table, best first, and the significance of the differences.
 
 import { duration } from "../../core/duration.js";
 import { COMPARISON_STYLE, drawMeans, LEVEL, pairOf, testsOf } from "../compare/report.js";
 import { type Html, html } from "../html.js";
+import { count } from "../numbers.js";
 import { optionText } from "../option-text.js";
 import { writePage } from "../page.js";
-import { count, metricLabel } from "../report.js";
+import { metricLabel } from "../report.js";
 import { estimateText } from "../reproduction-report.js";
 import type { BaselineRow, Baselines } from "./result.js";
 
@@ -19,16 +20,16 @@ export async function reportOnBaselines(
   await writePage(path, {
     title: `Baselines on ${dataset}`,
     heading: html`Baselines <span class="on">on</span> ${dataset}`,
-    lead: `${count(comparison.systems.length)} models, each with options chosen on the validation users, evaluated once on the same ${count(comparison.users)} test users.`,
+    lead: `${count(comparison.systems.length)} models with options chosen on the validation users, each evaluated once on the same ${count(comparison.users)} test users.`,
     style: COMPARISON_STYLE + OWN_STYLE,
     finished,
-    body: html`${shortenedTo !== undefined && html`<p class="note">Cut short: at most ${shortenedTo} epochs per training. These numbers are for a look.</p>`}
+    body: html`${shortenedTo !== undefined && html`<p class="warning">Shortened run: at most ${shortenedTo} epochs per training. The numbers are not comparable with a full run.</p>`}
 ${table(result)}
-${failed.length > 0 && html`<section><h2>Not trained</h2>${failed.map(({ model, failure }) => html`<p class="note"><b>${model}</b>: ${failure}</p>`)}</section>`}
+${failed.length > 0 && html`<section><h2>Models that could not be trained</h2>${failed.map(({ model, failure }) => html`<p class="note"><b>${model}</b>: ${failure}</p>`)}</section>`}
 <section>
-<h2>How far apart</h2>
+<h2>Comparison</h2>
 <figure class="means">${await drawMeans(comparison.systems, result.metric)}</figure>
-<p class="note">${metricLabel(result.metric)}: mean over users ± its standard error.</p>
+<p class="note">${metricLabel(result.metric)}: mean over the test users ± standard error.</p>
 </section>
 ${testsOf({ ...comparison, metrics: [result.metric] })}
 ${choices(result)}`,
@@ -39,9 +40,9 @@ function table({ comparison, metric }: Baselines): Html {
   const { systems, metrics } = comparison;
   const [best] = systems;
   return html`<section>
-<h2>How well they rank</h2>
+<h2>Test results</h2>
 <div class="wide"><table class="points">
-<thead><tr><th scope="col">Model</th>${metrics.map((name) => html`<th scope="col">${metricLabel(name)}</th>`)}<th scope="col">p against the best</th></tr></thead>
+<thead><tr><th scope="col">Model</th>${metrics.map((name) => html`<th scope="col">${metricLabel(name)}</th>`)}<th scope="col">p-value vs. best</th></tr></thead>
 <tbody>
 ${systems.map((system) => {
   const pair = pairOf(comparison, metric, best.name, system.name);
@@ -51,13 +52,13 @@ ${systems.map((system) => {
 `;
 })}</tbody>
 </table></div>
-<p class="note">Mean over the test users ± its standard error, best first. In bold: the best, and what may be as good (p of the randomisation test at least ${LEVEL}, Holm-corrected over all pairs).</p>
+<p class="note">Mean over the test users ± standard error, best first. Bold: the best model, and models that do not differ significantly from it (randomisation test with Holm correction over all pairs, p ≥ ${LEVEL}).</p>
 </section>`;
 }
 
 function choices({ rows, metric }: Baselines): Html {
   return html`<section>
-<h2>What was chosen</h2>
+<h2>Selected options</h2>
 <div class="wide"><table class="points">
 <thead><tr><th scope="col">Model</th><th scope="col">Validation ${metricLabel(metric)}</th><th scope="col">Training</th><th scope="col">Options</th></tr></thead>
 <tbody>
@@ -73,14 +74,14 @@ ${rows
 </section>`;
 }
 
-/** "12 s", or with the search: "12 s (2 min 3 s in all)" */
+/** "12 s", or with the search: "12 s (search: 2 min 3 s)" */
 export function timesText({ seconds = 0, searchSeconds = 0 }: BaselineRow): string {
   return searchSeconds > 1.01 * seconds
-    ? `${duration(seconds)} (${duration(searchSeconds)} in all)`
+    ? `${duration(seconds)} (search: ${duration(searchSeconds)})`
     : duration(seconds);
 }
 
-/** "the best of 6 points: lambda=500" */
+/** "best of 6 points: lambda=500" */
 export function optionsText({ how, chosen }: BaselineRow): string {
   const settings = Object.entries(chosen).map(([name, value]) => `${name}=${optionText(value)}`);
   return settings.length > 0 ? `${how}: ${settings.join(" ")}` : how;

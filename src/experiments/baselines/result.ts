@@ -1,4 +1,4 @@
-// What the preset `baselines` found, as results.json has it.
+// The result of the preset `baselines`, in the form of results.json.
 
 import type { MetricValue } from "../../evaluation/evaluate.js";
 import type { Comparison } from "../compare/compare.js";
@@ -6,26 +6,26 @@ import type { Setting } from "../search/space.js";
 
 export interface BaselineRow {
   model: string;
-  /** "recipe ml-1m", "the best of 6 points", "defaults" */
+  /** "recipe ml-1m", "best of 6 points", "defaults" */
   how: string;
-  /** What was chosen among several, where there were. */
+  /** The values chosen by the search; empty without a search. */
   chosen: Setting;
   validation?: MetricValue;
-  /** Seconds of training the model in the table, and of the whole search. */
+  /** Training time in seconds of the model in the table, and of the whole search. */
   seconds?: number;
   searchSeconds?: number;
   /** The run folder. */
   run?: string;
-  /** Why there is no model. */
+  /** The reason why the model could not be trained. */
   failure?: string;
 }
 
 export interface Baselines {
   dataset: string;
   metric: "ndcg@100";
-  /** In the order of the plan. */
+  /** In training order. */
   rows: BaselineRow[];
-  /** Of those that could be trained, on the test users; its systems are named after the models. */
+  /** The comparison of the trained models on the test users; its systems are named after the models. */
   comparison: Comparison;
   shortenedTo?: number;
 }

@@ -1,8 +1,8 @@
-// The preset `baselines`: every model on one data set, with its recipe for it or the best of a small search, all chosen on the
-// validation users; then one table on the test users, with tests of significance. Beneath one folder:
+// The preset `baselines`: every model on one data set, with its recipe or the best point of a small search, chosen on the
+// validation users; then one table on the test users, with significance tests. Everything is written into one folder:
 //   <model>/       a search's folder
 //   results.json, results.csv, report.html
-// Started again with the same folder it goes on. A model that cannot be trained here (too large, say) is a row that says why.
+// Started again with the same folder, it resumes. A model that cannot be trained (too large, for example) gets a row with the reason.
 
 import { join, resolve } from "node:path";
 import type { EngineChoice } from "../../compute/open-engine.js";
@@ -25,10 +25,10 @@ import { reportOnBaselines } from "./report.js";
 import type { BaselineRow, Baselines } from "./result.js";
 
 export interface BaselinesOptions {
-  /** Registered names. Default: all of the plan. */
+  /** Registered names. Default: all models of the plan. */
   models?: readonly string[];
   out: string;
-  /** At most this many epochs: for a look. The result says so. */
+  /** Maximum number of epochs, for a quick trial. Recorded in the result. */
   epochs?: number;
   seed?: number;
   engine?: EngineChoice;
@@ -36,19 +36,19 @@ export interface BaselinesOptions {
   threads?: number;
   progress?: ProgressListener;
   signal?: AbortSignal;
-  /** Told before each model. */
+  /** Called before each model. */
   onModel?: (model: string, how: string, number: number, models: number) => void;
-  /** Told after each model. */
+  /** Called after each model. */
   onRow?: (row: BaselineRow) => void;
 }
 
 const METRIC = "ndcg@100";
-/** How many of the best models are blended. */
+/** Number of best models that are blended. */
 const BLENDED = 2;
 
 /**
- * Trains and compares. Throws UserError for an unknown model, for a folder that is no dataset, and where fewer than two
- * models could be trained; AbortedError on the signal.
+ * Trains and compares. Throws UserError for an unknown model, for a folder that is not a dataset, and if fewer than two
+ * models could be trained; AbortedError when the signal aborts.
  */
 export async function runBaselines(dataset: string, given: BaselinesOptions): Promise<Baselines> {
   const { out, progress } = given;
@@ -66,7 +66,7 @@ async function trainAll(dataset: string, given: BaselinesOptions): Promise<Basel
   if (unknown !== undefined)
     throw new UserError({
       place: "models",
-      problem: `"${unknown}" is not among the baselines`,
+      problem: `"${unknown}" is not one of the baselines`,
       remedy: suggestion(unknown, known),
     });
   const plan = baselines.filter(({ model }) => given.models?.includes(model) ?? true);
@@ -88,7 +88,7 @@ async function trainAll(dataset: string, given: BaselinesOptions): Promise<Basel
       .slice(0, BLENDED);
     if (best.length === BLENDED) {
       const options = { runs: best.map(({ run }) => resolve(run ?? "")) };
-      const how = `of ${best.map(({ model }) => model).join(" and ")}, weighed on validation`;
+      const how = `of ${best.map(({ model }) => model).join(" and ")}, weights chosen on validation`;
       rows.push(
         await trainOne(dataset, manifest.name, { model: "blend", options }, total, total, given, how),
       );
@@ -99,9 +99,9 @@ async function trainAll(dataset: string, given: BaselinesOptions): Promise<Basel
   if (trained.length < 2)
     throw new UserError({
       place: out,
-      problem: `${trained.length} of ${rows.length} models could be trained, too few to compare`,
+      problem: `only ${trained.length} of ${rows.length} models could be trained, which is too few to compare`,
       expected: rows.find(({ failure }) => failure)?.failure,
-      remedy: "Give more of them with --models",
+      remedy: "Name more models with --models",
     });
   const comparison = await compare(trained, {
     dataset,
@@ -141,7 +141,7 @@ async function trainOne(
     1,
   );
   const how =
-    blended ?? (hasRecipe ? `recipe ${name}` : points > 1 ? `the best of ${points} points` : "defaults");
+    blended ?? (hasRecipe ? `recipe ${name}` : points > 1 ? `best of ${points} points` : "defaults");
   given.onModel?.(model, how, number, total);
   const recipe = hasRecipe ? await findRecipe(name, model) : undefined;
   const base = { ...(recipe?.options ?? options) };

@@ -1,5 +1,5 @@
-// Sets trained models side by side on the same held-out users: means with standard errors, and for each pair whether the
-// difference could be chance. Takes run folders, and tables of per-user values (per-user.ts).
+// Compares trained models on the same held-out users: means with standard errors, and a significance test for each pair. Accepts
+// run folders and tables of per-user values (per-user.ts).
 
 import { existsSync } from "node:fs";
 import { basename, resolve } from "node:path";
@@ -18,11 +18,11 @@ import { fingerprint } from "../../training/identity.js";
 import { modelFolderOf, type RunFolder, readRunFolder, requireComplete } from "../run-folder.js";
 import { type PerUser, readPerUser } from "./per-user.js";
 
-/** Which pairs are tested: every one, or each with the best, or each with the first. Holm's correction counts those. */
+/** The pairs that are tested: all, each system with the best, or each with the first. Holm's correction is over these pairs. */
 export type Against = "all" | "best" | "first";
 
 export interface CompareOptions {
-  /** Default ndcg@100, recall@20, recall@50; the first one ranks. */
+  /** Default ndcg@100, recall@20, recall@50; systems are sorted by the first. */
   metrics?: readonly string[];
   /** Default "test". */
   on?: "test" | "validation";
@@ -30,9 +30,9 @@ export interface CompareOptions {
   against?: Against;
   /** Rounds of the randomisation test. Default 10,000. */
   rounds?: number;
-  /** Of the randomisation test. Default 98765. */
+  /** The seed of the randomisation test. Default 98765. */
   seed?: number;
-  /** The dataset's folder. Default: where it was when the first run was trained. */
+  /** The dataset's folder. Default: its location when the first run was trained. */
   dataset?: string;
   engine?: EngineChoice;
   threads?: number;
@@ -40,15 +40,15 @@ export interface CompareOptions {
   signal?: AbortSignal;
 }
 
-/** A run's folder or a table's file, with a name of its own if it is to have one. */
+/** A run folder or the file of a table, optionally with a name. */
 export type Compared = string | { readonly path: string; readonly name: string };
 
 /** One run, or one table. */
 export interface ComparedSystem {
-  /** The folder's or file's name; the whole path where two share it. */
+  /** The name of the folder or file; the whole path if two have the same name. */
   name: string;
   path: string;
-  /** Of a run. */
+  /** The model of a run; absent for a table. */
   model?: string;
   seed?: number;
   metrics: Record<string, MetricValue>;
@@ -56,16 +56,16 @@ export interface ComparedSystem {
 
 export interface ComparedPair extends PairedTest {
   metric: string;
-  /** Names of systems; the difference is a's mean less b's. */
+  /** Names of the systems; the difference is the mean of a minus the mean of b. */
   a: string;
   b: string;
-  /** Both p's, Holm-corrected over all pairs of this metric. */
+  /** Both p-values, Holm-corrected over all pairs of this metric. */
   randomisationHolm: number;
   tHolm: number;
 }
 
 export interface Comparison {
-  /** Null where there were tables alone. */
+  /** Null if only tables were compared. */
   dataset: string | null;
   on: "test" | "validation";
   users: number;
@@ -75,13 +75,13 @@ export interface Comparison {
   seed: number;
   /** Best first, by the first metric. */
   systems: ComparedSystem[];
-  /** By metric, then as the systems are ranked. */
+  /** By metric, then in the order of the systems. */
   pairs: ComparedPair[];
 }
 
 /**
- * Evaluates the runs on one dataset and tests their differences. Throws UserError for fewer than two, for runs of different
- * data, tables of other users or without a metric, and as `evaluate`.
+ * Evaluates the runs on one dataset and tests their differences. Throws UserError for fewer than two systems, for runs on different
+ * data, for tables of other users or without a metric, and like `evaluate`.
  */
 export async function compare(given: readonly Compared[], options: CompareOptions = {}): Promise<Comparison> {
   const paths = given.map((one) => (typeof one === "string" ? one : one.path));
@@ -91,8 +91,7 @@ export async function compare(given: readonly Compared[], options: CompareOption
   if (distinct.length < 2 || distinct.length < paths.length)
     throw new UserError({
       place: "compare",
-      problem:
-        distinct.length < paths.length ? "the same run is given twice" : "there is nothing to compare with",
+      problem: distinct.length < paths.length ? "the same run is given twice" : "only one run is given",
       expected: "at least two runs, each once",
     });
   const evaluated = await perUserOf(paths, metrics, { ...options, on });
@@ -148,8 +147,8 @@ function userMetric(text: string): string {
   if (!ofUser)
     throw new UserError({
       place: "metric",
-      problem: `${name} has no value per user, so it cannot be tested`,
-      expected: "a metric of users, such as ndcg@100",
+      problem: `${name} has no value per user, so differences cannot be tested`,
+      expected: "a metric with a value per user, such as ndcg@100",
     });
   return name;
 }
@@ -161,7 +160,7 @@ function nameOf(path: string): string {
 interface Evaluated {
   dataset: string | null;
   users: number;
-  /** In the order given, the users of all in the same order. */
+  /** In the given order; the users of all systems are in the same order. */
   systems: { head: { model?: string; seed?: number }; values: Record<string, Float64Array> }[];
 }
 
@@ -184,12 +183,12 @@ async function perUserOf(
           place: path,
           problem: `has no column ${missing}`,
           expected: metrics.join(", "),
-          remedy: `Give --metrics ${Object.keys(table.values).join(" ")}, or make the table with them`,
+          remedy: `Use --metrics ${Object.keys(table.values).join(" ")}, or create the table with the missing metric`,
         });
       tables.set(path, table);
     }
 
-  /** The users, in the order in which all values come: the evaluated ones of the split, or the first table's. */
+  /** The users, in the order of all values: the evaluated users of the split, or those of the first table. */
   let users: readonly string[] | undefined;
   const systems: Evaluated["systems"] = [];
   const engine = dataset
@@ -230,15 +229,15 @@ async function perUserOf(
   return { dataset: dataset?.name ?? null, users: users?.length ?? 0, systems };
 }
 
-/** The table's values for these users. Throws UserError where its users are others. */
+/** The table's values for these users. Throws UserError if its users differ. */
 function inOrder(table: PerUser, users: readonly string[], path: string): Record<string, Float64Array> {
   const rowOf = new Map(table.users.map((user, row) => [user, row]));
   const missing = users.find((user) => !rowOf.has(user));
   if (missing !== undefined || rowOf.size !== users.length)
     throw new UserError({
       place: path,
-      problem: `has ${rowOf.size} users, the others have ${users.length}${missing === undefined ? "" : `; user ${missing} is not in it`}`,
-      expected: "the same held-out users for all",
+      problem: `has ${rowOf.size} users, the others have ${users.length}${missing === undefined ? "" : `; user ${missing} is missing`}`,
+      expected: "the same held-out users in all of them",
     });
   return Object.fromEntries(
     Object.entries(table.values).map(([name, values]) => [
@@ -248,7 +247,7 @@ function inOrder(table: PerUser, users: readonly string[], path: string): Record
   );
 }
 
-/** The dataset that all runs were trained on; undefined where there are no runs. */
+/** The dataset that all runs were trained on; undefined without runs. */
 async function commonDataset(
   runs: readonly RunFolder[],
   { dataset: given, signal }: CompareOptions,
@@ -259,24 +258,24 @@ async function commonDataset(
     if (other.config.dataset.fingerprint !== first.config.dataset.fingerprint)
       throw new UserError({
         place: other.path,
-        problem: `was trained on other data (${describe(other)}) than ${first.path} (${describe(first)})`,
-        expected: "runs of the same dataset, split in the same way",
+        problem: `was trained on different data (${describe(other)}) than ${first.path} (${describe(first)})`,
+        expected: "runs on the same dataset with the same split",
         remedy: "Train them on one dataset folder",
       });
   const folder = given ?? first.config.dataset.path;
   if (folder === null || !existsSync(folder))
     throw new UserError({
       place: folder ?? first.path,
-      problem: folder === null ? "was trained on a dataset that is not on disk" : "is no longer there",
+      problem: folder === null ? "was trained on a dataset that is not on disk" : "no longer exists",
       expected: "the dataset that the runs were trained on",
-      remedy: "Say where it is with --dataset <folder>",
+      remedy: "Give its location with --dataset <folder>",
     });
   const dataset = await loadDataset(folder, { signal });
   if (fingerprint(dataset) !== first.config.dataset.fingerprint)
     throw new UserError({
       place: folder,
       problem: `is not the data that ${first.path} was trained on: it was prepared again, or differently`,
-      remedy: "Say where that is with --dataset <folder>",
+      remedy: "Give the location of the original data with --dataset <folder>",
     });
   return dataset;
 }

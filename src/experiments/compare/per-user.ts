@@ -1,5 +1,5 @@
-// The values of every evaluated user as CSV: "user,ndcg@100,recall@20", one row each. What foldin evaluate writes with --per-user,
-// and what foldin compare takes in place of a run: results of another program can stand beside ours.
+// Metric values per user as CSV: "user,ndcg@100,recall@20", one row per user. Written by foldin evaluate --per-user, and accepted
+// by foldin compare instead of a run, so that results of other software can be compared.
 
 import { writeFileWhole } from "../../core/atomic-file.js";
 import { csvCell } from "../../core/csv.js";
@@ -8,9 +8,9 @@ import { readText } from "../../core/input-file.js";
 import { printable } from "../../core/printable.js";
 
 export interface PerUser {
-  /** The evaluated users' external ids; where they were read from a table, with control characters escaped as in CSV. */
+  /** The external ids of the evaluated users; if read from a table, with control characters escaped as in CSV. */
   readonly users: readonly string[];
-  /** By metric, the value of each of them. */
+  /** The values of these users, by metric. */
   readonly values: Readonly<Record<string, Float64Array>>;
 }
 
@@ -22,16 +22,16 @@ export async function writePerUser(path: string, { users, values }: PerUser): Pr
   );
 }
 
-/** Throws UserError, naming the file and line, for what is no such table. */
+/** Reads such a table. Throws UserError, naming the file and line, if the file is not one. */
 export async function readPerUser(path: string): Promise<PerUser> {
-  const text = await readText(path, { expected: "a table as foldin evaluate --per-user writes it" });
+  const text = await readText(path, { expected: "a table written by foldin evaluate --per-user" });
   const [head = [], ...rows] = records(text, path);
   const [user, ...names] = head;
   if (user !== "user" || names.length === 0)
     throw new UserError({
       place: `${path}:1`,
       problem: `starts with "${head.join(",")}"`,
-      expected: "a heading: user, then metrics, such as user,ndcg@100",
+      expected: "a header with user and metrics, such as user,ndcg@100",
     });
   const values = Object.fromEntries(names.map((name) => [name, new Float64Array(rows.length)]));
   const seen = new Set<string>();
@@ -39,7 +39,7 @@ export async function readPerUser(path: string): Promise<PerUser> {
     const place = `${path}:${r + 2}`;
     if (row.length !== head.length)
       throw new UserError({ place, problem: `has ${row.length} cells`, expected: `${head.length}` });
-    if (seen.has(row[0])) throw new UserError({ place, problem: `user ${row[0]} stands here a second time` });
+    if (seen.has(row[0])) throw new UserError({ place, problem: `user ${row[0]} occurs a second time` });
     seen.add(row[0]);
     names.forEach((name, n) => {
       const value = Number(row[n + 1]);
@@ -51,7 +51,7 @@ export async function readPerUser(path: string): Promise<PerUser> {
   return { users: Array.from(seen, printable), values };
 }
 
-/** The rows of a CSV text; cells may be quoted (RFC 4180). Throws UserError for a quotation mark out of place. */
+/** The rows of a CSV text; cells may be quoted (RFC 4180). Throws UserError for an unbalanced quotation mark. */
 function records(text: string, path: string): string[][] {
   const rows: string[][] = [];
   let row: string[] = [];
@@ -62,28 +62,28 @@ function records(text: string, path: string): string[][] {
     if (!cell || (quoted && follows !== undefined && !/[,\r\n]/.test(follows)))
       throw new UserError({
         place: `${path}:${rows.length + 1}`,
-        problem: "a quotation mark stands alone",
-        expected: 'cells without any, or "quoted" as a whole',
+        problem: "unbalanced quotation mark",
+        expected: 'cells without quotation marks, or completely "quoted"',
       });
     row.push(cell.text);
     at = cell.end + (text.startsWith("\r\n", cell.end) ? 2 : 1);
     if (follows === "," && at < text.length) continue;
     if (follows === ",") row.push("");
-    // An empty line is not a row.
+    // Empty lines are skipped.
     if (row.length > 1 || row[0] !== "") rows.push(row);
     row = [];
   }
   return rows;
 }
 
-/** What stands from `start` to the next comma or line end; a quotation mark is refused. */
+/** The text from `start` to the next comma or line end; undefined if it contains a quotation mark. */
 function plainCell(text: string, start: number): { text: string; end: number } | undefined {
   let end = start;
   while (end < text.length && !",\r\n".includes(text[end])) if (text[end++] === '"') return undefined;
   return { text: text.slice(start, end), end };
 }
 
-/** What is quoted from `start` on, up to the closing mark; undefined where there is none. */
+/** The quoted text from `start` to the closing mark; undefined if there is none. */
 function quotedCell(text: string, start: number): { text: string; end: number } | undefined {
   for (let mark = text.indexOf('"', start + 1); mark >= 0; mark = text.indexOf('"', mark + 2))
     if (text[mark + 1] !== '"')

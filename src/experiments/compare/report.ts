@@ -4,12 +4,13 @@ import { writeFileWhole } from "../../core/atomic-file.js";
 import { csvCell } from "../../core/csv.js";
 import { drawChart } from "../chart.js";
 import { type Html, html } from "../html.js";
+import { count } from "../numbers.js";
 import { writePage } from "../page.js";
-import { count, metricLabel } from "../report.js";
+import { metricLabel } from "../report.js";
 import { estimateText } from "../reproduction-report.js";
 import type { ComparedPair, ComparedSystem, Comparison } from "./compare.js";
 
-/** Below this, after correction, a difference is called one. */
+/** Significance level of the corrected p-values. */
 export const LEVEL = 0.05;
 
 /** "0.0123", "< 0.0001" */
@@ -31,14 +32,15 @@ export function pairOf(
   );
 }
 
-/** What was tested and how, in a sentence. */
+/** The tests and their settings, in a sentence. */
 export function methodText({ against, rounds, systems, users, on }: Comparison): string {
+  const pairs = (systems.length * (systems.length - 1)) / 2;
   const family = {
-    all: `all ${(systems.length * (systems.length - 1)) / 2} pairs`,
+    all: pairs === 1 ? "one pair" : `all ${pairs} pairs`,
     best: `${systems.length - 1} comparisons with the best`,
     first: `${systems.length - 1} comparisons with the first`,
   }[against];
-  return `${count(users)} ${on} users, paired; randomisation test (${count(rounds)} rounds) and t test, two-sided, Holm-corrected over ${family} of each metric`;
+  return `${count(users)} ${on} users, paired two-sided randomisation test (${count(rounds)} rounds) and t-test; p-values Holm-corrected over ${family} for each metric`;
 }
 
 export async function writeComparisonCsv(path: string, comparison: Comparison): Promise<void> {
@@ -66,24 +68,24 @@ export async function writeComparisonPage(
   const charts = await Promise.all(metrics.map((metric) => drawMeans(systems, metric)));
   await writePage(path, {
     title: `${systems.length} models${dataset === null ? "" : ` on ${dataset}`}`,
-    lead: `The same ${count(users)} ${on} users for all; which differences are more than chance.`,
+    lead: `Evaluated on the same ${count(users)} ${on} users, with significance tests for the differences.`,
     style: COMPARISON_STYLE,
     finished,
     body: html`${tableOf(comparison)}
 <section>
-<h2>How far apart</h2>
+<h2>Comparison</h2>
 <div class="curves">
 ${charts.map((chart, c) => html`<figure><figcaption>${metricLabel(metrics[c])}</figcaption>${chart}</figure>`)}</div>
-<p class="note">Mean over users ± its standard error. The users are the same, so two models may differ for certain where their bars overlap.</p>
+<p class="note">Mean over users ± standard error. The tests are paired by user, so a difference can be significant although the bars overlap.</p>
 </section>
 ${testsOf(comparison)}`,
   });
 }
 
-/** Systems by rank with their means. */
-export function tableOf({ systems, metrics }: Comparison): Html {
+/** The systems with their means, best first. */
+function tableOf({ systems, metrics }: Comparison): Html {
   return html`<section>
-<h2>How well they rank</h2>
+<h2>Results</h2>
 <div class="wide"><table>
 <thead><tr><th scope="col">Run</th><th scope="col">Model</th>${metrics.map((name) => html`<th scope="col">${metricLabel(name)}</th>`)}</tr></thead>
 <tbody>
@@ -101,15 +103,15 @@ ${systems.map(
   }
 }
 
-/** For each metric, every tested pair: the difference, and whether it is one. */
+/** For each metric, the difference of every tested pair and its significance. */
 export function testsOf(comparison: Comparison): Html {
   const { systems, metrics, against, pairs } = comparison;
   const rows = systems.map(({ name }) => name);
   const tested = (name: string, side: "a" | "b") =>
     pairs.some((pair) => pair[side] === name || (against === "all" && (pair.a === name || pair.b === name)));
   return html`<section>
-<h2>What is more than chance</h2>
-<p class="note">${methodText(comparison)}. A cell has the row's mean less the column's, and p of the randomisation test beneath; marked where p is below ${LEVEL}. Both p's of every pair stand in the CSV and JSON.</p>
+<h2>Significance tests</h2>
+<p class="note">${methodText(comparison)}. Each cell shows the mean of the row minus the mean of the column, with the p-value of the randomisation test below; p &lt; ${LEVEL} is highlighted. The CSV and JSON output has both p-values of every pair.</p>
 ${metrics.map((metric) => {
   const columns = rows.filter((name) => against === "all" || tested(name, "a"));
   return html`<h3>${metricLabel(metric)}</h3>

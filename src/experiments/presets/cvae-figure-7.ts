@@ -1,15 +1,15 @@
-// CVAE, figure 7: the number of latent factors K. The paper draws it for citeulike-a, whose bags of words are not at hand;
-// here it is citeulike-t. Each K is pretrained anew.
+// CVAE, figure 7: the number of latent factors K on citeulike-a; on citeulike-t where citeulike-a's bags of words are not there.
+// Each K has its own pretraining.
 
-import { cvaeRun, cvaeSource, onCiteulikeT } from "./cvae.js";
+import { cvaeRun, cvaeSource, onCiteulikeA } from "./cvae.js";
 import type { Preset } from "./preset.js";
 
 export const cvaeFigure7: Preset = {
   name: "cvae-figure-7",
-  summary: "CVAE's number of latent factors K on citeulike-t.",
-  source: `${cvaeSource}, figure 7 (there citeulike-a)`,
-  studies: onCiteulikeT(
+  summary: "CVAE's number of latent factors K on citeulike-a, or on citeulike-t.",
+  source: `${cvaeSource}, figure 7`,
+  studies: onCiteulikeA(
     [10, 25, 50, 100].map((latent) => cvaeRun({ latent })),
-    "10 is too small, and that a large K matters more where there are more ratings",
+    "10 is too small, and that a large K matters more with more ratings",
   ),
 };

@@ -1,5 +1,5 @@
-// What the figures and the table of CVAE (Li and She 2017) have in common: citeulike in its splits, recall@50 ... 300, and
-// the models with the options of the paper's section 3.3.
+// What the figures and the table of CVAE (Li and She 2017) share: the splits of citeulike, recall@50 ... 300, and the models with
+// the options of the paper's section 3.3.
 
 import type { PresetRun, Published, Split, Study } from "./preset.js";
 
@@ -31,17 +31,22 @@ export const released = (perUser: TrainItems): Pick<Study, "protocol" | "splits"
   splits: [releasedSplit(perUser)],
 });
 
-/** Both released splits of citeulike-t, for figures that the paper draws for citeulike-a, whose bags of words are not at hand. */
-export function onCiteulikeT(runs: Study["runs"], says: string): Study[] {
-  return ([1, 10] as const).map((perUser) => ({
+/** The bags of words of titles and abstracts, which citeulike-a's folder may lack. */
+const bagsOfWords = "mult.dat";
+
+/** Figures that the paper draws for citeulike-a: both of its released splits where its bags of words are there, else citeulike-t's. */
+export function onCiteulikeA(runs: Study["runs"], says: string): Study[] {
+  const study = (set: "a" | "t", perUser: TrainItems): Study => ({
     ...evaluated,
     ...released(perUser),
-    key: `citeulike-t-p${perUser}`,
-    title: `citeulike-t (ours), P = ${perUser}`,
-    source: "citeulike-t",
+    key: `citeulike-${set}-p${perUser}`,
+    title: `citeulike-${set}${set === "t" ? " (ours)" : ""}, P = ${perUser}`,
+    source: `citeulike-${set}`,
+    ...(set === "a" ? { optional: true, needs: [bagsOfWords] } : { insteadOf: `citeulike-a-p${perUser}` }),
     runs,
-    note: `Ours: the paper draws citeulike-a and prints no number. It says that ${says}.`,
-  }));
+    note: `The paper draws citeulike-a${set === "t" ? `, whose ${bagsOfWords} is not in the folder,` : ""} and prints no number. It says that ${says}.`,
+  });
+  return [study("a", 1), study("a", 10), study("t", 1), study("t", 10)];
 }
 
 /** The released split and four drawn ones; the paper's own five are not released. */
@@ -63,7 +68,7 @@ export function recalls(values: readonly (number | undefined)[]): Record<string,
   );
 }
 
-/** CVAE as the authors' program trains it. */
+/** CVAE as the authors' program trains it, with some options changed. */
 export function cvaeRun(changed: Readonly<Record<string, unknown>> = {}): PresetRun {
   const names = Object.entries(changed).map(([name, value]) => `${name}-${value}`);
   return {
@@ -74,9 +79,9 @@ export function cvaeRun(changed: Readonly<Record<string, unknown>> = {}): Preset
   };
 }
 
-/** CDL as its authors' program has it (500 epochs for each layer beforehand), for as long as the paper says. */
+/** CDL with its authors' pretraining (500 epochs for each layer) and the CVAE paper's 200 epochs. */
 export const cdlRun: PresetRun = { key: "cdl", title: "CDL", model: "cdl", options: { epochs: 200 } };
 
-/** What citeulike-a's content is here. */
+/** The content of citeulike-a without its bags of words. */
 export const titlesAlone =
-  "Articles are known by the words of their titles where citeulike-a's bags of words of titles and abstracts (mult.dat), which the paper used, are not in the folder.";
+  "The paper uses the words of titles and abstracts (mult.dat); without that file in the folder, articles have the words of their titles alone.";

@@ -1,4 +1,4 @@
-// EVCF, table 2: gates and depth. Published for Netflix only; the same grid on MovieLens 20M and 1M is ours.
+// EVCF, table 2: gates and depth, published for Netflix only. The same grid on MovieLens 20M and 1M is ours.
 
 import {
   type EvcfModel,
@@ -38,7 +38,7 @@ const published: EvcfSchedule = { epochs: 400, warmup: 100 };
 
 export const evcfTable2: Preset = {
   name: "evcf-table-2",
-  summary: "Gating and depth in EVCF's models: on Netflix as published, on MovieLens 20M and 1M as ours.",
+  summary: "Gates and depth in EVCF's models, on Netflix as published and on MovieLens 20M and 1M (ours).",
   source: `${evcfSource}, table 2`,
   studies: [
     {
@@ -57,7 +57,7 @@ export const evcfTable2: Preset = {
       source: "ml-20m",
       optional: true,
       runs: runs(published),
-      note: "Not in the paper, which has this grid for Netflix alone.",
+      note: "Not in the paper, which has this grid for Netflix only.",
     },
     {
       ...study,
@@ -65,7 +65,7 @@ export const evcfTable2: Preset = {
       title: "MovieLens 1M (ours)",
       source: "ml-1m",
       runs: runs({ epochs: 120, warmup: 60 }),
-      note: "Not in the paper: the same grid on a smaller set, 120 epochs, beta growing over 60.",
+      note: "Not in the paper: the same grid on a smaller data set, for 120 epochs with 60 of warm-up.",
     },
   ],
 };

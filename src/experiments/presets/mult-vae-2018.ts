@@ -1,5 +1,5 @@
-// Liang et al. 2018, table 2: Mult-VAE^PR and Mult-DAE. MovieLens 20M with the numbers of the released notebooks, which
-// come with standard errors; Netflix with the paper's; MovieLens 1M with the same program, as ours.
+// Liang et al. 2018, table 2: Mult-VAE^PR and Mult-DAE. The published numbers for MovieLens 20M are those of the released notebooks,
+// which have standard errors; those for Netflix are the paper's. MovieLens 1M is ours.
 
 import { means, type Preset, type PresetRun } from "./preset.js";
 
@@ -41,9 +41,10 @@ const study = { protocol: {}, metrics, curve: "validation ndcg@100" } as const;
 
 export const multVae2018: Preset = {
   name: "mult-vae-2018",
-  summary: "Mult-VAE and Mult-DAE on MovieLens 20M and Netflix as published, and on MovieLens 1M.",
+  summary: "Mult-VAE and Mult-DAE on MovieLens 20M and Netflix as published, and on MovieLens 1M (ours).",
   source:
     "Liang, Krishnan, Hoffman, Jebara: Variational autoencoders for collaborative filtering, WWW 2018, table 2; dawenl/vae_cf",
+  network: { study: "ml-1m", run: "mult-vae" },
   studies: [
     {
       ...study,
@@ -83,7 +84,7 @@ export const multVae2018: Preset = {
       title: "MovieLens 1M (ours)",
       source: "ml-1m",
       runs: runs({}),
-      note: "Not in the paper: its options on a smaller set; beta reaches its cap at 85 % of the updates, as on MovieLens 20M.",
+      note: "Not in the paper: its options on a smaller data set. Beta reaches its cap after 85 % of the updates, as on MovieLens 20M.",
     },
   ],
 };

@@ -1,5 +1,5 @@
-// A preset is a published experiment as data: which data sets, split how, which models with which options, evaluated how,
-// and the numbers that were published. `reproduce` runs it; nothing here computes.
+// A preset is a published experiment as data: the data sets and their splits, the models and their options, the evaluation, and
+// the published numbers. `reproduce` runs it; nothing here computes.
 
 import type { ProtocolInput } from "../../data/protocol.js";
 
@@ -20,8 +20,21 @@ export interface PresetRun {
   readonly options: Readonly<Record<string, unknown>>;
   /** By metric; absent where nothing is published for this data. */
   readonly published?: Readonly<Record<string, Published>>;
-  /** What to know about this row, in a sentence. */
+  /** What the reader must know about this row, in a sentence. */
   readonly note?: string;
+  /** The number of trainings, with consecutive seeds; the row has their mean. Default 1. */
+  readonly seeds?: number;
+  /** Options to choose among, on the validation users: each is trained, and only the best is evaluated on the test users. Not with `seeds`. */
+  readonly candidates?: readonly Candidate[];
+}
+
+/** One of the options that a row chooses among. */
+export interface Candidate {
+  /** Part of the run folder's name, kebab-case; unique within its row. */
+  readonly key: string;
+  readonly title: string;
+  /** Applied over the row's options. */
+  readonly options: Readonly<Record<string, unknown>>;
 }
 
 /** One of several splits of the same data. */
@@ -53,11 +66,15 @@ export interface Study {
   readonly protocol: ProtocolInput | Record<string, unknown>;
   /** Absent: one, the protocol's. With several, every run is trained on each of them, and the table has the mean. */
   readonly splits?: readonly Split[];
-  /** Left out, with a line that says so, where the source's files are not there. */
+  /** Skipped, with a line that says so, when the source's files are missing. */
   readonly optional?: boolean;
+  /** Files in the source's folder without which an optional study is left out: "mult.dat". */
+  readonly needs?: readonly string[];
+  /** The key of a study that takes the place of this one where its files are there. */
+  readonly insteadOf?: string;
   /** In the order of the table. */
   readonly metrics: readonly string[];
-  /** See `EvaluateOptions`; both as everywhere where not given. */
+  /** See `EvaluateOptions`, whose defaults hold. */
   readonly truth?: "held-out" | "complete";
   readonly maskKnown?: boolean;
   /** The same models evaluated once more, as the CVAE paper does it. */
@@ -66,14 +83,14 @@ export interface Study {
   readonly byDepth?: string;
   /** Lists the best k items of some users per run. */
   readonly lists?: { readonly k: number; readonly users: readonly ListedUser[] };
-  /** Whose numbers stand in the column "published", where they are not the preset's source's. */
+  /** The source of the column "published", where it is not the preset's source. */
   readonly publishedBy?: string;
   /** False where a few updates on the first users say nothing about how long training takes. Default true. */
   readonly timed?: boolean;
   /** Which of an epoch's numbers is drawn first: "validation ndcg@100". */
   readonly curve: string;
   readonly runs: readonly PresetRun[];
-  /** What to know about this table: how it differs from what was published. */
+  /** What the reader must know about this table: how it differs from the published one. */
   readonly note?: string;
   /** The runs are a grid of these two options; the page draws this metric, ours and published, as heat maps. */
   readonly grid?: { readonly x: string; readonly y: string; readonly metric: string };
@@ -87,8 +104,8 @@ export interface Preset {
   /** The paper, notebook or repository. */
   readonly source: string;
   readonly studies: readonly Study[];
-  /** The network to draw and to list with its numbers of weights, for the items of the first study. */
-  readonly network?: { readonly hidden: number[]; readonly latent: number; readonly dropout: number };
+  /** The row whose network is drawn, and listed with its numbers of weights. */
+  readonly network?: { readonly study: string; readonly run: string };
 }
 
 /** Published means of several metrics: { "recall@20": .395 } with one standard error for all, where there is one. */

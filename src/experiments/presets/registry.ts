@@ -14,6 +14,7 @@ const presets: Record<string, () => Promise<Preset>> = {
   "cvae-figures-4-5": async () => (await import("./cvae-figures-4-5.js")).cvaeFigures45,
   "cvae-figure-6": async () => (await import("./cvae-figure-6.js")).cvaeFigure6,
   "cvae-figure-7": async () => (await import("./cvae-figure-7.js")).cvaeFigure7,
+  "cvae-paper": async () => (await import("./cvae-paper.js")).cvaePaperPreset,
   "cvae-table-1": async () => (await import("./cvae-table-1.js")).cvaeTable1,
   "recotour-3": async () => (await import("./recotour-3.js")).recoTour3,
 };

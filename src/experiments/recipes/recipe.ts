@@ -1,6 +1,6 @@
-// A recipe: options of a model that were chosen on the validation users of a named data set. The defaults of a model are its
-// paper's, which were chosen for ML-20M or Netflix; a recipe is what to take for data of another size. One JSON file each,
-// recipes/<data set>/<model>.json, in exactly the form in which `foldin search` writes it.
+// A recipe: options of a model that were chosen on the validation users of a named data set. The defaults of a model are those of
+// its paper, chosen for ML-20M or Netflix; a recipe has options for another data set. Each is one JSON file,
+// recipes/<data set>/<model>.json, exactly as `foldin search` writes it.
 
 import { z } from "zod";
 import { writeFileWhole } from "../../core/atomic-file.js";
@@ -8,21 +8,21 @@ import { UserError } from "../../core/errors.js";
 import type { JsonObject } from "../../core/json.js";
 import { checkJson, readJson, refuseNewer } from "../../core/json-file.js";
 
-/** What this version writes, and the newest that it reads. */
+/** The format that this version writes, and the newest that it reads. */
 const FORMAT_VERSION = 1;
-const EXPECTED = "a recipe, as foldin search writes it";
+const EXPECTED = "a recipe written by foldin search";
 
 const score = { metric: z.string(), mean: z.number(), standardError: z.number() };
 
 const searchSchema = z.strictObject({
-  /** Repeats the search; the dataset stands in data/<name> there. */
+  /** The command that repeats the search, with the dataset in data/<name>. */
   command: z.string(),
-  /** Points that were tried, and how many of them failed. */
+  /** Number of points, and how many of them failed. */
   points: z.int().min(1),
   failed: z.int().min(0),
-  /** Of its best point, on the validation users. */
+  /** The score of the best point on the validation users. */
   best: z.strictObject(score),
-  /** What the best point had of the options that were varied. */
+  /** The values of the varied options at the best point. */
   chosen: z.record(z.string(), z.json()) as z.ZodType<JsonObject>,
   /** The version of foldin that searched. */
   foldin: z.string(),
@@ -30,39 +30,38 @@ const searchSchema = z.strictObject({
 
 const recipeSchema = z.strictObject({
   formatVersion: z.literal(FORMAT_VERSION),
-  /** The data set that it was chosen on: what `--recipe` names. */
+  /** The data set on which it was chosen: the name for `--recipe`. */
   dataset: z.string(),
   /** A registered model. */
   model: z.string(),
-  /** What differs from the model's defaults, or was chosen among others. */
+  /** The options that differ from the model's defaults or were varied. */
   options: z.record(z.string(), z.json()) as z.ZodType<JsonObject>,
-  /** What else there is to know, in a sentence. */
+  /** A further remark, in a sentence. */
   note: z.string().optional(),
-  /** What was reached on the validation users, never on the test users, and the command that measures it. */
+  /** The score on the validation users (never the test users), and the command that measures it. */
   validation: z.strictObject({ ...score, command: z.string() }),
-  /** The searches that led here, oldest first; the best point of all of them is the recipe. */
+  /** The searches behind the recipe, oldest first; the best point of all of them is the recipe. */
   searches: z.array(searchSchema),
-  /** A hash of what was trained and validated on (training/identity.ts); scores of other data are not compared. */
+  /** A hash of the training and validation data (training/identity.ts); scores on other data are not compared. */
   data: z.string().optional(),
 });
 
 export type Recipe = z.infer<typeof recipeSchema>;
-export type RecipeSearch = z.infer<typeof searchSchema>;
 
-/** Reads a recipe's file. Throws UserError, naming the file, where it is not there, damaged, or of a newer format. */
+/** Reads a recipe's file. Throws UserError, naming the file, if it does not exist, is damaged, or has a newer format. */
 export async function readRecipe(path: string): Promise<Recipe> {
   const json = await readJson(path, { expected: EXPECTED });
   refuseNewer(json, path, FORMAT_VERSION, "recipe");
   return checkJson(recipeSchema, json, path, { problem: "is not a recipe", expected: EXPECTED });
 }
 
-/** Writes a recipe; the file appears whole or not at all. */
+/** Writes a recipe atomically. */
 export async function writeRecipe(path: string, recipe: Recipe): Promise<void> {
-  // Lists of numbers on one line each, as the project's formatter has them: what is written is what ships.
+  // Lists of numbers on one line each, as the project's formatter writes them, so that the file can be shipped unchanged.
   await writeFileWhole(path, (file) => file.writeFile(`${formatted(recipe)}\n`));
 }
 
-/** JSON with two blanks for each level. */
+/** JSON indented by two spaces per level. */
 function formatted(value: unknown, indent = ""): string {
   const deeper = `${indent}  `;
   if (Array.isArray(value)) {
@@ -80,20 +79,20 @@ function formatted(value: unknown, indent = ""): string {
 }
 
 /**
- * A recipe that counts one more search: the options are those of the better score. A search with the same command
- * replaces the older one's entry. Throws UserError, naming `path`, where the two are not of the same model and data.
+ * Adds a search to a recipe: the options are those of the better score. A search with the same command replaces the older
+ * entry. Throws UserError, naming `path`, if the two are not of the same model and data.
  */
 export function withSearch(before: Recipe, found: Recipe, path: string): Recipe {
   const refuse = (what: string, old: string, now: string) =>
     new UserError({
       place: path,
-      problem: `holds a recipe for ${what} ${old}, this search was for ${now}`,
-      remedy: "Write into another file",
+      problem: `contains a recipe for ${what} ${old}, but this search was for ${now}`,
+      remedy: "Write to another file",
     });
   if (before.model !== found.model) throw refuse("model", before.model, found.model);
   if (before.dataset !== found.dataset) throw refuse("data set", before.dataset, found.dataset);
   if (before.data !== undefined && before.data !== found.data)
-    throw refuse("data", before.data, `${found.data} (the same name, split or filtered differently)`);
+    throw refuse("data", before.data, `${found.data} (same name, but split or filtered differently)`);
   if (before.validation.metric !== found.validation.metric)
     throw refuse("metric", before.validation.metric, found.validation.metric);
   const commands = new Set(found.searches.map(({ command }) => presentName(command)));
@@ -105,7 +104,7 @@ export function withSearch(before: Recipe, found: Recipe, path: string): Recipe 
   return { ...better, data: found.data, searches };
 }
 
-/** The command of a search by its present name; recipes written before call it `foldin sweep`. */
+/** The command of a search under its current name; older recipes call it `foldin sweep`. */
 function presentName(command: string): string {
   return command.replace(/^foldin sweep /, "foldin search ");
 }

@@ -1,5 +1,5 @@
-// The recipes that foldin ships: recipes/<data set>/<model>.json beside the program. A file put there is a recipe; none is
-// named anywhere else.
+// The recipes that foldin ships: recipes/<data set>/<model>.json in the package. Every file there is a recipe; there is no
+// other list.
 
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { UserError } from "../../core/errors.js";
 import { suggestion } from "../../core/nearest.js";
 import { type Recipe, readRecipe } from "./recipe.js";
 
-/** From src/ as from dist/. */
+/** The path is the same from src/ and from dist/. */
 const folder = fileURLToPath(new URL("../../../recipes", import.meta.url));
 
 /** The recipes of a model, by data set. */
@@ -17,8 +17,8 @@ export async function recipesOf(model: string): Promise<Recipe[]> {
 }
 
 /**
- * A model's recipe by its data set's name, or from a file ("runs/search/recipe.json"). Throws UserError, saying which there
- * are, where the model has none of this name, and where the file is another model's.
+ * A model's recipe by the name of its data set, or from a file ("runs/search/recipe.json"). Throws UserError if the model has no
+ * recipe of this name, listing those that exist, and if the file is for another model.
  */
 export async function findRecipe(name: string, model: string): Promise<Recipe> {
   if (name.endsWith(".json")) {
@@ -27,7 +27,7 @@ export async function findRecipe(name: string, model: string): Promise<Recipe> {
     throw new UserError({
       place: name,
       problem: `is a recipe for ${recipe.model}, not for ${model}`,
-      remedy: `Give --model ${recipe.model}, or another recipe`,
+      remedy: `Use --model ${recipe.model}, or another recipe`,
     });
   }
   const own = await recipesOf(model);
@@ -41,7 +41,7 @@ export async function findRecipe(name: string, model: string): Promise<Recipe> {
     remedy:
       names.length > 0
         ? suggestion(name, names)
-        : `There is none for ${model} yet: leave it out for the paper's options, set some with --set, or search for one with foldin search`,
+        : `There is no recipe for ${model} yet: leave the option out to use the paper's values, set options with --set, or run foldin search`,
   });
 }
 

@@ -1,4 +1,4 @@
-// What a search found, drawn: a heat map for two options, and for one option every point by its value.
+// Charts of a search: heat maps for pairs of options, and for one option all points by its value.
 
 import { extent } from "../../core/extent.js";
 import { type ChartSpec, drawChart } from "../chart.js";
@@ -31,10 +31,10 @@ function valuesOf(found: readonly Finished[], name: string): string[] {
   return [...new Set(values.map(optionText))];
 }
 
-/** Most values of an option that a heat map shows. */
+/** Maximum number of values of an option in a heat map. */
 const MOST_CELLS = 12;
 
-/** The pairs of options worth a heat map: those with a few values each, the longest first. */
+/** The pairs of options that get a heat map: options with a few values each, the one with most values first. */
 export function heatMapPairs(found: Found, space: readonly Dimension[]): [string, string][] {
   const all = finished(found);
   const few = space
@@ -45,7 +45,7 @@ export function heatMapPairs(found: Found, space: readonly Dimension[]): [string
   return few.flatMap((x, i) => few.slice(i + 1).map((y): [string, string] => [x.name, y.name])).slice(0, 3);
 }
 
-/** One cell for each pair of values: the best point that has them. */
+/** One cell for each pair of values: the best point with these values. */
 export async function drawPair(found: Found, [x, y]: [string, string]): Promise<Html> {
   const all = finished(found);
   const cells = new Map<string, HeatMapCell>();
@@ -62,7 +62,7 @@ export async function drawPair(found: Found, [x, y]: [string, string]): Promise<
 const WIDTH = 288;
 const HEIGHT = 170;
 
-/** Every point by the value of one option, with its standard error; the best one filled. */
+/** All points by the value of one option, with standard errors; the best is filled. */
 export async function drawOption(found: Found, { name, alternatives }: Dimension): Promise<Html> {
   const all = finished(found);
   const numbers = all.every(({ point }) => typeof point.setting[name] === "number");
@@ -83,7 +83,7 @@ export async function drawOption(found: Found, { name, alternatives }: Dimension
         field: "value",
         type: "quantitative",
         scale: { ...(log ? ({ type: "log" } as const) : { zero: false }), nice: false, padding: 12 },
-        // A grid's own values are the ticks worth having.
+        // Use the values of a grid as ticks.
         axis: { ...axis, format: "~r", ...(own.length <= 6 ? { values: own } : { tickCount: 4 }) },
       } as const)
     : ({ field: "value", type: "ordinal", sort: valuesOf(all, name), axis } as const);

@@ -1,4 +1,4 @@
-// A search as one command that repeats it, for results and recipes: nothing of this machine's paths, processes or threads in it.
+// A search as one command that repeats it, for results and recipes, without paths, processes or threads of this machine.
 
 import { shellCommand } from "../../core/shell.js";
 import { optionTexts } from "../option-text.js";
@@ -9,7 +9,7 @@ export interface Search {
   readonly model: string;
   readonly space: readonly Dimension[];
   readonly random?: number;
-  /** Those of a recipe that it started from among them: a recipe may change, the command shall not. */
+  /** Including the options of the recipe that it started from: the recipe may change later, the command must not. */
   readonly options?: Readonly<Record<string, unknown>>;
   readonly seed?: number;
   readonly metric?: string;

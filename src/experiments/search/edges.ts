@@ -1,10 +1,10 @@
-// Whether the best point lies at the edge of what was searched, where a wider search may find a better one.
+// Whether the best point lies at the edge of the search space, where a wider search may find a better point.
 
 import { optionText } from "../option-text.js";
 import type { SearchResult } from "./result.js";
 import { isRange } from "./space.js";
 
-/** One sentence per varied option whose best value is the lowest or highest of the numbers tried, and one where the best still rose. */
+/** One sentence per varied option whose best value is at the lower or upper end, and one if the best point was still improving. */
 export function edgesOf({
   space,
   points,
@@ -21,15 +21,15 @@ export function edgesOf({
     if (numbers.length < 3 || typeof value !== "number") return [];
     const low = numbers.filter((number) => number < value).length;
     const high = numbers.length - 1 - low;
-    // Of many that were drawn, the outermost tenth is the edge.
+    // With values drawn from a range, the outermost tenth is the edge.
     const edge = isRange(dimension.alternatives) ? Math.ceil(numbers.length / 10) : 1;
     if (low >= edge && high >= edge) return [];
-    const side = low < edge ? "lowest" : "highest";
+    const side = low < edge ? "lower" : "upper";
     return [
-      `${name} ${optionText(value)} is among the ${side} that were tried: a wider search may find better`,
+      `${name}=${optionText(value)} is at the ${side} end of the search space: a wider search may find a better point`,
     ];
   });
   if (rising)
-    edges.push(`the best point was best after its last epoch, ${epochs}: more epochs may be better`);
+    edges.push(`the best point was still improving in its last epoch (${epochs}): more epochs may be better`);
   return edges;
 }

@@ -1,4 +1,4 @@
-// The former names of the hyperparameter search, for programs that were written with them.
+// The former names of the hyperparameter search, for compatibility.
 
 import type { SearchPoint, SearchResult } from "./result.js";
 import { type SearchOptions, search } from "./search.js";

@@ -1,5 +1,5 @@
-// One point of a search: an ordinary run folder with result.json beside its model. What is finished is not done again, what
-// was interrupted goes on from its checkpoint; a point without its model (only the best one keeps it) is finished all the same.
+// One point of a search: an ordinary run folder with an additional result.json. A finished point is not trained again, an
+// interrupted one resumes from its checkpoint. A finished point may lack its model, since only the best point keeps it.
 
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
@@ -19,17 +19,17 @@ export type EvaluatedOn = "validation" | "test";
 const value = z.object({ mean: z.number(), standardError: z.number().optional() });
 const resultSchema = z.object({
   formatVersion: z.literal(1),
-  /** Users that were evaluated, and the metrics by name. */
+  /** Number of evaluated users, and the metrics by name. */
   validation: z.object({ users: z.int(), metrics: z.record(z.string(), value) }).optional(),
   test: z.object({ users: z.int(), metrics: z.record(z.string(), value) }).optional(),
-  /** Finished epochs, and the one whose weights were evaluated; null for a model without epochs. */
+  /** Number of finished epochs, and the epoch whose weights were evaluated; null for a model without epochs. */
   epochs: z.int(),
   chosenEpoch: z.int().nullable(),
-  /** Wall-clock seconds of training, beside whatever ran at the same time. */
+  /** Wall-clock seconds of training, possibly in parallel with other work. */
   seconds: z.number(),
 });
 
-/** What came of a point. */
+/** The result of a point. */
 export type PointResult = z.infer<typeof resultSchema>;
 
 export interface PointJob {
@@ -42,9 +42,11 @@ export interface PointJob {
   readonly on: EvaluatedOn;
   readonly datasetPath: string;
   readonly checkpointSeconds?: number;
+  /** Where pretraining is kept for other runs. */
+  readonly cache?: string;
 }
 
-/** What came of a point; undefined where it is not finished. Throws UserError where its file is damaged. */
+/** The result of a point; undefined if it is not finished. Throws UserError if its file is damaged. */
 export async function readPointResult(folder: string): Promise<PointResult | undefined> {
   const file = join(folder, "result.json");
   if (!existsSync(file)) return undefined;
@@ -53,7 +55,7 @@ export async function readPointResult(folder: string): Promise<PointResult | und
   return checkJson(resultSchema, await readJson(file, { remedy }), file, { problem, remedy });
 }
 
-/** The result of a point that is finished and was evaluated on these users by these metrics; undefined otherwise. */
+/** The result of a point that is finished and was evaluated on these users with these metrics; otherwise undefined. */
 export async function readResult(
   folder: string,
   { on, metrics }: Pick<PointJob, "on" | "metrics">,
@@ -63,11 +65,11 @@ export async function readResult(
   return evaluated && metrics.every((name) => evaluated.metrics[name]) ? result : undefined;
 }
 
-/** Trains the point, or goes on with it, evaluates it, and writes its result. Throws as `train` and `evaluate`. */
+/** Trains or resumes the point, evaluates it, and writes its result. Throws like `train` and `evaluate`. */
 export async function runPoint(
   dataset: Dataset,
   engine: Engine,
-  { folder, model, options, seed, metrics, on, datasetPath, checkpointSeconds }: PointJob,
+  { folder, model, options, seed, metrics, on, datasetPath, checkpointSeconds, cache }: PointJob,
   { progress, signal }: { progress?: ProgressListener; signal?: AbortSignal } = {},
 ): Promise<PointResult> {
   const started = performance.now();
@@ -79,10 +81,11 @@ export async function runPoint(
     engine,
     out: folder,
     resume: before !== undefined,
-    // A worker whose parent was killed a moment ago may still be ending.
+    // A worker whose parent was just killed may still hold the lock.
     patience: 15_000,
     datasetPath,
     checkpointSeconds,
+    cache,
     progress,
     signal,
   });
@@ -109,7 +112,7 @@ export async function runPoint(
   }
 }
 
-/** Removes what is large of a finished point: its model. */
+/** Removes the model of a finished point to save disk space. */
 export async function discardModel(folder: string): Promise<void> {
   await rm(modelFolderOf(folder), { recursive: true, force: true });
 }

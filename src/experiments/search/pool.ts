@@ -1,5 +1,5 @@
-// Points trained in worker processes, several at a time: one that runs out of memory or crashes takes no other with it, and
-// a new worker takes its place.
+// Trains points in worker processes, several at a time. A worker that crashes or runs out of memory does not affect the others
+// and is replaced.
 
 import { type ChildProcess, fork } from "node:child_process";
 import { AbortedError, throwIfAborted, UserError } from "../../core/errors.js";
@@ -11,22 +11,22 @@ export type PointOutcome =
   | { readonly state: "failed"; readonly message: string };
 
 export interface PoolOptions {
-  /** Worker processes; each gets `setup`. */
+  /** Number of worker processes; each gets `setup`. */
   readonly jobs: number;
   readonly setup: WorkerSetup;
   readonly signal?: AbortSignal;
   onShare?(point: number, share: number): void;
   onNote?(text: string): void;
-  /** Hears of every point as it ends; the next one of this worker begins when it is through. */
+  /** Called when a point ends; the worker starts its next point when the promise resolves. */
   onOutcome(point: number, outcome: PointOutcome): Promise<void>;
 }
 
-/** How long a worker may take to stop before it is killed. */
+/** Milliseconds that a worker may take to stop before it is killed. */
 const PATIENCE = 10_000;
 
 /**
- * Runs all points. Throws AbortedError on the signal, once every worker has ended; UserError where workers cannot be set
- * up (no dataset, no engine); and what `onOutcome` throws.
+ * Runs all points. Throws AbortedError when the signal aborts, once every worker has ended; UserError if workers cannot be set
+ * up (no dataset, no engine); and any error of `onOutcome`.
  */
 export async function runPoints(jobs: readonly PointJob[], options: PoolOptions): Promise<void> {
   const failed = new AbortController();
@@ -34,7 +34,7 @@ export async function runPoints(jobs: readonly PointJob[], options: PoolOptions)
   let next = 0;
   const notes = new Set<string>();
   const onNote = (text: string) => {
-    // Every worker has the same to say.
+    // All workers send the same notes.
     if (!notes.has(text)) options.onNote?.(text);
     notes.add(text);
   };
@@ -58,7 +58,7 @@ export async function runPoints(jobs: readonly PointJob[], options: PoolOptions)
   };
   const lanes = await Promise.allSettled(Array.from({ length: Math.min(options.jobs, jobs.length) }, lane));
   const errors = lanes.flatMap((lane) => (lane.status === "rejected" ? [lane.reason as unknown] : []));
-  // What stopped the others is the reason, not that they were stopped.
+  // Report the original error, not the aborts that it caused.
   const reason = errors.find((error) => !(error instanceof AbortedError)) ?? errors[0];
   if (reason) throw reason;
 }
@@ -88,18 +88,18 @@ class Worker {
       };
       this.#child.on("error", ({ message }) => gone(`could not be started: ${message}`));
       this.#child.on("close", (code, name) =>
-        gone(name ? `was ended by ${name}` : `ended with code ${code}`),
+        gone(name ? `was terminated by ${name}` : `exited with code ${code}`),
       );
     });
     this.#send({ setup });
   }
 
   #send(message: ToWorker): void {
-    // One that is gone already is noticed by its exit.
+    // A worker that is already gone is handled by its exit event.
     if (this.#child.connected) this.#child.send(message, () => {});
   }
 
-  /** Throws AbortedError on the signal, UserError or Error where the worker could not be set up. */
+  /** Throws AbortedError when the signal aborts, UserError or Error if the worker could not be set up. */
   async run(point: PointJob, onShare: (share: number) => void): Promise<PointOutcome> {
     const child = this.#child;
     let onMessage: ((message: FromWorker) => void) | undefined;
@@ -123,7 +123,7 @@ class Worker {
       const crash = this.#exit.then((how): PointOutcome => {
         if (this.#signal.aborted) throw new AbortedError();
         const last = this.#errors.trim().split("\n").at(-1);
-        const memory = how.includes("SIGKILL") ? " (out of memory? Fewer --jobs need less)" : "";
+        const memory = how.includes("SIGKILL") ? " (possibly out of memory; try fewer --jobs)" : "";
         return { state: "failed", message: `the worker ${how}${memory}${last ? `: ${last}` : ""}` };
       });
       return await Promise.race([answer, crash]);
@@ -133,7 +133,7 @@ class Worker {
     }
   }
 
-  /** Resolves once the process is gone. */
+  /** Resolves when the process has exited. */
   async stop(): Promise<void> {
     if (!this.ended) this.#askToStop();
     await this.#exit;

@@ -1,12 +1,13 @@
-// The page of a search: what was searched, what came out by option, every point, and the choice. No script, no network.
+// The page of a search: the best point, the search space, results by option, and all points. No script, no network.
 
 import { join } from "node:path";
 import { duration } from "../../core/duration.js";
 import { HEAT_MAP_STYLE } from "../heat-map.js";
 import { type Html, html } from "../html.js";
+import { count } from "../numbers.js";
 import { optionText } from "../option-text.js";
 import { writePage } from "../page.js";
-import { count, metricLabel } from "../report.js";
+import { metricLabel } from "../report.js";
 import { estimateText } from "../reproduction-report.js";
 import { drawOption, drawPair, heatMapPairs } from "./charts.js";
 import { edgesOf } from "./edges.js";
@@ -23,10 +24,10 @@ export async function reportOnSearch(
   await writePage(path, {
     title: `Search: ${search.model} on ${search.dataset}`,
     heading: html`${search.model} <span class="on">on</span> ${search.dataset}`,
-    lead: `${count(search.points.length)} ways to train it; the best by ${metricLabel(search.metric)} on the ${search.chosenOn} users is the choice.`,
+    lead: `${count(search.points.length)} ${search.points.length === 1 ? "point" : "points"}; the best is selected by ${metricLabel(search.metric)} on the ${search.chosenOn} users.`,
     style: HEAT_MAP_STYLE + OWN_STYLE,
     finished,
-    body: html`${search.chosenOn === "test" && html`<p class="warning">The test users chose. The best number below is the luckiest of ${count(search.points.length)}, not what to expect of new users.</p>`}
+    body: html`${search.chosenOn === "test" && html`<p class="warning">The point was selected on the test users. Its score is the maximum of ${count(search.points.length)} and overestimates the quality for new users.</p>`}
 ${headline(search)}
 ${what(search)}
 ${await found(search)}
@@ -40,7 +41,7 @@ function headline({ best, metric, chosenOn, test }: SearchResult): Html {
     { label: `${chosenOn} ${metricLabel(metric)}`, value: best.metrics?.[metric] },
     ...(chosenOn === "test"
       ? []
-      : [{ label: `test ${metricLabel(metric)}, of the choice alone`, value: test[metric] }]),
+      : [{ label: `test ${metricLabel(metric)} of the best point`, value: test[metric] }]),
   ];
   return html`<section class="headline" aria-label="Main results">
 ${figures.map(
@@ -62,23 +63,23 @@ function what(search: SearchResult): Html {
   const failed = points.filter(({ state }) => state === "failed").length;
   const seconds = points.reduce((sum, point) => sum + (point.seconds ?? 0), 0);
   const facts: [string, string | Html][] = [
-    ["The choice", settingText(best)],
-    ["Searched", space.map(spaceText).join("  ")],
+    ["Best point", settingText(best)],
+    ["Search space", space.map(spaceText).join("  ")],
     [
-      "The same for all",
+      "Fixed options",
       Object.entries(options)
         .map(([name, value]) => `${name} ${optionText(value)}`)
-        .join(", ") || "the model's defaults",
+        .join(", ") || "none (defaults of the model)",
     ],
     [
       "Points",
-      `${count(points.length)}${failed > 0 ? `, of which ${count(failed)} failed` : ""}; ${duration(seconds)} of training in all`,
+      `${count(points.length)}${failed > 0 ? `, of which ${count(failed)} failed` : ""}; total training time ${duration(seconds)}`,
     ],
     ["Seed", String(seed)],
-    ["Again", html`<code>${command}</code>`],
+    ["Command", html`<code>${command}</code>`],
   ];
   return html`<section>
-<h2>What was searched</h2>
+<h2>Search</h2>
 <dl>
 ${facts.map(
   ([term, text]) => html`<div><dt>${term}</dt><dd>${text}</dd></div>
@@ -97,13 +98,13 @@ async function found(search: SearchResult): Promise<Html> {
   const charts = await Promise.all(varied.map((dimension) => drawOption(search, dimension)));
   const metric = metricLabel(search.metric);
   return html`<section>
-<h2>What came out</h2>
+<h2>Results by option</h2>
 ${edgesOf(search).map((text) => html`<p class="note">${text}.</p>`)}
 <div class="maps">
 ${maps.map((map, m) => html`<figure><figcaption>${metric} by ${pairs[m].join(" and ")}</figcaption>${map}</figure>`)}</div>
 <div class="curves">
 ${charts.map((chart, c) => html`<figure><figcaption>${metric} by ${varied[c].name}</figcaption>${chart}</figure>`)}</div>
-<p class="note">Every point with its standard error over the ${search.chosenOn} users; the choice is filled${maps.length > 0 && " and framed"}.${maps.length > 0 && varied.length > 2 && " A cell of a map is the best of the points that have both values."}</p>
+<p class="note">All points with their standard errors over the ${search.chosenOn} users; the best point is filled${maps.length > 0 && " (framed in the maps)"}.${maps.length > 0 && varied.length > 2 && " A cell of a map shows the best point with both values."}</p>
 </section>`;
 }
 
@@ -113,7 +114,7 @@ function points(search: SearchResult): Html {
   const score = (point: SearchPoint) => point.metrics?.[metric].mean ?? -Infinity;
   const ranked = [...search.points].sort((a, b) => score(b) - score(a));
   return html`<section>
-<h2>Every point</h2>
+<h2>All points</h2>
 <div class="wide"><table class="points">
 <thead><tr>${space.map(({ name }) => html`<th scope="col">${name}</th>`)}${names.map((name) => html`<th scope="col">${metricLabel(name)}</th>`)}<th scope="col">Epochs</th><th scope="col">Time</th></tr></thead>
 <tbody>
@@ -128,13 +129,12 @@ ${ranked.map(
 `,
 )}</tbody>
 </table></div>
-<p class="note">Mean over the ${search.chosenOn} users ± its standard error, best first. Each is a run folder in points/.</p>
+<p class="note">Mean over the ${search.chosenOn} users ± standard error, best first. Each point has a run folder in points/.</p>
 </section>`;
 }
 
 const OWN_STYLE = `
 code { font: 0.9em ui-monospace, SFMono-Regular, Menlo, monospace; overflow-wrap: anywhere; }
-.warning { margin: 1.5rem 0 0; padding: 0.7rem 1rem; border-left: 4px solid #c2410c; background: var(--soft); font-weight: 650; }
 .points { font-size: 0.92rem; }
 .points td { white-space: nowrap; }
 .points .changed td { font-weight: 650; }

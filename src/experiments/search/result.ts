@@ -1,4 +1,4 @@
-// What a search found, as results.json has it.
+// The result of a search, in the form of results.json.
 
 import type { JsonObject } from "../../core/json.js";
 import type { MetricValue } from "../../evaluation/evaluate.js";
@@ -6,14 +6,14 @@ import type { EvaluatedOn } from "./point.js";
 import type { Dimension, Setting } from "./space.js";
 
 export interface SearchPoint {
-  /** Names the point's folder beneath points/. */
+  /** The name of the point's folder in points/. */
   key: string;
-  /** The varied options. */
+  /** The values of the varied options. */
   setting: Setting;
   state: "done" | "failed";
-  /** Why it failed. */
+  /** The reason for a failure. */
   message?: string;
-  /** On the users that choose. */
+  /** The metrics on the users on which the best point is chosen. */
   metrics?: Record<string, MetricValue>;
   epochs?: number;
   chosenEpoch?: number | null;
@@ -23,12 +23,12 @@ export interface SearchPoint {
 export interface SearchResult {
   dataset: string;
   model: string;
-  /** What is the same at every point. */
+  /** Options that are the same at every point. */
   options: JsonObject;
   seed: number;
   metric: string;
   chosenOn: EvaluatedOn;
-  /** The search as one command, the dataset in data/<name>. */
+  /** The search as one command, with the dataset in data/<name>. */
   command: string;
   space: readonly Dimension[];
   /** In the order of the search. */
@@ -36,8 +36,8 @@ export interface SearchResult {
   best: SearchPoint;
   /** The best point's run folder. */
   run: string;
-  /** Of the best point alone, after it was chosen. */
+  /** The test metrics of the best point, computed after it was chosen. */
   test: Record<string, MetricValue>;
-  /** The recipe's files that were written. */
+  /** The recipe files that were written. */
   recipes: string[];
 }

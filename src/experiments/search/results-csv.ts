@@ -1,4 +1,4 @@
-// A search's points as CSV: one row each in the order of the search, the varied options first.
+// The points of a search as CSV: one row each in the order of the search, the varied options first.
 
 import { csvCell } from "../../core/csv.js";
 import { optionText } from "../option-text.js";

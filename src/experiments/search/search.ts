@@ -1,9 +1,9 @@
-// A hyperparameter search: a model trained with many settings of its options, each an ordinary run folder, in parallel worker
-// processes; the best on the validation users is the choice. Everything lies beneath one folder:
-//   search.json    what is searched, so that the search can go on (a former version called it sweep.json)
-//   points/<key>/  a run folder each, with result.json; only the best keeps its model
+// A hyperparameter search: trains a model with many combinations of option values, each in an ordinary run folder, in parallel
+// worker processes, and selects the best point on the validation users. Everything is written into one folder:
+//   search.json    what is searched, so that the search can be resumed (sweep.json in earlier versions)
+//   points/<key>/  a run folder per point, with result.json; only the best keeps its model
 //   results.json, results.csv, report.html, recipe.json
-// Started again with the same folder it goes on: finished points are kept, also where the space has grown.
+// Started again with the same folder, it resumes: finished points are kept, also if the search space has grown.
 
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -51,35 +51,37 @@ import { type Dimension, drawSettings, gridOf, optionsAt, type Setting } from ".
 export interface SearchOptions {
   /** A registered name. */
   model: string;
-  /** What is varied (`parseSpace` reads it from text). */
+  /** The search space (`parseSpace` reads it from text). */
   space: readonly Dimension[];
-  /** Draw so many points of the space. Default: all of them, as a grid. */
+  /** Number of points drawn at random. Default: all points, as a grid. */
   random?: number;
-  /** A recipe of the model to start from: a data set's name, or a recipe's file. */
+  /** A recipe of the model with the base options: the name of a data set, or the file of a recipe. */
   recipe?: string;
-  /** Options that are the same at every point, over the recipe's. */
+  /** Options that are the same at every point; they override the recipe. */
   options?: Record<string, unknown>;
-  /** Of every training, and of drawing. Default 98765. */
+  /** The seed of every training and of drawing points. Default 98765. */
   seed?: number;
   engine?: EngineChoice;
-  /** Worker processes. Default: one per core, at most 4. */
+  /** Number of worker processes. Default: one per core, at most 4. */
   jobs?: number;
-  /** Threads of each worker. Default: the cores divided among the jobs. The results do not depend on it. */
+  /** Threads per worker. Default: the cores divided among the jobs. The results do not depend on it. */
   threads?: number;
-  /** What chooses: more is better. Default "ndcg@100". */
+  /** The metric by which the best point is chosen; higher is better. Default "ndcg@100". */
   metric?: string;
-  /** Whose metric chooses. Default "validation"; "test" only repeats what was published so. */
+  /** The users on which the best point is chosen. Default "validation"; "test" is only for reproducing published results. */
   chooseOn?: EvaluatedOn;
-  /** Keep every point's model, not the best one's alone. */
+  /** Keep the models of all points instead of only the best one. */
   keepModels?: boolean;
-  /** The search's folder; one that is there already is gone on with. */
+  /** The search's folder; an existing one is resumed. */
   out: string;
-  /** A recipe's file to write the choice into; one that is there already keeps its searches and the better choice. */
+  /** A recipe file for the best point; an existing one keeps its searches, and the better point wins. */
   writeRecipe?: string;
   checkpointSeconds?: number;
+  /** A folder in which pretraining is kept for other points with the same content and options; see `TrainOptions`. Default: none. */
+  cache?: string;
   progress?: ProgressListener;
   signal?: AbortSignal;
-  /** Told of every point that ends now, in the order in which they end. */
+  /** Called for every point when it ends. */
   onPoint?: (point: SearchPoint, finished: number, points: number) => void;
 }
 
@@ -94,13 +96,13 @@ interface Point {
   readonly key: string;
   readonly setting: Setting;
   readonly job: PointJob;
-  /** Its options do not fit together. */
+  /** The reason why its options are not a valid combination. */
   readonly misfit?: string;
 }
 
 /**
- * Searches, and returns every point with the best one. Throws UserError for an unknown model, option, metric or recipe, for a
- * value that fits at no point, for a folder of another search, and where every point failed; AbortedError on the signal.
+ * Searches, and returns all points with the best one. Throws UserError for an unknown model, option, metric or recipe, for a
+ * value that is valid at no point, for a folder of another search, and if every point failed; AbortedError when the signal aborts.
  */
 export async function search(dataset: string, given: SearchOptions): Promise<SearchResult> {
   const { out, progress } = given;
@@ -117,20 +119,20 @@ async function searchAll(dataset: string, given: SearchOptions): Promise<SearchR
   if (!metric.ofUser)
     throw new UserError({
       place: "metric",
-      problem: `${metric.name} is not a mean over users, so it cannot choose`,
-      expected: "a metric of users, such as ndcg@100",
+      problem: `${metric.name} is not a mean over users, so it cannot be used to choose the best point`,
+      expected: "a metric with a value per user, such as ndcg@100",
     });
   if (chooseOn === "test" && given.writeRecipe !== undefined)
     throw new UserError({
       place: "write-recipe",
-      problem: "a recipe is chosen on validation users, never on test users",
-      remedy: "Leave out --choose-on test, or --write-recipe",
+      problem: "a recipe must be chosen on validation users, not on test users",
+      remedy: "Leave out --choose-on test or --write-recipe",
     });
   const manifest = await readManifest(dataset);
   if (manifest.counts[chooseOn].judgedUsers === 0)
     throw new UserError({
       place: dataset,
-      problem: `has no ${chooseOn} users with held-out items, so nothing can be chosen`,
+      problem: `has no ${chooseOn} users with held-out items, so the best point cannot be chosen`,
       remedy: `Prepare it with --${chooseOn}-users`,
     });
   const recipe = given.recipe === undefined ? undefined : await findRecipe(given.recipe, algorithm.name);
@@ -152,6 +154,7 @@ async function searchAll(dataset: string, given: SearchOptions): Promise<SearchR
       on: chooseOn,
       datasetPath: resolve(dataset),
       checkpointSeconds: given.checkpointSeconds,
+      cache: given.cache,
     };
     return { key, setting, job, misfit: misfitOf(algorithm, options) };
   });
@@ -237,10 +240,10 @@ async function searchAll(dataset: string, given: SearchOptions): Promise<SearchR
       problem:
         points.length === 1
           ? `its only point failed: ${first}`
-          : `every one of its ${points.length} points failed; the first one: ${first}`,
+          : `all ${points.length} points failed; the first one: ${first}`,
     });
   }
-  // Another metric may choose a point whose model is gone already.
+  // Another metric may choose a point whose model was already removed.
   if (!(await stat(modelFolderOf(best.job.folder)).catch(() => undefined))) await run([best]);
   await discard();
 
@@ -321,21 +324,21 @@ async function searchAll(dataset: string, given: SearchOptions): Promise<SearchR
   }
 }
 
-/** More digits than these tell nothing, in a file that people read. */
+/** Limits the digits in a file that people read. */
 function sixDecimals(value: number | undefined): number {
   return Number((value ?? Number.NaN).toFixed(6));
 }
 
-/** The file that says what a search's folder is for, and its former name: folders that have that one are gone on with. */
+/** The marker file of a search folder, and its former name, which is still accepted. */
 const MARKER = "search.json";
 const FORMER_MARKER = "sweep.json";
 
-/** Whether a search was begun in the folder. */
+/** Whether the folder contains a search. */
 export function isSearchFolder(folder: string): boolean {
   return [MARKER, FORMER_MARKER].some((name) => existsSync(join(folder, name)));
 }
 
-/** Makes the search's folder, or sees that the one that is there is this model's on this data. */
+/** Creates the folder of the search, or checks that the existing one is for this model and data. */
 async function claimSearchFolder(
   out: string,
   head: { dataset: string; data: string; model: string },
@@ -351,22 +354,22 @@ async function claimSearchFolder(
     throw new UserError({
       place: out,
       problem: before.success
-        ? `holds a search of ${before.data.model} on ${before.data.dataset}${before.data.dataset === head.dataset && before.data.model === head.model ? ", prepared differently" : ""}`
-        : "holds a search that this foldin does not understand",
+        ? `contains a search of ${before.data.model} on ${before.data.dataset}${before.data.dataset === head.dataset && before.data.model === head.model ? ", prepared differently" : ""}`
+        : "contains a search in an unknown format",
       expected: `a new folder, or a search of ${head.model} on this ${head.dataset}`,
       remedy: "Choose another folder with --out",
     });
 }
 
-/** The recipe that is in the file already. */
+/** The existing recipe in the file, if any. */
 async function existing(path: string, model: string): Promise<Recipe | undefined> {
   if (!(await stat(path).catch(() => undefined))) return undefined;
   const recipe = await readRecipe(path);
   if (recipe.model !== model)
     throw new UserError({
       place: path,
-      problem: `holds a recipe for ${recipe.model}, this search is for ${model}`,
-      remedy: "Write into another file",
+      problem: `contains a recipe for ${recipe.model}, but this search is for ${model}`,
+      remedy: "Write to another file",
     });
   return recipe;
 }
@@ -381,12 +384,12 @@ function hash(value: unknown): string {
   return createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 16);
 }
 
-/** Options by the names that they have within their groups: earlier versions had no groups, and their points are found by these. */
+/** Options by their names within their groups: earlier versions had no groups, and their points are found by these names. */
 function byOwnName(options: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(options).map(([name, value]) => [ownName(name), value]));
 }
 
-/** A name for the point's folder that tells what it is, and is no other point's. */
+/** A unique and descriptive name for the point's folder. */
 function keyOf(setting: Setting, identity: JsonObject | Record<string, unknown>): string {
   const text = Object.entries(setting)
     .map(([name, value]) => `${ownName(name)}=${typeof value === "string" ? value : JSON.stringify(value)}`)
@@ -405,7 +408,7 @@ function misfitOf(algorithm: Algorithm, options: Record<string, unknown>): strin
   }
 }
 
-/** Throws for a value that fits at no point it is part of: that is a slip of the keyboard, not a result. */
+/** Throws UserError for a value that is valid at no point: this is a typing error rather than a result. */
 function refuseHopeless(
   algorithm: Algorithm,
   fixed: Record<string, unknown>,
@@ -422,7 +425,7 @@ function refuseHopeless(
     if (!fits) {
       const first = points.find(({ setting }) => JSON.stringify(setting[name]) === JSON.stringify(value));
       parseOptions(algorithm, optionsAt(fixed, { [name]: value }));
-      // It fits alone, but with nothing that is tried beside it.
+      // The value is valid alone, but not in combination with any other tried value.
       parseOptions(algorithm, optionsAt(fixed, first?.setting ?? {}));
     }
 }
@@ -442,13 +445,13 @@ function described({ key, setting }: Point, outcome: PointOutcome | undefined, o
   };
 }
 
-/** The page of the best run, and its test metrics. */
+/** Writes the report of the best run and returns its test metrics. */
 async function reportOnBest(
   { folder, model, options, seed, datasetPath }: PointJob,
   { engine, threads, signal }: SearchOptions,
 ): Promise<Report> {
   const dataset = await loadDataset(datasetPath, { signal });
-  // It is finished: this loads it.
+  // The run is finished, so this only loads it.
   const run = { out: folder, resume: true, model, options, seed, datasetPath };
   const recommender = await train(dataset, { ...run, engine, threads, signal });
   try {

@@ -1,6 +1,6 @@
-// The space that a search searches: for each varied option its alternatives, or a range to draw from. A grid is every
-// combination, the last option varying fastest; random points are named by (seed, number), so that a longer random search begins
-// with the points of a shorter one.
+// The search space: for each varied option its alternatives, or a range to draw from. A grid has all combinations, the last option
+// varying fastest; random points depend only on (seed, number), so that a longer random search begins with the points of a
+// shorter one.
 
 import { UserError } from "../../core/errors.js";
 import type { JsonValue } from "../../core/json.js";
@@ -8,7 +8,7 @@ import { RandomSequence, streamOf } from "../../core/philox.js";
 import { describeOptions, optionName, parseOptions, parseSetting } from "../../models/options.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 
-/** Numbers from `low` to `high`; drawn evenly, or evenly in their logarithm. */
+/** Numbers from `low` to `high`; drawn uniformly or log-uniformly. */
 export interface Range {
   readonly low: number;
   readonly high: number;
@@ -19,19 +19,19 @@ export interface Range {
 export interface Dimension {
   readonly name: string;
   readonly alternatives: readonly JsonValue[] | Range;
-  /** Whether what is drawn from a range is rounded to a whole number. */
+  /** Whether a number drawn from a range is rounded to a whole number. */
   readonly whole?: boolean;
-  /** Whether the option is a list, of which a drawn number is the one element. */
+  /** Whether the option is a list, with a drawn number as its only element. */
   readonly list?: boolean;
 }
 
-/** The values of the varied options at one point; null = left to the model's default. */
+/** The values of the varied options at one point; null = the model's default. */
 export type Setting = Readonly<Record<string, JsonValue>>;
 
-/** Among the values: the option is left out. */
+/** The value that leaves the option out. */
 const UNSET = "unset";
 
-/** A point's options: the varied ones over those that are the same for all. */
+/** A point's options: the fixed options, overridden by the varied ones. */
 export function optionsAt(
   fixed: Readonly<Record<string, unknown>>,
   setting: Setting,
@@ -39,7 +39,7 @@ export function optionsAt(
   return Object.fromEntries(Object.entries({ ...fixed, ...setting }).filter(([, value]) => value !== null));
 }
 
-/** More than this is a mistake, not a grid. */
+/** Maximum number of points of a grid. */
 const MOST_POINTS = 10_000;
 
 export function isRange(alternatives: Dimension["alternatives"]): alternatives is Range {
@@ -47,8 +47,8 @@ export function isRange(alternatives: Dimension["alternatives"]): alternatives i
 }
 
 /**
- * Reads "dropout=0.3,0.5", "hidden=[600],[600,300]", "learningRate=1e-4..1e-2" (log where the ends are tenfold apart or
- * more, unless ":linear" or ":log" follows). Throws UserError for an unknown option and for one that is given twice.
+ * Parses "dropout=0.3,0.5", "hidden=[600],[600,300]", "learningRate=1e-4..1e-2" (log-uniform if the ends differ by a factor of 10
+ * or more, unless ":linear" or ":log" follows). Throws UserError for an unknown option and for one that is given twice.
  */
 export function parseSpace(algorithm: Algorithm, texts: readonly string[]): Dimension[] {
   const types = new Map(describeOptions(algorithm).map(({ name, type }) => [name, type]));
@@ -84,12 +84,12 @@ export function parseSpace(algorithm: Algorithm, texts: readonly string[]): Dime
     throw new UserError({
       place: `--grid ${twice.name}`,
       problem: "is given twice",
-      remedy: "Give all its values at once, with commas between them",
+      remedy: "Give all its values at once, separated by commas",
     });
   return space;
 }
 
-/** The parts of a text between its commas, those within brackets apart. */
+/** The parts of a text between commas; commas within brackets do not separate. */
 function atCommas(text: string): string[] {
   const parts: string[] = [];
   let start = 0;
@@ -123,7 +123,7 @@ function parseRange(text: string, whole: string): Range | undefined {
       problem: "is not a range",
       expected:
         scale === "log" ? "two numbers above 0, the lower one first" : "two numbers, the lower one first",
-      remedy: "Such as learningRate=1e-4..1e-2",
+      remedy: "For example learningRate=1e-4..1e-2",
     });
   return { low, high, scale };
 }
@@ -137,14 +137,14 @@ export function spaceText({ name, alternatives }: Dimension): string {
   return `${name}=${texts.join(",")}`;
 }
 
-/** Every combination. Throws UserError for a range, and for more points than anybody wants. */
+/** All combinations. Throws UserError for a range, and for too many points. */
 export function gridOf(space: readonly Dimension[]): Setting[] {
   let settings: Setting[] = [{}];
   for (const { name, alternatives } of space) {
     if (isRange(alternatives))
       throw new UserError({
         place: `--grid ${name}`,
-        problem: "is a range, which has no end of values",
+        problem: "is a range, which cannot be part of a grid",
         remedy: "Draw points from it with --random <n>, or list values: name=a,b,c",
       });
     if (settings.length * alternatives.length > MOST_POINTS)
@@ -158,7 +158,7 @@ export function gridOf(space: readonly Dimension[]): Setting[] {
   return settings;
 }
 
-/** `count` different points, drawn; all there are where there are no more. */
+/** `count` distinct random points, or all points if there are fewer. */
 export function drawSettings(space: readonly Dimension[], count: number, seed: number): Setting[] {
   const size = space.reduce(
     (product, { alternatives }) => product * (isRange(alternatives) ? Infinity : alternatives.length),
@@ -166,7 +166,7 @@ export function drawSettings(space: readonly Dimension[], count: number, seed: n
   );
   if (size <= count) return gridOf(space);
   const drawn = new Map<string, Setting>();
-  // A range of few whole numbers may hold fewer points than are asked for.
+  // A range of few whole numbers may have fewer points than requested.
   for (let number = 0; drawn.size < count && number < 1000 * count; number++) {
     const setting = Object.fromEntries(
       space.map((dimension) => [dimension.name, draw(dimension, seed, number)]),
@@ -178,13 +178,13 @@ export function drawSettings(space: readonly Dimension[], count: number, seed: n
 }
 
 function draw({ name, alternatives, whole, list }: Dimension, seed: number, number: number): JsonValue {
-  // The command's former name: the points that a seed draws stay those that former searches drew.
+  // Contains the former name of the command, so that a seed still draws the same points.
   const random = new RandomSequence({ seed, step: number, stream: streamOf(`sweep ${name}`) });
   if (!isRange(alternatives)) return alternatives[random.below(alternatives.length)];
   const { low, high, scale } = alternatives;
   const share = random.uniform();
   const exact = scale === "log" ? low * (high / low) ** share : low + (high - low) * share;
-  // Three digits are as many as anybody can tell apart, and short to write down.
+  // Three significant digits are precise enough for a search and short to write.
   const rounded = whole ? Math.round(exact) : Number(exact.toPrecision(3));
   const value = Math.min(high, Math.max(low, rounded));
   return list ? [value] : value;

@@ -1,5 +1,5 @@
-// The process that trains points of a search, one after the other, as its parent sends them. It ends when the parent says
-// so or is gone. Ctrl-C reaches every process of a terminal: here it is left to the parent, which stops its workers itself.
+// The process that trains points of a search, one after the other, as its parent sends them. It ends when the parent tells it to
+// or exits. Ctrl-C reaches every process of a terminal; workers ignore it, since the parent stops them.
 
 import type { Engine } from "../../compute/engine.js";
 import { type EngineChoice, openEngine } from "../../compute/open-engine.js";
@@ -36,7 +36,7 @@ process.on("disconnect", orphaned);
 process.on("message", (message: ToWorker) => {
   if ("setup" in message) {
     ready = setUp(message.setup);
-    // Those who await it see the failure too.
+    // The failure is reported where the promise is awaited.
     ready.catch(() => {});
   } else if ("point" in message) training = train(message.point);
   else {
@@ -60,7 +60,7 @@ async function setUp({
     send({ ready: true });
     return { engine: opened, dataset: loaded };
   } catch (error) {
-    // Stopped while it read the dataset: that is no fault of the worker's.
+    // Stopped while reading the dataset: not an error of the worker.
     if (error instanceof AbortedError) send({ stopped: true });
     else send({ unusable: messageOf(error), mendable: error instanceof UserError });
     throw error;
@@ -68,7 +68,7 @@ async function setUp({
 }
 
 async function train(point: PointJob): Promise<void> {
-  if (!ready) throw new Error("a point came before the setup");
+  if (!ready) throw new Error("received a point before the setup");
   const { engine, dataset } = await ready;
   let told = 0;
   let total = 0;
@@ -89,7 +89,7 @@ async function train(point: PointJob): Promise<void> {
   }
 }
 
-/** What is being trained ends by the signal; then nothing keeps the process. */
+/** Aborts the current training, after which nothing keeps the process alive. */
 async function end(): Promise<void> {
   const setup = await ready?.catch(() => undefined);
   await training?.catch(() => {});

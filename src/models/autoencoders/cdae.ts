@@ -1,16 +1,16 @@
 // CDAE (Wu, DuBois, Zheng, Ester: "Collaborative denoising auto-encoders for top-N recommender systems", WSDM 2016), after the
 // author's program (jasonyaw/CDAE, src/model/recsys/cdae.hpp):
 //
-//   z_u = sigmoid(sum over the items i kept of W_i / (1 - p) + V_u + b),   an item is dropped with probability p   (equations 9, 8)
+//   z_u = sigmoid(sum over the kept items i of W_i / (1 - p) + V_u + b),   an item is dropped with probability p   (equations 9, 8)
 //   y_ui = W'_i z_u + b'_i                                                                                        (equation 10)
-//   minimise  sum over u, over u's items and 5 sampled others per item, of loss(y_ui, x_ui) + lambda / 2 (||W||^2 + ...)
+//   minimise  sum over u, over u's items and 5 sampled negatives per item, of loss(y_ui, x_ui) + lambda / 2 (||W||^2 + ...)
 //
-// User after user, by stochastic gradient steps with AdaGrad (Duchi et al. 2011), each on the rows that the user touches, the L2
-// term with it: steps that follow on each other, tens of numbers long, are no work for batched kernels, so they run here on plain
-// arrays, whatever the engine; scoring runs on the engine.
+// Training takes one user at a time: stochastic gradient steps with AdaGrad (Duchi et al. 2011) on the rows of that user, including
+// the L2 term. These sequential steps are only tens of numbers long, so batched kernels do not help: they run on plain arrays with
+// every engine. Scoring runs on the engine.
 //
-// The paper scores the users that it was trained on, by their V_u. Here whoever is scored is folded in: W, W', b, b' stay as they
-// are, and V_u is the mean of the trained users' vectors, or found from there by gradient steps on the same loss. This fold-in is ours.
+// The paper scores the training users by their V_u. Here every scored user is folded in: W, W', b, b' are fixed, and V_u is the
+// mean of the training users' vectors, optionally improved by gradient steps on the same loss. This fold-in is our addition.
 
 import { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
@@ -33,13 +33,13 @@ import type { Trainable } from "../../training/trainable.js";
 import { published, savedConfig, size } from "../settings.js";
 import { requireTrainingMemory } from "../training-memory.js";
 
-/** Negatives per item, or steps per history, at most: a saved model may be a stranger's. */
+/** Maximum of negatives per item and of steps per history: a saved model may come from an untrusted source. */
 const MOST = 1000;
-/** Multiplications that folding in one history may take, about .3 s: see `foldInWork`. */
+/** Maximum number of multiplications to fold in one history, about 0.3 s: see `foldInWork`. */
 const FOLD_IN_WORK = 2 ** 26;
-/** Items between two looks at the clock: well below a millisecond's worth. */
+/** Items between two checks of the clock: well below a millisecond of work. */
 const ITEMS_AT_ONCE = 256;
-/** Draws per negative at most, in folding in: of a history of nearly all items, nearly every draw is in vain. */
+/** Maximum draws per negative in fold-in: with a history of nearly all items, nearly every draw is rejected. */
 const MOST_DRAWS = 64;
 
 const options = z.strictObject({
@@ -47,57 +47,62 @@ const options = z.strictObject({
   activation: z
     .enum(["sigmoid", "identity"])
     .default("sigmoid")
-    .describe("of the hidden layer (Wu et al. 2016, section 4.1: M3 and M4 sigmoid, M1 and M2 identity)"),
+    .describe(
+      "activation of the hidden layer (Wu et al. 2016, section 4.1: sigmoid in M3 and M4, identity in M1 and M2)",
+    ),
   loss: z
     .enum(["logistic", "square"])
     .default("logistic")
     .describe(
-      "-log sigmoid(+-y), or (x - y)^2 (Wu et al. 2016, section 4.1: M2 and M4 logistic, M1 and M3 square)",
+      "logistic = -log sigmoid(+-y); square = (x - y)^2 (Wu et al. 2016, section 4.1: logistic in M2 and M4, square in M1 and M3)",
     ),
-  tied: z.boolean().default(true).describe("one matrix for input and output (the author's program)"),
+  tied: z
+    .boolean()
+    .default(true)
+    .describe("share one weight matrix between input and output (the authors' code)"),
   dropout: published.dropout.describe(
-    "share of a history that is dropped in training, the rest scaled up (the author's program, corruption_ratio)",
+    "dropout rate of a history in training; the kept items are scaled up (the authors' code, corruption_ratio)",
   ),
   negatives: z
     .union([z.int().min(0).max(MOST), z.enum(["all"])])
     .default(5)
     .describe(
-      "items that the user has not, sampled per item of the history (Wu et al. 2016, section 5.1); all = each of them once, as in RecBole's CDAE",
+      "sampled negatives per item of the history (Wu et al. 2016, section 5.1); all = every item outside the history once, as in RecBole's CDAE",
     ),
-  l2: z.number().min(0).default(0.01).describe("lambda (the author's program)"),
-  learningRate: z.number().positive().default(0.1).describe("AdaGrad's step size (the author's program)"),
+  l2: z.number().min(0).default(0.01).describe("lambda: weight of the L2 penalty (the authors' code)"),
+  learningRate: z.number().positive().default(0.1).describe("AdaGrad's learning rate (the authors' code)"),
   damping: z
     .number()
     .min(0)
     .default(1)
-    .describe("added to the root of AdaGrad's sum of squares (beta in the author's scripts)"),
+    .describe("added to the square root of AdaGrad's sum of squares (beta in the authors' scripts)"),
   foldIn: z
     .enum(["gradient", "mean", "zero"])
     .default("gradient")
     .describe(
-      "V_u of whoever is scored: by gradient steps, the mean over the training users, or 0 (ours: the paper has no fold-in)",
+      "vector V_u of a scored user: gradient = optimised by gradient steps; mean = the mean over the training users; zero = 0 (our choice: the paper has no fold-in)",
     ),
   foldInSteps: size
     .max(MOST)
     .default(20)
     .describe(
-      "gradient steps on V_u, each with negatives of its own; of a history for which they take more than 2^26 multiplications, fewer of both (ours)",
+      "with foldIn=gradient: gradient steps on V_u, each with newly drawn negatives; steps and negatives are reduced for histories that would take more than 2^26 multiplications (our choice)",
     ),
   epochs: published.epochs
     .default(300)
-    .describe("passes over the training users (the author's program, yelp_implicit.cpp)"),
+    .describe("passes over the training users (the authors' code, yelp_implicit.cpp)"),
   patience: published.patience,
 });
 export type CdaeOptions = z.infer<typeof options>;
 
-/** What scoring needs of the options: training's settings too, for the gradient steps on V_u. */
+/** The options that scoring needs, including training settings for the gradient steps on V_u. */
 const shape = options.omit({ dropout: true, epochs: true, patience: true }).strip();
 type Shape = z.infer<typeof shape>;
 
-/** AdaGrad's sums start here (the author's program). */
+/** Initial value of AdaGrad's sums (the authors' code). */
 const FIRST_SQUARE = 1e-4;
 
-/** Numbers [rows, columns] that AdaGrad changes one by one: s += g^2, value -= rate g / (damping + sqrt(s)). */
+/** A matrix [rows, columns] that AdaGrad updates element by element: s += g^2, value -= rate g / (damping + sqrt(s)). */
 class Table {
   readonly rows: number;
   readonly columns: number;
@@ -121,7 +126,7 @@ class Table {
     this.#l2 = l2;
   }
 
-  /** One step of one number, the L2 term included. */
+  /** One step of one element, including the L2 term. */
   step(at: number, gradient: number): void {
     const g = gradient + this.#l2 * this.values[at];
     this.#squares[at] += g * g;
@@ -143,7 +148,7 @@ class Table {
   }
 }
 
-/** Zeros, or a copy of numbers, in the engine's precision. */
+/** An array of zeros or a copy of an array, in the engine's precision. */
 function floats({ precision }: Engine, source: number | FloatArray): FloatArray {
   const Numbers = precision === "float64" ? Float64Array : Float32Array;
   return typeof source === "number" ? new Numbers(source) : new Numbers(source);
@@ -152,7 +157,7 @@ function floats({ precision }: Engine, source: number | FloatArray): FloatArray 
 const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
-/** loss(y, x) and its slope in y. */
+/** loss(y, x) and its derivative in y. */
 const losses = {
   logistic: {
     value: (y: number, x: number) => softplus(y) - x * y,
@@ -164,29 +169,29 @@ const losses = {
   },
 };
 
-/** h and its slope, by h itself. */
+/** h, and its derivative as a function of h. */
 const activations = {
   sigmoid: { value: sigmoid, slope: (h: number) => h * (1 - h) },
   identity: { value: (x: number) => x, slope: () => 1 },
 };
 
-/** What a trained model is, on the host. */
+/** The weights of a trained model, on the host. */
 interface Weights {
   /** W [items, latent] */
   readonly input: FloatArray;
-  /** W' [items, latent]: W itself where they are tied. */
+  /** W' [items, latent]: W itself if they are tied. */
   readonly output: FloatArray;
   /** b [latent] */
   readonly hiddenBias: FloatArray;
   /** b' [items] */
   readonly outputBias: FloatArray;
-  /** The mean of the trained users' V_u: [latent]. */
+  /** The mean of the training users' V_u: [latent]. */
   readonly meanUser: FloatArray;
 }
 
 type WeightName = "input" | "output" | "hidden.bias" | "output.bias" | "user.mean";
 
-/** [rows, columns] of what a saved model has of the weights, by name. */
+/** [rows, columns] of the saved weights, by name. */
 function weightShapes(
   items: number,
   { latent, tied }: Pick<Shape, "latent" | "tied">,
@@ -207,8 +212,8 @@ const dot = (a: FloatArray, from: number, z: Float64Array) => {
 };
 
 /**
- * The items outside a history that the loss looks at, in small pieces that are valid until the next one: all of them, or a
- * sample of `count`, or what `draws` draws have found of it. `owned` marks the history's items, of which there are `history`.
+ * The negatives that the loss uses, in small pieces that are valid until the next one: all items outside the history, or a
+ * sample of `count`, or fewer if `draws` draws do not find as many. `owned` marks the `history` items of the history.
  */
 function* negativesOf(
   count: number | "all",
@@ -241,8 +246,8 @@ function* negativesOf(
 }
 
 /**
- * How many gradient steps a history is folded in with, and how many negatives each of them sees: those of the options, but no
- * more than fit into FOLD_IN_WORK. A step over all items is always taken, as the scores of all items cost as much.
+ * The number of gradient steps to fold in a history, and the number of negatives of each step: those of the options, limited
+ * by FOLD_IN_WORK. One step over all items is always taken, since scoring all items costs as much.
  */
 export function foldInWork(
   history: number,
@@ -258,8 +263,8 @@ export function foldInWork(
 }
 
 /**
- * Hidden activations [histories, latent] of users who are folded in; each depends on the set of the user's items alone. The
- * event loop turns meanwhile. Throws AbortedError on the signal.
+ * Hidden activations [histories, latent] of folded-in users; each depends only on the set of the user's items. Yields to
+ * the event loop. Throws AbortedError when the signal aborts.
  */
 async function foldedIn(
   histories: CsrMatrix,
@@ -317,7 +322,7 @@ async function foldedIn(
   return all;
 }
 
-/** Scores from weights on the host; the output layer's are in the engine too. */
+/** Scores from weights on the host; the weights of the output layer are in the engine too. */
 class CdaeRecommender implements Vectors {
   readonly algorithm = "cdae";
   readonly items: Vocabulary;
@@ -338,7 +343,7 @@ class CdaeRecommender implements Vectors {
     this.#output = engine.tensor(items.size, options.latent, weights.output);
     this.#outputBias = engine.tensor(1, items.size, weights.outputBias);
     const space = productSpace(engine, {
-      ...{ users: "the hidden layer, V_u folded in", items: "the item's row of W'" },
+      ...{ users: "the hidden layer, with V_u folded in", items: "the item's row of W'" },
       encode: (block) => this.#hidden(block),
       ...{ weights: this.#output, bias: this.#outputBias },
     });
@@ -354,7 +359,7 @@ class CdaeRecommender implements Vectors {
     return this.#engine.tensor(histories.rows, this.#options.latent, hidden);
   }
 
-  /** Takes over what training has made of the weights since. */
+  /** Copies the current weights of training. */
   renew(): void {
     this.#engine.write(this.#output, this.#weights.output);
     this.#engine.write(this.#outputBias, this.#weights.outputBias);
@@ -403,7 +408,7 @@ class CdaeTraining {
   readonly #owned: Uint8Array;
   readonly weights: Weights;
 
-  /** W, W' and V are uniform in +-4 sqrt(6 / (items + latent)), the biases 0 (the author's program). Throws AbortedError. */
+  /** W, W' and V are uniform in +-4 sqrt(6 / (items + latent)), the biases 0 (the authors' code). Throws AbortedError. */
   static async create(
     users: number,
     items: number,
@@ -446,7 +451,7 @@ class CdaeTraining {
     };
   }
 
-  /** The steps of one user; `kept` [history] says which items the input keeps. Returns the loss before them. Throws AbortedError. */
+  /** The steps of one user; `kept` [history] says which items the input keeps. Returns the loss before the steps. Throws AbortedError. */
   async learn(
     user: number,
     items: Uint32Array,
@@ -469,7 +474,7 @@ class CdaeTraining {
 
     let loss = 0;
     const hiddenGradient = new Float64Array(latent);
-    /** The slope at an item, the step of its output weights left to the input's where they are the same and the item is kept. */
+    /** The derivative at an item. `deferred`: the output weights are the input weights of a kept item and are updated there. */
     const learnItem = (item: number, x: number, deferred: boolean): number => {
       const at = item * latent;
       const y = dot(output.values, at, z) + outputBias.values[item];
@@ -506,7 +511,7 @@ class CdaeTraining {
     return loss;
   }
 
-  /** The mean user, as the weights stand. */
+  /** Updates the mean user vector from the current weights. */
   renewMean(): void {
     const { values, rows, columns } = this.#tables.user;
     const sums = new Float64Array(columns);
@@ -529,10 +534,10 @@ class CdaeTraining {
   }
 }
 
-/** Milliseconds after which progress is told. */
+/** Milliseconds between progress reports. */
 const TELL = 500;
 
-/** An epoch: all users in the order of the dataset, as in the author's program. */
+/** One epoch: all users in the order of the dataset, as in the authors' code. */
 async function trainable(dataset: Dataset, options: CdaeOptions, run: RunContext): Promise<Trainable> {
   const { engine, seed } = run;
   const { train, items } = dataset;
@@ -541,7 +546,7 @@ async function trainable(dataset: Dataset, options: CdaeOptions, run: RunContext
   requireTrainingMemory(
     {
       ...{ algorithm: cdae.name, items: items.size, smaller: "fewer hidden units (--set latent=20)" },
-      // Values and AdaGrad's sums, the output weights in the engine, the best epoch's; and all of it again for a checkpoint.
+      // Values and AdaGrad's sums, the output weights in the engine, those of the best epoch; and all of it again for a checkpoint.
       numbers:
         2 * (ofItems + ofUsers) +
         items.size * latent +
@@ -570,7 +575,7 @@ async function trainable(dataset: Dataset, options: CdaeOptions, run: RunContext
       for (let user = 0; user < train.rows; user++) {
         const history = rowIndices(train, user);
         const words = new Uint32Array(history.length);
-        // From the start of a block, although the user's first element may lie within it: published weights depend on it.
+        // From the start of a block, although the user's first element may lie within it: changing this would change the trained weights.
         const first = train.offsets[user];
         randomWords(dropped, first - (first % 4), words);
         const kept = Uint8Array.from(words, (word) => (word >= threshold ? 1 : 0));
@@ -597,7 +602,7 @@ async function trainable(dataset: Dataset, options: CdaeOptions, run: RunContext
 
 export const cdae: Algorithm<CdaeOptions> = {
   name: "cdae",
-  summary: "Denoising autoencoder with a vector per user, learnt by AdaGrad on items and sampled others.",
+  summary: "Denoising autoencoder with a vector per user, trained by AdaGrad with sampled negatives.",
   source:
     "Wu, DuBois, Zheng, Ester: Collaborative denoising auto-encoders for top-N recommender systems, WSDM 2016",
   options,

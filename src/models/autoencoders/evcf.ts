@@ -1,6 +1,6 @@
-// What the models of EVCF have in common (Kim and Suh: "Enhancing VAEs for collaborative filtering: flexible priors and gating
-// mechanisms", RecSys 2019; psywaves/EVCF): options, the encoder of histories, which also encodes pseudo-inputs, initial
-// values, and training. Beta grows by epochs, gradients are normalised per tensor, KL is estimated at one sample.
+// Shared code of the EVCF models (Kim and Suh: "Enhancing VAEs for collaborative filtering: flexible priors and gating
+// mechanisms", RecSys 2019; psywaves/EVCF): options, the encoder of histories and pseudo-inputs, initial values, and
+// training. Beta is annealed by epoch, gradients are normalised per tensor, the KL term is estimated at one sample.
 
 import { z } from "zod";
 import type { Objective } from "../../compute/objective.js";
@@ -19,6 +19,7 @@ import { OutputLayer } from "../../nn/output-layer.js";
 import { allocated } from "../../nn/parameters.js";
 import { PseudoInputs, type PseudoInputsOptions } from "../../nn/vamp-prior.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
+import type { NetworkOutline } from "../../recommender/outline.js";
 import type { Recommender } from "../../recommender/recommender.js";
 import type { RunContext } from "../../recommender/run-context.js";
 import { type CsrMatrix, rowIndices } from "../../sparse/csr.js";
@@ -27,64 +28,68 @@ import { requireNetworkMemory } from "../training-memory.js";
 import { type BatchLoss, LOG_VARIANCE, type Network, networkRecommender, restoreNetwork } from "./network.js";
 import { trainNetwork } from "./training.js";
 
-/** Options that Vamp and H+Vamp share, with the values of EVCF's program (experiment.py). */
+/** Options that Vamp and H+Vamp share, with the values of EVCF's code (experiment.py). */
 export const evcfOptions = {
-  hidden: size.default(600).describe("units of every hidden layer (EVCF, section 4.1)"),
+  hidden: size.default(600).describe("units of every hidden layer (EVCF, section 5.3)"),
   layers: depth
     .default(1)
-    .describe("hidden layers of each network, n; 1 to 3 in EVCF's table 2 (EVCF's num_layers)"),
+    .describe(
+      "number of hidden layers of each network, n; 1 and 2 in EVCF's table 2, whose footnote 3 says that more gave no gain (EVCF's num_layers)",
+    ),
   gated: z
     .boolean()
     .default(false)
-    .describe("hidden layers are gated linear units instead of tanh (EVCF, section 3.2)"),
+    .describe("hidden layers are gated linear units instead of tanh (EVCF, section 4.2)"),
   likelihood: z
     .enum(["multinomial", "bernoulli"])
     .default("multinomial")
     .describe(
-      "of a history given z; the paper took the better one per model and data set (EVCF's input_type)",
+      "likelihood of a history given z; the paper uses the better one for each model and data set (EVCF, section 5.2; EVCF's input_type)",
     ),
-  pseudoInputs: size.default(1000).describe("K, the components of the prior (EVCF, section 4.1)"),
+  pseudoInputs: size.default(1000).describe("K, the number of components of the prior (EVCF, section 5.2)"),
   pseudoInit: z
     .enum(["noise", "training-rows"])
     .default("noise")
     .describe(
-      "pseudo-inputs start as noise N(.05, .01^2), or as K training histories plus N(0, .01^2) (EVCF's use_training_data_init)",
+      "initial pseudo-inputs: noise = N(0.05, 0.01^2); training-rows = K training histories plus N(0, 0.01^2) (EVCF's use_training_data_init)",
     ),
   l2NormalisePseudoInputs: z
     .boolean()
     .optional()
     .describe(
-      "divide pseudo-inputs by their L2 norm before dropout, as histories are; unset = false (EVCF's program, where their norm is many times a history's)",
+      "divide pseudo-inputs by their L2 norm before dropout, like histories; unset = false (EVCF's code, in which their norm is many times that of a history)",
     ),
   dropout: z
     .number()
     .min(0)
     .lt(1)
     .default(0.5)
-    .describe("share of a history, and of the pseudo-inputs, that is dropped in training (EVCF's program)"),
-  beta: z.number().min(0).default(1).describe("largest weight of the KL term (EVCF's max_beta)"),
+    .describe("dropout rate of histories and pseudo-inputs in training (EVCF's code)"),
+  beta: z.number().min(0).default(1).describe("weight of the KL term after the warm-up (EVCF's max_beta)"),
   warmup: z
     .int()
     .min(0)
     .default(100)
-    .describe("epochs in which beta grows to it: beta min(1, epoch / warmup) (EVCF's program); 0 = none"),
+    .describe(
+      "epochs over which beta is annealed: beta in use = beta * min(1, epoch / warmup) (EVCF's code); 0 = none",
+    ),
   learningRate: z
     .number()
     .positive()
     .default(5e-4)
-    .describe("Adam's step size, for gradients divided by their norm (EVCF's program)"),
-  batchSize: size.default(200).describe("users per update (EVCF's program)"),
-  epochs: size.default(400).describe("passes over the training users, at most (EVCF's program)"),
+    .describe("Adam's learning rate, for gradients divided by their norm (EVCF's code)"),
+  batchSize: size.default(200).describe("users per update (EVCF's code)"),
+  epochs: size.default(400).describe("maximum number of passes over the training users (EVCF's code)"),
   patience: size
     .default(51)
     .describe(
-      "stop after this many epochs without a better validation NDCG@100, those of the warm-up not counted (EVCF stops after more than 50)",
+      "stop after this many epochs without a better validation NDCG@100, not counting the warm-up (EVCF stops after more than 50)",
     ),
 };
 const evcfSchema = z.object(evcfOptions);
 type EvcfOptions = z.infer<typeof evcfSchema>;
 
-/** What of the shared options shapes a network. */
+/** The shared options that determine the shape of a network. */
 export const evcfShape = {
   hidden: evcfOptions.hidden,
   layers: evcfOptions.layers,
@@ -93,11 +98,11 @@ export const evcfShape = {
 };
 export type EvcfShape = Pick<EvcfOptions, keyof typeof evcfShape>;
 
-/** Initial values of every layer but the output, whose weights are item-major: He et al.'s normal weights, PyTorch's biases. */
+/** Initial values of every layer except the output, whose weights are item-major: He-normal weights, PyTorch's biases. */
 export const layerStart = { weight: heNormal("rows"), bias: pytorchBias };
 const outputStart = { weight: heNormal("columns"), bias: pytorchBias };
 
-/** How the pseudo-inputs of a new network start and enter; a saved one needs none of it. */
+/** How the pseudo-inputs of a new network are initialised and used; not needed for a saved network. */
 export type PseudoInputStart = Pick<PseudoInputsOptions, "initial" | "l2Normalise">;
 
 function pseudoInputStart(
@@ -107,7 +112,7 @@ function pseudoInputStart(
   return { initial: pseudoInit === "noise" ? normal(0.01, 0.05) : noisyRows(histories), l2Normalise };
 }
 
-/** Distinct histories, drawn at random, as dense 0/1 rows plus N(0, .01^2). */
+/** Distinct random histories as dense 0/1 rows plus N(0, .01^2). */
 function noisyRows(histories: CsrMatrix): Initializer {
   return (rows, columns, key, inputs) => {
     const noise = normal(0.01)(rows, columns, key, inputs);
@@ -124,8 +129,8 @@ function noisyRows(histories: CsrMatrix): Initializer {
   };
 }
 
-/** Throws UserError where training histories cannot give as many pseudo-inputs. */
-export function requireEnoughUsers(
+/** Throws UserError when there are fewer training histories than pseudo-inputs. */
+function requireEnoughUsers(
   { pseudoInputs, pseudoInit }: Pick<EvcfOptions, "pseudoInputs" | "pseudoInit">,
   dataset: Dataset,
 ): void {
@@ -133,13 +138,13 @@ export function requireEnoughUsers(
   if (pseudoInit === "training-rows" && pseudoInputs > users)
     throw new UserError({
       place: "pseudoInputs",
-      problem: `${pseudoInputs} pseudo-inputs cannot start from the histories of ${users} training users`,
+      problem: `${pseudoInputs} pseudo-inputs cannot be initialised from the histories of ${users} training users`,
       expected: `at most ${users} with pseudoInit=training-rows`,
-      remedy: "Take fewer, or pseudoInit=noise",
+      remedy: "Use fewer pseudo-inputs, or pseudoInit=noise",
     });
 }
 
-/** The heads of a Gaussian: mean h W + b, log-variance h V + c held to [-12, 4]; neither is ever gated. */
+/** The heads of a Gaussian: mean h W + b, log-variance h V + c clamped to [-12, 4]; neither is ever gated. */
 export class GaussianHeads {
   readonly #mean: Linear;
   readonly #logVariance: Linear;
@@ -159,7 +164,7 @@ export class GaussianHeads {
   }
 }
 
-/** q(z | x): dropout, n hidden layers, two heads; of a history divided by its L2 norm, or of pseudo-inputs as they are. */
+/** q(z | x): dropout, n hidden layers, two heads. Histories are divided by their L2 norm, pseudo-inputs are not. */
 export class HistoryEncoder {
   readonly #input: SparseHiddenLayer;
   readonly #inner: Mlp;
@@ -185,7 +190,7 @@ export class HistoryEncoder {
     return this.#heads.forward(tape, this.#inner.forward(tape, h));
   }
 
-  /** Of pseudo-inputs u [K, items], which enter after the normalisation and after dropout. */
+  /** Encodes pseudo-inputs u [K, items], to which normalisation and dropout have already been applied where wanted. */
   forwardPseudoInputs(tape: Tape, u: Variable): DiagonalNormal {
     const h = this.#input.forwardDense(tape, u);
     return this.#heads.forward(tape, this.#inner.forward(tape, h));
@@ -194,12 +199,12 @@ export class HistoryEncoder {
 
 type Dropped = { readonly rate: number; readonly key: RandomKey };
 
-/** The output layer "decoder.output", over the last hidden layer. */
+/** The output layer "decoder.output", on top of the last hidden layer. */
 export function outputLayer(items: number, { hidden }: EvcfShape): OutputLayer {
   return new OutputLayer({ ...outputStart, name: "decoder.output", inputs: hidden, outputs: items });
 }
 
-/** The pseudo-inputs of a new network, or of one whose values are loaded. */
+/** The pseudo-inputs of a new network, or of a network whose values are loaded. */
 export function pseudoInputs(
   items: number,
   { pseudoInputs: count }: EvcfShape,
@@ -208,7 +213,7 @@ export function pseudoInputs(
   return new PseudoInputs({ ...start, count, items });
 }
 
-/** What a batch's loss is made of: log densities at the samples, each [rows, 1]. */
+/** The terms of a batch's loss: log densities at the samples, each [rows, 1]. */
 export interface Terms {
   /** Summed over the users: -log p(x | z). */
   readonly negativeLogLikelihood: Objective;
@@ -220,7 +225,7 @@ export interface EvcfNetwork extends Network {
   terms(tape: Tape, x: SparseTensor, rate: number, key: (name: string) => RandomKey): Terms;
 }
 
-/** Dropout at a rate, or none. */
+/** Dropout at a rate; undefined for rate 0. */
 export function droppedAt(rate: number, key: RandomKey): Dropped | undefined {
   return rate > 0 ? { rate, key } : undefined;
 }
@@ -244,7 +249,7 @@ async function fitEvcf<Options extends EvcfOptions>(
   requireNetworkMemory(
     {
       ...{ algorithm: algorithm.name, items: dataset.items.size, batchSize, parameters: network.parameters },
-      // What is clamped and dropped out of them, and the gradient of that.
+      // The clamped and dropped-out pseudo-inputs, and their gradient.
       perStep: 2 * options.pseudoInputs * dataset.items.size,
       smaller: "fewer pseudo-inputs or smaller layers (--set pseudoInputs=200 --set hidden=300)",
     },
@@ -273,24 +278,25 @@ async function fitEvcf<Options extends EvcfOptions>(
     report: (updates) => ({ beta: beta(updates - 1) }),
     minimise,
   });
-  // EVCF sets its counter of epochs to 0 as long as epoch < warmup.
+  // EVCF resets its counter of epochs without improvement while epoch < warmup.
   const patienceHeldUntil = Math.max(0, warmup - 1);
   return fit({ algorithm, options, dataset, trainable, epochs, patience, patienceHeldUntil }, run);
 }
 
-/** What only training needs to know of a network. */
+/** Settings of a network that only training needs. */
 export interface EvcfTraining {
   readonly likelihood: EvcfOptions["likelihood"];
   readonly pseudoInputStart: PseudoInputStart;
 }
 
-/** What tells the models of the family apart. */
+/** What differs between the models of the family. */
 export interface EvcfModel<Options, Shape> {
   readonly name: string;
   readonly summary: string;
   readonly options: z.ZodType<Options>;
-  /** Those options that shape the network. */
+  /** The options that determine the shape of the network. */
   readonly shape: z.ZodType<Shape>;
+  readonly outline: (items: number, options: Options) => NetworkOutline;
   /** `training` is what a new network has, and one whose values are loaded has not. */
   readonly Network: new (
     items: number,
@@ -299,11 +305,11 @@ export interface EvcfModel<Options, Shape> {
   ) => EvcfNetwork;
 }
 
-/** A saved model holds all weights, the prior's too, which scoring does not need: training may start from them. */
+/** A saved model holds all weights, including those of the prior, which scoring does not need: training may start from them. */
 export function evcfAlgorithm<Shape extends EvcfShape, Options extends EvcfOptions & Shape>(
   model: EvcfModel<Options, Shape>,
 ): Algorithm<Options> {
-  const { name, summary, options, shape, Network } = model;
+  const { name, summary, options, shape, outline, Network } = model;
   const algorithm: Algorithm<Options> = {
     name,
     summary,
@@ -311,6 +317,7 @@ export function evcfAlgorithm<Shape extends EvcfShape, Options extends EvcfOptio
       "Kim, Suh: Enhancing VAEs for collaborative filtering: flexible priors & gating mechanisms, RecSys 2019",
     options,
     warmStart: true,
+    outline,
 
     async fit(dataset, options, run) {
       requireEnoughUsers(options, dataset);

@@ -1,5 +1,5 @@
 // H+Vamp, and H+Vamp (gated): two layers of latent variables under a VampPrior (Kim and Suh: "Enhancing VAEs for collaborative
-// filtering", RecSys 2019, sections 3.1 and 3.2; psywaves/EVCF, models/HVamp.py and HVamp_1layer.py):
+// filtering", RecSys 2019, sections 4.1 and 4.2; psywaves/EVCF, models/HVamp.py and HVamp_1layer.py):
 //
 //   q(z2 | x):      dropout, n hidden layers                       z2 ~ q(z2 | x)
 //   q(z1 | x, z2):  [hidden(dropout(x)) | hidden(z2)], n - 1 hidden layers; n = 1: hidden([dropout(x) | z2])
@@ -8,7 +8,7 @@
 //   p(x | z1, z2):  [hidden(z1) | hidden(z2)], n - 1 hidden layers; n = 1: hidden([z1 | z2]); then the output
 //   minimise  -log p(x | z1, z2) + beta (log q(z1 | x, z2) + log q(z2 | x) - log p(z1 | z2) - log p(z2))  at one sample
 //
-// x is divided by its L2 norm, every branch has a dropout mask of its own. A history is scored with z2 = mean of q(z2 | x) and
+// x is divided by its L2 norm, and every branch has its own dropout mask. A history is scored with z2 = mean of q(z2 | x) and
 // z1 = mean of q(z1 | x, z2).
 
 import { z } from "zod";
@@ -24,6 +24,7 @@ import type { DiagonalNormal } from "../../nn/normal.js";
 import type { OutputLayer } from "../../nn/output-layer.js";
 import { type PseudoInputs, vampLogDensity } from "../../nn/vamp-prior.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
+import { type NetworkOutline, OutlineBuilder } from "../../recommender/outline.js";
 import { size } from "../settings.js";
 import {
   droppedAt,
@@ -40,17 +41,22 @@ import {
   type Terms,
 } from "./evcf.js";
 import type { Latent } from "./network.js";
+import { outlineOutput } from "./outline.js";
 
 const { hidden, ...others } = evcfOptions;
 const options = z.strictObject({
   hidden,
-  latent1: size.default(200).describe("dimensions of z1, the lower layer (EVCF, section 4.1)"),
-  latent2: size.default(200).describe("dimensions of z2, the upper layer (EVCF, section 4.1)"),
+  latent1: size
+    .default(200)
+    .describe("dimensions of z1, the lower layer (EVCF's program; the paper does not say)"),
+  latent2: size
+    .default(200)
+    .describe("dimensions of z2, the upper layer (EVCF's program; the paper does not say)"),
   ...others,
 });
 export type HVampOptions = z.infer<typeof options>;
 
-/** What of the options shapes the network. */
+/** The options that determine the shape of the network. */
 const shape = z.object({
   ...evcfShape,
   latent1: options.shape.latent1,
@@ -213,11 +219,55 @@ class HVampNetwork implements EvcfNetwork {
   }
 }
 
+/** Heads are drawn as one layer: [mean | log-variance]. */
+function outline(items: number, options: HVampOptions): NetworkOutline {
+  const { hidden, layers, gated, latent1, latent2, dropout, likelihood, pseudoInputs: count } = options;
+  const outline = new OutlineBuilder();
+  const dense = (name: string, from: string[], column?: number) =>
+    outline.dense(name, hidden, "tanh", { gated, from, column });
+  /** Layers "<name>_<first>" to "<name>_<n - 1>" one after the other; the name of the last. */
+  const stack = (name: string, first: number, from: string) => {
+    let last = from;
+    for (let layer = first; layer < layers; layer++) last = dense(`${name}_${layer}`, [last]);
+    return last;
+  };
+  const heads = (name: string, latent: number, from: string) =>
+    outline.dense(name, 2 * latent, "mean, log-var.", { from: [from] });
+  const sample = (name: string, from: string, output: number) =>
+    outline.add(name, "Sample", { from: [from], output });
+  outline.add("history", "Input", { from: [], output: items, column: 1 });
+  const x = outline.add("unit_norm", "Divided by its norm");
+  const dropped = (name: string, column: number) =>
+    dropout > 0 ? outline.add(name, `Dropout ${dropout}`, { from: [x], column }) : x;
+
+  const x2 = dropped("dropout_z2", 0);
+  const encoder2 = stack("encoder2", 1, dense("encoder2_0", [x2], 0));
+  const z2 = sample("z2", heads("q(z2 | x)", latent2, encoder2), latent2);
+  const x1 = dropped("dropout_z1", 1);
+  const joint =
+    layers === 1
+      ? dense("encoder1_0", [x1, z2], 1)
+      : dense("encoder1_1", [dense("encoder1_x", [x1], 1), dense("encoder1_z2", [z2], 1)], 1);
+  const z1 = sample("z1", heads("q(z1 | x, z2)", latent1, stack("encoder1", 2, joint)), latent1);
+  heads("p(z1 | z2)", latent1, stack("prior1", 1, dense("prior1_0", [z2], 0)));
+  const u = outline.add("pseudo_inputs", "Learned, in [0, 1]", {
+    ...{ from: [], output: items, rows: count, parameters: count * items, column: 2 },
+  });
+  outline.add("p(z2)", "Mixture of q(z2 | u)", { from: [u], output: latent2, rows: count });
+  const decoder =
+    layers === 1
+      ? dense("decoder_0", [z1, z2], 1)
+      : dense("decoder_1", [dense("decoder_z1", [z1], 1), dense("decoder_z2", [z2], 0)], 1);
+  outlineOutput(outline, items, likelihood, [stack("decoder", 2, decoder)]);
+  return outline.layers;
+}
+
 export const hVamp: Algorithm<HVampOptions> = evcfAlgorithm({
   name: "h-vamp",
   summary:
-    "Variational autoencoder with two layers of latent variables under a mixture of learned pseudo-inputs.",
+    "Variational autoencoder with two layers of latent variables and a VampPrior (learned pseudo-inputs).",
   options,
   shape,
+  outline,
   Network: HVampNetwork,
 });

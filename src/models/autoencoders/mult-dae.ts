@@ -8,6 +8,7 @@
 
 import { z } from "zod";
 import { sum, sumOfSquares } from "../../compute/objective.js";
+import { dropout } from "../../compute/ops/dropout.js";
 import { tanh } from "../../compute/ops/tanh.js";
 import type { Tape, Variable } from "../../compute/tape.js";
 import type { SparseTensor } from "../../compute/tensor.js";
@@ -17,9 +18,20 @@ import { Mlp } from "../../nn/mlp.js";
 import { OutputLayer } from "../../nn/output-layer.js";
 import { allocated } from "../../nn/parameters.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
-import { checkSparseAdam, layerSizes, published, savedConfig, size, sparseAdam } from "../settings.js";
+import { OutlineBuilder } from "../../recommender/outline.js";
+import {
+  checkSparseAdam,
+  layerSizes,
+  likelihood,
+  published,
+  savedConfig,
+  size,
+  sparseAdam,
+} from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
+import { checkLayerDropout, layerDropout, layerOptions } from "./layer-options.js";
 import { type BatchLoss, type Network, networkRecommender, restoreNetwork } from "./network.js";
+import { outlineDropout, outlineInput, outlineOutput, outlineStack } from "./outline.js";
 import { checkScheduler, recoTour } from "./plateau-options.js";
 import { trainNetwork } from "./training.js";
 
@@ -30,13 +42,15 @@ const settings = z.strictObject({
       "sizes of the layers before the bottleneck; the decoder mirrors them (none in Liang et al.'s notebook)",
     ),
   latent: size.default(200).describe("size of the bottleneck (Liang et al. 2018, section 4.4)"),
+  likelihood,
+  ...layerOptions,
   dropout: published.dropout,
   l2: z
     .number()
     .min(0)
     .default(0.01 / 500)
     .describe(
-      "lambda: weight of the sum of all squared weights, biases apart (Liang et al.'s notebook, 0.01 / batch size)",
+      "lambda: weight of the L2 penalty, the sum of all squared weights without biases (Liang et al.'s notebook, 0.01 / batch size)",
     ),
   learningRate: published.learningRate,
   sparseAdam,
@@ -45,19 +59,53 @@ const settings = z.strictObject({
   patience: published.patience,
   ...recoTour,
 });
-const options = settings.superRefine(checkScheduler).superRefine(checkSparseAdam);
+const options = settings
+  .superRefine((given, context) => checkLayerDropout(given, given.hidden, decoderWidths(given), context))
+  .superRefine(checkScheduler)
+  .superRefine(checkSparseAdam);
 export type MultDaeOptions = z.infer<typeof options>;
 
 /** What of the options shapes the network. */
-const shape = z.object({ hidden: settings.shape.hidden, latent: settings.shape.latent });
+const shape = z.object({
+  hidden: settings.shape.hidden,
+  latent: settings.shape.latent,
+  decoderHidden: settings.shape.decoderHidden,
+});
+type Shape = z.infer<typeof shape>;
+
+/** The decoder's hidden layers, from the bottleneck to the output. */
+function decoderWidths({ hidden, decoderHidden }: Pick<Shape, "hidden" | "decoderHidden">): number[] {
+  return decoderHidden ?? hidden.toReversed();
+}
+
+/** Dropout of an update, by what it is applied to. */
+interface Dropped {
+  readonly input: { readonly rate: number; readonly key: RandomKey } | undefined;
+  /** Of the inputs of the layers after the first, the output layer's last. */
+  readonly layers: ReturnType<typeof layerDropout>;
+}
+
+function droppedBy(
+  { hidden, decoderHidden, dropout: rate, encoderDropout, decoderDropout }: MultDaeOptions,
+  key: (name: string) => RandomKey,
+): Dropped {
+  const decoder = decoderWidths({ hidden, decoderHidden }).length + 1;
+  return {
+    input: rate > 0 ? { rate, key: key("dropout") } : undefined,
+    layers: [
+      ...layerDropout("encoder", encoderDropout ?? hidden.map(() => 0), key),
+      ...layerDropout("decoder", decoderDropout ?? new Array<number>(decoder).fill(0), key),
+    ],
+  };
+}
 
 class MultDaeNetwork implements Network {
   readonly output: OutputLayer;
   readonly #input: SparseLinear;
   readonly #inner: Mlp;
 
-  constructor(items: number, { hidden, latent }: z.infer<typeof shape>) {
-    const sizes = [...hidden, latent, ...hidden.toReversed()];
+  constructor(items: number, given: Shape) {
+    const sizes = [...given.hidden, given.latent, ...decoderWidths(given)];
     this.#input = new SparseLinear({ name: "input", inputs: items, outputs: sizes[0] });
     this.#inner = new Mlp({ name: "inner", sizes, activateLast: true });
     this.output = new OutputLayer({ name: "output", inputs: sizes[sizes.length - 1], outputs: items });
@@ -72,16 +120,20 @@ class MultDaeNetwork implements Network {
   }
 
   /** tanh on all layers but the output, the bottleneck's included. */
-  #hidden(tape: Tape, histories: SparseTensor, dropout?: { rate: number; key: RandomKey }): Variable {
-    const first = this.#input.forward(tape, histories, { rowScale: "l2", dropout });
-    return this.#inner.forward(tape, tanh(tape, first));
+  #hidden(tape: Tape, histories: SparseTensor, dropped?: Dropped): Variable {
+    const first = this.#input.forward(tape, histories, { rowScale: "l2", dropout: dropped?.input });
+    const hidden = this.#inner.forward(tape, tanh(tape, first), dropped?.layers);
+    const beforeOutput = dropped?.layers[this.#inner.layers.length];
+    return beforeOutput ? dropout(tape, hidden, beforeOutput) : hidden;
   }
 
   /** The negative log-likelihood summed over the batch's users, and the L2 term. */
-  loss(tape: Tape, x: SparseTensor, lambda: number, dropout?: { rate: number; key: RandomKey }): BatchLoss {
+  loss(tape: Tape, x: SparseTensor, options: MultDaeOptions, key: (name: string) => RandomKey): BatchLoss {
+    const { l2: lambda, likelihood } = options;
     const weights = this.parameters.filter(({ name }) => name.endsWith(".weight"));
+    const hidden = this.#hidden(tape, x, droppedBy(options, key));
     return {
-      loss: sum(this.output.loss(tape, this.#hidden(tape, x, dropout), x)),
+      loss: sum(this.output.loss(tape, hidden, x, { likelihood })),
       penalty: lambda > 0 ? sumOfSquares(weights).times(lambda) : undefined,
     };
   }
@@ -94,6 +146,20 @@ export const multDae: Algorithm<MultDaeOptions> = {
   options,
   warmStart: true,
 
+  outline(items, options) {
+    const { dropout, hidden, latent, encoderDropout = [], decoderDropout = [], likelihood } = options;
+    const outline = new OutlineBuilder();
+    outlineInput(outline, items, { dropout });
+    // The first rate is the second layer's: the input has its own.
+    outlineStack(outline, "encoder", hidden, { rates: [0, ...encoderDropout] });
+    outlineDropout(outline, "bottleneck_dropout", encoderDropout.at(-1));
+    outline.dense("bottleneck", latent, "tanh");
+    outlineStack(outline, "decoder", decoderWidths(options), { rates: decoderDropout });
+    outlineDropout(outline, "output_dropout", decoderDropout.at(-1));
+    outlineOutput(outline, items, likelihood);
+    return outline.layers;
+  },
+
   async fit(dataset, options, run) {
     const [{ fit }, { minimise }, { plateauOf }] = await Promise.all([
       import("../../training/fit.js"),
@@ -101,7 +167,7 @@ export const multDae: Algorithm<MultDaeOptions> = {
       import("../../training/plateau.js"),
     ]);
     const { engine, seed } = run;
-    const { batchSize, learningRate, epochs, patience, l2, dropout: rate } = options;
+    const { batchSize, learningRate, epochs, patience } = options;
     const network = new MultDaeNetwork(dataset.items.size, options);
     requireNetworkMemory(
       {
@@ -126,10 +192,8 @@ export const multDae: Algorithm<MultDaeOptions> = {
       learningRate,
       adam: { weightDecay: options.weightDecay, sparse: options.sparseAdam },
       plateau: plateauOf(options),
-      loss(tape, batch, update) {
-        const key = { seed, step: update, stream: streamOf("dropout") };
-        return network.loss(tape, batch, l2, rate > 0 ? { rate, key } : undefined);
-      },
+      loss: (tape, batch, update) =>
+        network.loss(tape, batch, options, (name) => ({ seed, step: update, stream: streamOf(name) })),
       minimise,
     });
     return fit({ algorithm: multDae, options, dataset, trainable, epochs, patience }, run);

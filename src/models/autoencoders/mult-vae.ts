@@ -6,14 +6,16 @@
 //
 // with beta annealed from 0 to a cap (section 2.2.2). A history is scored by f(mu). Settings as in the authors' notebook
 // (dawenl/vae_cf, VAE_ML20M_WWW2018.ipynb). As there, the log-variance is not clamped: a clamp would change the gradient
-// where it acts, and a run that overflows is stopped by the check of its loss.
+// where it takes effect, and a run that overflows is stopped by the check of its loss.
 //
-// Options make it the baseline of EVCF, Vamp's table (Kim and Suh, RecSys 2019; psywaves/EVCF): gated layers, He-normal initial
-// values, a clamped log-variance, KL at one sample, normalised gradients and beta warmed up by epochs. There mean and
-// log-variance are two layers; here they are the halves of one, so one norm divides the gradients of both.
+// Options make it the baseline of EVCF (Kim and Suh, RecSys 2019, section 5.2; psywaves/EVCF): gated layers, a Bernoulli likelihood,
+// He-normal initial values, a clamped log-variance, KL at one sample, normalised gradients and beta warmed up by epochs. There mean
+// and log-variance are two layers; here they are the halves of one, so one norm divides the gradients of both. Other options are
+// RecoTour III's: dropout before every layer, and a decoder that does not mirror the encoder.
 
 import { z } from "zod";
 import { sum } from "../../compute/objective.js";
+import { dropout } from "../../compute/ops/dropout.js";
 import type { Tape, Variable } from "../../compute/tape.js";
 import type { SparseTensor } from "../../compute/tensor.js";
 import { type RandomKey, streamOf } from "../../core/philox.js";
@@ -25,8 +27,19 @@ import { DiagonalNormal } from "../../nn/normal.js";
 import { OutputLayer } from "../../nn/output-layer.js";
 import { allocated } from "../../nn/parameters.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
-import { checkSparseAdam, depth, layerSizes, published, savedConfig, size, sparseAdam } from "../settings.js";
+import { OutlineBuilder } from "../../recommender/outline.js";
+import {
+  checkSparseAdam,
+  depth,
+  layerSizes,
+  likelihood,
+  published,
+  savedConfig,
+  size,
+  sparseAdam,
+} from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
+import { checkLayerDropout, layerDropout, layerOptions } from "./layer-options.js";
 import {
   type BatchLoss,
   type Latent,
@@ -35,6 +48,7 @@ import {
   networkRecommender,
   restoreNetwork,
 } from "./network.js";
+import { outlineDropout, outlineGaussian, outlineInput, outlineOutput, outlineStack } from "./outline.js";
 import { checkScheduler, recoTour } from "./plateau-options.js";
 import { trainNetwork } from "./training.js";
 
@@ -48,47 +62,53 @@ const settings = z.strictObject({
   layers: depth
     .optional()
     .describe(
-      "hidden layers of the encoder and of the decoder, all as wide as the one in hidden (EVCF's num_layers); unset = as many as hidden has",
+      "number of hidden layers in the encoder and in the decoder, all of the one size in hidden (EVCF's num_layers); unset = one per entry of hidden",
     ),
   gated: z
     .boolean()
     .default(false)
-    .describe("hidden layers are gated linear units instead of tanh (Kim and Suh 2019, section 3.2)"),
+    .describe("hidden layers are gated linear units instead of tanh (Kim and Suh 2019, section 4.2)"),
+  likelihood,
+  ...layerOptions,
   dropout: published.dropout,
   beta: z
     .number()
     .min(0)
     .default(0.2)
-    .describe("weight of the KL term once annealed (Liang et al.'s notebook, anneal_cap)"),
+    .describe("weight of the KL term after annealing (Liang et al.'s notebook, anneal_cap)"),
   annealSteps: z
     .number()
     .min(0)
     .optional()
     .describe(
-      "updates in which beta would grow to 1: beta = min(cap, updates / annealSteps), 200,000 in Liang et al.'s notebook; 0 = no annealing; unset = the cap is reached at 85 % of the planned updates, as there on ML-20M",
+      "updates after which an uncapped beta would reach 1: beta in use = min(beta, updates / annealSteps), 200,000 in Liang et al.'s notebook; 0 = no annealing; unset = beta is reached after 85 % of the planned updates, as in the notebook on ML-20M",
     ),
   warmup: z
     .int()
     .min(0)
     .optional()
     .describe(
-      "epochs in which beta grows to its cap, beta min(1, epoch / warmup), instead of by updates (EVCF's program, 100); epochs before it do not count towards patience; unset = by updates",
+      "anneal by epoch instead of by update: beta in use = beta * min(1, epoch / warmup) (100 in EVCF's code); epochs of the warm-up do not count towards patience; unset = by update",
     ),
   kl: z
     .enum(["closed-form", "one-sample"])
     .default("closed-form")
-    .describe("the KL term exactly, or log q(z | x) - log p(z) at the sample of z (EVCF's program)"),
-  clampLogVariance: z.boolean().default(false).describe("hold the log-variance to [-12, 4] (EVCF's program)"),
+    .describe(
+      "closed-form = the exact KL term; one-sample = log q(z | x) - log p(z) at the sampled z (EVCF's code)",
+    ),
+  clampLogVariance: z.boolean().default(false).describe("clamp the log-variance to [-12, 4] (EVCF's code)"),
   initialValues: z
     .enum(["xavier", "he"])
     .default("xavier")
     .describe(
-      "weights Glorot-uniform (Liang et al.'s notebook), or He-normal with PyTorch's biases (EVCF's program)",
+      "xavier = Glorot-uniform weights (Liang et al.'s notebook); he = He-normal weights and PyTorch's default biases (EVCF's code)",
     ),
   normaliseGradients: z
     .boolean()
     .default(false)
-    .describe("divide every parameter's gradient by its norm before Adam (EVCF's AdamNormGrad)"),
+    .describe(
+      "divide the gradient of every parameter by its norm before the Adam update (EVCF's AdamNormGrad)",
+    ),
   learningRate: published.learningRate,
   sparseAdam,
   batchSize: published.batchSize,
@@ -99,29 +119,42 @@ const settings = z.strictObject({
 const options = settings
   .refine(({ hidden, layers }) => layers === undefined || hidden.length === 1, {
     path: ["layers"],
-    message: "layers repeats the one size in hidden, which must have exactly one",
+    message: "layers repeats the size in hidden, so hidden must have exactly one entry",
+  })
+  .refine(({ layers, decoderHidden }) => layers === undefined || decoderHidden === undefined, {
+    path: ["decoderHidden"],
+    message: "layers gives the decoder as many layers as the encoder: list the sizes in hidden instead",
   })
   .refine(({ warmup, annealSteps }) => warmup === undefined || annealSteps === undefined, {
     path: ["warmup"],
-    message: "beta grows by epochs (warmup) or by updates (annealSteps), not by both",
+    message: "warmup anneals beta by epoch and annealSteps by update: give only one of them",
   })
+  .superRefine((given, context) => checkLayerDropout(given, widths(given), decoderWidths(given), context))
   .superRefine(checkScheduler)
   .superRefine(checkSparseAdam);
 export type MultVaeOptions = z.infer<typeof options>;
 
-/** What of the options shapes the network. */
+/** The options that determine the shape of the network. */
 const shape = z.object({
   hidden: settings.shape.hidden,
   layers: settings.shape.layers,
   gated: settings.shape.gated,
   latent: settings.shape.latent,
+  decoderHidden: settings.shape.decoderHidden,
 });
 type Shape = z.infer<typeof shape>;
 
 /** The encoder's hidden layers. */
-function widths({ hidden, layers }: Shape): number[] {
+function widths({ hidden, layers }: Pick<Shape, "hidden" | "layers">): number[] {
   return layers === undefined ? hidden : new Array<number>(layers).fill(hidden[0]);
 }
+
+/** The decoder's hidden layers, from z to the output. */
+function decoderWidths(given: Pick<Shape, "hidden" | "layers" | "decoderHidden">): number[] {
+  return given.decoderHidden ?? widths(given).toReversed();
+}
+
+type Key = (name: string) => RandomKey;
 
 class MultVaeNetwork implements Network {
   readonly output: OutputLayer;
@@ -141,7 +174,7 @@ class MultVaeNetwork implements Network {
     const he = initialValues === "he";
     const init = he ? { weight: heNormal("rows"), bias: pytorchBias } : {};
     const [first, ...rest] = [...hidden, 2 * latent];
-    const decoder = [latent, ...hidden.toReversed()];
+    const decoder = [latent, ...decoderWidths(given)];
     const input = { ...init, name: "encoder.input", inputs: items, outputs: first };
     // Without a hidden layer the input layer is the last one, which is linear.
     this.#input = hidden.length > 0 ? new SparseHiddenLayer({ ...input, gated }) : new SparseLinear(input);
@@ -166,14 +199,18 @@ class MultVaeNetwork implements Network {
     return [this.#input, this.#encoder, this.#decoder, this.output].flatMap(({ parameters }) => parameters);
   }
 
-  /** q(z | x): tanh (or gates) on all layers but the last, which holds [mu | log sigma^2]. */
-  posterior(tape: Tape, histories: SparseTensor, dropout?: { rate: number; key: RandomKey }): DiagonalNormal {
-    const first = this.#input.forward(tape, histories, { rowScale: "l2", dropout });
-    return DiagonalNormal.fromHalves(tape, this.#encoder.forward(tape, first));
+  /** q(z | x): tanh (or gates) on all layers but the last, which holds [mu | log sigma^2]; dropout where it is given. */
+  posterior(tape: Tape, histories: SparseTensor, dropped?: Dropped): DiagonalNormal {
+    const first = this.#input.forward(tape, histories, { rowScale: "l2", dropout: dropped?.input });
+    return DiagonalNormal.fromHalves(tape, this.#encoder.forward(tape, first, dropped?.encoder));
   }
 
-  decode(tape: Tape, z: Variable): Variable {
-    return this.#decoder.forward(tape, z);
+  /** The last hidden layer. */
+  decode(tape: Tape, z: Variable, dropped?: Dropped): Variable {
+    const hidden = this.#decoder.forward(tape, z, dropped?.decoder);
+    // The rate after those of the hidden layers is the output layer's.
+    const beforeOutput = dropped?.decoder[this.#decoder.layers.length];
+    return beforeOutput ? dropout(tape, hidden, beforeOutput) : hidden;
   }
 
   activations(tape: Tape, histories: SparseTensor): Variable {
@@ -181,23 +218,42 @@ class MultVaeNetwork implements Network {
   }
 
   /** The negative ELBO with weight beta on its KL term, summed over the batch's users. */
-  loss(
-    tape: Tape,
-    x: SparseTensor,
-    beta: number,
-    { dropout, clampLogVariance, kl: estimate }: Pick<MultVaeOptions, "dropout" | "clampLogVariance" | "kl">,
-    key: (name: string) => RandomKey,
-  ): BatchLoss {
-    const encoded = this.posterior(tape, x, dropout > 0 ? { rate: dropout, key: key("dropout") } : undefined);
+  loss(tape: Tape, x: SparseTensor, beta: number, options: LossOptions, key: Key): BatchLoss {
+    const { clampLogVariance, kl: estimate, likelihood } = options;
+    const dropped = droppedBy(options, key);
+    const encoded = this.posterior(tape, x, dropped);
     const posterior = clampLogVariance ? encoded.clamped(tape, LOG_VARIANCE) : encoded;
     const z = posterior.sample(tape, key("noise"));
-    const negativeLogLikelihood = sum(this.output.loss(tape, this.decode(tape, z), x));
+    const decoded = this.decode(tape, z, dropped);
+    const negativeLogLikelihood = sum(this.output.loss(tape, decoded, x, { likelihood }));
     const kl =
       estimate === "closed-form"
         ? sum(posterior.kl(tape))
         : sum(posterior.logDensity(tape, z)).plus(sum(standard(tape, z).logDensity(tape, z)).times(-1));
     return { loss: negativeLogLikelihood.plus(kl.times(beta)), parts: { kl } };
   }
+}
+
+type LossOptions = Pick<
+  MultVaeOptions,
+  "dropout" | "encoderDropout" | "decoderDropout" | "clampLogVariance" | "kl" | "likelihood"
+>;
+
+/** Dropout of an update, by what it is applied to. */
+interface Dropped {
+  readonly input: { readonly rate: number; readonly key: RandomKey } | undefined;
+  /** Of the inputs of the encoder's layers after the first. */
+  readonly encoder: ReturnType<typeof layerDropout>;
+  /** Of the inputs of the decoder's layers, the output layer's last. */
+  readonly decoder: ReturnType<typeof layerDropout>;
+}
+
+function droppedBy({ dropout: rate, encoderDropout, decoderDropout }: LossOptions, key: Key): Dropped {
+  return {
+    input: rate > 0 ? { rate, key: key("dropout") } : undefined,
+    encoder: layerDropout("encoder", encoderDropout, key),
+    decoder: layerDropout("decoder", decoderDropout, key),
+  };
 }
 
 const standard = (tape: Tape, z: Variable) => DiagonalNormal.standard(tape, z.value.rows, z.value.columns);
@@ -208,6 +264,21 @@ export const multVae: Algorithm<MultVaeOptions> = {
   source: "Liang, Krishnan, Hoffman, Jebara: Variational autoencoders for collaborative filtering, WWW 2018",
   options,
   warmStart: true,
+
+  outline(items, options) {
+    const { dropout, encoderDropout = [], decoderDropout = [], gated, latent, likelihood } = options;
+    const outline = new OutlineBuilder();
+    outlineInput(outline, items, { dropout });
+    const encoder = widths(options);
+    // The first rate is the second layer's: the input has its own.
+    outlineStack(outline, "encoder", encoder, { gated, rates: [0, ...encoderDropout] });
+    outlineDropout(outline, "z_dropout", encoderDropout.at(-1));
+    outlineGaussian(outline, latent);
+    outlineStack(outline, "decoder", decoderWidths(options), { gated, rates: decoderDropout });
+    outlineDropout(outline, "output_dropout", decoderDropout.at(-1));
+    outlineOutput(outline, items, likelihood);
+    return outline.layers;
+  },
 
   async fit(dataset, options, run) {
     const [{ fit }, { minimise, updatesPerPass }, { annealedBeta, warmedUpBeta }, { plateauOf }] =

@@ -1,5 +1,5 @@
-// What the autoencoders of histories have in common once they are trained: a network from histories to the activations of
-// an output layer over all items, turned into a recommender, saved and restored. The models' own files hold the equations.
+// Shared code of trained autoencoders of histories: turns a network from histories to the activations of an output layer over
+// all items into a recommender, saves it and restores it. The equations are in the models' own files.
 
 import type { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
@@ -19,30 +19,30 @@ import type { KeptModel } from "../../training/trainable.js";
 
 export type { BatchLoss };
 
-/** The log-variance is held to this interval (EVCF's Hardtanh; the original VampPrior has [-6, 2]). */
+/** The log-variance is clamped to this interval (EVCF's Hardtanh; the original VampPrior has [-6, 2]). */
 export const LOG_VARIANCE: readonly [number, number] = [-12, 4];
 
 export interface Network {
-  /** All of it that is trained, the output layer included; unique names. */
+  /** All trained parameters, including the output layer; names are unique. */
   readonly parameters: readonly Parameter[];
   readonly output: OutputLayer;
-  /** The activations [rows, width] for scoring, `rows` being the histories on the host: no dropout, and no sampling but where a model is said to. */
+  /** The activations [rows, width] for scoring, without dropout, and without sampling unless a model's options ask for it. `rows` are the histories on the host. */
   activations(tape: Tape, histories: SparseTensor, rows: CsrMatrix): Variable;
-  /** Where z is, and is not the activations themselves: the mean of its posterior. */
+  /** The posterior mean of z; absent if there is no z or the activations are z. */
   readonly latent?: Latent;
 }
 
 export interface Latent {
   readonly dimensions: number;
-  /** For people. */
+  /** Description for messages. */
   readonly what: string;
   /** [rows, dimensions] */
   readonly mean: (tape: Tape, histories: SparseTensor) => Variable;
 }
 
 /**
- * The network as a recommender. `config` is what `restore` needs; `dispose` gives the parameters back. `final` = they never
- * change again, as those of a saved model.
+ * The network as a recommender. `config` is what `restore` needs; `dispose` releases the parameters. `final` = the parameters
+ * never change again, like those of a saved model.
  */
 export function networkRecommender(
   engine: Engine,
@@ -51,7 +51,7 @@ export function networkRecommender(
   { final = false }: { readonly final?: boolean } = {},
 ): Vectors {
   const { output, latent } = network;
-  /** What `make` makes of some histories, with a tape that lives as long. */
+  /** The result of `make` on some histories, with a tape that is released afterwards. */
   const onTape = <T>(block: CsrMatrix, make: (tape: Tape, histories: SparseTensor) => T): T => {
     const tape = new Tape(engine, { gradients: false });
     try {
@@ -72,7 +72,7 @@ export function networkRecommender(
   };
   const ranking = new ProductRanking(engine, products, { final });
   const scores = productSpace(engine, {
-    users: latent ? "the decoder's last hidden layer" : "what the encoder makes of the history",
+    users: latent ? "the decoder's last hidden layer" : "the encoding of the history",
     items: "the item's row of the output layer",
     ...products,
   });
@@ -105,7 +105,7 @@ export function networkRecommender(
   };
 }
 
-/** The parameters' values as a model, kept on the engine while training goes on. */
+/** A copy of the parameters as a model, kept on the engine while training continues. */
 export function keptModel(
   engine: Engine,
   parameters: readonly Parameter[],
@@ -119,7 +119,7 @@ export function keptModel(
   };
 }
 
-/** A saved network. Throws UserError where its configuration is not a shape, or its tensors are not those that the network declares. */
+/** Restores a saved network. Throws UserError if its configuration is invalid or its tensors are not those that the network declares. */
 export async function restoreNetwork<Shape, Restored extends Network>(
   engine: Engine,
   shape: z.ZodType<Shape>,

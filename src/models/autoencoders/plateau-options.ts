@@ -1,38 +1,47 @@
-// The options of a step size that follows the validation, as RecoTour III has them.
+// Options for AdamW and for a learning rate that is reduced on plateaus of the validation metric, as in RecoTour III.
 
 import { z } from "zod";
 
-/** Options of training that Liang et al. do not use and RecoTour III does (jrzaurin/RecoTour, utils/parser.py). */
+/** Training options that RecoTour III has and Liang et al. do not (jrzaurin/RecoTour, utils/parser.py). */
 export const recoTour = {
   weightDecay: z
     .number()
     .min(0)
     .optional()
-    .describe("AdamW's decay beside the gradient; unset = 0, which is Adam (RecoTour's default too)"),
+    .describe("AdamW's decoupled weight decay; unset = 0, which is Adam (also RecoTour's default)"),
   scheduler: z
     .enum(["plateau"])
     .optional()
     .describe(
-      "plateau = the step size is multiplied by plateauFactor after more than plateauPatience epochs without a better validation NDCG@100 (PyTorch's ReduceLROnPlateau); unset = it stays",
+      "plateau = multiply the learning rate by plateauFactor after more than plateauPatience epochs without a better validation NDCG@100 (PyTorch's ReduceLROnPlateau); unset = constant learning rate",
     ),
-  plateauFactor: z.number().gt(0).lt(1).optional().describe("see scheduler; unset = 0.4 (RecoTour)"),
-  plateauPatience: z.int().min(0).optional().describe("see scheduler; unset = 5 (RecoTour)"),
+  plateauFactor: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .optional()
+    .describe("factor of scheduler=plateau; unset = 0.4 (RecoTour)"),
+  plateauPatience: z
+    .int()
+    .min(0)
+    .optional()
+    .describe("patience of scheduler=plateau, in epochs; unset = 5 (RecoTour)"),
   compatibility: z
     .strictObject({
       plateauMode: z
         .enum(["max", "min"])
         .optional()
         .describe(
-          "what scheduler=plateau takes for better: max = a larger NDCG; min = a smaller one, RecoTour's slip; unset = max",
+          "what scheduler=plateau counts as better: max = a higher NDCG; min = a lower one (a bug in RecoTour); unset = max",
         ),
     })
     .optional()
-    .describe("slips of RecoTour, to repeat them"),
+    .describe("bugs of RecoTour, for reproducing its results"),
 };
 
 const recoTourSchema = z.object(recoTour);
 
-/** Refuses the settings of a scheduler that is not asked for. */
+/** Rejects settings of the scheduler when no scheduler is set. */
 export function checkScheduler(given: z.infer<typeof recoTourSchema>, context: z.RefinementCtx): void {
   if (given.scheduler !== undefined) return;
   const settings: [path: string[], value: unknown][] = [
@@ -41,6 +50,5 @@ export function checkScheduler(given: z.infer<typeof recoTourSchema>, context: z
     [["compatibility", "plateauMode"], given.compatibility?.plateauMode],
   ];
   for (const [path, value] of settings)
-    if (value !== undefined)
-      context.addIssue({ code: "custom", path, message: "it needs scheduler=plateau" });
+    if (value !== undefined) context.addIssue({ code: "custom", path, message: "needs scheduler=plateau" });
 }

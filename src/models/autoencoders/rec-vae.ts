@@ -1,15 +1,15 @@
 // RecVAE (Shenbin, Alekseev, Tutubalina, Malykh, Nikolenko: "RecVAE: a new variational autoencoder for top-N recommendations
-// with implicit feedback", WSDM 2020), after the authors' program (ilya-shenbin/RecVAE, model.py and run.py):
+// with implicit feedback", WSDM 2020), after the authors' code (ilya-shenbin/RecVAE, model.py and run.py):
 //
 //   h_1 = LN(swish(W_1 x~)),   h_k = LN(swish(W_k h_(k-1) + h_1 + ... + h_(k-1))),   x~ = dropout(x / ||x||)     (section 3.2)
 //   q(z | x) = N(mu(h_n), diag(sigma^2(h_n))),   p(x | z) = Multinomial(softmax(W z + b))
 //   p(z | x) = product over the coordinates of 3/20 N(0, 1) + 3/4 q_old(z | x) + 1/10 N(0, e^10)                 (section 3.3)
 //   minimise  -log p(x | z) + gamma n_u (log q(z | x) - log p(z | x)),   n_u = items of the user, one z ~ q    (section 3.4)
 //
-// Every epoch trains the encoder (on noisy histories), renews q_old by a copy of it, and trains the decoder (on clean ones), each
-// with an Adam of its own (section 3.5). A history is scored by the decoder at mu. Before the first copy, q_old is an encoder
-// of other initial values. As published: initial values are PyTorch's defaults, LayerNorm's epsilon is 0.1, the log-variance is not
-// clamped. The KL term does not reach the decoder, so its passes leave it out.
+// Every epoch trains the encoder (on histories with dropout), copies it to q_old, and trains the decoder (on complete histories),
+// each with its own Adam (section 3.5). A history is scored by the decoder at mu. Before the first copy, q_old is an encoder with
+// different initial values. As published: initial values are PyTorch's defaults, LayerNorm's epsilon is 0.1, the log-variance is
+// not clamped. The KL term does not depend on the decoder, so the decoder passes leave it out.
 
 import { z } from "zod";
 import type { CompositeMixture, Engine } from "../../compute/engine.js";
@@ -32,6 +32,7 @@ import { DiagonalNormal } from "../../nn/normal.js";
 import { OutputLayer } from "../../nn/output-layer.js";
 import { allocated, numbersIn, release } from "../../nn/parameters.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
+import { OutlineBuilder } from "../../recommender/outline.js";
 import type { ModelFiles } from "../../recommender/recommender.js";
 import type { RunContext } from "../../recommender/run-context.js";
 import { startFrom } from "../../recommender/warm-start.js";
@@ -40,20 +41,21 @@ import type { Epoch, EpochReport, Trainable } from "../../training/trainable.js"
 import { depth, published, savedConfig, size, sparseAdam } from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
 import { type BatchLoss, type Network, networkRecommender, restoreNetwork } from "./network.js";
+import { outlineGaussian, outlineInput, outlineOutput } from "./outline.js";
 
 const options = z.strictObject({
-  hidden: size.default(600).describe("width of the encoder's hidden layers (the authors' program)"),
-  layers: depth.default(5).describe("the encoder's hidden layers (Shenbin et al. 2020, figure 2)"),
+  hidden: size.default(600).describe("width of the encoder's hidden layers (the authors' code)"),
+  layers: depth.default(5).describe("number of hidden layers of the encoder (Shenbin et al. 2020, figure 2)"),
   latent: size.default(200).describe("dimensions of z (Shenbin et al. 2020, section 4.3)"),
   dropout: published.dropout.describe(
-    "share of a history that is dropped in the encoder's passes; the decoder's see all of it (Shenbin et al. 2020, section 3.5)",
+    "dropout rate of a history in the encoder passes; the decoder passes use complete histories (Shenbin et al. 2020, section 3.5)",
   ),
   gamma: z
     .number()
     .min(0)
     .default(0.005)
     .describe(
-      "weight of a user's KL term per item of the history (the authors' program on ML-20M; .0035 on Netflix, .01 on MSD)",
+      "weight of the KL term per item of a user's history (the authors' code on ML-20M; 0.0035 on Netflix, 0.01 on MSD)",
     ),
   mixture: z
     .array(z.number().min(0))
@@ -63,27 +65,23 @@ const options = z.strictObject({
     })
     .default([3 / 20, 3 / 4, 1 / 10])
     .describe(
-      "the prior's weights of N(0, 1), of the former posterior and of the broad N(0, e^10); they add up to 1 (the authors' program)",
+      "weights of the three components of the prior, which add up to 1: N(0, 1), the posterior of the previous epoch, and the wide N(0, e^10) (the authors' code)",
     ),
-  encoderPasses: size
-    .default(3)
-    .describe("passes of the encoder's updates per epoch (the authors' program, n-enc_epochs)"),
-  decoderPasses: size
-    .default(1)
-    .describe("passes of the decoder's updates per epoch (the authors' program, n-dec_epochs)"),
+  encoderPasses: size.default(3).describe("encoder passes per epoch (the authors' code, n-enc_epochs)"),
+  decoderPasses: size.default(1).describe("decoder passes per epoch (the authors' code, n-dec_epochs)"),
   learningRate: published.learningRate
     .default(5e-4)
-    .describe("step size of both Adams (Shenbin et al. 2020, section 4.3)"),
+    .describe("learning rate of both Adam optimisers (Shenbin et al. 2020, section 4.3)"),
   sparseAdam,
   batchSize: published.batchSize.describe("users per update (Shenbin et al. 2020, section 4.3)"),
   epochs: published.epochs
     .default(50)
-    .describe("rounds of encoder and decoder passes (the authors' program on ML-20M and Netflix)"),
+    .describe("rounds of encoder and decoder passes (the authors' code on ML-20M and Netflix)"),
   patience: published.patience,
 });
 export type RecVaeOptions = z.infer<typeof options>;
 
-/** What of the options shapes the network. */
+/** The options that determine the shape of the network. */
 const shape = z.object({ hidden: options.shape.hidden, layers: options.shape.layers, latent: size });
 type Shape = z.infer<typeof shape>;
 
@@ -123,7 +121,7 @@ class Encoder {
     );
   }
 
-  /** q(z | x). The earlier layers' outputs are added before swish. */
+  /** q(z | x). The outputs of the earlier layers are added before swish. */
   posterior(tape: Tape, histories: SparseTensor, dropout?: { rate: number; key: RandomKey }): DiagonalNormal {
     const x = this.#first.forward(tape, histories, { rowScale: "l2", dropout });
     let h = this.#norms[0].forward(tape, swish(tape, x));
@@ -183,14 +181,14 @@ class RecVaeTraining {
     };
   }
 
-  /** Only this half gets gradients from now on. */
+  /** From now on only this half gets gradients. */
   train(half: Half): void {
     const { encoder, output } = this.network;
     for (const parameter of encoder.parameters) parameter.needsGradient = half === "encoder";
     for (const parameter of output.parameters) parameter.needsGradient = half === "decoder";
   }
 
-  /** q_old becomes the encoder as it stands. */
+  /** Copies the current encoder to q_old. */
   updatePrior(): void {
     const { parameters } = this.network.encoder;
     this.former.parameters.forEach((parameter, i) => {
@@ -231,7 +229,7 @@ class RecVaeTraining {
       await this.adams[half].load(renamed(state, `${half}.${UPDATES}`, UPDATES));
   }
 
-  /** q_old becomes the saved encoder: the posterior of the run that is gone on with. */
+  /** Sets q_old to the saved encoder: the posterior of the run that training starts from. */
   async startFrom(items: Vocabulary, files: ModelFiles): Promise<void> {
     await startFrom(this.network.parameters, recVae.name, items, files);
     this.updatePrior();
@@ -246,7 +244,7 @@ class RecVaeTraining {
   }
 }
 
-/** What Adam calls the number of its updates, of which there are two here. */
+/** The name under which Adam saves its number of updates; there are two of them here. */
 const UPDATES = "adam.updates";
 
 function renamed(state: NamedTensors, from: string, to: string): NamedTensors {
@@ -255,7 +253,7 @@ function renamed(state: NamedTensors, from: string, to: string): NamedTensors {
   );
 }
 
-/** An epoch: the encoder's passes, a new prior, the decoder's passes; every pass over all users in an order of its own. */
+/** One epoch: the encoder passes, a new prior, the decoder passes; each pass takes all users in its own random order. */
 async function trainable(
   dataset: Dataset,
   options: RecVaeOptions,
@@ -323,11 +321,30 @@ async function trainable(
 export const recVae: Algorithm<RecVaeOptions> = {
   name: "rec-vae",
   summary:
-    "Variational autoencoder with a deep encoder, a composite prior, and encoder and decoder in turns.",
+    "Variational autoencoder with a deep encoder, a composite prior, and alternating updates of encoder and decoder.",
   source:
     "Shenbin, Alekseev, Tutubalina, Malykh, Nikolenko: RecVAE: a new variational autoencoder for top-N recommendations with implicit feedback, WSDM 2020",
   options,
   warmStart: true,
+
+  outline(items, { hidden, layers, latent, dropout }) {
+    const outline = new OutlineBuilder();
+    const x = outlineInput(outline, items, { dropout });
+    const names: string[] = [];
+    for (let layer = 0; layer < layers; layer++) {
+      // W, b, and LayerNorm's scale and shift; the earlier layers' outputs are added before swish.
+      const inputs = layer === 0 ? items : hidden;
+      names.push(
+        outline.add(`encoder_${layer}`, "Dense, swish, norm", {
+          ...{ from: layer === 0 ? [x] : [...names].reverse(), output: hidden },
+          parameters: inputs * hidden + 3 * hidden,
+        }),
+      );
+    }
+    outlineGaussian(outline, latent);
+    outlineOutput(outline, items);
+    return outline.layers;
+  },
 
   async fit(dataset, options, run) {
     const [{ fit }, { minimise }] = await Promise.all([

@@ -18,7 +18,7 @@ import { type BatchLoss, keptModel, type Network, networkRecommender } from "./n
 
 export interface NetworkTraining {
   readonly engine: Engine;
-  /** The run's. */
+  /** The communicator of the run. */
   readonly communicator?: Communicator;
   readonly network: Network;
   readonly histories: CsrMatrix;
@@ -27,17 +27,17 @@ export interface NetworkTraining {
   readonly config: JsonObject;
   readonly batchSize: number;
   readonly learningRate: number;
-  /** Adam's other settings. */
+  /** Further settings of Adam. */
   readonly adam?: AdamOptions;
-  /** How the step size follows the validation; handed in for the same reason as `minimise`. */
+  /** Reduces the learning rate on plateaus of the validation metric; passed in for the same reason as `minimise`. */
   readonly plateau?: Plateau;
-  /** Names of the loss's parts that are reported with it. */
+  /** Names of the parts of the loss that are reported with it. */
   readonly parts?: readonly string[];
   /** The loss of a batch in the `update`-th update of the run (from 1). */
   readonly loss: (tape: Tape, batch: SparseTensor, update: number) => BatchLoss;
-  /** More numbers for an epoch's report, after `updates` updates: { beta }. */
+  /** Further numbers for an epoch's report, after `updates` updates: { beta }. */
   readonly report?: (updates: number) => Record<string, number>;
-  /** The pass over the batches; handed in so that loading a model loads no training code. */
+  /** The pass over the batches; passed in so that loading a model does not load training code. */
   readonly minimise: (pass: Minimisation) => Promise<{ updates: number; means: Record<string, number> }>;
 }
 

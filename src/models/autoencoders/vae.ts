@@ -4,15 +4,14 @@
 //   p_i = sigmoid(output_i(relu(decoder(z))))
 //   minimise  R + beta KL(q(z | x) || N(0, I)),  R = -(sum or mean over i) of x_i log p_i + (1 - x_i) log(1 - p_i)
 //
-// Sizes, optimiser and beta's cap are the notebooks' second version's. What there is a slip is corrected by default (the sum,
-// not the mean, of the reconstruction; scores from z's mean; NDCG@100 selects, and the best weights are kept; beta by update)
-// and is kept in the group of options `compatibility`: the presets keras-notebook-v1 and -v2 set them. Keras clips p to [1e-7, 1 - 1e-7]; here the
-// loss comes from logits and needs no clipping.
+// Sizes, optimiser and the cap of beta are those of notebook v2. Bugs of the notebooks are corrected by default (reconstruction
+// is summed, not averaged; scores use the mean of z; NDCG@100 selects the epoch, and the best weights are kept; beta is annealed
+// by update). The option group `compatibility` restores the notebooks' behaviour; the presets keras-notebook-v1 and -v2 set it.
+// Keras clips p to [1e-7, 1 - 1e-7]; here the loss is computed from logits and needs no clipping.
 
 import { z } from "zod";
 import { sum } from "../../compute/objective.js";
 import { relu } from "../../compute/ops/relu.js";
-import type { Parameter } from "../../compute/parameter.js";
 import { Tape, type Variable } from "../../compute/tape.js";
 import { type SparseTensor, viewRows } from "../../compute/tensor.js";
 import { UserError } from "../../core/errors.js";
@@ -23,69 +22,71 @@ import { Linear, SparseLinear } from "../../nn/linear.js";
 import { Mlp } from "../../nn/mlp.js";
 import { DiagonalNormal } from "../../nn/normal.js";
 import { OutputLayer } from "../../nn/output-layer.js";
-import { allocated, numbersIn } from "../../nn/parameters.js";
+import { allocated } from "../../nn/parameters.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
+import { OutlineBuilder } from "../../recommender/outline.js";
 import { type CsrMatrix, fromRows, rowIndices, sliceRows } from "../../sparse/csr.js";
 import { layerSizes, published, savedConfig, size, sparseAdam } from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
 import { type BatchLoss, type Latent, type Network, networkRecommender, restoreNetwork } from "./network.js";
+import { outlineGaussian, outlineInput, outlineOutput, outlineStack } from "./outline.js";
 import { trainNetwork } from "./training.js";
 
-/** What the notebooks do and a correct program does not; the defaults are the correct program's. */
+/** Deviations of the notebooks from a correct implementation; the defaults are correct. */
 const compatibility = z.strictObject({
   reconstruction: z
     .enum(["sum", "mean"])
     .default("sum")
     .describe(
-      "the cross-entropy over the items is summed, or averaged as Keras does (the notebooks): a beta of the mean is worth beta x items of the sum",
+      "cross-entropy over the items: sum, or mean as in Keras (the notebooks); beta with mean corresponds to beta x items with sum",
     ),
   anneal: z
     .enum(["update", "epoch", "batch-in-epoch"])
     .default("update")
     .describe(
-      "what beta grows with: update = the updates since the start, before each; epoch = set at an epoch's end to annealMultiplier x its index / annealSteps (notebook v2); batch-in-epoch = set at a batch's end to its index within the epoch / annealSteps (notebook v1: a saw-tooth)",
+      "how beta is annealed: update = by the number of updates, before each update; epoch = set at the end of each epoch to annealMultiplier x epoch index / annealSteps (notebook v2); batch-in-epoch = set at the end of each batch to its index within the epoch / annealSteps (notebook v1, a sawtooth)",
     ),
   annealMultiplier: z
     .number()
     .positive()
     .default(40)
     .describe(
-      "with compatibility.anneal=epoch: updates that an epoch counts for (notebook v2's anneal_multiplier)",
+      "with compatibility.anneal=epoch: number of updates that each epoch counts as (notebook v2's anneal_multiplier)",
     ),
   initialBeta: z
     .number()
     .min(0)
     .default(0)
     .describe(
-      "with compatibility.anneal=epoch or batch-in-epoch: beta until it is first set (0 in notebook v2, 1 in notebook v1)",
+      "with compatibility.anneal=epoch or batch-in-epoch: beta until it is first set (1 in notebook v1; 0 in notebook v2 in a fresh kernel, .2 in its recorded run)",
     ),
   monitor: z
     .enum(["ndcg@100", "loss"])
     .default("ndcg@100")
     .describe(
-      "which validation number selects an epoch and stops early; loss = Keras' val_loss (the notebooks)",
+      "validation metric for selecting the epoch and for early stopping; loss = Keras' val_loss (the notebooks)",
     ),
   restoreBest: z
     .boolean()
     .default(true)
-    .describe("end with the weights of the best epoch; false = of the last one (the notebooks)"),
+    .describe("true = keep the weights of the best epoch; false = of the last epoch (the notebooks)"),
   validateOn: z
     .enum(["held-out", "complete", "full-histories"])
     .default("held-out")
     .describe(
-      "the validation loss: held-out = from fold-in rows, against what was held out; complete = from fold-in rows, against complete rows (notebook v1); full-histories = complete rows against themselves (notebook v2)",
+      "input and target of the validation loss: held-out = fold-in items and held-out items; complete = fold-in items and complete histories (notebook v1); full-histories = complete histories for both (notebook v2)",
     ),
   recallCurve: z
     .enum(["held-out", "complete"])
     .default("held-out")
     .describe(
-      "the recall@20 of each epoch: held-out = known items masked, against what was held out; complete = nothing masked, against complete rows (notebook v1's callback)",
+      "recall@20 of each epoch: held-out = fold-in items are masked, the held-out items count; complete = nothing is masked, all items of a history count (notebook v1's callback)",
     ),
   sampleAtPrediction: z
     .boolean()
     .default(false)
     .describe(
-      "score from a sample of z instead of its mean (the notebooks); the noise follows from the seed and the history",
+      "score from a sample of z instead of its mean (the notebooks); the noise is determined by the seed and the history",
     ),
 });
 
@@ -98,30 +99,38 @@ const options = z.strictObject({
   inputNorm: z
     .enum(["none", "l2"])
     .default("none")
-    .describe("none = raw 0/1 rows (the notebooks); l2 = divided by their norm, as in Mult-VAE"),
-  dropout: published.dropout.describe("share of a history that is dropped in training (the notebooks)"),
-  beta: z.number().min(0).default(0.2).describe("largest weight of the KL term (the notebooks' anneal_cap)"),
+    .describe(
+      "normalisation of the input: none = 0/1 rows (the notebooks); l2 = rows divided by their L2 norm, as in Mult-VAE",
+    ),
+  dropout: published.dropout.describe("dropout rate of a history in training (the notebooks)"),
+  beta: z
+    .number()
+    .min(0)
+    .default(0.2)
+    .describe("weight of the KL term once annealed (the notebooks' anneal_cap)"),
   annealSteps: z
     .number()
     .min(0)
     .default(5000)
     .describe(
-      "updates in which beta would grow to 1 (the notebooks' total_anneal_steps); 0 = it is the cap (as soon as it is set)",
+      "updates after which an uncapped beta would reach 1 (the notebooks' total_anneal_steps); 0 = no annealing",
     ),
-  learningRate: z.number().positive().default(1e-3).describe("Adam's step size (Keras' default)"),
+  learningRate: z.number().positive().default(1e-3).describe("Adam's learning rate (Keras' default)"),
   sparseAdam,
   batchSize: size.default(32).describe("users per update (notebook v2; 128 in v1)"),
-  epochs: size.default(75).describe("passes over the training users, at most (notebook v2; 50 in v1)"),
+  epochs: size
+    .default(75)
+    .describe("maximum number of passes over the training users (notebook v2; 50 in v1)"),
   patience: size
     .optional()
     .describe(
-      "stop after this many epochs without a better value of what is monitored (8 in notebook v2, 5 in v1); unset = never",
+      "stop after this many epochs without improvement of the monitored metric (8 in notebook v2, 5 in v1); unset = never",
     ),
-  compatibility: compatibility.prefault({}).describe("slips of the notebooks, to repeat them"),
+  compatibility: compatibility.prefault({}).describe("bugs of the notebooks, for reproducing their results"),
 });
 export type VaeOptions = z.infer<typeof options>;
 
-/** What of the options shapes the network and its scores. */
+/** The options that determine the shape of the network and its scores. */
 const shape = z.object({
   hidden: options.shape.hidden,
   latent: options.shape.latent,
@@ -130,39 +139,6 @@ const shape = z.object({
   samplingSeed: z.int().min(0).optional(),
 });
 type Shape = z.infer<typeof shape>;
-
-/** A layer of the network and its number of weights, in the order of a model summary. */
-export interface LayerSummary {
-  readonly name: string;
-  readonly inputs: number;
-  readonly outputs: number;
-  readonly activation: string;
-  readonly parameters: number;
-}
-
-/** The layers and their numbers of weights, as Keras' `summary()` gives them. */
-export function vaeSummary(
-  items: number,
-  { hidden, latent }: Pick<VaeOptions, "hidden" | "latent">,
-): LayerSummary[] {
-  const { parameters } = new VaeNetwork(items, { hidden, latent, inputNorm: "none" });
-  const isOf = (layer: string) => (parameter: Parameter) => parameter.name.startsWith(`${layer}.`);
-  const names = parameters.flatMap(({ name }) =>
-    name.endsWith(".bias") ? [name.slice(0, -".bias".length)] : [],
-  );
-  return names.map((name) => {
-    const [weight, bias] = parameters.filter(isOf(name));
-    const outputs = bias.columns;
-    const linear = /mean|logVariance/.test(name);
-    return {
-      name,
-      inputs: numbersIn([weight]) / outputs,
-      outputs,
-      activation: linear ? "linear" : name === "decoder.output" ? "sigmoid" : "relu",
-      parameters: numbersIn([weight, bias]),
-    };
-  });
-}
 
 class VaeNetwork implements Network {
   readonly output: OutputLayer;
@@ -174,7 +150,7 @@ class VaeNetwork implements Network {
   readonly #decoder: Mlp;
   readonly #shape: Shape;
 
-  /** Kernels start Glorot-uniform, biases at zero (Keras' defaults). */
+  /** Initial values: Glorot-uniform weights, zero biases (Keras' defaults). */
   constructor(items: number, given: Shape) {
     const { hidden, latent } = given;
     const init = { weight: glorotUniform, bias: zeros };
@@ -218,7 +194,7 @@ class VaeNetwork implements Network {
     return this.#decoder.forward(tape, z);
   }
 
-  /** R and KL per user, [rows, 1] each: R summed over the items, z sampled where a key is given. */
+  /** R and KL per user, [rows, 1] each: R summed over the items, z sampled if a key is given. */
   terms(
     tape: Tape,
     x: SparseTensor,
@@ -237,7 +213,7 @@ class VaeNetwork implements Network {
   }
 }
 
-/** A sample of z per history whose noise follows from the seed and the set of its items: alone or in a batch, the same. */
+/** A sample of z per history. The noise depends on the seed and the set of items, so it does not depend on the batch. */
 function sampleByHistory(tape: Tape, posterior: DiagonalNormal, rows: CsrMatrix, seed: number): Variable {
   const [mean, logVariance] = [posterior.mean.value, posterior.logVariance.value];
   const out = tape.empty(mean.rows, mean.columns);
@@ -254,7 +230,7 @@ type Compatibility = VaeOptions["compatibility"];
 type Schedule = Pick<VaeOptions, "beta" | "annealSteps"> &
   Pick<Compatibility, "anneal" | "annealMultiplier" | "initialBeta">;
 
-/** Beta in the `update`-th update of the run, from 1, where an epoch has `updatesPerEpoch`. */
+/** Beta in the `update`-th update of the run (from 1), with `updatesPerEpoch` updates per epoch. */
 export function betaAt(
   { beta: cap, anneal, annealSteps, annealMultiplier, initialBeta }: Schedule,
   update: number,
@@ -265,12 +241,12 @@ export function betaAt(
     case "update":
       return grown(update - 1);
     case "epoch": {
-      // Set when epoch e (from 0) ends, to the value of e: epoch e itself has the value of e - 1.
+      // Set at the end of epoch e (from 0) to the value of e: epoch e itself uses the value of e - 1.
       const epoch = Math.floor((update - 1) / updatesPerEpoch);
       return epoch === 0 ? initialBeta : grown(annealMultiplier * (epoch - 1));
     }
     case "batch-in-epoch":
-      // Set when a batch ends, to the value of its index within its epoch.
+      // Set at the end of a batch to the value of its index within its epoch.
       return update === 1 ? initialBeta : grown((update - 2) % updatesPerEpoch);
     default:
       return anneal satisfies never;
@@ -293,11 +269,22 @@ function validationRows(
 
 export const vae: Algorithm<VaeOptions> = {
   name: "vae",
-  summary: "Variational autoencoder with a Bernoulli likelihood, as in the Keras notebooks.",
+  summary: "Variational autoencoder with a Bernoulli likelihood, after the Keras notebooks.",
   source:
-    "the Keras notebooks of VAE for collaborative filtering, v1 and v2 (after Liang et al. 2018); logistic likelihood: their section 2.3",
+    "Keras notebooks on VAEs for collaborative filtering, v1 and v2, after Liang et al. 2018 (logistic likelihood)",
   options,
   warmStart: true,
+
+  /** The layers as Keras' `summary()` has them, named after the notebooks'. */
+  outline(items, { hidden, latent, dropout, inputNorm }) {
+    const outline = new OutlineBuilder();
+    outlineInput(outline, items, { dropout, l2: inputNorm === "l2" });
+    outlineStack(outline, "encoder", hidden, { activation: "relu" });
+    outlineGaussian(outline, latent);
+    outlineStack(outline, "decoder", hidden.toReversed(), { activation: "relu" });
+    outlineOutput(outline, items, "bernoulli");
+    return outline.layers;
+  },
 
   async fit(dataset, options, run) {
     const [{ fit }, { minimise, updatesPerPass }, { evaluateSplit }] = await Promise.all([
@@ -338,7 +325,7 @@ export const vae: Algorithm<VaeOptions> = {
       histories: dataset.train,
       batchSize,
       learningRate,
-      // Keras' Adam. A mean over thousands of items has gradients as small as this epsilon.
+      // Keras' Adam. Gradients of a mean over thousands of items can be as small as this epsilon.
       adam: { epsilon: 1e-7, epsilonHat: true, sparse: options.sparseAdam },
       parts: ["kl"],
       loss(tape, batch, update): BatchLoss {
@@ -357,12 +344,12 @@ export const vae: Algorithm<VaeOptions> = {
       minimise,
     });
 
-    // Keras validates before the end of an epoch is announced, but after the end of its last batch is.
+    // Keras validates after the callback at the end of the last batch, but before the callback at the end of the epoch.
     const betaAtValidation = (updates: number) =>
       beta(compatibility.anneal === "batch-in-epoch" ? updates + 1 : updates);
     const { input, target } = validationRows(dataset.validation, compatibility.validateOn);
 
-    /** The mean over the validation users of what is minimised, without dropout; z as at prediction. */
+    /** The mean loss over the validation users, without dropout; z as at prediction. */
     async function validationLoss(updates: number): Promise<number> {
       const total = engine.zeros(1, 1);
       try {

@@ -1,9 +1,9 @@
 // Vamp, and Vamp (gated): Mult-VAE with a VampPrior (Kim and Suh: "Enhancing VAEs for collaborative filtering", RecSys 2019,
-// sections 3.1 and 3.2; psywaves/EVCF, models/Vamp.py):
+// sections 4.1 and 4.2; psywaves/EVCF, models/Vamp.py):
 //
 //   q(z | x) = N(mu(x), diag(sigma^2(x))),  x divided by its L2 norm, then dropout, then n hidden layers
 //   p(x | z): n hidden layers, then a multinomial or Bernoulli output
-//   p(z) = 1/K sum over k of q(z | u_k),  u_k in [0, 1]^items learned, dropped out as histories are, not normalised
+//   p(z) = 1/K sum over k of q(z | u_k),  u_k in [0, 1]^items learned, with dropout like histories, not normalised
 //   minimise  -log p(x | z) + beta (log q(z | x) - log p(z))  at one sample of z
 //
 // A history is scored by the mean of q(z | x).
@@ -17,6 +17,7 @@ import { Mlp } from "../../nn/mlp.js";
 import type { OutputLayer } from "../../nn/output-layer.js";
 import { type PseudoInputs, vampLogDensity } from "../../nn/vamp-prior.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
+import { OutlineBuilder } from "../../recommender/outline.js";
 import { size } from "../settings.js";
 import {
   droppedAt,
@@ -32,16 +33,17 @@ import {
   type Terms,
 } from "./evcf.js";
 import type { Latent } from "./network.js";
+import { outlineGaussian, outlineInput, outlineOutput, outlineStack } from "./outline.js";
 
 const { hidden, ...others } = evcfOptions;
 const options = z.strictObject({
   hidden,
-  latent: size.default(200).describe("dimensions of z (EVCF, section 4.1)"),
+  latent: size.default(200).describe("dimensions of z (EVCF's program; the paper does not say)"),
   ...others,
 });
 export type VampOptions = z.infer<typeof options>;
 
-/** What of the options shapes the network. */
+/** The options that determine the shape of the network. */
 const shape = z.object({ ...evcfShape, latent: options.shape.latent });
 type Shape = z.infer<typeof shape>;
 
@@ -98,8 +100,25 @@ class VampNetwork implements EvcfNetwork {
 
 export const vamp: Algorithm<VampOptions> = evcfAlgorithm({
   name: "vamp",
-  summary: "Variational autoencoder whose prior is a mixture of the posteriors of learned pseudo-inputs.",
+  summary: "Variational autoencoder with a VampPrior: a mixture of the posteriors of learned pseudo-inputs.",
   options,
   shape,
+  outline(items, { hidden, layers, gated, latent, dropout, likelihood, pseudoInputs: count }) {
+    const outline = new OutlineBuilder();
+    const sizes = new Array<number>(layers).fill(hidden);
+    outlineInput(outline, items, { dropout });
+    outlineStack(outline, "encoder", sizes, { gated });
+    const z = outlineGaussian(outline, latent);
+    const u = outline.add("pseudo_inputs", "Learned, in [0, 1]", {
+      ...{ from: [], output: items, rows: count, parameters: count * items, column: 2 },
+    });
+    outline.add("prior", "Mixture of q(z | u)", { from: [u], output: latent, rows: count });
+    for (const [layer, size] of sizes.entries())
+      outline.dense(`decoder_${layer}`, size, "tanh", {
+        ...{ gated, from: layer === 0 ? [z] : [`decoder_${layer - 1}`] },
+      });
+    outlineOutput(outline, items, likelihood);
+    return outline.layers;
+  },
   Network: VampNetwork,
 });

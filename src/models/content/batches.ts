@@ -1,5 +1,5 @@
-// The content of items, batch by batch, as a network takes it: a bag of words as sparse rows, each word scaled by its
-// maximum; vectors and pictures as dense rows, fetched a batch at a time; sequences as they are.
+// The content of items in batches, as input of a network: a bag of words as sparse rows, each word scaled by its maximum;
+// vectors and pictures as dense rows, fetched a batch at a time; sequences unchanged.
 
 import type { Engine } from "../../compute/engine.js";
 import type { FloatArray, SparseTensor, Tensor } from "../../compute/tensor.js";
@@ -15,17 +15,17 @@ export type ContentRows =
   | { readonly kind: "dense"; readonly rows: number; readonly columns: number; readonly data: FloatArray }
   | { readonly kind: "tokens"; readonly matrix: CsrMatrix };
 
-/** The same in an engine. */
+/** The same on an engine. */
 export type ContentBatch =
   | { readonly kind: "sparse"; readonly rows: number; readonly sparse: SparseTensor }
   | { readonly kind: "dense"; readonly rows: number; readonly dense: Tensor }
   /** Sequences stay on the host: networks cut them up in their own ways. */
   | { readonly kind: "tokens"; readonly rows: number; readonly sequences: CsrMatrix };
 
-/** Fetches the content of items, whose indices need not ascend. */
+/** Fetches the content of items; the indices may be in any order. */
 export type ContentReader = (items: Uint32Array) => ContentRows | Promise<ContentRows>;
 
-/** Reads content in the form that a network takes. */
+/** Reads content in the form that a network needs. */
 export function contentReader(content: ItemContent): ContentReader {
   switch (content.kind) {
     case "words": {
@@ -56,7 +56,7 @@ export function toEngine(engine: Engine, rows: ContentRows): ContentBatch {
   return { kind: "dense", rows: rows.rows, dense: engine.tensor(rows.rows, rows.columns, rows.data) };
 }
 
-/** sums [columns] += what the rows hold, column by column. */
+/** Adds the rows to sums [columns]. */
 export function addColumns(sums: Float64Array, rows: ContentRows): void {
   if (rows.kind === "dense") {
     for (let i = 0; i < rows.data.length; i++) sums[i % rows.columns] += rows.data[i];
@@ -73,13 +73,13 @@ export function releaseBatch(engine: Engine, batch: ContentBatch): void {
 
 /** The rows of a batch of vectors or pictures. */
 export function denseRows(batch: ContentBatch): Tensor {
-  if (batch.kind !== "dense") throw new RangeError(`content: rows of numbers are wanted, not ${batch.kind}`);
+  if (batch.kind !== "dense") throw new RangeError(`content: expected dense rows, got ${batch.kind}`);
   return batch.dense;
 }
 
 /** The sequences of a batch. */
 export function tokenRows(batch: ContentBatch): CsrMatrix {
-  if (batch.kind !== "tokens") throw new RangeError(`content: sequences are wanted, not ${batch.kind}`);
+  if (batch.kind !== "tokens") throw new RangeError(`content: expected sequences, got ${batch.kind}`);
   return batch.sequences;
 }
 
@@ -97,7 +97,7 @@ export function itemsWithContent({ known }: Pick<ItemContent, "known">): Uint32A
   return Uint32Array.from(known.keys()).filter((item) => known[item] === 1);
 }
 
-/** The dataset's content. Throws UserError where it has none, or none of the kinds that a model takes. */
+/** The dataset's content. Throws UserError if it has none, or if the model does not support its kind. */
 export function requireContent<Kind extends ItemContent["kind"]>(
   dataset: Dataset,
   model: string,
@@ -111,16 +111,16 @@ export function requireContent<Kind extends ItemContent["kind"]>(
   if (!content)
     throw new UserError({
       place: dataset.name,
-      problem: `has no content of its items, which ${model} learns from`,
+      problem: `has no content of its items, which ${model} needs`,
       expected,
       remedy: "Prepare the dataset again, with --content",
     });
   if (!(kinds as readonly string[]).includes(content.kind))
     throw new UserError({
       place: dataset.name,
-      problem: `its items' content is ${content.kind}, which ${model} does not take`,
+      problem: `has content of the kind ${content.kind}, which ${model} does not support`,
       expected,
-      remedy: "Prepare the dataset with other content, or train another model",
+      remedy: "Prepare the dataset with supported content, or train another model",
     });
   if (!content.known.includes(1))
     throw new UserError({
@@ -132,7 +132,7 @@ export function requireContent<Kind extends ItemContent["kind"]>(
   return content as Extract<ItemContent, { kind: Kind }>;
 }
 
-/** `size` distinct numbers below n (all of them where n is smaller), every set equally likely (Floyd's algorithm). */
+/** `size` distinct numbers below n (all of them if n is smaller), every set equally likely (Floyd's algorithm). */
 export function sampleWithout(random: RandomSequence, n: number, size: number): Uint32Array {
   const chosen = new Set<number>();
   for (let j = Math.max(0, n - size); j < n; j++) {
@@ -151,8 +151,8 @@ export function independentBatches(items: Uint32Array, size: number, key: Random
 }
 
 /**
- * Masking noise (Vincent et al. 2010): in every row round(share x columns) randomly chosen numbers become 0. Of a sparse
- * row only the entries that are not zero need be drawn: each is among the masked with the odds that are left.
+ * Masking noise (Vincent et al. 2010): sets round(share x columns) randomly chosen numbers of every row to 0. In a sparse
+ * row only the non-zero entries are visited: each is masked with the remaining probability.
  */
 export function masked(rows: ContentRows, share: number, key: RandomKey): ContentRows {
   const random = new RandomSequence(key);

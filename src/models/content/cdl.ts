@@ -1,16 +1,16 @@
-// CDL, collaborative deep learning (Wang, Wang, Yeung, KDD 2015), after the authors' program (js05212/CDL, cdl.m): CVAE's
-// predecessor, whose content side is a stacked denoising autoencoder with a point for a code instead of a distribution.
-// Training first pretrains the layers one by one; after that an epoch is
+// CDL, collaborative deep learning (Wang, Wang, Yeung, KDD 2015), as in the authors' program (js05212/CDL, cdl.m): CVAE's
+// predecessor, whose content network is a stacked denoising autoencoder; its code is a point instead of a distribution.
+// Training first pretrains the layers one by one; after that, an epoch is
 //
 //   1. a pass over the items' content, masked and with dropout: minimise, on average over a batch,
 //      -log p(x_j | x~_j) + (lambda_v / lambda_n) / 2 ||v_j - h(x~_j)||^2 + lambda_w / 2 sum_l ||W_l||^2
-//      (whose gradient at the bottleneck is (lambda_v / lambda_n) (h - v), as the program adds it), by AdaDelta
+//      (whose gradient at the bottleneck is (lambda_v / lambda_n) (h - v), as the authors' code adds it), by AdaDelta
 //   2. theta_j = h(x_j), clean, and a sweep of least squares over all u_i, then all v_j (content/factors.ts),
 //
 // and after the last epoch 100 more sweeps. All units are sigmoid, the bottleneck's too; weights are tied, biases shared
-// (content/tied-mlp.ts). Dropout is over all hidden layers, though v_j is compared with all of the bottleneck; as published,
-// nothing is rescaled for it. In pretraining a layer starts from the log-odds of the means of what it reconstructs, and its
-// units' activity is held down.
+// (content/tied-mlp.ts). Dropout is over all hidden layers, but v_j is compared with the whole bottleneck; as published, nothing is
+// rescaled. In pretraining, a layer's visible biases start from the log-odds of the means of its input, and its units' activity
+// is penalised.
 
 import { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
@@ -34,62 +34,68 @@ const options = z.strictObject({
     .array(size)
     .max(100)
     .default([200])
-    .describe("units of the layers before the bottleneck; the decoder mirrors them (the authors' program)"),
+    .describe("sizes of the layers before the bottleneck; the decoder mirrors them (the authors' code)"),
   latent: size
     .default(50)
-    .describe("K: units of the bottleneck, and dimensions of the factors (the authors' program)"),
+    .describe("K: size of the bottleneck and dimensions of the factors (the authors' code)"),
   likelihood: z
     .enum(["bernoulli", "gaussian"])
     .optional()
     .describe(
-      "of the content; unset = bernoulli for bags of words (the authors) and pictures, gaussian for vectors",
+      "of the content; unset = bernoulli for bags of words (the authors' program) and pictures, gaussian for vectors",
     ),
-  lambdaX: weight.default(1).describe("precision of a Gaussian likelihood"),
-  lambdaU: weight.default(1).describe("lambda_u (the authors' program; Li and She 2017, section 3.3)"),
-  lambdaV: weight.default(10).describe("lambda_v (the authors' program; Li and She 2017, section 3.3)"),
-  lambdaN: weight.default(1000).describe("lambda_n (the authors' program; Li and She 2017, section 3.3)"),
+  lambdaX: weight.default(1).describe("precision of a Gaussian likelihood (our choice)"),
+  lambdaU: weight.default(1).describe("lambda_u (the authors' code; Li and She 2017, section 3.3)"),
+  lambdaV: weight.default(10).describe("lambda_v (the authors' code; Li and She 2017, section 3.3)"),
+  lambdaN: weight.default(1000).describe("lambda_n (the authors' code; Li and She 2017, section 3.3)"),
   lambdaW: z
     .number()
     .min(0)
     .default(1e-4)
     .describe("lambda_w, over the weights (the authors' program; Li and She 2017, section 3.3)"),
-  a: weight.default(1).describe("confidence of what a user has (Li and She 2017, section 3.3)"),
-  b: weight.default(0.01).describe("confidence of what a user has not (Li and She 2017, section 3.3)"),
+  a: weight.default(1).describe("confidence C_ij where user i has item j (Li and She 2017, section 3.3)"),
+  b: weight.default(0.01).describe("confidence C_ij elsewhere (Li and She 2017, section 3.3)"),
   corruption: share
     .default(0.3)
-    .describe("share of an item's row that is masked (Li and She 2017, section 3.3)"),
-  dropout: share.default(0.1).describe("share of the hidden units that are dropped (the authors' program)"),
-  rho: share.default(0.99).describe("AdaDelta's decay (the authors' program, where it is the momentum)"),
-  epsilon: weight.default(1e-8).describe("AdaDelta's epsilon (the authors' program)"),
-  batchSize: size.default(128).describe("items per update (the authors' program)"),
+    .describe("share of an item's content that masking noise sets to 0 (Li and She 2017, section 3.3)"),
+  dropout: share.default(0.1).describe("dropout rate of the hidden units (the authors' code)"),
+  rho: share.default(0.99).describe("AdaDelta's decay (the authors' code, which calls it momentum)"),
+  epsilon: weight.default(1e-8).describe("AdaDelta's epsilon (the authors' code)"),
+  batchSize: size.default(128).describe("items per update (the authors' code)"),
   epochs: published.epochs
     .default(200)
     .describe(
-      "network passes, each with its sweeps of least squares (Li and She 2017, section 3.3; 1000 in the authors' program)",
+      "passes of the network, each followed by least-squares sweeps (Li and She 2017, section 3.3; 1000 in the authors' code)",
     ),
   patience: published.patience,
-  sweeps: size.default(1).describe("sweeps of least squares per epoch (the authors' program)"),
-  finalSweeps: z.int().min(0).default(100).describe("sweeps after the last epoch (the authors' program)"),
+  sweeps: size.default(1).describe("least-squares sweeps per epoch (the authors' code)"),
+  finalSweeps: z
+    .int()
+    .min(0)
+    .default(100)
+    .describe("least-squares sweeps after the last epoch (the authors' code)"),
   layerEpochs: z
     .int()
     .min(0)
     .default(500)
-    .describe("pretraining: epochs of each layer as a denoising autoencoder (the authors' program)"),
+    .describe("pretraining: epochs of each layer as a denoising autoencoder (the authors' code)"),
   sparsity: z
     .number()
     .min(0)
     .default(0.1)
-    .describe("pretraining: weight of the mean activity of a layer's units (the authors' program)"),
+    .describe(
+      "pretraining: weight of the penalty on the mean activity of a layer's units (the authors' code)",
+    ),
   pretrainingShare: z
     .number()
     .gt(0)
     .max(1)
     .default(0.75)
-    .describe("pretraining: share of the items that it sees (the authors' program)"),
+    .describe("pretraining: share of the items that it uses (the authors' program)"),
 });
 export type CdlOptions = z.infer<typeof options>;
 
-/** What a trained model needs of the options. */
+/** The options that a trained model needs. */
 const shape = options
   .pick({
     ...{ hidden: true, latent: true, likelihood: true, lambdaX: true },
@@ -98,7 +104,7 @@ const shape = options
   .strip();
 type Shape = z.infer<typeof shape>;
 
-/** Uniform in +-sqrt(6) / sqrt(fan-in + fan-out + 1) (the authors' program). */
+/** Uniform in +-sqrt(6) / sqrt(fan-in + fan-out + 1) (the authors' code). */
 const published6: Initializer = (rows, columns, key) =>
   uniform(Math.sqrt(6) / Math.sqrt(rows + columns + 1))(rows, columns, key);
 
@@ -116,7 +122,7 @@ function layersOf(form: ContentForm, given: Shape, training?: CdlOptions): TiedL
   });
 }
 
-/** What reads content: the bottleneck. */
+/** The encoder of content: the activations of the bottleneck. */
 function readingOf(layers: TiedLayers) {
   const code: ContentModel["code"] = (tape, x) => layers.encode(tape, x);
   return { parameters: layers.parameters, scaffolding: layers.visibleBiases, code };
@@ -148,7 +154,8 @@ function modelOf(engine: Engine, layers: TiedLayers, options: CdlOptions): Conte
 
 export const cdl: Algorithm<CdlOptions> = {
   name: "cdl",
-  summary: "Collaborative deep learning: a stacked denoising autoencoder of items' content, and clicks.",
+  summary:
+    "Collaborative deep learning: a stacked denoising autoencoder of items' content, and matrix factorisation.",
   source: "Wang, Wang, Yeung: Collaborative deep learning for recommender systems, KDD 2015",
   options,
 

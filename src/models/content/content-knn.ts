@@ -1,7 +1,7 @@
-// Nearest neighbours by content: items are alike whose words (or vectors) are, weighted as in retrieval; each candidate hears the
-// votes of its nearest neighbours in the history: score(x) = x W. With `clicks`, an item's users stand beside its words in
-// one row ("CFCBF", Mobasher, Jin and Zhou 2004; as in Ferrari Dacrema et al., TOIS 2021, whose kNN beats CVAE in two of four
-// settings). An item that nobody has touched has neighbours as well: new items come in without training.
+// Nearest neighbours by content: items are similar if their words (or vectors) are, weighted as in retrieval. A candidate's score
+// is the sum of the similarities of its nearest neighbours that are in the history: score(x) = x W. With `clicks`, an item's row
+// has its users after its words ("CFCBF", Mobasher, Jin and Zhou 2004; as in Ferrari Dacrema et al., TOIS 2021, whose kNN beats
+// CVAE in two of four settings). An item without interactions has neighbours as well, so new items need no training.
 
 import { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
@@ -34,31 +34,31 @@ const options = z.strictObject({
     .enum(["cosine", "jaccard", "dot"])
     .default("cosine")
     .describe(
-      "of two items' rows x and y, d = x.y: cosine = d / (|x| |y|); jaccard = d / (|x|^2 + |y|^2 - d); dot = d (TOIS 2021: cosine is best in two settings)",
+      "similarity of two items with feature vectors x and y, d = x.y: cosine = d / (|x| |y|); jaccard = d / (|x|^2 + |y|^2 - d); dot = d (TOIS 2021: cosine is best in two settings)",
     ),
   neighbours: z
     .int()
     .min(1)
     .default(50)
-    .describe("nearest neighbours of an item that count (TOIS 2021's code: 50)"),
+    .describe("nearest neighbours of an item that its score sums over (TOIS 2021's code: 50)"),
   shrink: z
     .number()
     .min(0)
     .default(0)
-    .describe("added to the denominator: items with little in common become less alike (0 = none)"),
+    .describe("added to the denominator: lowers the similarity of items with little in common (0 = none)"),
   asymmetry: z
     .number()
     .min(0)
     .max(1)
     .default(0.5)
     .describe(
-      "cosine = d / (|x|^2a |y|^2(1-a)) with x in the history and y a candidate: 0.5 = the cosine (Aiolli 2013)",
+      "a in the asymmetric cosine d / (|x|^2a |y|^2(1-a)) of a history item x and a candidate y; 0.5 = the cosine (Aiolli 2013)",
     ),
   weighting: z
     .enum(["none", "tf-idf", "bm25"])
     .default("bm25")
     .describe(
-      "what a word (or a user) counts for: none = its count; tf-idf; bm25 (TOIS 2021: best on citeulike-a); of vectors and pictures none, whatever is said",
+      "weight of a word (or a user): none = its count; tf-idf; bm25 (TOIS 2021: best on citeulike-a); without effect on vectors and pictures",
     ),
   bm25K1: z
     .number()
@@ -70,34 +70,34 @@ const options = z.strictObject({
     .min(0)
     .max(1)
     .default(0.75)
-    .describe("BM25's B: how much an item's length counts (the same)"),
+    .describe("BM25's B: influence of an item's length (the same)"),
   clicks: z
     .boolean()
     .default(false)
-    .describe("whether an item's users stand beside its words in one row (CFCBF; false: content alone)"),
+    .describe("whether an item's row has its users as well as its words (CFCBF); false = content alone"),
   contentWeight: z
     .number()
     .positive()
     .default(1)
-    .describe("with clicks: what counts of words are multiplied by (CFCBF's feature weight)"),
+    .describe("with clicks: factor of the counts of words (CFCBF's feature weight)"),
 });
 type Options = z.infer<typeof options>;
 
-/** The one way in which a new item gets its place. */
+/** The only rule by which a new item can be added. */
 const itemRules = ["neighbours"] as const;
 
-/** What is known of the items, as the similarity sees it. */
+/** The item features that the similarity is computed from. */
 interface Known {
   /** Words, weighted: [items, words]; or vectors: [items, dimensions], row-major. */
   readonly content: CsrMatrix | Float32Array;
-  /** [items], squared norms of whole rows, clicks included. */
+  /** [items], squared norms of the complete feature vectors, clicks included. */
   readonly squares: Float32Array;
   /** How words of new items are weighted. */
   readonly statistics: FeatureStatistics;
 }
 
 interface Model extends Known {
-  /** W [items, items]: row i has the votes of item i. */
+  /** W [items, items]: row i has the weights from history item i to the candidates. */
   readonly weights: CsrMatrix;
   readonly options: Options;
   readonly items: Vocabulary;
@@ -118,7 +118,7 @@ async function rowsOf(content: ItemContent): Promise<CsrMatrix | Float32Array> {
   }
 }
 
-/** A candidate's own nearest are looked for: `of` as item-knn has it. */
+/** The neighbours are those of the candidate: `of=candidate` in item-knn. */
 const similarity = (squares: ArrayLike<number>, options: Options): Similarity =>
   similarityOf(squares, { ...options, of: "candidate" });
 
@@ -127,9 +127,9 @@ async function learn(dataset: Dataset, options: Options, run: RunContext): Promi
   if (content === undefined)
     throw new UserError({
       place: dataset.name,
-      problem: "nothing is known of its items but who touched them",
+      problem: "has no content of its items",
       expected: "a dataset with content",
-      remedy: "Prepare it with --content, or train item-knn, which needs none",
+      remedy: "Prepare it with --content, or train item-knn, which needs no content",
     });
   const rows = await rowsOf(content);
   const ends = { options, items, form: formOf(content) };
@@ -137,7 +137,7 @@ async function learn(dataset: Dataset, options: Options, run: RunContext): Promi
     if (options.clicks)
       throw new UserError({
         place: "clicks",
-        problem: `clicks cannot stand beside ${content.kind} in one row`,
+        problem: `clicks cannot be combined with ${content.kind}`,
         remedy: "Leave clicks false, or prepare the dataset with words",
       });
     const squares = squaresOfRows(rows, content.items);
@@ -186,7 +186,7 @@ function concatenated(one: Float32Array, other: Float32Array): Float32Array {
   return both;
 }
 
-/** The model with new items: each hears its nearest neighbours of all, and votes for them when it is in a history. */
+/** The model with new items: each gets its nearest neighbours among all items, with weights in both directions. */
 async function extend(model: Model, added: NewItems, engine: Engine): Promise<Model> {
   const { options, content, squares: before, statistics, weights } = model;
   requireForm(contentKnn.name, model.form, added.content);
@@ -256,7 +256,7 @@ function contentKnnRecommender(engine: Engine, model: Model): ContentAware {
 
 export const contentKnn: Algorithm<Options> = {
   name: "content-knn",
-  summary: "Nearest neighbours by what items are: words, vectors; takes in items that nobody has touched.",
+  summary: "Nearest neighbours by items' content: words or vectors; scores new items without training.",
   source:
     "Ferrari Dacrema, Boglio, Cremonesi, Jannach: A Troubling Analysis of Reproducibility and Progress in Recommender Systems Research, TOIS 2021",
   options,

@@ -1,9 +1,9 @@
-// The networks of CVAE for pictures (Li and She 2017, figure 3a): convolutions, and the way back by transposed convolutions.
+// The networks of CVAE for pictures (Li and She 2017, figure 3a): convolutions for inference, transposed convolutions for generation.
 //
 //   inference   h_l = relu(windows(h_(l-1)) W_l + b_l);   mu = h_L M + m,   log sigma^2 = h_L S + t
 //   generation  g_L = relu(z G + g),  g_(l-1) = relu(spread(g_l V_l) + c_l);   x ~ p(spread(g_1 V_1) + c_1)
 //
-// Windows of 4 x 4 at every second position halve the picture from layer to layer (Radford, Metz, Chintala 2016). p is
+// Each layer has 4 x 4 windows with stride 2 and halves the picture (Radford, Metz, Chintala 2016). p is
 // Bernoulli(sigmoid(.)) or N(., 1 / lambda_x) per channel of a pixel.
 
 import { scale } from "../../compute/ops/arithmetic.js";
@@ -63,7 +63,7 @@ export class ConvolutionalVae implements ContentVae {
     return layers.flatMap(({ weight, bias }) => [weight, bias]);
   }
 
-  /** Those of the convolutions, both ways. */
+  /** The weights of the convolutions in both directions. */
   get weights(): readonly Parameter[] {
     return [...this.#encoder, ...this.#decoder].map(({ weight }) => weight);
   }

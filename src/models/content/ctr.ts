@@ -1,17 +1,17 @@
-// CTR, collaborative topic regression (Wang and Blei, KDD 2011), after the authors' program (blei-lab/ctr, ctr.cpp and opt.cpp):
+// CTR, collaborative topic regression (Wang and Blei, KDD 2011), as in the authors' program (blei-lab/ctr, ctr.cpp and opt.cpp):
 // an item's factor is drawn towards the topics of its text.
 //
 //   theta_j ~ Dirichlet,  words of j ~ Mult(beta theta_j),  u_i ~ N(0, I / lambda_u),  v_j ~ N(theta_j, I / lambda_v),
 //   R_ij ~ N(u_i'v_j, 1 / C_ij),   C_ij = a where user i has item j, b elsewhere
 //
-// Topics and proportions start as latent Dirichlet allocation's (topics.ts), theta ~ theta + s. After that an epoch is
+// Topics and proportions start as latent Dirichlet allocation's (topics.ts), theta ~ theta + s. After that, an epoch is
 //
-//   1. a sweep of least squares over all u_i, then the v_j of items that somebody has (content/factors.ts);
+//   1. a sweep of least squares over all u_i, then the v_j of items with interactions (content/factors.ts);
 //   2. for each document phi_wk ~ theta_k beta_kw, gamma_k = 1 + sum_w count_w phi_wk;  theta_j climbs
 //      sum_k gamma_k log theta_k - lambda_v / 2 ||v_j - theta_j||^2 on the simplex by a step of projected gradient; of an item
-//      that nobody has, it is gamma / sum gamma;   beta_kw ~ sum of count_w phi_wk over the documents of items that somebody has.
+//      without interactions, it is gamma / sum gamma;   beta_kw ~ sum of count_w phi_wk over the documents of the other items.
 //
-// Training ends early where the likelihood moves by less than `tolerance` of itself. Items that nobody has are scored by theta.
+// Training ends early once the likelihood changes by less than `tolerance` of itself. Items without interactions are scored by theta.
 
 import { setImmediate } from "node:timers/promises";
 import { z } from "zod";
@@ -48,52 +48,52 @@ const weight = z.number().positive();
 const options = z.strictObject({
   topics: size
     .default(200)
-    .describe("K: topics, and dimensions of the factors (Wang and Blei 2011, section 4)"),
-  lambdaU: weight.default(0.01).describe("lambda_u (Wang and Blei 2011, section 4; .1 in Li and She 2017)"),
+    .describe("K: number of topics and dimensions of the factors (Wang and Blei 2011, section 4)"),
+  lambdaU: weight.default(0.01).describe("lambda_u (Wang and Blei 2011, section 4; 0.1 in Li and She 2017)"),
   lambdaV: weight.default(100).describe("lambda_v (Wang and Blei 2011, section 4; 1 in Li and She 2017)"),
-  a: weight.default(1).describe("confidence of what a user has (Wang and Blei 2011, section 4)"),
-  b: weight.default(0.01).describe("confidence of what a user has not (Wang and Blei 2011, section 4)"),
+  a: weight.default(1).describe("confidence C_ij where user i has item j (Wang and Blei 2011, section 4)"),
+  b: weight.default(0.01).describe("confidence C_ij elsewhere (Wang and Blei 2011, section 4)"),
   alpha: weight
     .optional()
-    .describe("Dirichlet prior of a document's topics in LDA; unset = 1 / topics (ours)"),
+    .describe("Dirichlet prior of a document's topics in LDA; unset = 1 / topics (our choice)"),
   topicEpochs: z
     .int()
     .min(0)
     .default(50)
     .describe(
-      "pretraining: rounds of LDA's variational EM (ours: the authors ran lda-c until it stood still)",
+      "pretraining: iterations of LDA's variational EM (ours; the authors ran lda-c until it converged)",
     ),
   optimiseTheta: z
     .boolean()
     .default(true)
     .describe(
-      "theta and beta are learned with the factors; false = they stay LDA's (theta_opt in the authors' program)",
+      "whether theta and beta are learned with the factors; false = they stay as LDA found them (theta_opt in the authors' program)",
     ),
   smoothing: z
     .number()
     .min(0)
     .default(0)
     .describe(
-      "s: added to the proportions that LDA found, before the first round (alpha_smooth in the authors' program)",
+      "s: added to LDA's topic proportions before the first epoch (alpha_smooth in the authors' program)",
     ),
-  epochs: published.epochs.default(200).describe("rounds at most (max_iter in the authors' program)"),
+  epochs: published.epochs.default(200).describe("at most so many epochs (max_iter in the authors' program)"),
   tolerance: z
     .number()
     .min(0)
     .default(1e-4)
     .describe(
-      "training ends after 15 rounds or more where the likelihood moves by less than this share (the authors' program)",
+      "training ends once the likelihood changes by less than this share, but not before 15 epochs (the authors' program)",
     ),
   patience: published.patience,
 });
 export type CtrOptions = z.infer<typeof options>;
 
-/** Rounds before `tolerance` is looked at (min_iter in the authors' program). */
+/** Epochs before `tolerance` can end the training (min_iter in the authors' program). */
 const LEAST_ROUNDS = 15;
-/** So that a word that no document has gets some probability. */
+/** Gives a word that occurs in no document a positive probability. */
 const TINY = 1e-12;
 
-/** What a trained model needs of the options; latent is the number of topics. */
+/** The options that a trained model needs; latent is the number of topics. */
 const shape = z.object({
   latent: size,
   alpha: weight,
@@ -147,7 +147,7 @@ class CtrTraining implements Trainable {
   readonly #beta: Float64Array;
   readonly #theta: Float64Array;
   #pretrains = true;
-  /** Of the round before; NaN before the first. */
+  /** Of the previous epoch; NaN before the first. */
   #likelihood = Number.NaN;
 
   constructor(
@@ -244,7 +244,7 @@ class CtrTraining implements Trainable {
     const fitted = await this.#factors.sweep(this.#thetaTensor, clickedItems);
     const norm = engine.zeros(1, 1);
     engine.addSumOfSquares(norm, this.#factors.users, lambdaU);
-    // Every cell's C (R - u'v)^2, and both ridges.
+    // C (R - u'v)^2 of every cell, and both L2 penalties.
     const squares = fitted + (await engine.read(norm))[0] + a * this.#dataset.train.indices.length;
     engine.release(norm);
     const V = new Float64Array(await engine.read(this.#factors.items));
@@ -268,7 +268,7 @@ class CtrTraining implements Trainable {
     };
   }
 
-  /** Step 2: theta of every document, then beta. Returns the log-likelihood of the documents of items that somebody has. */
+  /** Step 2: theta of every document, then beta. Returns the log-likelihood of the documents of items with interactions. */
   async #readDocuments(V: Float64Array, { signal, onProgress }: Epoch): Promise<number> {
     const { topics, lambdaV } = this.#options;
     const { counts } = this.#content;
@@ -314,7 +314,7 @@ class CtrTraining implements Trainable {
         async ([name, tensor]) => [`factors.${name}`, await saveTensor(this.#engine, tensor)] as const,
       ),
     );
-    // Before the first round there is no likelihood, which 0 stands for: the logarithm of a probability is below it.
+    // 0 stands for "no likelihood yet": the logarithm of a probability is always below it.
     const likelihood = Float64Array.of(Number.isNaN(this.#likelihood) ? 0 : this.#likelihood);
     return {
       ...this.#saveTopics(),
@@ -360,14 +360,15 @@ const itemRules = ["content", "posterior"] as const;
 
 export const ctr: Algorithm<CtrOptions> = {
   name: "ctr",
-  summary: "Collaborative topic regression: topics of items' texts (LDA), and clicks.",
+  summary:
+    "Collaborative topic regression: learns from the topics of items' texts (LDA) and from interactions.",
   source: "Wang, Blei: Collaborative topic modeling for recommending scientific articles, KDD 2011",
   options,
 
   async fit(dataset, options, run) {
     const { fit } = await import("../../training/fit.js");
     const content = requireContent(dataset, ctr.name, ["words"]);
-    // Word by word the topics are held in float64, as they are and as they are being counted.
+    // Topics and their expected counts are held in float64.
     const network = numbersIn([declaredTopics(content.words.size, options.topics)]);
     requireContentMemory(ctr.name, dataset, { network, latent: options.topics }, run);
     const trainable = new CtrTraining(dataset, content, options, run);
@@ -379,7 +380,7 @@ export const ctr: Algorithm<CtrOptions> = {
     restoreFactorModel(engine, files, shape, {
       network(given: Shape, form: ContentForm) {
         if (form.kind !== "words")
-          throw new UserError({ place: ctr.name, problem: "reads bags of words only" });
+          throw new UserError({ place: ctr.name, problem: "takes bags of words only" });
         return encoderOf(engine, declaredTopics(form.words.length, given.latent), given);
       },
       itemRules,

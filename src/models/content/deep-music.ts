@@ -1,13 +1,13 @@
 // DeepMusic (van den Oord, Dieleman, Schrauwen, NIPS 2013), as Li and She 2017 use it, loosely coupled: factors of users and
-// items come from the clicks alone, by weighted matrix factorisation; then a network learns to tell an item's factor from its
-// content,
+// items come from the interactions alone, by weighted matrix factorisation; then a network is trained to predict an item's factor
+// from its content,
 //
-//   minimise  1/2 ||f(x_j) - v_j||^2  on average over the items that somebody has      (their equation 4)
+//   minimise  1/2 ||f(x_j) - v_j||^2  on average over the items with interactions      (their equation 4)
 //
-// and an item is scored by what its content says, u_i'f(x_j), or by v_j where it has none. A user is folded in with the factors v
-// of the items, or f(x) of those that had no clicks. The network is convolutional over
-// the frames of audio there; here over the words of a sequence, or over a picture (nn/convolution.ts), and dense over a bag of words or
-// a vector: no program was published, so the sizes are ours. What the filters find in a sequence is averaged (their section 3).
+// and an item is scored by its content, u_i'f(x_j), or by v_j where it has no content. A user is folded in with the factors v
+// of the items, or f(x) of those without interactions. Their network is convolutional over the frames of audio; here it is
+// convolutional over the words of a sequence or over a picture (nn/convolution.ts), and dense over a bag of words or a vector. No
+// program was published, so the sizes are ours. The outputs of the filters over a sequence are averaged (their section 3).
 
 import { z } from "zod";
 import type { Communicator } from "../../compute/communicator.js";
@@ -67,36 +67,38 @@ const options = z.strictObject({
     .min(1)
     .max(100)
     .default([400, 200])
-    .describe("bags of words and vectors: units of the network's hidden layers, relu (ours)"),
+    .describe("bags of words and vectors: sizes of the hidden layers, ReLU (our choice)"),
   filters: z
     .array(size)
     .min(1)
     .max(100)
     .default([64, 64])
     .describe(
-      "sequences and pictures: filters of the convolutional layers, relu (two layers in Li and She 2017, section 3.3; their sizes are ours)",
+      "sequences and pictures: filters of the convolutional layers, ReLU (two layers in Li and She 2017, section 3.3; the sizes are our choice)",
     ),
-  window: size.default(5).describe("sequences: words that a filter sees at once (ours)"),
-  embedding: size.default(64).describe("sequences: numbers of a word (ours)"),
-  sequenceLength: size.default(200).describe("sequences: words that are read, from the start (ours)"),
+  window: size.default(5).describe("sequences: words in a filter's window (ours)"),
+  embedding: size.default(64).describe("sequences: dimensions of a word's embedding (ours)"),
+  sequenceLength: size.default(200).describe("sequences: words that are used, from the start (ours)"),
   latent: size
     .default(50)
     .describe(
-      "K: dimensions of the factors (Li and She 2017, section 3.3; van den Oord et al. have 50 and 400)",
+      "K: dimensions of the factors (Li and She 2017, section 3.3; 50 and 400 in van den Oord et al.)",
     ),
   lambdaU: weight.default(0.1).describe("ridge of the users' factors (ours)"),
   lambdaV: weight.default(0.1).describe("ridge of the items' factors (ours)"),
-  a: weight.default(1).describe("confidence of what a user has (Li and She 2017, section 3.3)"),
-  b: weight.default(0.01).describe("confidence of what a user has not (Li and She 2017, section 3.3)"),
-  factorSweeps: size.default(15).describe("sweeps of the factorisation before the network learns (ours)"),
+  a: weight.default(1).describe("confidence C_ij where user i has item j (Li and She 2017, section 3.3)"),
+  b: weight.default(0.01).describe("confidence C_ij elsewhere (Li and She 2017, section 3.3)"),
+  factorSweeps: size
+    .default(15)
+    .describe("sweeps of the factorisation, before the network is trained (ours)"),
   learningRate: weight.default(1e-3).describe("Adam's step size (ours)"),
   batchSize: size.default(128).describe("items per update (ours)"),
-  epochs: published.epochs.default(20).describe("passes over the items that somebody has (ours)"),
+  epochs: published.epochs.default(20).describe("passes over the items with interactions (ours)"),
   patience: published.patience,
 });
 export type DeepMusicOptions = z.infer<typeof options>;
 
-/** What a trained model needs of the options. */
+/** The options that a trained model needs. */
 const shape = options
   .pick({
     ...{ hidden: true, filters: true, window: true, embedding: true, sequenceLength: true, latent: true },
@@ -108,15 +110,15 @@ type Shape = z.infer<typeof shape>;
 /** f: content -> factors. */
 class FactorNetwork {
   readonly #given: Shape;
-  /** What reads pictures, and their filters. */
+  /** The layers for pictures, with their filters. */
   readonly #pictures: { readonly layers: PictureLayers; readonly filters: readonly Filters[] } | undefined;
-  /** What reads words: their numbers, and the filters over them. */
+  /** The layers for words: embeddings, and the filters over them. */
   readonly #words:
     | { readonly embedding: Parameter; readonly filters: readonly LinearParameters[] }
     | undefined;
   readonly #layers: readonly Linear[];
 
-  /** Weights start as He's, biases at zero. */
+  /** Initial values: He-normal weights, zero biases. */
   constructor(form: ContentForm, given: Shape) {
     const { hidden, latent, filters, embedding, window } = given;
     const init = { weight: heNormal("rows"), bias: zeros };
@@ -168,7 +170,7 @@ class FactorNetwork {
     return layers.forward(tape, layers.turned(tape, rows), filters);
   }
 
-  /** Convolutions over the words of each sequence, and what they find on average. */
+  /** Convolutions over the words of each sequence, averaged over positions. */
   #read(tape: Tape, all: CsrMatrix): Variable {
     if (!this.#words) throw new RangeError("deep-music: this network does not read sequences");
     const { window, sequenceLength } = this.#given;
@@ -200,7 +202,7 @@ class DeepMusicTraining implements Trainable {
   readonly #nothing: Tensor;
   /** f(x) of every item. */
   readonly #predicted: Tensor;
-  /** What the network learns from: items that somebody has, and that have content. */
+  /** The training set of the network: items that have both interactions and content. */
   readonly #items: Uint32Array;
   readonly #minimise: <Batch>(pass: BatchPass<Batch>) => Promise<PassReport>;
   #pretrains = true;
@@ -288,7 +290,7 @@ class DeepMusicTraining implements Trainable {
     const clicked = new Set(this.#factors.clickedItems);
     for (let j = 0; j < this.#dataset.items.size; j++) {
       const [own, told] = [V, f].map((all) => all.subarray(j * latent, (j + 1) * latent));
-      // Of an item without content the clicks alone tell; whoever has one without clicks is folded in with what its content says.
+      // An item without content is scored by its factor; a user's item without clicks is folded in with its predicted factor.
       if (known[j] === 0) told.set(own);
       else if (!clicked.has(j)) own.set(told);
     }
@@ -346,7 +348,7 @@ const itemRules = ["content"] as const;
 
 export const deepMusic: Algorithm<DeepMusicOptions> = {
   name: "deep-music",
-  summary: "Factors from clicks alone, and a network that tells an item's factor from its content.",
+  summary: "Matrix factorisation, and a network that predicts an item's factor from its content.",
   source: "van den Oord, Dieleman, Schrauwen: Deep content-based music recommendation, NIPS 2013",
   options,
 

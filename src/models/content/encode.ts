@@ -1,4 +1,4 @@
-// What a network says of the content of many items, a block of them at a time.
+// Encodes the content of many items, a block of them at a time.
 
 import type { Engine } from "../../compute/engine.js";
 import { Tape } from "../../compute/tape.js";
@@ -7,7 +7,7 @@ import type { ItemContent } from "../../data/content.js";
 import { type ContentReader, type ContentRows, itemsWithContent, releaseBatch, toEngine } from "./batches.js";
 import type { ContentReading } from "./network.js";
 
-/** How many items are encoded at a time. */
+/** Number of items that are encoded at a time. */
 const ENCODED_ROWS = 1024;
 
 /** The content of items, in their order, a block of them at a time. */
@@ -19,7 +19,7 @@ export async function* contentInBlocks(
     yield await reader(items.subarray(first, first + ENCODED_ROWS));
 }
 
-/** out [items, k] = theta of every item, zeros where it has no content. */
+/** out [items, k] = theta of every item, zeros for an item without content. */
 export async function encodeAll(
   engine: Engine,
   network: Pick<ContentReading, "code">,
@@ -39,7 +39,7 @@ export async function encodeAll(
       tape.dispose();
       releaseBatch(engine, batch);
     }
-    // Encoding is queued faster than it is done.
+    // Wait here: encoding is queued faster than it is executed.
     await engine.finished();
   }
 }

@@ -1,12 +1,13 @@
-// The collaborative half that CVAE, CDL and CTR share: factors of users and items by alternating least squares, an item's
-// drawn towards what its content says (Wang and Blei 2011, equations 8 and 9; Li and She 2017, section 2.2),
+// The collaborative part that CVAE, CDL and CTR share: factors of users and items by alternating least squares, where the
+// prior mean of an item's factor is its content code (Wang and Blei 2011, equations 8 and 9; Li and She 2017, section 2.2),
 //
 //   u_i <- (b sum_j v_j v_j' + (a - b) sum_(j in R_i) v_j v_j' + lambda_u I)^-1  a sum_(j in R_i) v_j
 //   v_j <- (b sum_i u_i u_i' + (a - b) sum_(i in R_j) u_i u_i' + lambda_v I)^-1 (a sum_(i in R_j) u_i + lambda_v theta_j)
 //
-// where, as in all the authors' programs, the sums weighted by b go only over items that somebody has, and over users who
-// have something. With Bayesian inference (Li and She 2017, section 2.3) these are the means of q(u_i) and q(v_j), the inverses
-// are their covariances, and v_j v_j' becomes its expectation v_j v_j' + cov(v_j), likewise u_i u_i'.
+// The papers sum C_ij over all users and all items. The authors' programs leave out of the sums weighted by b the items that no
+// user has and the users who have no item: `unclicked`. A user without items then keeps the initial factor; where they are
+// counted, it is solved like any other, and is 0. With Bayesian inference (Li and She 2017, section 2.3) these are the means of
+// q(u_i) and q(v_j), the inverses are their covariances, and v_j v_j' becomes its expectation v_j v_j' + cov(v_j), likewise u_i u_i'.
 
 import type { Engine } from "../../compute/engine.js";
 import { invertPivots } from "../../compute/engines/reference/dense.js";
@@ -15,13 +16,13 @@ import type { FloatArray, SparseTensor, Tensor } from "../../compute/tensor.js";
 import { twoLevelWeights } from "../../recommender/fold-in.js";
 import { type CsrMatrix, transpose } from "../../sparse/csr.js";
 
-export interface Confidence {
-  /** C_ij where user i has item j, and where not. */
+interface Confidence {
+  /** C_ij if user i has item j (a), and otherwise (b). */
   readonly a: number;
   readonly b: number;
 }
 
-/** Numbers of a symmetric matrix [k, k], its upper triangle packed row by row. */
+/** The number of elements of a symmetric matrix [k, k] whose upper triangle is packed row by row. */
 export function packedSize(k: number): number {
   return (k * (k + 1)) / 2;
 }
@@ -38,7 +39,7 @@ export function unpacked(packed: ArrayLike<number>, k: number): Float64Array {
 }
 
 /** The packed identity times `scale`. */
-export function packedIdentity(k: number, scale: number): Float64Array {
+function packedIdentity(k: number, scale: number): Float64Array {
   const packed = new Float64Array(packedSize(k));
   for (let i = 0, at = 0; i < k; at += k - i, i++) packed[at] = scale;
   return packed;
@@ -51,7 +52,7 @@ export function invertPacked(packed: FloatArray, k: number): Float64Array {
   const out = new Float64Array(rows * k * k);
   for (let r = 0; r < rows; r++) {
     const full = unpacked(packed.subarray(r * size, (r + 1) * size), k);
-    // Once all pivots are inverted, the lower triangle is that of the inverse, its sign turned.
+    // Once all pivots are inverted, the lower triangle is that of the negated inverse.
     if (invertPivots({ data: full, rows: k, columns: k, offset: 0, rowStride: k }, 0, k) >= 0)
       throw new RangeError("invertPacked: a matrix is not positive definite");
     for (let i = 0; i < k; i++)
@@ -63,26 +64,31 @@ export function invertPacked(packed: FloatArray, k: number): Float64Array {
   return out;
 }
 
+/** 0, 1, ..., rows - 1 */
+function allRows(rows: number): Uint32Array {
+  return Uint32Array.from({ length: rows }, (_, r) => r);
+}
+
 /** Rows that have at least one entry, ascending. */
-export function filledRows({ rows, offsets }: CsrMatrix): Uint32Array {
-  return Uint32Array.from({ length: rows }, (_, r) => r).filter((r) => offsets[r + 1] > offsets[r]);
+function filledRows({ rows, offsets }: CsrMatrix): Uint32Array {
+  return allRows(rows).filter((r) => offsets[r + 1] > offsets[r]);
 }
 
 export interface RowsOfFactors extends Confidence {
-  /** [columns, k], held fixed. */
+  /** [columns, k], fixed. */
   readonly fixed: Tensor;
-  /** [k, k]: the sum of x x' (its expectation) over the fixed rows that have an entry. */
+  /** [k, k]: the sum of x x' (its expectation) over the fixed rows that are counted. */
   readonly gram: Tensor;
-  /** [columns, k (k + 1) / 2]: covariances of the fixed rows, packed; absent = they are points. */
+  /** [columns, k (k + 1) / 2]: covariances of the fixed rows, packed; absent for point estimates. */
   readonly covariances?: Tensor;
   readonly ridge: number;
-  /** [rows, k]: what the ridge draws towards; absent = 0. */
+  /** [rows, k]: the prior mean; absent = 0. */
   readonly prior?: Tensor;
   /** The rows to solve; absent = all. */
   readonly rows?: Uint32Array;
-  /** [rows, k (k + 1) / 2]: becomes the covariances of the rows, packed. */
+  /** [rows, k (k + 1) / 2]: receives the covariances of the rows, packed. */
   readonly posterior?: Tensor;
-  /** [rows, 1]: becomes what was minimised, of the rows that are solved. */
+  /** [rows, 1]: receives the minimum of the objective for the rows that are solved. */
   readonly objective?: Tensor;
 }
 
@@ -92,21 +98,26 @@ export function solveRows(engine: Engine, out: Tensor, clicks: SparseTensor, hal
   solversOf(engine).alsHalfSweep(out, clicks, { ...rest, ...twoLevelWeights(a, b) });
 }
 
+/** Whether the sums weighted by b go over users and items without an interaction. */
+export type Unclicked = "left-out" | "counted";
+
 export interface FactorOptions extends Confidence {
   readonly lambdaU: number;
   readonly lambdaV: number;
+  /** Default "left-out". */
+  readonly unclicked?: Unclicked;
 }
 
-/** One side: factors [n, k], and the sum over those that count of x x', or of its expectation. */
+/** One side: factors [n, k], and the sum of x x' (or its expectation) over the factors with interactions. */
 class Side {
   readonly factors: Tensor;
   readonly gram: Tensor;
-  /** [n, k (k + 1) / 2], packed; undefined where factors are points. */
+  /** [n, k (k + 1) / 2], packed; undefined for point estimates. */
   readonly covariances: Tensor | undefined;
-  /** Those that have an entry. */
+  /** Those that the sum is over. */
   readonly counted: Uint32Array;
   readonly #engine: Engine;
-  /** [1, n]: 1 where it counts. */
+  /** [1, n]: 1 for factors with interactions. */
   readonly #mask: Tensor | undefined;
 
   /** The factors are zeros until they are set. */
@@ -125,7 +136,7 @@ class Side {
     engine.release(each);
   }
 
-  /** After the factors changed. */
+  /** To be called after the factors have changed. */
   async renewGram(): Promise<void> {
     const engine = this.#engine;
     const k = this.factors.columns;
@@ -156,8 +167,12 @@ export class Factors {
   readonly #byUser: SparseTensor;
   readonly #byItem: SparseTensor;
   readonly #objectives: Tensor;
+  /** Items that a user has, ascending. */
+  readonly clickedItems: Uint32Array;
+  /** The other items, ascending. */
+  readonly unclickedItems: Uint32Array;
 
-  /** Factors are zeros until they are set. Bayesian: covariances start as the priors'. */
+  /** Factors are zeros until they are set. With Bayesian inference the initial covariances are those of the priors. */
   constructor(
     engine: Engine,
     clicks: CsrMatrix,
@@ -166,11 +181,17 @@ export class Factors {
   ) {
     const ones: CsrMatrix = { ...clicks, values: undefined };
     const byItem = transpose(ones);
-    const { lambdaU, lambdaV, bayesian = false } = options;
+    const { lambdaU, lambdaV, bayesian = false, unclicked = "left-out" } = options;
+    const counted = (matrix: CsrMatrix) =>
+      unclicked === "counted" ? allRows(matrix.rows) : filledRows(matrix);
     this.#engine = engine;
     this.#options = options;
-    this.#users = new Side(engine, ones.rows, k, filledRows(ones), bayesian ? 1 / lambdaU : undefined);
-    this.#items = new Side(engine, ones.columns, k, filledRows(byItem), bayesian ? 1 / lambdaV : undefined);
+    this.clickedItems = filledRows(byItem);
+    this.unclickedItems = allRows(byItem.rows).filter(
+      (item) => byItem.offsets[item + 1] === byItem.offsets[item],
+    );
+    this.#users = new Side(engine, ones.rows, k, counted(ones), bayesian ? 1 / lambdaU : undefined);
+    this.#items = new Side(engine, ones.columns, k, counted(byItem), bayesian ? 1 / lambdaV : undefined);
     this.#byUser = engine.sparse(ones);
     this.#byItem = engine.sparse(byItem);
     this.#objectives = engine.zeros(clicks.columns, 1);
@@ -184,7 +205,7 @@ export class Factors {
     return this.#items.factors;
   }
 
-  /** [k, k]: of the users who have something; of the items that somebody has. */
+  /** [k, k]: of the users, and of the items, that are counted. */
   get userGram(): Tensor {
     return this.#users.gram;
   }
@@ -198,10 +219,6 @@ export class Factors {
     return this.#items.covariances;
   }
 
-  get clickedItems(): Uint32Array {
-    return this.#items.counted;
-  }
-
   /** All that a checkpoint must hold, by name. */
   get state(): Record<string, Tensor> {
     const { users, items, userGram, itemGram } = this;
@@ -211,7 +228,7 @@ export class Factors {
   }
 
   /**
-   * All users who have something, then all items, or those in `items`; `theta` [items, k] is what an item is drawn towards.
+   * All users that are counted, then all items, or those in `items`; `theta` [items, k] is what an item is drawn towards.
    * Returns sum of C (R - u'v)^2 over the items that were solved, with the items' ridges, less a constant.
    */
   async sweep(theta: Tensor, items?: Uint32Array): Promise<number> {
@@ -243,7 +260,7 @@ export class Factors {
     return value;
   }
 
-  /** After `items` were set from outside. */
+  /** To be called after `items` were set from outside. */
   renewItemGram(): Promise<void> {
     return this.#items.renewGram();
   }

@@ -1,4 +1,4 @@
-// What the models of content and factors have in common when they are trained, saved and restored.
+// Shared code for training, saving and restoring the content-based factor models.
 
 import type { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
@@ -30,10 +30,10 @@ import {
 import type { ContentLikelihood } from "./tied-mlp.js";
 import type { ContentTrainingOptions } from "./training.js";
 
-/** Kinds of content that a network of dense layers takes. */
+/** Kinds of content that a network of dense layers supports. */
 export const networkKinds = ["words", "vectors", "images"] as const;
 
-/** The likelihood of content: as given, or what fits its kind. Throws UserError for a Gaussian bag of words. */
+/** The likelihood of content: as given, or the default for its kind. Throws UserError for a Gaussian bag of words. */
 export function likelihoodOf(
   kind: ContentForm["kind"],
   given: ContentLikelihood | undefined,
@@ -41,17 +41,17 @@ export function likelihoodOf(
   if (given === "gaussian" && kind === "words")
     throw new UserError({
       place: "likelihood",
-      problem: '"gaussian" does not fit a bag of words',
+      problem: '"gaussian" is not supported for bags of words',
       expected: "bernoulli",
     });
   return given ?? (kind === "vectors" ? "gaussian" : "bernoulli");
 }
 
-/** What turns content into vectors [items, k]. */
+/** Encodes content as vectors [items, k]. */
 export interface ContentEncoder {
-  /** What of it is saved. */
+  /** The parameters that are saved. */
   readonly parameters: readonly Parameter[];
-  /** [content.items, k], zeros where an item has no content, as a tensor that the caller releases. */
+  /** [content.items, k], zeros for an item without content; the caller releases the tensor. */
   encode(content: ItemContent): Promise<Tensor>;
 }
 
@@ -67,7 +67,7 @@ export function networkEncoder(engine: Engine, network: ContentReading, k: numbe
   };
 }
 
-/** Trains a network and factors in turns (training.ts), which are what is saved. */
+/** Trains a network and factors in alternation (training.ts); both are saved. */
 export async function fitContentModel<
   Options extends Omit<ContentTrainingOptions, "batches" | "bayesian"> & { readonly patience?: number },
 >(
@@ -79,7 +79,7 @@ export async function fitContentModel<
     readonly content: ItemContent;
     /** The network, declared. */
     readonly model: ContentModel;
-    /** What a saved model needs of the options. */
+    /** The options that a saved model needs. */
     readonly config: JsonObject;
     /** The options that pretraining depends on. */
     readonly pretrainedBy: readonly (keyof Options & string)[];
@@ -124,13 +124,13 @@ export async function fitContentModel<
 }
 
 export interface ModelOrigin {
-  /** Where a new item's factor may come from, best first. Default: both ways. */
+  /** The rules by which a new item's factor can be computed, best first. Default: both. */
   readonly itemRules?: readonly ItemRule[];
-  /** Rebuilds the model, with more items. */
+  /** Restores the model, with more items. */
   readonly restore: (files: ModelFiles) => Promise<Recommender>;
 }
 
-/** A model as a recommender, whose memory it gives back when it is disposed of. */
+/** A model as a recommender, whose `dispose` releases the model's memory. */
 export function savedFactorModel(
   engine: Engine,
   encoder: ContentEncoder,
@@ -155,7 +155,7 @@ export function savedFactorModel(
   );
 }
 
-/** Rebuilds a saved model. Throws UserError where its files do not fit together. */
+/** Restores a saved model. Throws UserError if its files do not match. */
 export async function restoreFactorModel<Shape extends FactorOptions & { latent: number }>(
   engine: Engine,
   given: ModelFiles,

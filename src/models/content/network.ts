@@ -1,5 +1,5 @@
-// What a model of content and factors is made of: how it is pretrained, what an epoch's updates minimise, and what it says of
-// an item. training.ts drives it.
+// The interface of the network of a content-based factor model: how it is pretrained, the loss of an epoch's updates, and the
+// encoding of an item. training.ts uses it.
 
 import type { Objective } from "../../compute/objective.js";
 import type { Optimizer } from "../../compute/optimizers.js";
@@ -10,42 +10,42 @@ import type { RandomKey } from "../../core/philox.js";
 import type { DiagonalNormal } from "../../nn/normal.js";
 import type { ContentBatch, ContentRows } from "./batches.js";
 
-/** Names the random bits of one update: `key("noise")`. */
+/** The key of the random bits of one update, by purpose: `key("noise")`. */
 export type UpdateKey = (name: string) => RandomKey;
 
 export interface TrainingBatch {
   readonly clean: ContentBatch;
-  /** With masking noise where the pass has it, else the clean one. */
+  /** The batch with masking noise if the pass has it, otherwise the clean batch. */
   readonly noisy: ContentBatch;
-  /** The precisions of q(v), [rows, k k], where the pass asks for them. */
+  /** The precisions of q(v), [rows, k k], if the pass needs them. */
   readonly precisions?: Tensor;
 }
 
-/** A part of the network that is trained on content alone. */
+/** A part of the network that is trained only on content. */
 export interface NetworkPart {
-  /** For people: "layer 1". */
+  /** For messages: "layer 1". */
   readonly name: string;
   readonly parameters: readonly Parameter[];
-  /** Whether the batch comes with masking noise. */
+  /** Whether the batch has masking noise. */
   readonly noisyInput: boolean;
-  /** Before its first update: sets what starts from the data. `content` is all that the part will see. */
+  /** Called before the first update: sets initial values that depend on the data. `content` is everything that the part will be trained on. */
   begin?(content: AsyncIterable<ContentRows>): Promise<void>;
-  /** What is minimised, per row: [rows, 1]. */
+  /** The loss per row: [rows, 1]. */
   loss(tape: Tape, batch: TrainingBatch, key: UpdateKey): Variable;
 }
 
-/** The networks of a variational autoencoder of content, of whatever kind: q(z | x) and p(x | z). */
+/** The networks of a variational autoencoder of content: q(z | x) and p(x | z). */
 export interface ContentVae {
-  /** All that a saved model has of it; unique names. */
+  /** The parameters of a saved model; names are unique. */
   readonly parameters: readonly Parameter[];
-  /** What only pretraining needs. */
+  /** Parameters that only pretraining needs. */
   readonly scaffolding: readonly Parameter[];
-  /** What the L2 term of training is over. */
+  /** The weights in the L2 term of training. */
   readonly weights: readonly Parameter[];
-  /** What is trained by itself before the whole is: layer after layer, then the latent part. */
+  /** The parts that are pretrained separately before the whole network: layer after layer, then the latent part. */
   readonly parts: readonly (NetworkPart & { readonly kind: "layer" | "latent" })[];
   posterior(tape: Tape, x: ContentBatch): DiagonalNormal;
-  /** -log p(x | z) per row: [rows, 1], in nats; constants left out. */
+  /** -log p(x | z) per row: [rows, 1], in nats, without constants. */
   reconstruction(tape: Tape, z: Variable, x: ContentBatch, key: UpdateKey): Variable;
 }
 
@@ -55,26 +55,26 @@ export interface Phase extends NetworkPart {
   readonly penalty?: Objective;
 }
 
-/** What the items of a batch are drawn towards. */
+/** The factors of the items of a batch, to which their codes are coupled. */
 export interface BatchFactors {
   /** [rows, k] */
   readonly v: Tensor;
-  /** The precisions of q(v), [rows, k k], row-major; present where the model asks for them. */
+  /** The precisions of q(v), [rows, k k], row-major; present if the model needs them. */
   readonly precisions?: Tensor;
 }
 
 export interface JointLoss {
-  /** Sums over the batch's items, by name; together what is minimised. */
+  /** The terms of the loss by name, each summed over the batch's items. */
   readonly parts: Readonly<Record<string, Objective>>;
   /** Added to the mean over the batch. */
   readonly penalty?: Objective;
 }
 
-/** What reads content once a model is trained. */
+/** The encoder of a trained model. */
 export interface ContentReading {
-  /** All that a saved model has of it; unique names. */
+  /** The parameters of a saved model; names are unique. */
   readonly parameters: readonly Parameter[];
-  /** theta: what the content of items says, [rows, k]. */
+  /** theta: the codes of the items' content, [rows, k]. */
   code(tape: Tape, x: ContentBatch): Variable;
 }
 

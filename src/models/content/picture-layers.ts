@@ -1,5 +1,5 @@
-// Layers of convolutions over pictures, one way and the other. Windows of 4 x 4 at every second position halve the picture from
-// layer to layer (Radford, Metz, Chintala 2016).
+// Convolutional layers over pictures, forward and transposed. Each layer has 4 x 4 windows with stride 2 and halves the picture
+// (Radford, Metz, Chintala 2016).
 
 import { relu } from "../../compute/ops/relu.js";
 import { reshape } from "../../compute/ops/reshape.js";
@@ -24,19 +24,19 @@ export type ImageForm = Extract<ContentForm, { kind: "images" }>;
 const WINDOWS = { size: 4, stride: 2, padding: 1 };
 const AREA = WINDOWS.size ** 2;
 
-/** Of one layer of convolutions. */
+/** The parameters of one convolutional layer. */
 export type Filters = Pick<LinearParameters, "weight" | "bias">;
 
-/** The layers of convolutions over pictures: what they are over, and what comes out of them. */
+/** Convolutional layers over pictures, with the shapes of their inputs and outputs. */
 export class PictureLayers {
-  /** Of the picture, and of what each layer makes of it. */
+  /** The shapes of the picture and of the output of each layer. */
   readonly planes: readonly Plane[];
   readonly channels: readonly number[];
   /** [channels, height, width] -> [height, width, channels]; made when first asked for. */
   #order: Uint32Array | undefined;
   readonly #windows = new Map<string, CsrMatrix>();
 
-  /** Throws UserError where a picture is too small for so many layers. */
+  /** Throws UserError if a picture is too small for that many layers. */
   constructor({ channels, height, width }: ImageForm, filters: readonly number[]) {
     const planes: Plane[] = [{ height, width }];
     for (const _ of filters) planes.push(windowPlane(planes[planes.length - 1], WINDOWS));
@@ -44,21 +44,21 @@ export class PictureLayers {
     if (last.height < 1 || last.width < 1)
       throw new UserError({
         place: "filters",
-        problem: `${filters.length} layers are too many for pictures of ${width} x ${height}: each halves them`,
-        expected: "layers that leave at least one pixel",
-        remedy: "Give fewer filters, or prepare the dataset with larger pictures",
+        problem: `${filters.length} layers are too many for pictures of ${width} x ${height}: each layer halves them`,
+        expected: "a number of layers that leaves at least one pixel",
+        remedy: "Use fewer layers, or prepare the dataset with larger pictures",
       });
     this.planes = planes;
     this.channels = [channels, ...filters];
   }
 
-  /** Numbers of a picture after the last layer. */
+  /** Number of outputs per picture after the last layer. */
   get outputs(): number {
     const { height, width } = this.planes[this.planes.length - 1];
     return height * width * this.channels[this.channels.length - 1];
   }
 
-  /** Declares the filters of the convolutions: "<name>.1", ..., "<name>.<L>". */
+  /** Declares the filters of the convolutional layers: "<name>.1", ..., "<name>.<L>". */
   filters(name: string, weight: Initializer): Filters[] {
     return this.channels.slice(1).map((above, l) => {
       const inputs = AREA * this.channels[l];
@@ -66,7 +66,7 @@ export class PictureLayers {
     });
   }
 
-  /** Declares the filters of the way back, under the same names. */
+  /** Declares the filters of the transposed convolutions, with the same naming scheme. */
   filtersBack(name: string, initial: Initializer): Filters[] {
     return this.channels.slice(1).map((above, l) => {
       const below = this.channels[l];
@@ -83,13 +83,13 @@ export class PictureLayers {
     const known = this.#windows.get(key);
     if (known) return known;
     const made = pictureWindows(pictures, this.planes[layer - 1], WINDOWS);
-    // Batches come in two sizes, and one more when everything is encoded.
+    // There are two batch sizes in training, and one more for encoding.
     if (this.#windows.size > 4 * this.planes.length) this.#windows.clear();
     this.#windows.set(key, made);
     return made;
   }
 
-  /** Pictures [rows, channels x height x width] with the channels of a pixel beside each other: the same numbers. */
+  /** Pictures [rows, channels x height x width] reordered to [rows, height x width x channels]. */
   turned(tape: Tape, pictures: Tensor): Tensor {
     const [channels] = this.channels;
     const pixels = pictures.columns / channels;
@@ -102,7 +102,7 @@ export class PictureLayers {
     return out;
   }
 
-  /** h_L: turned pictures [rows, ...] -> [rows, outputs] */
+  /** h_L: reordered pictures [rows, ...] -> [rows, outputs] */
   forward(tape: Tape, turned: Tensor, filters: readonly Filters[]): Variable {
     const { rows } = turned;
     const [{ height, width }] = this.planes;
@@ -114,7 +114,7 @@ export class PictureLayers {
     return reshape(tape, h, rows, this.outputs);
   }
 
-  /** g_L [rows, outputs] -> [rows, ...], turned: nothing follows the last layer. */
+  /** g_L [rows, outputs] -> reordered pictures [rows, ...]; the last layer has no activation. */
   back(tape: Tape, top: Variable, filters: readonly Filters[]): Variable {
     const { rows } = top.value;
     const last = this.channels.length - 1;

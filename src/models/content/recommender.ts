@@ -1,5 +1,5 @@
-// A trained model of factors whose items are known by their content too: a history is folded in by the closed form with the
-// items' factors held fixed, and an item that nobody has touched gets its factor from its content.
+// A trained content-based factor model: a history is folded in by the closed form with fixed item factors, and an item without
+// interactions gets its factor from its content.
 
 import type { Engine } from "../../compute/engine.js";
 import { saveTensor } from "../../compute/parameter.js";
@@ -28,29 +28,29 @@ import { type FactorOptions, packedSize, type RowsOfFactors, solveRows, unpacked
 export interface SavedFactors {
   /** V [items, k] */
   readonly items: Tensor;
-  /** [k, k]: the sum of v v', or of its expectation, over the items that somebody has. */
+  /** [k, k]: the sum of v v', or of its expectation, over the items that training counted (`FactorOptions.unclicked`). */
   readonly itemGram: Tensor;
-  /** [k, k]: likewise of the users who have something. */
+  /** [k, k]: likewise of the users. */
   readonly userGram: Tensor;
-  /** [items, k (k + 1) / 2], packed: where the factors are distributions. */
+  /** [items, k (k + 1) / 2], packed: present if the factors are distributions. */
   readonly itemCovariances?: Tensor;
-  /** [items, k]: what a user's factor is multiplied by, where that is not V. */
+  /** [items, k]: the vectors that a user's factor is multiplied by, if not V. */
   readonly scored?: Tensor;
 }
 
-/** What is trained, as it stands. */
+/** The current state of a model. */
 export interface FactorModel extends SavedFactors {
   readonly options: FactorOptions;
-  /** What reads content, as a saved model has it. */
+  /** The tensors of the encoder, for saving. */
   readonly saveReader: () => Promise<NamedTensors>;
   readonly releaseReader: () => void;
-  /** E[z] of each item, zeros where it has no content: [content.items, k], as a tensor that the caller releases. */
+  /** E[z] of each item, zeros for an item without content: [content.items, k]; the caller releases the tensor. */
   readonly encode: (content: ItemContent) => Promise<Tensor>;
-  /** Where a new item's factor may come from, best first. */
+  /** The rules by which a new item's factor can be computed, best first. */
   readonly itemRules: readonly ItemRule[];
 }
 
-/** posterior = (b U'U + lambda_v I)^-1 lambda_v E[z], what a sweep gives an item that nobody has; content = E[z] as it is. */
+/** posterior = (b U'U + lambda_v I)^-1 lambda_v E[z], as in a sweep for an item without interactions; content = E[z]. */
 export type ItemRule = "posterior" | "content";
 
 export interface FactorModelFiles {
@@ -58,7 +58,7 @@ export interface FactorModelFiles {
   readonly config: JsonObject;
   readonly items: Vocabulary;
   readonly content: ContentForm;
-  /** Rebuilds a model from files. */
+  /** Restores a model from files. */
   readonly restore: (files: ModelFiles) => Promise<ContentAware>;
 }
 
@@ -83,7 +83,7 @@ export function factorShapes(
   };
 }
 
-/** The recommender over a model, whose memory it gives back when it is disposed of. */
+/** The recommender of a model; its `dispose` releases the model's memory. */
 export function factorRecommender(
   engine: Engine,
   model: FactorModel,
@@ -115,12 +115,12 @@ export function factorRecommender(
     return { algorithm, config, tensors: saved, items, content };
   }
 
-  /** Users' factors [histories.rows, k] with the items' held fixed, as a tensor that the caller releases. */
+  /** User factors [histories.rows, k] with the item factors fixed; the caller releases the tensor. */
   function usersOf(histories: CsrMatrix, posterior?: Tensor): Tensor {
     return solveFoldIn(engine, foldIn, { ...histories, values: undefined }, posterior);
   }
 
-  /** What a sweep gives items that nobody has: their factors, and where a tensor is given their covariances. */
+  /** The result of a sweep for items without interactions: their factors and, if a tensor is given, their covariances. */
   function withoutClicks(theta: Tensor, posterior?: Tensor): Tensor {
     const out = engine.zeros(theta.rows, k);
     const nothing = engine.sparse(emptyMatrix(theta.rows, 1));
@@ -197,13 +197,16 @@ export function factorRecommender(
   };
   if (!itemCovariances) return recommender;
 
-  /** u'v has mean mu_u'mu_v and variance mu_u'S_v mu_u + mu_v'S_u mu_v + tr(S_u S_v), u and v being independent under q. */
+  /**
+   * u'v has mean mu_u'mu_v and variance mu_u'S_v mu_u + mu_v'S_u mu_v + tr(S_u S_v), u and v being independent under q; mu_v is
+   * the row of `scored`.
+   */
   async function scoreWithUncertainty(histories: CsrMatrix, wanted: Uint32Array): Promise<UncertainScores> {
     requireCatalogue("score", histories, items.size);
     for (const item of wanted)
       if (item >= items.size) throw new RangeError(`score: item ${item} is outside [0, ${items.size})`);
     const [v, itemS] = await Promise.all(
-      [V, itemCovariances as Tensor].map(async (tensor) => {
+      [scored, itemCovariances as Tensor].map(async (tensor) => {
         const rows = engine.empty(wanted.length, tensor.columns);
         engine.takeRows(rows, tensor, wanted);
         const data = await engine.read(rows);

@@ -1,11 +1,11 @@
-// The networks of CVAE for sequences (Li and She 2017, figure 3b): a recurrent network reads the tokens, another writes them again
+// The networks of CVAE for sequences (Li and She 2017, figure 3b): one recurrent network encodes the tokens, another generates them
 // (Cho et al. 2014). e_t is the embedding of token t, and e_0 is zero.
 //
 //   inference   h_t = gru(h_(t-1), e_t);   mu = h_T M + m,   log sigma^2 = h_T S + t
 //   generation  g_0 = tanh(z G + g),  g_t = gru(g_(t-1), [e_(t-1) | z]);   token t ~ softmax(g_t O' + o)
 //
-// Lest the generation network should live on the tokens before and forget z, some of them are withheld from it in training (word
-// dropout: Bowman et al. 2016, section 3.1).
+// Word dropout (Bowman et al. 2016, section 3.1) hides some of the previous tokens from the generation network in training, so
+// that it does not ignore z.
 
 import { add } from "../../compute/ops/arithmetic.js";
 import { linear } from "../../compute/ops/linear.js";
@@ -26,7 +26,7 @@ import type { CsrMatrix } from "../../sparse/csr.js";
 import { type ContentBatch, tokenRows } from "./batches.js";
 import type { ContentVae, UpdateKey } from "./network.js";
 
-/** A recurrent network: what a token and the state before it add to the gates. */
+/** A recurrent network: the weights from a token and from the previous state to the gates. */
 interface Recurrent {
   readonly input: Linear;
   readonly state: Linear;
@@ -34,9 +34,9 @@ interface Recurrent {
 
 export interface RecurrentOptions {
   readonly latent: number;
-  /** Numbers of a token. */
+  /** Dimensions of a token's embedding. */
   readonly embedding: number;
-  /** Of the recurrent state. */
+  /** Size of the recurrent state. */
   readonly units: number;
 }
 
@@ -49,7 +49,7 @@ export class RecurrentVae implements ContentVae {
   readonly #logVariance: Linear;
   readonly #start: Linear;
   readonly #decoder: Recurrent;
-  /** What z adds to the decoder's input in every step. */
+  /** The weights from z to the decoder's input in every step. */
   readonly #decoderLatent: Parameter;
   /** O [tokens, units] and o. */
   readonly #output: { readonly weight: Parameter; readonly bias: Parameter };
@@ -61,9 +61,9 @@ export class RecurrentVae implements ContentVae {
   constructor(
     tokens: number,
     options: RecurrentOptions & {
-      /** Tokens of a sequence that are read, from its start. */
+      /** Maximum number of tokens read from the start of a sequence. */
       readonly length: number;
-      /** Share of the tokens that the generation network is not told. */
+      /** Share of the previous tokens that are hidden from the generation network. */
       readonly wordDropout: number;
     },
   ) {
@@ -108,7 +108,7 @@ export class RecurrentVae implements ContentVae {
     ];
   }
 
-  /** Those of the recurrent networks. */
+  /** The weights of the recurrent networks. */
   get weights(): readonly Parameter[] {
     const { input, state } = this.#decoder;
     const ofEncoder = [this.#encoder.input.weight, this.#encoder.state.weight];
@@ -125,7 +125,7 @@ export class RecurrentVae implements ContentVae {
       steps,
       tape.constant(tape.zeros(order.length, this.#units)),
     );
-    // h_T of every sequence, from the step at which it ends.
+    // h_T of every sequence, taken at its last step.
     let last: Variable = tape.constant(tape.zeros(x.rows, this.#units));
     for (let t = 0; t < counts.length; t++) {
       const going = counts[t + 1] ?? 0;
@@ -154,7 +154,7 @@ export class RecurrentVae implements ContentVae {
     return loss;
   }
 
-  /** The token before each, as far as the generation network is told it; else a number that no token has. */
+  /** The previous token of each token, or an index of no token if word dropout hides it. */
   #told({ counts, tokens }: Steps, random: RandomSequence): Uint32Array {
     const told = new Uint32Array(tokens.length).fill(this.#tokens);
     let before = 0;
@@ -190,7 +190,7 @@ export class RecurrentVae implements ContentVae {
   }
 }
 
-/** Puts rows [from, to) of a step [to, ...] where their sequences are: [sequences, to]. */
+/** The matrix [sequences, to] that moves rows [from, to) of a step [to, ...] to the rows of their sequences. */
 function places(sequences: number, order: Uint32Array, from: number, to: number): CsrMatrix {
   const row = new Uint32Array(sequences).fill(to);
   for (let r = from; r < to; r++) row[order[r]] = r;

@@ -1,11 +1,12 @@
-// The network of CVAE (Li and She 2017, sections 2.1 and 3.3) and, by its layers, of CDL: sigmoid layers whose weights the
-// decoder uses the other way round.
+// The network of CVAE (Li and She 2017, sections 2.1 and 3.3), whose layers CDL uses too: sigmoid layers whose weights are
+// shared, transposed, with the decoder.
 //
 //   inference   h_1 = s(x W_1 + b_1), ..., h_L = s(h_(L-1) W_L + b_L);   mu = h_L M + m,   log sigma^2 = h_L S + t
 //   generation  g_L = s(z G + g), g_(L-1) = s(g_L W_L' + b_(L-1)), ..., g_1 = s(g_2 W_2' + b_1);   x ~ p(g_1 W_1' + c)
 //
 // As the authors' program (eelxpeng/CollaborativeVAE, lib/cvae.py) has it, the decoder shares not only the weights but also the
-// biases b_1 ... b_(L-1); M, S, G and the biases beside them are its own. p is Bernoulli(sigmoid(.)) or N(., 1 / lambda_x).
+// biases b_1 ... b_(L-1); M, S, G and the biases next to them are its own. With `tied: false` it has weights and biases of its own
+// in place of W_l' and b_l too, and so has each layer's autoencoder. p is Bernoulli(sigmoid(.)) or N(., 1 / lambda_x).
 
 import { add, product, scale } from "../../compute/ops/arithmetic.js";
 import { denseBernoulliLoss, halfSquaredDistance } from "../../compute/ops/dense-likelihood.js";
@@ -35,56 +36,73 @@ import type { ContentVae, NetworkPart, UpdateKey } from "./network.js";
 export type ContentLikelihood = "bernoulli" | "gaussian";
 
 export interface TiedLayersOptions {
-  /** Numbers of an item's row: words, dimensions. */
+  /** Length of an item's content row: number of words or dimensions. */
   readonly inputs: number;
   /** Units of W_1, ..., W_L. */
   readonly hidden: readonly number[];
   readonly likelihood: ContentLikelihood;
   /** lambda_x: precision of a Gaussian likelihood. */
   readonly precision: number;
-  /** Share of a layer's input that is masked while it is trained alone. */
+  /** Share of a layer's input that is masked in its own pretraining. */
   readonly corruption: number;
-  /** Share of the hidden units that a pass with dropout leaves out; nothing is rescaled. Default 0. */
+  /** Dropout rate of the hidden units, without rescaling. Default 0. */
   readonly dropout?: number;
-  /** Weight of the mean activity of a layer's units while it is trained alone, as `TiedLayers.parts` has it. Default 0. */
+  /** Weight of the penalty on the mean activity of a layer's units in its own pretraining; see `TiedLayers.parts`. Default 0. */
   readonly sparsity?: number;
-  /** Where the biases of what each layer's autoencoder reconstructs start: 0 (default), or at the log-odds of its means. */
+  /** Initial visible biases of each layer's autoencoder: 0 (default), or the log-odds of the means of its inputs. */
   readonly visible?: "zeros" | "means";
   /** Initial values of W_1, ..., W_L. Default Glorot uniform; biases start at zero. */
   readonly weight?: Initializer;
+  /** Whether the generation network uses the inference network's weights and biases. Default true. */
+  readonly tied?: boolean;
 }
 
-/** How a pass goes through the layers. */
+/** Settings of a pass through the layers. */
 export interface Pass {
-  /** Names the bits of dropout; absent = none. */
+  /** The random key of dropout; absent = no dropout. */
   readonly dropout?: UpdateKey;
 }
 
-/** W_1, b_1, ..., W_L, b_L, used both ways, and the layer-wise denoising autoencoders that they start as. */
+/** W_1, b_1, ..., W_L, b_L, used both ways where they are tied, and the layer-wise denoising autoencoders that they start as. */
 export class TiedLayers {
   readonly weights: readonly Parameter[];
   readonly biases: readonly Parameter[];
-  /** c: what the generation network adds last. */
+  /** c: the output bias of the generation network. */
   readonly outputBias: Parameter;
-  /** The biases of what each layer's autoencoder reconstructs; used in its phase alone. */
+  /** The visible biases of each layer's autoencoder; used only in its phase of pretraining. */
   readonly visibleBiases: readonly Parameter[];
+  /** [sizes[l - 1], sizes[l]]: what the generation network multiplies by, transposed: `weights`, or its own. */
+  readonly #back: readonly Parameter[];
+  /** Of g_1, ..., g_(L-1): `biases`, or its own. */
+  readonly #backBiases: readonly Parameter[];
   readonly #options: TiedLayersOptions;
 
   constructor(options: TiedLayersOptions) {
-    const { inputs, hidden, weight: initial = glorotUniform } = options;
+    const { inputs, hidden, weight: initial = glorotUniform, tied = true } = options;
     const sizes = [inputs, ...hidden];
     const bias = (name: string, columns: number) => Parameter.declare({ name, rows: 1, columns });
+    const weights = (name: string) =>
+      hidden.map((columns, l) =>
+        Parameter.declare({ name: `layer.${l + 1}.${name}`, rows: sizes[l], columns, initial }),
+      );
     this.#options = options;
-    this.weights = hidden.map((units, l) =>
-      Parameter.declare({ name: `layer.${l + 1}.weight`, rows: sizes[l], columns: units, initial }),
-    );
+    this.weights = weights("weight");
     this.biases = hidden.map((units, l) => bias(`layer.${l + 1}.bias`, units));
+    this.#back = tied ? this.weights : weights("generation.weight");
+    this.#backBiases = tied
+      ? this.biases
+      : hidden.slice(0, -1).map((units, l) => bias(`layer.${l + 1}.generation.bias`, units));
     this.outputBias = bias("output.bias", inputs);
     this.visibleBiases = hidden.map((_, l) => bias(`layer.${l + 1}.visible`, sizes[l]));
   }
 
   get parameters(): readonly Parameter[] {
-    return [...this.weights, ...this.biases, this.outputBias];
+    return [...new Set([...this.allWeights, ...this.biases, ...this.#backBiases, this.outputBias])];
+  }
+
+  /** The weights of both networks, each once. */
+  get allWeights(): readonly Parameter[] {
+    return [...new Set([...this.weights, ...this.#back])];
   }
 
   /** h_depth: [rows, inputs] -> [rows, hidden[depth - 1]]; depth from 1, by default all layers. */
@@ -105,13 +123,13 @@ export class TiedLayers {
   reconstruction(tape: Tape, top: Variable, x: ContentBatch, { dropout: key }: Pass = {}): Variable {
     let g = this.#dropped(tape, top, "bottleneck", key);
     for (let l = this.weights.length - 1; l >= 1; l--) {
-      g = sigmoid(tape, transposedLinear(tape, g, this.weights[l], this.biases[l - 1]));
+      g = sigmoid(tape, transposedLinear(tape, g, this.#back[l], this.#backBiases[l - 1]));
       g = this.#dropped(tape, g, `decoder ${l}`, key);
     }
     return this.#likelihood(tape, g, x, this.outputBias);
   }
 
-  /** Units left out, the others as they are: the kernel's scaling is taken back. */
+  /** Dropout without rescaling: the scaling of the kernel is undone. */
   #dropped(tape: Tape, h: Variable, name: string, key: UpdateKey | undefined): Variable {
     const { dropout: rate = 0 } = this.#options;
     if (rate === 0 || !key) return h;
@@ -119,14 +137,14 @@ export class TiedLayers {
   }
 
   /**
-   * Each layer as a denoising autoencoder of its own, on the clean output of the layers below (Vincent et al. 2010). Sparsity
-   * adds its weight times sum over units of log(1 + e^a), a = what goes into the sigmoid: its gradient in a is the activity
-   * itself, as deepmat adds it, with activity 0 for a target.
+   * Each layer as a separate denoising autoencoder, on the clean output of the layers below (Vincent et al. 2010). Sparsity
+   * adds its weight times the sum over units of log(1 + e^a), where a is the input of the sigmoid: the gradient in a is the
+   * activity itself, as in deepmat with a target activity of 0.
    */
   get parts(): readonly NetworkPart[] {
     return this.weights.map((weight, l) => ({
       name: `layer ${l + 1}`,
-      parameters: [weight, this.biases[l], this.visibleBiases[l]],
+      parameters: [...new Set([weight, this.#back[l]]), this.biases[l], this.visibleBiases[l]],
       noisyInput: l === 0,
       begin: (content) => this.#startVisible(l, content),
       loss: (tape, { clean, noisy }, key) => {
@@ -146,7 +164,7 @@ export class TiedLayers {
     return add(tape, loss, scale(tape, denseBernoulliLoss(tape, into, none), sparsity));
   }
 
-  /** The visible bias of layer l where it reconstructs probabilities: log-odds of its inputs' means, within +-4; else the means. */
+  /** The initial visible bias of layer l: if it reconstructs probabilities, the log-odds of the means of its inputs, within +-4; otherwise the means. */
   async #startVisible(l: number, content: AsyncIterable<ContentRows>): Promise<void> {
     if (this.#options.visible !== "means") return;
     const bias = this.visibleBiases[l];
@@ -162,7 +180,7 @@ export class TiedLayers {
     bias.write(start);
   }
 
-  /** h_depth of items, on the host. */
+  /** h_depth of the items, on the host. */
   async #codesOf(content: ContentRows, depth: number): Promise<ContentRows> {
     const { engine } = this.weights[0];
     const batch = toEngine(engine, content);
@@ -184,9 +202,9 @@ export class TiedLayers {
 
   #likelihood(tape: Tape, g: Variable, x: ContentBatch, bias: Parameter): Variable {
     const { likelihood, precision } = this.#options;
-    const [weight] = this.weights;
+    const [weight] = this.#back;
     if (x.kind === "sparse") {
-      if (likelihood !== "bernoulli") throw new RangeError("a bag of words has a Bernoulli likelihood");
+      if (likelihood !== "bernoulli") throw new RangeError("a bag of words needs a Bernoulli likelihood");
       return outputLoss(tape, g, weight, bias, x.sparse, { likelihood });
     }
     const output = transposedLinear(tape, g, weight, bias);
@@ -202,7 +220,7 @@ export class TiedLayers {
     tape.engine.write(ones, mask);
     const noisy = product(tape, code, tape.constant(ones));
     const into = linear(tape, noisy, this.weights[l], this.biases[l]);
-    const logits = transposedLinear(tape, sigmoid(tape, into), this.weights[l], this.visibleBiases[l]);
+    const logits = transposedLinear(tape, sigmoid(tape, into), this.#back[l], this.visibleBiases[l]);
     return this.#withSparsity(tape, denseBernoulliLoss(tape, logits, code.value), into);
   }
 }
@@ -239,12 +257,12 @@ export class TiedMlp implements ContentVae {
     return this.layers.visibleBiases;
   }
 
-  /** What the L2 term of training is over. */
+  /** The weights in the L2 term of training. */
   get weights(): readonly Parameter[] {
-    return this.layers.weights;
+    return this.layers.allWeights;
   }
 
-  /** The layers, then the latent part as a VAE of the last layer's codes. */
+  /** The layers, then the latent part as a VAE on the codes of the last layer. */
   get parts(): ContentVae["parts"] {
     return [...this.layers.parts.map((part) => ({ ...part, kind: "layer" as const })), this.#latentPart];
   }
@@ -273,7 +291,7 @@ export class TiedMlp implements ContentVae {
     return new DiagonalNormal(this.#mean.forward(tape, code), this.#logVariance.forward(tape, code));
   }
 
-  /** -log p(x | z) per row: [rows, 1], in nats; constants left out. */
+  /** -log p(x | z) per row: [rows, 1], in nats, without constants. */
   reconstruction(tape: Tape, z: Variable, x: ContentBatch): Variable {
     return this.layers.reconstruction(tape, sigmoid(tape, this.#top.forward(tape, z)), x);
   }

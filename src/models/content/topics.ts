@@ -1,16 +1,16 @@
-// Latent Dirichlet allocation by variational EM (Blei, Ng, Jordan 2003, section 5): the topics that CTR starts from.
+// Latent Dirichlet allocation by variational EM (Blei, Ng, Jordan 2003, section 5): the initial topics of CTR.
 //
-//   E   phi_wk ~ beta_kw exp(psi(gamma_k)),   gamma_k = alpha + sum_w count_w phi_wk      until gamma stands still
+//   E   phi_wk ~ beta_kw exp(psi(gamma_k)),   gamma_k = alpha + sum_w count_w phi_wk      until gamma converges
 //   M   beta_kw ~ eta + sum_documents count_w phi_wk
 //
-// theta = gamma / sum gamma. Documents are sparse and short, so the loops run here on plain arrays in float64, a document
-// at a time, one after the other: the same bits for any number of threads.
+// theta = gamma / sum gamma. Documents are sparse and short, so the loops run on plain arrays in float64, one document after
+// the other: the result is bitwise the same for any number of threads.
 
 import { type RandomKey, RandomSequence } from "../../core/philox.js";
 import { Turns } from "../../core/turns.js";
 import type { CsrMatrix } from "../../sparse/csr.js";
 
-/** Counts of words [documents, words]. */
+/** Word counts [documents, words]. */
 export type Documents = CsrMatrix & { readonly values: Float32Array };
 
 export interface TopicOptions {
@@ -19,7 +19,7 @@ export interface TopicOptions {
   readonly alpha: number;
 }
 
-/** Inner iterations of a document at most, and the mean change of gamma that ends them (Hoffman, Blei, Bach 2010). */
+/** Maximum number of inner iterations per document, and the mean change of gamma that ends them (Hoffman, Blei, Bach 2010). */
 const INNER = 50;
 const STILL = 1e-3;
 /** Added to every expected count of a word, so that no probability is 0. */
@@ -37,7 +37,7 @@ export function digamma(x: number): number {
   return result + Math.log(z) - inverse / 2 - series;
 }
 
-/** beta [words, topics], word-major: every topic a random distribution over the words near the uniform one. */
+/** beta [words, topics], word-major: every topic is a random distribution over the words, close to uniform. */
 export function initialTopics(words: number, topics: number, key: RandomKey): Float64Array {
   const random = new RandomSequence(key);
   const beta = new Float64Array(words * topics);
@@ -45,7 +45,7 @@ export function initialTopics(words: number, topics: number, key: RandomKey): Fl
   return normalisedTopics(beta, topics);
 }
 
-/** Word-major [words, topics] with every topic's column made to sum to 1, in place. */
+/** Normalises every topic of word-major [words, topics] to sum to 1, in place. */
 export function normalisedTopics(beta: Float64Array, topics: number): Float64Array {
   const sums = new Float64Array(topics);
   for (let i = 0; i < beta.length; ) for (let t = 0; t < topics; t++, i++) sums[t] += beta[i];
@@ -66,8 +66,8 @@ export class TopicInference {
   }
 
   /**
-   * gamma [topics] of a document becomes what its words make of it; where `expected` [words, topics] is given, the
-   * expected counts are added to it. Returns the document's part of the log-likelihood bound that depends on phi.
+   * Updates gamma [topics] of a document from its words. Adds the expected counts to `expected` [words, topics], if given.
+   * Returns the document's part of the log-likelihood bound that depends on phi.
    */
   document(
     documents: Documents,
@@ -121,8 +121,8 @@ export class TopicInference {
 }
 
 /**
- * One round of EM over all documents: theta [documents, topics] becomes their topic proportions (uniform where a document is
- * empty), beta the new topics. Returns the words' mean log-probability under q, in nats. Throws AbortedError.
+ * One round of EM over all documents: sets theta [documents, topics] to their topic proportions (uniform for an empty document)
+ * and beta to the new topics. Returns the mean log-probability of the words under q, in nats. Throws AbortedError.
  */
 export async function emRound(
   documents: Documents,
@@ -158,7 +158,7 @@ export function setProportions(theta: Float64Array, gamma: Float64Array): void {
   for (let k = 0; k < gamma.length; k++) theta[k] = gamma[k] / sum;
 }
 
-/** The point of the simplex (sum 1, none negative) that is nearest to x (Duchi et al. 2008, figure 1), in place. */
+/** Projects x on the simplex (sum 1, no negative element), in place (Duchi et al. 2008, figure 1). */
 export function projectOnSimplex(x: Float64Array): void {
   const sorted = x.toSorted().reverse();
   let sum = 0;
@@ -173,8 +173,8 @@ export function projectOnSimplex(x: Float64Array): void {
 /**
  * One step of projected gradient ascent with backtracking on
  *   sum_k gamma_k log theta_k - lambda / 2 ||v - theta||^2
- * over the simplex (blei-lab/ctr, opt.cpp: the gradient's 1-norm held to 1, step halved at most 100 times, Armijo's rule
- * with slope 1/2). theta changes only where the objective rises by it.
+ * over the simplex (blei-lab/ctr, opt.cpp: the 1-norm of the gradient limited to 1, the step halved at most 100 times, Armijo's
+ * rule with slope 1/2). theta changes only if the objective increases.
  */
 export function stepOnSimplex(
   gamma: ArrayLike<number>,

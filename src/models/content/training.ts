@@ -1,6 +1,6 @@
-// The training that CVAE and CDL share: a network is pretrained on the items' content phase by phase; then an epoch is a pass
-// of the network over the items, drawn towards their factors, and sweeps of least squares, which draw the factors towards
-// what the network says.
+// The training that CVAE and CDL share: a network is pretrained on the items' content in phases; then an epoch is a pass of the
+// network over the items, coupled to their factors, followed by least-squares sweeps, in which the factors are coupled to the
+// network's codes.
 
 import type { Communicator } from "../../compute/communicator.js";
 import type { Engine } from "../../compute/engine.js";
@@ -39,20 +39,23 @@ import {
 import { contentInBlocks, encodeAll } from "./encode.js";
 import { type FactorOptions, Factors, invertPacked, packedSize } from "./factors.js";
 import type { ContentModel, JointLoss, Phase, TrainingBatch, UpdateKey } from "./network.js";
+import type { ItemRule, SavedFactors } from "./recommender.js";
 
 export interface ContentTrainingOptions extends FactorOptions {
   readonly latent: number;
   readonly batchSize: number;
   readonly epochs: number;
-  /** Sweeps of least squares per epoch, and more of them after the last. */
+  /** Least-squares sweeps per epoch, and further sweeps after the last epoch. */
   readonly sweeps: number;
   readonly finalSweeps?: number;
-  /** Share of a row that masking noise takes. */
+  /** Share of a row that masking noise sets to 0. */
   readonly corruption: number;
-  /** Share of the items that pretraining sees. */
+  /** Share of the items used in pretraining. */
   readonly pretrainingShare: number;
   /** Whether factors have covariances. */
   readonly bayesian?: boolean;
+  /** What an item that no user has is scored by: its factor, or what its content says. Default "posterior". */
+  readonly unseenItems?: ItemRule;
   /** How a pass draws its batches: each from all items (the CVAE program's), or all items once in random order. */
   readonly batches: "independent" | "shuffled";
 }
@@ -62,9 +65,9 @@ export interface ContentTrainingParts {
   readonly content: ItemContent;
   readonly model: ContentModel;
   readonly options: ContentTrainingOptions;
-  /** All that pretraining depends on but content, seed and engine. */
+  /** Everything that pretraining depends on, except content, seed and engine. */
   readonly pretrainingKey: JsonObject;
-  readonly recommender: (factors: Factors) => ContentAware;
+  readonly recommender: (factors: SavedFactors) => ContentAware;
   /** Handed in so that loading a model loads no training code. */
   readonly minimise: <Batch>(pass: BatchPass<Batch>) => Promise<PassReport>;
 }
@@ -80,6 +83,8 @@ export class ContentTraining implements Trainable {
   readonly #phases: readonly Phase[];
   readonly #factors: Factors;
   readonly #theta: Tensor;
+  /** [items, k]: what users' factors are multiplied by, where that is not the items' factors. */
+  readonly #scored: Tensor | undefined;
   /** Index of the phase that is being pretrained; their number once the epochs have begun. */
   #phase = 0;
   #optimizer: Optimizer;
@@ -100,6 +105,7 @@ export class ContentTraining implements Trainable {
     const { users } = this.#factors;
     initialise(engine, users, normal(0.1)(users.rows, users.columns, initialKey(seed, "users")));
     this.#theta = engine.zeros(dataset.items.size, options.latent);
+    if (options.unseenItems === "content") this.#scored = engine.zeros(dataset.items.size, options.latent);
     this.#optimizer = this.#enter(0);
     this.pretraining = {
       phases: this.#phases.map((phase, index) => ({
@@ -116,7 +122,7 @@ export class ContentTraining implements Trainable {
       load: (outcome) => loadParameters(model.parameters, outcome),
       end: async () => {
         this.#optimizer = this.#enter(this.#phases.length);
-        // The items' factors start as what their content says.
+        // The initial factors of the items are the codes of their content.
         await encodeAll(engine, model, content, this.#reader, this.#theta);
         engine.copy(this.#factors.items, this.#theta);
       },
@@ -127,7 +133,7 @@ export class ContentTraining implements Trainable {
     return [...this.#parts.model.parameters, ...this.#parts.model.scaffolding];
   }
 
-  /** A phase begins: an optimiser of its own, and gradients for what it trains alone. */
+  /** Begins a phase: a new optimiser, and gradients only for the parameters that it trains. */
   #enter(index: number): Optimizer {
     const { model } = this.#parts;
     this.#phase = index;
@@ -183,7 +189,7 @@ export class ContentTraining implements Trainable {
     );
   }
 
-  /** The items that pretraining sees, ascending: the same in all phases. */
+  /** The items used in pretraining, ascending; the same in all phases. */
   #pretrainingItems(): Uint32Array {
     const count = Math.max(1, Math.round(this.#parts.options.pretrainingShare * this.#items.length));
     const random = new RandomSequence({ seed: this.#seed, step: 0, stream: streamOf("pretraining items") });
@@ -192,7 +198,7 @@ export class ContentTraining implements Trainable {
       .map((place) => this.#items[place]);
   }
 
-  /** A pass of updates; `loss` gives sums over a batch by name, which are reported as means over the items. */
+  /** A pass of updates; `loss` returns sums over a batch by name, which are reported as means over the items. */
   async #pass(
     pass: string,
     epoch: PhaseEpoch,
@@ -258,8 +264,27 @@ export class ContentTraining implements Trainable {
       await this.#factors.sweep(this.#theta);
       if (last > 0) epoch.onProgress?.((sweep + 1) / (options.sweeps + last), report.values);
     }
+    this.#renewScored();
     await engine.finished();
     return report;
+  }
+
+  /** Items that no user has are scored by E[z], all others by v (Li and She 2017, section 2.4). */
+  #renewScored(): void {
+    const scored = this.#scored;
+    if (!scored) return;
+    const engine = this.#engine;
+    const { items, clickedItems, unclickedItems } = this.#factors;
+    engine.fill(scored, 0);
+    for (const [from, rows] of [
+      [items, clickedItems],
+      [this.#theta, unclickedItems],
+    ] as const) {
+      const some = engine.empty(rows.length, scored.columns);
+      engine.takeRows(some, from, rows);
+      engine.addRows(scored, some, rows);
+      engine.release(some);
+    }
   }
 
   async saveState(): Promise<NamedTensors> {
@@ -280,7 +305,10 @@ export class ContentTraining implements Trainable {
   async loadState(state: NamedTensors): Promise<void> {
     const phase = Object.hasOwn(state, "phase") ? state.phase.data[0] : undefined;
     if (phase === undefined || phase > this.#phases.length)
-      throw new UserError({ place: "tensor phase", problem: "is missing, or no phase of this training" });
+      throw new UserError({
+        place: "tensor phase",
+        problem: "is missing, or is not a phase of this training",
+      });
     const pretrains = phase < this.#phases.length;
     this.#optimizer = this.#enter(phase);
     await loadParameters(pretrains ? this.#all : this.#parts.model.parameters, state);
@@ -288,15 +316,21 @@ export class ContentTraining implements Trainable {
     if (pretrains) return;
     for (const [name, tensor] of Object.entries(this.#factors.state))
       await loadTensor(this.#engine, tensor, `factors.${name}`, state);
+    if (!this.#scored) return;
+    const { model, content } = this.#parts;
+    await encodeAll(this.#engine, model, content, this.#reader, this.#theta);
+    this.#renewScored();
   }
 
   recommender(): ContentAware {
-    return this.#parts.recommender(this.#factors);
+    const { items, itemGram, userGram, itemCovariances } = this.#factors;
+    return this.#parts.recommender({ items, itemGram, userGram, itemCovariances, scored: this.#scored });
   }
 
   dispose(): void {
     for (const parameter of this.#all) parameter.release();
     this.#factors.release();
     this.#engine.release(this.#theta);
+    if (this.#scored) this.#engine.release(this.#scored);
   }
 }

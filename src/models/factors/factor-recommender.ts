@@ -1,4 +1,4 @@
-// What models of factors are once trained: a history is folded in to a vector, and an item's score is its product with it.
+// A trained factor model: a history is folded in as a vector, and an item's score is the inner product of both factors.
 
 import type { Engine } from "../../compute/engine.js";
 import type { Tensor } from "../../compute/tensor.js";
@@ -11,11 +11,11 @@ import { blockwiseScores } from "../../recommender/scores.js";
 import { productSpace, type Vectors, vectorsFrom } from "../../recommender/vectors.js";
 import type { CsrMatrix } from "../../sparse/csr.js";
 
-/** So many factors are always plausible: F'F and what folding in a history takes are a few megabytes. */
+/** Up to this number of factors is always accepted: F'F and the memory to fold in a history are a few megabytes. */
 const FACTORS_OF_ANY_CATALOGUE = 1024;
 
 /**
- * Throws UserError for more factors than a catalogue has any use for. F'F [k, k], and as much again for every thread that
+ * Throws UserError for more factors than are plausible for the catalogue. F'F [k, k], and as much again for every thread that
  * folds in a history, would be many times larger than F.
  */
 export function requirePlausibleFactors(algorithm: string, items: number, k: number): void {
@@ -24,7 +24,7 @@ export function requirePlausibleFactors(algorithm: string, items: number, k: num
     throw new UserError({
       place: `${algorithm}: factors`,
       problem: `${k} factors for ${items} items`,
-      expected: `at most ${most}: ${FACTORS_OF_ANY_CATALOGUE}, or four for each item`,
+      expected: `at most ${most}, the larger of ${FACTORS_OF_ANY_CATALOGUE} and four per item`,
     });
 }
 
@@ -41,7 +41,7 @@ export abstract class FactorRecommender implements SolvingRecommender, Vectors {
   protected readonly gram: Tensor;
   readonly #ranking: ProductRanking;
 
-  /** Takes over F; `names` say what a user's vector and an item's are. */
+  /** Takes ownership of F; `names` describe the vectors of users and items. */
   constructor(
     engine: Engine,
     items: Vocabulary,
@@ -64,14 +64,14 @@ export abstract class FactorRecommender implements SolvingRecommender, Vectors {
     this.renew();
   }
 
-  /** The users' factors [histories, k], a tensor of the caller's. */
+  /** The users' factors [histories, k]; the caller releases the tensor. */
   protected encode(histories: CsrMatrix): Tensor {
     return solveFoldIn(this.engine, this.foldIn, histories);
   }
 
   abstract save(): Promise<ModelFiles>;
 
-  /** Takes note that F has changed. */
+  /** To be called after F has changed. */
   renew(): void {
     this.engine.matmul(this.gram, this.scored, this.scored, { transposeA: true });
   }

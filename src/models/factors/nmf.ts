@@ -1,15 +1,15 @@
-// NMF, non-negative matrix factorisation, as scikit-learn's `NMF(solver="cd")` has it (Cichocki, Phan: "Fast local algorithms for
+// NMF, non-negative matrix factorisation, as in scikit-learn's `NMF(solver="cd")` (Cichocki, Phan: "Fast local algorithms for
 // large scale nonnegative matrix and tensor factorizations", IEICE 2009), the baseline of the Keras notebooks:
 //
 //   minimise  1/2 ||X - W H||^2 + l1_W sum W + l1_H sum H + l2_W/2 ||W||^2 + l2_H/2 ||H||^2,   W, H >= 0
 //
-// with X [users, items], W [users, k], H [k, items]. One iteration is one pass of coordinate descent over W, then one over H. It ends
-// as there: once the sum of both passes' projected gradients is a share `tolerance` of the first iteration's.
+// with X [users, items], W [users, k], H [k, items]. One iteration is one pass of coordinate descent over W, then one over H. As in
+// scikit-learn, training ends once the sum of both passes' projected gradients is at most `tolerance` times that of the first iteration.
 //
-// Whoever is scored is folded in by non-negative least squares with H fixed, as scikit-learn's `transform` does; scores are W H. The
-// notebook has no fold-in: it factorises the test users' histories with everybody else's. That is `transductive`, where the test
-// users keep the rows of W that they were fitted with: --set transductive=test --set init=random --set randomState=0
-// --set alpha=.2 --set factors=25 is the best point of its grid.
+// Histories are folded in by non-negative least squares with H fixed, as in scikit-learn's `transform`; scores are W H. The
+// notebook has no fold-in: it factorises the fold-in histories of the test users together with the training data. This is
+// `transductive`, where these users keep their fitted rows of W: --set transductive=test --set init=random --set randomState=0
+// --set alpha=.2 --set factors=25 is the best point of the notebook's grid.
 
 import { setImmediate } from "node:timers/promises";
 import { z } from "zod";
@@ -40,12 +40,14 @@ const penalty = z.number().min(0);
 const options = z.strictObject({
   factors: size
     .default(25)
-    .describe("k, scikit-learn's n_components (the Keras notebook's best of 25 to 125)"),
+    .describe(
+      "k, the number of factors (scikit-learn's n_components; the best of 25 to 125 in the Keras notebook)",
+    ),
   init: z
     .enum(["random", "nndsvda"])
     .default("random")
     .describe(
-      "random = |N(0, mean of X / k)| from NumPy's legacy generator, H before W (the notebook); nndsvda = from a randomised SVD, zeros filled with the mean (scikit-learn's default)",
+      "initial factors: random = |N(0, mean of X / k)| from NumPy's legacy generator, H before W (the notebook); nndsvda = from a randomised SVD, with zeros replaced by the mean (scikit-learn's default)",
     ),
   randomState: z
     .int()
@@ -53,34 +55,42 @@ const options = z.strictObject({
     .max(2 ** 32 - 1)
     .optional()
     .describe(
-      "NumPy's seed, as scikit-learn's random_state (the notebook has 0); unset = the run's seed, modulo 2^32",
+      "seed of NumPy's generator, as scikit-learn's random_state (0 in the notebook); unset = the run's seed modulo 2^32",
     ),
   alphaW: penalty
     .optional()
-    .describe("penalty of W, multiplied by the number of items (scikit-learn 1.2 and later); unset = 0"),
+    .describe(
+      "regularisation of W, multiplied by the number of items (scikit-learn 1.2 and later); unset = 0",
+    ),
   alphaH: penalty
     .optional()
     .describe(
-      "penalty of H, multiplied by the number of users (scikit-learn 1.2 and later); unset = as alphaW",
+      "regularisation of H, multiplied by the number of users (scikit-learn 1.2 and later); unset = alphaW",
     ),
   alpha: penalty
     .optional()
     .describe(
-      "one penalty of W and H, multiplied by nothing, instead of alphaW and alphaH (scikit-learn before 1.2; the notebook has .02 to .2)",
+      "regularisation of both W and H without scaling, instead of alphaW and alphaH (scikit-learn before 1.2; 0.02 to 0.2 in the notebook)",
     ),
   l1Ratio: z
     .number()
     .min(0)
     .max(1)
     .default(0)
-    .describe("share of the penalties that is L1, the rest being L2 (scikit-learn)"),
-  tolerance: z.number().min(0).default(1e-4).describe("ends the iterations, see above (scikit-learn's tol)"),
-  epochs: size.default(200).describe("most iterations (scikit-learn's max_iter)"),
+    .describe("share of L1 in the regularisation; the rest is L2 (scikit-learn)"),
+  tolerance: z
+    .number()
+    .min(0)
+    .default(1e-4)
+    .describe(
+      "stop when the projected gradients are at most this share of those of the first iteration (scikit-learn's tol)",
+    ),
+  epochs: size.default(200).describe("maximum number of iterations (scikit-learn's max_iter)"),
   keep: z
     .enum(["last", "best"])
     .default("last")
     .describe(
-      "the iteration whose factors are kept: the last (scikit-learn), or that of the best validation NDCG@100",
+      "iteration whose factors are kept: last (scikit-learn), or best = with the best validation NDCG@100",
     ),
   patience: size
     .optional()
@@ -89,16 +99,16 @@ const options = z.strictObject({
     .enum(["none", "validation", "test"])
     .default("none")
     .describe(
-      "whose fold-in histories are factorised along with the training users', to be scored by the rows of W found there (the notebook: test, which is why its scores flatter it)",
+      "users whose fold-in histories are factorised together with the training data, and who are scored with the resulting rows of W (test in the notebook, which makes its scores optimistic)",
     ),
 });
 export type NmfOptions = z.infer<typeof options>;
 
-/** What of the options folding in needs, with the penalties as they stand in the objective. */
+/** The options that fold-in needs, with the penalties as they appear in the objective. */
 const shape = z.object({ factors: size, l1: penalty, l2: penalty });
 type Shape = z.infer<typeof shape>;
 
-/** The penalties of W and H as they stand in the objective. */
+/** The penalties of W and H as they appear in the objective. */
 function penaltiesOf(
   { alpha, alphaW = 0, alphaH = alphaW, l1Ratio }: NmfOptions,
   users: number,
@@ -110,11 +120,11 @@ function penaltiesOf(
     : { users: split(alpha), items: split(alpha) };
 }
 
-/** Most iterations of a fold-in (scikit-learn's max_iter), and the share of its first violation at which one ends. */
+/** Maximum number of iterations of a fold-in (scikit-learn's max_iter), and the share of its first violation at which it ends. */
 const FOLD_IN_ITERATIONS = 200;
 const FOLD_IN_TOLERANCE = 1e-5;
 
-/** Users whose rows of W are known: those that were factorised along. */
+/** Users whose rows of W are known because they were factorised with the training data. */
 interface Known {
   /** [users, items] */
   readonly histories: CsrMatrix;
@@ -122,21 +132,21 @@ interface Known {
   readonly factors: Tensor;
 }
 
-/** What two histories of the same items have in common. */
+/** A key that is equal for two histories of the same items. */
 const nameOf = (matrix: CsrMatrix, row: number) => rowIndices(matrix, row).toSorted().join();
 
 /** H' and HH' in the engine. */
 class NmfRecommender extends FactorRecommender {
   readonly algorithm = "nmf";
-  /** Of histories that are not known. */
+  /** The fold-in of histories that are not known. */
   readonly foldIn: NonNegativeFoldIn;
   readonly #options: Shape;
   readonly #known: Known | undefined;
   readonly #knownRows: Map<string, number>;
 
-  /** Takes over H' [items, k], and what is known of some users. */
+  /** Takes ownership of H' [items, k] and of the known users. */
   constructor(engine: Engine, items: Vocabulary, itemFactors: Tensor, options: Shape, known?: Known) {
-    super(engine, items, itemFactors, { users: "the row of W, folded in", items: "the column of H" });
+    super(engine, items, itemFactors, { users: "the folded-in row of W", items: "the column of H" });
     this.#options = options;
     const { l1, l2 } = options;
     this.foldIn = {
@@ -153,7 +163,7 @@ class NmfRecommender extends FactorRecommender {
     );
   }
 
-  /** W [histories, k]: known, or found with H fixed. */
+  /** W [histories, k]: the known rows, or solved with H fixed. */
   protected override encode(histories: CsrMatrix): Tensor {
     const engine = this.engine;
     const rows = [...Array(histories.rows).keys()];
@@ -198,27 +208,27 @@ class NmfRecommender extends FactorRecommender {
 
 interface NmfStart {
   readonly items: Vocabulary;
-  /** The training users, and `guests` below them. */
+  /** The training users, followed by the `guests`. */
   readonly matrix: CsrMatrix;
   readonly guests: CsrMatrix | undefined;
   /** W [users, k] and H' [items, k]. */
   readonly start: { readonly users: Float64Array; readonly items: Float64Array };
 }
 
-/** W and H' while they are learnt. */
+/** W and H' in training. */
 class NmfTraining {
   readonly #engine: Engine;
   readonly #options: NmfOptions;
   readonly #matrix: CsrMatrix;
-  /** The last rows of the matrix, where they are no training users. */
+  /** The last rows of the matrix, if they are not training users. */
   readonly #known: Known | undefined;
   readonly #sides: Record<"users" | "items", { factors: Tensor; interactions: SparseTensor }>;
   readonly #gram: Tensor;
-  /** The first iteration's violation; 0 before. */
+  /** The violation of the first iteration; 0 before. */
   #begun = 0;
   readonly #recommender: NmfRecommender;
 
-  /** Where it starts from. Throws AbortedError. */
+  /** Creates the initial state. Throws AbortedError. */
   static async create(
     { train, items, ...dataset }: Dataset,
     options: NmfOptions,
@@ -259,7 +269,7 @@ class NmfTraining {
     );
   }
 
-  /** One pass over one side, the other fixed; leaves the other's Gram matrix behind. The products with it, which the caller releases, and the violation. */
+  /** One pass over one side with the other fixed; updates the Gram matrix of the fixed side. Returns the products with it, which the caller releases, and the violation. */
   #halfIteration(which: "users" | "items"): { products: Tensor; violation: Tensor } {
     const engine = this.#engine;
     const { factors, interactions } = this.#sides[which];
@@ -276,7 +286,7 @@ class NmfTraining {
     return { products, violation };
   }
 
-  /** One iteration: what it minimises, the reconstruction error ||X - WH||, the share of the first violation that is left. */
+  /** One iteration. Returns the objective, the reconstruction error ||X - WH||, and the violation relative to the first. */
   async iterate(): Promise<{ loss: number; error: number; violation: number }> {
     const engine = this.#engine;
     const total = engine.zeros(1, 1);
@@ -295,7 +305,7 @@ class NmfTraining {
     const [violated] = await engine.read(total);
     if (this.#begun === 0) this.#begun = violated;
 
-    // ||X - WH||^2 = ||X||^2 - 2 <X'W, H'> + <H'(W'W), H'>, with X'W and W'W at hand.
+    // ||X - WH||^2 = ||X||^2 - 2 <X'W, H'> + <H'(W'W), H'>; X'W and W'W are already computed.
     const { factors: h } = this.#sides.items;
     const { factors: w } = this.#sides.users;
     const scratch = engine.zeros(h.rows, h.columns);
@@ -325,7 +335,7 @@ class NmfTraining {
     return { loss, error: Math.sqrt(square), violation: this.#begun === 0 ? 0 : violated / this.#begun };
   }
 
-  /** The model as it stands. */
+  /** The current model. */
   recommender(): NmfRecommender {
     const { rows } = this.#matrix;
     if (this.#known) {
@@ -355,7 +365,7 @@ class NmfTraining {
       await loadTensor(this.#engine, factors, name, saved);
   }
 
-  /** The items' factors are the recommender's, and so are the guests'. */
+  /** Releases everything except the factors of items and guests, which belong to the recommender. */
   dispose(): void {
     for (const { interactions } of Object.values(this.#sides)) this.#engine.releaseSparse(interactions);
     for (const tensor of [this.#sides.users.factors, this.#gram]) this.#engine.release(tensor);
@@ -383,10 +393,10 @@ function sumOfSquares({ values, indices }: CsrMatrix): number {
   return values ? values.reduce((sum, value) => sum + value * value, 0) : indices.length;
 }
 
-/** Numbers that are drawn between two looks at the clock. */
+/** Random numbers that are drawn between two checks of the clock. */
 const DRAWN_AT_ONCE = 4096;
 
-/** scikit-learn's init="random": |N(0, 1)| sqrt(mean of X / k), row by row of H [k, items], then of W [users, k]. Gives H' and W. */
+/** scikit-learn's init="random": |N(0, 1)| sqrt(mean of X / k), row by row of H [k, items], then of W [users, k]. Returns H' and W. */
 async function randomStart(matrix: CsrMatrix, k: number, randomState: number, signal?: AbortSignal) {
   const { rows, columns, values } = matrix;
   const sum = values ? values.reduce((total, value) => total + value, 0) : entryCount(matrix);
@@ -440,8 +450,8 @@ export const nmf: Algorithm<NmfOptions> = {
     if (alpha !== undefined && (alphaW !== undefined || alphaH !== undefined))
       throw new UserError({
         place: "alpha",
-        problem: "is the old penalty of both factors, and alphaW or alphaH is given too",
-        expected: "alpha alone, or alphaW and alphaH",
+        problem: "cannot be combined with alphaW or alphaH: it regularises both factors",
+        expected: "either alpha, or alphaW and alphaH",
         remedy: "Leave one of them out",
       });
     requirePlausibleFactors(nmf.name, dataset.items.size, factors);
@@ -449,17 +459,17 @@ export const nmf: Algorithm<NmfOptions> = {
     if (init === "nndsvda" && factors > least)
       throw new UserError({
         place: "factors",
-        problem: `${factors} are more than init=nndsvda can start from`,
+        problem: `${factors} factors are too many for init=nndsvda`,
         expected: `at most ${least}, the smaller of the numbers of training users and items`,
-        remedy: "Take fewer, or init=random",
+        remedy: "Use fewer factors, or init=random",
       });
     if (dataset.train.values?.some((value) => value < 0))
       throw new UserError({
         place: "nmf",
         problem: "the training matrix has negative values",
-        remedy: "Train on ratings from 0, or on interactions without values",
+        remedy: "Train on ratings of at least 0, or on interactions without values",
       });
-    // The start is made in float64: both factors, and before them, by nndsvda, the bases of the singular vectors.
+    // The initial factors are computed in float64; nndsvda also needs the bases of the singular vectors.
     const bytes = run.engine.precision === "float32" ? 2 : 1;
     const start = (dataset.train.rows + dataset.items.size) * factors * (init === "nndsvda" ? 2 : 1);
     requireFactorMemory(nmf.name, dataset, factors, run, bytes * start);

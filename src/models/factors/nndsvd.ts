@@ -1,21 +1,21 @@
-// Where NMF may start from: NNDSVDa (Boutsidis, Gallopoulos: "SVD based initialization", Pattern Recognition 2008), on the
-// randomised truncated SVD that scikit-learn takes for it (Halko, Martinsson, Tropp 2011): the same random numbers, the same number
-// of power iterations, so the same subspace. On the host, in float64, once per run.
+// An initialisation of NMF: NNDSVDa (Boutsidis, Gallopoulos: "SVD based initialization", Pattern Recognition 2008), with the
+// randomised truncated SVD that scikit-learn uses for it (Halko, Martinsson, Tropp 2011): the same random numbers and number of
+// power iterations, hence the same subspace. Computed on the host, in float64, once per run.
 
 import { symmetricEigen } from "../../core/eigen.js";
 import { NumpyRandom } from "../../core/numpy-random.js";
 import { Turns } from "../../core/turns.js";
 import { type CsrMatrix, entryCount, transpose } from "../../sparse/csr.js";
 
-/** Random directions beyond those wanted (scikit-learn's n_oversamples). */
+/** Random directions in addition to the k requested (scikit-learn's n_oversamples). */
 const OVERSAMPLES = 10;
-/** Numbers smaller than this become 0, and then the mean (scikit-learn's eps). */
+/** Smaller numbers are set to 0, and then to the mean (scikit-learn's eps). */
 const SMALLEST = 1e-6;
 
 /** A tall matrix [rows, columns] as its columns. */
 type Columns = Float64Array<ArrayBuffer>[];
 
-/** W [users, k] and H' [items, k], row-major, of X [users, items] with k at most the smaller of both. */
+/** W [users, k] and H' [items, k], row-major, of X [users, items]; k is at most the smaller dimension of X. */
 export async function nndsvda(matrix: CsrMatrix, k: number, randomState: number, signal?: AbortSignal) {
   const turns = new Turns(signal);
   const { u, s, v } = await randomisedSvd(matrix, k, randomState, signal);
@@ -24,7 +24,7 @@ export async function nndsvda(matrix: CsrMatrix, k: number, randomState: number,
   const users = new Float64Array(rows * k);
   const items = new Float64Array(columns * k);
   for (let t = 0; t < k; t++) {
-    // Of a singular pair the positive parts, or the negative ones, whichever weigh more; the first has one sign throughout.
+    // Keep the positive or the negative parts of a singular pair, whichever have the larger norm; the first pair has a single sign.
     const side = (sign: 1 | -1) => {
       const take = (column: Float64Array) =>
         column.map((value) => (t === 0 ? Math.abs(value) : Math.max(0, sign * value)));
@@ -62,7 +62,7 @@ export async function randomisedSvd(matrix: CsrMatrix, k: number, randomState: n
     for (let c = 0; c < size; c++) start[c][r] = random.normal();
     if (turns.due) await turns.yield();
   }
-  // However the bases in between are chosen (scikit-learn has LU), they span the same.
+  // The choice of intermediate bases (LU in scikit-learn) does not change the subspace.
   let basis = start;
   for (let iteration = 0; iteration < iterations; iteration++)
     basis = await spanned(across, await spanned(tall, basis, turns), turns);
@@ -118,7 +118,7 @@ async function product(matrix: CsrMatrix, columns: Columns, turns: Turns): Promi
   return products;
 }
 
-/** Columns that span the same, by Gram and Schmidt, every one twice; what is left of a dependent one is 0. */
+/** Orthonormalises columns by Gram-Schmidt, applied twice; a linearly dependent column becomes 0. */
 async function orthonormal(columns: Columns, turns: Turns): Promise<Columns> {
   const basis: Columns = [];
   for (const column of columns) {

@@ -1,14 +1,14 @@
 // WMF, also called iALS (Hu, Koren, Volinsky: "Collaborative filtering for implicit feedback datasets", ICDM 2008): users and items
-// have vectors x_u and y_i of k factors, and every cell of the matrix counts, those without an interaction a little:
+// have vectors x_u and y_i of k factors, and every cell of the matrix has a weight, which is low without an interaction:
 //
 //   minimise  sum over u, i of c_ui (p_ui - x_u'y_i)^2 + sum over u of lambda_u ||x_u||^2 + sum over i of lambda_i ||y_i||^2
 //
-// with p_ui = 1 where there is an interaction, else 0 (equations 1 and 3). By alternating least squares: with Y fixed, each user's
+// with p_ui = 1 for an interaction, otherwise 0 (equations 1 and 3). Alternating least squares solves, with Y fixed, for each user
 //
 //   x_u = (Y'C^u Y + lambda_u I)^-1 Y'C^u p(u),   Y'C^u Y = w Y'Y + sum over u's items of (c_ui - w) y_i y_i'      (equation 4)
 //
-// where w is the confidence of a cell without an interaction; then each item's likewise, with X fixed (equation 5). Whoever is
-// scored is folded in by equation 4, exactly; scores are x_u'y_i.
+// where w is the confidence of a cell without an interaction; then likewise for each item, with X fixed (equation 5). Histories
+// are folded in exactly by equation 4; scores are x_u'y_i.
 
 import { setImmediate } from "node:timers/promises";
 import { z } from "zod";
@@ -41,56 +41,70 @@ import { requireFactorMemory } from "../training-memory.js";
 import { FactorRecommender, requirePlausibleFactors } from "./factor-recommender.js";
 
 const options = z.strictObject({
-  factors: size
-    .default(100)
-    .describe("k, the numbers per user and item (benfred/implicit; Hu et al. up to 200)"),
+  factors: size.default(100).describe("k, the number of factors (benfred/implicit; up to 200 in Hu et al.)"),
   weighting: z
     .enum(["linear", "two-level", "unobserved"])
     .default("linear")
     .describe(
-      "the confidences, r being an interaction's value (1 where there are none): linear = 1 + alpha r, and 1 elsewhere (Hu et al. 2008, section 4); two-level = a, and b elsewhere (CTR, CDL, CVAE); unobserved = 1, and unobservedWeight on every cell (Rendle et al., RecSys 2022)",
+      "confidence of an interaction with value r (1 if the data has no values): linear = 1 + alpha r, and 1 for other cells (Hu et al. 2008, section 4); two-level = a, and b for other cells (CTR, CDL, CVAE); unobserved = 1, plus unobservedWeight on every cell (Rendle et al., RecSys 2022)",
     ),
-  alpha: z.number().positive().default(40).describe("of weighting=linear (Hu et al. 2008, section 4)"),
-  a: z.number().positive().default(1).describe("of weighting=two-level (Wang, Blei: CTR, KDD 2011)"),
-  b: z.number().positive().default(0.01).describe("of weighting=two-level (Wang, Blei: CTR, KDD 2011)"),
+  alpha: z
+    .number()
+    .positive()
+    .default(40)
+    .describe("with weighting=linear: slope of the confidence (Hu et al. 2008, section 4)"),
+  a: z
+    .number()
+    .positive()
+    .default(1)
+    .describe("with weighting=two-level: confidence of an interaction (CTR, section 4)"),
+  b: z
+    .number()
+    .positive()
+    .default(0.01)
+    .describe("with weighting=two-level: confidence of other cells (CTR, section 4)"),
   unobservedWeight: z
     .number()
     .positive()
     .default(0.1)
-    .describe("of weighting=unobserved (google-research/ials, ML-20M)"),
+    .describe("with weighting=unobserved: weight of every cell (google-research/ials, ML-20M)"),
   regularization: z
     .number()
     .positive()
     .default(0.01)
-    .describe("lambda (benfred/implicit; google-research/ials has .003 for ML-20M with its exponent of 1)"),
+    .describe(
+      "lambda: L2 regularisation (benfred/implicit; 0.003 for ML-20M in google-research/ials, with an exponent of 1)",
+    ),
   frequencyExponent: z
     .number()
     .min(0)
     .default(0)
     .describe(
-      "nu: a row of n interactions and m cells has lambda (n + w m)^nu, w being the weight of a cell without an interaction (google-research/ials has 1); 0 = lambda for all (Hu et al.)",
+      "nu: scales the regularisation of a row with n interactions and m cells to lambda (n + w m)^nu, where w is the weight of a cell without an interaction (1 in google-research/ials); 0 = lambda for every row (Hu et al.)",
     ),
   solver: z
     .enum(["cholesky", "conjugate-gradient"])
     .default("cholesky")
     .describe(
-      "of training: exact (Hu et al. 2008), or a few steps from where a row stands, for many factors (Takacs et al. 2011; benfred/implicit)",
+      "solver in training: cholesky = exact (Hu et al. 2008); conjugate-gradient = a few steps from the current row, faster with many factors (Takacs et al. 2011; benfred/implicit)",
     ),
-  steps: size.default(3).describe("of solver=conjugate-gradient, per row and sweep (benfred/implicit)"),
+  steps: size
+    .default(3)
+    .describe("with solver=conjugate-gradient: steps per row and sweep (benfred/implicit)"),
   init: z
     .enum(["normal", "uniform"])
     .default("normal")
     .describe(
-      "normal = of standard deviation .1 / sqrt(k) (google-research/ials); uniform = between 0 and .01 (benfred/implicit)",
+      "initial factors: normal = with standard deviation 0.1 / sqrt(k) (google-research/ials); uniform = between 0 and 0.01 (benfred/implicit)",
     ),
-  epochs: size.default(15).describe("sweeps, each over all users and all items (benfred/implicit)"),
+  epochs: size.default(15).describe("number of sweeps, each over all users and all items (benfred/implicit)"),
   patience: size
     .optional()
     .describe("stop after this many sweeps without a better validation NDCG@100; unset = never"),
 });
 export type WmfOptions = z.infer<typeof options>;
 
-/** What of the options folding in needs. */
+/** The options that fold-in needs. */
 const shape = options
   .pick({
     factors: true,
@@ -105,7 +119,7 @@ const shape = options
   .strip();
 type Shape = z.infer<typeof shape>;
 
-/** What cells with an interaction count for, and those without. */
+/** The weights of cells with and without an interaction. */
 function weightsOf({ weighting, alpha, a, b, unobservedWeight }: Shape): CellWeights {
   switch (weighting) {
     case "linear":
@@ -133,15 +147,15 @@ function total(matrix: CsrMatrix, { constant, slope }: EntryWeight): number {
   return constant * count + slope * (matrix.values?.reduce((sum, value) => sum + value, 0) ?? count);
 }
 
-/** Y and Y'Y in the engine; histories are folded in exactly (equation 4). */
+/** Y and Y'Y on the engine; histories are folded in exactly (equation 4). */
 class WmfRecommender extends FactorRecommender {
   readonly algorithm = "wmf";
   readonly foldIn: RidgeFoldIn;
   readonly #options: Shape;
 
-  /** Takes over Y [items, k]. */
+  /** Takes ownership of Y [items, k]. */
   constructor(engine: Engine, items: Vocabulary, itemFactors: Tensor, options: Shape) {
-    super(engine, items, itemFactors, { users: "x_u, folded in", items: "y_i" });
+    super(engine, items, itemFactors, { users: "folded-in x_u", items: "y_i" });
     this.#options = options;
     this.foldIn = {
       kind: "ridge",
@@ -163,9 +177,9 @@ class WmfRecommender extends FactorRecommender {
   }
 }
 
-/** Operations after which a sweep looks up: for an abort, for progress. */
+/** Operations between two checks for an abort and reports of progress in a sweep. */
 const OPERATIONS_AT_ONCE = 5e10;
-/** Rows whose norms are taken at a time. */
+/** Rows whose norms are computed at a time. */
 const NORMS_AT_ONCE = 8192;
 
 /** Uniform between 0 and .01. */
@@ -177,7 +191,7 @@ const smallPositive: Initializer = (...matrix) => {
   };
 };
 
-/** X and Y while they are learnt. */
+/** X and Y in training. */
 class WmfTraining {
   readonly recommender: WmfRecommender;
   readonly #engine: Engine;
@@ -211,7 +225,7 @@ class WmfTraining {
     this.recommender = new WmfRecommender(engine, items, this.#sides.items.factors, options);
   }
 
-  /** Solves all of one side, the other fixed. `turn` gets its share done now and then. */
+  /** Solves all rows of one side with the other fixed. `turn` is called now and then with the finished share. */
   async halfSweep(
     which: "users" | "items",
     turn: (share: number) => Promise<void>,
@@ -231,7 +245,7 @@ class WmfTraining {
         : (steps + 1) * (interactions.entries * 4 * k + factors.rows * 2 * k ** 2);
     const parts = Math.max(1, Math.min(factors.rows, Math.ceil(work / OPERATIONS_AT_ONCE)));
     for (let part = 0; part < parts; part++) {
-      // Every parts-th row, so that popular and rare ones are in all parts.
+      // Every parts-th row, so that every part has popular and rare items.
       const rows = Uint32Array.from(
         { length: Math.ceil((factors.rows - part) / parts) },
         (_, n) => part + n * parts,
@@ -242,7 +256,7 @@ class WmfTraining {
     }
   }
 
-  /** One sweep; what is minimised afterwards, over the sum of all cells' confidences (as benfred/implicit reports it). */
+  /** One sweep. Returns the objective divided by the sum of all confidences (as benfred/implicit reports it). */
   async sweep(turn: (share: number) => Promise<void>): Promise<number> {
     const engine = this.#engine;
     const { gramWeight, outer, target } = weightsOf(this.#options);
@@ -254,7 +268,7 @@ class WmfTraining {
       await this.halfSweep("items", (share) => turn((1 + share) / 2), objective);
       engine.addSum(sum, objective, 1);
       const [ofItems] = await engine.read(sum);
-      // The items' systems leave out sum c p^2, and the users' part of the penalty.
+      // The objective of the items' systems lacks sum c p^2 and the users' penalty.
       const loss = total(this.#train, target) + ofItems + (await this.#penalty());
       const confidences = gramWeight * rows * columns + total(this.#train, outer);
       return loss / confidences;
@@ -295,7 +309,7 @@ class WmfTraining {
       await loadTensor(this.#engine, factors, name, saved);
   }
 
-  /** Y of the items that a run knew; its users' X follow from them in the first half of a sweep. */
+  /** Sets Y of the items that a previous run knows; the users' X follow in the first half of the next sweep. */
   async startFrom(items: Vocabulary, files: ModelFiles): Promise<void> {
     requireAlgorithm("wmf", files);
     const { factors } = this.#sides.items;
@@ -303,7 +317,7 @@ class WmfTraining {
     this.#engine.write(factors, startRows(fresh, "items", items, files));
   }
 
-  /** The items' factors are the recommender's. */
+  /** Releases everything except the item factors, which belong to the recommender. */
   dispose(): void {
     for (const { interactions } of Object.values(this.#sides)) this.#engine.releaseSparse(interactions);
     for (const tensor of [this.#sides.users.factors, this.#gram]) this.#engine.release(tensor);
@@ -344,7 +358,7 @@ export async function wmfTrainable(
 
 export const wmf: Algorithm<WmfOptions> = {
   name: "wmf",
-  summary: "Weighted matrix factorisation of implicit feedback by alternating least squares (iALS).",
+  summary: "Weighted matrix factorisation of implicit feedback with alternating least squares (iALS).",
   source: "Hu, Koren, Volinsky: Collaborative filtering for implicit feedback datasets, ICDM 2008",
   options,
   warmStart: true,

@@ -11,10 +11,10 @@
 // beta = p = alpha = 0 is EASE. p > 0 is EDLAE (Steck: "Autoencoders that don't overfit towards the identity", NeurIPS 2020): the
 // limit of dropping out each item with probability p. xi relaxes the constraint B_jj = 0 to B_jj <= xi (Moon, Kim, Lee: "It's
 // enough: relaxing diagonal constraints in linear autoencoders for recommendation", SIGIR 2023); the diagonal itself is left
-// out here, as it scores what is in the history already. alpha and beta are DAN's (Park et al.: "Why is normalization necessary
-// for linear recommenders?", SIGIR 2025): items, and users, normalised by their counts.
+// out here, as it only scores items that are already in the history. alpha and beta are those of DAN (Park et al.: "Why is
+// normalization necessary for linear recommenders?", SIGIR 2025): items and users are normalised by their counts.
 //
-// P is inverted in the place of G, in float32: one matrix of items x items, and a copy while the model is saved.
+// G is inverted in place, in float32: one matrix of items x items, and a copy while the model is saved.
 
 import { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
@@ -37,20 +37,20 @@ const options = z.strictObject({
     .number()
     .min(0)
     .default(500)
-    .describe("weight of the L2 term (Steck 2019, ML-20M; 1000 on Netflix, 200 on MSD)"),
+    .describe("L2 regularisation (Steck 2019, ML-20M; 1000 on Netflix, 200 on MSD)"),
   p: z
     .number()
     .min(0)
     .lt(1)
     .default(0)
-    .describe("probability of dropout of EDLAE (Steck 2020); 0 = none, as in EASE"),
+    .describe("dropout probability of EDLAE (Steck 2020); 0 = none, as in EASE"),
   xi: z
     .number()
     .min(0)
     .lt(1)
     .optional()
     .describe(
-      "the diagonal is only held below this, as in RLAE and RDLAE (Moon et al. 2023); unset = it is held at 0, as in EASE",
+      "upper bound of the diagonal, as in RLAE and RDLAE (Moon et al. 2023); unset = the diagonal is 0, as in EASE",
     ),
   alpha: z
     .number()
@@ -58,20 +58,20 @@ const options = z.strictObject({
     .max(1)
     .default(0)
     .describe(
-      "exponent of the items' counts in DAN (Park et al. 2025: .2 on Gowalla, .3 on Yelp); 0 = none, as in EASE",
+      "exponent of the item counts in DAN (Park et al. 2025: 0.2 on Gowalla, 0.3 on Yelp); 0 = none, as in EASE",
     ),
   beta: z
     .number()
     .min(0)
     .max(1)
     .default(0)
-    .describe("exponent of the users' counts in DAN (Park et al. 2025: .3); 0 = none, as in EASE"),
+    .describe("exponent of the user counts in DAN (Park et al. 2025: 0.3); 0 = none, as in EASE"),
 });
 export type EaseOptions = z.infer<typeof options>;
 
-/** Bytes of a matrix that people are told of before it is made. */
+/** Size in bytes from which a matrix is announced before it is allocated. */
 const WORTH_A_WORD = 2 ** 29;
-/** P_jj is at most 1 / L_j; float32 may round it this far beyond, relatively. */
+/** P_jj is at most 1 / L_j; the relative excess that float32 rounding may cause. */
 const ROUNDING = 1e-2;
 
 function easeRecommender(engine: Engine, weights: Tensor, items: Vocabulary): Recommender {
@@ -102,16 +102,16 @@ function easeRecommender(engine: Engine, weights: Tensor, items: Vocabulary): Re
   };
 }
 
-/** Says what a large matrix takes. Throws UserError where this machine cannot hold it, and the copy of it that saving makes. */
+/** Reports the memory of a large matrix. Throws UserError if this machine cannot hold it and the copy that saving makes. */
 function requireRoom(items: number, { engine, progress }: RunContext): void {
   const bytes = items ** 2 * (engine.precision === "float32" ? 4 : 8);
   const matrix = `a matrix of ${items.toLocaleString("en")} x ${items.toLocaleString("en")} items`;
   const alternatives =
-    "Leave out rare items (foldin prepare --min-item), close other programs, or take a model that grows with the items alone: item-knn, wmf, mult-dae";
+    "Leave out rare items (foldin prepare --min-item), close other programs, or use a model whose memory grows linearly with the items: item-knn, wmf, mult-dae";
   requireMemory({
     place: "ease",
     bytes: 2 * bytes,
-    what: `${matrix}, and its copy while the model is saved,`,
+    what: `${matrix} with its copy while the model is saved`,
     alternatives,
   });
   if (items ** 2 > MOST_NUMBERS)
@@ -139,7 +139,7 @@ function columnScales(
   );
 }
 
-/** Leaves W in the place of G. Throws UserError where lambda is too small for float32. */
+/** Replaces G by W. Throws UserError if lambda is too small for float32. */
 async function solve(
   weights: Tensor,
   train: CsrMatrix,
@@ -151,8 +151,8 @@ async function solve(
   const singular = (item: number, cause?: unknown) =>
     new UserError({
       place: "lambda",
-      problem: `${lambda} is too small: ${engine.precision} cannot tell the matrix of items from a singular one (at item ${item})`,
-      expected: "a larger one; published values lie between 10 and 1000",
+      problem: `${lambda} is too small: the item matrix is numerically singular in ${engine.precision} (at item ${item})`,
+      expected: "a larger value; published values lie between 10 and 1000",
       cause,
     });
 
@@ -197,7 +197,7 @@ async function solve(
     items,
     counts.map((c) => c ** alpha),
   );
-  // An item that nobody touched has no weights at all.
+  // An item without interactions has no weights.
   const columns = engine.tensor(
     1,
     items,
@@ -212,7 +212,7 @@ async function solve(
 export const ease: Algorithm<EaseOptions> = {
   name: "ease",
   summary:
-    "Linear autoencoder in closed form (EASE), with the generalisations EDLAE (p), RLAE and RDLAE (xi) and DAN (alpha, beta).",
+    "Linear autoencoder in closed form (EASE), with its generalisations EDLAE (p), RLAE and RDLAE (xi), and DAN (alpha, beta).",
   source: "Steck: Embarrassingly shallow autoencoders for sparse data, WWW 2019",
   options,
 

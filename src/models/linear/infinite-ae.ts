@@ -5,10 +5,10 @@
 //   scores of a history x = K(x, X) (K(X, X) + lambda tr(K(X, X)) / n I)^-1 X                                  (equation 1)
 //
 // For ReLU layers with weights of variance 2 and biases of variance .01, K is a formula in x.y (compute/solvers/solvers.ts,
-// tangentKernel), from S(x, y) = 2 x.y / items + .01 on. Rows are not normalised, as in the authors' program.
+// tangentKernel), from S(x, y) = 2 x.y / items + .01 on. Rows are not normalised, as in the authors' code.
 //
-// X stays sparse; K takes n x n numbers, and what is learnt, (K + ...)^-1 X, takes n x items. Where that is more than `memory`,
-// a seeded sample of the users is trained on. The training histories are part of the model, also on disk.
+// X stays sparse; K has n x n elements, and the learned weights (K + ...)^-1 X have n x items. If that exceeds `memory`, training
+// uses a seeded sample of the users. The training histories are part of the model, also on disk.
 
 import { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
@@ -33,34 +33,34 @@ const options = z.strictObject({
     .min(0)
     .default(5)
     .describe(
-      "the ridge as a share of the kernel's mean diagonal (of the authors' grid 0, 1, 5, 20, 50, 100, which was tried with every user in training)",
+      "ridge regularisation, relative to the mean diagonal of the kernel (from the authors' grid 0, 1, 5, 20, 50, 100)",
     ),
   depth: z
     .int()
     .min(1)
     .max(100)
     .default(1)
-    .describe("hidden layers (Sachdeva et al. 2022: 1 is as good as more)"),
+    .describe("number of hidden layers (Sachdeva et al. 2022: 1 is as good as more)"),
   users: z
     .int()
     .min(1)
     .optional()
     .describe(
-      "train on so many users, drawn by the seed (user_support in the authors' program); unset = all that memory allows",
+      "number of training users, sampled with the seed (user_support in the authors' code); unset = as many as memory allows",
     ),
   memory: z
     .number()
     .positive()
     .default(8)
     .describe(
-      "GiB that training may take: with more users than fit, a sample of them drawn by the seed is trained on (ours)",
+      "memory limit of training in GiB; if not all users fit, a sample drawn with the seed is used (our choice)",
     ),
 });
 export type InfiniteAeOptions = z.infer<typeof options>;
 
 const shape = z.object({ depth: options.shape.depth });
 
-/** The published network: weights of variance 2, biases of standard deviation .1, inputs averaged over the items. */
+/** The published network: weights with variance 2, biases with standard deviation .1, inputs averaged over the items. */
 function networkOf(items: number, depth: number): TangentNetwork {
   return { scale: 2 / items, bias: 0.01, depth };
 }
@@ -73,7 +73,7 @@ function squaresOf({ rows, offsets, values }: CsrMatrix): Float64Array {
   });
 }
 
-/** The users trained on, and A' = X' (K + ...)^-1, in the engine. */
+/** The training users and A' = X' (K + ...)^-1, on the engine. */
 class InfiniteAeRecommender implements Recommender {
   readonly algorithm = "infinite-ae";
   readonly items: Vocabulary;
@@ -84,7 +84,7 @@ class InfiniteAeRecommender implements Recommender {
   readonly #squares: Tensor;
   readonly #dual: Tensor;
 
-  /** Takes over the dual weights A' [items, users]. */
+  /** Takes ownership of the dual weights A' [items, users]. */
   constructor(engine: Engine, items: Vocabulary, users: CsrMatrix, dual: Tensor, depth: number) {
     this.items = items;
     this.#engine = engine;
@@ -137,13 +137,13 @@ class InfiniteAeRecommender implements Recommender {
   }
 }
 
-/** As many users as `memory` allows for K [n, n] and A [n, items]. */
+/** The number of users for which K [n, n] and A [n, items] fit into `memory`. */
 function mostUsers({ memory }: InfiniteAeOptions, items: number, bytes: number): number {
   const numbers = (memory * 2 ** 30) / bytes;
   return Math.max(1, Math.floor((Math.sqrt(items ** 2 + 4 * numbers) - items) / 2));
 }
 
-/** The users to train on: all, or a sample in their order. Throws UserError where this machine cannot hold their kernel. */
+/** The users to train on: all, or a sample in the original order. Throws UserError if this machine cannot hold their kernel. */
 function trainingUsers(
   train: CsrMatrix,
   options: InfiniteAeOptions,
@@ -160,12 +160,12 @@ function trainingUsers(
     bytes: need(count),
     what: `training on ${number(count)} users x ${number(train.columns)} items`,
     alternatives:
-      "Give it less (--set memory=2 for 2 GiB, or users=5000), and it trains on a sample of the users",
+      "Limit it to train on a sample of the users (--set memory=2 for 2 GiB, or --set users=5000)",
   });
   if (count < wanted)
     progress?.({
       type: "note",
-      text: `infinite-ae: all ${number(wanted)} users would take ${bytesText(need(wanted))}; it trains on ${number(count)} of them, drawn by the seed (memory=${options.memory} GiB)`,
+      text: `infinite-ae: all ${number(wanted)} users would need ${bytesText(need(wanted))}; training uses a random sample of ${number(count)} users (memory=${options.memory} GiB)`,
     });
   if (count === train.rows) return train;
   const order = permutation(seed, 0, streamOf("infinite-ae users"), train.rows);
@@ -213,8 +213,8 @@ async function inverseKernel(
     if (!(error instanceof NotPositiveDefiniteError)) throw error;
     throw new UserError({
       place: "lambda",
-      problem: `${lambda} is too small: ${engine.precision} cannot tell the users' kernel from a singular matrix`,
-      expected: "a larger one, such as 1",
+      problem: `${lambda} is too small: the kernel of the users is numerically singular in ${engine.precision}`,
+      expected: "a larger value, such as 1",
       cause: error,
     });
   }
@@ -222,7 +222,7 @@ async function inverseKernel(
 
 export const infiniteAe: Algorithm<InfiniteAeOptions> = {
   name: "infinite-ae",
-  summary: "Autoencoder of infinite width: kernel ridge regression over users, in closed form.",
+  summary: "Infinitely wide autoencoder: kernel ridge regression over users, in closed form.",
   source: "Sachdeva, Dhaliwal, Wu, McAuley: Infinite recommendation networks, NeurIPS 2022",
   options,
 

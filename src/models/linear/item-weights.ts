@@ -1,5 +1,5 @@
-// What item-item models have in common once trained: a sparse matrix W [items, items] of weights, row i for the item i of a
-// history, and score(x) = x W. A history costs the rows that it names and no more.
+// Shared code of trained item-item models: a sparse matrix W [items, items] of weights, with row i for item i of a history, and
+// score(x) = x W. Scoring a history reads only the rows of its items.
 
 import type { Engine } from "../../compute/engine.js";
 import type { ModelFiles, Recommender } from "../../recommender/recommender.js";
@@ -7,7 +7,7 @@ import { SavedModel } from "../../recommender/saved-model.js";
 import { blockwiseScores } from "../../recommender/scores.js";
 import type { CsrMatrix } from "../../sparse/csr.js";
 
-/** The recommender of W, which the engine holds until `dispose`. `config` is kept as it is. */
+/** The recommender of W, which the engine holds until `dispose`. `config` is saved unchanged. */
 export function itemWeightsRecommender(
   engine: Engine,
   weights: CsrMatrix,
@@ -46,7 +46,7 @@ export function itemWeightsRecommender(
   };
 }
 
-/** The recommender of saved weights. Throws UserError where they are not a matrix of the items. */
+/** The recommender of saved weights. Throws UserError if they are not an items x items matrix. */
 export function restoreItemWeights(engine: Engine, files: ModelFiles): Recommender {
   const saved = new SavedModel(files);
   const weights = takeItemWeights(saved, files.items.size);

@@ -1,8 +1,8 @@
-// SLIM (Ning and Karypis 2011) as elastic nets: item j is what its users' other items add up to. Column j of W minimises
+// SLIM (Ning and Karypis 2011) as elastic nets: item j is a weighted sum of the other items. Column j of W minimises
 //
 //   1 / (2 users) ||x_j - X w||^2 + alpha l1Ratio ||w||_1 + alpha (1 - l1Ratio) / 2 ||w||^2,   w >= 0, w_j = 0
 //
-// which is scikit-learn's objective. It needs X only through the Gram matrix G = X'X; score(x) = x W.
+// which is scikit-learn's objective. It depends on X only through the Gram matrix G = X'X; score(x) = x W.
 
 import { z } from "zod";
 import { solversOf } from "../../compute/solvers/solvers-of.js";
@@ -18,25 +18,29 @@ const options = z.strictObject({
     .positive()
     .default(0.2)
     .describe(
-      "strength of the regularisation, scikit-learn's alpha (RecBole's default; the paper names none)",
+      "strength of the regularisation, scikit-learn's alpha (RecBole's default; the paper gives no value)",
     ),
   l1Ratio: z
     .number()
     .gt(0)
     .max(1)
     .default(0.02)
-    .describe("share of the L1 norm in it: more makes fewer weights (RecBole's default)"),
+    .describe(
+      "share of the L1 norm in the regularisation; a larger share gives sparser weights (RecBole's default)",
+    ),
   neighbours: z
     .int()
     .min(1)
     .optional()
-    .describe("keep this many of an item's weights, the largest (RecSys2019's topK); unset = all"),
+    .describe(
+      "number of weights kept per item, the largest (topK in Ferrari Dacrema et al., RecSys 2019); unset = all",
+    ),
   maxIterations: z
     .int()
     .min(1)
     .default(100)
     .describe(
-      "iterations over an item's weights at most (scikit-learn's max_iter in RecBole and RecSys2019)",
+      "maximum number of iterations per item (scikit-learn's max_iter in RecBole and Ferrari Dacrema et al.)",
     ),
   tolerance: z
     .number()
@@ -44,17 +48,18 @@ const options = z.strictObject({
     .lt(1)
     .default(1e-4)
     .describe(
-      "an item is solved once its duality gap is at most this share of its users (scikit-learn's tol)",
+      "stop an item when its duality gap is at most this share of its number of users (scikit-learn's tol)",
     ),
 });
 export type SlimOptions = z.infer<typeof options>;
 
-/** Items that are solved between two looks at the clock and at Ctrl-C. */
+/** Items that are solved between two checks of the clock and for Ctrl-C. */
 const ITEMS_AT_A_TIME = 64;
 
 export const slim: Algorithm<SlimOptions> = {
   name: "slim",
-  summary: "Sparse linear model: each item as a non-negative sum of the others, by elastic nets.",
+  summary:
+    "Sparse linear model: each item as a sparse non-negative combination of the other items (elastic net).",
   source: "Ning, Karypis: SLIM: Sparse Linear Methods for Top-N Recommender Systems, ICDM 2011",
   options,
 
@@ -68,12 +73,12 @@ export const slim: Algorithm<SlimOptions> = {
       maxIterations,
       k: neighbours ?? items.size,
     };
-    // G, and X in the engine. How many weights there will be cannot be known before.
+    // G and X on the engine. The number of weights is not known in advance.
     requireTrainingMemory(
       {
         ...{ algorithm: slim.name, items: items.size, numbers: items.size ** 2 + entryCount(train) },
         matrices: [[items.size, items.size]],
-        smaller: "item-knn, which needs no matrix of all items",
+        smaller: "item-knn, which does not need an items x items matrix",
       },
       { engine },
     );
@@ -101,9 +106,9 @@ export const slim: Algorithm<SlimOptions> = {
     if (unfinished > 0)
       progress?.({
         type: "note",
-        text: `slim: after ${maxIterations} iterations ${unfinished} of ${items.size} items are not within the tolerance ${tolerance}; more maxIterations bring them nearer`,
+        text: `slim: ${unfinished} of ${items.size} items have not reached the tolerance of ${tolerance} after ${maxIterations} iterations; consider a larger maxIterations`,
       });
-    // A row for each item that is predicted, so far; a history needs a row for each item that predicts.
+    // So far a row holds the weights of a predicted item; scoring needs a row per item of the history.
     const weights = transpose(stackRows(items.size, columns));
     return itemWeightsRecommender(engine, weights, { algorithm: slim.name, config: {}, items });
   },

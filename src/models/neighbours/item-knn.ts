@@ -1,6 +1,6 @@
-// Item-based nearest neighbours (Sarwar et al. 2001; Deshpande and Karypis 2004): items are alike where the same users
-// touched them; each item of a history votes for its nearest neighbours, and the votes add up: score(x) = x W.
-// The variants are those of benfred/implicit (cosine, TF-IDF, BM25) and of the RecSys2019 study (shrinkage, asymmetry).
+// Item-based nearest neighbours (Sarwar et al. 2001; Deshpande and Karypis 2004): items are similar if the same users interacted
+// with them, and a score is the sum of the similarities to the items of the history: score(x) = x W. The variants are those of
+// benfred/implicit (cosine, TF-IDF, BM25) and of Ferrari Dacrema et al., RecSys 2019 (shrinkage, asymmetry).
 
 import { z } from "zod";
 import type { Algorithm } from "../../recommender/algorithm.js";
@@ -13,21 +13,21 @@ const options = z.strictObject({
     .enum(["cosine", "jaccard", "dot"])
     .default("cosine")
     .describe(
-      "of two items' users x and y, d = x.y: cosine = d / (|x| |y|); jaccard = d / (|x|^2 + |y|^2 - d), which is the share of common users; dot = d (Deshpande and Karypis 2004: cosine)",
+      "similarity of two items with user vectors x and y, d = x.y: cosine = d / (|x| |y|); jaccard = d / (|x|^2 + |y|^2 - d), the share of common users; dot = d (Deshpande and Karypis 2004: cosine)",
     ),
-  neighbours: z.int().min(1).default(20).describe("nearest neighbours of an item that count (implicit's K)"),
+  neighbours: z.int().min(1).default(20).describe("number of nearest neighbours per item (implicit's K)"),
   of: z
     .enum(["history", "candidate"])
     .default("history")
     .describe(
-      "whose neighbours: history = each item of the history votes for its nearest (Deshpande and Karypis 2004, implicit); candidate = each item hears the votes of its nearest (RecSys2019)",
+      "whose neighbourhood is used: history = a candidate scores if it is among the nearest neighbours of a history item (Deshpande and Karypis 2004, implicit); candidate = a history item contributes if it is among the nearest neighbours of the candidate (RecSys 2019)",
     ),
   shrink: z
     .number()
     .min(0)
     .default(0)
     .describe(
-      "added to the denominator: items with few common users become less alike (RecSys2019; 0 = none)",
+      "added to the denominator, which lowers the similarity of items with few common users (RecSys 2019); 0 = none",
     ),
   asymmetry: z
     .number()
@@ -35,13 +35,13 @@ const options = z.strictObject({
     .max(1)
     .default(0.5)
     .describe(
-      "cosine = d / (|x|^2a |y|^2(1-a)) with x in the history and y a candidate: 0.5 = the cosine; more favours popular candidates (Aiolli 2013)",
+      "a in the asymmetric cosine d / (|x|^2a |y|^2(1-a)) of a history item x and a candidate y; 0.5 = the cosine; larger values favour popular candidates (Aiolli 2013)",
     ),
   weighting: z
     .enum(["none", "tf-idf", "bm25"])
     .default("none")
     .describe(
-      "what a user counts for: none = 1; tf-idf = ln(items / (1 + the user's items)); bm25 = the same, times less for popular items. implicit's BM25Recommender is bm25 with similarity=dot",
+      "weight of a user: none = 1; tf-idf = ln(items / (1 + the user's items)); bm25 = the same with a discount for popular items (implicit's BM25Recommender is bm25 with similarity=dot)",
     ),
   bm25K1: z.number().positive().default(1.2).describe("BM25's K1 (implicit)"),
   bm25B: z
@@ -49,13 +49,14 @@ const options = z.strictObject({
     .min(0)
     .max(1)
     .default(0.75)
-    .describe("BM25's B: how much an item's popularity counts (implicit)"),
+    .describe("BM25's B: strength of the normalisation by an item's popularity (implicit)"),
 });
 export type ItemKnnOptions = z.infer<typeof options>;
 
 export const itemKnn: Algorithm<ItemKnnOptions> = {
   name: "item-knn",
-  summary: "Nearest neighbours of a history's items by cosine, Jaccard, TF-IDF or BM25.",
+  summary:
+    "Item-based nearest neighbours with cosine, Jaccard or dot-product similarity and TF-IDF or BM25 weights.",
   source: "Deshpande, Karypis: Item-Based Top-N Recommendation Algorithms, TOIS 2004",
   options,
 

@@ -1,5 +1,5 @@
-// Which items are alike, from a matrix X [features, items] of what they have: users who touched them, words that they are
-// described with. Features can be weighted as words are in retrieval; of each item the nearest neighbours are found.
+// Similarities of items from a matrix X [features, items], where the features are the users or words of an item. Features can be
+// weighted as in information retrieval. Finds the nearest neighbours of each item.
 
 import type { Engine } from "../../compute/engine.js";
 import type { Similarity } from "../../compute/solvers/solvers.js";
@@ -13,14 +13,14 @@ import type { RunContext } from "../../recommender/run-context.js";
 import { type CsrMatrix, fromRows, stackRows } from "../../sparse/csr.js";
 import { requireTrainingMemory } from "../training-memory.js";
 
-/** What a feature counts for. */
+/** The weight of a feature. */
 export interface Weighting {
   readonly weighting: "none" | "tf-idf" | "bm25";
   readonly bm25K1: number;
   readonly bm25B: number;
 }
 
-/** When two items are alike. */
+/** The similarity of two items. */
 export interface SimilarityOptions {
   readonly similarity: "cosine" | "jaccard" | "dot";
   readonly neighbours: number;
@@ -29,7 +29,7 @@ export interface SimilarityOptions {
   readonly asymmetry: number;
 }
 
-/** What the weights of features depend on besides the item itself. */
+/** Statistics of the catalogue on which the weights of features depend. */
 export interface FeatureStatistics {
   /** [features], ln(items / (1 + the feature's items)) */
   readonly inverseFrequencies: ArrayLike<number>;
@@ -48,7 +48,7 @@ export function statisticsOf(x: CsrMatrix): FeatureStatistics {
   };
 }
 
-/** X with what each entry counts for (implicit's nearest_neighbours.py: features are the terms, items the documents). */
+/** X with weighted entries (as in implicit's nearest_neighbours.py: features are the terms, items the documents). */
 export function weighted(
   x: CsrMatrix,
   { weighting, bm25K1, bm25B }: Weighting,
@@ -76,7 +76,7 @@ export function squaresOf(x: CsrMatrix): Float64Array {
   return squares;
 }
 
-/** The similarity as the solver takes it, from the squared norms of the items. */
+/** The similarity in the form that the solver needs, from the squared norms of the items. */
 export function similarityOf(
   squares: ArrayLike<number>,
   { similarity, neighbours, of, shrink, asymmetry }: SimilarityOptions,
@@ -86,7 +86,7 @@ export function similarityOf(
   switch (similarity) {
     case "cosine": {
       const [history, candidate] = [powers(asymmetry), powers(1 - asymmetry)];
-      // The solver's left side is the item whose neighbours are looked for.
+      // The solver's left side is the item whose neighbours are searched.
       const [left, right] = of === "history" ? [history, candidate] : [candidate, history];
       return { size: "product", left, right, ...ends };
     }
@@ -99,7 +99,7 @@ export function similarityOf(
   }
 }
 
-/** Throws UserError where the neighbours of all items, as they are found and as one matrix, are more than there is memory for. */
+/** Throws UserError if there is not enough memory for the neighbours of all items, in blocks and as one matrix. */
 export function requireNeighbourMemory(
   algorithm: string,
   x: CsrMatrix,
@@ -107,7 +107,7 @@ export function requireNeighbourMemory(
   run: Pick<RunContext, "engine">,
 ): void {
   const items = x.columns;
-  // Items are alike only where they have a feature in common.
+  // Only items with a common feature have a similarity above 0.
   let pairs = 0;
   for (let row = 0; row < x.rows; row++) pairs += (x.offsets[row + 1] - x.offsets[row]) ** 2;
   const entries = Math.min(items * Math.min(neighbours, items), pairs);
@@ -123,11 +123,11 @@ export function requireNeighbourMemory(
   );
 }
 
-/** Items whose neighbours are found between two looks at the clock and at Ctrl-C. */
+/** Items whose neighbours are found between two checks of the clock and for Ctrl-C. */
 const ITEMS_AT_A_TIME = 256;
 
 export interface NearestOptions {
-  /** Only of the items from here on: [items - from, items]. Default 0. */
+  /** First item whose neighbours are found, for a result [items - from, items]. Default 0. */
   readonly from?: number;
   readonly signal?: AbortSignal;
   readonly progress?: ProgressListener;
@@ -161,8 +161,8 @@ export async function nearestColumns(
 }
 
 /**
- * The nearest neighbours of vectors [items, dimensions], as `nearestColumns` finds them: products of blocks on the engine, the
- * largest similarities of each row kept (ties: the lower index), columns ascending. Nothing of items x items exists.
+ * The nearest neighbours of vectors [items, dimensions], in the form of `nearestColumns`: products of blocks on the engine, of
+ * which the largest similarities of each row are kept (ties: the lower index), columns ascending. Never allocates items x items.
  */
 export async function nearestVectors(
   engine: Engine,
@@ -211,7 +211,7 @@ export async function nearestVectors(
   return { ...matrix, values };
 }
 
-/** The k largest positive numbers, in the order of their places; of equal ones the first. */
+/** The k largest positive numbers, in their original order; of equal ones the first. */
 function largestOf(numbers: ArrayLike<number>, k: number) {
   const places = largest(numbers, k).filter((place) => numbers[place] > 0);
   const indices = Uint32Array.from(places).sort();

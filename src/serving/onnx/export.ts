@@ -1,11 +1,11 @@
-// A trained model as one ONNX file: a history as item indices goes in, the best k items that are not in it come out. Fold-in,
-// scores, masking and ranking are all in the graph, so any ONNX runtime serves it, in a browser too.
+// Exports a trained model as one ONNX file. Fold-in, scoring, masking and ranking are all part of the graph, so it runs in
+// any ONNX runtime, including browsers.
 //
-//   history  int32 [batch, length]  item indices in the model's order, in any order, padded with -1; what is outside the
-//                                   catalogue, and an item's second mention, count for nothing
-//   k        int32 [1]              how many
-//   items    int32 [batch, k]       best first, -1 where nothing is left; k is at most the catalogue
-//   scores   float32 [batch, k]     -infinity there
+//   history  int32 [batch, length]  input: indices of the history's items in any order, padded with -1; indices outside the
+//                                   catalogue and duplicates are ignored
+//   k        int32 [1]              input: number of items
+//   items    int32 [batch, k]       output: best first, -1 if no items are left; k is limited to the size of the catalogue
+//   scores   float32 [batch, k]     output: -infinity if no items are left
 //
 // Metadata: foldin.algorithm, and foldin.items = { ids, titles } as JSON, in the order of the indices.
 
@@ -22,33 +22,33 @@ import { type RecordedHistories, recordHistories } from "./histories.js";
 import { type Recording, recordingEngine } from "./recording-engine.js";
 import { dataTypes, encodeModel, type ModelProto, type ValueInfo } from "./schema.js";
 
-/** The operators' version: 17 has LayerNormalization. */
+/** The operator set version: 17 introduced LayerNormalization. */
 const OPSET = 17;
 const IR_VERSION = 8;
-/** What a protobuf message can hold. */
+/** The maximum size of a protobuf message. */
 const MOST_BYTES = 2 ** 31 - 1;
 
 /** The exportable models that fold in by ridge regression. */
 export const exportedWithSteps: readonly string[] = ["wmf", "ctr", "cdl", "cvae", "deep-music"];
 
-/** The models that can be exported. */
+/** The exportable models. */
 export const exportable: readonly string[] = [
   ...["vae", "mult-vae", "mult-dae", "vamp", "h-vamp", "rec-vae"],
   ...["ease", "slim", "item-knn", ...exportedWithSteps],
 ];
 
 export interface OnnxOptions {
-  /** How matrices of weights are stored. Default "float32". */
+  /** Data type of the stored weight matrices. Default "float32". */
   readonly weights?: WeightType;
-  /** Steps of conjugate gradients of a fold-in by ridge regression. Default 32. */
+  /** Conjugate gradient steps of a fold-in by ridge regression. Default 32. */
   readonly steps?: number;
 }
 
 const { int } = attribute;
 
 /**
- * The bytes of the model's ONNX file. Throws UserError for a model that cannot be exported, or needs more than `mostBytes`
- * (an ONNX file's 2 GiB).
+ * The bytes of the model's ONNX file. Throws UserError for a model that cannot be exported or needs more than `mostBytes`
+ * (the limit of an ONNX file, 2 GiB).
  */
 export async function onnxOf(
   files: ModelFiles,
@@ -59,20 +59,22 @@ export async function onnxOf(
   const refuse = (why: string) =>
     new UserError({
       place: algorithm,
-      problem: `it cannot be exported: ${why}`,
+      problem: `the model cannot be exported: ${why}`,
       expected: `one of ${exportable.join(", ")}`,
     });
-  if (!exportable.includes(algorithm)) throw refuse("its scores are not made of what an ONNX graph has");
-  if (items.size === 0) throw refuse("it knows no items");
+  if (!exportable.includes(algorithm)) throw refuse("its scores cannot be expressed as an ONNX graph");
+  if (items.size === 0) throw refuse("it has no items");
   if (algorithm === "vae" && config.samplingSeed !== undefined)
-    throw refuse("it was trained with compatibility.sampleAtPrediction, and a graph has no such noise");
+    throw refuse(
+      "it was trained with compatibility.sampleAtPrediction, and an ONNX graph cannot reproduce that noise",
+    );
   const requireRoom = (what: string, bytes: number) => {
     if (bytes > mostBytes)
       throw new UserError({
         place: algorithm,
-        problem: `${what} ${bytesText(bytes)}, and an ONNX file holds ${bytesText(mostBytes)}`,
+        problem: `${what} ${bytesText(bytes)}; the limit of an ONNX file is ${bytesText(mostBytes)}`,
         remedy: {
-          float32: "Halve the weights with --float16, or quarter them with --int8",
+          float32: "Store the weights with --float16 (half the size) or --int8 (a quarter)",
           float16: "Store the weights with --int8",
           int8: "Train a smaller model",
         }[weights],
@@ -81,7 +83,7 @@ export async function onnxOf(
   const numbers = Object.values(files.tensors).reduce((sum, { data }) => sum + data.length, 0);
   requireRoom("its weights take", numbers * { float32: 4, float16: 2, int8: 1 }[weights]);
 
-  const refuseKernel = (kernel: string) => refuse(`an ONNX graph cannot have ${kernel}`);
+  const refuseKernel = (kernel: string) => refuse(`not supported in an ONNX graph: ${kernel}`);
   const graph = new Graph(weights);
   const recording = recordingEngine(graph, {
     items: items.size,
@@ -92,17 +94,17 @@ export async function onnxOf(
   const scores = foldsInBySolving(model)
     ? await writeSolvedScores(graph, recording.engine, model, { histories, steps, refuse: refuseKernel })
     : await recordScores(recording, model, histories);
-  if (scores === undefined) throw refuse("it ranks outside of the engine");
+  if (scores === undefined) throw refuse("it ranks outside the engine");
   const outputs = rank(graph, scores, histories, items.size);
 
   const catalogue = JSON.stringify({ ids: items.ids, titles: items.titles ?? null });
   const bytes = await encodeModel(modelOf(graph, outputs, algorithm, catalogue));
-  // Ids, titles and the places of sparse weights take room too, which --int8 does not shrink.
+  // Ids, titles and the indices of sparse weights also take space, which --int8 does not reduce.
   requireRoom("its file would take", bytes.length);
   return bytes;
 }
 
-/** The scores [batch, items] that a model ranks, where it ranks in the engine. */
+/** The scores [batch, items] that a model ranks; undefined if it does not rank in the engine. */
 async function recordScores(
   recording: Recording,
   model: Recommender,
@@ -114,7 +116,7 @@ async function recordScores(
   return recording.scores;
 }
 
-/** The best k outside of the history, as names of outputs. */
+/** The top k items outside the history, as names of outputs. */
 function rank(graph: Graph, scores: string, { seen }: RecordedHistories, items: number) {
   const masked = graph.node("Where", [seen, graph.float(Number.NEGATIVE_INFINITY), scores]);
   const k = graph.node("Min", [graph.node("Cast", ["k"], int("to", dataTypes.int64)), graph.ints(items)]);
@@ -151,14 +153,14 @@ function modelOf(
     opsetImport: [{ domain: "", version: OPSET }],
     producerName: "foldin",
     producerVersion: version,
-    docString: `${algorithm}: the best k items for a history of item indices. Ids and titles are in the metadata foldin.items.`,
+    docString: `${algorithm}: the top k items for a history of item indices. Ids and titles are in the metadata entry foldin.items.`,
     graph: {
       name: algorithm,
       node: graph.nodes,
       initializer: graph.initializers,
       input: [
         info("history", "int32", dimensions("batch", "length"), "item indices, padded with -1"),
-        info("k", "int32", dimensions(1), "how many items"),
+        info("k", "int32", dimensions(1), "number of items"),
       ],
       output: [
         info("items", "int32", dimensions("batch", "found"), "item indices, best first; -1 = none left"),

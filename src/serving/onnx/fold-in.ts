@@ -1,4 +1,4 @@
-// A ridge fold-in (recommender/fold-in.ts) as a part of an ONNX graph, which has no solvers: conjugate gradients, unrolled.
+// A ridge fold-in (recommender/fold-in.ts) as part of an ONNX graph: unrolled conjugate gradients, because ONNX has no solvers.
 
 import type { Engine } from "../../compute/engine.js";
 import { symmetricEigen } from "../../core/eigen.js";
@@ -11,17 +11,17 @@ const { int, ints } = attribute;
 
 export interface WrittenFoldIn {
   readonly histories: RecordedHistories;
-  /** Steps of conjugate gradients. */
+  /** Number of conjugate gradient steps. */
   readonly steps: number;
-  /** What to throw for a fold-in that this is not made for. */
+  /** The error to throw for an unsupported fold-in. */
   readonly refuse: (what: string) => Error;
 }
 
 /**
- * Writes the scores of a model that folds in by ridge regression, and names them: [batch, items]. Its tensors are read from
- * `engine`, before there are histories. The system (w G + lambda I + o sum y y') x = t sum y over a history's y is solved in the
- * basis of G's eigenvectors: there w G + lambda I is diagonal, and so, with the diagonal of the sum, is a good preconditioner.
- * Y and S are turned into that basis; scores x's do not change.
+ * Writes the scores [batch, items] of a model that folds in by ridge regression, and returns their name. The model's tensors
+ * are read from `engine` before histories are recorded. The system (w G + lambda I + o sum y y') x = t sum y over a history's
+ * y is solved in the basis of G's eigenvectors: there w G + lambda I is diagonal and, together with the diagonal of the sum, a
+ * good preconditioner. Y and S are rotated to that basis; the scores x's do not change.
  */
 export async function writeSolvedScores(
   graph: Graph,
@@ -41,7 +41,7 @@ export async function writeSolvedScores(
   return graph.node("Gemm", [x, graph.whole(S)], int("transB", 1));
 }
 
-/** x [batch, k]; `rows` [batch, length, k] are the histories' rows of Y in the basis of the eigenvectors, which belong to `values`. */
+/** x [batch, k]; `rows` [batch, length, k] are the histories' rows of Y in the basis of the eigenvectors; `values` are the eigenvalues. */
 function solved(
   graph: Graph,
   { gramWeight, outer, target, ridge }: RidgeFoldIn,
@@ -93,7 +93,7 @@ function solved(
   return x;
 }
 
-/** The ridge of each history of `count` items. */
+/** The ridge penalty of each history with `count` items. */
 function written(graph: Graph, ridge: number | RidgeByEntries, count: string): string {
   if (typeof ridge === "number") return graph.float(ridge);
   const { scale, offset, exponent } = ridge;

@@ -1,21 +1,21 @@
-// A graph under construction: nodes in the order of computation, and the numbers that they need. Matrices of weights may be
-// kept as float16, or as int8 with a scale per row; computations get float32 back.
+// Builds an ONNX graph: nodes in order of computation, and their constants. Weight matrices can be stored as float16, or as
+// int8 with one scale per row; computations use float32.
 
 import { type Attribute, type DataType, dataTypes, type NodeProto, type TensorProto } from "./schema.js";
 
-/** How matrices of weights are stored. */
-export const weightTypes = ["float32", "float16", "int8"] as const;
+/** The data types for stored weight matrices. */
+const weightTypes = ["float32", "float16", "int8"] as const;
 export type WeightType = (typeof weightTypes)[number];
 
-/** Smaller ones stay float32: they weigh nothing. */
+/** Smaller matrices stay float32, because their size does not matter. */
 const LEAST_NUMBERS = 4096;
 
-/** A matrix [rows, columns] in the file; every name is of a value in the graph. */
+/** A matrix [rows, columns] in the file; names refer to values in the graph. */
 export interface StoredMatrix {
   readonly rows: number;
   readonly columns: number;
   readonly numbers: string;
-  /** Of int8: float32 [rows, 1]. */
+  /** For int8: the scales, float32 [rows, 1]. */
   readonly scales?: string;
   readonly type: WeightType;
 }
@@ -39,12 +39,12 @@ export class Graph {
     this.weights = weights;
   }
 
-  /** Adds a node with one output, and returns its name. */
+  /** Adds a node with one output and returns the name of the output. */
   node(opType: string, input: readonly string[], ...attributes: Attribute[]): string {
     return this.severalOutputs(opType, input, 1, ...attributes)[0];
   }
 
-  /** A node with several outputs. */
+  /** Adds a node with several outputs and returns their names. */
   severalOutputs(opType: string, input: readonly string[], outputs: number, ...given: Attribute[]): string[] {
     const name = `${opType}_${this.#names++}`;
     const output = Array.from({ length: outputs }, (_, i) => (i === 0 ? name : `${name}_${i}`));
@@ -58,24 +58,24 @@ export class Graph {
     return name;
   }
 
-  /** A short constant, kept once. */
+  /** A short constant; equal ones are stored once. */
   ints(...numbers: number[]): string {
     return this.#once(`int64 ${numbers}`, () =>
       this.constant("int64", BigInt64Array.from(numbers, BigInt), [numbers.length]),
     );
   }
 
-  /** An int32 without dimensions. */
+  /** An int32 scalar. */
   int32(number: number): string {
     return this.#once(`int32 ${number}`, () => this.constant("int32", Int32Array.of(number), []));
   }
 
-  /** A float32 without dimensions. */
+  /** A float32 scalar. */
   float(number: number): string {
     return this.#once(`float ${number}`, () => this.constant("float32", Float32Array.of(number), []));
   }
 
-  /** Stores a matrix, row-major, as the graph's weights are stored. */
+  /** Stores a row-major matrix in the weight type of the graph. */
   matrix(data: Float32Array, rows: number, columns: number): StoredMatrix {
     const shape = [rows, columns];
     if (this.weights === "float32" || rows * columns < LEAST_NUMBERS)
@@ -90,7 +90,7 @@ export class Graph {
     };
   }
 
-  /** Stores the entries of a sparse matrix, row by row as `offsets` has it; int8 gets a scale per row of the matrix. */
+  /** Stores the entries of a sparse matrix whose rows start at `offsets`; int8 has one scale per row of the matrix. */
   entries(data: Float32Array, offsets: Uint32Array): StoredMatrix {
     const rows = offsets.length - 1;
     const shape = [data.length];
@@ -114,7 +114,7 @@ export class Graph {
     };
   }
 
-  /** Entries at places [batch, length, n] as float32, those of the rows in `index` [batch, length]. */
+  /** The entries at positions `at` [batch, length, n], which belong to the rows `index` [batch, length], as float32. */
   entriesAt({ type, numbers, scales }: StoredMatrix, at: string, index: string): string {
     const axis = attribute.int("axis", 0);
     const scale =
@@ -122,7 +122,7 @@ export class Graph {
     return this.#floats(type, this.node("Gather", [numbers, at], axis), scale);
   }
 
-  /** All of a matrix as float32: a runtime works this out once, when it loads the model. */
+  /** A complete matrix as float32. Runtimes compute this once, when they load the model. */
   whole({ type, numbers, scales }: StoredMatrix): string {
     return this.#once(`whole ${numbers}`, () => this.#floats(type, numbers, scales));
   }
@@ -154,7 +154,7 @@ export function tensor(type: DataType, data: ArrayBufferView, dims: readonly num
   return { dims, dataType: dataTypes[type], rawData };
 }
 
-/** Symmetric, with a scale per row: q = round(x / scale), |q| <= 127. */
+/** Symmetric int8 quantisation with one scale per row: q = round(x / scale), |q| <= 127. */
 export function quantised(data: Float32Array, rows: number, columns: number) {
   const numbers = new Int8Array(rows * columns);
   const scales = new Float32Array(rows);
@@ -168,7 +168,7 @@ export function quantised(data: Float32Array, rows: number, columns: number) {
   return { numbers, scales };
 }
 
-/** IEEE 754 binary16, rounded to the nearest, ties to even; what is too large becomes the largest number there is. */
+/** IEEE 754 binary16, rounded to nearest, ties to even; values that are too large become the largest finite number. */
 export function halves(data: Float32Array): Uint16Array {
   const out = new Uint16Array(data.length);
   const bits = new Uint32Array(data.buffer, data.byteOffset, data.length);

@@ -1,27 +1,27 @@
-// A batch of histories in a graph: what the input "history" becomes.
+// A batch of histories in a graph, derived from the input "history".
 
 import { attribute, type Graph, tensor } from "./graph.js";
 import { dataTypes } from "./schema.js";
 
 const { int, tensor: tensorAttribute } = attribute;
 
-/** What a batch of histories is in the graph, as names of values. */
+/** The values of a batch of histories in the graph, by name. */
 export interface RecordedHistories {
-  /** int32 [batch, length]: items, 0 where there is none. */
+  /** int32 [batch, length]: item indices, 0 for padding. */
   readonly index: string;
-  /** float32 [batch, length]: 1 for an item's first place in a history, else 0. */
+  /** float32 [batch, length]: 1 at one position of each item of the history, otherwise 0. */
   readonly weight: string;
-  /** bool [batch, length]: the same. */
+  /** bool [batch, length]: the same as `weight`. */
   readonly first: string;
-  /** float32 [batch, 1]: how many items. */
+  /** float32 [batch, 1]: number of items. */
   readonly count: string;
-  /** bool [batch, items]: which. */
+  /** bool [batch, items]: whether the item is in the history. */
   readonly seen: string;
   /** int64 [2]: batch, items + 1. */
   readonly marksShape: string;
 }
 
-/** From the input "history" to what recording needs. */
+/** Derives the values that recording needs from the input "history". */
 export function recordHistories(graph: Graph, items: number): RecordedHistories {
   const zero = graph.int32(0);
   const outside = graph.int32(items);
@@ -41,7 +41,7 @@ export function recordHistories(graph: Graph, items: number): RecordedHistories 
     graph.int32(1),
   ]);
   const place = graph.node("Expand", [range, shape]);
-  // Every item gets one of its places in the history; -1 = none. Whatever is outside goes to a column of its own.
+  // Each item gets one of its positions in the history, or -1. Indices outside the catalogue go to an additional column.
   const marksShape = graph.node("Concat", [batch, graph.ints(items + 1)], int("axis", 0));
   const none = graph.node(
     "ConstantOfShape",

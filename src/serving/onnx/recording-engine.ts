@@ -1,9 +1,9 @@
-// An engine that computes nothing: it writes down, as an ONNX graph, what a trained model asks of it. So the graph follows from
-// the model's own code, and a model whose scores are made of the kernels below can be exported without code of its own.
+// An engine that computes nothing but records the kernel calls of a trained model as an ONNX graph. The graph follows from
+// the code of the model, so a model that uses only the kernels below can be exported without additional code.
 //
-// Weights are constants; from `begin` on, one history stands for a batch of them, and everything that follows from it is a
-// value of the graph [batch, columns]. A model that looks at the history's numbers outside the engine cannot be recorded: it
-// would bring fresh numbers in (`tensor`, `write`), which is refused, as is every kernel that is not here.
+// Weights are constants. From `begin` on, one history represents a batch, and everything computed from it is a value
+// [batch, columns] of the graph. A model that reads the numbers of the history outside the engine cannot be recorded: it
+// would create new numbers (`tensor`, `write`), which is rejected, as is every kernel that is not defined here.
 
 import type { Engine, SparseRowSumOptions, TopK } from "../../compute/engine.js";
 import type { FloatArray, SparseTensor, Storage, Tensor } from "../../compute/tensor.js";
@@ -15,7 +15,7 @@ import { dataTypes } from "./schema.js";
 
 const { int, float } = attribute;
 
-/** A block of memory: numbers, or the name of a value, or names of columns side by side. */
+/** A block of memory: numbers, the name of a value, or the names of adjacent groups of columns. */
 interface Cell extends Storage {
   readonly rows: number;
   readonly columns: number;
@@ -26,13 +26,13 @@ interface Cell extends Storage {
 }
 
 interface RecordedSparse extends SparseTensor {
-  /** The weights; absent of a history. */
+  /** The weights; undefined for a history. */
   readonly matrix?: CsrMatrix;
 }
 
 export interface Recording {
   readonly engine: Engine;
-  /** From here on there are histories. */
+  /** Starts the recording of histories. */
   begin(histories: RecordedHistories): void;
   /** The scores [batch, items] that were ranked. */
   readonly scores: string | undefined;
@@ -58,10 +58,10 @@ export function recordingEngine(graph: Graph, { items, refuse }: RecordingOption
     t.offset === 0 && t.rows === cellOf(t).rows && t.columns === cellOf(t).columns;
   const isConstant = (t: Tensor) => cellOf(t).data !== undefined;
 
-  /** The numbers of a constant or of a part of one. */
+  /** The numbers of a constant or of a part of it. */
   function numbers(t: Tensor): FloatArray {
     const { data } = cellOf(t);
-    if (!data) throw refuse("reading what depends on the history");
+    if (!data) throw refuse("reading values that depend on the history");
     if (isWhole(t)) return data;
     const part = new Float32Array(t.rows * t.columns);
     for (let r = 0; r < t.rows; r++)
@@ -72,7 +72,7 @@ export function recordingEngine(graph: Graph, { items, refuse }: RecordingOption
     return part;
   }
 
-  /** A constant as a matrix of the file. */
+  /** Stores a constant as a matrix in the file. */
   function stored(t: Tensor): StoredMatrix {
     const matrix = () => graph.matrix(singles(numbers(t)), t.rows, t.columns);
     if (!isWhole(t)) return matrix();
@@ -81,7 +81,7 @@ export function recordingEngine(graph: Graph, { items, refuse }: RecordingOption
     return known.stored;
   }
 
-  /** The name of a value, or of a constant as it is. */
+  /** The name of a value or of a constant. */
   function ref(t: Tensor): string {
     const known = cellOf(t);
     if (known.data) return graph.whole(stored(t));
@@ -91,7 +91,7 @@ export function recordingEngine(graph: Graph, { items, refuse }: RecordingOption
       known.value = graph.node("Concat", sorted, int("axis", 1));
       known.pieces = undefined;
     }
-    if (known.value === undefined) throw refuse("a value that nothing was written to");
+    if (known.value === undefined) throw refuse("a value that was not computed");
     if (t.columns === known.columns) return known.value;
     return graph.node("Slice", [
       known.value,
@@ -113,9 +113,9 @@ export function recordingEngine(graph: Graph, { items, refuse }: RecordingOption
     known.pieces.set(out.offset, name);
   }
 
-  /** Numbers from outside: weights, and nothing once there are histories. */
+  /** Writes numbers from outside the engine: only weights, before `begin`. */
   function writeNumbers(out: Tensor, data: ArrayLike<number>): void {
-    if (histories) throw refuse("numbers made outside of the engine");
+    if (histories) throw refuse("numbers computed outside the engine");
     const known = cellOf(out);
     if (isWhole(out)) {
       known.data = singles(data);
@@ -129,10 +129,10 @@ export function recordingEngine(graph: Graph, { items, refuse }: RecordingOption
 
   const unary = (opType: string) => (out: Tensor, a: Tensor) => set(out, graph.node(opType, [ref(a)]));
   const now = () => {
-    if (!histories) throw refuse("a history before there is one");
+    if (!histories) throw refuse("a history before the recording starts");
     return histories;
   };
-  /** x W, W sparse: the entries of a history's rows, each row padded to the longest, added where they belong. */
+  /** x W with sparse W: gathers the rows of the history, padded to the longest, and adds their entries by column. */
   function sparseProduct(out: Tensor, { offsets, indices, values, rows }: CsrMatrix): void {
     const { first, index, marksShape } = now();
     const zero = graph.int32(0);
@@ -179,7 +179,7 @@ export function recordingEngine(graph: Graph, { items, refuse }: RecordingOption
     set(out, graph.node("Slice", [sums, graph.ints(0), graph.ints(items), graph.ints(1)]));
   }
 
-  /** Takes the scores that are ranked; the ranking itself is nobody's. */
+  /** Records the ranked scores and returns a dummy ranking. */
   function record(ranked: string): TopK {
     scores = ranked;
     return { rows: 1, k: 1, items: new Uint32Array(1), scores: new Float32Array(1) };
@@ -209,7 +209,7 @@ export function recordingEngine(graph: Graph, { items, refuse }: RecordingOption
       const { rows, columns } = matrix;
       const shape = { rows, columns, entries: entryCount(matrix), touched: new Uint32Array() };
       if (!histories) return { ...shape, matrix };
-      if (columns !== items || rows !== 1) throw refuse("sparse numbers made outside of the engine");
+      if (columns !== items || rows !== 1) throw refuse("sparse numbers computed outside the engine");
       return shape;
     },
     releaseSparse() {},
@@ -241,7 +241,7 @@ export function recordingEngine(graph: Graph, { items, refuse }: RecordingOption
     },
     matmul(out, a, b, { transposeA = false, transposeB = false, accumulate = false } = {}) {
       if (isConstant(a) && isConstant(b)) {
-        // Of weights alone only y'y is known.
+        // The only supported product of weights is y'y.
         if (
           !transposeA ||
           transposeB ||
@@ -254,7 +254,7 @@ export function recordingEngine(graph: Graph, { items, refuse }: RecordingOption
         cellOf(out).data = gramOf(numbers(a), a.rows, a.columns);
         return;
       }
-      if (isConstant(a) || transposeA) throw refuse("matmul of weights by what depends on the history");
+      if (isConstant(a) || transposeA) throw refuse("matmul of weights by values that depend on the history");
       const inputs = [ref(a), ref(b), ...(accumulate ? [ref(out)] : [])];
       set(out, graph.node("Gemm", inputs, int("transB", transposeB ? 1 : 0)));
     },
@@ -262,7 +262,7 @@ export function recordingEngine(graph: Graph, { items, refuse }: RecordingOption
       if (dropout) throw refuse("dropout");
       const sum = summedOverHistory(graph, now(), graph.rows(stored(weights), now().index));
       if (rowScale === "none") return set(out, sum);
-      // The norm of n ones.
+      // The Euclidean norm of a history with n items is sqrt(n).
       const norm = graph.node("Sqrt", [graph.node("Max", [now().count, graph.float(1)])]);
       set(out, graph.node("Div", [sum, norm]));
     },
@@ -271,7 +271,7 @@ export function recordingEngine(graph: Graph, { items, refuse }: RecordingOption
       sparseProduct(out, rows.matrix);
     },
     topK: async (ranked) => record(ref(ranked)),
-    // Ranking by bounds finds the best of the products. In a graph they are computed in full, from the weights alone.
+    // The engine ranks products with bounds; the graph computes all products from the weights.
     quantise() {},
     bestProducts: async (a, { weights, bias }) =>
       record(graph.node("Gemm", [ref(a), ref(weights), ref(bias)], int("transB", 1))),
@@ -289,7 +289,7 @@ export function recordingEngine(graph: Graph, { items, refuse }: RecordingOption
 
 const singles = (data: ArrayLike<number>) => (data instanceof Float32Array ? data : Float32Array.from(data));
 
-/** What there is of an interface; whatever else is asked for is refused by its name. */
+/** A partial implementation of an interface; access to a missing member throws, naming it. */
 function refusing<T extends object>(known: T, refuse: (kernel: string) => UserError): T {
   return new Proxy(known, {
     get(target, name) {

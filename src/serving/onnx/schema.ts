@@ -13,7 +13,7 @@ export interface TensorProto {
   readonly rawData: Uint8Array;
 }
 
-/** AttributeProto, by its type. */
+/** AttributeProto, by type. */
 export type Attribute = { readonly name: string } & (
   | { readonly type: 1; readonly f: number }
   | { readonly type: 2; readonly i: number }
@@ -121,12 +121,12 @@ const messages: Record<string, { fields: Record<string, Field> }> = {
   Dimension: { fields: { dimValue: field("int64", 1), dimParam: field("string", 2) } },
 };
 
-/** Bytes that are copied between two looks at the clock. */
+/** Bytes copied between two checks of the clock. */
 const COPIED_AT_ONCE = 2 ** 22;
 
 /**
- * The bytes of a model. protobufjs would copy the weights several times over in one turn of the event loop; so it encodes all but
- * them, and they are put in their places here. Fields stand in the order of their numbers.
+ * The bytes of a model. protobufjs would copy the weights several times in one turn of the event loop, so it encodes
+ * everything else and the weights are inserted here. Fields are in the order of their numbers.
  */
 export async function encodeModel(model: ModelProto): Promise<Uint8Array> {
   const { default: protobuf } = await import("protobufjs/light.js");
@@ -136,7 +136,7 @@ export async function encodeModel(model: ModelProto): Promise<Uint8Array> {
       .lookupType(type)
       .encode(message as Record<string, unknown>)
       .finish();
-  /** What stands before bytes or a message of so many bytes. */
+  /** The tag and length before a field of `length` bytes. */
   const before = (id: number, length: number) =>
     protobuf.Writer.create()
       .uint32((id << 3) | 2)

@@ -1,5 +1,5 @@
-// What a request must pass before it is worked on: the rate of its client, the name it gives the server, the token, and room
-// for its body. What is refused here counts towards the rate too.
+// Checks before a request is processed: the client's rate limit, the Host header, the token, and memory for the body.
+// Requests that are rejected here count towards the rate limit.
 
 import rateLimit from "@fastify/rate-limit";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
@@ -12,20 +12,20 @@ import type { Limits } from "./limits.js";
 import { bodyTooLarge, Problem, problemOf, sendProblem } from "./problems.js";
 import { requireSoundQuery } from "./url.js";
 
-/** Bodies up to this size are not counted: many of them need little memory. */
+/** Smaller bodies are not counted, because even many of them need little memory. */
 const SMALL_BODY = 1 << 14;
 
 export interface Admission {
   readonly limits: Limits;
-  /** The address that the server listens on. */
+  /** The listening address of the server. */
   readonly host: string;
   readonly allowHosts: readonly string[];
   readonly token: string | undefined;
-  /** For reading large bodies. */
+  /** Shares the event loop while large bodies are parsed. */
   readonly turns: SharedTurns;
 }
 
-/** Answers a request whose path the router refuses, which passes no hooks. */
+/** Answers a request whose path the router rejects; hooks do not run for such requests. */
 export type RefusedByRouter = (error: Error, request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
 export async function admission(
@@ -33,12 +33,12 @@ export async function admission(
   { limits, host, allowHosts, token, turns }: Admission,
 ): Promise<RefusedByRouter> {
   const tooMany = () =>
-    new Problem(429, `more than ${limits.perSecond} requests in a second from this address`);
+    new Problem(429, `more than ${limits.perSecond} requests per second from this address`);
   await app.register(rateLimit, {
     global: false,
     max: limits.perSecond,
     timeWindow: 1000,
-    // Load balancers ask for health often.
+    // Load balancers check the health often.
     allowList: ({ routeOptions }) =>
       limits.perSecond === 0 || routeOptions.url?.startsWith("/health/") === true,
     errorResponseBuilder: tooMany,
@@ -57,12 +57,12 @@ export async function admission(
 }
 
 function limitBodies(app: FastifyInstance, { bodyBytes, openBodyBytes }: Limits): void {
-  const open = new Allowance("large requests are being answered", { number: Infinity, bytes: openBodyBytes });
+  const open = new Allowance("large requests", { number: Infinity, bytes: openBodyBytes });
   app.addHook("onRequest", async ({ headers }, reply) => {
     const bytes =
       headers["transfer-encoding"] === undefined ? Number(headers["content-length"] ?? 0) : bodyBytes;
     if (bytes > bodyBytes) {
-      // Nobody reads what is left of it.
+      // The rest of the body is not read.
       reply.header("connection", "close");
       throw bodyTooLarge(bodyBytes);
     }

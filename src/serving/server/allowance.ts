@@ -1,4 +1,4 @@
-// How much of something all clients together may hold: what is taken is given back, and what is not there is refused.
+// A limit on a resource that all clients share, such as memory for large answers. Requests beyond the limit are rejected.
 
 import { OverloadedError } from "../batcher.js";
 
@@ -13,16 +13,16 @@ export class Allowance {
     this.#most = most;
   }
 
-  /** Returns how to give it back. Throws OverloadedError where too much is taken; a first one may be of any size. */
+  /** Reserves bytes and returns the function that releases them. Throws OverloadedError beyond the limit; a single reservation may have any size. */
   take(bytes: number): () => void {
     const full = this.#number >= this.#most.number || this.#bytes + bytes > this.#most.bytes;
-    if (full && this.#number > 0) throw new OverloadedError(`too many ${this.#what} at the same time`);
+    if (full && this.#number > 0) throw new OverloadedError(`too many ${this.#what} in progress`);
     this.#number++;
     this.#bytes += bytes;
-    let given = false;
+    let released = false;
     return () => {
-      if (given) return;
-      given = true;
+      if (released) return;
+      released = true;
       this.#number--;
       this.#bytes -= bytes;
     };

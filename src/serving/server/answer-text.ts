@@ -1,5 +1,5 @@
-// Answers as JSON text, piece by piece: a large one is never whole in memory, neither as objects nor as text, and waits for
-// the client to read it.
+// Writes answers as JSON text in pieces. A large answer is never complete in memory, neither as objects nor as text, and is
+// written only as fast as the client reads it.
 
 import { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
@@ -8,17 +8,17 @@ import type { AmbiguousTitle } from "../../recommender/look-up.js";
 import { type Ranked, reasons } from "../../recommender/rank.js";
 import type { Work } from "./work.js";
 
-/** Items with their names that an answer may hold and be written at once. */
+/** Answers with up to this many items are written in one piece. */
 const SMALL = 1000;
-/** Characters that are handed to a connection at a time. */
+/** Characters written to a connection at a time. */
 const PIECE = 1 << 14;
 
-/** Whether an answer of so many items is written piece by piece. */
+/** Whether an answer with this many items is written in pieces. */
 export function isLarge(items: number): boolean {
   return items > SMALL;
 }
 
-/** Items with their names in the answers, reasons included. */
+/** The number of items in the answers, including those of explanations. */
 export function itemsIn(answers: readonly Ranked[]): number {
   return answers.reduce(
     (sum, { question: { history, unknown }, items, influences }) =>
@@ -27,7 +27,7 @@ export function itemsIn(answers: readonly Ranked[]): number {
   );
 }
 
-/** Sends JSON text: at once where it is short, else as fast as it is read. */
+/** Sends JSON text: in one piece if it is short, otherwise as fast as the client reads it. */
 export function sendText(
   reply: FastifyReply,
   text: Iterable<string>,
@@ -51,7 +51,7 @@ export function sendText(
   return reply.send(Readable.from(pieces(), { objectMode: false, highWaterMark: PIECE }));
 }
 
-/** The fields of an object, and an array of results. */
+/** An object with the given fields and an array of results. */
 export function* answerText(
   fields: object,
   results: readonly Ranked[],
@@ -66,14 +66,14 @@ export function* answerText(
   yield "}";
 }
 
-/** The fields of an object, and those of one result. */
+/** An object with the given fields and those of one result. */
 export function* singleAnswerText(fields: object, result: Ranked, items: Vocabulary): Generator<string> {
   yield `${JSON.stringify(fields).slice(0, -1)},`;
   yield* resultText(result, items);
   yield "}";
 }
 
-/** What was folded in, what was not, and the recommended items: fields without the braces around them. */
+/** The fields of a result, without braces: the folded-in items, the unknown ones, and the recommended items. */
 function* resultText(result: Ranked, items: Vocabulary): Generator<string> {
   const { history, unknown, ambiguous } = result.question;
   yield `"history":`;
@@ -113,7 +113,7 @@ export function shownItem(index: number, items: Vocabulary): { id: string; title
   return { id: items.ids[index], title: items.titleOf(index) };
 }
 
-/** A recommended item without its reasons. */
+/** A recommended item without its explanation. */
 export function shownRecommendation(
   { items: ranked, scores, deviations }: Ranked,
   place: number,
@@ -127,7 +127,7 @@ export function shownRecommendation(
   };
 }
 
-/** A title that several items have, with the items. */
+/** An ambiguous title with its items. */
 export function shownAmbiguity({ title, items }: AmbiguousTitle) {
   return { title, items: items.map(({ id, title }) => ({ id, title })) };
 }

@@ -1,24 +1,24 @@
-// From what a client calls items to answers of a model: ids or titles in, ranked items out.
+// Answers requests with a model: resolves ids and titles, and returns ranked items.
 
 import type { FastifyReply } from "fastify";
 import type { LookUpOptions } from "../../recommender/look-up.js";
 import { type Choice, choiceOf, questionOf, type RecommendOptions } from "../../recommender/question.js";
 import type { Ranked } from "../../recommender/rank.js";
-import type { ServedModel } from "../model-shelf.js";
+import type { ServedModel } from "../model-router.js";
 import { Problem } from "./problems.js";
 import type { Serving } from "./types.js";
 import type { Work } from "./work.js";
 
 type Entry = string | number;
 
-/** What a request asks of a model. */
+/** The parts of a request that a model needs. */
 export interface Asked extends Omit<RecommendOptions, "exclude" | "candidates" | "signal"> {
   readonly exclude?: readonly Entry[];
   readonly candidates?: readonly Entry[];
   readonly histories: readonly (readonly Entry[])[];
-  /** The name of the field with the history of that place, for problems. */
+  /** The name of the field with the history at this position, for error messages. */
   fieldOf(place: number): string;
-  /** What becomes of a title that several items have. */
+  /** How to handle a title that several items have. */
   readonly severalOf?: LookUpOptions["severalOf"];
 }
 
@@ -44,17 +44,17 @@ export async function ask(
 export interface Worked<T> {
   readonly work: Work;
   readonly model: ServedModel;
-  /** Which model it was, as answers say it. */
+  /** Name and version of the model, as in answers. */
   readonly by: { model: string; version: string };
   readonly answer: T;
 }
 
 /**
- * Works with the model of that name or of the key's share, within the time that an answer may take. Throws Problem where there
- * is none of that name.
+ * Runs `answerOf` with the named model, or with the one assigned to the key, within the time limit of an answer. Throws
+ * Problem for an unknown name.
  */
 export async function withModel<T>(
-  { shelf, works }: Serving,
+  { router, works }: Serving,
   reply: FastifyReply,
   name: string | undefined,
   key: string,
@@ -62,7 +62,7 @@ export async function withModel<T>(
 ): Promise<Worked<T>> {
   const work = works.begin(reply.raw);
   const worked = await work.race(
-    shelf.use(name, key, async (model) => ({
+    router.use(name, key, async (model) => ({
       work,
       model,
       by: { model: model.name, version: model.version },
@@ -70,12 +70,12 @@ export async function withModel<T>(
     })),
   );
   if (worked) return worked;
-  const names = shelf.models.map(({ model }) => model.name).join(", ");
-  const detail = `no model is called ${name}`;
-  throw new Problem(400, detail, [{ field: "model", problem: `${detail}: there is ${names}` }]);
+  const names = router.models.map(({ model }) => model.name).join(", ");
+  const detail = `unknown model ${name}`;
+  throw new Problem(400, detail, [{ field: "model", problem: `${detail} (expected ${names})` }]);
 }
 
-/** Lets a large answer be one of those that may be open at the same time, until the client has it. */
+/** Reserves memory for a large answer until the client has received it. Throws OverloadedError beyond the limit. */
 export function reserve({ answers }: Serving, reply: FastifyReply, bytes: number): void {
   reply.raw.once("close", answers.take(bytes));
 }

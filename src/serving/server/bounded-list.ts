@@ -1,9 +1,9 @@
-// Lists in requests. Their length is looked at before their elements, and no more than a few bad elements are reported: zod's
-// own arrays check all elements first, which takes long where a megabyte of them is wrong.
+// A zod schema for lists in requests. It checks the length before the elements and reports only the first few invalid
+// elements. Zod's own arrays check all elements, which is slow for a megabyte of invalid ones.
 
 import { z } from "zod";
 
-/** Bad elements that are reported. */
+/** Maximum number of reported problems. */
 const MOST_PROBLEMS = 20;
 
 interface Problem {
@@ -11,7 +11,7 @@ interface Problem {
   readonly message: string;
 }
 
-/** What is wrong with an element; nothing where it is as expected. */
+/** The problems of an element; empty if it is valid. */
 type Check = (element: unknown) => readonly Problem[];
 
 export interface BoundedListOptions {
@@ -19,13 +19,13 @@ export interface BoundedListOptions {
   readonly items: z.ZodType;
   readonly least?: number;
   readonly most: number;
-  /** A faster check of an element than the schema's. */
+  /** A faster check for elements than the schema. */
   readonly problems?: Check;
 }
 
 const NONE: readonly Problem[] = [];
 
-/** A check that finds one thing wrong with an element as a whole, or nothing. */
+/** A check that reports at most one problem, for the element as a whole. */
 export function failure(problemOf: (element: unknown) => string | undefined): Check {
   return (element) => {
     const message = problemOf(element);
@@ -33,7 +33,7 @@ export function failure(problemOf: (element: unknown) => string | undefined): Ch
   };
 }
 
-/** The schema of a list of such elements. Elements are checked, not transformed. */
+/** The schema of a list. Elements are checked, not transformed. */
 export function boundedList<T>({
   items,
   least = 0,
@@ -46,8 +46,8 @@ export function boundedList<T>({
       const add = (path: readonly PropertyKey[], message: string) =>
         context.addIssue({ code: "custom", path: [...path], message });
       if (!Array.isArray(list)) return add([], "expected a list");
-      if (list.length < least) return add([], `expected at least ${least}`);
-      if (list.length > most) return add([], `expected at most ${most}, found ${list.length}`);
+      if (list.length < least) return add([], `expected at least ${least}; got ${list.length}`);
+      if (list.length > most) return add([], `expected at most ${most}; got ${list.length}`);
       let found = 0;
       for (const [e, element] of list.entries())
         for (const { path, message } of problems(element)) {

@@ -1,5 +1,5 @@
-// Connections that do not behave: requests that never end, answers that nobody reads, more connections than there can be.
-// All of them are cut off after a while, so that they cannot keep others out.
+// Limits on connections: requests that never end, answers that are not read, too many connections. Such connections are
+// closed after a timeout, so that they do not block other clients.
 
 import { readdirSync, readFileSync } from "node:fs";
 import type { Server, ServerResponse } from "node:http";
@@ -9,19 +9,19 @@ import type { Limits } from "./limits.js";
 import type { Metrics } from "./metrics.js";
 import { problemBody } from "./problems.js";
 
-/** Open files that are kept for models, stores and logs. */
+/** File descriptors reserved for models, stores and logs. */
 const RESERVED = 64;
-/** Milliseconds that a client has to read why it was refused. */
+/** Milliseconds that a client has to read why its request was rejected. */
 const LINGER = 500;
-/** Milliseconds between two lines about the same trouble. */
+/** Minimum milliseconds between two log lines about rejected connections. */
 const QUIET = 10_000;
 
-/** How often connections are looked at: often enough that a time is kept to within a tenth or so. */
-export function lookEvery({ headerTime, requestTime, readTime }: Limits): number {
+/** Interval between checks in milliseconds, short enough to keep timeouts accurate to about 10 %. */
+export function checkInterval({ headerTime, requestTime, readTime }: Limits): number {
   return Math.max(20, Math.min(1000, headerTime / 10, requestTime / 10, readTime / 10));
 }
 
-/** The connections that this process has files for, at most `wanted`. */
+/** The number of connections that the file descriptor limit of this process allows, at most `wanted`. */
 export function possibleConnections(wanted: number): number {
   const [, soft] = /^Max open files\s+(\d+)/m.exec(read("/proc/self/limits")) ?? [];
   if (soft === undefined) return wanted;
@@ -29,7 +29,7 @@ export function possibleConnections(wanted: number): number {
   return Math.min(wanted, Math.max(8, Number(soft) - open - RESERVED));
 }
 
-/** Not every system has the file. */
+/** The text of a file; "" on systems that do not have it. */
 function read(path: string): string {
   try {
     return readFileSync(path, "utf8");
@@ -43,11 +43,11 @@ export class Connections {
   readonly #limits: Limits;
   readonly #log: FastifyBaseLogger;
   readonly #cut: Metrics["cut"];
-  /** Responses that are not finished, and since when they are being sent. */
+  /** Unfinished responses and the time since which they are being sent. */
   readonly #open = new Map<ServerResponse, number | undefined>();
   readonly #timer: NodeJS.Timeout;
-  #refused = 0;
-  #lastLine = -Infinity;
+  #rejected = 0;
+  #lastLog = -Infinity;
 
   constructor(server: Server, limits: Limits, log: FastifyBaseLogger, cut: Metrics["cut"]) {
     this.#server = server;
@@ -59,11 +59,11 @@ export class Connections {
       this.#makeRoom();
       socket.once("close", () => this.#endAnswers(socket));
     });
-    server.on("drop", () => this.#tellRefused());
-    this.#timer = setInterval(() => this.#cutSlowReaders(), lookEvery(limits)).unref();
+    server.on("drop", () => this.#logRejected());
+    this.#timer = setInterval(() => this.#closeSlowReaders(), checkInterval(limits)).unref();
   }
 
-  /** Takes note of a request that is being answered. */
+  /** Registers a response that is in progress. */
   add(response: ServerResponse): void {
     this.#open.set(response, undefined);
     response.once("close", () => this.#open.delete(response));
@@ -73,7 +73,7 @@ export class Connections {
     clearInterval(this.#timer);
   }
 
-  /** Answers what is not a request, or did not arrive in time, and ends the connection whether or not the client does. */
+  /** Answers a malformed or slow request and closes the connection even if the client does not. */
   refuse(error: NodeJS.ErrnoException, socket: Socket): void {
     const { status, detail, reason } = refusal(error);
     this.#cut.inc({ reason });
@@ -92,34 +92,34 @@ export class Connections {
     setTimeout(() => socket.destroy(), LINGER).unref();
   }
 
-  /** An answer that waits behind another one on its connection does not hear from Node that this is gone. */
+  /** Node does not emit "close" for a response that is queued behind another one on the same connection. */
   #endAnswers(socket: Socket): void {
     for (const response of this.#open.keys()) if (response.req.socket === socket) response.emit("close");
   }
 
-  /** Idle connections are closed before new ones are refused. */
+  /** Closes idle connections before new ones would be rejected. */
   #makeRoom(): void {
     this.#server.getConnections((_, count) => {
       if (count > 0.9 * this.#server.maxConnections) this.#server.closeIdleConnections();
     });
   }
 
-  #tellRefused(): void {
-    this.#refused++;
+  #logRejected(): void {
+    this.#rejected++;
     this.#cut.inc({ reason: "too many connections" });
     const now = performance.now();
-    if (now - this.#lastLine < QUIET) return;
-    this.#lastLine = now;
+    if (now - this.#lastLog < QUIET) return;
+    this.#lastLog = now;
     const { maxConnections } = this.#server;
     const fewer = maxConnections < this.#limits.connections;
     this.#log.warn(
-      { connections: maxConnections, refused: this.#refused },
-      `connections are refused: ${maxConnections} are open already; ${fewer ? "the process may open no more files (ulimit -n)" : "--max-connections allows no more"}`,
+      { connections: maxConnections, refused: this.#rejected },
+      `connections rejected: the limit of ${maxConnections} is reached; raise ${fewer ? "the file descriptor limit (ulimit -n)" : "--max-connections"}`,
     );
-    this.#refused = 0;
+    this.#rejected = 0;
   }
 
-  #cutSlowReaders(): void {
+  #closeSlowReaders(): void {
     const now = performance.now();
     for (const [response, since] of this.#open)
       if (since === undefined) {

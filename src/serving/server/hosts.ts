@@ -1,6 +1,6 @@
-// Which names a server answers to. A web page can resolve its own name to 127.0.0.1 and so reach a server on its reader's
-// machine; its requests then name the page's host. So on loopback a request must name this machine, or a host that was
-// allowed: the public name, where a reverse proxy passes that on.
+// Checks the Host header, as a protection against DNS rebinding: a web page can resolve its own name to 127.0.0.1 and so
+// reach a server on the user's machine, but its requests carry the page's host name. On loopback, a request must therefore
+// name this machine or an allowed host, such as the public name behind a reverse proxy.
 
 import { isIP } from "node:net";
 import type { FastifyInstance, FastifyRequest } from "fastify";
@@ -12,18 +12,18 @@ export function isLoopback(host: string): boolean {
 }
 
 interface Host {
-  /** In lower case, an international name as it is on the wire, an IPv6 address in its shortest form without brackets. */
+  /** Normalised: lower case, international names in punycode, IPv6 addresses in the shortest form without brackets. */
   readonly name: string;
   readonly port: string | undefined;
 }
 
-/** Host and port as a Host header has them; undefined where it is not one. */
+/** Host and port of a Host header; undefined if it is malformed. */
 export function parseHost(text: string): Host | undefined {
   const [, given = "", port] =
     /^(\[[0-9a-fA-F:.]+\]|[^\s:/?#@\\[\]%]+)(?::(\d{1,5}))?$/.exec(text.trim()) ?? [];
   if (given === "") return undefined;
   try {
-    // As browsers read it.
+    // Parse it as browsers do.
     const { hostname } = new URL(`http://${given}/`);
     return { name: hostname.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, ""), port };
   } catch {
@@ -31,10 +31,10 @@ export function parseHost(text: string): Host | undefined {
   }
 }
 
-/** A host of --allow-host: a name or address, with a port or for all ports, `*.` before a name for all names below it. */
+/** A host of --allow-host: a name or address, with a port or for all ports; `*.` before a name matches all subdomains. */
 type AllowedHost = Host & { readonly below: boolean };
 
-/** Throws UserError where the text is not a host. */
+/** Parses a host of --allow-host. Throws UserError if it is not valid. */
 export function parseAllowedHost(text: string): AllowedHost {
   const below = text.startsWith("*.");
   const host = parseHost(below ? text.slice(2) : text);
@@ -42,7 +42,7 @@ export function parseAllowedHost(text: string): AllowedHost {
     return { ...host, below };
   throw new UserError({
     place: `--allow-host ${text}`,
-    problem: "is not a host",
+    problem: "is not a valid host",
     expected: "recs.example.com, recs.example.com:8443, *.example.com or an address",
     remedy: /:\/\//.test(text) ? "Leave out the scheme and the path" : undefined,
   });
@@ -53,23 +53,23 @@ function allows({ name, port, below }: AllowedHost, host: Host): boolean {
   return below ? host.name.endsWith(`.${name}`) : host.name === name;
 }
 
-/** Lets only requests pass that name this machine or an allowed host. */
+/** Rejects requests whose Host header names neither this machine nor an allowed host. */
 export function requireKnownHost(app: FastifyInstance, allowed: readonly string[]): void {
   const hosts = allowed.map(parseAllowedHost);
   app.addHook("onRequest", async (request) => {
     const given = request.headers.host ?? "localhost";
     const host = parseHost(given);
     if (host && (isThisMachine(host, request) || hosts.some((one) => allows(one, host)))) return;
-    const asked = host ? `"${given.trim().slice(0, 100)}"` : "what the Host header says";
+    const named = host ? `the host "${given.trim().slice(0, 100)}"` : "this Host header";
     const option = host && host.name.length < 100 ? ` --allow-host ${host.name}` : " --allow-host <name>";
     throw new Problem(
       421,
-      `this server does not answer to ${asked}: ask for localhost, start the server with${option}, or have the proxy send Host: localhost`,
+      `${named} is not allowed: use localhost, start the server with${option}, or configure the proxy to send Host: localhost`,
     );
   });
 }
 
-/** An address that the connection itself was made to cannot be a name that somebody made up. */
+/** Whether the host is loopback or the local address of the connection, which a page cannot forge. */
 function isThisMachine({ name }: Host, { socket }: FastifyRequest): boolean {
   return isLoopback(name) || (isIP(name) > 0 && name === socket.localAddress?.replace(/^::ffff:/, ""));
 }

@@ -1,5 +1,5 @@
-// Request bodies: JSON in UTF-8, with every key once. Node's own reading replaces bytes that are not UTF-8 and keeps the last
-// of two equal keys, both without a word.
+// Parses request bodies: JSON in UTF-8 without duplicate keys. Node silently replaces invalid UTF-8 and keeps the last of
+// two equal keys.
 
 import { isUtf8 } from "node:buffer";
 import type { FastifyInstance } from "fastify";
@@ -7,14 +7,14 @@ import type { SharedTurns } from "../../core/shared-turns.js";
 import type { Limits } from "./limits.js";
 import { Problem } from "./problems.js";
 
-/** Arrays and objects within each other; no request needs more than four. */
+/** Maximum nesting depth; no request needs more than four levels. */
 const MOST_DEPTH = 16;
-/** Keys of one object; no request needs more than ten. */
+/** Maximum keys of one object; no request needs more than ten. */
 const MOST_KEYS = 100;
-/** Longer bodies wait for their turn before they are read and before they are checked. */
+/** Longer bodies yield to the event loop before they are parsed and before they are validated. */
 const LARGE = 1 << 14;
 
-/** Values that the largest request within the limits may hold, with room for a mistake to be named. */
+/** The number of values in the largest valid request, with a margin so that slightly larger ones get a specific error. */
 export function mostValues({ histories, history, ids }: Limits): number {
   return (histories + 1) * (history + 1) + 2 * ids + 1000;
 }
@@ -25,11 +25,11 @@ export function acceptJson(app: FastifyInstance, values: number, turns: SharedTu
     if (encoding !== undefined && encoding.trim().toLowerCase() !== "identity")
       throw new Problem(
         415,
-        `content-encoding: ${clipped(encoding)} is not supported: send the body as it is`,
+        `content-encoding: ${clipped(encoding)} is not supported; send the body uncompressed`,
       );
     const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(headers["content-type"] ?? "")?.[1];
     if (charset !== undefined && !/^utf-?8$/i.test(charset))
-      throw new Problem(415, `charset=${clipped(charset)} is not supported: JSON is sent in UTF-8`);
+      throw new Problem(415, `charset=${clipped(charset)} is not supported; send JSON in UTF-8`);
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", { parseAs: "buffer" }, async (_: unknown, body: Buffer) => {
@@ -43,15 +43,15 @@ export function acceptJson(app: FastifyInstance, values: number, turns: SharedTu
 }
 
 /**
- * The value of a JSON text. Throws Problem where it is none, is not UTF-8, has a key twice, or holds more than so many values.
+ * Parses a JSON text. Throws Problem if it is not JSON, not UTF-8, has duplicate keys, or has more than `values` values.
  */
 export function parseJson(bytes: Buffer, values: number): unknown {
-  if (bytes.length === 0) throw new Problem(400, "the body is empty (expected JSON)");
+  if (bytes.length === 0) throw new Problem(400, "the body is empty; expected JSON");
   if (!isUtf8(bytes)) throw new Problem(400, "the body is not valid UTF-8");
   const problem = structureProblem(bytes, values);
   let value: unknown;
   try {
-    // What is too large or too deep is not read.
+    // Do not parse texts that are too large or too deep.
     if (problem?.early) throw problem.problem;
     value = JSON.parse(bytes.toString("utf8").replace(/^\uFEFF/, ""));
   } catch (error) {
@@ -68,14 +68,14 @@ const BACKSLASH = 92;
 
 interface StructureProblem {
   readonly problem: Problem;
-  /** Whether that is so even where the text is not JSON. */
+  /** Whether to report this before checking that the text is JSON. */
   readonly early: boolean;
 }
 
-/** Looks at the size and the keys of what may be a JSON text, and stops at the first thing that is wrong. */
+/** Checks size, nesting and keys of a possible JSON text, and returns the first problem. */
 function structureProblem(bytes: Buffer, mostValues: number): StructureProblem | undefined {
   const tooMuch = (detail: string) => ({ problem: new Problem(400, detail), early: true });
-  /** The keys so far of every object that is open; undefined for an array. */
+  /** For each open object, its keys so far; for an open array, undefined. */
   const open: (Set<string> | undefined)[] = [];
   let keyFollows = false;
   let values = 1;
@@ -93,7 +93,7 @@ function structureProblem(bytes: Buffer, mostValues: number): StructureProblem |
         open.pop();
         break;
       case COMMA:
-        if (++values > mostValues) return tooMuch(`the body holds more than ${mostValues} values`);
+        if (++values > mostValues) return tooMuch(`the body has more than ${mostValues} values`);
         keyFollows = open[open.length - 1] !== undefined;
         break;
       case QUOTE: {
@@ -102,7 +102,7 @@ function structureProblem(bytes: Buffer, mostValues: number): StructureProblem |
         const keys = open[open.length - 1];
         if (keyFollows && keys) {
           if (keys.size === MOST_KEYS)
-            return tooMuch(`the body has an object of more than ${MOST_KEYS} keys`);
+            return tooMuch(`the body has an object with more than ${MOST_KEYS} keys`);
           const problem = keyProblem(bytes.toString("utf8", start, at + 1), keys);
           if (problem !== undefined) return { problem: new Problem(400, problem), early: false };
         }
@@ -111,13 +111,13 @@ function structureProblem(bytes: Buffer, mostValues: number): StructureProblem |
     }
 }
 
-/** What is wrong with a key, given as it stands in the text; else it is added to those before. */
+/** The problem of a key, given as JSON text; a valid key is added to `before`. */
 function keyProblem(text: string, before: Set<string>): string | undefined {
   let key: string;
   try {
     key = JSON.parse(text);
   } catch {
-    // Then the whole is not JSON either.
+    // The text is not JSON, which is reported later.
     return undefined;
   }
   if (key === "__proto__") return `the body has the key "__proto__", which is not allowed`;

@@ -1,41 +1,41 @@
-// What one request may ask for, and how long anything may take. Every limit has a default that a small machine can bear.
+// Limits on the size of requests and on times. The defaults are suitable for a small machine.
 
 export interface Limits {
-  /** Bytes of a request's body. */
+  /** Bytes of a request body. */
   readonly bodyBytes: number;
-  /** Items of one history; of a stored one, the latest that are kept. */
+  /** Items of a history; of a stored history, the latest items are kept. */
   readonly history: number;
-  /** Histories of one request. */
+  /** Histories per request. */
   readonly histories: number;
-  /** Recommended items of one history. */
+  /** Recommended items per history. */
   readonly k: number;
-  /** Ids or titles among `exclude` or `candidates`. */
+  /** Ids or titles in `exclude` or `candidates`. */
   readonly ids: number;
-  /** Items of a history that is to be explained: it is scored once more for each. */
+  /** Items of a history with an explanation, which scores the history once more per item. */
   readonly explained: number;
-  /** Reasons in one answer: recommended items times items of the explained history. */
+  /** Reasons in one answer: recommended items times history items. */
   readonly reasons: number;
-  /** Requests of one client address a second, refused ones included; 0 = no limit. */
+  /** Requests per second and client address, including rejected ones; 0 = no limit. */
   readonly perSecond: number;
-  /** Histories that may wait for a model; beyond that the answer is 503. */
+  /** Histories waiting for a model; beyond that the answer is 503. */
   readonly waiting: number;
-  /** Connections at the same time; fewer where the process may not open as many files. */
+  /** Concurrent connections; fewer if the file descriptor limit of the process requires it. */
   readonly connections: number;
   /** Milliseconds from the end of a request to its answer; after that the answer is 503. */
   readonly answerTime: number;
-  /** Milliseconds in which the header of a request must arrive. */
+  /** Milliseconds until the header of a request must have arrived. */
   readonly headerTime: number;
-  /** Milliseconds in which a request must arrive as a whole. */
+  /** Milliseconds until a complete request must have arrived. */
   readonly requestTime: number;
-  /** Milliseconds in which a client must take its answer. */
+  /** Milliseconds until a client must have read its answer. */
   readonly readTime: number;
-  /** Milliseconds that a connection may wait for its next request. */
+  /** Milliseconds that a connection may be idle between requests. */
   readonly idleTime: number;
-  /** Bytes of all large request bodies that are being worked on; beyond that the answer is 503. */
+  /** Total bytes of large request bodies in progress; beyond that the answer is 503. */
   readonly openBodyBytes: number;
-  /** Large answers that clients are reading at the same time; beyond that the answer is 503. */
+  /** Large answers that clients are reading; beyond that the answer is 503. */
   readonly openAnswers: number;
-  /** Bytes that all of those hold in memory. */
+  /** Total bytes of these answers in memory. */
   readonly openAnswerBytes: number;
 }
 

@@ -1,7 +1,7 @@
-// What Prometheus scrapes from /metrics. No label holds anything that a client chose: routes go by their patterns.
+// Prometheus metrics for /metrics. Labels never contain text from clients: routes are labelled by their patterns.
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { ModelShelf } from "../model-shelf.js";
+import type { ModelRouter } from "../model-router.js";
 
 export function createMetrics() {
   const registry = new Registry();
@@ -11,21 +11,21 @@ export function createMetrics() {
     registry,
     requests: new Histogram({
       name: "foldin_http_request_seconds",
-      help: "Requests by route, method and status",
+      help: "Request duration in seconds, by route, method and status",
       labelNames: ["route", "method", "status"],
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
       registers,
     }),
     batchSize: new Histogram({
       name: "foldin_batch_histories",
-      help: "Histories that were scored together",
+      help: "Histories per batch",
       labelNames: ["model"],
       buckets: [1, 2, 4, 8, 16, 32, 64, 128],
       registers,
     }),
     batchSeconds: new Histogram({
       name: "foldin_batch_seconds",
-      help: "Seconds to score the histories of a batch",
+      help: "Time to score a batch, in seconds",
       labelNames: ["model"],
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1],
       registers,
@@ -38,25 +38,25 @@ export function createMetrics() {
     }),
     unknown: new Counter({
       name: "foldin_unknown_items_total",
-      help: "Items of histories that the model does not know",
+      help: "History items that the model does not know",
       labelNames: ["model"],
       registers,
     }),
     events: new Counter({ name: "foldin_events_total", help: "Events that were stored", registers }),
     cut: new Counter({
       name: "foldin_cut_connections_total",
-      help: "Connections that were refused or cut off, by why",
+      help: "Connections that were rejected or closed, by reason",
       labelNames: ["reason"],
       registers,
     }),
     reloads: new Counter({
       name: "foldin_reloads_total",
-      help: "Times that a model's files changed, by what came of it",
+      help: "Model reloads after a change of the files, by outcome",
       labelNames: ["model", "outcome"],
       registers,
     }),
-    /** Shows the models that are served at the time of each scrape. */
-    show(shelf: ModelShelf): void {
+    /** Adds gauges for the models served at the time of each scrape. */
+    show(router: ModelRouter): void {
       new Gauge({
         name: "foldin_model_info",
         help: "1 for each served model",
@@ -64,7 +64,7 @@ export function createMetrics() {
         registers,
         collect() {
           this.reset();
-          for (const { model } of shelf.models)
+          for (const { model } of router.models)
             this.set(
               { model: model.name, version: model.version, algorithm: model.recommender.algorithm },
               1,
@@ -73,11 +73,11 @@ export function createMetrics() {
       });
       new Gauge({
         name: "foldin_waiting_histories",
-        help: "Histories that wait for their model",
+        help: "Histories waiting for their model",
         labelNames: ["model"],
         registers,
         collect() {
-          for (const { model } of shelf.models) this.set({ model: model.name }, model.batcher.waiting);
+          for (const { model } of router.models) this.set({ model: model.name }, model.batcher.waiting);
         },
       });
     },

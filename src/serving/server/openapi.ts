@@ -1,4 +1,4 @@
-// The OpenAPI document of the routes, at /openapi.json, and a page that shows it, at /docs.
+// Serves the OpenAPI document of the routes at /openapi.json and its documentation page at /docs.
 
 import fastifySwagger from "@fastify/swagger";
 import fastifySwaggerUi from "@fastify/swagger-ui";
@@ -12,7 +12,7 @@ export async function swagger(
 ): Promise<void> {
   const failures = {
     "4XX": {
-      description: "The request cannot be answered (RFC 9457)",
+      description: "The request is invalid (problem details, RFC 9457)",
       content: { "application/problem+json": { schema: jsonSchema(problem, "output") } },
     },
   };
@@ -22,7 +22,7 @@ export async function swagger(
       info: {
         title: "foldin",
         version,
-        description: "Recommendations by folding histories into trained models.",
+        description: "Recommendations from trained models for histories that are folded in.",
         license: { name: "Apache-2.0", identifier: "Apache-2.0" },
       },
       ...(token && {

@@ -1,5 +1,5 @@
-// Errors as RFC 9457 has them: application/problem+json, with the fields that are wrong. What is the server's own fault
-// goes to the log alone: an answer never holds a stack trace.
+// Errors as problem details (RFC 9457, application/problem+json) with the invalid fields. Internal errors are only logged:
+// an answer never contains a stack trace.
 
 import { STATUS_CODES } from "node:http";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
@@ -11,28 +11,28 @@ import { StoreError, type StoreTrouble } from "../store/history-store.js";
 import { shownAmbiguity } from "./answer-text.js";
 
 export const problemSchema = z.object({
-  type: z.string().describe("about:blank: the status says what kind of problem it is"),
-  title: z.string().describe("the name of the status"),
+  type: z.string().describe("about:blank: the type is given by the status"),
+  title: z.string().describe("name of the status"),
   status: z.int(),
-  detail: z.string().describe("what is wrong with this request, and what to do"),
+  detail: z.string().describe("what is wrong with the request and what to do"),
   errors: z
     .array(z.object({ field: z.string().describe("such as body.histories.0"), problem: z.string() }))
     .optional()
-    .describe("the fields that are wrong"),
+    .describe("invalid fields"),
   ambiguous: z
     .array(
       z.object({
         field: z.string(),
         title: z.string(),
-        items: z.array(z.object({ id: z.string(), title: z.string() })).describe("the first 20 of them"),
+        items: z.array(z.object({ id: z.string(), title: z.string() })).describe("at most 20 of the items"),
       }),
     )
     .optional()
-    .describe("titles that several items have: ask again with the id of the one that is meant"),
+    .describe("titles that several items have: use the id of the intended item instead"),
 });
 export type ProblemBody = z.infer<typeof problemSchema>;
 
-/** A request that cannot be answered, and why. */
+/** A request that cannot be answered; the message is sent to the client. */
 export class Problem extends Error {
   override readonly name = "Problem";
   readonly status: number;
@@ -45,7 +45,7 @@ export class Problem extends Error {
   }
 }
 
-/** A part of a request that does not fit its schema: `body`, `querystring`, `params`. */
+/** A part of a request (`body`, `querystring`, `params`) that does not match its schema. */
 export class InvalidInput extends Error {
   override readonly name = "InvalidInput";
   readonly issues: readonly z.core.$ZodIssue[];
@@ -53,7 +53,7 @@ export class InvalidInput extends Error {
   validationContext?: string;
 
   constructor(issues: readonly z.core.$ZodIssue[]) {
-    super("the request does not fit its schema");
+    super("the request does not match its schema");
     this.issues = issues;
   }
 }
@@ -72,37 +72,40 @@ export function sendProblem(reply: FastifyReply, body: ProblemBody): FastifyRepl
   return reply.code(body.status).type("application/problem+json").send(JSON.stringify(body));
 }
 
-/** What a client is told of a store that does not do what it should. */
+/** The problem that a client receives if the store fails. */
 export const storeProblems: Readonly<Record<StoreTrouble, readonly [status: number, detail: string]>> = {
-  busy: [503, "the store of histories is locked or overloaded: nothing was changed; try again in a second"],
-  full: [507, "the store of histories has no space left on its disk: nothing was stored"],
-  gone: [503, "the store of histories was deleted or moved away: nothing was stored"],
-  failed: [503, "the store of histories does not answer: the server's log says why"],
+  busy: [503, "the history store is locked or overloaded; nothing was changed; retry in a second"],
+  full: [507, "the disk of the history store is full; nothing was stored"],
+  gone: [503, "the history store was deleted or moved; nothing was stored"],
+  failed: [503, "the history store is not available; see the server log"],
 };
 
-/** The problem that an error is to the client. */
+/** The problem that a client receives for an error. */
 export function problemOf(error: unknown): ProblemBody {
   if (error instanceof Problem) return problemBody(error.status, error.message, error.errors);
   if (error instanceof InvalidInput) return invalid(error);
-  if (error instanceof OverloadedError) return problemBody(503, `${error.message}: try again in a second`);
+  if (error instanceof OverloadedError) return problemBody(503, `${error.message}; retry in a second`);
   if (error instanceof AbortedError)
-    return problemBody(503, "there was no answer in time: ask for less at once, or try again later");
+    return problemBody(
+      503,
+      "the request timed out; ask for fewer items or histories per request, or retry later",
+    );
   if (error instanceof AmbiguousTitlesError) return ambiguous(error.titles);
   if (error instanceof StoreError) return problemBody(...storeProblems[error.trouble]);
   if (error instanceof UserError) return problemBody(400, error.message);
   const { statusCode, message } = error as Partial<FastifyError>;
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return problemBody(statusCode, message ?? "");
-  return problemBody(500, "the server failed to answer; its log says why");
+  return problemBody(500, "internal error; see the server log");
 }
 
 export function bodyTooLarge(limit: number): Problem {
-  return new Problem(413, `the body is larger than ${limit} bytes: send fewer histories or ids at once`);
+  return new Problem(413, `the body is larger than ${limit} bytes; send fewer histories or ids per request`);
 }
 
 /** Fastify's error handler. */
 export function handleError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  // A body without a length turns out to be too large as it comes.
+  // A body without a content-length is found to be too large only while it is read.
   const tooLarge = (error as Partial<FastifyError>).code === "FST_ERR_CTP_BODY_TOO_LARGE";
   const body = problemOf(tooLarge ? bodyTooLarge(request.server.initialConfig.bodyLimit ?? 0) : error);
   if (body.status >= 500 && !(error instanceof OverloadedError || error instanceof AbortedError))
@@ -115,7 +118,7 @@ function invalid({ issues, validationContext = "request" }: InvalidInput): Probl
   const place = validationContext === "querystring" ? "query" : validationContext;
   const errors = issues.slice(0, 20).map((issue) => {
     const at = [place, ...issue.path.map(String)];
-    // An unknown field is named itself, not where it stands.
+    // For an unknown field, name the field instead of its parent.
     if (issue.code === "unrecognized_keys") at.push(String(issue.keys[0]).slice(0, 100));
     return { field: at.join("."), problem: issue.message.slice(0, 500) };
   });

@@ -1,12 +1,12 @@
-// Reverse proxies that are believed when they say who the client is.
+// Parses the reverse proxies whose X-Forwarded-For header is trusted.
 
 import { isIP } from "node:net";
 import { UserError } from "../../core/errors.js";
 
-/** Ranges that have names. */
+/** Named address ranges. */
 const NAMED = ["loopback", "linklocal", "uniquelocal"];
 
-/** Addresses and networks as Fastify takes them. Throws UserError where one is neither. */
+/** Addresses and networks in Fastify's format. Throws UserError for anything else. */
 export function parseProxies(given: readonly string[]): string[] {
   const proxies = given.flatMap((text) => text.split(",")).map((text) => text.trim());
   for (const text of proxies) {
@@ -19,7 +19,7 @@ export function parseProxies(given: readonly string[]): string[] {
     if (!network && !NAMED.includes(text))
       throw new UserError({
         place: `--trust-proxy ${text}`,
-        problem: "is not an address or a network",
+        problem: "is not a valid address or network",
         expected: `10.0.0.5, 10.0.0.0/8, fd00::/8, ${NAMED.join(", ")}`,
       });
   }

@@ -1,75 +1,76 @@
-// What requests and answers look like. The same schemas check requests and make the OpenAPI document.
+// The schemas of requests and answers, used for validation and for the OpenAPI document.
 
 import { z } from "zod";
 import { boundedList, failure } from "./bounded-list.js";
 import type { Limits } from "./limits.js";
 import { problemSchema } from "./problems.js";
 
-/** Text without control characters and halves of surrogate pairs, which no store would give back as it came. */
+/** Text without control characters and lone surrogates, which stores would not return unchanged. */
 const PLAIN = /^[^\p{Cc}\p{Cs}]+$/u;
 const text = (most: number) =>
   z.string().min(1).max(most).regex(PLAIN, "expected text without control characters");
 /** An id or a title. */
-const item = z.union([z.int(), text(500)], { error: "expected an id or a title: text, or a whole number" });
+const item = z.union([z.int(), text(500)], { error: "expected an id or a title: a string or an integer" });
 type Item = z.output<typeof item>;
-/** What is wrong with an id or a title: a check of its own, as a request may hold a hundred thousand. */
+/** The problem of an id or a title. A separate check for speed, because a request may contain 100,000 of them. */
 function itemProblem(value: unknown): string | undefined {
   if (typeof value === "string") {
     if (value.length === 0 || value.length > 500) return "expected an id or a title of 1 to 500 characters";
     return PLAIN.test(value) ? undefined : "expected text without control characters";
   }
   if (Number.isSafeInteger(value)) return undefined;
-  if (Number.isInteger(value)) return "expected an id: a number of this size is not exact, send it as text";
-  return "expected an id or a title: text, or a whole number";
+  if (Number.isInteger(value))
+    return "expected an id; a number of this size is not exact, send it as a string";
+  return "expected an id or a title: a string or an integer";
 }
 const event = z.strictObject({
   item: item.describe("an id or a title"),
-  at: z.iso.datetime({ offset: true }).optional().describe("when; unset = now"),
+  at: z.iso.datetime({ offset: true }).optional().describe("time of the interaction; default: now"),
 });
-const userId = text(200).describe("whatever the application calls the user");
+const userId = text(200).describe("user id of the application");
 const flag = z.enum(["true", "false"]).transform((value) => value === "true");
 
-const named = { id: z.string(), title: z.string().describe("the id where it has no title") };
+const named = { id: z.string(), title: z.string().describe("the id if the item has no title") };
 const recommended = z.object({
   rank: z.int().describe("from 1"),
   ...named,
-  score: z.number().describe("only the order within one history means something"),
-  deviation: z.number().optional().describe("of the score, where the model knows how sure it is"),
+  score: z.number().describe("comparable only within one history"),
+  deviation: z.number().optional().describe("standard deviation of the score, for models that estimate it"),
   because: z
     .array(
       z.object({
         ...named,
-        influence: z.number().describe("the score with the whole history less the score without this item"),
+        influence: z.number().describe("score with the whole history minus score without this item"),
       }),
     )
     .optional(),
 });
 const result = z.object({
-  history: z.array(z.object(named)).describe("what was folded in"),
-  unknown: z.array(z.string()).describe("what of the history the model does not know"),
+  history: z.array(z.object(named)).describe("items that were folded in"),
+  unknown: z.array(z.string()).describe("entries of the history that the model does not know"),
   ambiguous: z
     .array(z.object({ title: z.string(), items: z.array(z.object(named)) }))
     .optional()
-    .describe("titles in a kept history that several items have by now; they were left out"),
+    .describe("titles in a stored history that several items have; they were ignored"),
   items: z.array(recommended).describe("best first"),
 });
 const model = {
-  model: z.string().describe("the name of the model that answered"),
-  version: z.string().describe("changes whenever the model's files do"),
+  model: z.string().describe("name of the model that answered"),
+  version: z.string().describe("changes whenever the files of the model change"),
 };
 
-/** Why an explanation is refused. */
+/** The message for an explanation that is too large. */
 export function tooManyReasons(k: number, history: number, most: number): string {
-  return `${k} recommendations with ${history} reasons each are ${k * history}; the limit is ${most}`;
+  return `${k} recommendations with ${history} reasons each are ${k * history} reasons; the limit is ${most}`;
 }
 
-/** Zod's schemas of all requests and answers under these limits. */
+/** The zod schemas of all requests and answers under these limits. */
 export function schemasOf(limits: Limits) {
   const k = z.int().min(1).max(limits.k);
   const ids = boundedList<Item>({ items: item, most: limits.ids, problems: failure(itemProblem) });
   const historyBounds = { items: item, most: limits.history, problems: failure(itemProblem) };
   const history = boundedList<Item>(historyBounds);
-  const modelName = text(64).describe("the name of a model; unset = by its share of the traffic");
+  const modelName = text(64).describe("name of a model; default: chosen by the traffic shares");
   const query = z.strictObject({
     k: z.coerce.number().pipe(k).default(10),
     model: modelName.optional(),
@@ -78,22 +79,28 @@ export function schemasOf(limits: Limits) {
     recommendations: {
       body: z
         .strictObject({
-          history: history.optional().describe("ids or titles: one history"),
+          history: history.optional().describe("one history of ids or titles"),
           histories: boundedList<Item[]>({ items: history, least: 1, most: limits.histories })
             .optional()
-            .describe("several of them, instead of `history`"),
-          k: k.default(10).describe("how many items"),
-          exclude: ids.default([]).describe("ids or titles never to recommend"),
-          candidates: ids.optional().describe("the only ids or titles to choose from; unset = the catalogue"),
-          includeHistory: z.boolean().default(false).describe("items of the history may be recommended too"),
+            .describe("several histories, instead of `history`"),
+          k: k.default(10).describe("number of items"),
+          exclude: ids.default([]).describe("ids or titles not to recommend"),
+          candidates: ids
+            .optional()
+            .describe("recommend only these ids or titles; default: the whole catalogue"),
+          includeHistory: z.boolean().default(false).describe("also recommend items of the history"),
           explain: z
             .boolean()
             .default(false)
             .describe(
-              `which items of the history speak for each recommendation; one history of at most ${limits.explained} items, and at most ${limits.reasons} reasons: k times the items of the history`,
+              `explain each recommendation by the influence of the history items; only for one history of at most ${limits.explained} items, with at most ${limits.reasons} reasons (k times history items)`,
             ),
           model: modelName.optional(),
-          user: userId.optional().describe("the same user gets the same model; unset = by the history"),
+          user: userId
+            .optional()
+            .describe(
+              "user id for choosing the model: a user always gets the same model; default: the history",
+            ),
         })
         .superRefine((body, context) => {
           if ((body.history === undefined) === (body.histories === undefined))
@@ -116,11 +123,11 @@ export function schemasOf(limits: Limits) {
               message: tooManyReasons(body.k, explained.length, limits.reasons),
             });
         }),
-      answer: z.object({ ...model, results: z.array(result).describe("one for each history, in order") }),
+      answer: z.object({ ...model, results: z.array(result).describe("one per history, in order") }),
     },
     items: {
       query: z.strictObject({
-        search: text(200).describe("an id, or part of a title"),
+        search: text(200).describe("an id or a part of a title"),
         limit: z.coerce.number().pipe(z.int().min(1).max(100)).default(20),
         model: modelName.optional(),
       }),
@@ -136,8 +143,8 @@ export function schemasOf(limits: Limits) {
         events: boundedList<z.output<typeof event>>({ items: event, least: 1, most: limits.history }),
       }),
       answer: z.object({
-        stored: z.int().describe("events that a crash cannot lose any more"),
-        unknown: z.array(z.string()).describe("items that the model does not know; they are stored too"),
+        stored: z.int().describe("number of durably stored events"),
+        unknown: z.array(z.string()).describe("items that the model does not know; they are also stored"),
       }),
     },
     user: {
@@ -151,7 +158,7 @@ export function schemasOf(limits: Limits) {
       history: z.object({
         events: z.array(z.object({ item: z.string(), at: z.string() })).describe("oldest first"),
       }),
-      removed: z.object({ removed: z.int().describe("items that were forgotten") }),
+      removed: z.object({ removed: z.int().describe("number of deleted items") }),
     },
     models: {
       answer: z.object({
@@ -161,7 +168,7 @@ export function schemasOf(limits: Limits) {
             version: z.string(),
             algorithm: z.string(),
             items: z.int(),
-            share: z.number().describe("of the traffic, from 0 to 1"),
+            share: z.number().describe("share of the traffic, from 0 to 1"),
             loadedAt: z.string(),
           }),
         ),

@@ -1,14 +1,14 @@
-// The HTTP server around trained models. Everything a client can get wrong ends in a 4xx that names the field.
+// The HTTP server for trained models. Every client error is answered with a 4xx that names the invalid field.
 
 import fastify, { type FastifyServerOptions } from "fastify";
 import type { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
 import { SharedTurns } from "../../core/shared-turns.js";
-import { type ModelPlace, ModelShelf } from "../model-shelf.js";
+import { type ModelPlace, ModelRouter } from "../model-router.js";
 import type { HistoryStore } from "../store/history-store.js";
 import { admission, type RefusedByRouter } from "./admission.js";
 import { Allowance } from "./allowance.js";
-import { Connections, lookEvery } from "./connections.js";
+import { Connections, checkInterval } from "./connections.js";
 import { defaultLimits, type Limits } from "./limits.js";
 import { createMetrics } from "./metrics.js";
 import { swagger } from "./openapi.js";
@@ -21,42 +21,47 @@ import { schemasOf } from "./schemas.js";
 import type { Serving, ZodTypes } from "./types.js";
 import { Works } from "./work.js";
 
-/** Histories that are scored at once: more gain little and make those who wait wait longer. */
+/** Maximum histories per batch: larger batches gain little and increase the waiting time. */
 const MOST_AT_ONCE = 64;
 
 export interface ServerOptions {
   readonly models: readonly ModelPlace[];
-  /** What the models compute with; stays open. */
+  /** The compute engine of the models; stays open. */
   readonly engine: Engine;
-  /** Where users' histories are kept; without one, no request may name a user's. Stays open. */
+  /** The store for user histories; without one, requests for users are answered with 404. Stays open. */
   readonly store?: HistoryStore;
   readonly limits?: Partial<Limits>;
   /** The address to listen on. Default 127.0.0.1. */
   readonly host?: string;
-  /** Names that requests may give the server, besides those of this machine; without any, one on all addresses takes all names. */
+  /**
+   * Accepted Host headers in addition to those of this machine. Without any, a server on an address other than loopback
+   * accepts all.
+   */
   readonly allowHosts?: readonly string[];
-  /** Addresses or networks of reverse proxies whose X-Forwarded-For says who the client is. */
+  /** Addresses or networks of reverse proxies whose X-Forwarded-For header is trusted. */
   readonly trustProxies?: readonly string[];
-  /** Every request but those for health and documentation must bring it. */
+  /** Bearer token, required for all requests except health checks and documentation. */
   readonly token?: string;
-  /** Fastify's own: false for none, or pino's options. */
+  /** Fastify's logger option: false for none, or pino options. */
   readonly logger?: FastifyServerOptions["logger"];
 }
 
-export type FoldinServer = Awaited<ReturnType<typeof createServer>>;
-
-/** A server with its models loaded, not listening yet. Throws UserError where a model cannot be loaded. */
+/** Creates a server with loaded models that is not listening yet. Throws UserError if a model cannot be loaded. */
 export async function createServer(options: ServerOptions) {
   const { engine, store, token, host = "127.0.0.1", logger = false } = options;
   const { allowHosts = [], trustProxies = [] } = options;
   const limits: Limits = { ...defaultLimits, ...options.limits };
   const metrics = createMetrics();
-  const shelf = await ModelShelf.open(options.models, {
+  const router = await ModelRouter.open(options.models, {
     engine,
     onReload({ name, version, error }) {
       metrics.reloads.inc({ model: name, outcome: error === undefined ? "loaded" : "failed" });
       if (error === undefined) app.log.info({ model: name, version }, "model reloaded");
-      else app.log.error({ model: name, err: error }, "the new model cannot be used; the one before stays");
+      else
+        app.log.error(
+          { model: name, err: error },
+          "the new model cannot be loaded; the previous one stays in use",
+        );
     },
     batcher: (model) => ({
       mostAtOnce: MOST_AT_ONCE,
@@ -68,14 +73,14 @@ export async function createServer(options: ServerOptions) {
       },
     }),
   });
-  metrics.show(shelf);
+  metrics.show(router);
   let stopping = false;
   const schemas = schemasOf(limits);
   const turns = new SharedTurns();
   const serving: Serving = {
-    ...{ shelf, engine, store, limits, metrics, schemas },
+    ...{ router, engine, store, limits, metrics, schemas },
     works: new Works(turns, limits.answerTime),
-    answers: new Allowance("large answers are being read", {
+    answers: new Allowance("large answers", {
       number: limits.openAnswers,
       bytes: limits.openAnswerBytes,
     }),
@@ -88,8 +93,8 @@ export async function createServer(options: ServerOptions) {
     bodyLimit: limits.bodyBytes,
     requestTimeout: limits.requestTime,
     keepAliveTimeout: limits.idleTime,
-    http: { headersTimeout: limits.headerTime, connectionsCheckingInterval: lookEvery(limits) },
-    // While it stops, what was accepted is still answered.
+    http: { headersTimeout: limits.headerTime, connectionsCheckingInterval: checkInterval(limits) },
+    // While the server stops, accepted requests are still answered.
     return503OnClosing: false,
     forceCloseConnections: "idle",
     trustProxy: trustProxies.length > 0 && [...trustProxies],
@@ -108,14 +113,17 @@ export async function createServer(options: ServerOptions) {
   app.setNotFoundHandler((request, reply) =>
     sendProblem(
       reply,
-      problemBody(404, `there is no ${request.method} ${request.url.slice(0, 200).split("?")[0]}: see /docs`),
+      problemBody(
+        404,
+        `there is no route ${request.method} ${request.url.slice(0, 200).split("?")[0]}; see /docs`,
+      ),
     ),
   );
   app.addHook("onResponse", async (request, reply) => {
     const { method, routeOptions } = request;
     const route = routeOptions.url ?? "none";
     metrics.requests.observe({ route, method, status: reply.statusCode }, reply.elapsedTime / 1000);
-    // The pattern, not the path: that may hold a user's name.
+    // Log the route pattern instead of the path, which may contain a user id.
     request.log.info({ method, route, status: reply.statusCode, ms: Number(reply.elapsedTime.toFixed(2)) });
   });
   app.addHook("onRequest", async (_, { raw }) => connections.add(raw));
@@ -128,22 +136,22 @@ export async function createServer(options: ServerOptions) {
   try {
     await app.ready();
   } catch (error) {
-    await shelf.close();
+    await router.close();
     throw error;
   }
 
   return {
     app,
-    /** Loads what has changed on the disk; requests go on meanwhile. What fails leaves the model before in its place. */
-    reload: () => shelf.reload(),
-    /** Begins to listen; resolves to the address. */
+    /** Reloads models whose files have changed; requests are served meanwhile. If that fails, the previous model stays in use. */
+    reload: () => router.reload(),
+    /** Starts to listen; resolves to the address. */
     listen: (port: number) => app.listen({ host, port }),
-    /** Answers what was asked, then closes everything that it opened. */
+    /** Answers accepted requests, then closes everything that the server opened. */
     async close() {
       stopping = true;
       await app.close();
       connections.close();
-      await shelf.close();
+      await router.close();
     },
   };
 }

@@ -1,4 +1,4 @@
-// What the routes of a server have in common.
+// Types shared by the routes.
 
 import type {
   FastifyBaseLogger,
@@ -10,7 +10,7 @@ import type {
 } from "fastify";
 import type { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
-import type { ModelShelf } from "../model-shelf.js";
+import type { ModelRouter } from "../model-router.js";
 import type { HistoryStore } from "../store/history-store.js";
 import type { Allowance } from "./allowance.js";
 import type { Limits } from "./limits.js";
@@ -18,7 +18,7 @@ import type { Metrics } from "./metrics.js";
 import type { Schemas } from "./schemas.js";
 import type { Works } from "./work.js";
 
-/** Requests have the types of their zod schemas. */
+/** Gives requests the types of their zod schemas. */
 export interface ZodTypes extends FastifyTypeProvider {
   readonly validator: this["schema"] extends z.ZodType ? z.output<this["schema"]> : unknown;
   readonly serializer: this["schema"] extends z.ZodType ? z.input<this["schema"]> : unknown;
@@ -32,19 +32,19 @@ export type App = FastifyInstance<
   ZodTypes
 >;
 
-/** What a route works with. */
+/** The dependencies of the routes. */
 export interface Serving {
-  readonly shelf: ModelShelf;
-  /** What the models compute with. */
+  readonly router: ModelRouter;
+  /** The compute engine of the models. */
   readonly engine: Engine;
-  /** Undefined where the server was told to keep no histories. */
+  /** Undefined if the server does not store histories. */
   readonly store: HistoryStore | undefined;
   readonly limits: Limits;
   readonly metrics: Metrics;
   readonly schemas: Schemas;
   readonly works: Works;
-  /** The large answers that clients are reading. */
+  /** The limit on large answers that clients are reading. */
   readonly answers: Allowance;
-  /** Whether the server is on its way out. */
+  /** Whether the server is shutting down. */
   stopping(): boolean;
 }

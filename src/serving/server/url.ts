@@ -1,9 +1,9 @@
-// Queries are percent-encoded UTF-8. A query that does not decode to text is refused; Fastify would keep it as it stands.
+// Rejects queries that are not percent-encoded UTF-8; Fastify would accept them undecoded.
 
 import type { FastifyInstance } from "fastify";
 import { Problem } from "./problems.js";
 
-/** A path that does not decode is refused by the router, and bytes outside ASCII by Node. */
+/** Checks the query only: the router rejects paths that do not decode, and Node rejects bytes outside ASCII. */
 export function requireSoundQuery(app: FastifyInstance): void {
   app.addHook("onRequest", async ({ raw }) => {
     const [, query = ""] = /\?(.*)$/s.exec(raw.url ?? "") ?? [];

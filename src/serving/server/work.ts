@@ -1,17 +1,17 @@
-// The work on one request: it ends when its time is over or when nobody waits for it any more, and what it computes on the
-// event loop it computes in slices, in turns with that on other requests.
+// The work on one request. It ends at its timeout or when the client disconnects. Computations on the event loop run in
+// slices that alternate with those of other requests.
 
 import type { ServerResponse } from "node:http";
 import { AbortedError } from "../../core/errors.js";
 import type { Pauses, SharedTurns } from "../../core/shared-turns.js";
 
 export interface Work {
-  /** Aborted after the time, and when the client goes away. */
+  /** Aborted at the timeout and when the client disconnects. */
   readonly signal: AbortSignal;
   readonly pauses: Pauses;
-  /** The outcome of a step; rejects with AbortedError as soon as the signal is aborted, also where the step does not heed it. */
+  /** The result of a step. Rejects with AbortedError as soon as the signal is aborted, even if the step ignores the signal. */
   race<T>(step: Promise<T>): Promise<T>;
-  /** Tells that the answer is on its way: its time is limited otherwise. */
+  /** Stops the timeout when the answer is being sent; sending has a limit of its own. */
   answering(): void;
 }
 
@@ -19,7 +19,7 @@ export class Works {
   readonly #turns: SharedTurns;
   readonly #time: number;
 
-  /** `time` in milliseconds is what each work may take. */
+  /** `time` is the timeout of each work in milliseconds. */
   constructor(turns: SharedTurns, time: number) {
     this.#turns = turns;
     this.#time = time;

@@ -1,4 +1,4 @@
-// Where the histories of users are kept: what each user touched, once per item, with the last time.
+// The store for user histories: the items of each user, each once, with the time of the last interaction.
 
 export interface StoredEvent {
   /** The item's id. */
@@ -10,29 +10,29 @@ export interface StoredEvent {
 export interface HistoryStore {
   readonly kind: "sqlite" | "postgres";
   /**
-   * Adds events to a user's history; an item that is there already keeps the later time. Resolves once a crash cannot
-   * lose them. Of a history the latest `keep` items stay.
+   * Adds events to a user's history; an existing item gets the later of both times. Resolves once the events are durable.
+   * The latest `keep` items of the history are kept.
    */
   add(user: string, events: readonly StoredEvent[], keep: number): Promise<void>;
-  /** A user's latest events, at most `most`, oldest first; empty for a user of whom nothing is known. */
+  /** The latest events of a user, at most `most`, oldest first; empty for an unknown user. */
   history(user: string, most: number): Promise<StoredEvent[]>;
-  /** Forgets a user; resolves to the number of items forgotten. */
+  /** Deletes a user; resolves to the number of deleted items. */
   remove(user: string): Promise<number>;
-  /** Rejects where the store does not answer, or cannot take what it is given. */
+  /** Rejects if the store does not respond or cannot be written. */
   check(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** The format of what both stores write, and the newest that is read. */
+/** The format version that both stores write, and the newest that they read. */
 export const STORE_FORMAT = 1;
 
 /**
- * Why a store does not do what it was asked: another process keeps it locked, there is no space left on its disk, its file
- * was deleted or replaced, or anything else (its message says what).
+ * Why an operation failed: another process holds a lock, the disk is full, the file was deleted or replaced, or another
+ * reason, which is in the message.
  */
 export type StoreTrouble = "busy" | "full" | "gone" | "failed";
 
-/** Every method of a store rejects with this where the store is at fault; a write that was refused may be repeated. */
+/** The methods of a store reject with this error if the store fails. A rejected write may be repeated. */
 export class StoreError extends Error {
   override readonly name = "StoreError";
   readonly trouble: StoreTrouble;

@@ -1,11 +1,11 @@
-// Which store a name means: PostgreSQL by its URL, a SQLite file by its path.
+// Opens a store by its name: the URL of a PostgreSQL database or the path of a SQLite file.
 
 import type { HistoryStore } from "./history-store.js";
 import { parseStorePlace } from "./store-place.js";
 
 /**
- * Opens the store: `postgres://...`, or the path of a file; `onError` hears of what happens to it while nobody asks. Throws
- * UserError where it cannot be used.
+ * Opens the store: `postgres://...` or the path of a file. `onError` is called for errors outside of any operation. Throws
+ * UserError if the store cannot be used.
  */
 export async function openStore(given: string, onError?: (error: Error) => void): Promise<HistoryStore> {
   const place = parseStorePlace(given);

@@ -1,8 +1,9 @@
-// Histories in PostgreSQL, for servers that share them.
+// Histories in PostgreSQL, for several servers with a common store.
 
 import { setTimeout as wait } from "node:timers/promises";
 import pg from "pg";
 import { UserError } from "../../core/errors.js";
+import { BatchQueue } from "./batch-queue.js";
 import {
   type HistoryStore,
   STORE_FORMAT,
@@ -10,15 +11,14 @@ import {
   StoreError,
   type StoreTrouble,
 } from "./history-store.js";
-import { Line } from "./line.js";
 import type { StorePlace } from "./store-place.js";
 
-/** Connections at a time, and milliseconds to wait for one, for a lock, and for an answer. */
+/** Maximum connections, and timeouts in milliseconds for a connection, a lock and a query. */
 const CONNECTIONS = 10;
 const CONNECT_TIMEOUT = 5_000;
 const LOCK_TIMEOUT = 3_000;
 const QUERY_TIMEOUT = 5_000;
-/** How often a transaction that had to yield to another one is tried. */
+/** Maximum attempts for a transaction that conflicts with another one. */
 const TRIES = 5;
 
 const EVENTS = `CREATE TABLE IF NOT EXISTS foldin_events (
@@ -33,14 +33,14 @@ const TRIM = `DELETE FROM foldin_events WHERE "user" = $1 AND item IN
 const SELECT = `SELECT item, at FROM foldin_events WHERE "user" = $1 ORDER BY at DESC, item COLLATE "C" LIMIT $2`;
 const REMOVE = `DELETE FROM foldin_events WHERE "user" = $1`;
 const BEGIN = `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = ${LOCK_TIMEOUT}`;
-/** One writer of a user at a time: what several of them lock, they would lock in different orders. */
+/** One writer per user at a time: concurrent writers would lock the rows in different orders. */
 const LOCK_USER = "SELECT pg_advisory_xact_lock(hashtextextended($1, 7026423))";
 const LOCK_TABLES = "SELECT pg_advisory_xact_lock(7026423)";
 
 type Write = { readonly events: readonly StoredEvent[]; readonly keep: number } | "remove";
 type PostgresPlace = Extract<StorePlace, { kind: "postgres" }>;
 
-/** Connects, and makes the tables where they are missing. Throws UserError, without the password, where that fails. */
+/** Connects and creates missing tables. Throws UserError, without the password, if that fails. */
 export async function openPostgres(
   place: PostgresPlace,
   onError?: (error: Error) => void,
@@ -57,9 +57,9 @@ export async function openPostgres(
   } catch (error) {
     throw unusable(place, error);
   }
-  const told = (error: unknown) => new StoreError(troubleOf(error), place.hide(messageOf(error)));
-  // A connection that breaks while nobody uses it is replaced when it is needed.
-  pool.on("error", (error) => onError?.(told(error)));
+  const storeError = (error: unknown) => new StoreError(troubleOf(error), place.hide(messageOf(error)));
+  // An idle connection that breaks is replaced when the next one is needed.
+  pool.on("error", (error) => onError?.(storeError(error)));
   try {
     await transaction(pool, prepareTables);
   } catch (error) {
@@ -68,24 +68,24 @@ export async function openPostgres(
   }
   const asked = <T>(answer: Promise<T>): Promise<T> =>
     answer.catch((error: unknown) => {
-      throw told(error);
+      throw storeError(error);
     });
   const query = <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []) =>
     asked(pool.query<Row>(text, values));
-  // Writers of one user stand in line here, and wait for the other servers' on one connection.
-  const lines = new Map<string, Line<Write>>();
+  // Writers of one user are queued here, so that they wait for the writers of other servers on a single connection.
+  const queues = new Map<string, BatchQueue<Write>>();
   const write = async (user: string, operation: Write): Promise<unknown> => {
-    const line =
-      lines.get(user) ??
-      new Line<Write>((operations) =>
+    const queue =
+      queues.get(user) ??
+      new BatchQueue<Write>((operations) =>
         asked(transaction(pool, (client) => writeAll(client, user, operations))),
       );
-    lines.set(user, line);
+    queues.set(user, queue);
     try {
-      return await line.ask(operation);
+      return await queue.ask(operation);
     } finally {
-      void line.idle().then(() => {
-        if (lines.get(user) === line) lines.delete(user);
+      void queue.idle().then(() => {
+        if (queues.get(user) === queue) queues.delete(user);
       });
     }
   };
@@ -105,13 +105,13 @@ export async function openPostgres(
       await query("SELECT 1 FROM foldin_events LIMIT 1");
     },
     async close() {
-      await Promise.all(Array.from(lines.values(), (line) => line.idle()));
+      await Promise.all(Array.from(queues.values(), (queue) => queue.idle()));
       await pool.end();
     },
   };
 }
 
-/** What is written of one user, one after the other; additions that follow each other are one. */
+/** Does the writes of one user in order; consecutive additions are combined. */
 async function writeAll(
   client: pg.PoolClient,
   user: string,
@@ -137,8 +137,8 @@ async function writeAll(
 }
 
 /**
- * Does the work in a transaction, and does it again where the database ended it in favour of another one. A connection on
- * which anything went wrong is not used again.
+ * Does the work in a transaction and retries it after a serialisation failure or a deadlock. A connection that cannot be
+ * rolled back is not reused.
  */
 async function transaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
@@ -162,7 +162,7 @@ async function transaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Pr
   }
 }
 
-/** The tables are made by the first of several servers; a user who may not create tables can use those that exist. */
+/** The first of several servers creates the tables. A database user without the CREATE privilege can use existing tables. */
 async function prepareTables(client: pg.PoolClient): Promise<void> {
   await client.query(LOCK_TABLES);
   const { rows: there } = await client.query<{ events: string | null; store: string | null; may: boolean }>(
@@ -176,9 +176,9 @@ async function prepareTables(client: pg.PoolClient): Promise<void> {
     const other = rows.find(({ format }) => format !== String(STORE_FORMAT));
     if (other && Number(other.format) > STORE_FORMAT)
       throw new Error(
-        `the store has format ${other.format}, newer than this foldin understands (${STORE_FORMAT})`,
+        `the store has format ${other.format}, newer than this version of foldin supports (${STORE_FORMAT})`,
       );
-    if (other) throw new Error(`the store's format is "${other.format}", which is not one of foldin's`);
+    if (other) throw new Error(`the store has the unknown format "${other.format}"`);
     if (rows.length > 0 && there[0].events !== null) return;
   }
   if (there[0].events !== null && !there[0].may) return;
@@ -193,10 +193,10 @@ function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
-/** By SQLSTATE (appendix A of PostgreSQL's documentation); what has none never reached the database. */
+/** By SQLSTATE (appendix A of PostgreSQL's documentation). Errors without one did not come from the database. */
 function troubleOf(error: unknown): StoreTrouble {
   const code = codeOf(error);
-  // pg's own words for a connection, or an answer, that did not come in time.
+  // The messages of pg for connection and query timeouts.
   if (
     error instanceof Error &&
     /timeout exceeded when trying to connect|Query read timeout/.test(error.message)
@@ -204,11 +204,11 @@ function troubleOf(error: unknown): StoreTrouble {
     return "busy";
   if (code === "53100") return "full";
   if (code === "42P01" || code === "3D000") return "gone";
-  // Serialization failures and deadlocks, locks that were not got in time, too many connections, cancelled statements.
+  // Serialisation failures, deadlocks, lock timeouts, too many connections, cancelled statements.
   return /^(40001|40P01|55P03|53300|57014)$/.test(code) ? "busy" : "failed";
 }
 
-/** An attempt to connect to several addresses has a reason for each, and none of its own. */
+/** A failed attempt to connect to several addresses is an AggregateError without a message; use that of the first address. */
 function messageOf(error: unknown): string {
   const first = error instanceof AggregateError ? error.errors[0] : error;
   return first instanceof Error ? first.message : String(first);

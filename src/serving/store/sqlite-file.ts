@@ -1,5 +1,5 @@
-// A SQLite file of histories, as its thread holds it: opened with the guards that keep other programs' files and newer
-// formats untouched, and watched, because SQLite goes on writing into a file that was deleted or replaced.
+// A SQLite file of histories, as opened by its thread. Files of other programs and newer formats are rejected unchanged.
+// The file is checked before each use, because SQLite keeps writing to a file that was deleted or replaced.
 
 import { chmodSync, closeSync, openSync, rmSync, statfsSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
@@ -8,26 +8,26 @@ import { STORE_FORMAT } from "./history-store.js";
 
 export type Sqlite = Database.Database;
 
-/** Only the user that the server runs as may read what its users touched. */
+/** Only the operating system user of the server may read the histories. */
 const PRIVATE = 0o600;
-/** Milliseconds to wait for another process while the file is opened. */
+/** Milliseconds to wait for another process when opening the file. */
 const OPEN_WAIT = 5_000;
-/** Below so many free bytes a disk counts as full: SQLite's log grows in steps, and the system needs some. */
+/** With fewer free bytes a disk counts as full: SQLite's log grows in steps, and the system needs some space too. */
 const LEAST_FREE = 256 * 1024;
 const COLUMNS = ["user", "item", "at"];
 
-/** Which file a path means at the moment: its device and inode. */
+/** The device and inode of the file that is currently at a path. */
 function identityOf(path: string): string | undefined {
   try {
     const there = statSync(path, { bigint: true, throwIfNoEntry: false });
     return there && `${there.dev}:${there.ino}`;
   } catch {
-    // Its folder is a folder no more.
+    // The parent is no longer a folder.
     return undefined;
   }
 }
 
-export function pragma(database: Sqlite, name: string): unknown {
+function pragma(database: Sqlite, name: string): unknown {
   const [row] = database.pragma(name) as Record<string, unknown>[];
   return row?.[name];
 }
@@ -39,7 +39,7 @@ export class SqliteFile {
   #log: string | undefined;
   #memory: string | undefined;
 
-  /** Opens the file, or makes it. Throws Error, saying why, where it is not one of ours or cannot be used. */
+  /** Opens the file, or creates it. Throws Error if it was not created by foldin or cannot be used. */
   constructor(path: string) {
     this.path = resolve(path);
     this.database = open(this.path, true);
@@ -47,9 +47,9 @@ export class SqliteFile {
   }
 
   /**
-   * Compares the files at the path with those that are open. A file that took their place is opened instead, as is the
-   * database again where only its log was deleted. "gone" where there is none. What the log holds is first written into
-   * the file that it belongs to, wherever that is by now; "busy" where another process does not let that happen.
+   * Compares the files at the path with the open ones. If the file was replaced, the new one is opened; if only its log was
+   * deleted, the database is opened again. Returns "gone" if there is no file. Before that, the log is written to the file
+   * that it belongs to, even if that was moved; returns "busy" if another process prevents this.
    */
   verify(): "same" | "opened again" | "gone" | "busy" {
     const { path } = this;
@@ -58,7 +58,7 @@ export class SqliteFile {
       try {
         this.#leave();
       } catch {
-        // Nothing depends on it, unless the file comes back.
+        // Only relevant if the file comes back.
       }
       return "gone";
     }
@@ -67,7 +67,7 @@ export class SqliteFile {
     if (this.database.open && now === this.#identity && log === this.#log && memory === this.#memory)
       return "same";
     if (!this.#leave()) return "busy";
-    // The log of the file before would be taken for the new one's, and spoil it.
+    // SQLite would apply the log of the previous file to the new one and corrupt it.
     if (now !== this.#identity)
       for (const [suffix, known] of [
         ["-wal", this.#log],
@@ -80,10 +80,10 @@ export class SqliteFile {
     return "opened again";
   }
 
-  /** Whether the disk is full, or the file has reached the size that it may have. */
+  /** Whether the disk is full or the file has reached its maximum size. */
   isFull(): boolean {
     const { blocks, bavail, bsize } = statfsSync(dirname(this.path));
-    // Some network file systems give no numbers.
+    // Some network file systems do not report free space.
     if (blocks > 0 && bavail * bsize < LEAST_FREE) return true;
     const [most, pages, free] = ["max_page_count", "page_count", "freelist_count"].map((name) =>
       Number(pragma(this.database, name)),
@@ -99,10 +99,10 @@ export class SqliteFile {
     }
   }
 
-  /** Closes the database with everything in its file; false where that cannot be yet. */
+  /** Writes the log to the database file and closes it; false if that is not possible yet. */
   #leave(): boolean {
     if (!this.database.open) return true;
-    // The driver closes for good only once its statements are collected, so that closing alone does not do it.
+    // Closing alone does not write the log: the driver releases the file only once its statements are garbage-collected.
     const [{ busy }] = this.database.pragma("wal_checkpoint(TRUNCATE)") as { busy: number }[];
     if (busy !== 0) return false;
     this.database.close();
@@ -119,7 +119,7 @@ export class SqliteFile {
 function open(path: string, make: boolean): Sqlite {
   const there = statSync(path, { throwIfNoEntry: false });
   if (there && !there.isFile()) throw new Error("it is not a file");
-  // Made before SQLite does: its log and its shared memory get the mode of the file.
+  // Create the file before SQLite does, because its log and shared memory get the mode of the file.
   if (!there && make) closeSync(openSync(path, "a", PRIVATE));
   const database = new Database(path);
   try {
@@ -129,7 +129,7 @@ function open(path: string, make: boolean): Sqlite {
     for (const file of [path, `${path}-wal`, `${path}-shm`]) makePrivate(file);
     // Each commit is on the disk before it is acknowledged.
     database.pragma("synchronous = FULL");
-    // What is forgotten is overwritten.
+    // Deleted data is overwritten.
     database.pragma("secure_delete = ON");
     if (pragma(database, "user_version") === 0) {
       database.exec("BEGIN IMMEDIATE");
@@ -141,7 +141,7 @@ function open(path: string, make: boolean): Sqlite {
       database.pragma(`user_version = ${STORE_FORMAT}`);
       database.exec("COMMIT");
     }
-    // The log and the shared memory are there once something was read.
+    // The log and the shared memory exist after the first read.
     database.prepare("SELECT 1 FROM events LIMIT 1").get();
     database.pragma("busy_timeout = 0");
     return database;
@@ -151,11 +151,11 @@ function open(path: string, make: boolean): Sqlite {
   }
 }
 
-/** Refuses a newer format, and files of other programs, before anything in them is touched. */
+/** Rejects newer formats and files of other programs before anything in them is changed. */
 function requireOurs(database: Sqlite): void {
   const version = Number(pragma(database, "user_version"));
   if (version > STORE_FORMAT)
-    throw new Error(`it has format ${version}, newer than this foldin understands (${STORE_FORMAT})`);
+    throw new Error(`it has format ${version}, newer than this version of foldin supports (${STORE_FORMAT})`);
   const tables = (
     database.prepare("SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'").all() as {
       name: string;
@@ -164,14 +164,12 @@ function requireOurs(database: Sqlite): void {
   const columns = (database.pragma("table_info(events)") as { name: string }[]).map(({ name }) => name);
   const ours = tables.includes("events") && COLUMNS.every((name, c) => columns[c] === name);
   if (version === STORE_FORMAT && ours) return;
-  // One that was killed before it had marked its file.
+  // Left by a process that was killed before it set the version.
   if (version === 0 && (tables.length === 0 || (ours && tables.length === 1))) return;
-  throw new Error(
-    ours ? `its format is ${version}, which is not one of foldin's` : "it is another program's database",
-  );
+  throw new Error(ours ? `it has the unknown format ${version}` : "it is the database of another program");
 }
 
-/** Where that is not ours to change, the mode stays as it is. */
+/** Makes a file private; ignores failures, because the file may belong to another user. */
 function makePrivate(file: string): void {
   try {
     if ((statSync(file).mode & 0o077) !== 0) chmodSync(file, PRIVATE);

@@ -1,12 +1,13 @@
-// Histories in a SQLite file (write-ahead log, synchronous = FULL): no server, and what was acknowledged survives a crash.
+// Histories in a SQLite file (write-ahead log, synchronous = FULL): needs no database server, and acknowledged writes
+// survive a crash.
 
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { UserError } from "../../core/errors.js";
+import { BatchQueue } from "./batch-queue.js";
 import { type HistoryStore, type StoredEvent, StoreError, type StoreTrouble } from "./history-store.js";
-import { Line } from "./line.js";
 
 export type Operation =
   | {
@@ -19,7 +20,7 @@ export type Operation =
   | { readonly name: "remove"; readonly user: string }
   | { readonly name: "check" };
 
-/** Reads, and writes, go to the thread in lanes of their own: a read never waits for a write that waits. */
+/** Reads and writes have separate lanes to the thread, so that a read does not wait for a blocked write. */
 export type Lane = "read" | "write";
 
 /** Operations that are done together. */
@@ -28,25 +29,25 @@ export interface Batch {
   readonly operations: readonly Operation[];
 }
 
-/** The results of a batch, in order; or why none of its operations was done; or something to tell the operator. */
+/** The results of a batch, in order; or why none of its operations was done; or a notice for the operator. */
 export type Reply =
   | { readonly lane: Lane; readonly results: unknown[] }
   | { readonly lane: Lane; readonly trouble: StoreTrouble; readonly problem: string }
   | { readonly notice: string };
 
-/** The thread's program; tests that run the sources find it where it was built. */
+/** The program of the thread. Tests that run from the sources use the built file. */
 function workerFile(): URL {
-  const beside = new URL("./sqlite-worker.js", import.meta.url);
-  return existsSync(fileURLToPath(beside))
-    ? beside
+  const adjacent = new URL("./sqlite-worker.js", import.meta.url);
+  return existsSync(fileURLToPath(adjacent))
+    ? adjacent
     : new URL("../../../dist/serving/store/sqlite-worker.js", import.meta.url);
 }
 
 class SqliteStore implements HistoryStore {
   readonly kind = "sqlite";
   readonly #worker: Worker;
-  readonly #lines: Readonly<Record<Lane, Line<Operation>>>;
-  /** Who waits for the thread's reply. */
+  readonly #queues: Readonly<Record<Lane, BatchQueue<Operation>>>;
+  /** Callbacks that wait for the reply of the thread. */
   readonly #asked: {
     [lane in Lane]?: { resolve(results: unknown[]): void; reject(error: StoreError): void };
   } = {};
@@ -54,8 +55,8 @@ class SqliteStore implements HistoryStore {
 
   constructor(worker: Worker, onError: ((error: Error) => void) | undefined) {
     this.#worker = worker;
-    const line = (lane: Lane) => new Line<Operation>((operations) => this.#send({ lane, operations }));
-    this.#lines = { read: line("read"), write: line("write") };
+    const queue = (lane: Lane) => new BatchQueue<Operation>((operations) => this.#send({ lane, operations }));
+    this.#queues = { read: queue("read"), write: queue("write") };
     worker.on("message", (reply: Reply) => {
       if ("notice" in reply) onError?.(new Error(reply.notice));
       else this.#settle(reply);
@@ -65,23 +66,23 @@ class SqliteStore implements HistoryStore {
   }
 
   async add(user: string, events: readonly StoredEvent[], keep: number): Promise<void> {
-    await this.#lines.write.ask({ name: "add", user, events, keep });
+    await this.#queues.write.ask({ name: "add", user, events, keep });
   }
 
   async history(user: string, most: number): Promise<StoredEvent[]> {
-    return (await this.#lines.read.ask({ name: "history", user, most })) as StoredEvent[];
+    return (await this.#queues.read.ask({ name: "history", user, most })) as StoredEvent[];
   }
 
   async remove(user: string): Promise<number> {
-    return Number(await this.#lines.write.ask({ name: "remove", user }));
+    return Number(await this.#queues.write.ask({ name: "remove", user }));
   }
 
   async check(): Promise<void> {
-    await this.#lines.read.ask({ name: "check" });
+    await this.#queues.read.ask({ name: "check" });
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#lines.read.idle(), this.#lines.write.idle()]);
+    await Promise.all([this.#queues.read.idle(), this.#queues.write.idle()]);
     if (this.#ended) return;
     this.#worker.postMessage("close");
     await once(this.#worker, "exit");
@@ -107,15 +108,15 @@ class SqliteStore implements HistoryStore {
   }
 }
 
-/** Opens the file, or makes it; `onError` hears of a file that was replaced. Throws UserError where it cannot be used. */
+/** Opens the file, or creates it. `onError` is called if the file is replaced. Throws UserError if it cannot be used. */
 export async function openSqlite(path: string, onError?: (error: Error) => void): Promise<HistoryStore> {
   const worker = new Worker(workerFile(), { workerData: path });
   const [reply] = (await once(worker, "message")) as [Reply];
   if ("results" in reply) return new SqliteStore(worker, onError);
   throw new UserError({
     place: path,
-    problem: `cannot be used as a store of histories: ${"problem" in reply ? reply.problem : ""}`,
-    expected: "a SQLite file that foldin serve has made, or a place where it can make one",
-    remedy: "Name another with --store",
+    problem: `cannot be used as a history store: ${"problem" in reply ? reply.problem : ""}`,
+    expected: "a SQLite file created by foldin serve, or a path where it can create one",
+    remedy: "Choose another with --store",
   });
 }

@@ -1,22 +1,22 @@
-// The thread that owns the SQLite file: a commit waits for the disk, and the event loop must not. What arrives together is
-// one transaction, so many writers share one wait. A write that finds the file locked by another process tries again
-// until its time is over, and reads go on meanwhile.
+// The thread that owns the SQLite file, because a commit waits for the disk and would block the event loop. Operations that
+// arrive together share one transaction. If another process holds a lock, a write is retried until its timeout, and reads
+// continue.
 
 import { parentPort, workerData } from "node:worker_threads";
 import { STORE_FORMAT, type StoreTrouble } from "./history-store.js";
 import { type Sqlite, SqliteFile } from "./sqlite-file.js";
 import type { Batch, Operation, Reply } from "./sqlite-store.js";
 
-/** Milliseconds for which a batch tries again while the file is locked, and between two tries. */
+/** Milliseconds during which a batch is retried while the file is locked, and between two attempts. */
 const LOCKED_WAIT = { read: 1_000, write: 4_000 };
 const TRY_AGAIN = 20;
-/** Milliseconds until the log, which may hold what was forgotten, is emptied if others were reading it. */
+/** Milliseconds between attempts to empty the log, which may contain deleted data, while other processes read it. */
 const ERASE_AGAIN = 500;
 
-/** How often one batch is written into a file that is replaced meanwhile. */
+/** Maximum attempts to write a batch if the file is replaced in the meantime. */
 const MOST_REPLACED = 3;
 
-/** Does one operation; a thread's statements are prepared once for each opened file. */
+/** Does one operation. Statements are prepared once per opened file. */
 type Perform = (operation: Operation) => unknown;
 
 function performer(database: Sqlite): Perform {
@@ -56,9 +56,9 @@ class Thread {
   readonly #file: SqliteFile;
   readonly #send: (reply: Reply) => void;
   #perform: Perform;
-  /** The last write found no space. */
+  /** Whether the last write failed because the disk was full. */
   #full = false;
-  /** There was no file the last time. */
+  /** Whether the file was missing at the last check. */
   #gone = false;
   #erasing: NodeJS.Timeout | undefined;
 
@@ -96,13 +96,13 @@ class Thread {
     this.#verify();
     for (let tries = 0; tries < MOST_REPLACED; tries++) {
       const results = this.#transaction(() => operations.map(this.#perform));
-      // A file that was deleted meanwhile has taken the events with it: they are not acknowledged, or go into the new one.
+      // If the file was deleted in the meantime, the events are lost with it: write them to the new file or report failure.
       if (this.#verify() !== "same") continue;
       this.#full = false;
       if (operations.some(({ name }, o) => name === "remove" && results[o] !== 0)) this.#erase();
       return results;
     }
-    throw new FileLocked(`${this.#file.path} is replaced again and again`);
+    throw new FileLocked(`${this.#file.path} was replaced repeatedly during a write`);
   }
 
   #transaction<T>(work: () => T): T {
@@ -118,34 +118,36 @@ class Thread {
     }
   }
 
-  /** Throws FileGone where there is no file any more. */
+  /** Throws FileGone if the file no longer exists, and FileLocked if a replaced file is still locked. */
   #verify(): "same" | "opened again" {
     const found = this.#file.verify();
     if (found === "gone") {
-      const problem = `${this.#file.path} was deleted or moved away`;
+      const problem = `${this.#file.path} was deleted or moved`;
       if (!this.#gone)
-        this.#send({ notice: `${problem}: nothing is stored until it is back, or the server is restarted` });
+        this.#send({
+          notice: `${problem}: nothing is stored until it is restored or the server is restarted`,
+        });
       this.#gone = true;
       throw new FileGone(problem);
     }
     this.#gone = false;
-    if (found === "busy") throw new FileLocked(`${this.#file.path} was replaced, and is locked`);
+    if (found === "busy") throw new FileLocked(`${this.#file.path} was replaced and is locked`);
     if (found === "opened again") {
       this.#perform = performer(this.#file.database);
-      this.#send({ notice: `${this.#file.path} was replaced or its log deleted: it was opened again` });
+      this.#send({ notice: `${this.#file.path} was replaced or its log was deleted; reopened it` });
     }
     return found;
   }
 
-  /** Throws DiskFull where the next write would find no space. After one that did not, only a write shows that there is some again. */
+  /** Throws DiskFull if the next write would fail. After a write that failed, only another write can show that there is space again. */
   #requireSpace(): void {
-    if (this.#file.isFull()) throw new DiskFull("there is no space left for it");
+    if (this.#file.isFull()) throw new DiskFull("there is no space left on its disk");
     if (!this.#full) return;
     this.#transaction(() => this.#file.database.exec(`PRAGMA user_version = ${STORE_FORMAT}`));
     this.#full = false;
   }
 
-  /** Empties the log, in which the pages stand as they were before something was forgotten. */
+  /** Empties the log, which still contains the pages from before a deletion. */
   #erase(): void {
     clearTimeout(this.#erasing);
     let busy = true;
@@ -153,7 +155,7 @@ class Thread {
       const [row] = this.#file.database.pragma("wal_checkpoint(TRUNCATE)") as { busy: number }[];
       busy = row.busy !== 0;
     } catch {
-      // What keeps it from being emptied, keeps writes from being done, and is told then.
+      // The same fault makes writes fail, and is reported there.
     }
     if (busy) this.#erasing = setTimeout(() => this.#erase(), ERASE_AGAIN);
   }
@@ -175,12 +177,13 @@ if (port) {
     port.on("message", (message: Batch | "close") => {
       if (message !== "close") return thread.answer(message);
       thread.close();
-      port.close();
+      // Ends this thread only. Deno's port has no close().
+      process.exit();
     });
     port.postMessage({ lane: "read", results: [] } satisfies Reply);
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     port.postMessage({ lane: "read", trouble: "failed", problem } satisfies Reply);
-    port.close();
+    process.exit();
   }
 }

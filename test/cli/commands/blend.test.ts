@@ -28,14 +28,14 @@ describe("foldin blend", () => {
       expect((await run("train", "data", "--model", model, "--out", model)).code).toBe(0);
   });
 
-  it("makes a run of runs, which is evaluated and recommends like any other", async () => {
+  it("makes a run that can be evaluated and recommends like any other", async () => {
     const { code, stdout, stderr } = await run("blend", "popularity", "item-knn", "--out", "blend", "--json");
     expect(code, stderr).toBe(0);
     const { parts, metrics, algorithm } = JSON.parse(stdout);
     expect(algorithm).toBe("blend");
     expect(parts.reduce((sum: number, { weight }: { weight: number }) => sum + weight, 0)).toBeCloseTo(1, 9);
     expect(stderr).toMatch(
-      /validation ndcg@100 0\.\d{4}, the best of 11 mixtures; popularity alone 0\.\d{4}/,
+      /validation ndcg@100 0\.\d{4}, the best of 11 weight combinations; popularity alone 0\.\d{4}/,
     );
     const evaluated = await run("evaluate", "blend", "--metrics", "ndcg@100", "--json");
     expect(JSON.parse(evaluated.stdout).metrics["ndcg@100"].mean).toBeCloseTo(
@@ -47,16 +47,16 @@ describe("foldin blend", () => {
     expect(readFileSync(join(folder, "blend", "report.html"), "utf8")).toContain("blend on data");
   });
 
-  it("refuses what cannot be, and keeps what is there", async () => {
-    expect(await complaint("popularity", "--out", "x")).toMatch(/one run alone is no blend/);
+  it("refuses invalid input and keeps existing output", async () => {
+    expect(await complaint("popularity", "--out", "x")).toMatch(/only one run is given/);
     expect(await complaint("popularity", "nowhere", "--out", "x")).toMatch(/^nowhere: is not a run folder/);
     expect(await complaint("popularity", "item-knn", "--out", "item-knn", "--force")).toMatch(
       /--out: item-knn is one of the runs to blend/,
     );
     const again = ["popularity", "item-knn", "--out", "blend", "--force"];
-    expect(await complaint(...again, "--weights", "1,2,3")).toMatch(/weights: 3 for 2 runs/);
+    expect(await complaint(...again, "--weights", "1,2,3")).toMatch(/weights: 3 weights for 2 runs/);
     expect(await complaint(...again, "--weights", "1,two")).toMatch(/--weights.*'1,two'.*numbers from 0/);
-    expect(await complaint(...again, "--metric", "coverage@10")).toMatch(/no value for each user/);
+    expect(await complaint(...again, "--metric", "coverage@10")).toMatch(/no value per user/);
     for (const name of ["item-knn", "blend"]) expect(existsSync(join(folder, name, "model"))).toBe(true);
     expect(existsSync(join(folder, "x"))).toBe(false);
   });

@@ -19,11 +19,11 @@ describe("foldin doctor", () => {
     else expect(native.description).toContain("native engine");
   });
 
-  it("prints it for people, without cargo too", async () => {
+  it("prints a readable report, also without cargo", async () => {
     const { code, stdout } = await foldin(["doctor"], { env: { PATH: "" } });
     expect(code).toBe(0);
     expect(stdout).toContain(`Node.js    ${process.versions.node}`);
-    expect(stdout).toContain("not installed (only needed to build the native engine from source)");
-    expect(stdout).toMatch(/Used by default: (native|reference) \(/);
+    expect(stdout).toContain("not installed (needed only to build the native engine from source)");
+    expect(stdout).toMatch(/Default engine: (native|reference) \(/);
   });
 });

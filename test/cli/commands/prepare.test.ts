@@ -31,21 +31,21 @@ describe("foldin prepare <source>", () => {
     const { code, stdout, stderr } = await prepare(
       ...["ml-latest-small", "--from", "in", "--test-users", "4", "--validation-users", "4"],
     );
-    expect([code, stdout]).toEqual([0, expect.stringMatching(/\d of \d expected counts came out/)]);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/\d of \d expected counts matched/)]);
     expect(stderr).toContain("rows of the files: 400 instead of 100,836");
   });
 
   it.each([
     [["ml-1m"], /ml-1m needs a folder with its files.*--from.*--download/],
     [["ml-1m", "--from", "nowhere"], /nowhere: there is no such folder/],
-    [["ml-1m", "--from", ".", "--user", "u"], /--user: ml-1m knows its own files/],
-    [["ml-1m", "--from", ".", "--no-time"], /--no-time: ml-1m knows its own files/],
-    [["ml-2m"], /neither a file nor a known source "ml-2m".*Did you mean ml-1m\?/],
+    [["ml-1m", "--from", ".", "--user", "u"], /--user: cannot be used with the known source ml-1m/],
+    [["ml-1m", "--from", ".", "--no-time"], /--no-time: cannot be used with the known source ml-1m/],
+    [["ml-2m"], /"ml-2m" is neither a file nor a known source.*Did you mean ml-1m\?/],
     [["ratings.csv"], /ratings\.csv: there is no such file/],
     [["ml-2m", "--from", "."], /there is no source "ml-2m".*Did you mean ml-1m\?/],
     [["a.csv", "--from", "."], /there is no source "a\.csv"/],
-    [["a.csv", "b.csv", "--download"], /--download: files are given \(a\.csv, b\.csv\)/],
-    [["ml-1m", "a.csv"], /ml-1m is a known source, and stands beside a\.csv/],
+    [["a.csv", "b.csv", "--download"], /--download: cannot be used with files \(a\.csv, b\.csv\)/],
+    [["ml-1m", "a.csv"], /the known source ml-1m cannot be combined with a\.csv/],
     [["demo", "--from", "."], /--from: the demo is generated/],
     [["demo", "--min-users", "3"], /--min-users.*--min-user/],
     [
@@ -60,9 +60,9 @@ describe("foldin prepare <source>", () => {
     expect(readdirSync(root)).toEqual([]);
   });
 
-  it("takes a file for a file, whatever its name", async () => {
+  it("treats an existing file as a file, whatever its name", async () => {
     writeFileSync(join(root, "demo"), "user,item\n1,2\n");
     const { code, stderr } = await prepare("demo");
-    expect([code, stderr]).toEqual([2, expect.stringMatching(/none of 1 interactions is left/)]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/none of 1 interactions remains/)]);
   });
 });

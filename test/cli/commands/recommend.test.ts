@@ -36,20 +36,20 @@ describe("foldin recommend", () => {
     for (const { id } of answer.recommendations) expect(["4", "1", "2"]).not.toContain(id);
   });
 
-  it("prints titles for people, on stdout", async () => {
+  it("prints titles on stdout", async () => {
     const { code, stdout } = await foldin(["recommend", run, "--history", "1", "-k", "100"]);
     expect(code).toBe(0);
     for (const title of dataset.items.titles ?? []) expect(stdout).toContain(title);
   });
 
   it.each([[[""]], [["", " "]], [["@/dev/null"]]])(
-    "recommends to somebody without a history: --history %j",
+    "recommends for an empty history: --history %j",
     async (entries) => {
       const histories = entries.flatMap((entry) => ["--history", entry]);
       const { code, stdout } = await foldin(["recommend", run, ...histories, "-k", "3"]);
       expect(code).toBe(0);
       const lines = stdout.trimEnd().split("\n");
-      expect(lines[0]).toBe("because of nothing: an empty history");
+      expect(lines[0]).toBe("history: empty");
       // A line of headings, then the three most popular.
       expect(lines).toHaveLength(5);
       const json = await foldin(["recommend", run, ...histories, "-k", "3", "--json"]);
@@ -59,7 +59,7 @@ describe("foldin recommend", () => {
     },
   );
 
-  it("leaves out what is excluded, by id and by title", async () => {
+  it("does not recommend excluded items, by id or by title", async () => {
     const all = ["recommend", run, "--history", "", "-k", "100", "--json"];
     const ids = async (args: string[]) =>
       JSON.parse((await foldin([...all, ...args])).stdout).recommendations.map(
@@ -78,7 +78,7 @@ describe("foldin recommend", () => {
       ["--history", dataset.items.titleOf(0).replace("(", "(x")],
       new RegExp(`Did you mean '${dataset.items.titleOf(0).replace(/[()]/g, "\\$&")}'`),
     ],
-    [[], /^--history: no history is given/],
+    [[], /^--history: is required/],
     [["--history", "1", "-k", "many"], /^option '-k, --k <n>' argument 'many' is invalid/],
     [
       ["--history", "1", "--includ-history"],
@@ -95,7 +95,7 @@ describe("foldin recommend", () => {
     ).toEqual([expect.stringMatching(message)]);
   });
 
-  it("refuses a folder that is no run, naming it", async () => {
+  it("refuses a folder that is not a run, naming it", async () => {
     const { code, stderr } = await foldin(["recommend", join(run, "nowhere"), "--history", "1"]);
     expect(code).toBe(2);
     expect(stderr).toContain("nowhere");

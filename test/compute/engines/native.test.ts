@@ -208,7 +208,7 @@ describe.skipIf(missing)("threads", () => {
   }, 120_000);
 
   it("refuses a number of threads that is none, and float64", () => {
-    expect(() => loadNativeEngine({ threads: 0 })).toThrow("threads: 0 is not a number of threads");
+    expect(() => loadNativeEngine({ threads: 0 })).toThrow("threads: 0 is not a valid number of threads");
     expect(() => loadNativeEngine({ precision: "float64" })).toThrow("--engine reference");
   });
 });
@@ -386,7 +386,7 @@ describe.skipIf(missing)("the queue", () => {
       [Number.POSITIVE_INFINITY, 1],
     ])
       for (const make of ["empty", "zeros"] as const)
-        expect(() => engine[make](rows, columns)).toThrow(/is not a shape/);
+        expect(() => engine[make](rows, columns)).toThrow(/is not a valid shape/);
     await engine.close();
   });
 });
@@ -524,7 +524,7 @@ describe("where the addon is missing or wrong", () => {
     writeFileSync(file, "not a shared library");
     const result = loadAddon(file, "@foldin/native-none");
     expect("reason" in result && result.reason).toMatch(
-      /^the native engine does not load from .*broken\.node: .+$/,
+      /^the native engine in .*broken\.node cannot be loaded: .+$/,
     );
   });
 

@@ -100,16 +100,16 @@ describe("shape errors", () => {
       /matmul: the inner sizes of \[2, 3\] \[2, 2\]/,
     ],
     ["matmul out", () => engine.matmul(t(2, 3), t(2, 3), t(3, 2)), /matmul: out is \[2, 3\]/],
-    ["addRow", () => engine.addRow(t(2, 2), t(2, 2)), /addRow: row is \[2, 2\] where \[1, 2\]/],
+    ["addRow", () => engine.addRow(t(2, 2), t(2, 2)), /addRow: row is \[2, 2\], expected \[1, 2\]/],
     [
       "addScaled",
       () => engine.addScaled(t(2, 2), t(2, 3), 1),
       /addScaled: out is \[2, 2\] but a is \[2, 3\]/,
     ],
-    ["tensor", () => engine.tensor(2, 2, [1, 2, 3]), /tensor: 3 numbers do not fill \[2, 2\]/],
-    ["zeros", () => engine.zeros(-1, 2), /zeros: \[-1, 2\] is not a shape/],
-    ["empty", () => engine.empty(2 ** 32 + 3, 1), /empty: \[4294967299, 1\] is not a shape/],
-    ["empty, half a row", () => engine.empty(1.5, 2), /empty: \[1\.5, 2\] is not a shape/],
+    ["tensor", () => engine.tensor(2, 2, [1, 2, 3]), /tensor: 3 numbers for a tensor \[2, 2\]/],
+    ["zeros", () => engine.zeros(-1, 2), /zeros: \[-1, 2\] is not a valid shape/],
+    ["empty", () => engine.empty(2 ** 32 + 3, 1), /empty: \[4294967299, 1\] is not a valid shape/],
+    ["empty, half a row", () => engine.empty(1.5, 2), /empty: \[1\.5, 2\] is not a valid shape/],
     ["empty, product", () => engine.empty(2 ** 20, 2 ** 12 + 1), /empty: .* is too large/],
     [
       "sparseRowSum",
@@ -119,7 +119,7 @@ describe("shape errors", () => {
     [
       "layerNorm",
       () => engine.layerNorm(t(2, 3), t(2, 3), t(1, 3), t(1, 3), t(2, 1), 0.1),
-      /layerNorm: statistics is \[2, 1\] where \[2, 2\]/,
+      /layerNorm: statistics is \[2, 1\], expected \[2, 2\]/,
     ],
     [
       "layerNorm epsilon",
@@ -146,7 +146,7 @@ describe("shape errors", () => {
           broad: 0.1,
           broadLogVariance: 10,
         }),
-      /compositeKl: the mixture's weights 0.5, -0.4, 0.1 are not weights/,
+      /compositeKl: the mixture weights 0.5, -0.4, 0.1 are not valid/,
     ],
     [
       "rate",
@@ -156,7 +156,7 @@ describe("shape errors", () => {
     [
       "takeRows",
       () => engine.takeRows(t(1, 2), t(2, 2), Uint32Array.of(2)),
-      /takeRows: rows holds 2, outside \[0, 2\)/,
+      /takeRows: rows contains 2, outside \[0, 2\)/,
     ],
     [
       "sparse",
@@ -173,7 +173,7 @@ describe("shape errors", () => {
           { kind: "rows", tensor: t(2, 2), touched: Uint32Array.of(1, 1) },
           { learningRate: 1, beta1: 0, beta2: 0, epsilon: 0, update: 1, decay: 0 },
         ),
-      /adam: touched must ascend/,
+      /adam: touched must be ascending/,
     ],
   ])("%s names the kernel and the shapes", (_, call, message) => {
     expect(call).toThrow(RangeError);

@@ -457,10 +457,10 @@ describe("a sample", () => {
     expect(loss(itemSample(Uint32Array.of(1), [2], zero))).toThrow("item 4 is not in the sample");
     expect(loss(itemSample(target.touched, [1], zero, "drawn"))).toThrow("item 4 was not drawn");
     const sample = itemSample(target.touched, [1], zero);
-    expect(loss({ ...sample, draws: new Float32Array(5) })).toThrow("2 items with 5 draws and 2 corrections");
+    expect(loss({ ...sample, draws: new Float32Array(5) })).toThrow("2 items, but 5 draws and 2 corrections");
     expect(loss({ kind: "share", from: 2, to: 7 })).toThrow("[2, 7) is not within the catalogue's 6 items");
     const wider = tape.sparse(fromRows(8, [[1]]));
-    expect(() => outputLoss(tape, hidden, weights, bias, wider)).toThrow("6 items for 8 of the target");
+    expect(() => outputLoss(tape, hidden, weights, bias, wider)).toThrow("6 items, but the target has 8");
     tape.dispose();
   });
 });

@@ -27,7 +27,7 @@ function hidingSolvers(engine: Engine): Engine {
 }
 
 describe("an engine without solvers", () => {
-  it("has none of its own to be asked for", async () => {
+  it("has no solvers of its own", async () => {
     const engine = hidingSolvers(openCpu());
     expect(() => solversOf(engine)).toThrow(UserError);
     const lent = withSolvers(engine, openCpu);
@@ -80,7 +80,7 @@ describe("an engine without solvers", () => {
     await engine.close();
   });
 
-  it("names what does not fit at the call, and fails later calls where the CPU fails", async () => {
+  it("rejects invalid arguments at the call, and fails later calls if the CPU engine fails", async () => {
     const failing = new ReferenceEngine();
     const gramFails = () => {
       throw new Error("out of memory");
@@ -95,7 +95,7 @@ describe("an engine without solvers", () => {
     );
     const gram = engine.empty(2, 2);
     solvers.gram(gram, x);
-    expect(() => engine.addRow(gram, engine.empty(1, 3))).toThrow("addRow: out is [2, 2] where [2, 3]");
+    expect(() => engine.addRow(gram, engine.empty(1, 3))).toThrow("addRow: out is [2, 2], expected [2, 3]");
     engine.addRow(gram, engine.empty(1, 2));
     engine.release(gram);
     await expect(engine.finished()).rejects.toThrow("out of memory");

@@ -1,6 +1,6 @@
-// A table of what may come as content and what happens, as generated files: everything on the left of a row is written from
-// invented data by the test itself, so what must come out is known without any reader. A file is read right or refused in
-// words; none is read wrong, none hangs, none takes the process down. docs/datasets.md has the same table for people.
+// Content files of all kinds, valid and invalid. The test generates them from known data, so the expected result does not depend
+// on any reader. A file is read correctly or rejected with a message; none is misread, hangs or crashes the process.
+// docs/datasets.md has the same table for users.
 
 import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,7 +23,7 @@ beforeAll(() => {
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 let files = 0;
-/** A new file of its own, so that nothing of another one is read by mistake. */
+/** A new file, so that no other file is read by mistake. */
 function write(ending: string, data: string | Uint8Array): string {
   const path = join(home, `${files++}${ending}`);
   writeFileSync(path, data);
@@ -239,7 +239,7 @@ describe("texts", () => {
     await expectRefusal(read(write(ending, data), 2), kind);
   });
 
-  it("of 20 million characters without a blank have no word in them, and take nothing down", async () => {
+  it("of 20 million characters without a blank contain no word, and do not crash", async () => {
     for (const unit of ["漢", "a-"]) {
       const records = [
         { id: 0, text: unit.repeat(1e7) },
@@ -252,7 +252,7 @@ describe("texts", () => {
     }
   });
 
-  it("that are long are cut as short ones are, though not in one piece", async () => {
+  it("that are long are tokenised like short ones, although in several pieces", async () => {
     const words = samples(fc.stringMatching(/^[a-zé]{2,6}([-'][a-z]{1,3})?$/), 300);
     const between = samples(fc.stringMatching(/^[ ,.!?\n]{1,3}$/), 300);
     const text = words.map((w, k) => `${w}${between[k]}`).join("");
@@ -291,7 +291,7 @@ describe("arrays", () => {
     b1: [1, (v, at, x) => v.setUint8(at, x > 0 ? 1 : 0), (x) => (x > 0 ? 1 : 0)],
   };
 
-  /** As numpy.lib.format describes it. */
+  /** The format described in numpy.lib.format. */
   function npy(header: string, data: Uint8Array, version = 1, length?: number): Buffer {
     const text = Buffer.from(`${header}\n`, version === 3 ? "utf8" : "latin1");
     const head = Buffer.alloc(version === 1 ? 10 : 12);
@@ -330,7 +330,7 @@ describe("arrays", () => {
 
   const two = new Uint8Array(8);
   it.each<[string, () => Buffer, RegExp]>([
-    ["cut in the numbers", () => npy(dict("<f4", "(2, 2)"), two), /cut short/],
+    ["cut in the numbers", () => npy(dict("<f4", "(2, 2)"), two), /truncated/],
     ["cut in the header", () => npy(dict("<f4", "(1, 2)"), two).subarray(0, 40), /header is damaged/],
     ["with a header of 4 GB", () => npy(dict("<f4", "(1, 2)"), two, 2, 0xffffffff), /header is damaged/],
     ["of version 9", () => npy(dict("<f4", "(1, 2)"), two, 9), /version 9/],
@@ -338,25 +338,25 @@ describe("arrays", () => {
     [
       "of several columns",
       () => npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }", two),
-      /table of several/,
+      /the array is structured/,
     ],
     ["of text", () => npy(dict("<U4", "(1, 2)"), two), /type <U4/],
     ["of complex numbers", () => npy(dict("<c8", "(1, 1)"), two), /type <c8/],
     ["of long doubles", () => npy(dict("<f16", "(1, 1)"), two), /type <f16/],
-    ["stored by columns", () => npy(dict("<f4", "(1, 2)", "True"), two), /column by column/],
+    ["stored by columns", () => npy(dict("<f4", "(1, 2)", "True"), two), /column-major order/],
     ["with a negative length", () => npy(dict("<f4", "(-1, 2)"), two), /header is damaged/],
     [
       "with lengths that multiply beyond 2^53",
       () => npy(dict("<f4", "(9999999999, 9999999999)"), two),
-      /cut short/,
+      /truncated/,
     ],
-    ["with lengths that are no numbers", () => npy(dict("<f4", "(1e3, 2)"), two), /header is damaged/],
+    ["with lengths that are not numbers", () => npy(dict("<f4", "(1e3, 2)"), two), /header is damaged/],
     [
       "with lengths beyond every number",
       () => npy(dict("<f4", "(99999999999999999999, 1)"), two),
       /header is damaged/,
     ],
-    ["without rows", () => npy(dict("<f4", "(0, 2)"), two), /nothing in it/],
+    ["without rows", () => npy(dict("<f4", "(0, 2)"), two), /contains no content/],
     ["without columns", () => npy(dict("<f4", "(2, 0)"), two), /shape \(2, 0\)/],
     ["of one dimension", () => npy(dict("<f4", "(2,)"), two), /shape \(2\)/],
     ["of no dimension", () => npy(dict("<f4", "()"), two), /shape \(\)/],
@@ -444,7 +444,7 @@ describe("vectors in tables", () => {
   );
 });
 
-describe("pictures", () => {
+describe("images", () => {
   const make = (width = 9, height = 7) =>
     sharp({ create: { width, height, channels: 3, background: { r: 200, g: 100, b: 50 } } });
   const forms: Record<string, [string, () => Promise<Buffer>]> = {
@@ -461,7 +461,7 @@ describe("pictures", () => {
     TIFF: ["tif", () => make().tiff().toBuffer()],
   };
 
-  /** A folder with one picture. */
+  /** A folder with one image. */
   function folderOf(name: string, data: Uint8Array): string {
     const folder = join(home, `pictures-${files++}`);
     mkdirSync(folder);
@@ -480,7 +480,7 @@ describe("pictures", () => {
       for (const pixel of pixels.subarray(4 * k, 4 * k + 4)) expect(255 * pixel).toBeCloseTo(expected, -1);
   });
 
-  it("of an animation are its first", async () => {
+  it("of an animation are its first frame", async () => {
     const frames = Buffer.concat([Buffer.alloc(4 * 4 * 3, 255), Buffer.alloc(4 * 4 * 3 * 9, 0)]);
     const gif = await sharp(frames, { raw: { width: 4, height: 40, channels: 3, pageHeight: 4 } as never })
       .gif()
@@ -538,7 +538,7 @@ describe("pictures", () => {
       16_384,
       8192,
       true,
-      /has 16384 x 8192 pixels \(expected at most 67 million in a file that is decoded/,
+      /has 16384 x 8192 pixels \(expected at most 67 million for this kind of file/,
     ],
     [
       "plain",

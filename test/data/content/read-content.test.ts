@@ -1,4 +1,4 @@
-// Content from files of every kind, beside what scikit-learn, NumPy and hand-made pictures say.
+// Content from files of every kind, compared with scikit-learn, NumPy and hand-made images.
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -104,7 +104,7 @@ describe("texts", () => {
       expect((await read(file, items)).content).toEqual(expected);
   });
 
-  it("of several columns are joined, of titles and texts without being asked", async () => {
+  it("of several columns are joined, those of title and text columns by default", async () => {
     const file = write("films.csv", "id,year,title,abstract\n0,1999,Red Planet,a long way\n1,2001,Blue,\n");
     const { content } = await read({ file, kind: "sequences" }, five);
     expect(tokensOf(content as SequenceContent, 0)).toEqual(["red", "planet", "long", "way"]);
@@ -133,13 +133,13 @@ describe("texts", () => {
     expect((await read({ records: tokens, words: 3 }, five)).content).toEqual(content);
   });
 
-  it("leave out a language's stop words, or none", async () => {
+  it("lose the stop words of a language, or none", async () => {
     const cut = async (stopWords: string | null) =>
       (await tokeniser({ split: "words", stopWords }))("The end of the state-of-the-art, l’été und die Welt");
     expect(await cut("eng")).toEqual(["end", "state-of-the-art", "l’été", "und", "die", "welt"]);
     expect(await cut("deu")).toEqual(["the", "end", "of", "the", "state-of-the-art", "l’été", "welt"]);
     expect(await cut(null)).toHaveLength(9);
-    await expect(cut("english")).rejects.toThrow(/there are none for the language "english"/);
+    await expect(cut("english")).rejects.toThrow(/there is no list for the language "english"/);
   });
 
   it("of new items have the words, maxima and stop words of the training items", async () => {
@@ -165,7 +165,7 @@ describe("texts", () => {
     ]);
     expect([...content.maxima]).toEqual([2, 1]);
     expect(draft.skipped.counts).toMatchObject({ present: 1, empty: 1 });
-    // Bags of words with numbers of their own are brought to the model's words.
+    // Bags with another vocabulary are converted to the model's words.
     write("vocabulary.dat", "planet\nmoon\nred\n");
     const bags = await readContent(write("new.dat", "2 0:1 2:4\n1 1:1\n"), new WantedItems({}), { form });
     expect(dense((bags.content as WordContent).counts)).toEqual([[4, 1]]);
@@ -193,7 +193,7 @@ describe("vectors", () => {
     expect(await rows(content, [0, 1, 2, 3, 4])).toEqual(single(expected));
   });
 
-  it("stay the same through a dataset folder, in any order of asking, zeros where there is none", async () => {
+  it("are the same after writing and loading a dataset folder, in any order, zeros for missing ones", async () => {
     const file = write("four.npy", Buffer.from(fixture.arrays.float32, "base64"));
     const ids = write("ids.txt", "c\na\nnobody\nd\nb\n");
     const interactions = ["a", "b", "c", "d", "e"].map((item) => ({ user: "u", item }));
@@ -235,7 +235,7 @@ describe("vectors", () => {
   });
 });
 
-describe("pictures", () => {
+describe("images", () => {
   const solid = (r: number, g: number, b: number, width = 40, height = 20) =>
     sharp({ create: { width, height, channels: 3, background: { r, g, b } } });
   let folder: string;
@@ -255,7 +255,7 @@ describe("pictures", () => {
     writeFileSync(join(folder, "notes.md"), "not looked at");
   });
 
-  it("are decoded and resized, channel after channel; damaged ones and strangers are counted", async () => {
+  it("are decoded and resized, channels first; damaged and unknown ones are counted", async () => {
     const { content, skipped } = await read({ file: folder, size: [2, 4] }, five);
     const images = content as ImageContent;
     expect([images.channels, images.height, images.width]).toEqual([3, 2, 4]);
@@ -272,7 +272,7 @@ describe("pictures", () => {
     expect(skipped.counts).toMatchObject({ damaged: 1, unknown: 1, duplicate: 1 });
   });
 
-  it("are grey where one channel is asked for, and the same through a folder", async () => {
+  it("are greyscale with one channel, and the same after writing and loading a folder", async () => {
     const interactions = ["0", "1", "2", "3", "4"].map((item) => ({ user: "u", item }));
     const options = { minUser: 0, items: "all", validationUsers: 0, testUsers: 0 } as const;
     const out = join(home, "grey");
@@ -288,7 +288,7 @@ describe("pictures", () => {
   });
 });
 
-describe("pictures that are decoded side by side", () => {
+describe("images that are decoded in parallel", () => {
   const atOnce = 2 * availableParallelism();
   it.each([atOnce - 1, atOnce, atOnce + 1])("are those of their items: %i of them", async (count) => {
     const folder = join(home, `side-by-side-${count}`);
@@ -316,28 +316,28 @@ describe("content that cannot be used is refused in one line", () => {
         mkdirSync(join(home, "none"), { recursive: true });
         return join(home, "none");
       },
-      /no picture in this folder .*17\.png/,
+      /no images in this folder .*17\.png/,
     ],
     [
       "a vector of another length",
       () => write("short.jsonl", '{"id":0,"v":[1,2]}\n{"id":1,"v":[1,2,3]}\n'),
-      /short\.jsonl:2: the vector of item 1 has 3 numbers \(expected 2, as that of item 0\)/,
+      /short\.jsonl:2: the vector of item 1 has 3 numbers \(expected 2, as for item 0\)/,
     ],
     [
       "a vector that does not fit the model",
       () => write("fit.csv", "id,a,b\n0,1,2\n"),
-      /fit\.csv:2: the vector of item 0 has 2 numbers \(expected 4, as the model was trained with\)/,
+      /fit\.csv:2: the vector of item 0 has 2 numbers \(expected 4, as in the model's training data\)/,
       vectors,
     ],
     [
       "a word among numbers",
       () => ({ file: write("word.csv", "id,a,b\n0,1,2\n1,3,four\n"), kind: "vectors", fields: ["a", "b"] }),
-      /word\.csv:3: what stands in the column "b" is not a number/,
+      /word\.csv:3: the value in the column "b" is not a number/,
     ],
     [
       "a number that is not finite",
       () => write("nan.csv", "id,a,b\n0,1,2\n1,1e300,4\n"),
-      /nan\.csv:3: 1e\+300 in the column "a" is not a number to compute with/,
+      /nan\.csv:3: 1e\+300 in the column "a" is not a finite float32 number/,
     ],
     [
       "a list that is none",
@@ -347,12 +347,12 @@ describe("content that cannot be used is refused in one line", () => {
     [
       "an array stored by columns",
       () => npy("fortran"),
-      /fortran\.npy: the array is stored column by column/,
+      /fortran\.npy: the array is stored in column-major order/,
     ],
     [
       "an array of complex numbers",
       () => npy("complex"),
-      /complex\.npy: the numbers are of type <c16 \(expected floats/,
+      /complex\.npy: the numbers have type <c16 \(expected floats/,
     ],
     [
       "an array of one dimension",
@@ -360,9 +360,9 @@ describe("content that cannot be used is refused in one line", () => {
       /flat\.npy: the array has the shape \(15\) \(expected \(items, dimensions\)\)/,
     ],
     [
-      "an array that is cut short",
+      "a truncated array",
       () => write("cut.npy", Buffer.from(fixture.arrays.float64, "base64").subarray(0, 180)),
-      /cut\.npy: the file is cut short: it has 180 bytes \(expected 248 for shape \(5, 3\)\)/,
+      /cut\.npy: the file is truncated: it has 180 bytes \(expected 248 bytes for shape \(5, 3\)\)/,
     ],
     [
       "too few ids",
@@ -372,22 +372,22 @@ describe("content that cannot be used is refused in one line", () => {
     [
       "an id that comes twice",
       () => ({ file: npy("float32"), ids: write("twice.txt", "a\nb\na\n") }),
-      /twice\.txt:3: "a" appears in line 1 already \(expected one id a line, each once\)/,
+      /twice\.txt:3: "a" is already in line 1 \(expected one id per line, without duplicates\)/,
     ],
     [
-      "content of strangers",
+      "content of other items",
       () => write("strangers.csv", "id,text\n70,some words\n71,more\n"),
-      /strangers\.csv: none of it is content of an item of the catalogue \(70, \.\.\.\) \(expected ids such as 0, 1, 2\)/,
+      /strangers\.csv: none of its items is in the catalogue \(70, \.\.\.\) \(expected ids such as 0, 1, 2\)/,
     ],
     [
       "no text at all",
       () => write("blank.csv", "id,text\n0,\n1,the\n"),
-      /blank\.csv: nothing in it can be used: what it has is empty, or no word of it counts \(item 0, \.\.\.\)/,
+      /blank\.csv: it has no usable content: its entries are empty or contain only unknown words \(item 0, \.\.\.\)/,
     ],
     [
       "no column of ids",
       () => write("ids.csv", "key,text\n0,word\n"),
-      /ids\.csv: no column looks like the items' ids \(expected one of its columns: key, text\)\. Name it with --content-id/,
+      /ids\.csv: no item id column found \(expected one of the file's columns: key, text\)\. Name it with --content-id/,
     ],
     [
       "a column that is not there",
@@ -397,19 +397,23 @@ describe("content that cannot be used is refused in one line", () => {
     [
       "columns that are neither",
       () => write("neither.csv", "id,genre,year\n0,drama,1999\n"),
-      /neither\.csv: no column looks like text, nor do all look like numbers/,
+      /neither\.csv: found neither a text column nor only columns of numbers/,
     ],
-    ["an empty id", () => write("id.csv", "id,text\n,word\n"), /id\.csv:2: the column "id" is empty/],
     [
-      "texts where the model knows vectors",
+      "an empty id",
+      () => write("id.csv", "id,text\n,word\n"),
+      /id\.csv:2: there is no value in the column "id"/,
+    ],
+    [
+      "texts for a model trained on vectors",
       () => write("texts.csv", "id,text\n0,word\n"),
       /texts\.csv: /,
       vectors,
     ],
     [
-      "vectors where the model knows words",
+      "vectors for a model trained on words",
       () => npy("float32"),
-      /float32\.npy: arrays give vectors \(expected words, by which the model knows its items\)/,
+      /float32\.npy: arrays are content of kind vectors \(expected words, on which the model was trained\)/,
       { kind: "words", words: ["a"], maxima: [1] },
     ],
     [
@@ -418,7 +422,7 @@ describe("content that cannot be used is refused in one line", () => {
         mkdirSync(join(home, "bags"), { recursive: true });
         return write("bags/mult.dat", "1 0:1\n");
       },
-      /mult\.dat: its words are only numbers, and there is no vocabulary\.dat beside it\. Name a file/,
+      /mult\.dat: its words are numbers, and there is no vocabulary\.dat in the same folder\. Pass a file/,
     ],
   ])("%s", async (_, input, message, form) => {
     const failing = read(input(), five, form);

@@ -1,4 +1,4 @@
-// Content in a dataset: read from mult.dat, kept in the folder, loaded as it is in memory.
+// Content in a dataset: read from mult.dat, written to a folder, and loaded unchanged.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -38,7 +38,7 @@ describe("bags of words", () => {
     file = write("mult.dat", bags);
   });
 
-  it("come back from the folder as they are in memory", async () => {
+  it("are the same after loading a folder as in memory", async () => {
     const out = join(home, "words");
     const manifest = await prepareDataset({ input: interactions, options, content: file, out });
     expect(manifest.formatVersion).toBe(2);
@@ -77,24 +77,24 @@ describe("bags of words", () => {
   it.each([
     ["2 0:1\n", "the line has 1 pairs (expected 2)"],
     ["1 4:1\n", "there is no word 4 (expected numbers from 0 to 3: the vocabulary has 4 words)"],
-    ["1 0=1\n", 'cannot read "0=1" (expected word:count, as in 17:2)'],
+    ["1 0=1\n", 'cannot read "0=1" (expected word:count, such as 17:2)'],
     ["2 1:1 1:2\n", "the word 1 appears twice in the line"],
-    ["one\n", 'cannot read the line "one" (expected a count, and that many pairs word:count)'],
-  ])("are refused where a line is wrong: %j", async (line, message) => {
+    ["one\n", 'cannot read the line "one" (expected a count followed by that many pairs word:count)'],
+  ])("are rejected with the line that is not valid: %j", async (line, message) => {
     const wrong = write("wrong.dat", `1 0:1\n${line}`);
     await expect(buildDataset({ input: interactions, options, content: wrong })).rejects.toThrow(
       `${wrong}:2: ${message}`,
     );
   });
 
-  it("a folder without content stays of the version that every foldin reads", async () => {
+  it("a folder without content keeps the format version that every foldin reads", async () => {
     const out = join(home, "plain");
     await prepareDataset({ input: interactions, options, out });
     expect(JSON.parse(readFileSync(join(out, "manifest.json"), "utf8")).formatVersion).toBe(1);
     expect("content" in (await loadDataset(out))).toBe(false);
   });
 
-  it("a changed file is found out", async () => {
+  it("a changed file is detected", async () => {
     const out = join(home, "changed");
     await prepareDataset({ input: interactions, options, content: file, out });
     writeFileSync(join(out, "content.parquet"), "PAR1");

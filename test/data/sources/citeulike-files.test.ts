@@ -48,7 +48,7 @@ describe("citeulike files", () => {
     const train = file("train.dat", "1 2\n1 3\n");
     await expect(readLibrarySplit(libraries, train, file("test.dat", "1 1\n"))).rejects.toThrow(/1 lines/);
     await expect(readLibrarySplit(libraries, train, file("test.dat", "1 4\n0\n"))).rejects.toThrow(
-      /test\.dat:1: .*not the user's library/,
+      /test\.dat:1: .*do not add up to the user's library/,
     );
     const split = await readLibrarySplit(libraries, train, file("test.dat", "1 1\n0\n"));
     expect([lists(split.train), lists(split.heldOut)]).toEqual([

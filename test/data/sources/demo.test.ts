@@ -72,7 +72,7 @@ describe("the demo catalogue", () => {
     const { popularity, itemKnn } = evaluateOn(400);
     expect(itemKnn).toBeGreaterThan(1.75 * popularity);
     expect(popularity).toBeGreaterThan(0.05);
-    expect(itemKnn).toBeLessThan(0.7); // and it is no giveaway
+    expect(itemKnn).toBeLessThan(0.7); // and is not trivial
   });
 
   it("refuses sizes out of range", () => {

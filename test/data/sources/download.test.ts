@@ -98,14 +98,14 @@ describe("a download", () => {
     expect(readFileSync(join(wanted.folder, "movies.dat"), "latin1")).toBe("10::Caf\xe9 (1999)::Comedy\n");
   });
 
-  it.each(["bsd.zip", "gnu.zip"])("compares with the checksum published beside %s", async (path) => {
-    const wanted = task({ path, md5: "beside", members });
+  it.each(["bsd.zip", "gnu.zip"])("compares with the checksum in the .md5 file of %s", async (path) => {
+    const wanted = task({ path, md5: "md5-file", members });
     await downloadSource(wanted);
     expect(asked).toEqual([`/${path}.md5`, `/${path}`]);
     expect(readdirSync(wanted.folder)).toHaveLength(2);
   });
 
-  it("stores a plain file as it is and says that no checksum is published", async () => {
+  it("stores a plain file unchanged and notes that there is no published checksum", async () => {
     const notes: string[] = [];
     const wanted = task(
       { path: "users.dat" },
@@ -113,17 +113,17 @@ describe("a download", () => {
     );
     await downloadSource(wanted);
     expect(readFileSync(join(wanted.folder, "users.dat"), "utf8")).toBe("2 0 1\n");
-    expect(notes).toEqual([expect.stringContaining("no checksum is published")]);
+    expect(notes).toEqual([expect.stringContaining("no published checksum")]);
   });
 
-  it("does not ask for what is already there", async () => {
+  it("does not download existing files", async () => {
     writeFileSync(join(root, "users.dat"), "mine");
     await downloadSource(task({ path: "users.dat" }, { folder: root }));
     expect(asked).toEqual([]);
     expect(readFileSync(join(root, "users.dat"), "utf8")).toBe("mine");
   });
 
-  it("asks a mirror instead, with the official checksum", async () => {
+  it("can use a mirror, with the official checksum", async () => {
     const file = { path: "tiny.zip", md5: md5(archive), members };
     const wanted = task(file, {
       download: { address: nobody, files: [file] },
@@ -150,12 +150,12 @@ describe("a download that goes wrong leaves nothing and says how to get the file
     [
       "a wrong checksum",
       { path: "tiny.zip", md5: "0".repeat(32), members },
-      /MD5 checksum .* is [0-9a-f]{32}, the published one 0{32}/,
+      /MD5 checksum .* is [0-9a-f]{32}, but the published one is 0{32}/,
     ],
-    ["a missing file", { path: "gone.zip", members }, /gone\.zip: the server answered 404 Not Found/],
-    ["a missing checksum file", { path: "tiny.zip", md5: "beside", members }, /tiny\.zip\.md5: .*404/],
-    ["a checksum file without one", { path: "empty.zip", md5: "beside", members }, /no MD5 checksum/],
-    ["a truncated body", { path: "truncated.zip", members }, /broke off after \d+/],
+    ["a missing file", { path: "gone.zip", members }, /gone\.zip: the server responded with 404 Not Found/],
+    ["a missing checksum file", { path: "tiny.zip", md5: "md5-file", members }, /tiny\.zip\.md5: .*404/],
+    ["a checksum file without one", { path: "empty.zip", md5: "md5-file", members }, /no MD5 checksum/],
+    ["a truncated body", { path: "truncated.zip", members }, /stopped after \d+/],
     ["a damaged archive", { path: "damaged.zip", members }, /the archive is damaged/],
     [
       "an archive without the member",
@@ -176,14 +176,14 @@ describe("a download that goes wrong leaves nothing and says how to get the file
     expect(readdirSync(root)).toEqual([]);
   });
 
-  it("an address where nobody listens", async () => {
+  it("an address that refuses connections", async () => {
     const wanted = task({ path: "tiny.zip", members }, { mirror: nobody });
     const error = await failureOf(downloadSource(wanted));
     expect(error.message).toMatch(/tiny\.zip: cannot be reached: connect ECONNREFUSED/);
     expect(existsSync(wanted.folder)).toBe(false);
   });
 
-  it("a request to stop", async () => {
+  it("an aborted signal", async () => {
     const stop = new AbortController();
     const work = downloadSource(
       task(

@@ -1,5 +1,5 @@
-// Known sources on the real data. The counts are compared by prepareSource itself (those in the sources are the published
-// ones, or an independent program's); here the rows are, by hashes that pandas and NumPy gave for the code of Liang et al.
+// Known sources on the real data. prepareSource itself compares the counts (published ones, or those of an independent program);
+// this test compares the rows, by hashes that pandas and NumPy gave for the code of Liang et al.
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -63,7 +63,7 @@ describe.each([
     title: ["1", "Toy Story (1995)"],
   },
 ])("$name as published", ({ name, counts, first, hashes, title: [id, title] }) => {
-  it.skipIf(!realData(name))("has every count, the items' order, the very rows, and titles", async () => {
+  it.skipIf(!realData(name))("has the published counts, order of items, rows and titles", async () => {
     const { compared, dataset } = await prepare(name);
     expect(compared).toHaveLength(counts);
     for (const { what, expected, actual } of compared) expect([what, actual]).toEqual([what, expected]);

@@ -46,7 +46,7 @@ function rows(form: (user: number, item: number, rating: number) => string): str
     for (let k = 0; k < 10; k++) lines.push(form(user, 1 + ((user + 3 * k) % 20), k === 9 ? 3 : 4 + (k % 2)));
   return `${lines.join("\n")}\n`;
 }
-/** For integers the same as the published threshold of 4, but no protocol whose counts are published. */
+/** For integers the same as the published threshold of 4, but not a protocol with published counts. */
 const unpublished = { validationUsers: 3, testUsers: 3, minRating: 3.5 };
 
 describe("the known sources", () => {
@@ -90,7 +90,7 @@ describe("a known source is read in its own format", () => {
     });
   });
 
-  it("netflix: blocks by film become rows, titles may hold commas, and nothing else is left behind", async () => {
+  it("netflix: blocks by film become rows, titles may contain commas, and no temporary file is left", async () => {
     const blocks = new Map<number, string[]>();
     rows((user, item, rating) => {
       const block = blocks.get(item) ?? [];
@@ -157,7 +157,7 @@ describe("citeulike", () => {
   const text = (lists: number[][]) => lists.map(line).join("\n");
   const options = { minUser: 1 };
 
-  it("takes the released split where it is, with every article of the catalogue", async () => {
+  it("uses the released split if it exists, with every article in the catalogue", async () => {
     const from = files({
       "users.dat": text(libraries),
       "splits/cf-train-1-users.dat": text(libraries.map((library) => library.slice(-1))),
@@ -174,15 +174,15 @@ describe("citeulike", () => {
     expect([...dataset.train.indices]).toEqual(libraries.map((library) => library[11]));
     expect(dataset.items.titleOf(31)).toBe("Article 31");
     expect(entryCount(dataset.test.heldOut)).toBe(40 * 11);
-    expect(notes.join()).not.toMatch(/drawn anew/);
+    expect(notes.join()).not.toMatch(/new split/);
   });
 
-  it("draws the split where none is, and says so; refuses one that is asked for and missing", async () => {
+  it("draws a split if there is none, with a note; rejects a requested split that is missing", async () => {
     const from = files({ "users.dat": text(libraries) });
     const { dataset, manifest, notes } = await prepare({ source: "citeulike-t", from, options });
     expect(manifest.protocol).toMatchObject({ protocol: "weak", trainItems: 10, seed: 123 });
     expect([dataset.items.size, entryCount(dataset.train)]).toEqual([25_975, 400]);
-    expect(notes.join()).toMatch(/splits\/cf-train-10-users\.dat.* not in .*drawn anew/);
+    expect(notes.join()).toMatch(/splits\/cf-train-10-users\.dat.* not in .*new split is drawn/);
     await expect(
       prepareSource({
         source: "citeulike-t",
@@ -190,13 +190,13 @@ describe("citeulike", () => {
         out: join(root, "given"),
         options: { protocol: "given", trainItems: 3 },
       }),
-    ).rejects.toThrow(/the released split with 3 training articles per user is not here/);
+    ).rejects.toThrow(/the released split with 3 training articles per user is missing/);
   });
 
-  it("refuses titles that are not the articles'", async () => {
+  it("rejects titles that do not match the articles", async () => {
     const from = files({ "users.dat": text(libraries), "titles.txt": "One\nTwo\n" });
     await expect(prepareSource({ source: "citeulike-a", from, out: join(root, "out") })).rejects.toThrow(
-      /titles\.txt: there are 2 titles \(expected one for each of the 16980 articles\)/,
+      /titles\.txt: the file has 2 titles \(expected one title for each of the 16980 articles\)/,
     );
   });
 });
@@ -217,25 +217,25 @@ describe("what a known source is asked for", () => {
     expect(manifest.counts.sourceRows).toBe(300);
   });
 
-  it("differs from what is published: a note with both numbers", async () => {
+  it("gets a note with both numbers if it differs from the published counts", async () => {
     const from = files({ "ratings.dat": ratings });
     const { notes, compared } = await prepare({ source: "ml-1m", from, options: unpublished });
     expect(compared).toEqual([{ what: "rows of the files", expected: 1_000_209, actual: 300 }]);
     expect(notes).toContain(
-      "ml-1m differs from what is published: rows of the files: 300 instead of 1,000,209",
+      "ml-1m differs from the published data: rows of the files: 300 instead of 1,000,209",
     );
   });
 
   it.each([
     [
-      "no expected count comes out",
+      "none of the expected counts matches",
       { source: "ml-1m", options: { validationUsers: 3, testUsers: 3 } },
-      /this is not MovieLens 1M: none of its expected counts comes out \(rows of the files: 300 instead of 1,000,209\)/,
+      /this is not MovieLens 1M: none of the expected counts matches \(rows of the files: 300 instead of 1,000,209\)/,
     ],
     [
       "too few rows after rewriting",
       { source: "netflix", from: "sparse" },
-      /sparse: none of 1 interactions is left after filtering/,
+      /sparse: none of 1 interactions remains after filtering/,
     ],
     ["files of another source", { source: "ml-20m" }, /in: there is no ratings\.csv in this folder/],
     ["an unknown source", { source: "ml1m" }, /no source "ml1m".*Did you mean ml-1m/],
@@ -307,7 +307,7 @@ describe("--download", () => {
     server.close();
   });
 
-  it("fetches, unpacks and prepares; the second time it asks for nothing", async () => {
+  it("downloads, unpacks and prepares; the second time it downloads nothing", async () => {
     const from = join(root, "data", "ml-latest-small");
     const options = { source: "ml-latest-small", from, download: true, mirror, options: { ...unpublished } };
     const { dataset } = await prepare(options);
@@ -318,11 +318,11 @@ describe("--download", () => {
     expect((await prepareSource(again)).manifest.counts.users).toBe(24);
   });
 
-  it("leaves no folder where the checksum is wrong", async () => {
+  it("leaves no folder if the checksum is wrong", async () => {
     const from = join(root, "ml-100k");
     await expect(
       prepareSource({ source: "ml-100k", from, download: true, mirror, out: join(root, "out") }),
-    ).rejects.toThrow(/published one 0e33842e24a9c977be4e0107933c0723/);
+    ).rejects.toThrow(/published one is 0e33842e24a9c977be4e0107933c0723/);
     expect(readdirSync(root)).toEqual([]);
   });
 });

@@ -37,8 +37,8 @@ it.each([
   ],
   ["twice.csv.gz", gzipSync(gzipSync("user,item\n1,2\n")), /gzip data, gzipped/],
   ["array.csv", bytes("\x93NUMPY\x01\0"), /a NumPy array/],
-  ["random.csv", bytes("\x01\x02\x03\xfe\x00\x1b[2J"), /control characters at its beginning/],
-])("%s is named for what it is, and its bytes are not shown", async (name, content, message) => {
+  ["random.csv", bytes("\x01\x02\x03\xfe\x00\x1b[2J"), /control characters at the beginning/],
+])("%s is recognised, and its bytes are not shown", async (name, content, message) => {
   const path = file(name, content);
   for (const reading of [() => rowsOf(path), () => titlesOf(path)]) {
     const error = await reading().catch((error: Error) => error);
@@ -49,7 +49,7 @@ it.each([
   }
 });
 
-it("files are read by what they hold, whatever they are called", async () => {
+it("files are read by their content, whatever their name", async () => {
   const csv = "user,item\n1,2\n";
   for (const name of ["csv.parquet", "csv.gz", "csv.xlsx", "it's a 'file'.csv"])
     expect(await rowsOf(file(name, csv))).toEqual(["1 2"]);

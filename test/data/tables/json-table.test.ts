@@ -15,10 +15,10 @@ describe("JSON lines", () => {
     const ratings = Array.from({ length: 150 }, (_, k) => `{"user": ${k}, "item": 1}`);
     await expect(
       rowsOf(file("late.jsonl", lines(...ratings, '{"user": 1, "item": 2, "rating": 4}'))),
-    ).rejects.toThrow(/late\.jsonl:1: the column "rating" is empty/);
+    ).rejects.toThrow(/late\.jsonl:1: there is no value in the column "rating"/);
   });
 
-  it("keep every digit of a number, and take whole numbers as such", async () => {
+  it("keep every digit of a number, and recognise whole numbers", async () => {
     const ids = ["9007199254740993", "123456789012345678901234567890", "-5", "0"];
     const path = file("digits.jsonl", lines(...ids.map((id) => `{"user": ${id}, "item": 1}`)));
     expect(await rowsOf(path)).toEqual(ids.map((id) => `${id} 1`));
@@ -29,7 +29,7 @@ describe("JSON lines", () => {
     expect(await rowsOf(whole)).toEqual(["1000 5", "1000 5", "125 0"]);
   });
 
-  it("take what MongoDB wraps as what it is", async () => {
+  it("unwrap MongoDB's Extended JSON", async () => {
     const path = file(
       "mongo.jsonl",
       lines(
@@ -40,7 +40,7 @@ describe("JSON lines", () => {
     expect(await rowsOf(path)).toEqual(["5f01 9007199254740993 4.5 1577836800", "5f02 7 3 1577836800"]);
   });
 
-  it("may have keys that differ in case only, with dots and quotation marks, in any order, with a byte order mark", async () => {
+  it("can have keys that differ only in case, with dots and quotation marks, in any order, with a byte order mark", async () => {
     const path = file(
       "keys.jsonl",
       `\ufeff${lines('{"user": 1, "User": "x", "a.b": 1, "c\\"d": 2, "item": 2}', '{"item": "\\u00e9\\ud83d\\ude00", "user": "a\\nb"}')}`,
@@ -52,27 +52,31 @@ describe("JSON lines", () => {
     [
       "an object",
       '{"user": {"id": 1}, "item": 2}',
-      /:2: the column "user" holds an object, \{"id": 1\} \(expected text or a whole number/,
+      /:2: the column "user" holds an object: \{"id": 1\} \(expected text or a whole number/,
     ],
     [
       "a list",
       '{"user": 1, "item": [2, 3]}',
-      /:2: the column "item" holds a list, \[2, 3\].*one line per user and item/,
+      /:2: the column "item" holds a list: \[2, 3\].*one line per user and item/,
     ],
     ["a fraction", '{"user": 1.5, "item": 2}', /:2: the column "user" holds the number 1\.5/],
     ["a truth value", '{"user": true, "item": 2}', /:2: the column "user" holds true/],
-    ["null", '{"user": null, "item": 2}', /:2: the column "user" is empty/],
-    ["no key", '{"item": 2}', /:2: the column "user" is empty/],
-    ["a key twice", '{"user": 1, "item": 2, "user": 3}', /:2: the key "user" stands in the object twice/],
+    ["null", '{"user": null, "item": 2}', /:2: there is no value in the column "user"/],
+    ["no key", '{"item": 2}', /:2: there is no value in the column "user"/],
+    ["a key twice", '{"user": 1, "item": 2, "user": 3}', /:2: the object has the key "user" twice/],
     [
       "half a surrogate pair",
       '{"user": "\\ud800", "item": 2}',
-      /:2: the column "user" holds text with escapes that are not valid/,
+      /:2: the column "user" holds text with an invalid escape/,
     ],
-    ["NaN", '{"user": 1, "item": 2, "rating": NaN}', /:2: NaN and Infinity are not JSON/],
+    ["NaN", '{"user": 1, "item": 2, "rating": NaN}', /:2: NaN and Infinity are not valid JSON/],
     ["a trailing comma", '{"user": 1, "item": 2,}', /:2: the line is not a JSON object/],
     ["a padded number", '{"user": 007, "item": 2}', /:2: the line is not a JSON object/],
-    ["two objects", '{"user": 1, "item": 2}{"user": 1, "item": 3}', /:2: something follows the object/],
+    [
+      "two objects",
+      '{"user": 1, "item": 2}{"user": 1, "item": 3}',
+      /:2: there is more text after the object/,
+    ],
     ["another value", "[1, 2]", /:2: the line is not a JSON object/],
     ["a cut line", '{"user": 1, "it', /:2: the line is not a JSON object/],
   ])("%s is refused with its place", async (name, line, message) => {
@@ -81,7 +85,7 @@ describe("JSON lines", () => {
     await expect(rowsOf(path)).rejects.toThrow(UserError);
   });
 
-  it("arrays and pretty-printed files are refused with what turns them into lines", async () => {
+  it("arrays and pretty-printed files are rejected with a command that converts them", async () => {
     await expect(rowsOf(file("array.json", '[\n{"user": 1, "item": 2}\n]\n'))).rejects.toThrow(
       /this is a JSON array.*jq -c '\.\[\]'/,
     );
@@ -107,10 +111,10 @@ describe("Parquet", () => {
   });
 
   it.each([
-    ["structs", "{'id': 1}", /the column "user" holds objects \(STRUCT\(id INTEGER\)\)/],
+    ["structs", "{'id': 1}", /the column "user" holds objects: STRUCT\(id INTEGER\)/],
     ["lists", "[1, 2]", /the column "user" holds lists.*one row per user and item/],
     ["maps", "map([1], [2])", /the column "user" holds objects/],
-    ["truth values", "true", /the column "user" holds truth values/],
+    ["booleans", "true", /the column "user" holds booleans/],
     ["fractions", "1.5::DOUBLE", /row 1: the column "user" holds the number 1\.5/],
   ])("refuses %s as ids", async (name, value, message) => {
     const path = await written(`${name}.parquet`, `SELECT ${value} AS user, 1 AS item`);

@@ -1,4 +1,4 @@
-// What the tests of the readers share: files in a folder of their own, and what is read from them.
+// Shared by the tests of the readers: files in a temporary folder, and what is read from them.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -25,7 +25,7 @@ export function useFolder(): { file: (name: string, content: string | Uint8Array
   };
 }
 
-/** The notes that a listener heard. */
+/** The notes that a listener received. */
 export function notebook() {
   const notes: string[] = [];
   const progress = (event: ProgressEvent) => {

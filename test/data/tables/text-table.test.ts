@@ -27,7 +27,7 @@ describe("the delimiter", () => {
     expect(await rowsOf(file(`${name}.csv`, text))).toEqual(expected);
   });
 
-  it("may be any text that is named, and nothing that cannot separate", async () => {
+  it("can be set to any text that can separate columns", async () => {
     expect(
       await rowsOf(file("hive.txt", "1\x01101\n2\x01102\n"), {
         delimiter: "\x01",
@@ -36,7 +36,7 @@ describe("the delimiter", () => {
     ).toEqual(["1 101", "2 102"]);
     for (const delimiter of ["", "\n", '"'])
       await expect(rowsOf(file("none.csv", "user,item\n1,2\n"), { delimiter })).rejects.toThrow(
-        /--delimiter: .* cannot separate columns/,
+        /--delimiter: .* is not a valid delimiter/,
       );
   });
 
@@ -44,10 +44,10 @@ describe("the delimiter", () => {
     const { notes, progress } = notebook();
     const path = file("blanks.csv", "user,item\na,1\n a,2\nb ,3\n");
     expect(await rowsOf(path, {}, progress)).toEqual(["a 1", " a 2", "b  3"]);
-    expect(notes).toContain("2 of 3 user ids begin or end with a blank, which is part of the id");
+    expect(notes).toContain("2 of 3 user ids begin or end with a blank, which is kept as part of the id");
   });
 
-  it("a decimal comma with three decimals could be thousands, and is refused with its place", async () => {
+  it("a comma before three digits could separate thousands, and is rejected with its place", async () => {
     await expect(rowsOf(file("plays.csv", "user;item;plays\n1;2;3,5\n1;3;1,234\n"))).rejects.toThrow(
       /plays\.csv:3: "1,234" in the column "plays" is not a number/,
     );
@@ -74,7 +74,7 @@ describe("line breaks", () => {
       }
   });
 
-  it("mixed: a Windows header over Unix rows, and the other way round", async () => {
+  it("mixed: a Windows header with Unix rows, and vice versa", async () => {
     for (const [k, text] of [
       "user,item\r\na,1\nb,2\n",
       "user,item\na,1\r\nb,2\n",
@@ -92,7 +92,7 @@ describe("line breaks", () => {
 });
 
 describe("quotation marks in files with tabs", () => {
-  it("are letters where one opens what another closes lines later", async () => {
+  it("are ordinary characters if a quoted field would span several rows", async () => {
     const path = file(
       "swallowed.tsv",
       titled(["1\tOne", '2\t"Heroes', "3\tThree", '4\tClosing"', "5\tFive"]),
@@ -104,14 +104,14 @@ describe("quotation marks in files with tabs", () => {
     ["within a field", '1\t"Weird Al" Songs', '"Weird Al" Songs'],
     ["around a single title among others", '1\t"Heroes"', '"Heroes"'],
     ["inches", '1\t7" Single', '7" Single'],
-  ])("are letters: %s", async (name, row, title) => {
+  ])("are ordinary characters: %s", async (name, row, title) => {
     for (const delimiter of ["\t", "|", "::"]) {
       const path = file(`${name}.txt`, titled([row, "2\tTwo", "3\tThree"], delimiter));
       expect((await titlesOf(path))[1]).toBe(title);
     }
   });
 
-  it("quote where all texts are quoted, or those alone that need it", async () => {
+  it("quote if all texts are quoted, or only those that need it", async () => {
     const all = file("all.tsv", '"id"\t"title"\n"1"\t"One"\n"2"\t"say ""two"""\n');
     expect(await titlesOf(all)).toEqual({ 1: "One", 2: 'say "two"' });
     const needed = file(
@@ -121,7 +121,7 @@ describe("quotation marks in files with tabs", () => {
     expect(await titlesOf(needed)).toEqual({ 1: "One", 2: "a\ttab", 3: 'say "three"', 4: "two\nlines" });
   });
 
-  it("are what --quote says", async () => {
+  it("follow --quote", async () => {
     const path = file("said.tsv", '"id"\t"title"\n"1"\t"One"\n');
     expect(await titlesOf(path, { quote: "none", columns: undefined })).toEqual({ '"1"': '"One"' });
     expect(await titlesOf(file("apostrophes.csv", "id,title\n1,'a, b'\n"), { quote: "'" })).toEqual({
@@ -141,29 +141,29 @@ describe("quotation marks in files with commas", () => {
     [
       "open.csv",
       'id,title\n1,"One\n2,Two\n',
-      /open\.csv:2: a quotation mark is opened and never closed.*--items-quote none/,
+      /open\.csv:2: a quotation mark is never closed.*--items-quote none/,
     ],
     [
       "swallow.csv",
       'id,title\n1,One\n2,"Heroes\n3,Three\n4,Closing"\n',
-      /swallow\.csv:3: a quotation mark opens a field that ends in line 5.*--items-quote none/,
+      /swallow\.csv:3: a quoted field begins here and ends in line 5.*--items-quote none/,
     ],
-  ])("%s is refused, with the way out", async (name, text, message) => {
+  ])("%s is rejected, with a remedy", async (name, text, message) => {
     const path = file(name, text);
     await expect(titlesOf(path)).rejects.toThrow(message);
     await expect(titlesOf(path)).rejects.toThrow(UserError);
     expect(Object.keys(await titlesOf(path, { quote: "none" })).length).toBeGreaterThan(1);
   });
 
-  it("may stand behind backslashes", async () => {
+  it("can be escaped with backslashes", async () => {
     const path = file("escaped.csv", 'id,title\n1,"say \\"one\\", then \\\\"\n2,"C:\\x"\n');
     expect(await titlesOf(path, { escape: "\\" })).toEqual({ 1: 'say "one", then \\', 2: "C:\\x" });
     await expect(titlesOf(path)).rejects.toThrow(/escaped\.csv:2: .*--items-escape '\\'/);
   });
 });
 
-describe("what is too much", () => {
-  it("a cell of 20 MB is refused with its line, quoted or not, in JSON lines too", async () => {
+describe("limits", () => {
+  it("a cell of 20 MB is rejected with its line, quoted or not, also in JSON lines", async () => {
     const cell = "x".repeat(20 << 20);
     for (const [name, text] of [
       ["plain.csv", `user,item,note\n1,2,a\n1,3,${cell}\n`],
@@ -176,7 +176,7 @@ describe("what is too much", () => {
     );
   });
 
-  it("a cell of 3 MB is not", async () => {
+  it("a cell of 3 MB is accepted", async () => {
     const cell = "y".repeat(3_000_000);
     expect((await titlesOf(file("large.csv", `id,title\n1,"${cell}"\n`)))[1]).toBe(cell);
   });
@@ -189,7 +189,7 @@ describe("gzip", () => {
     expect(await rowsOf(file("padded.csv.gz", Buffer.concat([one, two, Buffer.alloc(512)])))).toHaveLength(2);
   });
 
-  it("with anything behind it is refused: rows could be lost", async () => {
+  it("followed by other data is rejected, because rows could be lost", async () => {
     for (const rest of [Buffer.from("garbage"), Buffer.concat([Buffer.alloc(8), two]), two.subarray(0, 9)])
       await expect(rowsOf(file("rest.csv.gz", Buffer.concat([one, rest])))).rejects.toThrow(
         /rest\.csv\.gz: the gzip data is damaged/,
@@ -202,7 +202,7 @@ describe("encodings", () => {
   const table = (title: Uint8Array) =>
     Buffer.concat([Buffer.from("id,title\n1,"), title, Buffer.from("\n2,Two\n")]);
 
-  it("are read where they are named, by many names", async () => {
+  it("can be set by many names", async () => {
     const path = file("cyrillic.csv", table(cyrillic));
     for (const encoding of ["windows-1251", "CP1251", "windows_1251"])
       expect((await titlesOf(path, { encoding }))[1]).toBe("Фильм");
@@ -217,13 +217,15 @@ describe("encodings", () => {
       expect((await titlesOf(japanese, { encoding }))[1]).toBe("ソポ");
   });
 
-  it("are announced where they are assumed", async () => {
+  it("cause a note if they are assumed", async () => {
     const { notes, progress } = notebook();
     expect((await titlesOf(file("assumed.csv", table(cyrillic)), {}, progress))[1]).toBe("Ôèëüì");
-    expect(notes.join()).toMatch(/assumed\.csv: not UTF-8: read as windows-1252 .*--items-encoding/);
+    expect(notes.join()).toMatch(
+      /assumed\.csv: not valid UTF-8, so it is read as windows-1252 .*--items-encoding/,
+    );
   });
 
-  it("UTF-16 is read by its byte order mark, or with a note by its looks", async () => {
+  it("UTF-16 is recognised by its byte order mark, or from the bytes with a note", async () => {
     const text = "user,item\nä,1\nб,2\n";
     for (const mark of ["\ufeff", ""])
       for (const swap of [false, true]) {
@@ -242,7 +244,7 @@ describe("encodings", () => {
       "an unknown name",
       "id,title\n1,a\n",
       "klingon",
-      /--items-encoding: the encoding "klingon" is unknown \(expected one of utf-8, .*gbk/,
+      /--items-encoding: unknown encoding "klingon" \(expected one of utf-8, .*gbk/,
     ],
     [
       "bytes that the encoding does not have",
@@ -251,17 +253,12 @@ describe("encodings", () => {
       /:2: the line is not valid gbk/,
     ],
     ["UTF-8 that is not", table(cyrillic), "utf-8", /:2: the line is not valid UTF-8.*--items-encoding/],
-    [
-      "another mark",
-      "\ufeffid,title\n1,a\n",
-      "gbk",
-      /byte order mark of UTF-8, and --items-encoding says gbk/,
-    ],
+    ["another mark", "\ufeffid,title\n1,a\n", "gbk", /byte order mark of UTF-8, but --items-encoding is gbk/],
     [
       "two encodings in one file",
       Buffer.concat([Buffer.from("id,title\n1,é\n2,"), cyrillic, Buffer.from("\n")]),
       undefined,
-      /:3: the line is not valid UTF-8, though other lines are/,
+      /:3: the line is not valid UTF-8, but other lines are/,
     ],
     ["NUL bytes", "id,title\n1,a\0b\n".repeat(20), undefined, /control characters/],
   ])("%s is refused", async (name, content, encoding, message) => {

@@ -11,7 +11,8 @@ import { findSourceFolder } from "../../../src/data/sources/prepare-source.js";
 import { depthTables } from "../../../src/experiments/depth-section.js";
 import type { Preset } from "../../../src/experiments/presets/preset.js";
 import { findPreset } from "../../../src/experiments/presets/registry.js";
-import { meanOfSplits, reproduce } from "../../../src/experiments/reproduce.js";
+import { meanOfSplits } from "../../../src/experiments/repetitions.js";
+import { reproduce } from "../../../src/experiments/reproduce.js";
 import { reportOnReproduction } from "../../../src/experiments/reproduction-report.js";
 
 const ARTICLES = 60;
@@ -65,46 +66,52 @@ async function prepared(preset: Preset, splits: number): Promise<string> {
   return out;
 }
 
-describe.each(["cvae-figures-4-5", "cvae-figure-6", "cvae-figure-7", "cvae-table-1"])("%s", (name) => {
-  it("goes to its tables and page; started again, it trains nothing", async () => {
-    const preset = await findPreset(name);
-    const out = await prepared(preset, 1);
-    const given = { data, out, epochs: 2, splits: 1, cache: join(home, "cache"), seed: 1 };
-    const trained: string[] = [];
-    const result = await reproduce(preset, { ...given, onRun: (title) => trained.push(title) });
-    const runs = preset.studies.reduce((sum, study) => sum + study.runs.length, 0);
-    expect(trained).toHaveLength(runs);
-    expect(result.studies.map(({ key }) => key)).toEqual(preset.studies.map(({ key }) => key));
-    const page = readFileSync(await reportOnReproduction(out, result, undefined), "utf8");
-    for (const study of result.studies) {
-      expect(study.trainUsers).toBe(users.length);
-      const tables = depthTables(study);
-      expect(tables.map(({ depths }) => depths)).toEqual([
-        [50, 100, 150, 200, 250, 300],
-        [50, 100, 150, 200, 250, 300],
-      ]);
-      for (const { rows } of tables) {
-        expect(rows.filter(({ published }) => !published)).toHaveLength(study.runs.length);
-        for (const { values, published } of rows)
-          for (const value of values)
-            if (value !== undefined || !published) expect(page).toContain(value?.toFixed(4));
+describe.each(["cvae-figures-4-5", "cvae-figure-6", "cvae-figure-7", "cvae-paper", "cvae-table-1"])(
+  "%s",
+  (name) => {
+    it("goes to its tables and page; started again, it trains nothing", async () => {
+      const preset = await findPreset(name);
+      const out = await prepared(preset, 1);
+      const given = { data, out, epochs: 2, splits: 1, cache: join(home, "cache"), seed: 1 };
+      const trained: string[] = [];
+      const result = await reproduce(preset, { ...given, onRun: (title) => trained.push(title) });
+      // Without bags of words of citeulike-a, the figures that the paper draws for it are citeulike-t's.
+      const studies = preset.studies.filter(({ needs }) => needs === undefined);
+      const runs = studies.reduce((sum, study) => sum + study.runs.length, 0);
+      expect(trained).toHaveLength(runs);
+      expect(result.studies.map(({ key }) => key)).toEqual(studies.map(({ key }) => key));
+      expect(result.skipped).toHaveLength(preset.studies.length - studies.length);
+      const page = readFileSync(await reportOnReproduction(out, result), "utf8");
+      for (const study of result.studies) {
+        expect(study.trainUsers).toBe(users.length);
+        const tables = depthTables(study);
+        expect(tables.map(({ depths }) => depths)).toEqual([
+          [50, 100, 150, 200, 250, 300],
+          [50, 100, 150, 200, 250, 300],
+        ]);
+        for (const { rows } of tables) {
+          expect(rows.filter(({ published }) => !published)).toHaveLength(study.runs.length);
+          for (const { values, published } of rows)
+            for (const value of values)
+              if (value !== undefined || !published) expect(page).toContain(value?.toFixed(4));
+        }
+        for (const run of study.runs) {
+          const recall = run.metrics["recall-plain@50"].ours.mean;
+          expect(recall).toBeGreaterThan(0);
+          // All 60 articles fit into a list of 100.
+          expect(run.metrics["recall-plain@100"].ours.mean).toBe(1);
+          expect(run.cvaePaper?.["recall-plain@100"].mean).toBe(1);
+        }
       }
-      for (const run of study.runs) {
-        const recall = run.metrics["recall-plain@50"].ours.mean;
-        expect(recall).toBeGreaterThan(0);
-        // All 60 articles fit into a list of 100.
-        expect(run.metrics["recall-plain@100"].ours.mean).toBe(1);
-        expect(run.cvaePaper?.["recall-plain@100"].mean).toBe(1);
-      }
-    }
-    trained.length = 0;
-    const models = statSync(join(out, "results.json")).mtimeMs;
-    const again = await reproduce(preset, { ...given, onRun: (title) => trained.push(title) });
-    expect(trained).toEqual([]);
-    expect(again.studies).toEqual(result.studies);
-    expect(statSync(join(out, "results.json")).mtimeMs).toBeGreaterThanOrEqual(models);
-  });
-});
+      trained.length = 0;
+      const models = statSync(join(out, "results.json")).mtimeMs;
+      const again = await reproduce(preset, { ...given, onRun: (title) => trained.push(title) });
+      expect(trained).toEqual([]);
+      expect(again.studies).toEqual(result.studies);
+      expect(statSync(join(out, "results.json")).mtimeMs).toBeGreaterThanOrEqual(models);
+    });
+  },
+);
 
 describe("the lists of table 1", () => {
   it("hold a user's best unknown articles with their titles, those of the library marked", async () => {

@@ -55,7 +55,7 @@ async function page(given: SearchResult): Promise<string> {
 }
 
 describe("a search's page", () => {
-  it("shows the choice, every point, and a heat map with one cell per pair of values", async () => {
+  it("shows the best point, all points, and a heat map with one cell per pair of values", async () => {
     const text = await page(search);
     expect(text).toContain("dropout 0.5, learningRate 0.01");
     expect(text).toContain("0.3877");
@@ -67,15 +67,15 @@ describe("a search's page", () => {
     expect(text).not.toContain('warning">');
   });
 
-  it("says loudly when the test users chose", async () => {
+  it("warns when the point was selected on the test users", async () => {
     const metrics = best.metrics;
     expect(await page({ ...search, chosenOn: "test", best: { ...best, metrics } })).toContain(
-      'class="warning">The test users chose',
+      'class="warning">The point was selected on the test users',
     );
   });
 
-  it("says where a wider search may find better", () => {
-    expect(edgesOf(search)).toEqual([expect.stringMatching(/^learningRate 0.01 is among the highest/)]);
+  it("points out where a wider search may find a better point", () => {
+    expect(edgesOf(search)).toEqual([expect.stringMatching(/^learningRate=0.01 is at the upper end/)]);
     expect(edgesOf({ ...search, best: { ...best, chosenEpoch: 10 } })).toContainEqual(
       expect.stringMatching(/more epochs/),
     );

@@ -27,7 +27,7 @@ describe("the space of a search", () => {
     ]);
   });
 
-  it("takes a value that is given twice once", () => {
+  it("uses a value that is given twice only once", () => {
     expect(gridOf(parse("dropout=.5,0.5"))).toHaveLength(1);
   });
 
@@ -43,7 +43,7 @@ describe("the space of a search", () => {
     expect(() => parse(text)).toThrow(message);
   });
 
-  it("refuses an option that is given twice, a range in a grid, and a grid without end", () => {
+  it("rejects an option that is given twice, a range in a grid, and a grid that is too large", () => {
     expect(() => parse("dropout=.3", "dropout=.5")).toThrow(/given twice/);
     expect(() => gridOf(parse("dropout=.1...5"))).toThrow();
     expect(() => gridOf(parse("dropout=0..0.5"))).toThrow(/--random/);
@@ -72,7 +72,7 @@ describe("the space of a search", () => {
     );
   });
 
-  it("draws evenly in the logarithm where the ends of a range are tenfold apart", () => {
+  it("draws log-uniformly if the ends of a range differ by a factor of 10", () => {
     const below = (range: string) =>
       drawSettings(parse(range), 200, 1).filter(({ learningRate }) => Number(learningRate) < 1e-3).length /
       200;

@@ -75,7 +75,7 @@ describe("cdae", () => {
     for (const saved of all.saved) expect(await weights(new MemoryCheckpoints(0, saved))).toEqual(whole);
   });
 
-  it("has the author's options as defaults, and says what is wrong with others", () => {
+  it("has the authors' options as defaults, and reports invalid ones", () => {
     // jasonyaw/CDAE: cdae.hpp, apps/yelp/cdae.sh, yelp_implicit.cpp; the last two of folding in are ours.
     expect(parseOptions(cdae)).toEqual({
       latent: 50,
@@ -91,10 +91,10 @@ describe("cdae", () => {
       foldIn: "gradient",
       foldInSteps: 20,
     });
-    expect(() => parseOptions(cdae, { latent: 0 })).toThrow(/latent: 0 does not fit/);
-    expect(() => parseOptions(cdae, { negatives: "some" })).toThrow(/negatives: "some" does not fit/);
-    expect(() => parseOptions(cdae, { foldIn: "steps" })).toThrow(/foldIn: "steps" does not fit/);
-    expect(() => parseOptions(cdae, { l2: -1 })).toThrow(/l2: -1 does not fit/);
+    expect(() => parseOptions(cdae, { latent: 0 })).toThrow(/latent: 0 is not valid/);
+    expect(() => parseOptions(cdae, { negatives: "some" })).toThrow(/negatives: "some" is not valid/);
+    expect(() => parseOptions(cdae, { foldIn: "steps" })).toThrow(/foldIn: "steps" is not valid/);
+    expect(() => parseOptions(cdae, { l2: -1 })).toThrow(/l2: -1 is not valid/);
   });
 });
 
@@ -104,7 +104,7 @@ describe("folding in", () => {
   const work = (history: number, latent: number, given: ReturnType<typeof foldInWork>, items: number) =>
     2 * latent * given.steps * (history + (given.negatives === "all" ? items - history : given.negatives));
 
-  it("takes the steps and the negatives of the options, as long as they are within the bound", () => {
+  it("uses the steps and negatives of the options within the bound", () => {
     expect(foldInWork(100, 20_000, shape)).toEqual({ steps: 20, negatives: 500 });
     expect(foldInWork(5000, 20_000, shape)).toEqual({ steps: 20, negatives: 25_000 });
     expect(foldInWork(100, 20_000, { ...shape, negatives: "all" })).toEqual({ steps: 20, negatives: "all" });
@@ -114,7 +114,7 @@ describe("folding in", () => {
     expect(foldInWork(64, 20_000, { ...exact, foldInSteps: 1025 })).toEqual({ steps: 1024, negatives: 448 });
   });
 
-  it("never takes more than the bound, nor than a pass over all items, whatever the options", () => {
+  it("never exceeds the bound or a pass over all items, for any options", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 20_000 }),
@@ -132,7 +132,7 @@ describe("folding in", () => {
     );
   });
 
-  it("lets timers have their turn, and ends on a signal, also within one history", async () => {
+  it("yields to timers, and stops on an abort, also within one history", async () => {
     const engine = new ReferenceEngine();
     const items = 3000;
     const latent = 50;

@@ -29,7 +29,7 @@ async function ranksRightly(name: string, given: Record<string, unknown>): Promi
   return [right[0], right[1]];
 }
 
-describe("every form of the family learns a checkerboard, and loads again", () => {
+describe("every variant of the family learns a checkerboard and can be loaded", () => {
   const gates = [false, true];
   it.each([
     ...gates.flatMap((gated) =>
@@ -56,17 +56,17 @@ describe("every form of the family learns a checkerboard, and loads again", () =
   });
 });
 
-it("more pseudo-inputs than training users cannot start from their histories", async () => {
+it("pseudoInit=training-rows needs at least as many training users as pseudo-inputs", async () => {
   const engine = await openEngine({ engine: "reference" });
   const algorithm = await findAlgorithm("vamp");
   const options = parseOptions(algorithm, { ...evcf, pseudoInputs: 1000, pseudoInit: "training-rows" });
   await expect(algorithm.fit(dataset, options, { engine, seed: 1 })).rejects.toThrow(
-    /pseudoInputs: 1000 pseudo-inputs cannot start from the histories of \d+ training users/,
+    /pseudoInputs: 1000 pseudo-inputs cannot be initialised from the histories of \d+ training users/,
   );
   await engine.close();
 });
 
-it("with beta 0 the prior learns nothing: the pseudo-inputs stay where they began", async () => {
+it("with beta 0 the prior is not trained: the pseudo-inputs do not change", async () => {
   const engine = await openEngine({ engine: engineName, threads: 2 });
   const algorithm = await findAlgorithm("vamp");
   const pseudoInputs = async (beta: number) => {

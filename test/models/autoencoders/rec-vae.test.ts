@@ -47,7 +47,7 @@ describe("rec-vae", () => {
     await engine.close();
   });
 
-  it("resumed between any two epochs, ends with the uninterrupted run's weights: q_old and both Adams go on", async () => {
+  it("resumed between any two epochs, ends with the uninterrupted run's weights, including q_old and both Adam states", async () => {
     const engine = new ReferenceEngine();
     const options = parseOptions(recVae, fixture.options);
     const weights = async (checkpoints?: MemoryCheckpoints) => {
@@ -61,7 +61,7 @@ describe("rec-vae", () => {
     for (const saved of all.saved) expect(await weights(new MemoryCheckpoints(0, saved))).toEqual(whole);
   });
 
-  it("has the published options as defaults, and says what is wrong with others", () => {
+  it("has the published options as defaults, and reports invalid ones", () => {
     // Shenbin et al. 2020, section 4.3, and ilya-shenbin/RecVAE, run.py.
     expect(parseOptions(recVae)).toEqual({
       hidden: 600,
@@ -77,10 +77,10 @@ describe("rec-vae", () => {
       epochs: 50,
     });
     expect(() => parseOptions(recVae, { mixture: [0.5, 0.6, 0.1] })).toThrow(
-      /mixture: \[0.5,0.6,0.1\] does not fit: the weights must add up to 1/,
+      /mixture: \[0.5,0.6,0.1\] is not valid: the weights must add up to 1/,
     );
-    expect(() => parseOptions(recVae, { layers: 0 })).toThrow(/layers: 0 does not fit/);
-    expect(() => parseOptions(recVae, { gamma: -1 })).toThrow(/gamma: -1 does not fit/);
-    expect(() => parseOptions(recVae, { encoderPasses: 0 })).toThrow(/encoderPasses: 0 does not fit/);
+    expect(() => parseOptions(recVae, { layers: 0 })).toThrow(/layers: 0 is not valid/);
+    expect(() => parseOptions(recVae, { gamma: -1 })).toThrow(/gamma: -1 is not valid/);
+    expect(() => parseOptions(recVae, { encoderPasses: 0 })).toThrow(/encoderPasses: 0 is not valid/);
   });
 });

@@ -88,7 +88,7 @@ describe("the layers that cdl pretrains", () => {
     expect(worstError(found, wanted)).toBeLessThan(1e-12);
   });
 
-  it("hold down the activity of their units, as deepmat does: its gradient is the activity itself", async () => {
+  it("penalise the activity of their units as deepmat does: its gradient is the activity itself", async () => {
     const engine = new ReferenceEngine({ precision: "float64" });
     const row = { kind: "dense", rows: 1, dense: engine.tensor(1, 2, [0.25, 0.75]) } as const;
     const gradientOf = async (sparsity: number) => {

@@ -185,19 +185,19 @@ describe.each(engineNames)("content-knn on the %s engine", (engineName) => {
     model.dispose();
   });
 
-  it("refuses what it cannot do in one line", async () => {
+  it("rejects unsupported settings with a one-line message", async () => {
     await expect(trained(datasetOf(undefined))).rejects.toThrow(
-      /^set: nothing is known of its items but who touched them \(expected a dataset with content\)\. Prepare it with --content/,
+      /^set: has no content of its items \(expected a dataset with content\)\. Prepare it with --content/,
     );
     await expect(trained(datasetOf(vectors(fixture.vectors)), { clicks: true })).rejects.toThrow(
-      /^clicks: clicks cannot stand beside vectors in one row/,
+      /^clicks: clicks cannot be combined with vectors/,
     );
     const model = await trained(datasetOf(vectors(fixture.vectors)));
     const longer = vectorContent(new Float32Array(6), 6);
     const adding = model.withItems({ items: new Vocabulary(["new"]), content: longer }, "neighbours");
     await expect(adding).rejects.toThrow(UserError);
     await expect(adding).rejects.toThrow(
-      /the new items' vectors are not of the form that the model was trained on/,
+      /the vectors of the new items do not have the form that the model was trained on/,
     );
     model.dispose();
   });

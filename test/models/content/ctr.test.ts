@@ -46,7 +46,7 @@ describe("ctr", () => {
     },
   );
 
-  it("stops where the likelihood stands still, not before round 15", async () => {
+  it("stops when the likelihood converges, but not before epoch 15", async () => {
     const still = { ...options, tolerance: 0.5, epochs: 40 };
     expect((await trainedOn(smallCatalogue, ctr, still)).records).toHaveLength(15);
     expect((await trainedOn(smallCatalogue, ctr, { ...still, tolerance: 0 })).records).toHaveLength(40);

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Engine } from "../../../src/compute/engine.js";
 import { ReferenceEngine } from "../../../src/compute/engines/reference.js";
 import { openEngine } from "../../../src/compute/open-engine.js";
+import { Tape } from "../../../src/compute/tape.js";
 import { UserError } from "../../../src/core/errors.js";
 import type { ProgressEvent } from "../../../src/core/progress.js";
 import {
@@ -11,10 +12,12 @@ import {
   vectorContent,
   wordContent,
 } from "../../../src/data/content/in-memory.js";
-import type { ItemContent } from "../../../src/data/content.js";
+import type { ItemContent, WordContent } from "../../../src/data/content.js";
 import type { Dataset } from "../../../src/data/dataset.js";
-import { cvae } from "../../../src/models/content/cvae.js";
+import { cvae, penaltyOf } from "../../../src/models/content/cvae.js";
+import { TiedMlp } from "../../../src/models/content/tied-mlp.js";
 import { parseOptions } from "../../../src/models/options.js";
+import { allocate } from "../../../src/nn/parameters.js";
 import { closingWith } from "../../../src/recommender/closing-with.js";
 import { type ContentAware, isContentAware } from "../../../src/recommender/content-aware.js";
 import { recommend } from "../../../src/recommender/recommend.js";
@@ -22,6 +25,7 @@ import type { EpochRecord, RunContext } from "../../../src/recommender/run-conte
 import { isUncertain } from "../../../src/recommender/uncertain.js";
 import { emptyMatrix, fromRows } from "../../../src/sparse/csr.js";
 import { MemoryCheckpoints } from "../../support/checkpoints.js";
+import { expectToResumeAnywhere, smallCatalogue } from "../../support/content-models.js";
 import { split, vocabulary } from "../../support/datasets.js";
 import { engineNames } from "../../support/engine-names.js";
 import { datasetOf, ITEMS, pictures, sequences } from "../../support/modalities.js";
@@ -195,7 +199,7 @@ describe("cvae", () => {
     }
   });
 
-  it("takes pretraining from the cache where content, options, seed and engine are the same", async () => {
+  it("loads pretraining from the cache if content, options, seed and engine are the same", async () => {
     const kept = new Map<string, Awaited<ReturnType<ContentAware["save"]>>["tensors"]>();
     const cache = {
       place: "memory",
@@ -229,7 +233,6 @@ describe("cvae", () => {
     expect(parseOptions(cvae)).toEqual({
       ...{ hidden: [200, 100], latent: 50, lambdaX: 1, lambdaU: 0.1, lambdaV: 10, lambdaR: 1, a: 1, b: 0.01 },
       ...{
-        coupling: "program",
         inference: "map",
         l2: 2e-4,
         learningRate: 1e-3,
@@ -243,13 +246,103 @@ describe("cvae", () => {
     });
   });
 
+  it("couples as the program does with inference=map, and as the evidence lower bound does with inference=bayes", async () => {
+    const weights = async (kind: Kind, options: Record<string, unknown>) =>
+      (await (await trained(kind, {}, options)).save()).tensors;
+    const unset = { coupling: undefined };
+    expect(await weights("words", unset)).toEqual(await weights("words", { coupling: "program" }));
+    expect(await weights("bayes", unset)).toEqual(await weights("bayes", { coupling: "paper" }));
+    expect(await weights("bayes", unset)).not.toEqual(await weights("bayes", { coupling: "program" }));
+  });
+
+  it.each(["words", "bayes"] as const)(
+    "unseenItems=content scores items that no user has by u'E[z], and trains as before (%s)",
+    async (kind) => {
+      const engine = new ReferenceEngine({ precision: "float64" });
+      const before = await trained(kind, { engine });
+      const model = await trained(kind, { engine }, { unseenItems: "content" });
+      const [{ tensors: without }, saved] = [await before.save(), await model.save()];
+      const { scored, ...others } = saved.tensors;
+      expect(others).toEqual(without);
+      // E[z] of the items that no user has, by another way: as new items with the same content.
+      const unseen = [9, 10];
+      const words = contents.words as WordContent;
+      const again = bags(
+        unseen.map((item) => fixture.words[item]),
+        words.maxima,
+      );
+      const grown = await before.withItems({ items: vocabulary("again", 2), content: again }, "content");
+      const histories = fromRows(items, probe);
+      const seen = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+      const at = (some: ContentAware, wanted: number[], width = items) =>
+        some.score(fromRows(width, probe)).at(Uint32Array.from(wanted));
+      expect(await at(model, seen)).toEqual(await at(before, seen));
+      expect(await at(model, unseen)).toEqual(await at(grown, [items, items + 1], items + 2));
+      expect(await at(model, unseen)).not.toEqual(await at(before, unseen));
+      if (isUncertain(model)) {
+        const { means } = await model.scoreWithUncertainty(histories, Uint32Array.from(unseen));
+        expect(error(means, [...(await at(model, unseen))])).toBeLessThan(1e-6);
+      }
+      const restored = await cvae.restore(saved, { engine });
+      expect(await restored.score(histories).read()).toEqual(await model.score(histories).read());
+      expect(scored.shape).toEqual([items, 3]);
+    },
+  );
+
+  it.each([{ unseenItems: "content" }, { tied: false, regularised: "all" }, { unclicked: "counted" }])(
+    "resumed anywhere ends with the uninterrupted run's model (%o)",
+    (options) =>
+      expectToResumeAnywhere(smallCatalogue, cvae, { ...fixture.trained.words.options, ...options }),
+  );
+
+  it("saves and restores a network with untied weights", async () => {
+    const engine = new ReferenceEngine();
+    const model = await trained("words", { engine }, { tied: false });
+    const saved = await model.save();
+    expect(Object.keys(saved.tensors)).toContain("layer.1.generation.weight");
+    const restored = await cvae.restore(saved, { engine });
+    const histories = fromRows(items, probe);
+    expect(await restored.score(histories).read()).toEqual(await model.score(histories).read());
+  });
+
+  it("regularises W_1 ... W_L as the program does, or all weights and biases as equation 1", async () => {
+    const engine = new ReferenceEngine({ precision: "float64" });
+    const network = new TiedMlp({
+      ...{ inputs: 3, hidden: [3, 2], latent: 2, corruption: 0, tied: false },
+      ...{ likelihood: "bernoulli", precision: 1 },
+    });
+    allocate(engine, network.parameters, 5);
+    for (const parameter of network.parameters)
+      parameter.write(Float64Array.from({ length: parameter.rows * parameter.columns }, (_, i) => i + 0.5));
+    const squares = (chosen: (name: string) => boolean) =>
+      network.parameters
+        .filter(({ name }) => chosen(name))
+        .reduce((sum, { rows, columns }) => {
+          // (1/2)^2 + (3/2)^2 + ... of n numbers is n (4 n^2 - 1) / 12.
+          const n = rows * columns;
+          return sum + (n * (4 * n ** 2 - 1)) / 12;
+        }, 0);
+    const penalty = async (regularised?: "weights" | "all") => {
+      const tape = new Tape(engine, { gradients: false });
+      const objective = penaltyOf(network, { l2: 0.25, regularised });
+      if (!objective) throw new Error("there is none");
+      return (await engine.read(tape.value(objective)))[0];
+    };
+    expect(network.parameters).toHaveLength(5 + 1 + 6 + 2);
+    const layers = (name: string) => /^layer\..*weight$/.test(name);
+    expect(await penalty()).toBeCloseTo(0.25 * squares(layers), 10);
+    expect(await penalty("weights")).toBeCloseTo(0.25 * squares(layers), 10);
+    expect(await penalty("all")).toBeCloseTo(0.25 * squares(() => true), 10);
+    expect(penaltyOf(network, { l2: 0, regularised: "all" })).toBeUndefined();
+  });
+
   it("says that the printed coupling needs Bayesian inference", async () => {
     await expect(trained("printed", {}, { inference: "map" })).rejects.toThrow(
       /coupling.*precisions.*inference=bayes/s,
     );
   });
 
-  it("says what is wrong with content that it cannot learn from", async () => {
+  it("reports unsuitable content", async () => {
     const learn = (content?: ItemContent, options = {}) =>
       cvae.fit(datasetWith(content), parseOptions(cvae, options), { engine: new ReferenceEngine(), seed });
     await expect(learn()).rejects.toThrow(/torch: has no content of its items/);
@@ -260,7 +353,7 @@ describe("cvae", () => {
       /none of its 11 items has content/,
     );
     await expect(learn(contents.words, { likelihood: "gaussian" })).rejects.toThrow(
-      /likelihood: "gaussian" does not fit a bag of words/,
+      /likelihood: "gaussian" is not supported for bags of words/,
     );
     const model = await trained("words");
     const picture = imageContent(new Float32Array(4), [1, 2, 2]);
@@ -275,7 +368,7 @@ describe("cvae", () => {
 
 describe("cvae of pictures and sequences", () => {
   it("says which network does not take its content", async () => {
-    const learn = (content: ItemContent, options: object) =>
+    const learn = (content: ItemContent, options: Record<string, unknown>) =>
       cvae.fit(datasetOf(content), parseOptions(cvae, { ...options }), {
         engine: new ReferenceEngine(),
         seed: 1,
@@ -284,13 +377,15 @@ describe("cvae of pictures and sequences", () => {
       /filters: 4 layers are too many for pictures of 8 x 8/,
     );
     await expect(learn(pictures, { network: "recurrent" })).rejects.toThrow(
-      /network: recurrent does not take images/,
+      /network: recurrent does not support content of the kind images/,
     );
     await expect(
       learn(vectorContent(new Float32Array(ITEMS * 2), 2), { network: "convolutional" }),
-    ).rejects.toThrow(/network: convolutional does not take vectors \(expected dense\)/);
+    ).rejects.toThrow(
+      /network: convolutional does not support content of the kind vectors \(expected dense\)/,
+    );
     await expect(learn(sequences, { network: "dense" })).rejects.toThrow(
-      /network: dense does not take sequences/,
+      /network: dense does not support content of the kind sequences/,
     );
   });
 });

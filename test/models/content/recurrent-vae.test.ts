@@ -30,7 +30,7 @@ describe("the recurrent network of cvae", () => {
   it("resumed anywhere, ends with the uninterrupted run's model", () =>
     expectToResumeAnywhere(datasetOf(sequences), cvae, { ...brief, embedding: 3, units: 4 }));
 
-  it("takes new items as it took the old ones, whatever else is in the batch", async () => {
+  it("encodes new items like old ones, independently of the batch", async () => {
     const content = sequences;
     const options = { ...brief, embedding: 8, units: 16 };
     const { model, tensors } = await trainedOn(datasetOf(content), cvae, options, {

@@ -33,7 +33,7 @@ describe("the topics of ctr", () => {
     );
   });
 
-  it("climb on the simplex, never down", () => {
+  it("increase the objective on the simplex in every step", () => {
     const gamma = [3, 1.5, 1];
     const v = [0.1, 0.7, 0.4];
     const value = (theta: Float64Array) =>

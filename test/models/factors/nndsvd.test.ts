@@ -5,7 +5,7 @@ import { randomisedSvd } from "../../../src/models/factors/nndsvd.js";
 import { type CsrMatrix, fromRows } from "../../../src/sparse/csr.js";
 
 describe("the randomised SVD", () => {
-  it("lets timers have their turn, and stops when told to", async () => {
+  it("yields to timers, and stops on an abort", async () => {
     const random = new RandomSequence({ seed: 1, step: 0, stream: 0 });
     const lists = Array.from({ length: 2000 }, () =>
       [...new Set(Array.from({ length: 40 }, () => random.below(1500)))].sort((a, b) => a - b),

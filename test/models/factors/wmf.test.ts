@@ -67,7 +67,7 @@ describe.each(engineNames)("wmf on the %s engine", (engineName) => {
     },
   );
 
-  it("weighs every cell as it is told: the loss is the definition's, summed cell by cell", async () => {
+  it("weights every cell as specified: the loss equals the definition, summed cell by cell", async () => {
     const engine = await openEngine({ engine: engineName, threads: 2 });
     const values = Float32Array.from(train.indices, (item) => 0.5 + (item % 4));
     for (const given of [
@@ -122,7 +122,7 @@ describe.each(engineNames)("wmf on the %s engine", (engineName) => {
     await engine.close();
   });
 
-  it("goes on after an interruption as if there had been none", async () => {
+  it("resumes after an interruption with the same result", async () => {
     const engine = await openEngine({ engine: engineName, threads: 2 });
     const dataset = tastes();
     const options = parseOptions(wmf, { factors: 8, epochs: 6, solver: "conjugate-gradient" });

@@ -25,7 +25,7 @@ describe.each(engines)("on the %s engine", (_, tolerance, open) => {
 });
 
 describe("ease", () => {
-  it("holds a diagonal below 0 by holding it at 0: xi = 0 is EASE", async () => {
+  it("with xi = 0 is EASE: the diagonal is 0", async () => {
     const [strict, relaxed] = await Promise.all(
       [{ lambda: 2 }, { lambda: 2, xi: 0 }].map((options) =>
         trained(ease, reference, options, (scores) => scores(everyItem)),
@@ -34,13 +34,13 @@ describe("ease", () => {
     expect(worst(relaxed, [...strict])).toBeLessThan(1e-6);
   });
 
-  it("says what is too small, and what was aborted, and gives its memory back", async () => {
+  it("reports a lambda that is too small and an abort, and releases its memory", async () => {
     for (const open of [reference, () => openEngine()]) {
       const engine = await open();
       const before = engine.memory();
       const singular = ease.fit(dataset, parseOptions(ease, { lambda: 0 }), { engine, seed: 1 });
       await expect(singular).rejects.toThrow(
-        /^lambda: 0 is too small: .* \(at item \d\) \(expected a larger one/,
+        /^lambda: 0 is too small: .* \(at item \d\) \(expected a larger value/,
       );
       const aborted = { engine, seed: 1, signal: AbortSignal.abort() };
       await expect(ease.fit(dataset, parseOptions(ease), aborted)).rejects.toThrow(AbortedError);
@@ -51,7 +51,7 @@ describe("ease", () => {
     }
   });
 
-  it("refuses what does not fit before anything is allocated, with the number and what to do", async () => {
+  it("rejects a matrix that does not fit into memory before allocating, with its size and a remedy", async () => {
     const large = trainingOnly(fromRows(400_000, [[1, 2, 399_999]]));
     const engine = new ReferenceEngine();
     const refused = ease.fit(large, parseOptions(ease), { engine, seed: 1 });
@@ -62,11 +62,11 @@ describe("ease", () => {
   });
 
   it.each([
-    [{ p: 1 }, /^p: 1 does not fit/],
-    [{ lambda: -1 }, /^lambda: -1 does not fit/],
-    [{ xi: 1.5 }, /^xi: 1.5 does not fit/],
+    [{ p: 1 }, /^p: 1 is not valid/],
+    [{ lambda: -1 }, /^lambda: -1 is not valid/],
+    [{ xi: 1.5 }, /^xi: 1.5 is not valid/],
     [{ lamda: 1 }, /lamda: ease has no such option.*lambda/],
-    [{ beta: "much" }, /^beta: "much" does not fit/],
+    [{ beta: "much" }, /^beta: "much" is not valid/],
   ])("refuses %j", (options, message) => {
     expect(() => parseOptions(ease, options)).toThrow(UserError);
     expect(() => parseOptions(ease, options)).toThrow(message);

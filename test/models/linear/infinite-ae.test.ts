@@ -23,7 +23,7 @@ describe("infinite-ae", () => {
   const board = checkerboard();
   const scoresOf = (scores: (histories: CsrMatrix) => Promise<Float32Array>) => scores(board.test.foldIn);
 
-  it("trains on a sample of the users where memory has not room for all, and says so", async () => {
+  it("trains on a sample of the users if not all fit into memory, and says so", async () => {
     const notes: string[] = [];
     const progress = (event: ProgressEvent) => {
       if (event.type === "note") notes.push(event.text);
@@ -34,9 +34,7 @@ describe("infinite-ae", () => {
     expect(rows).toBeGreaterThan(30);
     const small = await trained(infiniteAe, reference, options, scoresOf, { progress }, board);
     expect(notes).toEqual([
-      expect.stringMatching(
-        `infinite-ae: all ${rows} users would take .* it trains on 30 of them, drawn by the seed`,
-      ),
+      expect.stringMatching(`infinite-ae: all ${rows} users would need .* a random sample of 30 users`),
     ]);
     // The same 30 by their number, others by another seed; said only where it is not what was asked for.
     expect(await trained(infiniteAe, reference, { users: 30 }, scoresOf, { progress }, board)).toEqual(small);
@@ -45,7 +43,7 @@ describe("infinite-ae", () => {
     expect(notes).toHaveLength(1);
   });
 
-  it("refuses a kernel that float32 cannot tell from a singular one: two users with one history and no ridge", async () => {
+  it("rejects a numerically singular kernel: two users with the same history and no ridge", async () => {
     const twins = trainingOnly(fromRows(items, [[0, 1], [0, 1], [3]]));
     const fit = infiniteAe.fit(twins, parseOptions(infiniteAe, { lambda: 0 }), {
       engine: new ReferenceEngine(),

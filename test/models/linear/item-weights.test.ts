@@ -29,7 +29,7 @@ describe.each(engineNames)("on the %s engine", (engineName) => {
     }
   });
 
-  it("both stop on request, and give their memory back", async () => {
+  it("both stop on an abort and release their memory", async () => {
     const engine = await opened;
     const before = engine.memory();
     for (const model of ["slim", "item-knn"]) {
@@ -42,7 +42,7 @@ describe.each(engineNames)("on the %s engine", (engineName) => {
     expect(engine.memory() - before).toBeLessThan(items * items * 4 + 4096);
   });
 
-  it("both recommend better than popularity where users have tastes", async () => {
+  it("both outperform popularity on users with tastes", async () => {
     const engine = await opened;
     const learnable = tastes({ items, seed: 3 });
     const hits: Record<string, number> = {};

@@ -22,7 +22,7 @@ describe.each(engineNames)("on the %s engine", (engineName) => {
     },
   );
 
-  it("keeps the nearest neighbours, of the history's items or of the candidates", async () => {
+  it("keeps the nearest neighbours of the history's items or of the candidates", async () => {
     const { similarity } = fixture.neighbours[4];
     const { options } = fixture.neighbours[4];
     const at = (i: number, j: number) => similarity[i * items + j];

@@ -99,7 +99,7 @@ describe.each(Object.keys(options))("%s as ONNX", (name) => {
     }
   });
 
-  it("takes padding, what it does not know and second mentions for nothing, and asks for no more than there is", async () => {
+  it("ignores padding, unknown items and duplicates, and limits k to the catalogue", async () => {
     const plain = await run(session, Int32Array.of(3, 50, 7), [1, 3], 5);
     const odd = await run(session, Int32Array.of(-1, 7, 3, 7, 999, 120, 50, 3), [1, 8], 5);
     expect([...odd.items]).toEqual([...plain.items]);
@@ -139,7 +139,7 @@ describe.each(Object.keys(options))("%s as ONNX", (name) => {
     expect(answer.metadata["foldin.algorithm"]).toBe(name.split(" ")[0]);
   });
 
-  it("has weights of 16 and of 8 bits too, smaller, and near", async () => {
+  it("supports float16 and int8 weights, which are smaller and close", async () => {
     const { data, dims } = padded(histories);
     const exact = await run(session, data, dims, 20);
     const span = Math.max(...exact.scores) - Math.min(...exact.scores);
@@ -283,7 +283,7 @@ describe("on both sides of a threshold", () => {
     },
   );
 
-  it("a file of as many bytes as may be is written, and of one byte more refused, also where the weights alone would fit", async () => {
+  it("a file of the maximum size is written, and one byte more is refused, even if the weights alone would fit", async () => {
     const files: ModelFiles = {
       ...{ algorithm: "ease", config: {}, items: vocabulary("i", 10) },
       tensors: { weights: { shape: [10, 10], data: new Float32Array(100).fill(1) } },
@@ -301,16 +301,16 @@ describe("on both sides of a threshold", () => {
         tensors: { weights: { shape: [10, 10], data: { length: numbers } as unknown as Float32Array } },
       });
     await expect(claiming(2 ** 29)).rejects.toThrow(
-      "its weights take 2.0 GiB, and an ONNX file holds 2.0 GiB",
+      "its weights take 2.0 GiB; the limit of an ONNX file is 2.0 GiB",
     );
     await expect(claiming(2 ** 29 - 1)).rejects.toThrow(
-      "tensor weights: holds 536870911 numbers (expected 10 x 10 of them)",
+      "tensor weights: has 536870911 numbers (expected 10 x 10 numbers)",
     );
   });
 });
 
 describe("foldin export", () => {
-  it("writes the file whole, and refuses what cannot be exported in one line that names what can", async () => {
+  it("writes the file atomically, and refuses other models in one line that names the exportable ones", async () => {
     const [knn, nmf] = [join(folder, "knn"), join(folder, "nmf")];
     (await train(dataset, { model: "item-knn", engine: "reference", out: knn })).dispose();
     (await train(dataset, { model: "nmf", options: { epochs: 2 }, engine: "reference", out: nmf })).dispose();
@@ -321,14 +321,20 @@ describe("foldin export", () => {
     expect(JSON.parse(stdout).bytes).toBe(readFileSync(out).length);
 
     for (const [args, message] of [
-      [["export", nmf, "--onnx", join(folder, "nmf.onnx")], /^nmf: it cannot be exported.*mult-vae.*ease/],
-      [["export", knn, "--onnx", out], /there is a file of this name already/],
+      [
+        ["export", nmf, "--onnx", join(folder, "nmf.onnx")],
+        /^nmf: the model cannot be exported.*mult-vae.*ease/,
+      ],
+      [["export", knn, "--onnx", out], /the file already exists/],
       [["export", knn, "--onnx", folder], /is a folder/],
       [["export", knn], /^option '--onnx' is missing/],
-      [["export", knn, "--onnx", join(folder, "x.onnx"), "--int8", "--float16"], /^--int8: cannot go with/],
+      [
+        ["export", knn, "--onnx", join(folder, "x.onnx"), "--int8", "--float16"],
+        /^--int8: cannot be combined with/,
+      ],
       [
         ["export", knn, "--onnx", join(folder, "x.onnx"), "--steps", "3"],
-        /^--steps: item-knn folds in without/,
+        /^--steps: item-knn does not use conjugate gradients/,
       ],
     ] as const) {
       const refused = await foldin(args);
@@ -339,7 +345,7 @@ describe("foldin export", () => {
     expect(existsSync(join(folder, "x.onnx"))).toBe(false);
   });
 
-  it("names models that there are", () => {
+  it("names existing models", () => {
     for (const name of exportable) expect(algorithmNames).toContain(name);
   });
 

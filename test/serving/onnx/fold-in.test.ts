@@ -26,7 +26,7 @@ async function trained(name: string, given: Record<string, unknown>) {
 }
 
 describe("the fold-in of a model that solves for users", () => {
-  it.each(Object.keys(options))("gives foldin's scores in the graph of %s", async (name) => {
+  it.each(Object.keys(options))("has the scores of foldin in the graph of %s", async (name) => {
     const model = await trained(name, options[name]);
     const session = await ort.InferenceSession.create(await onnxOf(await model.save()));
     for (const history of [[0, 5, 7], [10], [0, 1, 2, 3, 4, 5, 6, 7]]) {
@@ -42,10 +42,10 @@ describe("the fold-in of a model that solves for users", () => {
     await session.release();
   });
 
-  it("is refused where it needs covariances", async () => {
+  it("is refused if it needs covariances", async () => {
     const model = await trained("cvae", { ...options.cvae, inference: "bayes" });
     await expect(onnxOf(await model.save())).rejects.toThrow(
-      /^cvae: it cannot be exported: an ONNX graph cannot have a fold-in with covariances/,
+      /^cvae: the model cannot be exported: not supported in an ONNX graph: a fold-in with covariances/,
     );
   });
 });

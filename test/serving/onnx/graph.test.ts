@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { halves, quantised } from "../../../src/serving/onnx/graph.js";
 
-describe("numbers of fewer bits", () => {
-  it("are IEEE halves, to the nearest and ties to even", () => {
+describe("reduced precision", () => {
+  it("float16 is rounded to nearest, ties to even", () => {
     // numpy.float16(x).view(numpy.uint16)
     const known: [number, number][] = [
       ...([
@@ -28,7 +28,7 @@ describe("numbers of fewer bits", () => {
     expect([...halves(Float32Array.from(known, ([value]) => value))]).toEqual(known.map(([, bits]) => bits));
   });
 
-  it("are 8 bits with the scale that each row needs", () => {
+  it("int8 has one scale per row", () => {
     const { numbers, scales } = quantised(Float32Array.of(1, -0.5, 0.004, 0, 0, 0), 2, 3);
     expect([...numbers]).toEqual([127, -64, 1, 0, 0, 0]);
     expect(scales[0]).toBeCloseTo(1 / 127, 6);

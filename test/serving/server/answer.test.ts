@@ -57,7 +57,7 @@ const hamlets = [
 ];
 
 describe("a title that several items have", () => {
-  it("is refused with the ids to choose from where one item is meant", async () => {
+  it("is refused with the ids to choose from if one item is expected", async () => {
     for (const [url, payload, field] of [
       ["/v1/recommendations", { history: ["item1", "hamlet"] }, "body.history.1"],
       ["/v1/recommendations", { histories: [["item1"], ["hamlet"]] }, "body.histories.1.0"],
@@ -76,7 +76,7 @@ describe("a title that several items have", () => {
     expect((await fixture.ask("GET", "/v1/users/ann/events")).body.events).toEqual([]);
   });
 
-  it("stands for all of them in what is excluded and in what is chosen from", async () => {
+  it("means all of them in exclude and candidates", async () => {
     const ids = async (body: object) =>
       (await post("/v1/recommendations", { history: ["item1"], k: 1000, ...body })).body.results[0].items.map(
         ({ id }: { id: string }) => id,
@@ -87,7 +87,7 @@ describe("a title that several items have", () => {
     expect(await ids({ candidates, exclude: ["Hamlet (1948)"] })).toHaveLength(2);
   });
 
-  it("is reported where a kept history has it, which nobody can be asked about", async () => {
+  it("is reported if it is in a stored history", async () => {
     await fixture.store.add(
       "bob",
       [
@@ -105,7 +105,7 @@ describe("a title that several items have", () => {
 });
 
 describe("a large answer", () => {
-  it("is the library's, item by item, though it comes in pieces", async () => {
+  it("equals the library's, item by item, although it is sent in pieces", async () => {
     const histories = Array.from({ length: 20 }, (_, h) => [`item${h}`, `item${h + 20}`, "unheard of"]);
     const exclude = ["item300", "Film 301 (1971)"];
     const { status, type, body } = await post("/v1/recommendations", { histories, exclude, k: 200 });
@@ -121,7 +121,7 @@ describe("a large answer", () => {
     }
   });
 
-  it("with reasons too, which are bounded", async () => {
+  it("with explanations, which are limited", async () => {
     const history = Array.from({ length: 100 }, (_, item) => `item${item}`);
     const { body } = await post("/v1/recommendations", { history, k: 50, explain: true });
     const expected = await recommend(model, history, { k: 50, explain: true });
@@ -136,13 +136,13 @@ describe("a large answer", () => {
     expect(refused.body.errors).toEqual([
       {
         field: "body.explain",
-        problem: "201 recommendations with 100 reasons each are 20100; the limit is 20000",
+        problem: "201 recommendations with 100 reasons each are 20100 reasons; the limit is 20000",
       },
     ]);
   });
 });
 
-describe("no request holds the event loop", () => {
+describe("no request blocks the event loop", () => {
   const lists = (count: number, length: number, by = 1) =>
     Array.from({ length: count }, (_, h) =>
       Array.from({ length }, (_, k) => `item${(h * 31 + k * by) % SIZE}`),
@@ -176,7 +176,7 @@ describe("no request holds the event loop", () => {
 });
 
 describe("a request that takes too long", () => {
-  it("is answered 503 in time, and no more work is done on it", { timeout: 30_000 }, async () => {
+  it("is answered with 503 in time, and its work stops", { timeout: 30_000 }, async () => {
     const late = await served({
       models: [{ name: "main", folder: run, share: 1 }],
       limits: { answerTime: 1, perSecond: 0 },
@@ -185,7 +185,7 @@ describe("a request that takes too long", () => {
       const histories = Array(100).fill(["item1", "no such title"]);
       const { status, headers, body } = await late.ask("POST", "/v1/recommendations", { histories, k: 1000 });
       expect([status, headers["retry-after"]]).toEqual([503, "1"]);
-      expect(body.detail).toMatch(/no answer in time/);
+      expect(body.detail).toMatch(/the request timed out/);
       await expect
         .poll(async () => (await late.ask("GET", "/metrics")).body, { timeout: 10_000 })
         .toContain('foldin_waiting_histories{model="main"} 0');
@@ -195,8 +195,8 @@ describe("a request that takes too long", () => {
   });
 });
 
-describe("refused requests", () => {
-  it("count towards the rate of their client: wrong tokens, names and paths", async () => {
+describe("rejected requests", () => {
+  it("count towards the client's rate limit: wrong tokens, hosts and paths", async () => {
     const token = "0123456789abcdef";
     for (const refused of [
       { url: "/v1/models", headers: { authorization: "Bearer wrong" } },

@@ -45,7 +45,7 @@ describe("requests that never end", () => {
     ["chunks without an end", `${HEADER}Transfer-Encoding: chunked\r\n\r\n5\r\n{"his\r\n`, /^HTTP\/1.1 408 /],
     ["what is not HTTP", "\x16\x03\x01\x02\x00\x01\x00", /^HTTP\/1.1 400 .*not a valid HTTP request/s],
     ["a header without an end", `GET / HTTP/1.1\r\nX: ${"x".repeat(20_000)}`, /^HTTP\/1.1 431 /],
-  ])("are cut off: %s", { timeout: 20_000 }, async (_, text, answer) => {
+  ])("are closed: %s", { timeout: 20_000 }, async (_, text, answer) => {
     const { address, sockets } = await listening(quick);
     const clients = await Promise.all(Array.from({ length: 20 }, () => rawClient(address, text)));
     const ends = await Promise.all(clients.map((client) => client.closed(8000)));
@@ -54,7 +54,7 @@ describe("requests that never end", () => {
     await expect.poll(sockets, { timeout: 5000 }).toBe(0);
   });
 
-  it("are cut off where they come a little at a time", { timeout: 20_000 }, async () => {
+  it("are closed if they arrive in small pieces", { timeout: 20_000 }, async () => {
     const { address, cut } = await listening(quick);
     const client = await rawClient(address, HEADER);
     const drip = setInterval(() => client.socket.write("X-A: b\r\n"), 50);
@@ -63,7 +63,7 @@ describe("requests that never end", () => {
     expect(await cut("request too slow")).toBe(1);
   });
 
-  it("do not keep a refused one's connection open either", { timeout: 20_000 }, async () => {
+  it("do not keep the connection of a rejected request open", { timeout: 20_000 }, async () => {
     const { address } = await listening({ ...quick, bodyBytes: 1000 });
     const client = await rawClient(address, `${HEADER}Content-Length: 5000\r\n\r\n{"his`);
     expect(await client.closed()).toMatch(/^HTTP\/1.1 413 .*larger than 1000 bytes/s);
@@ -80,7 +80,7 @@ describe("idle connections", () => {
     await expect.poll(sockets, { timeout: 5000 }).toBe(0);
   });
 
-  it("are closed for new ones where there are many", { timeout: 20_000 }, async () => {
+  it("are closed to make room for new ones", { timeout: 20_000 }, async () => {
     const { address } = await listening({ connections: 10, idleTime: 60_000 });
     const live = "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n";
     const idle: RawClient[] = [];
@@ -93,8 +93,10 @@ describe("idle connections", () => {
   });
 });
 
-describe("more connections than there may be", () => {
-  it("are refused, counted and logged once; then new ones are taken again", { timeout: 30_000 }, async () => {
+describe("more connections than allowed", () => {
+  it("are rejected, counted and logged once; later ones are accepted again", {
+    timeout: 30_000,
+  }, async () => {
     const log: { level?: number; msg?: string }[] = [];
     const { address, sockets, cut } = await listening(
       { connections: 5, headerTime: 3000, requestTime: 3000 },
@@ -103,22 +105,22 @@ describe("more connections than there may be", () => {
     const busy = await Promise.all(Array.from({ length: 5 }, () => rawClient(address, "GET / HT")));
     for (let n = 0; n < 4; n++) expect(await (await rawClient(address)).closed()).toBe("");
     expect(await cut("too many connections")).toBeGreaterThanOrEqual(4);
-    const lines = log.filter(({ msg }) => msg?.includes("connections are refused"));
+    const lines = log.filter(({ msg }) => msg?.includes("connections rejected"));
     expect(lines).toHaveLength(1);
-    expect(lines[0].msg).toMatch(/5 are open already; --max-connections allows no more/);
+    expect(lines[0].msg).toMatch(/the limit of 5 is reached; raise --max-connections/);
     await Promise.all(busy.map((client) => client.closed()));
     await expect.poll(sockets, { timeout: 5000 }).toBe(0);
     expect((await fetch(`${address}/health/live`)).status).toBe(200);
   });
 
-  it("are as many as the process may open files for", () => {
+  it("are limited by the file descriptor limit", () => {
     expect(possibleConnections(10)).toBe(10);
     const most = possibleConnections(1e9);
     if (process.platform === "linux") expect(most).toBeLessThan(1e9);
   });
 });
 
-describe("answers that nobody reads", () => {
+describe("answers that are not read", () => {
   const large = JSON.stringify({
     histories: Array.from({ length: 100 }, (_, h) => [`item${h % 60}`]),
     k: 60,
@@ -128,7 +130,7 @@ describe("answers that nobody reads", () => {
   /** Many at once on one connection, so that more is to be sent than the system takes. */
   const request = single.repeat(40);
 
-  it("are cut off, and hold little memory until then", { timeout: 60_000 }, async () => {
+  it("are closed, and use little memory until then", { timeout: 60_000 }, async () => {
     const { address, sockets, cut, ask } = await listening({
       ...quick,
       requestTime: 5000,
@@ -149,7 +151,7 @@ describe("answers that nobody reads", () => {
     expect(first.status).toBe(200);
   });
 
-  it("are refused beyond some number, which then takes new ones again", { timeout: 60_000 }, async () => {
+  it("are rejected beyond a limit, and accepted again below it", { timeout: 60_000 }, async () => {
     const { address, ask } = await listening({ openAnswers: 1, readTime: 4000 });
     const reader = await rawClient(address);
     reader.socket.pause();
@@ -163,7 +165,7 @@ describe("answers that nobody reads", () => {
     }
     expect(refused?.status).toBe(503);
     expect(refused?.headers["retry-after"]).toBe("1");
-    expect(refused?.body.detail).toContain("too many large answers are being read");
+    expect(refused?.body.detail).toContain("too many large answers in progress");
     // Small ones go on.
     expect((await ask("POST", "/v1/recommendations", { history: ["item1"] })).status).toBe(200);
     await expect
@@ -176,7 +178,7 @@ describe("answers that nobody reads", () => {
 });
 
 describe("a server with few files", () => {
-  it("keeps some for its models and logs that it refuses connections", { timeout: 60_000 }, async () => {
+  it("reserves some for its models and logs that it rejects connections", { timeout: 60_000 }, async () => {
     const folder = await mkdtemp(join(tmpdir(), "foldin-files-"));
     try {
       const program = `

@@ -33,7 +33,7 @@ describe("a Host header", () => {
     "host:123456",
     "a\\b",
     "%6c",
-  ])("%j is not one", (text) => {
+  ])("%j is not valid", (text) => {
     expect(parseHost(text)).toBeUndefined();
   });
 });
@@ -50,12 +50,12 @@ describe("--allow-host", () => {
     "a b",
   ])("refuses %j", (text) => {
     expect(() => parseAllowedHost(text)).toThrow(UserError);
-    expect(() => parseAllowedHost(text)).toThrow(/--allow-host.*is not a host/);
+    expect(() => parseAllowedHost(text)).toThrow(/--allow-host.*is not a valid host/);
   });
 });
 
 describe("--trust-proxy", () => {
-  it("takes addresses, networks and their names", () => {
+  it("accepts addresses, networks and named ranges", () => {
     const good = ["10.0.0.5", "10.0.0.0/8", "::1", "fd00::/8", "loopback"];
     expect(parseProxies([...good, "127.0.0.1, uniquelocal"])).toEqual([...good, "127.0.0.1", "uniquelocal"]);
   });
@@ -63,7 +63,7 @@ describe("--trust-proxy", () => {
   it.each(["proxy.example.com", "10.0.0.0/33", "10.0.0.0/0", "10.0.0.0/8/8", "10.0.0", "", "true", "1"])(
     "refuses %j",
     (text) => {
-      expect(() => parseProxies([text])).toThrow(/--trust-proxy.*is not an address or a network/);
+      expect(() => parseProxies([text])).toThrow(/--trust-proxy.*is not a valid address or network/);
     },
   );
 });
@@ -85,7 +85,7 @@ describe("a server", () => {
   const status = async (fixture: typeof local, host: string) =>
     (await fixture.ask("GET", "/v1/models", undefined, { host })).status;
 
-  it("on loopback answers to this machine's names alone, and says which option allows more", async () => {
+  it("on loopback accepts only the names of this machine, and names the option that allows more", async () => {
     for (const host of [
       "localhost",
       "LOCALHOST:8080",
@@ -107,7 +107,7 @@ describe("a server", () => {
     expect(body.detail).toMatch(/--allow-host recs\.example\.com.*Host: localhost/);
   });
 
-  it("answers to the names that it is allowed to, wherever it listens", async () => {
+  it("accepts the allowed names on any address", async () => {
     const good = ["recs.example.com", "RECS.Example.com.", "recs.example.com:8443", "a.shop.example"];
     for (const host of [...good, "a.b.shop.example:1", "bücher.example:8443", "[fd00:0::1]:80", "localhost"])
       expect(await status(allowing, host), host).toBe(200);
@@ -121,7 +121,7 @@ describe("a server", () => {
       expect(await status(allowing, host), host).toBe(421);
   });
 
-  it("reads a client's address from a trusted proxy, and from nobody else", async () => {
+  it("reads the client address only from a trusted proxy", async () => {
     const limits = { perSecond: 2 };
     const trusting = await served({ limits, trustProxies: ["127.0.0.1"] });
     const others = await served({ limits, trustProxies: ["10.0.0.1"] });
@@ -145,7 +145,7 @@ describe("a server", () => {
     }
   });
 
-  it("refuses what two readers could understand differently", async () => {
+  it("refuses ambiguous requests", async () => {
     const address = await local.server.listen(0);
     const line = "POST /v1/recommendations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
     const body = '{"history":[]}';

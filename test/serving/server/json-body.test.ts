@@ -16,7 +16,7 @@ const complaint = (text: string | Buffer, values?: number) => {
 };
 
 describe("a JSON body", () => {
-  it("is what JSON.parse says, whatever the value", () => {
+  it("is parsed like JSON.parse, for any value", () => {
     fc.assert(
       fc.property(
         fc.jsonValue({ maxDepth: 8 }).filter((value) => !JSON.stringify(value).includes("__proto__")),
@@ -29,7 +29,7 @@ describe("a JSON body", () => {
     );
   });
 
-  it("that is not JSON is refused as such, whatever is wrong with it", () => {
+  it("that is not JSON is refused, whatever is wrong with it", () => {
     fc.assert(
       fc.property(
         fc.oneof(fc.string({ unit: "binary" }), fc.stringMatching(/^[{}[\]",:\\a1 ]{0,40}$/)),
@@ -49,7 +49,7 @@ describe("a JSON body", () => {
     expect(complaint('{"a":')).toMatch(/^the body is not JSON: /);
   });
 
-  it("with a key twice is refused, however the key is written", () => {
+  it("with a duplicate key is refused, however the key is written", () => {
     expect(complaint('{"k":1,"k":2}')).toBe('the body has the key "k" twice');
     expect(complaint('{"k":1,"\\u006b":2}')).toBe('the body has the key "k" twice');
     expect(complaint('[{"a":{"b":[{"c":1,"c":1}]}}]')).toBe('the body has the key "c" twice');
@@ -75,7 +75,7 @@ describe("a JSON body", () => {
   });
 });
 
-describe("a request with bytes that are not text", () => {
+describe("a request with invalid bytes", () => {
   let fixture: Awaited<ReturnType<typeof served>>;
   beforeAll(async () => {
     fixture = await served();
@@ -135,19 +135,17 @@ describe("a request with bytes that are not text", () => {
 });
 
 describe("lists in a request", () => {
-  it("are bounded before their elements are looked at, and few of those are named", async () => {
+  it("have their length checked before their elements, and few elements are reported", async () => {
     const fixture = await served();
     try {
       const post = async (url: string, body: object) => (await fixture.ask("POST", url, body)).body;
       const long = await post("/v1/recommendations", { history: [], exclude: Array(10_001).fill(null) });
-      expect(long.errors).toEqual([
-        { field: "body.exclude", problem: "expected at most 10000, found 10001" },
-      ]);
+      expect(long.errors).toEqual([{ field: "body.exclude", problem: "expected at most 10000; got 10001" }]);
       const bad = await post("/v1/recommendations", { histories: Array(100).fill(Array(500).fill(true)) });
       expect(bad.errors).toHaveLength(20);
       expect(bad.errors[0].field).toBe("body.histories.0.0");
       const events = await post("/v1/users/a/events", { events: Array(1001).fill({}) });
-      expect(events.errors).toEqual([{ field: "body.events", problem: "expected at most 1000, found 1001" }]);
+      expect(events.errors).toEqual([{ field: "body.events", problem: "expected at most 1000; got 1001" }]);
       const event = await post("/v1/users/a/events", { events: [{ item: "item1", at: "yesterday" }] });
       expect(event.errors[0].field).toBe("body.events.0.at");
       const { paths } = (await fixture.ask("GET", "/openapi.json")).body;

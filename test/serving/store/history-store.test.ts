@@ -1,4 +1,4 @@
-// Both stores keep what they are given, in the same way. PostgreSQL is a real one, named by FOLDIN_TEST_POSTGRES (.ci/run
+// Both stores behave the same. Needs a PostgreSQL server, given by FOLDIN_TEST_POSTGRES (.ci/run
 // installs and starts one).
 
 import { randomUUID } from "node:crypto";
@@ -26,7 +26,7 @@ describe.each([
     afterAll(() => store.close());
     const anybody = () => `user-${randomUUID()}`;
 
-    it("come back oldest first, an item once with its latest time", async () => {
+    it("are returned oldest first, each item once with its latest time", async () => {
       const user = anybody();
       await store.add(
         user,
@@ -51,7 +51,7 @@ describe.each([
       expect(await store.history(anybody(), 10)).toEqual([]);
     });
 
-    it("stay within what is to be kept: the latest", async () => {
+    it("are limited to the latest items", async () => {
       const user = anybody();
       for (let at = 0; at < 10; at++) await store.add(user, [{ item: `item${at}`, at }], 4);
       expect((await store.history(user, 100)).map(({ item }) => item)).toEqual(
@@ -59,7 +59,7 @@ describe.each([
       );
     });
 
-    it("are forgotten on request, one user's alone", async () => {
+    it("can be deleted for one user", async () => {
       const [one, other] = [anybody(), anybody()];
       for (const user of [one, other]) await store.add(user, [{ item: "a", at: 1 }], 10);
       expect(await store.remove(one)).toBe(1);
@@ -68,14 +68,14 @@ describe.each([
       expect(await store.history(other, 10)).toHaveLength(1);
     });
 
-    it("take any text: quotes, other scripts, what looks like SQL", async () => {
+    it("accept any text: quotes, other scripts, SQL fragments", async () => {
       const user = `'; DROP TABLE events; -- ${anybody()} 猫 🐈`;
       const item = `"Ünïcode"', (\\) %s $1`;
       await store.add(user, [{ item, at: Date.now() }], 10);
       expect((await store.history(user, 10)).map(({ item }) => item)).toEqual([item]);
     });
 
-    it("lose nothing to many writers at once", async () => {
+    it("lose nothing with many concurrent writers", async () => {
       const users = [anybody(), anybody(), anybody()];
       await Promise.all(
         Array.from({ length: 150 }, (_, n) =>
@@ -94,7 +94,7 @@ describe.each([
       await store.check();
     });
 
-    it("are there when the store is opened again", async () => {
+    it("persist when the store is reopened", async () => {
       const user = anybody();
       await store.add(user, [{ item: "a", at: 7 }], 10);
       await store.close();
@@ -105,14 +105,14 @@ describe.each([
 });
 
 describe("a store that cannot be used", () => {
-  it("is refused with its place, and without its password", async () => {
+  it("is refused, naming it without its password", async () => {
     await expect(openStore("postgres://me:hush@127.0.0.1:9/none")).rejects.toThrow(
       /postgres:\/\/me@127\.0\.0\.1:9\/none: PostgreSQL cannot be used/,
     );
     await expect(openStore("postgres://me:hush@127.0.0.1:9/none")).rejects.not.toThrow(/hush/);
-    await expect(openStore("redis://somewhere")).rejects.toThrow(/redis:\/\/\.\.\. is not a store/);
+    await expect(openStore("redis://somewhere")).rejects.toThrow(/redis:\/\/\.\.\. is not supported/);
     await expect(openStore(join(folder, "no", "such", "folder"))).rejects.toThrow(
-      /cannot be used as a store/,
+      /cannot be used as a history store/,
     );
   });
 });

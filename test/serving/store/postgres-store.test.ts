@@ -1,5 +1,4 @@
-// What a shared database goes through: several servers that write the same users, locks, and other formats. PostgreSQL is a
-// real one, named by FOLDIN_TEST_POSTGRES (scripts/with-postgres.sh starts one).
+// A shared database: several servers that write the same users, locks, and other formats. Needs a PostgreSQL server, given by FOLDIN_TEST_POSTGRES (scripts/with-postgres.sh starts one).
 
 import { randomUUID } from "node:crypto";
 import pg from "pg";
@@ -41,7 +40,7 @@ describe.skipIf(postgres === undefined)("a store in PostgreSQL", () => {
       (error: { trouble?: string; message: string }) => error.trouble ?? error.message,
     );
 
-  it("fails nobody where many servers write and trim, and forget, the histories of the same users", {
+  it("has no failures when many servers write, trim and delete the histories of the same users", {
     timeout: 60_000,
   }, async () => {
     const stores = [await open(), await open(), await open()];
@@ -64,7 +63,7 @@ describe.skipIf(postgres === undefined)("a store in PostgreSQL", () => {
       expect((await stores[0].history(user, 100)).length).toBeLessThanOrEqual(keep);
   });
 
-  it("does a write again that the database ended in favour of another one", async () => {
+  it("retries a write after a conflict with another transaction", async () => {
     const store = await open();
     await store.add("victim", [{ item: "a", at: 1 }], 10);
     // A trigger that fails as a deadlock does, three times.
@@ -82,7 +81,7 @@ describe.skipIf(postgres === undefined)("a store in PostgreSQL", () => {
     }
   });
 
-  it("says in time that it is locked", { timeout: 30_000 }, async () => {
+  it("reports a lock in time", { timeout: 30_000 }, async () => {
     const store = await open();
     await store.add("locked", [{ item: "a", at: 1 }], 10);
     await direct.query("BEGIN");
@@ -99,7 +98,7 @@ describe.skipIf(postgres === undefined)("a store in PostgreSQL", () => {
     await store.add("locked", [{ item: "b", at: 2 }], 10);
   });
 
-  it("says that its table is gone", async () => {
+  it("reports a missing table", async () => {
     const store = await open();
     await direct.query("ALTER TABLE foldin_events RENAME TO away");
     try {
@@ -112,12 +111,12 @@ describe.skipIf(postgres === undefined)("a store in PostgreSQL", () => {
   });
 
   it.each([
-    ["7", /format 7, newer than this foldin understands \(1\)/],
+    ["7", /format 7, newer than this version of foldin supports \(1\)/],
     ["2", /format 2, newer/],
     ["", /format is "", which is not one of foldin's/],
     ["one", /format is "one", which is not one of foldin's/],
     ["NaN", /format is "NaN", which is not one of foldin's/],
-  ])("is refused with the format '%s', and not touched", async (format, message) => {
+  ])("is refused with the format '%s', unchanged", async (format, message) => {
     await (await open()).check();
     await direct.query("UPDATE foldin_store SET format = $1", [format]);
     try {
@@ -128,7 +127,7 @@ describe.skipIf(postgres === undefined)("a store in PostgreSQL", () => {
     }
   });
 
-  it("can be used by a user who may not create tables, once they exist", async () => {
+  it("can be used without the CREATE privilege once the tables exist", async () => {
     await (await open()).check();
     const role = `reader_${name}`;
     await direct.query(`CREATE ROLE ${role} LOGIN`);

@@ -1,4 +1,4 @@
-// What a file of histories goes through: other programs that lock it, delete it or replace it, and full disks.
+// A SQLite file of histories under locks of other programs, deletion, replacement and full disks.
 
 import { spawnSync } from "node:child_process";
 import {
@@ -63,31 +63,31 @@ function made(path: string, statements: string): void {
   database.close();
 }
 
-describe("a file that is not this foldin's", () => {
+describe("a file that this version of foldin did not write", () => {
   const events =
     "CREATE TABLE events (user TEXT, item TEXT, at INTEGER, PRIMARY KEY (user, item)) WITHOUT ROWID;";
   it.each([
-    ["a newer format", `${events} PRAGMA user_version = 7`, /format 7, newer than this foldin understands/],
+    [
+      "a newer format",
+      `${events} PRAGMA user_version = 7`,
+      /format 7, newer than this version of foldin supports/,
+    ],
     ["the format after this one", `${events} PRAGMA user_version = 2`, /format 2, newer/],
     ["a newer format with other tables", "CREATE TABLE x (y); PRAGMA user_version = 2147483647", /newer/],
-    [
-      "garbage for a format",
-      `${events} PRAGMA user_version = -3`,
-      /format is -3, which is not one of foldin's/,
-    ],
-    ["another program's tables", "CREATE TABLE places (url TEXT)", /another program's database/],
+    ["garbage for a format", `${events} PRAGMA user_version = -3`, /it has the unknown format -3/],
+    ["another program's tables", "CREATE TABLE places (url TEXT)", /the database of another program/],
     [
       "tables of ours and of another",
       `${events} CREATE TABLE places (url TEXT)`,
-      /which is not one of foldin's/,
+      /it has the unknown format 0/,
     ],
-    ["another program's events", "CREATE TABLE events (id, what)", /another program's database/],
+    ["another program's events", "CREATE TABLE events (id, what)", /the database of another program/],
     [
       "other events in our format",
       "CREATE TABLE events (id, what); PRAGMA user_version = 1",
-      /another program's/,
+      /the database of another program/,
     ],
-  ])("is refused with %s, and not touched", async (_, statements, message) => {
+  ])("is refused with %s, unchanged", async (_, statements, message) => {
     const path = freshPath();
     made(path, statements);
     const before = readFileSync(path);
@@ -95,12 +95,12 @@ describe("a file that is not this foldin's", () => {
     expect(readFileSync(path).equals(before)).toBe(true);
   });
 
-  it("is refused where it is no database, or no file", async () => {
+  it("is refused if it is not a database or not a file", async () => {
     const path = freshPath();
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, "user,item\n".repeat(500));
     await expect(openSqlite(path)).rejects.toThrow(
-      /cannot be used as a store of histories: file is not a database/,
+      /cannot be used as a history store: file is not a database/,
     );
     await expect(openSqlite(dirname(path))).rejects.toThrow(/it is not a file/);
     const pipe = join(dirname(path), "pipe");
@@ -108,15 +108,15 @@ describe("a file that is not this foldin's", () => {
     await expect(openSqlite(pipe)).rejects.toThrow(/it is not a file/);
   });
 
-  it("is accepted where an earlier foldin was killed before it had marked it", async () => {
+  it("is accepted if a process was killed before it set the version", async () => {
     const path = freshPath();
     made(path, `${events} INSERT INTO events VALUES ('u', 'kept', 1)`);
     expect(await ids(await open(path), "u")).toEqual(["kept"]);
   });
 });
 
-describe("what users touched", () => {
-  it("is for the server's user alone to read, also in a file that was made otherwise", async () => {
+describe("stored histories", () => {
+  it("are readable only by the server's user, also in a file created with another mode", async () => {
     const path = freshPath();
     await add(await open(path), "u", "a");
     const modes = () =>
@@ -134,7 +134,7 @@ describe("what users touched", () => {
     expect(modes()).toEqual(all);
   });
 
-  it("is in none of the store's files once the user was forgotten", async () => {
+  it("are in none of the files after the user was deleted", async () => {
     const path = freshPath();
     const store = await open(path);
     const users = Array.from({ length: 60 }, (_, u) => `somebody-${u}@example.org`);
@@ -155,7 +155,7 @@ describe("what users touched", () => {
     expect(await ids(store, users[0])).toHaveLength(50);
   });
 
-  it("leaves the log also where somebody was reading it when the user was forgotten", async () => {
+  it("are removed from the log even if another process was reading it", async () => {
     const path = freshPath();
     const store = await open(path);
     await add(store, "reader-kept", "x");
@@ -172,7 +172,7 @@ describe("what users touched", () => {
 });
 
 describe("a file that another process has locked", () => {
-  it("is read meanwhile; writes are refused in time, or done when the lock is gone", {
+  it("can be read meanwhile; writes are rejected in time or done when the lock is released", {
     timeout: 30_000,
   }, async () => {
     const path = freshPath();
@@ -195,7 +195,7 @@ describe("a file that another process has locked", () => {
     other.close();
   });
 
-  it("keeps the event loop free, and the number of those who wait bounded", { timeout: 30_000 }, async () => {
+  it("does not block the event loop, and the queue is bounded", { timeout: 30_000 }, async () => {
     const path = freshPath();
     const store = await open(path);
     const other = new Database(path);
@@ -222,7 +222,7 @@ describe("a file that is deleted or replaced while it is open", () => {
       (path: string) => readdirSync(dirname(path)).map((name) => rmSync(join(dirname(path), name))),
     ],
     ["deleted with its folder", (path: string) => rmSync(dirname(path), { recursive: true })],
-  ])("acknowledges nothing once it is %s, and says so once", async (_, remove) => {
+  ])("acknowledges nothing once it is %s, and reports that once", async (_, remove) => {
     const path = freshPath();
     const notices: string[] = [];
     const store = await open(path, notices);
@@ -233,12 +233,12 @@ describe("a file that is deleted or replaced while it is open", () => {
     expect(await troubleOf(store.remove("u"))).toBe("gone");
     expect(await troubleOf(store.check())).toBe("gone");
     expect(notices).toEqual([
-      expect.stringMatching(/histories\.sqlite was deleted or moved away: nothing is stored until/),
+      expect.stringMatching(/histories\.sqlite was deleted or moved: nothing is stored until/),
     ]);
     expect(existsSync(path)).toBe(false);
   });
 
-  it("is used again, with all that it holds, when it is back at its place", async () => {
+  it("is used again with all its data when it is restored", async () => {
     const path = freshPath();
     const store = await open(path);
     await add(store, "u", "a", "b");
@@ -250,7 +250,7 @@ describe("a file that is deleted or replaced while it is open", () => {
     expect((await ids(store, "u")).sort()).toEqual(["a", "b", "c"]);
   });
 
-  it("is the new one from then on, where another took its place", async () => {
+  it("is the new one after a replacement", async () => {
     const path = freshPath();
     const copy = freshPath();
     await add(await open(copy), "u", "of the copy");
@@ -262,7 +262,7 @@ describe("a file that is deleted or replaced while it is open", () => {
     await add(store, "u", "after");
     await store.close();
     opened.length = 0;
-    expect(notices).toEqual([expect.stringMatching(/was replaced or its log deleted: it was opened again/)]);
+    expect(notices).toEqual([expect.stringMatching(/was replaced or its log was deleted; reopened it/)]);
     // The first one's log is not taken for the new one's.
     const database = new Database(path);
     expect(database.prepare("PRAGMA integrity_check").get()).toMatchObject({ integrity_check: "ok" });
@@ -273,7 +273,7 @@ describe("a file that is deleted or replaced while it is open", () => {
     database.close();
   });
 
-  it("refuses to answer from a replacement that is not a store, and goes on with one that is", async () => {
+  it("rejects a replacement that is not a store, and continues with one that is", async () => {
     const path = freshPath();
     const store = await open(path);
     await add(store, "u", "a");
@@ -313,7 +313,7 @@ afterAll(() => {
 });
 
 describe.skipIf(!mounted)("a full disk", () => {
-  it("refuses writes as such, keeps what it has, and takes writes again once there is space", {
+  it("rejects writes, keeps its data, and accepts writes again once there is space", {
     timeout: 30_000,
   }, async () => {
     const path = join(disk, "histories.sqlite");

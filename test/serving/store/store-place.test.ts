@@ -55,21 +55,21 @@ describe("a password in --store", () => {
     `jdbc:postgresql://${HOST}/none?user=me&password=hush-hush`,
     `host=127.0.0.1 port=9 user=me password=hush-hush`,
     `user=me password='hush-hush'`,
-  ])("is not in the refusal of %s", async (place) => {
+  ])("is not in the error for %s", async (place) => {
     const said = await complaint(place);
     expect(said).toContain("UserError");
     expect(said).toContain("--store");
     expect(said.toLowerCase()).not.toContain("hush");
   });
 
-  it("is hidden where it comes from the environment", async () => {
+  it("is hidden if it comes from the environment", async () => {
     const place = parseStorePlace(`postgres://me@${HOST}/none`, { PGPASSWORD: "hush-hush" });
     expect(place.kind === "postgres" && place.hide(`cannot log in with "hush-hush" at ${HOST}`)).toBe(
       `cannot log in with "***" at ${HOST}`,
     );
   });
 
-  it("is hidden in what the database answers, raw, decoded and encoded, also as a part of the URL", () => {
+  it("is hidden in database messages, raw, decoded and encoded, also as a part of the URL", () => {
     const place = parseStorePlace("postgres://me:hush%20%40hush@db/none");
     if (place.kind !== "postgres") throw new Error("not a URL");
     expect(place.shown).toBe("postgres://me@db/none");
@@ -78,7 +78,7 @@ describe("a password in --store", () => {
     );
   });
 
-  it("is not in what is shown, nor in any refusal, of any URL", () => {
+  it("is not in the displayed URL or in any error, for any URL", () => {
     const secret = fc
       .string({ unit: fc.constantFrom(..."abcXYZ0189 @:/?#&=%+$!'\"\\;,é猫"), minLength: 4, maxLength: 20 })
       .map((text) => `Zq7${text}`);
@@ -120,7 +120,7 @@ describe("a password in --store", () => {
     );
   });
 
-  it("is not printed by the program, with its debugging output neither, nor where it was given for a run", async () => {
+  it("is not printed by the program, not in debug output, and not if given instead of a run", async () => {
     for (const args of [
       ["serve", "nowhere", "--store", ` Postgres://me:hush-hush@${HOST}/none`],
       ["serve", `postgres://me:hush-hush@${HOST}/none`],

@@ -1,12 +1,12 @@
-// Adam (Kingma and Ba 2015, algorithm 1) in one pass over a parameter. Dense semantics: a row without a gradient still
-// moves by its momentum, and its moments decay.
+// Adam (Kingma and Ba 2015, algorithm 1) in one pass over a parameter. Dense semantics: a row without a gradient is still
+// updated by its momentum, and its moments decay.
 
 import type { AdamStep, SparseAdamStep } from "../../engine.js";
 import type { Matrix } from "./matrix.js";
 
 /**
- * Steps row `rowOf(r)` for every r below `rows`. `gradientRow(r)` is where the gradient of row r starts in `gradient`, or -1 where it
- * is zero; all of it counts `scale` times.
+ * Updates row `rowOf(r)` for every r below `rows`. `gradientRow(r)` is the position of the gradient of row r in `gradient`, or -1
+ * if it is zero; the gradient is multiplied by `scale`.
  */
 function step(
   value: Matrix,
@@ -47,7 +47,7 @@ function step(
   }
 }
 
-/** `gradient`: of all rows, or of the rows `touched` (ascending); every other row's is zero. */
+/** `gradient`: of all rows, or of the rows `touched` (ascending); the gradient of every other row is zero. */
 export function adam(
   value: Matrix,
   m: Matrix,
@@ -66,7 +66,7 @@ export function adam(
   step(value, m, v, tensor, value.rows, (r) => r, rowOf, scale, options);
 }
 
-/** `gradient` [touched.length, columns] is that of the rows `touched`, which alone move. */
+/** Updates only the rows `touched`, whose gradient is `gradient` [touched.length, columns]. */
 export function sparseAdam(
   value: Matrix,
   m: Matrix,

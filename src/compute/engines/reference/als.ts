@@ -16,9 +16,9 @@ export type OpenAlsHalfSweep = Omit<
   readonly posterior?: Matrix;
 };
 
-/** A pivot at most this share of its diagonal is rounding: nothing pins that coordinate down (native/src/kernels/als.rs has the same). */
+/** A pivot of at most this share of its diagonal is rounding error: that coordinate is undetermined (the same constant is in native/src/kernels/als.rs). */
 const NEGLIGIBLE = 2 ** -22;
-/** Conjugate gradients end where the square of the residual is below this (benfred/implicit). */
+/** Conjugate gradients stop when the squared residual is below this (benfred/implicit). */
 const SOLVED = 1e-20;
 
 export function alsHalfSweep(factors: Matrix, interactions: SparseMatrix, sweep: OpenAlsHalfSweep): void {
@@ -35,7 +35,7 @@ export function alsHalfSweep(factors: Matrix, interactions: SparseMatrix, sweep:
   }
 }
 
-/** The system A x = b of one row at a time; A is never written down for conjugate gradients. */
+/** The system A x = b of one row at a time; conjugate gradients never form A. */
 class Row {
   readonly #k: number;
   readonly #interactions: SparseMatrix;
@@ -79,7 +79,7 @@ class Row {
       use(constant + slope * (values ? values[e] : 1), data, offset + indices[e] * rowStride);
   }
 
-  /** x = A^-1 b; what was minimised. */
+  /** x = A^-1 b; returns the minimum of the objective. */
   solve(x: Float64Array): number {
     x.set(this.#b);
     solveSymmetric(this.#system(), x);
@@ -100,7 +100,7 @@ class Row {
     }
   }
 
-  /** A [k, k], of which only the upper triangle is written. */
+  /** A [k, k]; only the upper triangle is written. */
   #system(): Float64Array {
     const k = this.#k;
     const { gram, gramWeight, outer, covariances } = this.#sweep;
@@ -122,7 +122,7 @@ class Row {
     return a;
   }
 
-  /** Steps of conjugate gradients on A x = b from x on; what was minimised, as it stands then. */
+  /** Steps of conjugate gradients on A x = b, starting from x; returns the value of the objective at the end. */
   descend(x: Float64Array, steps: number): number {
     const k = this.#k;
     const residual = new Float64Array(k);
@@ -168,14 +168,14 @@ function dot(a: Float64Array, b: Float64Array): number {
   return sum;
 }
 
-/** x = a^-1 x by a = R'R, R in the place of the upper triangle of a [k, k]; a coordinate without a pivot becomes 0. */
+/** x = a^-1 x by a = R'R, where R overwrites the upper triangle of a [k, k]; a coordinate without a pivot becomes 0. */
 function solveSymmetric(a: Float64Array, x: Float64Array): void {
   const k = x.length;
   for (let p = 0; p < k; p++) {
     const diagonal = a[p * k + p];
     let pivot = diagonal;
     for (let q = 0; q < p; q++) pivot -= a[q * k + p] ** 2;
-    // Not pivot > NEGLIGIBLE * diagonal instead: a NaN must stay one.
+    // Not pivot > NEGLIGIBLE * diagonal: a NaN must remain NaN.
     const inverse = pivot <= NEGLIGIBLE * diagonal ? 0 : 1 / Math.sqrt(pivot);
     a[p * k + p] = inverse;
     for (let j = p + 1; j < k; j++) {

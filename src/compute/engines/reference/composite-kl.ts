@@ -1,6 +1,6 @@
-// One sample's KL to RecVAE's composite prior (Shenbin et al. 2020, section 3.3), a mixture in every coordinate by itself:
+// The one-sample KL to RecVAE's composite prior (Shenbin et al. 2020, section 3.3), a separate mixture in every coordinate:
 //
-//   log q(z | x) - log sum over k of w_k N(z; mu_k, sigma_k^2),   k: the standard normal, a former posterior, a broad normal
+//   log q(z | x) - log sum over k of w_k N(z; mu_k, sigma_k^2),   k: the standard normal, a former posterior, a wide normal
 //
 // The constant -log(2 pi) / 2 of every log density cancels.
 
@@ -77,7 +77,7 @@ export function compositeKlGradient(
       const formerDistance = at - formerMean.data[n + c];
       const former = formerLogVariance.data[k + c];
       const prior = parts(at, formerMean.data[n + c], former, mixture);
-      // -d log p / d z: every part's own, by how much the part accounts for z.
+      // -d log p / d z: the gradients of the components, weighted by their responsibilities.
       const priorPull =
         Math.exp(prior.standard - prior.total) * at +
         Math.exp(prior.former - prior.total) * formerDistance * Math.exp(-former) +

@@ -1,4 +1,4 @@
-// Plain twins of native/src/kernels/gram.rs, inverse.rs and tangent_kernel.rs. Sums run in float64 and are rounded when stored.
+// TypeScript twins of native/src/kernels/gram.rs, inverse.rs and tangent_kernel.rs. Sums are accumulated in float64 and rounded when stored.
 
 import type { TangentNetwork } from "../../solvers/solvers.js";
 import type { Matrix, SparseMatrix } from "./matrix.js";

@@ -6,7 +6,7 @@ import type { ElasticNet } from "../../solvers/solvers.js";
 import { type Entry, keepLargest } from "./keep-largest.js";
 import type { Matrix } from "./matrix.js";
 
-/** The weights for the columns [from, to), a row each, and how many are not within the tolerance. */
+/** The weights for the columns [from, to), one row each, and the number of columns that have not reached the tolerance. */
 export function elasticNet(
   gram: Matrix,
   net: ElasticNet,
@@ -40,13 +40,13 @@ function solveColumn(
   const g = (i: number, j: number) => data[offset + i * rowStride + j];
   const norm = g(target, target);
   const q = Float64Array.from({ length: columns }, (_, i) => (i === target ? 0 : g(target, i)));
-  // G and w are not negative, so a column can only ever get a weight where q > l1.
+  // G and w are not negative, so a column can only get a weight if q > l1.
   const candidates = [...q.keys()].filter((i) => q[i] > l1);
   const w = new Float64Array(columns);
   /** G w */
   const product = new Float64Array(columns);
 
-  /** How far the objective is above its minimum at most: the duality gap as scikit-learn has it (_cd_fast.pyx). */
+  /** An upper bound of the distance from the minimum: the duality gap as in scikit-learn (_cd_fast.pyx). */
   const gap = () => {
     let [wq, wgw, sum, squares, dual] = [0, 0, 0, 0, 0];
     for (const i of candidates) {

@@ -1,12 +1,12 @@
-// The element types of the reference engine's memory. bfloat16 lies in 16 bits, as everywhere; kernels know floats alone.
+// The element types of the reference engine's memory. bfloat16 is stored in 16 bits; kernels only compute on floats.
 
 import type { Element, FloatArray, Precision } from "../../tensor.js";
 import type { Matrix } from "./matrix.js";
 
-/** Numbers as they lie in memory: bfloat16 as the bits of a Uint16Array. */
+/** Numbers as stored in memory: bfloat16 as the bits of a Uint16Array. */
 export type ElementArray = FloatArray | Uint16Array | Int8Array;
 
-/** A tensor whose storage has been opened; `Matrix` where its numbers are floats. */
+/** A tensor with access to its storage; a `Matrix` if its elements are floats. */
 export interface Stored extends Omit<Matrix, "data"> {
   readonly data: ElementArray;
 }
@@ -26,7 +26,7 @@ export function isOfFloats(stored: Stored): stored is Matrix {
   return stored.data instanceof Float32Array || stored.data instanceof Float64Array;
 }
 
-/** The numbers of a tensor, dense, as floats of the given precision: exactly. */
+/** The elements of a tensor, dense, as floats of the given precision, without rounding. */
 export function widened(stored: Stored, precision: Precision): Matrix {
   const { data: from, offset, rows, columns, rowStride } = stored;
   const data = new arrays[precision](rows * columns);
@@ -64,7 +64,7 @@ export function roundedToBfloat16(number: number): number {
   return fromBfloat16(toBfloat16(number));
 }
 
-/** The nearest bfloat16 of a number as float32, ties to an even last bit; a NaN becomes a quiet one. */
+/** The nearest bfloat16 of a float32 number, ties to even; a NaN becomes a quiet NaN. */
 function toBfloat16(number: number): number {
   float[0] = number;
   const upper = bits[0] >>> 16;

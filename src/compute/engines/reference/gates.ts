@@ -1,4 +1,4 @@
-// Gates, clamps, and rows that are added or scaled: what gated layers, pseudo-inputs and mixtures need.
+// Gates, clamps, and adding or scaling of rows, for gated layers, pseudo-inputs and mixtures.
 
 import type { Accumulate, DenseDropout } from "../../engine.js";
 import type { Matrix } from "./matrix.js";

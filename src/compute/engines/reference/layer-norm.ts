@@ -1,5 +1,5 @@
-// Layer normalisation (Ba, Kiros and Hinton 2016): every row shifted and scaled to mean 0 and variance 1, then by the
-// columns' own weight and bias. The variance is the biased one, with epsilon added, as in PyTorch's LayerNorm.
+// Layer normalisation (Ba, Kiros and Hinton 2016): every row is normalised to mean 0 and variance 1, then scaled and shifted by
+// a weight and a bias per column. The variance is the biased estimate plus epsilon, as in PyTorch's LayerNorm.
 
 import type { Matrix } from "./matrix.js";
 

@@ -1,12 +1,12 @@
-// The matrix product. Blocks of both operands are packed, transposed as asked and widened to float64, into panels of
-// four rows or columns; a tile of 4 x 4 sums then stays in registers along the inner dimension (after Goto and van de
-// Geijn 2008). Which of the operands is transposed only changes how it is packed.
+// The matrix product. Blocks of both operands are packed, transposed if requested and widened to float64, into panels of four
+// rows or columns; a tile of 4 x 4 sums then stays in registers along the inner dimension (after Goto and van de Geijn 2008).
+// Transposition only changes the packing.
 
 import type { MatmulOptions } from "../../engine.js";
 import { roundToBfloat16 } from "./elements.js";
 import type { Matrix } from "./matrix.js";
 
-/** Inner size of a block: a panel of B (4 x 256 float64 = 8 KiB) stays in the first cache. */
+/** Inner size of a block: a panel of B (4 x 256 float64 = 8 KiB) fits into the L1 cache. */
 const INNER = 256;
 /** Rows of A (times INNER float64 = 256 KiB) and columns of B (2 MiB) in a block. */
 const ROWS = 128;
@@ -49,7 +49,7 @@ export function matmul(out: Matrix, a: Matrix, b: Matrix, options: MatmulOptions
   }
 }
 
-/** Panels of four lines: element p of line l lies at (l - l mod 4) * depth + 4 p + l mod 4; missing lines are zero. */
+/** Panels of four lines: element p of line l is at (l - l mod 4) * depth + 4 p + l mod 4; missing lines are zero. */
 function pack(
   into: Float64Array,
   { data }: Matrix,

@@ -1,4 +1,4 @@
-// What the kernels of the reference engine work on: a tensor whose storage has been opened.
+// The operands of the reference engine's kernels: tensors with access to their storage.
 
 import type { FloatArray, PieceOfBatch } from "../../tensor.js";
 
@@ -20,12 +20,12 @@ export interface SparseMatrix {
   readonly indices: Uint32Array;
   readonly values: Float32Array | undefined;
   readonly touched: Uint32Array;
-  /** [touched.length + 1]: where each touched column starts in `rowOf` and `positionOf`. */
+  /** [touched.length + 1]: the start of each touched column in `rowOf` and `positionOf`. */
   readonly columnOffsets: Uint32Array;
   /** The row of each entry, column by column. */
   readonly rowOf: Uint32Array;
   /** The position in `indices` of each entry, column by column. */
   readonly positionOf: Uint32Array;
-  /** Where its entries lie in a larger batch. */
+  /** The positions of its entries in a larger batch. */
   readonly piece: PieceOfBatch;
 }

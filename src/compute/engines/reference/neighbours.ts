@@ -6,7 +6,7 @@ import { rowsOf } from "./elastic-net.js";
 import { type Entry, keepLargest } from "./keep-largest.js";
 import type { SparseMatrix } from "./matrix.js";
 
-/** For each of the columns [from, to) of x, the k other columns of the largest positive similarity. */
+/** For each of the columns [from, to) of x, the k other columns with the largest positive similarity. */
 export function neighbours(x: SparseMatrix, similarity: Similarity, from: number, to: number): CsrMatrix {
   const { left, right, size, shrink, k } = similarity;
   const products = new Float64Array(x.columns);

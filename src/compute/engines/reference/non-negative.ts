@@ -25,7 +25,7 @@ export function nonNegativeIterations(factors: Matrix, job: OpenNonNegativeItera
         const g = gram.offset + t * gram.rowStride;
         let gradient = l1 - products.data[p + t] + l2 * w[t];
         for (let s = 0; s < w.length; s++) gradient += gram.data[g + s] * w[s];
-        // Where the coordinate is 0, only a descent into what is allowed counts.
+        // At 0, only a gradient that points into the feasible region counts as a violation.
         violated += Math.abs(w[t] === 0 ? Math.min(0, gradient) : gradient);
         const curvature = gram.data[g + t] + l2;
         if (curvature !== 0) w[t] = Math.max(w[t] - gradient / curvature, 0);

@@ -1,6 +1,6 @@
-// Plain twin of native/src/kernels/output.rs: the output layer over a selection of items (kernels.ts says what is computed).
-// Where the scratch covers all items, the forward pass leaves there what the gradient needs: exp(l - largest) or
-// sigmoid(l), and the products as they are where items have counts. A narrower one holds a block of items at a time.
+// TypeScript twin of native/src/kernels/output.rs: the output layer over a selection of items (specified in kernels.ts). If the
+// scratch covers all items, the forward pass stores what the gradient needs: exp(l - largest) or sigmoid(l), and the raw
+// products if items have counts. A narrower scratch holds one block of items at a time.
 
 import type { Likelihood } from "../../kernels.js";
 import { BF16_ITEMS } from "../../output-scratch.js";
@@ -32,7 +32,7 @@ interface Block {
 }
 
 interface Target {
-  /** The item's place in the selection. */
+  /** The item's index in the selection. */
   readonly item: number;
   readonly x: number;
 }
@@ -40,7 +40,7 @@ interface Target {
 /** [largest, sum, chosen, n] of a row (kernels.ts). */
 type Statistics = readonly [largest: number, sum: number, chosen: number, n: number];
 
-/** Part of a matrix. */
+/** A submatrix. */
 const part = (of: Matrix, row: number, column: number, rows: number, columns: number): Matrix => ({
   ...{ data: of.data, rows, columns, rowStride: of.rowStride },
   offset: of.offset + row * of.rowStride + column,
@@ -53,7 +53,7 @@ const read = ({ data, ...of }: Matrix, row: number): Statistics => {
 const write = (into: Matrix, row: number, statistics: Statistics) =>
   into.data.set(statistics, rowAt(into, row));
 
-/** What the target's part is relative to: an item that counts, where there is one. */
+/** The reference of the target's part: the largest logit that counts, or 0 if no item counts. */
 const base = (largest: number) => (largest === -Infinity ? 0 : largest);
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
@@ -83,7 +83,7 @@ export function outputStatistics(statistics: Matrix, scratch: Matrix, output: Ou
   }
 }
 
-/** Blocks as wide as the scratch, or as bfloat16 has them, one after the other. No items are one block. */
+/** Consecutive blocks of the scratch's width, or of `BF16_ITEMS` items. Without items there is one empty block. */
 function* blocksOf(output: Output, scratch: Matrix): Generator<Block> {
   const { hidden, weights, bf16 } = output;
   const most = bf16 ? BF16_ITEMS : Math.max(1, scratch.columns);
@@ -98,12 +98,12 @@ function* blocksOf(output: Output, scratch: Matrix): Generator<Block> {
   }
 }
 
-/** Where the scratch has the statistics of a block. */
+/** The part of the scratch with the statistics of a block. */
 function statisticsOf({ weights }: Output, scratch: Matrix, { first }: Block): Matrix {
   return part(scratch, 0, weights.rows + (4 * first) / BF16_ITEMS, scratch.rows, 4);
 }
 
-/** The entries of a row that lie in a block. */
+/** The entries of a row in a block. */
 function targetsOf({ target, from = 0, items }: Output, { first, count }: Block, row: number): Target[] {
   const { offsets, indices, values } = target;
   const found: Target[] = [];
@@ -114,7 +114,7 @@ function targetsOf({ target, from = 0, items }: Output, { first, count }: Block,
   return found;
 }
 
-/** Where a number is among ascending ones, or -1. */
+/** The index of a number in an ascending list, or -1. */
 function placeOf(ascending: Uint32Array, wanted: number): number {
   let low = 0;
   for (let high = ascending.length; low < high; ) {
@@ -134,7 +134,7 @@ function multinomial(output: Output, block: Block, row: number): Statistics {
   const countOf = (item: number) => (counts ? counts.data[counts.offset + item] : 1);
   let largest = -Infinity;
   for (let item = first; item < first + count; item++) {
-    // Rounded as it is stored.
+    // Use the rounded value that was stored.
     if (!counts) data[o + item] = logit(item);
     const l = counts ? logit(item) : data[o + item];
     if (countOf(item) > 0 && l > largest) largest = l;
@@ -156,7 +156,7 @@ function multinomial(output: Output, block: Block, row: number): Statistics {
   return [largest, sum, chosen, n];
 }
 
-/** With l = logit + bias, -log p = max(l, 0) - l x + log(1 + e^-|l|), which overflows nowhere. */
+/** With l = logit + bias, -log p = max(l, 0) - l x + log(1 + e^-|l|), which cannot overflow. */
 function bernoulli(output: Output, block: Block, row: number): Statistics {
   const { bias, counts } = output;
   const { first, count, products } = block;
@@ -276,7 +276,7 @@ export function outputGradient(
   }
 }
 
-/** A row of products, or of what the statistics left of them, becomes the gradient of the loss times `upstream`. */
+/** Replaces a row of products (or what the statistics stored of them) by the gradient of the loss times `upstream`. */
 function rowGradient(
   output: Output,
   block: Block,
@@ -305,7 +305,7 @@ function rowGradient(
     if (computed) data[o + item] *= factor;
     else {
       const value = multinomial ? Math.exp(logit(item) - largest) : sigmoid(logit(item));
-      // Of an item that does not count, the exponential may be infinite.
+      // The exponential of an item that does not count may be infinite.
       data[o + item] = countOf(item) > 0 ? value * countOf(item) * factor : 0;
     }
   for (const { item, gradient } of targets) data[o + item] += gradient;

@@ -19,7 +19,7 @@ export function normalsOf(rows: number, columns: number, key: RandomKey, positio
   return normals;
 }
 
-/** Calls `run` for the places [from, to) whose elements follow on each other in the whole, from element `first` on. */
+/** Calls `run` for each range [from, to) of elements that are consecutive in the whole matrix, starting at its element `first`. */
 function forEachRun(
   rows: number,
   columns: number,

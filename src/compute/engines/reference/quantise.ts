@@ -1,15 +1,15 @@
-// Plain twin of native/src/kernels/quantise.rs.
+// TypeScript twin of native/src/kernels/quantise.rs.
 
 import type { Matrix } from "./matrix.js";
 
-/** Roundings of float32 in a product of `width` terms, in units of its unit roundoff: native kernels add in 16 lanes. */
+/** Native kernels add in 16 lanes, which determines the rounding error of a product in float32, in units of the unit roundoff. */
 const lanes = 16;
-/** What float32 itself rounds off a bound, generously. */
+/** A generous allowance for the rounding of a bound to float32. */
 const SLACK = 1e-6;
 const EPSILON = 2 ** -23;
 const LEAST_NORMAL = 2 ** -126;
 
-/** Symmetric int8 quantisation of every row: kernels.ts has what is written. */
+/** Symmetric int8 quantisation of every row; the outputs are specified in kernels.ts. */
 export function quantise(out: Matrix, statistics: Matrix, weights: Matrix): void {
   for (let r = 0; r < weights.rows; r++) {
     const row = weights.offset + r * weights.rowStride;
@@ -42,7 +42,7 @@ function roundToEven(x: number): number {
   return rest > 0.5 || (rest === 0.5 && below % 2 !== 0) ? below + 1 : below;
 }
 
-/** As float32, and rather too large. */
+/** Rounded up to float32. */
 function above(x: number): number {
   return x > 0 ? Math.max(LEAST_NORMAL, x * (1 + SLACK)) : x;
 }

@@ -1,4 +1,4 @@
-// A sparse batch, with the transpose over its touched columns that the first layer's gradient runs along.
+// A sparse batch, with the transpose over its touched columns, which the gradient of the first layer needs.
 
 import { type CsrMatrix, entryCount } from "../../../sparse/csr.js";
 import type { PieceOfBatch } from "../../tensor.js";

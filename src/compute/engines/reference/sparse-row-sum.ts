@@ -1,11 +1,11 @@
-// The sparse first layer: what a dense product of (scaled, dropped-out) histories with the weights would give, at the
-// cost of the entries alone. Dropping a zero does nothing, so dropout runs over the stored entries.
+// The sparse first layer: the product of (scaled, dropped-out) histories with the weights, at a cost proportional to the number
+// of entries. Dropping a zero has no effect, so dropout runs over the stored entries.
 
 import { randomWords } from "../../../core/philox.js";
 import type { RandomKey, SparseRowSumOptions } from "../../engine.js";
 import type { Matrix, SparseMatrix } from "./matrix.js";
 
-/** What each entry counts for: value / max(norm of its row, 1e-12) if asked / (1 - rate), or 0 where it is dropped. */
+/** The weight of each entry: value / max(norm of its row, 1e-12) if requested / (1 - rate), or 0 if it is dropped. */
 function entryWeights(input: SparseMatrix, { rowScale, dropout }: SparseRowSumOptions): Float64Array {
   const { offsets, values, entries, piece } = input;
   const weights = new Float64Array(entries);

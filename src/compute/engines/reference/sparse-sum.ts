@@ -1,4 +1,4 @@
-// Sums of sparse rows: a sparse item-item matrix applied to histories, at the cost of the rows that they name.
+// Sums of sparse rows: applies a sparse item-item matrix to histories, reading only the rows of their items.
 
 import type { Matrix, SparseMatrix } from "./matrix.js";
 

@@ -1,5 +1,5 @@
-// The k best columns per row without sorting the row: a heap of k whose root is the worst kept. Columns come in
-// ascending order, so a newcomer that only equals the root loses, as ties by ascending index demand.
+// The k best columns per row without sorting the row: a heap of size k whose root is the worst kept column. Columns are visited in
+// ascending order, so a column that only equals the root is rejected, which breaks ties by ascending index.
 
 import { NO_ITEM, type TopK } from "../../engine.js";
 import { addRow } from "./elementwise.js";
@@ -76,7 +76,7 @@ export function topK(scores: Matrix, wanted: number, without?: SparseMatrix): To
   return { rows, k, items, scores: best };
 }
 
-/** Here all products are computed. */
+/** This implementation computes all products. */
 export function bestProducts(
   a: Matrix,
   { weights, bias }: { readonly weights: Matrix; readonly bias: Matrix },

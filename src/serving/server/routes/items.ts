@@ -1,4 +1,4 @@
-// GET /v1/items?search= and GET /v1/items/:id/similar: the catalogue, and what is like what.
+// GET /v1/items?search= and GET /v1/items/:id/similar: searches the catalogue and finds similar items.
 
 import { AmbiguousTitlesError, ambiguousTitle, itemsCalled } from "../../../recommender/look-up.js";
 import { ask, withModel } from "../answer.js";
@@ -12,7 +12,7 @@ export function items(app: App, serving: Serving): void {
     "/v1/items",
     {
       schema: {
-        summary: "Find items by id or by part of their title",
+        summary: "Find items by id or by a part of the title",
         tags: ["items"],
         querystring: schemas.items.query,
         response: { 200: schemas.items.answer },
@@ -34,7 +34,7 @@ export function items(app: App, serving: Serving): void {
     "/v1/items/:id/similar",
     {
       schema: {
-        summary: "What the model recommends to somebody who has touched this item alone",
+        summary: "Similar items: recommendations for a history with only this item",
         tags: ["items"],
         params: schemas.similar.params,
         querystring: schemas.similar.query,
@@ -45,7 +45,7 @@ export function items(app: App, serving: Serving): void {
       const { by, answer } = await withModel(serving, reply, name, id, async (model, work) => {
         const { items } = model.recommender;
         const { text, called } = await itemsCalled(items, id, "params.id");
-        if (called.length === 0) throw new Problem(404, `the model ${model.name} knows no such item`);
+        if (called.length === 0) throw new Problem(404, `the model ${model.name} does not know this item`);
         if (called.length > 1)
           throw new AmbiguousTitlesError([ambiguousTitle(items, text, called, "params.id")]);
         const [item] = called;

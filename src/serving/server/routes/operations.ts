@@ -1,33 +1,33 @@
-// What operators ask: which models are served, is the server alive, may it have traffic, what does it measure.
+// Routes for operators: served models, liveness, readiness and metrics.
 
 import type { FastifyBaseLogger } from "fastify";
 import { StoreError } from "../../store/history-store.js";
 import { Problem, storeProblems } from "../problems.js";
 import type { App, Serving } from "../types.js";
 
-/** Milliseconds within which a load balancer is told whether the store answers. */
+/** Timeout in milliseconds for the store in a readiness check. */
 const READY_WITHIN = 2_000;
 
 export function operations(app: App, serving: Serving): void {
-  const { shelf, engine, store, metrics, schemas, stopping } = serving;
-  /** A kernel that failed stays failed: only a new process helps. */
+  const { router, engine, store, metrics, schemas, stopping } = serving;
+  /** Throws Problem if the engine has failed. A failed kernel cannot recover; the process must be restarted. */
   const requireEngine = (log: FastifyBaseLogger) =>
     engine.finished().catch((error: unknown) => {
       log.error({ err: error }, "the engine failed; the server must be restarted");
-      throw new Problem(503, "the engine failed: the server must be restarted");
+      throw new Problem(503, "the engine failed; the server must be restarted");
     });
 
   app.get(
     "/v1/models",
     {
       schema: {
-        summary: "The models and their shares",
+        summary: "List the models and their traffic shares",
         tags: ["models"],
         response: { 200: schemas.models.answer },
       },
     },
     async () => ({
-      models: shelf.models.map(({ model: { name, version, recommender, loadedAt }, share }) => ({
+      models: router.models.map(({ model: { name, version, recommender, loadedAt }, share }) => ({
         name,
         version,
         algorithm: recommender.algorithm,
@@ -42,7 +42,7 @@ export function operations(app: App, serving: Serving): void {
     "/health/live",
     {
       schema: {
-        summary: "The process answers and its engine works; 503 where only a restart helps",
+        summary: "Liveness: the process responds and its engine works; 503 if a restart is required",
         tags: ["health"],
         response: { 200: schemas.health.answer },
       },
@@ -57,17 +57,18 @@ export function operations(app: App, serving: Serving): void {
     "/health/ready",
     {
       schema: {
-        summary: "Models are loaded, engine and store answer; 503 while the server stops",
+        summary:
+          "Readiness: models are loaded, and engine and store respond; 503 while the server shuts down",
         tags: ["health"],
         response: { 200: schemas.health.answer },
       },
     },
     async ({ log }) => {
-      if (stopping()) throw new Problem(503, "the server is stopping");
+      if (stopping()) throw new Problem(503, "the server is shutting down");
       await requireEngine(log);
       if (store)
         await inTime(store.check()).catch((error: unknown) => {
-          log.error({ err: error }, "the store does not answer");
+          log.error({ err: error }, "the store does not respond");
           const trouble = error instanceof StoreError ? error.trouble : "failed";
           throw new Problem(503, storeProblems[trouble][1]);
         });

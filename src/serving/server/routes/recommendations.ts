@@ -1,4 +1,4 @@
-// POST /v1/recommendations: histories in, ranked items out; nobody needs to be known.
+// POST /v1/recommendations: ranked items for one or several histories of any users.
 
 import { ask, reserve, withModel } from "../answer.js";
 import { answerText, isLarge, itemsIn, sendText } from "../answer-text.js";
@@ -9,7 +9,7 @@ export function recommendations(app: App, serving: Serving): void {
     "/v1/recommendations",
     {
       schema: {
-        summary: "Recommend items for one history or for several",
+        summary: "Recommend items for one or several histories",
         tags: ["recommendations"],
         body: serving.schemas.recommendations.body,
         response: { 200: serving.schemas.recommendations.answer },

@@ -1,4 +1,4 @@
-// /v1/users/:id: histories that the server keeps. An event is acknowledged once a crash cannot lose it.
+// /v1/users/:id: user histories in the store. An event is acknowledged once it is stored durably.
 
 import { AmbiguousTitlesError, ambiguousTitle, itemsCalled } from "../../../recommender/look-up.js";
 import type { HistoryStore } from "../../store/history-store.js";
@@ -12,14 +12,14 @@ export function users(app: App, serving: Serving): void {
   const { store, limits, metrics, schemas } = serving;
   const kept = (): HistoryStore => {
     if (store) return store;
-    throw new Problem(404, "this server keeps no histories (--store none)");
+    throw new Problem(404, "this server does not store histories (--store none)");
   };
 
   app.post(
     "/v1/users/:id/events",
     {
       schema: {
-        summary: "Add to a user's history; an item that is there already keeps its latest time",
+        summary: "Add events to a user's history; an existing item gets the later time",
         tags: ["users"],
         params: schemas.user.params,
         body: schemas.events.body,
@@ -64,7 +64,7 @@ export function users(app: App, serving: Serving): void {
     "/v1/users/:id/events",
     {
       schema: {
-        summary: "A user's history as it is kept",
+        summary: "Get the stored history of a user",
         tags: ["users"],
         params: schemas.user.params,
         response: { 200: schemas.user.history },
@@ -80,8 +80,7 @@ export function users(app: App, serving: Serving): void {
     "/v1/users/:id/recommendations",
     {
       schema: {
-        summary:
-          "Recommend items to a user whose history is kept; to an unknown user as to one with no history",
+        summary: "Recommend items for the stored history of a user; an unknown user has an empty history",
         tags: ["users"],
         params: schemas.user.params,
         querystring: schemas.user.query,
@@ -96,7 +95,7 @@ export function users(app: App, serving: Serving): void {
         throw new Problem(400, `query.k: ${tooManyReasons(options.k, events.length, limits.reasons)}`);
       if (isLarge(numbers)) reserve(serving, reply, 8 * numbers);
       const { answer, work, model, by } = await withModel(serving, reply, name, id, (model, work) =>
-        // What is kept cannot be asked about any more.
+        // An ambiguous title in a stored history is reported, because the client cannot change the history in this request.
         ask(model, { ...options, histories, fieldOf: () => "history", severalOf: "reported" }, work, serving),
       );
       const text = singleAnswerText(by, answer[0], model.recommender.items);
@@ -108,7 +107,7 @@ export function users(app: App, serving: Serving): void {
     "/v1/users/:id",
     {
       schema: {
-        summary: "Forget a user",
+        summary: "Delete a user",
         tags: ["users"],
         params: schemas.user.params,
         response: { 200: schemas.user.removed },

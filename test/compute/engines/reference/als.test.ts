@@ -214,7 +214,7 @@ describe.each([
     });
   });
 
-  it("take the steps of conjugate gradients from where a row stands", async () => {
+  it("take the steps of conjugate gradients from the current row", async () => {
     await eachProblem(80, async (bench) => {
       const given = problem(bench, 5);
       const steps = 1 + bench.random.below(3);
@@ -318,20 +318,20 @@ describe.each([
     }
   });
 
-  it("never make a number of what is none", async () => {
+  it("preserve NaN", async () => {
     for (const steps of [undefined, 3]) {
       const found = await oneRow([Number.NaN, 0, 0, 1], [1, 0], { steps, start: [1, 1], ridge: 1 });
       expect(found[0]).toBeNaN();
     }
   });
 
-  it("say what does not fit", async () => {
+  it("report invalid arguments", async () => {
     const bench = new Workbench(engine, 1);
     const given = { ...problem(bench), prior: undefined };
     await expect(solve(bench, { ...given, gram: bench.matrix(1, 99) })).rejects.toThrow(/alsHalfSweep: gram/);
     await expect(solve(bench, { ...given, ridges: -1 })).rejects.toThrow("alsHalfSweep: a ridge is negative");
-    await expect(solve(bench, given, 0)).rejects.toThrow("alsHalfSweep: steps 0 is not an integer from 1");
-    await expect(solve(bench, { ...given, rows: Uint32Array.of(1, 0) })).rejects.toThrow("must ascend");
+    await expect(solve(bench, given, 0)).rejects.toThrow("alsHalfSweep: steps 0 is not a positive integer");
+    await expect(solve(bench, { ...given, rows: Uint32Array.of(1, 0) })).rejects.toThrow("must be ascending");
   });
 });
 

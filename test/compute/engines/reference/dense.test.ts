@@ -50,10 +50,10 @@ describe.each(engines)("the solvers of the %s", (_, openOne, tolerance) => {
     const { solvers } = engine;
     const x = engine.sparse(fromRows(3, [[0], [1, 2]]));
     const [square, wide] = [engine.zeros(3, 3), engine.zeros(2, 3)];
-    expect(() => solvers.gram(wide, x)).toThrow("gram: out is [2, 3] where [3, 3] is needed");
-    expect(() => solvers.gram(square, x, square)).toThrow("weights is [3, 3] where [1, 2]");
+    expect(() => solvers.gram(wide, x)).toThrow("gram: out is [2, 3], expected [3, 3]");
+    expect(() => solvers.gram(square, x, square)).toThrow("weights is [3, 3], expected [1, 2]");
     expect(() => solvers.sparseProduct(square, x, engine.sparse(fromRows(2, [[0]])))).toThrow(
-      "b is [1, 2] where [1, 3] is needed",
+      "b is [1, 2], expected [1, 3]",
     );
     await expect(solvers.invertPivots(wide, 0, 1)).rejects.toThrow("a is [2, 3]");
     await expect(solvers.invertPivots(square, 2, 2)).rejects.toThrow("pivots up to 4");

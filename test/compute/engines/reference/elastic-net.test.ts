@@ -47,7 +47,7 @@ describe.skipIf(!engineNames.includes("native"))("elastic nets", () => {
     expect(await nets(await open(3), matrix, 0, 90)).toEqual(once);
   });
 
-  it("refuse what does not fit, at the call", async () => {
+  it("reject invalid arguments at the call", async () => {
     for (const engine of [await openEngine({ engine: "reference" }), await open(1)]) {
       const solvers = solversOf(engine);
       const gram = engine.zeros(3, 3);

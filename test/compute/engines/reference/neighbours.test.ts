@@ -58,7 +58,7 @@ describe.skipIf(!engineNames.includes("native"))("neighbours", () => {
     expect(await all(3)).toEqual(once);
   });
 
-  it("refuse what does not fit, at the call", async () => {
+  it("reject invalid arguments at the call", async () => {
     for (const engine of [await openEngine({ engine: "reference" }), await open(1)]) {
       const solvers = solversOf(engine);
       const x = engine.sparse(fromRows(3, [[0, 1]]));

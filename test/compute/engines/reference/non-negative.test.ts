@@ -81,7 +81,7 @@ describe.each(engines)("non-negative least squares on the %s engine", (_, engine
     await bench.close();
   });
 
-  it("never makes a number of what is none", async () => {
+  it("preserves NaN", async () => {
     const bench = new Workbench(engine, 1);
     const matrix = (rows: number, ...data: number[]) =>
       bench.put({ rows, columns: 2, data: Float64Array.from(data) });

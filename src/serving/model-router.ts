@@ -1,6 +1,5 @@
-// The models that a server answers with: which one a user gets (shares of the traffic, sticky per user), and how a newly
-// trained one takes the place of another without a failed request: it is loaded beside the old one, which is given up
-// once the last request that uses it is answered.
+// The models of a server: assigns users to models (traffic shares, sticky per user) and replaces models without failed
+// requests. A new model is loaded while the old one still serves; the old one is disposed after its last request.
 
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
@@ -14,17 +13,17 @@ import { Batcher, type BatcherOptions } from "./batcher.js";
 import { loadRecommender } from "./load.js";
 
 export interface ModelPlace {
-  /** What requests and metrics call it. */
+  /** The name in requests and metrics. */
   readonly name: string;
   /** A run folder or a model folder. */
   readonly folder: string;
-  /** Its part of the traffic, relative to the others'. */
+  /** Its share of the traffic, relative to the other models. */
   readonly share: number;
 }
 
 export interface ServedModel {
   readonly name: string;
-  /** Differs whenever the files are others. */
+  /** Changes whenever the files change. */
   readonly version: string;
   readonly loadedAt: Date;
   readonly recommender: Recommender;
@@ -35,11 +34,11 @@ export interface ServedModel {
 interface Slot {
   readonly place: ModelPlace;
   current: Held;
-  /** The files that could not be loaded, and why; without a version where there were none. */
+  /** The version that could not be loaded, and why; without a version if there were no files. */
   failed?: { readonly version: string | undefined; readonly message: string; readonly at: number };
 }
 
-/** Milliseconds after which files that could not be loaded are tried again: it may have been the memory that was short. */
+/** Milliseconds after which loading is retried: the failure may have been a temporary lack of memory. */
 const TRY_AGAIN = 60_000;
 
 /** A model and the requests that use it. */
@@ -49,43 +48,47 @@ interface Held {
   retired: boolean;
 }
 
-export interface ShelfOptions {
+export interface ModelRouterOptions {
   readonly engine: Engine;
   batcher(name: string): BatcherOptions;
-  /** Hears once of each model that was loaded, or could not be, because its files had changed. */
+  /** Called once for each changed model that was loaded or failed to load. */
   onReload?(outcome: Reloaded): void;
 }
 
-/** What `reload` did. */
+/** The outcome of reloading one model. */
 export interface Reloaded {
   readonly name: string;
   readonly version?: string;
-  /** Why the new files are not used; the model before stays. */
+  /** Why the new files are not used; the previous model stays. */
   readonly error?: unknown;
 }
 
-export class ModelShelf {
+export class ModelRouter {
   readonly #slots: readonly Slot[];
-  readonly #options: ShelfOptions;
+  readonly #options: ModelRouterOptions;
   #reloading: Promise<Reloaded[]> | undefined;
 
-  private constructor(slots: readonly Slot[], options: ShelfOptions) {
+  private constructor(slots: readonly Slot[], options: ModelRouterOptions) {
     this.#slots = slots;
     this.#options = options;
   }
 
-  /** Loads all models. Throws UserError where two have one name, no share is above 0, or one cannot be loaded. */
-  static async open(places: readonly ModelPlace[], options: ShelfOptions): Promise<ModelShelf> {
+  /** Loads all models. Throws UserError if a name occurs twice, no share is above 0, or a model cannot be loaded. */
+  static async open(places: readonly ModelPlace[], options: ModelRouterOptions): Promise<ModelRouter> {
     const names = places.map(({ name }) => name);
     const twice = names.find((name, place) => names.indexOf(name) !== place);
     if (twice !== undefined)
       throw new UserError({
         place: "<run...>",
-        problem: `two models are called ${twice}`,
-        remedy: `Give them names: ${twice}=runs/one other=runs/two`,
+        problem: `two models have the name ${twice}`,
+        remedy: `Give each a name, such as: ${twice}=runs/one other=runs/two`,
       });
     if (!places.some(({ share }) => share > 0))
-      throw new UserError({ place: "--share", problem: "no model has a share of the traffic" });
+      throw new UserError({
+        place: "--share",
+        problem: "all shares are 0",
+        expected: "a share above 0 for at least one model",
+      });
     const slots: Slot[] = [];
     try {
       for (const place of places) slots.push({ place, current: held(await load(place, options)) });
@@ -93,7 +96,7 @@ export class ModelShelf {
       for (const { current } of slots) retire(current);
       throw error;
     }
-    return new ModelShelf(slots, options);
+    return new ModelRouter(slots, options);
   }
 
   get models(): { model: ServedModel; share: number }[] {
@@ -101,7 +104,7 @@ export class ModelShelf {
     return this.#slots.map(({ place, current }) => ({ model: current.model, share: place.share / total }));
   }
 
-  /** Runs `work` with the model of that name or, without one, the one that the key's traffic goes to; undefined where no model has the name. */
+  /** Runs `work` with the named model, or without a name with the model assigned to the key; undefined for an unknown name. */
   async use<T>(
     name: string | undefined,
     key: string,
@@ -121,8 +124,8 @@ export class ModelShelf {
   }
 
   /**
-   * Loads what has changed on the disk, one model after the other; resolves to what is new. Files that failed are tried
-   * again after a minute, and only another failure is told again.
+   * Loads models whose files have changed, one after the other; resolves to the outcomes. Files that failed to load are
+   * retried after a minute, and only a different failure is reported again.
    */
   async reload(): Promise<Reloaded[]> {
     this.#reloading ??= this.#reload().finally(() => {
@@ -170,7 +173,7 @@ export class ModelShelf {
     }
   }
 
-  /** The same key gets the same model for as long as the shares stay; where one grows, only those that must move do. */
+  /** A key always gets the same model while the shares stay the same; if a share grows, only the necessary keys move. */
   #slotOf(key: string): Slot {
     if (this.#slots.length === 1) return this.#slots[0];
     const total = this.#slots.reduce((sum, { place }) => sum + place.share, 0);
@@ -184,7 +187,7 @@ export class ModelShelf {
   }
 }
 
-/** `name=folder`, or a folder, whose own name it then gets. */
+/** Parses `name=folder`, or a folder, whose base name becomes the name. */
 export function parsePlace(text: string): { name: string; folder: string } {
   const [, name, folder] = /^([A-Za-z0-9._-]{1,64})=(.+)$/.exec(text) ?? [];
   if (name !== undefined) return { name, folder };
@@ -202,10 +205,13 @@ function retire(old: Held): void {
   if (old.users === 0) old.model.recommender.dispose();
 }
 
-async function load({ name, folder }: ModelPlace, { engine, batcher }: ShelfOptions): Promise<ServedModel> {
+async function load(
+  { name, folder }: ModelPlace,
+  { engine, batcher }: ModelRouterOptions,
+): Promise<ServedModel> {
   const version = await versionOf(folder);
   const recommender = await loadRecommender(folder, { engine });
-  // Both indices of the catalogue are made now, not by the first request.
+  // Build both catalogue indices now, so that the first request does not pay for them.
   recommender.items.indexOf("");
   return {
     name,
@@ -217,7 +223,7 @@ async function load({ name, folder }: ModelPlace, { engine, batcher }: ShelfOpti
   };
 }
 
-/** Twelve letters that change with the files, as `make` would see it: by their inodes, sizes and times. */
+/** Twelve hexadecimal digits that change with the files' inodes, sizes and modification times. */
 async function versionOf(folder: string): Promise<string> {
   const hash = createHash("sha256");
   const model = await findModelFolder(folder);
@@ -226,7 +232,7 @@ async function versionOf(folder: string): Promise<string> {
       throw new UserError({
         place: join(model, file),
         problem: cause.code === "ENOENT" ? "no such file" : `cannot be read (${cause.code})`,
-        expected: "a run folder, as foldin train writes it",
+        expected: "a run folder written by foldin train",
         cause,
       });
     });

@@ -1,9 +1,9 @@
-// Operations that stand in line: everything that waits is done together, and what arrives meanwhile goes next. So many writers
-// share one commit. A request that waits too long, or finds too many before it, is refused with a message.
+// A queue of operations: all waiting operations are done together, so that many writers share one commit, and those that
+// arrive in the meantime form the next batch. A request is rejected if it waits too long or if the queue is full.
 
 import { StoreError } from "./history-store.js";
 
-/** Milliseconds within which everything is answered, and how many may wait. */
+/** Milliseconds until a waiting operation is rejected, and the maximum number of waiting operations. */
 const ANSWER_WITHIN = 5_000;
 const MOST_WAITING = 10_000;
 
@@ -11,15 +11,15 @@ type Outcome = { readonly result: unknown } | { readonly error: unknown };
 
 interface Waiting<Operation> {
   readonly operation: Operation;
-  /** Ends the waiting; only the first call counts. */
+  /** Settles the operation; only the first call has an effect. */
   settle(outcome: Outcome): void;
   settled: boolean;
 }
 
-/** The operations' results, in order; rejects where none of them was done. */
+/** Returns the results of the operations, in order; rejects if none of them was done. */
 export type Perform<Operation> = (operations: readonly Operation[]) => Promise<readonly unknown[]>;
 
-export class Line<Operation> {
+export class BatchQueue<Operation> {
   readonly #perform: Perform<Operation>;
   #waiting: Waiting<Operation>[] = [];
   #running: Promise<void> | undefined;
@@ -28,7 +28,7 @@ export class Line<Operation> {
     this.#perform = perform;
   }
 
-  /** The operation's result. Rejects with StoreError where it has to wait for too long; it may then be done all the same. */
+  /** The result of the operation. Rejects with StoreError if it waits too long; the operation may still be done later. */
   ask(operation: Operation): Promise<unknown> {
     if (this.#waiting.length >= MOST_WAITING)
       return Promise.reject(new StoreError("busy", `${MOST_WAITING} operations are waiting`));
@@ -53,16 +53,16 @@ export class Line<Operation> {
     });
   }
 
-  /** Resolves once nothing is being done and nobody waits. */
+  /** Resolves once the queue is empty and no operation is running. */
   async idle(): Promise<void> {
     while (this.#running) await this.#running;
   }
 
   async #run(): Promise<void> {
-    // After all that is asked in this turn.
+    // Run after all operations that are added in this turn.
     await Promise.resolve();
     while (this.#waiting.length > 0) {
-      // Nobody waits any longer for what was answered with "busy".
+      // Skip operations that were already rejected as "busy".
       const batch = this.#waiting.filter(({ settled }) => !settled);
       this.#waiting = [];
       if (batch.length === 0) break;

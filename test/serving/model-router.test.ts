@@ -1,4 +1,4 @@
-// What an operator hears of a newer model that cannot be loaded: once, however often the server looks.
+// A newer model that cannot be loaded is reported once, however often the server checks.
 
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -22,11 +22,11 @@ async function watched() {
     const { body } = await fixture.ask("GET", "/metrics");
     return Number(new RegExp(`foldin_reloads_total.*outcome="${outcome}".* (\\d+)`).exec(body)?.[1] ?? 0);
   };
-  return { ...fixture, told, counted, failed: () => told("cannot be used; the one before stays") };
+  return { ...fixture, told, counted, failed: () => told("cannot be loaded; the previous one stays in use") };
 }
 
 describe("a newer model that cannot be loaded", () => {
-  it("is logged and counted once, by however many looks at once and one after the other", async () => {
+  it("is logged and counted once, for any number of concurrent and consecutive checks", async () => {
     const { server, run, counted, failed, close } = await watched();
     await writeFile(join(run, "model", "model.safetensors"), "not these");
     const outcomes = await Promise.all(Array.from({ length: 13 }, () => server.reload()));
@@ -37,7 +37,7 @@ describe("a newer model that cannot be loaded", () => {
     await close();
   });
 
-  it("is told again where other files fail, and where there are none", async () => {
+  it("is reported again if other files fail or the files are missing", async () => {
     const { server, run, counted, failed, close } = await watched();
     const weights = join(run, "model", "model.safetensors");
     for (const [round, change] of [
@@ -52,7 +52,7 @@ describe("a newer model that cannot be loaded", () => {
     await close();
   });
 
-  it("is tried again after a minute, and used once it can be", async () => {
+  it("is retried after a minute and used once it can be loaded", async () => {
     const { server, run, told, counted, failed, close } = await watched();
     const weights = join(run, "model", "model.safetensors");
     await writeFile(weights, "not these");
@@ -69,7 +69,7 @@ describe("a newer model that cannot be loaded", () => {
 });
 
 describe("the log", () => {
-  it("has no control character of a folder's name, and says the same in JSON", async () => {
+  it("escapes control characters in folder names without changing the JSON data", async () => {
     const folder = await mkdtemp(join(tmpdir(), "foldin-log-"));
     const run = join(folder, "run\u009b31m\u202e\u2028\u001b[2J\n");
     await trainRun(run);
@@ -80,7 +80,7 @@ describe("the log", () => {
     await new Promise<void>((logged) => {
       child.stdout?.on("data", (text: string) => {
         lines.push(...text.split("\n"));
-        if (text.includes("the one before stays")) logged();
+        if (text.includes("the previous one stays")) logged();
       });
     });
     child.kill("SIGTERM");

@@ -1,0 +1,4 @@
+/** "12,345" */
+export function count(value: number): string {
+  return value.toLocaleString("en-US");
+}
