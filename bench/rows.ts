@@ -61,10 +61,14 @@ function steps(
         ...["--input", input, "--model", kind, "--variant", variant, ...args],
       );
     return {
-      ...inPrecision(precision, (...args) => ours("train-steps", "--input", input, "--model", model, ...args), [
-        torch("pytorch"),
-        torch("pytorch-best", ...(precision === "bf16" ? ["--precision", precision] : [])),
-      ]),
+      ...inPrecision(
+        precision,
+        (...args) => ours("train-steps", "--input", input, "--model", model, ...args),
+        [
+          torch("pytorch"),
+          torch("pytorch-best", ...(precision === "bf16" ? ["--precision", precision] : [])),
+        ],
+      ),
       // Three products of the output layer and of the inner layers; Adam reads and writes value and moments, reads the gradient.
       limit: (3 * 2 * 500 * hidden * ml20m.items + innerFlops) / FLOPS + (parameters * 4 * 7) / BYTES,
     };

@@ -54,7 +54,9 @@ const { values, positionals } = parseArgs({
 });
 const row = rows.find(({ name }) => name === positionals[0]);
 if (!row || positionals.length !== 1) {
-  console.error(`usage: npm run bench -- <row> [--rounds n] [--precision bf16] [--without-baselines] [--json]\n`);
+  console.error(
+    `usage: npm run bench -- <row> [--rounds n] [--precision bf16] [--without-baselines] [--json]\n`,
+  );
   for (const { name, what } of rows) console.error(`  ${name.padEnd(16)} ${what}`);
   process.exit(2);
 }

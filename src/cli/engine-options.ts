@@ -1,14 +1,23 @@
-// Options shared by several commands: the compute engine and the number of threads.
+// Options shared by several commands: the compute engine, its precision and the number of threads.
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 
 export interface EngineFlags {
   engine?: "auto" | "native" | "reference";
   threads?: number;
+  precision?: "float32" | "bf16";
 }
 
-/** Adds --engine and --threads to a command. */
-export function addEngineOptions(command: Command): Command {
+/** The options of an engine, from the flags of a command. */
+export function engineOf({ engine, threads, precision }: EngineFlags): EngineFlags {
+  return { engine, threads, precision };
+}
+
+/** Adds --engine and --threads to a command, and --precision with a text for its default, if there is one. */
+export function addEngineOptions(command: Command, precision?: string): Command {
+  const help = `precision of dense layers' products: float32, or bf16 = operands rounded to bfloat16, sums in float32 (default: ${precision})`;
+  if (precision !== undefined)
+    command.addOption(new Option("--precision <name>", help).choices(["float32", "bf16"]));
   return command
     .addOption(
       new Option(

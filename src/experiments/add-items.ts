@@ -75,7 +75,8 @@ export async function addItems(options: AddItemsOptions): Promise<AddedItems> {
   const files = await readModelFiles(before ? modelFolderOf(run) : run);
   const engine = typeof choice === "string" ? await openEngine({ engine: choice, threads }) : choice;
   try {
-    const { files: after, result } = await extend(files, options, engine);
+    const { files: extended, result } = await extend(files, options, engine);
+    const after = { ...extended, precision: files.precision };
     await writeFolder(out, place, async (folder) => {
       if (!before) return writeModelFiles(folder, after);
       await makeFolders(modelFolderOf(folder));

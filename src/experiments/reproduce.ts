@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import type { Engine } from "../compute/engine.js";
 import { type EngineChoice, openEngine } from "../compute/open-engine.js";
+import type { EnginePrecision } from "../compute/tensor.js";
 import { writeFileWhole } from "../core/atomic-file.js";
 import { throwIfAborted, UserError } from "../core/errors.js";
 import { withLock } from "../core/lock.js";
@@ -41,6 +42,8 @@ export interface ReproduceOptions {
   /** Where everything goes; an existing reproduction is resumed. */
   out: string;
   engine?: EngineChoice;
+  /** As in `train`. */
+  precision?: EnginePrecision;
   threads?: number;
   /** Default 98765, as `train`; rows with several seeds count up from it. */
   seed?: number;
@@ -174,6 +177,7 @@ async function reproduceInto(preset: Preset, given: ReproduceOptions): Promise<R
   await claimReproduction(out, preset.name);
   const engine = await openEngine({
     engine: given.engine ?? "auto",
+    precision: given.precision,
     threads: given.threads,
     onNote: (text) => progress?.({ type: "note", text }),
   });

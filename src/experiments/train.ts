@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import type { Engine } from "../compute/engine.js";
 import { precisionOf } from "../compute/engine.js";
 import { type EngineChoice, openEngine } from "../compute/open-engine.js";
+import type { EnginePrecision } from "../compute/tensor.js";
 import { writeFolder } from "../core/atomic-folder.js";
 import { UserError } from "../core/errors.js";
 import type { JsonObject } from "../core/json.js";
@@ -56,6 +57,8 @@ export interface TrainOptions {
   engine?: Engine | EngineChoice;
   /** Threads of an engine opened here. Default: all cores. The result does not depend on it. */
   threads?: number;
+  /** Of an engine opened here: "bf16" rounds the operands of dense layers' products to bfloat16. Default "float32" (when resuming: that of the run). */
+  precision?: EnginePrecision;
   /** The run folder to write: a new one, or with `resume` that of an interrupted run. */
   out?: string;
   /** A run folder whose weights are the initial weights; items are matched by id. Model and options default to those of the run. */
@@ -149,6 +152,7 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
       ? await openEngine({
           engine: choice,
           threads: given.threads,
+          precision: given.precision ?? (before?.config.precision as EnginePrecision | undefined),
           onNote: (text) => progress?.({ type: "note", text }),
         })
       : choice;
@@ -220,7 +224,7 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
       });
       const files = await recommender.save();
       await writeFolder(modelFolderOf(place), { marker: "config.json", locked: true }, (folder) =>
-        writeModelFiles(folder, files),
+        writeModelFiles(folder, { ...files, precision: precisionOf(engine) }),
       );
       await checkpoints.clear();
       await finish();

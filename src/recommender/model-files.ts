@@ -9,6 +9,7 @@ import { existsSync } from "node:fs";
 import { open, realpath, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import type { EnginePrecision } from "../compute/tensor.js";
 import { type FolderKind, restoreReplaced } from "../core/atomic-folder.js";
 import { UserError } from "../core/errors.js";
 import { readPieces, requireFile } from "../core/input-file.js";
@@ -30,6 +31,8 @@ const configSchema = z.object({
   formatVersion: z.int(),
   algorithm: z.string(),
   config: z.record(z.string(), z.json()) as z.ZodType<JsonObject>,
+  /** Absent: float32. */
+  precision: z.enum(["float32", "float64", "bf16"]).optional(),
 });
 const itemsSchema = z.object({
   ids: z.array(z.string()),
@@ -45,7 +48,7 @@ export const modelFolderKind: FolderKind = {
 
 /** Writes a model into an existing empty folder. Call it within `writeFolder` (core/atomic-folder.ts) to write atomically. */
 export async function writeModelFiles(folder: string, files: ModelFiles): Promise<void> {
-  const { algorithm, config, tensors, items, content } = files;
+  const { algorithm, config, tensors, items, content, precision } = files;
   const file = await open(join(folder, "model.safetensors"), "w");
   try {
     await writeSafetensors(file, tensors);
@@ -58,7 +61,10 @@ export async function writeModelFiles(folder: string, files: ModelFiles): Promis
     `${JSON.stringify({ ids: items.ids, titles: items.titles ?? null })}\n`,
   );
   if (content) await writeFile(join(folder, "content.json"), `${JSON.stringify(content)}\n`);
-  const head: z.input<typeof configSchema> = { formatVersion: MODEL_FORMAT_VERSION, algorithm, config };
+  const head: z.input<typeof configSchema> = {
+    ...{ formatVersion: MODEL_FORMAT_VERSION, algorithm, config },
+    ...(precision !== undefined && precision !== "float32" && { precision }),
+  };
   await writeFile(join(folder, "config.json"), `${JSON.stringify(head, null, 2)}\n`);
 }
 
@@ -93,12 +99,19 @@ export async function digestOfModel(path: string): Promise<string> {
   return hash.digest("hex").slice(0, 16);
 }
 
+/** The precision that the model in a run or model folder was trained with. Throws UserError as `readModelFiles`. */
+export async function precisionOfModel(path: string): Promise<EnginePrecision> {
+  const configPath = join(await findModelFolder(path), "config.json");
+  const head = await readOwnJson(configPath, CONFIG_RULES);
+  return parsed(configSchema, head, configPath).precision ?? "float32";
+}
+
 /** Reads a model folder. Throws UserError, naming the file, if a file is missing, damaged, or of a newer format. */
 export async function readModelFiles(folder: string): Promise<ModelFiles> {
   const configPath = join(folder, "config.json");
   const head = await readOwnJson(configPath, CONFIG_RULES);
   refuseNewer(head, configPath, MODEL_FORMAT_VERSION, "model");
-  const { algorithm, config } = parsed(configSchema, head, configPath);
+  const { algorithm, config, precision } = parsed(configSchema, head, configPath);
   // The weights are read while the names are parsed. If both are invalid, the error is always the one about the names.
   const weights = readWeights(join(folder, "model.safetensors"));
   weights.catch(() => {});
@@ -108,7 +121,7 @@ export async function readModelFiles(folder: string): Promise<ModelFiles> {
   const content = existsSync(contentPath)
     ? parsed(contentForm, await readOwnJson(contentPath, LIST_RULES), contentPath)
     : undefined;
-  return { algorithm, config, tensors, items, ...(content && { content }) };
+  return { algorithm, config, tensors, items, ...(content && { content }), ...(precision && { precision }) };
 }
 
 async function readWeights(path: string) {

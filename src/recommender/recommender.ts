@@ -1,7 +1,7 @@
 // The interface of a trained model: a function from a history to scores. New users are folded in without retraining.
 
 import type { TopK } from "../compute/engine.js";
-import type { HostTensor, NamedTensors } from "../compute/tensor.js";
+import type { EnginePrecision, HostTensor, NamedTensors } from "../compute/tensor.js";
 import type { JsonObject } from "../core/json.js";
 import type { ContentForm } from "../data/content.js";
 import type { Vocabulary } from "../data/vocabulary.js";
@@ -18,6 +18,8 @@ export interface ModelFiles {
   readonly items: Vocabulary;
   /** The form of the content of new items, for content-based models. */
   readonly content?: ContentForm;
+  /** The precision that the model was trained with. Default "float32". */
+  readonly precision?: EnginePrecision;
 }
 
 /** The scores of every item for every history, computed lazily: nothing of size [users, items] exists unless `read` is called. */

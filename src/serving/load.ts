@@ -2,6 +2,7 @@
 
 import type { Engine } from "../compute/engine.js";
 import { type EngineChoice, openEngine } from "../compute/open-engine.js";
+import type { EnginePrecision } from "../compute/tensor.js";
 import { UserError } from "../core/errors.js";
 import { restoreModel } from "../models/registry.js";
 import { closingWith } from "../recommender/closing-with.js";
@@ -13,6 +14,8 @@ export interface LoadOptions {
   engine?: Engine | EngineChoice;
   /** Threads of an engine opened here. Default: all cores. */
   threads?: number;
+  /** Of an engine opened here. Default: the precision that the model was trained with. */
+  precision?: EnginePrecision;
 }
 
 /**
@@ -21,7 +24,7 @@ export interface LoadOptions {
  */
 export async function loadRecommender(
   folder: string,
-  { engine = "auto", threads }: LoadOptions = {},
+  { engine = "auto", threads, precision }: LoadOptions = {},
 ): Promise<Recommender> {
   const path = await findModelFolder(folder);
   const files = await readModelFiles(path);
@@ -30,7 +33,7 @@ export async function loadRecommender(
       throw within(path, error);
     });
   if (typeof engine !== "string") return restore(engine);
-  const opened = await openEngine({ engine, threads });
+  const opened = await openEngine({ engine, threads, precision: precision ?? files.precision });
   try {
     return closingWith(await restore(opened), opened);
   } catch (error) {

@@ -4,7 +4,7 @@ import { type Command, Option } from "commander";
 import type { SpaceName } from "../../recommender/vectors.js";
 import type { VectorFormat } from "../../serving/embed.js";
 import { type CliContext, required } from "../context.js";
-import { addEngineOptions, type EngineFlags } from "../engine-options.js";
+import { addEngineOptions, type EngineFlags, engineOf } from "../engine-options.js";
 import {
   addHistoriesOptions,
   type HistoriesFlags,
@@ -40,7 +40,7 @@ export function register(program: Command, context: CliContext): void {
     )
     .addOption(new Option("--format <name>", "file format (default: parquet)").choices(["parquet", "npy"]))
     .option("--no-users", "write only item vectors");
-  addEngineOptions(addHistoriesOptions(command))
+  addEngineOptions(addHistoriesOptions(command), "that of the run")
     .option("--force", "replace the vectors in --out")
     .option("--json", "print one JSON object")
     .addHelpText(
@@ -64,7 +64,7 @@ async function embedRun(run: string, flags: Flags, context: CliContext): Promise
     ]);
   await refuseToOverwrite(out, { ...vectorsFolder, force: flags.force });
   const place = flags.users ? await locateHistories(run, flags) : undefined;
-  const recommender = await loadRecommender(run, { engine: flags.engine, threads: flags.threads });
+  const recommender = await loadRecommender(run, engineOf(flags));
   try {
     requireVectors(recommender, flags.space);
     const written = await embed(recommender, {

@@ -4,7 +4,7 @@ import { type Command, Option } from "commander";
 import { UserError } from "../../core/errors.js";
 import type { CliContext } from "../context.js";
 import { datasetOfRun } from "../dataset-of-run.js";
-import { addEngineOptions, type EngineFlags } from "../engine-options.js";
+import { addEngineOptions, type EngineFlags, engineOf } from "../engine-options.js";
 import { count, plural, table } from "../table.js";
 
 interface Flags extends EngineFlags {
@@ -51,6 +51,7 @@ export function register(program: Command, context: CliContext): void {
           .choices(["foldin", "cvae-paper"])
           .default("foldin"),
       ),
+    "that of the run",
   )
     .option("--per-user <file>", "write per-user values as CSV, for foldin compare")
     .option("--force", "replace the file in --per-user")
@@ -103,7 +104,7 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
       problem: `${dataset.name} has no cold items: all ${count(dataset.items.size)} items have training interactions`,
       remedy: "Prepare the dataset with --catalogue catalogue or --catalogue all to keep cold items",
     });
-  const recommender = await loadRecommender(run, { engine: flags.engine, threads: flags.threads });
+  const recommender = await loadRecommender(run, engineOf(flags));
   try {
     const { algorithm, users, skipped, metrics, rows, perUser } = await evaluate(recommender, dataset, {
       on: flags.on,

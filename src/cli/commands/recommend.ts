@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
 import { printable } from "../../core/printable.js";
 import type { CliContext } from "../context.js";
-import { addEngineOptions, collected, type EngineFlags, wholeNumber } from "../engine-options.js";
+import { addEngineOptions, collected, type EngineFlags, engineOf, wholeNumber } from "../engine-options.js";
 import { clip, table } from "../table.js";
 
 interface Flags extends EngineFlags {
@@ -36,6 +36,7 @@ export function register(program: Command, context: CliContext): void {
       )
       .option("-k, --k <n>", "number of items", wholeNumber(1), 10)
       .option("--include-history", "also recommend items of the history"),
+    "that of the run",
   )
     .option("--json", "print one JSON object")
     .addHelpText(
@@ -63,7 +64,7 @@ async function recommendItems(run: string, flags: Flags, context: CliContext): P
     import("../../recommender/recommend.js"),
     import("../history.js"),
   ]);
-  const recommender = await loadRecommender(run, { engine: flags.engine, threads: flags.threads });
+  const recommender = await loadRecommender(run, engineOf(flags));
   try {
     const history = await resolveHistory(flags.history, recommender.items);
     const { items } = recommender;

@@ -59,6 +59,7 @@ export function register(program: Command, context: CliContext): void {
         "baselines: number of parallel trainings (default: one per core, at most 4)",
         wholeNumber(1),
       ),
+    "float32",
   )
     .option("--json", "print one JSON object")
     .addHelpText(

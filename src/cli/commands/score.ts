@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { duration } from "../../core/duration.js";
 import { type CliContext, required } from "../context.js";
-import { addEngineOptions, type EngineFlags, wholeNumber } from "../engine-options.js";
+import { addEngineOptions, type EngineFlags, engineOf, wholeNumber } from "../engine-options.js";
 import {
   addHistoriesOptions,
   type HistoriesFlags,
@@ -39,7 +39,7 @@ export function register(program: Command, context: CliContext): void {
       "--spreadsheet",
       "CSV for spreadsheets: put an apostrophe before texts that start with = + - @, so that they are not read as formulas",
     );
-  addEngineOptions(addHistoriesOptions(command))
+  addEngineOptions(addHistoriesOptions(command), "that of the run")
     .option("--resume", "resume an interrupted scoring")
     .option("--force", "replace the file in --out")
     .option("--json", "print one JSON object")
@@ -66,7 +66,7 @@ async function scoreRun(run: string, flags: Flags, context: CliContext): Promise
   await requireFreeOutput({ out, resume: flags.resume, force: flags.force, spreadsheet: flags.spreadsheet });
   const place = await locateHistories(run, flags);
   const model = await digestOfModel(run);
-  const recommender = await loadRecommender(run, { engine: flags.engine, threads: flags.threads });
+  const recommender = await loadRecommender(run, engineOf(flags));
   const started = performance.now();
   try {
     const histories = await readHistories(place, flags, recommender.items, context);

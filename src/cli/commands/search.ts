@@ -71,6 +71,7 @@ function define(command: Command, context: CliContext): void {
         "also write the choice to this recipe file; an existing recipe keeps its searches and the better choice",
       )
       .option("--keep-models", "keep the models of all points, not only of the best"),
+    "float32",
   )
     .option(
       "--checkpoint-seconds <n>",

@@ -1,12 +1,13 @@
 // foldin serve <run...>: serves trained models over HTTP.
 
 import type { Command } from "commander";
+import type { EnginePrecision } from "../../compute/tensor.js";
 import { UserError } from "../../core/errors.js";
 import { readText } from "../../core/input-file.js";
 import { printableJson } from "../../core/printable.js";
 import { withoutPasswords } from "../../core/secrets.js";
 import type { CliContext } from "../context.js";
-import { addEngineOptions, collected, type EngineFlags, wholeNumber } from "../engine-options.js";
+import { addEngineOptions, collected, type EngineFlags, engineOf, wholeNumber } from "../engine-options.js";
 
 interface Flags extends EngineFlags {
   host: string;
@@ -103,6 +104,7 @@ export function register(program: Command, context: CliContext): void {
         wholeNumber(0),
         10,
       ),
+    "that of the run",
   )
     .addHelpText(
       "after",
@@ -148,7 +150,8 @@ async function serve(runs: readonly string[], flags: Flags, context: CliContext)
     context.say(
       `warning: anyone who can reach ${flags.host}:${flags.port} can read and change histories; use --token-file to require a token`,
     );
-  const engine = await openEngine({ engine: flags.engine, threads: flags.threads, onNote: context.say });
+  const precision = flags.precision ?? (await commonPrecision(places, context));
+  const engine = await openEngine({ ...engineOf(flags), precision, onNote: context.say });
   const onError = ({ message }: Error) => context.say(`store: ${message}`);
   const store = flags.store === "none" ? undefined : await openStore(flags.store, onError);
   try {
@@ -257,4 +260,18 @@ function withoutUnset<T extends object>(given: T): Partial<{ [Key in keyof T]: N
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Partial<{
     [Key in keyof T]: NonNullable<T[Key]>;
   }>;
+}
+
+/** The precision that all models were trained with; float32 if they differ. */
+async function commonPrecision(
+  places: readonly { folder: string }[],
+  context: CliContext,
+): Promise<EnginePrecision> {
+  const { precisionOfModel } = await import("../../recommender/model-files.js");
+  const [first, ...others] = await Promise.all(places.map(({ folder }) => precisionOfModel(folder)));
+  if (others.every((other) => other === first)) return first;
+  context.say(
+    "the models were trained in different precisions: all are served in float32; --precision sets another one",
+  );
+  return "float32";
 }

@@ -5,7 +5,7 @@ import { UserError } from "../../core/errors.js";
 import { pathArgument, shellCommand } from "../../core/shell.js";
 import { cacheFolder } from "../cache-folder.js";
 import { type CliContext, required } from "../context.js";
-import { addEngineOptions, collected, type EngineFlags, wholeNumber } from "../engine-options.js";
+import { addEngineOptions, collected, type EngineFlags, engineOf, wholeNumber } from "../engine-options.js";
 import { withResumeHint } from "../resume-hint.js";
 import { printTrained } from "../trained.js";
 
@@ -45,6 +45,7 @@ export function register(program: Command, context: CliContext): void {
       .option("--set <name=value>", "a model option, see foldin models <name> (repeatable)", collected)
       .option("--epochs <n>", "number of training epochs; same as --set epochs=<n>", wholeNumber(1))
       .option("--seed <n>", "random seed (default: 98765)", wholeNumber(0)),
+    "float32",
   )
     .option("--resume", "resume the interrupted run in --out")
     .option("--force", "replace the run in --out after the new one is complete")
@@ -107,8 +108,7 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
     initFrom: flags.initFrom,
     options,
     seed: flags.seed,
-    engine: flags.engine,
-    threads: flags.threads,
+    ...engineOf(flags),
     out,
     resume: flags.resume,
     force: flags.force,

@@ -12,6 +12,7 @@ import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import type { EngineChoice } from "../../compute/open-engine.js";
+import type { EnginePrecision } from "../../compute/tensor.js";
 import { writeFileWhole } from "../../core/atomic-file.js";
 import { UserError } from "../../core/errors.js";
 import type { JsonObject, JsonValue } from "../../core/json.js";
@@ -62,6 +63,8 @@ export interface SearchOptions {
   /** The seed of every training and of drawing points. Default 98765. */
   seed?: number;
   engine?: EngineChoice;
+  /** As in `train`. */
+  precision?: EnginePrecision;
   /** Number of worker processes. Default: one per core, at most 4. */
   jobs?: number;
   /** Threads per worker. Default: the cores divided among the jobs. The results do not depend on it. */
@@ -212,7 +215,12 @@ async function searchAll(dataset: string, given: SearchOptions): Promise<SearchR
       wanted.map(({ job }) => job),
       {
         jobs,
-        setup: { dataset: resolve(dataset), engine: given.engine ?? "auto", threads },
+        setup: {
+          dataset: resolve(dataset),
+          engine: given.engine ?? "auto",
+          threads,
+          precision: given.precision,
+        },
         signal,
         onNote: (text) => progress?.({ type: "note", text }),
         onShare: (p, share) => {
@@ -448,12 +456,12 @@ function described({ key, setting }: Point, outcome: PointOutcome | undefined, o
 /** Writes the report of the best run and returns its test metrics. */
 async function reportOnBest(
   { folder, model, options, seed, datasetPath }: PointJob,
-  { engine, threads, signal }: SearchOptions,
+  { engine, threads, precision, signal }: SearchOptions,
 ): Promise<Report> {
   const dataset = await loadDataset(datasetPath, { signal });
   // The run is finished, so this only loads it.
   const run = { out: folder, resume: true, model, options, seed, datasetPath };
-  const recommender = await train(dataset, { ...run, engine, threads, signal });
+  const recommender = await train(dataset, { ...run, engine, threads, precision, signal });
   try {
     const seconds = (await readPointResult(folder))?.seconds;
     return await reportOnRun(folder, recommender, dataset, { seconds, signal });

@@ -3,6 +3,7 @@
 
 import type { Engine } from "../../compute/engine.js";
 import { type EngineChoice, openEngine } from "../../compute/open-engine.js";
+import type { EnginePrecision } from "../../compute/tensor.js";
 import { AbortedError, UserError } from "../../core/errors.js";
 import { type Dataset, loadDataset } from "../../data/dataset.js";
 import { type PointJob, type PointResult, runPoint } from "./point.js";
@@ -11,6 +12,7 @@ export interface WorkerSetup {
   readonly dataset: string;
   readonly engine: EngineChoice;
   readonly threads: number;
+  readonly precision?: EnginePrecision;
 }
 
 export type ToWorker = { setup: WorkerSetup } | { point: PointJob } | { stop: true };
@@ -53,9 +55,10 @@ async function setUp({
   dataset,
   engine,
   threads,
+  precision,
 }: WorkerSetup): Promise<{ engine: Engine; dataset: Dataset }> {
   try {
-    const opened = await openEngine({ engine, threads, onNote: (note) => send({ note }) });
+    const opened = await openEngine({ engine, threads, precision, onNote: (note) => send({ note }) });
     const loaded = await loadDataset(dataset, { signal: stop.signal });
     send({ ready: true });
     return { engine: opened, dataset: loaded };

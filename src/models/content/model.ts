@@ -140,7 +140,7 @@ export function savedFactorModel(
     files,
     itemRules = ["posterior", "content"],
     restore,
-  }: ModelOrigin & { readonly files: Required<Omit<ModelFiles, "tensors">> },
+  }: ModelOrigin & { readonly files: Required<Omit<ModelFiles, "tensors" | "precision">> },
 ): ContentAware {
   const { items, itemGram, userGram, itemCovariances, scored } = factors;
   return factorRecommender(
