@@ -9,6 +9,7 @@ import { evaluate } from "../../src/evaluation/evaluate.js";
 import { readRunFolder, requireComplete } from "../../src/experiments/run-folder.js";
 import { type TrainOptions, train } from "../../src/experiments/train.js";
 import { loadRecommender } from "../../src/serving/load.js";
+import { fromRows } from "../../src/sparse/csr.js";
 import { fileCheckpoints } from "../../src/training/checkpoint.js";
 import { checkerboard, tastes } from "../support/datasets.js";
 
@@ -52,6 +53,73 @@ describe("train", () => {
     expect(learnt).toBeGreaterThan(popular + 0.15);
     model.dispose();
     baseline.dispose();
+  });
+
+  describe("with precision bf16", () => {
+    /** float32 numbers of a run's tensors. */
+    const tensorsOf = async (more: TrainOptions) => {
+      const model = await train(dataset, { options, seed: 1, ...more });
+      const { tensors } = await model.save();
+      model.dispose();
+      return Object.values(tensors).flatMap(({ data }) => [...data]);
+    };
+    const distance = (a: readonly number[], b: readonly number[]) =>
+      Math.sqrt(a.reduce((sum, x, i) => sum + (x - b[i]) ** 2, 0) / a.reduce((sum, x) => sum + x ** 2, 0));
+
+    it.each(["mult-vae", "mult-dae", "vamp", "h-vamp", "rec-vae", "vae"])(
+      "%s trains to similar weights on both engines, and to others than in float32",
+      async (name) => {
+        const small = {
+          "mult-vae": options,
+          "mult-dae": { hidden: [12], batchSize: 32, epochs: 4, learningRate: 0.01 },
+          vamp: { hidden: 12, latent: 6, pseudoInputs: 5, batchSize: 32, epochs: 4 },
+          "h-vamp": { hidden: 12, latent1: 6, latent2: 6, pseudoInputs: 5, batchSize: 32, epochs: 4 },
+          "rec-vae": { hidden: 12, latent: 6, batchSize: 32, epochs: 2 },
+          vae: { hidden: [12], latent: 6, batchSize: 32, epochs: 4 },
+        }[name];
+        const of = (precision: "float32" | "bf16", engine: "native" | "reference") =>
+          tensorsOf({ model: name, options: small, engine, precision });
+        const [reference, auto, float32] = [
+          await of("bf16", "reference"),
+          await tensorsOf({ model: name, options: small, engine: "auto", precision: "bf16" }),
+          await of("float32", "reference"),
+        ];
+        expect(distance(reference, float32)).toBeGreaterThan(1e-5);
+        expect(distance(reference, float32)).toBeLessThan(0.05);
+        expect(distance(reference, auto)).toBeLessThan(0.02);
+      },
+    );
+
+    it("records it in the run and the model, which is loaded with it unless another is given", async () => {
+      const model = await train(dataset, given({ precision: "bf16" }));
+      expect(requireComplete(await readRunFolder(join(folder, "run"))).config.precision).toBe("bf16");
+      const head = JSON.parse(await readFile(join(folder, "run/model/config.json"), "utf8")) as JsonObject;
+      expect(head.precision).toBe("bf16");
+      const history = Array.from({ length: 6 }, (_, r) => [r, r + 1]);
+      const scoresOf = async (scored: typeof model) =>
+        scored.score(fromRows(dataset.items.size, history)).read();
+      const trained = await scoresOf(model);
+      model.dispose();
+      const load = async (precision?: "float32") => {
+        const loaded = await loadRecommender(join(folder, "run"), { engine: "reference", precision });
+        const scores = await scoresOf(loaded);
+        loaded.dispose();
+        return scores;
+      };
+      expect(await load()).toEqual(trained);
+      expect(await load("float32")).not.toEqual(trained);
+    });
+
+    it("resumes to the same bytes, and refuses to resume in another precision", async () => {
+      await stoppedAfter(2, { precision: "bf16" });
+      await expect(train(dataset, given({ resume: true, precision: "float32" }))).rejects.toThrow(
+        /^precision: is bf16 in the run to resume, but float32 in this one/,
+      );
+      (await train(dataset, given({ resume: true }))).dispose();
+      const resumed = await modelFile();
+      (await train(dataset, given({ force: true, precision: "bf16" }))).dispose();
+      expect(await modelFile()).toEqual(resumed);
+    });
   });
 
   it("leaves a complete run folder and a model that can be loaded", async () => {

@@ -98,6 +98,11 @@ async function everything(engine: Engine): Promise<Float32Array[]> {
     const h = tensor(rows, hidden);
     const logits = engine.empty(rows, items);
     engine.matmul(logits, h, w, { transposeB: true });
+    const roundedLogits = engine.empty(rows, items);
+    engine.matmul(roundedLogits, h, w, { transposeB: true, bf16: true });
+    const roundedWeights = engine.empty(items, hidden);
+    engine.matmul(roundedWeights, roundedLogits, h, { transposeA: true, bf16: true });
+    results.push(roundedLogits, roundedWeights);
     const wide = tensor(rows, hidden + 5);
     const half = hidden >> 1;
     const [mean, logVariance] = [viewColumns(wide, 0, half), viewColumns(wide, half, 2 * half)];
@@ -137,17 +142,24 @@ async function everything(engine: Engine): Promise<Float32Array[]> {
     const hGradient = engine.empty(rows, hidden);
     const wGradient = engine.tensor(items, hidden, normals(items * hidden, 99));
     // Kept for the gradient, and in blocks that are computed again.
-    for (const likelihood of ["multinomial", "bernoulli"] as const)
-      for (const columns of [items, 1000]) {
-        const scratch = engine.empty(rows, columns);
-        const output = { hidden: h, weights: w, bias, target: batch, likelihood };
-        engine.outputStatistics(statistics, scratch, output);
-        engine.outputLoss(loss, statistics, likelihood);
-        engine.outputGradient(scratch, output, statistics, statistics, loss, {
-          ...{ hiddenGradient: hGradient, addToHidden: false, biasGradient },
-          ...{ weightsGradient: wGradient, addToWeights: true },
-        });
-      }
+    for (const [likelihood, columns, bf16] of [
+      ["multinomial", items, false],
+      ["multinomial", 1000, false],
+      ["bernoulli", items, false],
+      ["bernoulli", 1000, false],
+      ["multinomial", items, true],
+      ["multinomial", 1, true],
+      ["bernoulli", items, true],
+    ] as const) {
+      const scratch = engine.empty(rows, columns);
+      const output = { hidden: h, weights: w, bias, target: batch, likelihood, bf16 };
+      engine.outputStatistics(statistics, scratch, output);
+      engine.outputLoss(loss, statistics, likelihood);
+      engine.outputGradient(scratch, output, statistics, statistics, loss, {
+        ...{ hiddenGradient: hGradient, addToHidden: false, biasGradient },
+        ...{ weightsGradient: wGradient, addToWeights: true },
+      });
+    }
     const rowSum = engine.empty(rows, hidden);
     const options = { rowScale: "l2", dropout: { rate: 0.5, key } } as const;
     engine.sparseRowSum(rowSum, batch, w, options);
