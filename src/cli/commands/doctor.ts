@@ -4,7 +4,8 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, freemem, totalmem } from "node:os";
 import type { Command } from "commander";
-import type { Engine } from "../../compute/engine.js";
+import { type Engine, precisionOf } from "../../compute/engine.js";
+import type { EnginePrecision } from "../../compute/tensor.js";
 import { version } from "../../core/version.js";
 import type { CliContext } from "../context.js";
 import { number, table } from "../table.js";
@@ -16,6 +17,8 @@ const SECONDS = 0.5;
 
 interface EngineReport {
   name: Engine["name"];
+  /** "bf16" for the engine that `--precision bf16` selects. */
+  precision: EnginePrecision;
   /** Description of the engine, or why it is not available. */
   description: string;
   available: boolean;
@@ -59,11 +62,13 @@ async function examine(): Promise<Report> {
     import("@duckdb/node-api"),
   ]);
   const native = loadNativeEngine();
+  const rounding = loadNativeEngine({ precision: "bf16" });
   const engines: EngineReport[] = [
     "engine" in native
       ? await measured(native.engine)
-      : { name: "native", available: false, description: native.reason, gflops: null },
+      : { name: "native", precision: "float32", available: false, description: native.reason, gflops: null },
     await measured(new ReferenceEngine()),
+    ...("engine" in rounding ? [await measured(rounding.engine)] : []),
   ];
   const why =
     "engine" in native
@@ -97,13 +102,19 @@ async function measured(engine: Engine): Promise<EngineReport> {
   const end = performance.now() + 1000 * SECONDS;
   do {
     const started = performance.now();
-    engine.matmul(out, a, b, { transposeB: true });
+    engine.matmul(out, a, b, { transposeB: true, bf16: engine.bf16 });
     await engine.finished();
     best = Math.min(best, performance.now() - started);
   } while (performance.now() < end);
   await engine.close();
   const { name, description } = engine;
-  return { name, description, available: true, gflops: (2 * rows * inner * columns) / best / 1e6 };
+  return {
+    name,
+    precision: precisionOf(engine),
+    description,
+    available: true,
+    gflops: (2 * rows * inner * columns) / best / 1e6,
+  };
 }
 
 /** The processor's vector instruction sets that kernels can use, as far as the operating system reports them. */
@@ -113,7 +124,13 @@ function instructionSets(): string[] {
     const flags = new Set(
       /^flags\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1].trim().split(" "),
     );
-    const known = { avx2: "AVX2", fma: "FMA", avx512f: "AVX-512", amx_tile: "AMX" };
+    const known = {
+      avx2: "AVX2",
+      fma: "FMA",
+      avx512f: "AVX-512",
+      avx512_bf16: "AVX-512-BF16",
+      amx_bf16: "AMX",
+    };
     return Object.entries(known).flatMap(([flag, name]) => (flags.has(flag) ? [name] : []));
   } catch {
     return [];
@@ -143,8 +160,8 @@ function print(report: Report, { out, style: { bold, dim } }: CliContext): void 
   out(
     table(
       [{ heading: "engine" }, { heading: "GFLOP/s", align: "right" }, { heading: "" }],
-      report.engines.map(({ name, gflops, description }) => [
-        name,
+      report.engines.map(({ name, precision, gflops, description }) => [
+        precision === "bf16" ? `${name}, bf16` : name,
         gflops === null ? "-" : number(gflops),
         description,
       ]),

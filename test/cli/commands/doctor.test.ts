@@ -11,12 +11,15 @@ describe("foldin doctor", () => {
     expect(report.memory.total).toBe(totalmem());
     expect(report.cpu.cores).toBe(availableParallelism());
     expect(report.duckdb).toMatch(/^v\d+\.\d+/);
-    const [native, reference] = report.engines;
+    const [native, reference, bf16] = report.engines;
     expect(reference).toMatchObject({ name: "reference", available: true });
     expect(reference.gflops).toBeGreaterThan(0);
     expect(report.engine.name).toBe(native.available ? "native" : "reference");
-    if (native.available) expect(native.gflops).toBeGreaterThan(reference.gflops);
-    else expect(native.description).toContain("native engine");
+    if (native.available) {
+      expect(native.gflops).toBeGreaterThan(reference.gflops);
+      expect(bf16).toMatchObject({ name: "native", precision: "bf16", available: true });
+      expect(bf16.description).toMatch(/bfloat16 \((AMX|AVX-512-BF16|widened to float32)\)/);
+    } else expect(native.description).toContain("native engine");
   });
 
   it("prints a readable report, also without cargo", async () => {
