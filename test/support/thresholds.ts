@@ -82,6 +82,21 @@ const products = [
   ...zip(around(4), around(4), around(512)),
 ];
 
+// rounded.rs
+const roundedProducts = [
+  ...zip([1, 1, 1], around(256), around(64)),
+  ...around(4).flatMap((m) => zip([m, m, m], around(1024), [48])),
+  // PANEL_ROWS = 240, PANEL_COLUMNS = 256, INNER = 512; TILE_ROWS = 48, TILE_COLUMNS = 32.
+  ...zip(around(240), [33], [70]),
+  ...zip([13, 13, 13], around(256), [70]),
+  ...zip([13, 13, 13], [33], around(512)),
+  ...zip(around(48), around(32), [600]),
+  // SMALL = 2^20 operations are cut into panels.
+  ...zip([128, 128, 128], [128], around(64)),
+  // bf16/: tiles of 4, 12, 16 and 32 rows, 16 and 32 columns; blocks of 32 numbers; 64 pairs rounded at a time.
+  ...zip([...around(4), ...around(12), ...around(16)], around(16), [...around(32), ...around(128)]),
+];
+
 export const sizesOf: Readonly<Record<string, readonly (readonly number[])[]>> = {
   ...Object.fromEntries(elementwise.map((kernel) => [kernel, pieces])),
   // gaussian.rs: CHUNK = 512 normals at a time.
@@ -120,6 +135,21 @@ export const sizesOf: Readonly<Record<string, readonly (readonly number[])[]>> =
       ],
     ]),
   ),
+  // rounded_output.rs: BLOCK = 256 items, ROWS = 96, BLOCKS_PER_SUM = 4 (two sums from 1,793 items on).
+  ...Object.fromEntries(
+    [
+      "multinomial in bfloat16: outputStatistics, outputTargets, outputLoss and outputGradient",
+      "bernoulli in bfloat16: outputStatistics, outputLoss and outputGradient",
+    ].map((kernel) => [
+      kernel,
+      [
+        ...zip(around(4), [5], around(256)),
+        ...zip(around(96), [3], around(512)),
+        ...zip([2, 2, 2], around(16), [1792, 1793, 2049]),
+        [1, 7, 1],
+      ],
+    ]),
+  ),
   "denseBernoulliLoss and denseBernoulliLossGradient": rows,
   sumSparseRows: zip(around(4), [20], [30]),
   // sparse_row_sum.rs: STRIPE = 96 columns, ROWS_PER_TASK = 16, ROWS_PER_COUNT = 64.
@@ -141,6 +171,12 @@ export const sizesOf: Readonly<Record<string, readonly (readonly number[])[]>> =
       ...["matmul A B", "matmul A B^T", "matmul A^T B", "matmul A^T B^T"],
       ...["matmul A B, b in bfloat16", "matmul A B^T, both in bfloat16"],
     ].map((kernel) => [kernel, products]),
+  ),
+  ...Object.fromEntries(
+    ["A B", "A B^T", "A^T B", "A^T B^T"].map((kernel) => [
+      `matmul ${kernel}, rounded to bfloat16`,
+      roundedProducts,
+    ]),
   ),
   // quantise.rs: ROWS_PER_TASK = 256; sums in LANES = 16 lanes.
   quantise: zip(around(256), around(16)),
