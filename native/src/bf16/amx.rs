@@ -3,6 +3,7 @@
 //! intrinsics are not in stable Rust, so the instructions are written down. Linux gives a process the tiles' state when asked.
 
 use super::{BLOCK, COLUMNS, Packed, store};
+use crate::kernels::matmul::part;
 use crate::matrix::Matrix;
 use std::arch::asm;
 use std::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
@@ -81,7 +82,7 @@ pub fn multiply(out: Matrix, left: Packed, right: Packed, accumulate: bool) {
             let (into, stride) = if whole { (out.at(row, column), out.stride) } else { (aside.as_mut_ptr(), SIDE) };
             unsafe { tiles(left, right, pairs, into, stride, whole && accumulate) };
             if !whole {
-                store(out, row, column, &aside, SIDE, rows, columns, accumulate);
+                store(part(out, row, column, rows, columns), &aside, SIDE, accumulate);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! AVX-512-BF16: `vdpbf16ps` adds the products of sixteen pairs to sixteen sums.
 
 use super::{COLUMNS, Packed, store};
+use crate::kernels::matmul::part;
 use crate::matrix::Matrix;
 use std::arch::x86_64::*;
 
@@ -27,7 +28,7 @@ pub fn multiply(out: Matrix, left: Packed, right: Packed, accumulate: bool) {
                 if whole { (out.at(row, column), out.stride) } else { (aside.as_mut_ptr(), 2 * COLUMNS) };
             unsafe { tile(left, right, right.add(COLUMNS * pairs), pairs, into, stride, whole && accumulate) };
             if !whole {
-                store(out, row, column, &aside, 2 * COLUMNS, rows, columns, accumulate);
+                store(part(out, row, column, rows, columns), &aside, 2 * COLUMNS, accumulate);
             }
         }
     }

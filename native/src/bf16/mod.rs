@@ -244,7 +244,7 @@ impl<'a> Packed<'a> {
 
 /// The pairs of the places [first, first + count) of `depth`; those of the end include what pads them.
 fn pairs_of(kernel: Microkernel, depth: usize, first: usize, count: usize) -> Range<usize> {
-    debug_assert!(first % PART == 0 && (count % PART == 0 || first + count == depth));
+    debug_assert!(first.is_multiple_of(PART) && (count.is_multiple_of(PART) || first + count == depth));
     let end = if first + count == depth { kernel.pairs(depth) } else { (first + count) / 2 };
     first / 2..end
 }
@@ -424,21 +424,12 @@ pub fn multiply(kernel: Microkernel, out: Matrix, left: Packed, right: Packed, a
     }
 }
 
-/// The part of a tile that lies in `out`, from (row, column) on, is stored there.
+/// Stores the part of a tile that lies in `out`, or adds it there; the tile's rows have `width` numbers.
 #[inline(always)]
-fn store(
-    out: Matrix,
-    row: usize,
-    column: usize,
-    tile: &[f32],
-    width: usize,
-    rows: usize,
-    columns: usize,
-    accumulate: bool,
-) {
-    for r in 0..rows {
-        let into = out.get_mut(row + r, column, columns);
-        let tile = &tile[r * width..r * width + columns];
+fn store(out: Matrix, tile: &[f32], width: usize, accumulate: bool) {
+    for r in 0..out.rows {
+        let into = out.row_mut(r);
+        let tile = &tile[r * width..][..out.columns];
         if accumulate {
             into.iter_mut().zip(tile).for_each(|(into, &x)| *into += x);
         } else {

@@ -1,6 +1,7 @@
 //! Without instructions for bfloat16: pairs are widened to float32 in registers. A product of two bfloat16 is exact there.
 
 use super::{COLUMNS, Packed, store};
+use crate::kernels::matmul::part;
 use crate::matrix::Matrix;
 
 /// Inside `vectorised` only. `R`: rows of a tile, whose sums stay in registers.
@@ -14,7 +15,7 @@ pub fn multiply<const R: usize>(out: Matrix, left: Packed, right: Packed, accumu
             let left = left.words[row * pairs..][..R * pairs].as_chunks::<R>().0;
             let sums = tile::<R>(left, right);
             let rows = R.min(out.rows - row);
-            store(out, row, column, sums.as_flattened(), COLUMNS, rows, columns, accumulate);
+            store(part(out, row, column, rows, columns), sums.as_flattened(), COLUMNS, accumulate);
         }
     }
 }

@@ -126,7 +126,7 @@ fn panel(m: usize, n: usize, inner: usize) -> (usize, usize) {
     let mut down = m.div_ceil(PANEL_ROWS);
     let mut across = n.div_ceil(PANEL_COLUMNS);
     // Equal shares for 2 or 4 threads, as far as there are tiles.
-    while down * across % PANELS != 0 {
+    while !(down * across).is_multiple_of(PANELS) {
         if n.div_ceil(across) > TILE_COLUMNS && (down > 1 || n >= m) {
             across += 1;
         } else if m.div_ceil(down) > TILE_ROWS {
