@@ -181,10 +181,20 @@ export function ratingsFile(): Promise<string> {
   });
 }
 
+/** The folder with real data. Ends the program with one line if it does not contain the source. */
+function dataFolder(source: string, file: string): string {
+  const data = process.env.FOLDIN_DATA ?? join(root, "..", "shared", "data");
+  if (existsSync(join(data, source, file))) return data;
+  console.error(
+    `bench: ${join(data, source, file)} does not exist. Download ${source} from its publisher, and set FOLDIN_DATA to the folder that contains ${source}/${file}.`,
+  );
+  process.exit(1);
+}
+
 /** ML-1M, canonical split with 600 held-out users each, as a dataset folder and as raw arrays. Throws if it is missing. */
 export function ml1m(): Promise<string> {
-  const data = process.env.FOLDIN_DATA ?? join(root, "..", "shared", "data");
   return cached("ml-1m", async (folder) => {
+    const data = dataFolder("ml-1m", "ratings.dat");
     const out = join(folder, "dataset");
     await prepareDataset({
       input: join(data, "ml-1m", "ratings.dat"),
@@ -200,8 +210,8 @@ export function ml1m(): Promise<string> {
 
 /** citeulike-t, the released split with ten articles per user, as a dataset folder and as raw arrays. Throws if it is missing. */
 export function citeulikeT(): Promise<string> {
-  const data = process.env.FOLDIN_DATA ?? join(root, "..", "shared", "data");
   return cached("citeulike-t", async (folder) => {
+    const data = dataFolder("citeulike-t", "mult.dat");
     const out = join(folder, "dataset");
     await prepareSource({
       source: "citeulike-t",
