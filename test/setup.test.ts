@@ -84,5 +84,5 @@ describe.skipIf(process.platform === "win32")("a clone without a usable cargo", 
     expect(stderr).toContain(`is not installed; https://rustup.rs installs it): ${instead}`);
     expect(stdout).toContain("popularity");
     expect(status, stderr).toBe(0);
-  });
+  }, 600_000);
 });

@@ -191,7 +191,7 @@ function requireBytes(path: string, { size, blocks }: Stats, head: Uint8Array): 
   if (isHollow)
     throw new UserError({
       place: path,
-      problem: `the file has ${bytesText(size)} but is almost completely sparse`,
+      problem: `the file is ${bytesText(size)} long, but almost all of it is sparse`,
       remedy: "Download or copy the file again. If it is meant to be sparse, copy it with cp --sparse=never",
     });
 }

@@ -73,7 +73,7 @@ export function requireMemory({
   if (bytes > available)
     throw new UserError({
       place,
-      problem: `${what} needs ${bytesText(bytes)} of memory; ${bytesText(available)} available`,
+      problem: `${what} needs ${bytesText(bytes)} of memory, but only ${bytesText(available)} are available`,
       remedy: alternatives,
     });
 }

@@ -79,7 +79,7 @@ export async function reportOnReproduction(
     style: HEAT_MAP_STYLE + DEPTH_STYLE,
     finished,
     source: `Published: ${result.source}`,
-    body: html`${result.shortenedTo !== undefined && html`<p class="warning">Shortened run: at most ${result.shortenedTo} epochs per run. These numbers are not a reproduction.</p>`}
+    body: html`${result.shortenedTo !== undefined && html`<p class="warning">Shortened run (--epochs ${result.shortenedTo}). These numbers are not a reproduction.</p>`}
 ${studies}
 ${result.skipped.length > 0 && html`<section><h2>Left out</h2>${result.skipped.map(({ title, why }) => html`<p class="note">${title}: ${why}.</p>`)}</section>`}
 ${result.network && networkSection(result.network)}`,

@@ -170,7 +170,7 @@ async function requireFreeRunFolder(path: string): Promise<void> {
     remedy: !run
       ? "Choose another folder"
       : run.complete || isBlend(run)
-        ? "Choose another folder, or replace it with --force"
+        ? "Choose another folder, or use --force to replace it"
         : "Continue it with --resume, or choose another folder",
   });
 }

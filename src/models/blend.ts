@@ -286,7 +286,7 @@ async function requireSameData(
   if (sameItems && (part.data === undefined || part.data === fingerprint(dataset))) return;
   throw new UserError({
     place: run,
-    problem: `was not trained on this ${dataset.name}: ${sameItems ? "its users or interactions differ, and may include those held out here" : `its ${ids.length} items differ`}`,
+    problem: `was not trained on this version of ${dataset.name}: ${sameItems ? "its users or interactions differ, and may include those held out here" : `its ${ids.length} items differ`}`,
     expected: "runs that were trained on the same dataset",
     remedy: "Train it on this dataset, or leave it out",
   });

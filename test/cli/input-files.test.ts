@@ -86,6 +86,6 @@ describe("anything but a regular file is refused in one line", () => {
   it("a compressed list of texts, before it is decompressed", async () => {
     const { code, stderr } = await foldin(content("bomb.txt.gz"), { cwd: home });
     expect(code).toBe(2);
-    expect(stderr).toMatch(/bomb\.txt\.gz: the file is compressed with gzip .*Decompress it first/);
+    expect(stderr).toMatch(/bomb\.txt\.gz: the file is compressed with gzip .*Unpack it first with gunzip/);
   });
 });

@@ -144,7 +144,7 @@ describe("train --force", () => {
     await done(["recommend", "runs/run", "--history", "3"]);
     expect(contents("runs/run")).toHaveProperty(["notes.txt"]);
     for (const more of [args, ["train", "ds", "--out", "runs/run"]])
-      expect((await done([...more, "--resume"])).stderr).toMatch(/finished already/);
+      expect((await done([...more, "--resume"])).stderr).toMatch(/is already finished/);
   });
 
   it("also replaces an interrupted run and an interrupted replacement", async () => {
@@ -201,7 +201,7 @@ describe("blend", () => {
     await done(blend);
     rmSync(join(home, "runs/blend/model"), { recursive: true });
     const { code, stderr } = await run(blend);
-    expect([code, stderr]).toEqual([2, expect.stringMatching(/use --force to replace it/)]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/or use --force to replace it/)]);
     expect(stderr).not.toMatch(/--resume/);
     const unfinished = await run(["evaluate", "runs/blend"]);
     expect(unfinished.stderr).toMatch(/Finish it: foldin blend pop first\/run --out runs\/blend --force/);
@@ -246,7 +246,10 @@ describe("other commands", () => {
     ] as const) {
       writeFileSync(join(home, file), "mine");
       const { code, stderr } = await run([...args, file]);
-      expect([code, stderr], args.join(" ")).toEqual([2, expect.stringMatching(/^runs\/x\S*: is a file/)]);
+      expect([code, stderr], args.join(" ")).toEqual([
+        2,
+        expect.stringMatching(/^runs\/x\S*: the file already exists/),
+      ]);
       expect(readFileSync(join(home, file), "utf8")).toBe("mine");
       await done([...args, file, "--force"]);
       expect(readFileSync(join(home, file), "utf8")).not.toBe("mine");

@@ -10,7 +10,9 @@ describe("memory", () => {
 
   it("is checked to the byte", () => {
     expect(need(2 ** 30)).not.toThrow();
-    expect(need(2 ** 30 - 1)).toThrow("here: it needs 1.0 GiB of memory; 1024 MiB available. Take less");
+    expect(need(2 ** 30 - 1)).toThrow(
+      "here: it needs 1.0 GiB of memory, but only 1024 MiB are available. Take less",
+    );
   });
 
   it("is bounded by the container's limit", () => {

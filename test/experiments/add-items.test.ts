@@ -154,8 +154,8 @@ describe("add-items", () => {
     const out = join(home, "by-command");
     const { code, stdout, stderr } = await foldin(["add-items", run, "--content", news(), "--out", out]);
     expect([code, stderr]).toEqual([0, ""]);
-    expect(stdout).toContain(`2 items added (rule: neighbours); ${out} now knows 14`);
-    expect(stdout).toContain("1 entry skipped of items that the model knows already: f3");
+    expect(stdout).toContain(`2 items added (rule: neighbours); ${out} has 14 items`);
+    expect(stdout).toContain("1 entry skipped (already in the model): f3");
     const again = await foldin(["add-items", run, "--content", news(), "--out", out, "--force", "--json"]);
     expect(JSON.parse(again.stdout)).toEqual({
       ...{ run: out, added: 2, items: 14, rule: "neighbours" },
@@ -165,7 +165,7 @@ describe("add-items", () => {
     const missing = await foldin(["add-items", run, "--out", join(home, "x")]);
     expect([missing.code, missing.stderr]).toEqual([
       2,
-      expect.stringMatching(/^option '--content' is missing/),
+      expect.stringMatching(/^option '--content' is required/),
     ]);
   });
 });

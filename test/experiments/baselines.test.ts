@@ -72,8 +72,7 @@ describe("foldin reproduce baselines", () => {
     ]);
     expect(shortenedTo).toBe(1);
     const page = readFileSync(join(folder, "out", "report.html"), "utf8");
-    for (const text of ["popularity", "mult-dae", "Cut short: at most 1 epochs"])
-      expect(page).toContain(text);
+    for (const text of ["popularity", "mult-dae", "Shortened run (--epochs 1)"]) expect(page).toContain(text);
     expect(page).not.toMatch(/<script|https?:\/\/(?!www\.w3\.org)/);
     expect(existsSync(join(folder, "out", "results.csv"))).toBe(true);
   });
@@ -85,7 +84,7 @@ describe("foldin reproduce baselines", () => {
     expect(code, stderr).toBe(0);
     expect(stdout).toMatch(/^3 models on dataset|^4 models on dataset/m);
     expect(stdout).toMatch(/wmf .*best of 6 points: factors=\d+ unobservedWeight=/);
-    expect(stdout).toMatch(/cut short at 1 epoch/);
+    expect(stdout).toMatch(/limited to 1 epoch /);
   });
 
   it.each([
@@ -101,6 +100,6 @@ describe("foldin reproduce baselines", () => {
     const { code, stderr } = await foldin(["reproduce", "keras-notebook-v2", "--data", ".", "--jobs", "2"], {
       cwd: folder,
     });
-    expect([code, stderr]).toEqual([2, expect.stringMatching(/--jobs: belongs to baselines/)]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/--jobs: can be used only with baselines/)]);
   });
 });

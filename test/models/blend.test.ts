@@ -162,12 +162,12 @@ describe("a blend", () => {
     await expect(blending({ weights: [0, 0, 0] })).rejects.toThrow(/weights: all weights are 0/);
     await expect(blending({ step: 0.3 })).rejects.toThrow(/step: 0.3 does not divide 1/);
     await expect(blending({ runs: Array(8).fill(runs[0]), step: 0.05 })).rejects.toThrow(
-      /step: .* 888030 mixtures of 8 runs .*larger step/,
+      /step: .* 888030 weight combinations for 8 runs .*larger step/,
     );
     await expect(blending({ metric: "coverage@10" })).rejects.toThrow(/coverage@10 has no value per user/);
     await expect(blending({ metric: "ndgc@10" })).rejects.toThrow(/Did you mean/);
     await expect(blending({}, tastes({ items: 41, seed: 5 }))).rejects.toThrow(
-      /popularity: was not trained on this .*40 items are others/,
+      /popularity: was not trained on this .*40 items differ/,
     );
     await expect(blending({}, tastes({ items: 40, seed: 6 }))).rejects.toThrow(
       /popularity: was not trained on this .*held out/,

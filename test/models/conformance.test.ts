@@ -127,7 +127,7 @@ describe.each(engineNames)("on the %s engine", (engineName) => {
           engine: fresh,
           seed: 7,
         });
-        await expect(training).rejects.toThrow(/needs .* of memory, and 0 MiB are available\. .+/);
+        await expect(training).rejects.toThrow(/needs .* of memory, but only 0 MiB are available\. .+/);
         await expect(training).rejects.toThrow(UserError);
         expect(fresh.memory()).toBe(0);
       } finally {

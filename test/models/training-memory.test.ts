@@ -96,7 +96,7 @@ describe("the memory of models that are not networks", () => {
   it("popularity counts its counts and the scores of validation", async () => {
     const bytes = 4 * 5000 * (2 + 2 * 512);
     await expect(training("popularity", {}, bytes / 2)).rejects.toThrow(
-      /^popularity: counting 5,000 items needs 20 MiB of memory, and \d+ MiB are available\. Leave out rare/,
+      /^popularity: counting 5,000 items needs 20 MiB of memory, but only \d+ MiB are available\. Leave out rare/,
     );
     await expect(training("popularity", {}, 2 * bytes)).resolves.toBeUndefined();
   });

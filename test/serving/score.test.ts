@@ -84,7 +84,7 @@ describe("scoring all users", () => {
       "had a different k: 5, now 6",
     );
     await expect(scoreAll(model, histories, { ...same, model: "other", out, resume: true })).rejects.toThrow(
-      "its model differs",
+      "the interrupted scoring had a different model",
     );
     expect(await scoreAll(model, histories, { ...same, out, resume: true })).toMatchObject({
       ...{ users: 280, resumed: 128 },
@@ -146,7 +146,7 @@ describe("scoring all users", () => {
       /^--dataset: cannot be combined with/,
     ],
     [["--out", join(folder, "x.csv"), "--histories", "nowhere.csv"], /nowhere\.csv/],
-    [[], /^option '--out' is missing/],
+    [[], /^option '--out' is required/],
   ])("refuses %j with one clear line and exit code 2", async (args, message) => {
     const { code, stdout, stderr } = await foldin(["score", run, ...args, "--engine", "reference"]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
@@ -200,7 +200,9 @@ describe("a CSV of scores", () => {
     expect(text.trimEnd().split("\n")).toHaveLength(1 + 2 * titles.length);
     expect(text).not.toMatch(controlCharacters);
     expect(notes).toEqual([
-      expect.stringMatching(/control characters .* \\t \\n .*\\u001b.*\.parquet and \.jsonl keep them$/),
+      expect.stringMatching(
+        /control characters .* \\t \\n .*\\u001b.*\.parquet and \.jsonl keep them unchanged$/,
+      ),
     ]);
     const written = (await columns(out)).slice(0, titles.length);
     expect(written.map(([user]) => user)).toEqual(titles.map(() => "a\\tb"));

@@ -23,7 +23,7 @@ export async function reportOnBaselines(
     lead: `${count(comparison.systems.length)} models with options chosen on the validation users, each evaluated once on the same ${count(comparison.users)} test users.`,
     style: COMPARISON_STYLE + OWN_STYLE,
     finished,
-    body: html`${shortenedTo !== undefined && html`<p class="warning">Shortened run: at most ${shortenedTo} epochs per training. The numbers are not comparable with a full run.</p>`}
+    body: html`${shortenedTo !== undefined && html`<p class="warning">Shortened run (--epochs ${shortenedTo}). The numbers are not comparable with a full run.</p>`}
 ${table(result)}
 ${failed.length > 0 && html`<section><h2>Models that could not be trained</h2>${failed.map(({ model, failure }) => html`<p class="note"><b>${model}</b>: ${failure}</p>`)}</section>`}
 <section>

@@ -56,7 +56,7 @@ describe("ease", () => {
     const engine = new ReferenceEngine();
     const refused = ease.fit(large, parseOptions(ease), { engine, seed: 1 });
     await expect(refused).rejects.toThrow(
-      /^ease: a matrix of 400,000 x 400,000 items.* needs 1192\.1 GiB of memory, and .* are available.*--min-item/,
+      /^ease: a matrix of 400,000 x 400,000 items.* needs 1192\.1 GiB of memory, but only .* are available.*--min-item/,
     );
     expect(engine.memory()).toBe(0);
   });

@@ -327,7 +327,7 @@ describe("foldin export", () => {
       ],
       [["export", knn, "--onnx", out], /the file already exists/],
       [["export", knn, "--onnx", folder], /is a folder/],
-      [["export", knn], /^option '--onnx' is missing/],
+      [["export", knn], /^option '--onnx' is required/],
       [
         ["export", knn, "--onnx", join(folder, "x.onnx"), "--int8", "--float16"],
         /^--int8: cannot be combined with/,
