@@ -49,7 +49,7 @@ export interface ReproduceOptions {
   seed?: number;
   /** At most this many seeds per row. Default: all that the preset has. */
   seeds?: number;
-  /** At most this many epochs per run: for a look. The result says so. */
+  /** Maximum number of epochs per run, for a quick trial. Recorded in the result. */
   epochs?: number;
   /** Only the studies with these keys. Default: all. */
   studies?: readonly string[];
@@ -267,7 +267,7 @@ async function reproduceInto(preset: Preset, given: ReproduceOptions): Promise<R
         };
       }),
       skipped,
-      ...(await networkOf(preset, plan)),
+      ...(await networkOf(preset, plan, results)),
       ...(epochs === undefined ? {} : { shortenedTo: epochs }),
     };
     await writeFileWhole(join(out, "results.json"), (file) =>
@@ -279,15 +279,17 @@ async function reproduceInto(preset: Preset, given: ReproduceOptions): Promise<R
   }
 }
 
-/** The network that a preset draws, for the items of its study. */
+/** The network that a preset draws, for the items of its study, with the options that its row was trained with. */
 async function networkOf(
   { network }: Preset,
   plan: readonly PlannedRun[],
+  results: ReadonlyMap<PresetRun, readonly TrainedRun[]>,
 ): Promise<Pick<Reproduction, "network">> {
   const planned = plan.find(({ study, run }) => study.key === network?.study && run.key === network.run);
-  if (!planned) return {};
+  const [trained] = (planned && results.get(planned.run)) ?? [];
+  if (!planned || !trained) return {};
   const algorithm = await findAlgorithm(planned.run.model);
-  const options = parseOptions(algorithm, { ...planned.trainings[0].options });
+  const options = parseOptions(algorithm, { ...trained.options });
   return { network: algorithm.outline?.(planned.dataset.items.size, options) };
 }
 

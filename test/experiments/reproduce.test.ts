@@ -158,7 +158,7 @@ describe.skipIf(data === undefined)("reproducing on MovieLens 1M", () => {
   it("chooses among candidates on the validation users and evaluates the choice alone", async () => {
     const told: string[] = [];
     const candidates = [
-      { key: "still", title: "no step to speak of", options: { learningRate: 1e-12 } },
+      { key: "still", title: "no step to speak of", options: { learningRate: 1e-12, dropout: 0 } },
       { key: "published", title: "the published step", options: {} },
     ];
     const { seeds: _, ...once } = recorded;
@@ -174,6 +174,8 @@ describe.skipIf(data === undefined)("reproducing on MovieLens 1M", () => {
     const [still, published] = choice?.candidates ?? [];
     expect(published.value).toBeGreaterThan(still.value);
     expect(options.learningRate).toBe(1e-3);
+    // The network is drawn as it was chosen: the other candidate has no dropout.
+    expect(result.network?.map(({ name }) => name)).toContain("dropout");
     const page = await readFile(await reportOnReproduction(out, result), "utf8");
     expect(page).toContain(`chosen on the validation users: the published step`);
   });

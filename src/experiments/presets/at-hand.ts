@@ -27,14 +27,14 @@ export async function studiesAtHand(
     if (!optional)
       throw new UserError({
         place: data,
-        problem: `has no files of ${source}, which ${preset} needs`,
+        problem: `does not contain the files of ${source}, which ${preset} needs`,
         expected: `the folder of ${source}, or a folder with ${source}/ in it`,
-        remedy: `foldin prepare ${source} --download --out <folder> fetches them, where its publisher lets it`,
+        remedy: `Download them with foldin prepare ${source} --download --out <folder>, if the publisher allows it`,
       });
     faults.set(
       study,
       folder === undefined
-        ? `there are no files of ${source} in ${data}`
+        ? `${data} does not contain the files of ${source}`
         : `${missing.join(" and ")} of ${source} is not in ${data}`,
     );
   }
