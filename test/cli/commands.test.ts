@@ -110,13 +110,16 @@ describe("from a file of clicks to recommendations, with --json throughout", () 
 
   it("evaluate says what to do if the dataset has moved", async () => {
     renameSync(join(folder, "data"), join(folder, "moved"));
-    const { code, stderr } = await foldin(["evaluate", "run"], { cwd: folder });
-    expect([code, stderr]).toEqual([
-      2,
-      expect.stringMatching(/^run: its dataset was not found in .*--dataset/),
-    ]);
-    expect((await json("evaluate", "run", "--dataset", "moved")).users).toBe(40);
-    renameSync(join(folder, "moved"), join(folder, "data"));
+    try {
+      const { code, stderr } = await foldin(["evaluate", "run"], { cwd: folder });
+      expect([code, stderr]).toEqual([
+        2,
+        expect.stringMatching(/^run: its dataset was not found in .*--dataset/),
+      ]);
+      expect((await json("evaluate", "run", "--dataset", "moved")).users).toBe(40);
+    } finally {
+      renameSync(join(folder, "moved"), join(folder, "data"));
+    }
   });
 
   it("a failure leaves stdout empty", async () => {
@@ -128,7 +131,8 @@ describe("from a file of clicks to recommendations, with --json throughout", () 
   it("train --force replaces a run, and only a run", async () => {
     const again = ["train", "data", "--model", "popularity", "--out", "run"];
     expect((await foldin(again, { cwd: folder })).code).toBe(2);
-    expect((await foldin([...again, "--force"], { cwd: folder })).code).toBe(0);
+    const replaced = await foldin([...again, "--force"], { cwd: folder });
+    expect(replaced.code, replaced.stderr).toBe(0);
     expect(JSON.parse(readFileSync(join(folder, "run", "config.json"), "utf8")).model).toBe("popularity");
     // Wrong options are seen before anything is removed.
     expect((await foldin([...again, "--force", "--set", "x=1"], { cwd: folder })).code).toBe(2);
