@@ -418,7 +418,7 @@ describe.skipIf(missing)("the process", () => {
       const view = (engine, rows, columns) => [engine.allocate(rows * columns, 0), 0, rows, columns, columns];
       const fill = (engine, out, value) => engine.run(numberOf("fill"), Float64Array.of(...out, value));
       const matmul = (engine, out, a, b) =>
-        engine.run(numberOf("matmul"), Float64Array.of(...out, ...a, ...b, NaN, NaN, NaN));
+        engine.run(numberOf("matmul"), Float64Array.of(...out, ...a, ...b, NaN, NaN, NaN, NaN));
       const read = (engine, out) => engine.read(Float64Array.from(out));`;
     writeFileSync(script, `${load}\n${body}`);
     const started = performance.now();
