@@ -192,7 +192,7 @@ describe.skipIf(data === undefined)("reproducing on MovieLens 1M", () => {
       { ...given, data: empty, out: join(empty, "out") },
     );
     expect(result.studies).toEqual([]);
-    expect(result.skipped[0].why).toContain("there are no files of ml-20m in");
+    expect(result.skipped[0].why).toContain("does not contain the files of ml-20m");
     await rm(empty, { recursive: true });
   });
 });

@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, freemem, totalmem } from "node:os";
 import type { Command } from "commander";
-import { type Engine, precisionOf } from "../../compute/engine.js";
+import type { Engine } from "../../compute/engine.js";
 import type { EnginePrecision } from "../../compute/tensor.js";
 import { version } from "../../core/version.js";
 import type { CliContext } from "../context.js";
@@ -110,7 +110,7 @@ async function measured(engine: Engine): Promise<EngineReport> {
   const { name, description } = engine;
   return {
     name,
-    precision: precisionOf(engine),
+    precision: engine.bf16 ? "bf16" : engine.precision,
     description,
     available: true,
     gflops: (2 * rows * inner * columns) / best / 1e6,

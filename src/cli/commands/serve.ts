@@ -268,7 +268,9 @@ async function commonPrecision(
   context: CliContext,
 ): Promise<EnginePrecision> {
   const { precisionOfModel } = await import("../../recommender/model-files.js");
-  const [first, ...others] = await Promise.all(places.map(({ folder }) => precisionOfModel(folder)));
+  // A model that cannot be read is reported where it is loaded.
+  const precisions = places.map(({ folder }) => precisionOfModel(folder).catch(() => undefined));
+  const [first = "float32", ...others] = (await Promise.all(precisions)).filter((one) => one !== undefined);
   if (others.every((other) => other === first)) return first;
   context.say(
     "the models were trained in different precisions: all are served in float32; --precision sets another one",
