@@ -113,9 +113,9 @@ describe.skipIf(postgres === undefined)("a store in PostgreSQL", () => {
   it.each([
     ["7", /format 7, newer than this version of foldin supports \(1\)/],
     ["2", /format 2, newer/],
-    ["", /format is "", which is not one of foldin's/],
-    ["one", /format is "one", which is not one of foldin's/],
-    ["NaN", /format is "NaN", which is not one of foldin's/],
+    ["", /unknown format ""/],
+    ["one", /unknown format "one"/],
+    ["NaN", /unknown format "NaN"/],
   ])("is refused with the format '%s', unchanged", async (format, message) => {
     await (await open()).check();
     await direct.query("UPDATE foldin_store SET format = $1", [format]);
