@@ -73,7 +73,9 @@ if (precision !== "float32" && !(precision === "bf16" && row.bf16)) {
   process.exit(2);
 }
 
-const { ours, baselines, limit, report } = await row.prepare(baseline, precision);
+const { ours, baselines, report, ...prepared } = await row.prepare(baseline, precision);
+// The limit is that of float32 products.
+const limit = precision === "float32" ? prepared.limit : undefined;
 const others = values["without-baselines"] ? baselines.filter(({ isOurs }) => isOurs) : baselines;
 if (others.some(({ isOurs }) => !isOurs)) installPeers();
 const results = await contest([ours, ...others], rounds);
@@ -94,7 +96,7 @@ const output = {
 };
 if (values.json) console.log(JSON.stringify(output));
 else {
-  console.log(`\n${row.name}: ${row.what}`);
+  console.log(`\n${row.name}: ${row.what.replace("float32", precision)}`);
   for (const [name, summary] of results) {
     const ratio =
       name === ours.name ? "" : `   ours / ${name} = ${(value(mine) / value(summary)).toFixed(3)}`;
