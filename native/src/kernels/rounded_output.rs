@@ -17,9 +17,10 @@ use std::cell::RefCell;
 
 /// Items in a block; as in src/compute/output-scratch.ts.
 const BLOCK: usize = 256;
-/// Sums of the hidden layer's gradient, at most, and blocks that each has at least.
+/// Sums of the hidden layer's gradient, at most, and blocks that each has at least. Their number is a power of two, so that
+/// two or four threads have equal shares.
 const SUMS: usize = 8;
-const BLOCKS_PER_SUM: usize = 4;
+const BLOCKS_PER_SUM: usize = 3;
 /// Rows that are multiplied at a time: with a block's items, their products stay in the second cache.
 const ROWS: usize = PART;
 const ROWS_PER_TASK: usize = 4;
@@ -152,7 +153,7 @@ pub fn gradient(scratch: Matrix, output: &Output, merged: Matrix, g: Matrix, to:
     let kept = Kept::of(output, scratch);
     let (rows, width) = (output.rows(), output.hidden.columns);
     let blocks = blocks(output);
-    let sums = if to.hidden.is_some() { (blocks / BLOCKS_PER_SUM).clamp(1, SUMS) } else { blocks.max(1) };
+    let sums = if to.hidden.is_some() { 1 << (blocks / BLOCKS_PER_SUM).clamp(1, SUMS).ilog2() } else { blocks.max(1) };
     with_shared(|Shared { hidden, sums: of_hidden }| {
         // The activations twice: for products that are computed again, and for the weights' gradient.
         let again = if kept.is_none() { bf16::left_words(kernel, rows, width) } else { 0 };
@@ -162,13 +163,12 @@ pub fn gradient(scratch: Matrix, output: &Output, merged: Matrix, g: Matrix, to:
         let left = kept.is_none().then(|| bf16::pack_left(kernel, Lines::rows(output.hidden), first));
         let right = to.weights.map(|_| bf16::pack_right(kernel, Lines::columns(output.hidden), second));
         let parts = to.hidden.map(|_| matrix(of_hidden.floats(sums * rows * width), sums * rows, width));
-        let per_sum = blocks.div_ceil(sums);
         for_each_task(sums, |sum| {
             let part_of_hidden = parts.map(|parts| part(parts, sum * rows, 0, rows, width));
             if let Some(part) = part_of_hidden {
                 (0..rows).for_each(|r| part.row_mut(r).fill(0.0));
             }
-            for b in sum * per_sum..blocks.min((sum + 1) * per_sum) {
+            for b in sum * blocks / sums..(sum + 1) * blocks / sums {
                 let block = output.block(b * BLOCK, BLOCK);
                 let count = block.count();
                 with_buffers(|buffers| {
