@@ -84,6 +84,11 @@ impl<T: Number> Matrix<T> {
     }
 }
 
+/// A part of a matrix; memory is not accessed if it is empty.
+pub fn part<T: Number>(of: Matrix<T>, row: usize, column: usize, rows: usize, columns: usize) -> Matrix<T> {
+    Matrix { data: of.data.wrapping_add(row * of.stride + column), rows, columns, stride: of.stride }
+}
+
 /// Matrices of the same shape as single rows if all of them are contiguous; otherwise unchanged.
 pub fn flatten<T: Number, const N: usize>(matrices: [Matrix<T>; N]) -> [Matrix<T>; N] {
     if !matrices.iter().all(Matrix::is_contiguous) {
@@ -103,6 +108,15 @@ pub fn for_each_task(tasks: usize, body: impl Fn(usize) + Sync) {
         // Tasks can be stolen individually, so that no thread is left with a run of tasks at the end of a kernel.
         (0..tasks).into_par_iter().with_max_len(1).for_each(&body);
     }
+}
+
+/// Runs `body(panel, row, column)` for panels of `out` of at most [rows, columns], from that element on, on all threads of the pool.
+pub fn for_each_panel(out: Matrix, rows: usize, columns: usize, body: impl Fn(Matrix, usize, usize) + Sync) {
+    let down = out.rows.div_ceil(rows);
+    for_each_task(down * out.columns.div_ceil(columns), |task| {
+        let (r, c) = (task % down * rows, task / down * columns);
+        body(part(out, r, c, rows.min(out.rows - r), columns.min(out.columns - c)), r, c);
+    });
 }
 
 /// Runs `body(row, first column, count)` over [rows, columns] in pieces of at most `PIECE` elements of one row.

@@ -3,8 +3,7 @@
 //! intrinsics are not in stable Rust, so the instructions are written down. Linux gives a process the tiles' state when asked.
 
 use super::{BLOCK, COLUMNS, Packed, store};
-use crate::kernels::matmul::part;
-use crate::matrix::Matrix;
+use crate::matrix::{Matrix, part};
 use std::arch::asm;
 use std::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 use std::sync::OnceLock;

@@ -1,8 +1,7 @@
 //! AVX-512-BF16: `vdpbf16ps` adds the products of sixteen pairs to sixteen sums.
 
 use super::{COLUMNS, Packed, store};
-use crate::kernels::matmul::part;
-use crate::matrix::Matrix;
+use crate::matrix::{Matrix, part};
 use std::arch::x86_64::*;
 
 const ROWS: usize = 12;

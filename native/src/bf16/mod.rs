@@ -15,7 +15,7 @@ pub use amx::emulated;
 mod portable;
 
 use crate::element::Number;
-use crate::matrix::Matrix;
+use crate::matrix::{Matrix, part};
 use crate::simd::vectorised;
 use std::cell::RefCell;
 use std::ops::Range;
@@ -170,13 +170,12 @@ impl<T: Number> Lines<T> {
 
     /// Lines [first, first + count), places [from, from + depth).
     pub fn part(&self, first: usize, count: usize, from: usize, depth: usize) -> Self {
-        let Matrix { data, stride, .. } = self.of;
-        let (row, column, rows, columns) =
-            if self.across { (from, first, depth, count) } else { (first, from, count, depth) };
-        Self {
-            of: Matrix { data: data.wrapping_add(row * stride + column), rows, columns, stride },
-            across: self.across,
-        }
+        let of = if self.across {
+            part(self.of, from, first, depth, count)
+        } else {
+            part(self.of, first, from, count, depth)
+        };
+        Self { of, across: self.across }
     }
 }
 

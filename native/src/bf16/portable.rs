@@ -1,8 +1,7 @@
 //! Without instructions for bfloat16: pairs are widened to float32 in registers. A product of two bfloat16 is exact there.
 
 use super::{COLUMNS, Packed, store};
-use crate::kernels::matmul::part;
-use crate::matrix::Matrix;
+use crate::matrix::{Matrix, part};
 
 /// Inside `vectorised` only. `R`: rows of a tile, whose sums stay in registers.
 #[inline(always)]

@@ -6,7 +6,7 @@
 use super::rounded;
 use crate::calls;
 use crate::element::{Element, Number};
-use crate::matrix::{Floats, Matrix, for_each_task};
+use crate::matrix::{Floats, Matrix, for_each_panel, for_each_task, part};
 use crate::simd::{LANES, vectorised};
 use crate::table::kernels;
 use gemm_common::Parallelism;
@@ -68,11 +68,7 @@ pub fn multiply<A: Number, B: Number>(
         return row_times_rows(out, a, b, accumulate);
     }
     let (rows, columns) = panel(m, n, inner);
-    let down = m.div_ceil(rows);
-    for_each_task(down * n.div_ceil(columns), |task| {
-        let r = task % down * rows;
-        let c = task / down * columns;
-        let out = part(out, r, c, rows.min(m - r), columns.min(n - c));
+    for_each_panel(out, rows, columns, |out, r, c| {
         let a = if transpose_a { part(a, 0, r, inner, out.rows) } else { part(a, r, 0, out.rows, inner) };
         let b = if transpose_b { part(b, c, 0, out.columns, inner) } else { part(b, 0, c, inner, out.columns) };
         let (mut wide_a, mut wide_b) = (Vec::new(), Vec::new());
@@ -88,11 +84,6 @@ fn widened<T: Number>(of: Matrix<T>, scratch: &mut Vec<f32>) -> Matrix {
     }
     *scratch = of.to_vec();
     Matrix { data: scratch.as_mut_ptr(), rows, columns, stride: columns }
-}
-
-/// A part of a matrix; memory is not accessed if it is empty.
-pub fn part<T: Number>(of: Matrix<T>, row: usize, column: usize, rows: usize, columns: usize) -> Matrix<T> {
-    Matrix { data: of.data.wrapping_add(row * of.stride + column), rows, columns, stride: of.stride }
 }
 
 /// The same on one thread, in one piece.

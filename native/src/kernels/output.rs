@@ -4,11 +4,11 @@
 //! one block of items at a time, whose products are recomputed for the gradient. Rows are independent and blocks are processed in
 //! order, so results do not depend on the number of threads, bit for bit.
 
-use super::matmul::{dot, multiply, part};
+use super::matmul::{dot, multiply};
 use super::reductions::sum_rows;
 use super::rounded_output;
 use crate::calls;
-use crate::matrix::{Matrix, for_each_row};
+use crate::matrix::{Matrix, for_each_row, part};
 use crate::simd::{LANES, SUM_BLOCK, exp, ln, sum_block, vectorised};
 use crate::sparse::Sparse;
 use crate::table::kernels;

@@ -2,10 +2,10 @@
 //! shape alone, and a panel packs what it needs: what two panels need both is packed twice, a few operations per hundred of
 //! the product. Few rows are not packed: they are multiplied as they are in float32, rounded on the way.
 
-use super::matmul::{FEW_ROWS, MANY_COLUMNS, multiply, part};
+use super::matmul::{FEW_ROWS, MANY_COLUMNS, multiply};
 use crate::bf16::{self, Buffers, Lines, Microkernel, with_buffers};
 use crate::element::{Bfloat16, Element, Number};
-use crate::matrix::{Floats, Matrix, for_each_task};
+use crate::matrix::{Floats, Matrix, for_each_panel};
 
 /// The largest panel: with an inner block, each operand has at most 256 KiB of the second cache.
 const PANEL_ROWS: usize = 240;
@@ -76,11 +76,7 @@ fn product<A: Number, B: Number>(
     let left = if transpose_a { Lines::columns(a) } else { Lines::rows(a) };
     let right = if transpose_b { Lines::rows(b) } else { Lines::columns(b) };
     let (rows, columns) = panel(m, n, inner);
-    let down = m.div_ceil(rows);
-    for_each_task(down * n.div_ceil(columns), |task| {
-        let r = task % down * rows;
-        let c = task / down * columns;
-        let out = part(out, r, c, rows.min(m - r), columns.min(n - c));
+    for_each_panel(out, rows, columns, |out, r, c| {
         with_buffers(|buffers| {
             panel_product(
                 buffers,
@@ -94,7 +90,7 @@ fn product<A: Number, B: Number>(
 }
 
 /// The same of one panel, by this thread.
-pub fn panel_product<A: Number, B: Number>(
+fn panel_product<A: Number, B: Number>(
     buffers: &mut Buffers,
     out: Matrix,
     left: Lines<A>,

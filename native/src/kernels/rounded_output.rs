@@ -6,12 +6,11 @@
 //!
 //! Blocks depend on the shape alone. The hidden layer's gradient has a few sums, each over a run of blocks in order.
 
-use super::matmul::part;
 use super::output::{Gradients, Output, Statistics};
 use super::rounded::rounded;
 use crate::bf16::{self, Buffer, Lines, Microkernel, PART, Packed, with_buffers};
 use crate::element::{Bfloat16, Number};
-use crate::matrix::{Matrix, for_each_piece, for_each_row, for_each_task};
+use crate::matrix::{Matrix, for_each_piece, for_each_row, for_each_task, part};
 use crate::simd::vectorised;
 use std::cell::RefCell;
 
