@@ -41,6 +41,8 @@ export interface Dataset {
   readonly train: CsrMatrix;
   /** Reads the times of the training interactions, in the order of `train.indices`: seconds since 1970 (or the source's own unit), NaN = missing. Absent if the source has no times. */
   readonly trainTimes?: () => Promise<Float64Array>;
+  /** Counts the training interactions of each rating. Absent if the source has no ratings. */
+  readonly trainRatings?: () => Promise<ReadonlyMap<number, number>>;
   readonly validation: HeldOutSplit;
   readonly test: HeldOutSplit;
   /** The content of the items, if any; one entry per item of `items`, in the same order. */
@@ -93,6 +95,7 @@ export async function loadDataset(
         users: new Vocabulary(users.slice(0, trained)),
         train: matrix,
         ...(manifest.columns.time && { trainTimes: () => loadTrainTimes(folder, matrix) }),
+        ...(manifest.columns.value && { trainRatings: () => countTrainRatings(folder) }),
         validation: await heldOut("validation"),
         test: await heldOut("test"),
         ...(described && { content: await loadContent(folder, database, described, items.size) }),
@@ -101,6 +104,15 @@ export async function loadDataset(
     },
     { signal },
   );
+}
+
+/** Counts the ratings of a folder's training interactions, as float32. */
+async function countTrainRatings(folder: string): Promise<Map<number, number>> {
+  return withDatabase(async (database) => {
+    const table = database.files("parquet", join(folder, "train.parquet"));
+    const rows = await database.rows(`SELECT CAST(value AS FLOAT), count(*) FROM ${table} GROUP BY ALL`);
+    return new Map(rows.map(([rating, count]) => [Number(rating), Number(count)]));
+  });
 }
 
 /** Reads the times of a folder's training interactions, in the order of the matrix's entries. */

@@ -3,7 +3,7 @@
 import { entryCount } from "../sparse/csr.js";
 import { type ContentKind, type ItemContent, knownItems, shapeOf } from "./content.js";
 import { type Dataset, type HeldOutSplit, loadDataset } from "./dataset.js";
-import { type Bin, histogramOf, ratingsOf } from "./histogram.js";
+import { type Bin, countRatings, histogramOf, ratingBins } from "./histogram.js";
 import type { DatasetCounts, DatasetSource } from "./manifest.js";
 import type { ProtocolOptions } from "./protocol.js";
 
@@ -64,7 +64,7 @@ export interface DatasetDescription {
   /** Users by their training interactions, items likewise. */
   readonly historyHistogram: readonly Bin[];
   readonly itemHistogram: readonly Bin[];
-  /** Training interactions by their rating; absent where ratings are not loaded. */
+  /** Training interactions by their rating; absent where they were neither loaded nor asked for, or the source has none. */
   readonly ratings?: readonly Bin[];
   /** Items that have a title. */
   readonly titledItems: number;
@@ -83,15 +83,13 @@ export interface DatasetDescription {
 /** The shares of the catalogue at which the popularity curve is given. */
 const curve = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
 
-/** Describes a dataset, or the one in a folder; `ratings` loads the folder's ratings too. Throws UserError as `loadDataset`. */
+/** Describes a dataset, or the one in a folder; `ratings` counts its ratings too. Throws UserError as `loadDataset`. */
 export async function describeDataset(
   datasetOrFolder: Dataset | string,
   { ratings = false, signal }: { ratings?: boolean; signal?: AbortSignal } = {},
 ): Promise<DatasetDescription> {
   const dataset =
-    typeof datasetOrFolder === "string"
-      ? await loadDataset(datasetOrFolder, { values: ratings, signal })
-      : datasetOrFolder;
+    typeof datasetOrFolder === "string" ? await loadDataset(datasetOrFolder, { signal }) : datasetOrFolder;
   const { train, items, users, manifest } = dataset;
   const interactions = entryCount(train);
   const lengths = Uint32Array.from({ length: train.rows }, (_, u) => train.offsets[u + 1] - train.offsets[u]);
@@ -100,6 +98,7 @@ export async function describeDataset(
   const content = dataset.content && describeContent(dataset.content, perItem);
   perItem.sort().reverse();
   const filtered = manifest?.counts.filtered;
+  const rated = train.values ? countRatings(train.values) : ratings && (await dataset.trainRatings?.());
   return {
     name: dataset.name,
     users: users.size,
@@ -113,7 +112,7 @@ export async function describeDataset(
     itemCounts: lengthsOf(perItem),
     historyHistogram: histogramOf(lengths),
     itemHistogram: histogramOf(perItem),
-    ...(train.values && { ratings: ratingsOf(train.values) }),
+    ...(rated && { ratings: ratingBins(rated) }),
     titledItems: items.titles?.filter((title) => title !== null).length ?? 0,
     popularity: curve.map((itemShare) => popularityAt(itemShare, perItem, interactions)),
     ...(content && { content }),

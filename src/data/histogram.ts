@@ -30,10 +30,15 @@ export function histogramOf(counts: Uint32Array): Bin[] {
 /** Above so many different ratings, they are counted in as many bins of equal width. */
 const MOST_RATINGS = 20;
 
-/** One bin per rating, ascending; of more than twenty different ones twenty bins of equal width. */
-export function ratingsOf(values: Float32Array): Bin[] {
+/** How often each rating occurs. */
+export function countRatings(values: Float32Array): Map<number, number> {
   const counts = new Map<number, number>();
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return counts;
+}
+
+/** One bin per rating, ascending; of more than twenty different ones twenty bins of equal width. */
+export function ratingBins(counts: ReadonlyMap<number, number>): Bin[] {
   const ratings = [...counts.keys()].sort((a, b) => a - b);
   if (ratings.length <= MOST_RATINGS)
     return ratings.map((rating) => ({ from: rating, to: rating, count: counts.get(rating) ?? 0 }));

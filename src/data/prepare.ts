@@ -20,6 +20,7 @@ import {
   makeHeldOutSplit,
 } from "./dataset.js";
 import { dropDuplicates, type Frequent, keepFrequent } from "./filter.js";
+import { countRatings } from "./histogram.js";
 import {
   countRows,
   fromIterable,
@@ -119,7 +120,9 @@ export async function buildDataset(
       ? items.ids.map((id) => itemTable.byId.get(id)?.[0] ?? null)
       : undefined;
   const matrix = fromPairs(trained, items.size, train.users, train.items, train.values);
-  const { timeOf } = interactions;
+  const { timeOf, ratingOf: everyRating } = interactions;
+  const ratings =
+    everyRating && countRatings(Float32Array.from(tables.train().source, (row) => everyRating[row]));
   const trainTimes =
     timeOf &&
     inEntryOrder(
@@ -133,6 +136,7 @@ export async function buildDataset(
     users: new Vocabulary(users.ids.slice(0, trained)),
     train: matrix,
     ...(trainTimes && { trainTimes: async () => trainTimes }),
+    ...(ratings && { trainRatings: async () => ratings }),
     validation: heldOut("validation"),
     test: heldOut("test"),
     ...(content && { content: await keepContent(content, items) }),

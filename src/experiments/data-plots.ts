@@ -49,25 +49,38 @@ function drawBars(bins: readonly Bin[], label: string): Promise<Html> {
 const inWords = (bins: readonly Bin[]): string =>
   bins.map((bin) => `${labelOf(bin)}: ${bin.count.toLocaleString("en-US")}`).join(", ");
 
-/** The plots, as a section of a page; nothing of a dataset without interactions. */
-export async function dataPlots({ historyHistogram, itemHistogram, ratings }: PlottedData): Promise<Html> {
+/** The plots of the training data, as a section of a page; nothing for a dataset without interactions. */
+export async function dataPlots(data: PlottedData): Promise<Html | false> {
+  const figures = await dataFigures(data);
+  return (
+    figures &&
+    html`<section>
+<h2>The training data</h2>
+${figures}
+</section>`
+  );
+}
+
+/** The plots of the training data; nothing for a dataset without interactions. */
+export async function dataFigures({
+  historyHistogram,
+  itemHistogram,
+  ratings,
+}: PlottedData): Promise<Html | false> {
   const plots = [
-    ...(ratings ? [{ title: "Interactions by rating", bins: ratings }] : []),
+    ...(ratings && ratings.length > 1 ? [{ title: "Interactions by rating", bins: ratings }] : []),
     { title: "Users by their interactions", bins: historyHistogram },
     { title: "Items by their interactions", bins: itemHistogram },
   ].filter(({ bins }) => bins.length > 0);
-  if (plots.length === 0) return html``;
+  if (plots.length === 0) return false;
   const drawn: Html[] = [];
   for (const { title, bins } of plots) drawn.push(await drawBars(bins, `${title}. ${inWords(bins)}`));
-  return html`<section>
-<h2>The training data</h2>
-<div class="curves">
+  return html`<div class="curves">
 ${plots.map(
   ({ title }, p) => html`<figure><figcaption>${title}</figcaption>${drawn[p]}</figure>
 `,
 )}</div>
-<p class="note">Training interactions, after filtering. The bins of interactions per user and per item become wider to the right.</p>
-</section>`;
+<p class="note">Training interactions, after filtering. The bins of interactions per user and per item become wider to the right.</p>`;
 }
 
 /** Writes the page of a dataset: its counts and its plots. */

@@ -13,6 +13,7 @@ import { withLock } from "../core/lock.js";
 import { suggestion } from "../core/nearest.js";
 import type { ProgressListener } from "../core/progress.js";
 import { type Dataset, loadDataset, readManifest } from "../data/dataset.js";
+import { describeDataset } from "../data/describe.js";
 import { prepareSource } from "../data/sources/prepare-source.js";
 import { cvaePaper, evaluate, type MetricValue } from "../evaluation/evaluate.js";
 import { parseOptions } from "../models/options.js";
@@ -23,6 +24,7 @@ import type { Recommender } from "../recommender/recommender.js";
 import type { EpochRecord } from "../recommender/run-context.js";
 import { emptyMatrix, rowIndices, sliceRows } from "../sparse/csr.js";
 import { claimFolder } from "./claim-folder.js";
+import type { PlottedData } from "./data-plots.js";
 import { studiesAtHand } from "./presets/at-hand.js";
 import type { Candidate, ListedUser, Preset, PresetRun, Published, Split, Study } from "./presets/preset.js";
 import {
@@ -142,6 +144,8 @@ export interface ReproducedStudy {
   grid?: Study["grid"];
   byDepth?: string;
   publishedBy?: string;
+  /** What the page draws of the training data, of the first split. */
+  data: PlottedData;
   /** The splits that were run, and the number of splits. */
   splits?: { run: string[]; of: number };
   runs: ReproducedRun[];
@@ -237,6 +241,14 @@ async function reproduceInto(preset: Preset, given: ReproduceOptions): Promise<R
       const onTraining = (title: string) => given.onRun?.(title, ++number, left);
       results.set(run, [...(results.get(run) ?? []), await runOne(engine, planned, given, onTraining)]);
     }
+    const drawn = new Map<Study, PlottedData>();
+    for (const { study, dataset } of plan)
+      if (!drawn.has(study)) {
+        const { historyHistogram, itemHistogram, ratings } = await describeDataset(dataset, {
+          ratings: true,
+        });
+        drawn.set(study, { historyHistogram, itemHistogram, ratings });
+      }
     const result: Reproduction = {
       preset: preset.name,
       summary: preset.summary,
@@ -257,6 +269,7 @@ async function reproduceInto(preset: Preset, given: ReproduceOptions): Promise<R
           grid: study.grid,
           byDepth: study.byDepth,
           publishedBy: study.publishedBy,
+          data: drawn.get(study) as PlottedData,
           ...(study.splits && {
             splits: {
               run: study.splits.map(({ key }) => key),

@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { duration } from "../core/duration.js";
 import type { MetricValue } from "../evaluation/evaluate.js";
+import { dataFigures } from "./data-plots.js";
 import { DEPTH_STYLE } from "./depth-chart.js";
 import { depthSection, listsSection } from "./depth-section.js";
 import { drawHeatMap, HEAT_MAP_STYLE } from "./heat-map.js";
@@ -98,10 +99,13 @@ async function studySection(study: ReproducedStudy): Promise<Html> {
 <h2>${study.title}</h2>
 <p class="note">${count(study.trainUsers)} training users, ${count(study.items)} items, ${count(study.testUsers)} test users. ${study.note}${study.publishedBy !== undefined && html` Published: ${study.publishedBy}.`}</p>`;
   const trainings = html`<details><summary>All runs</summary>${curves}</details>`;
+  const figures = await dataFigures(study.data);
+  const data = figures && html`<details><summary>The training data</summary>${figures}</details>`;
   if (study.byDepth !== undefined)
     return html`${opening}
 ${listsSection(study)}
 ${await depthSection(study)}
+${data}
 ${trainings}
 </section>`;
   return html`${opening}
@@ -118,6 +122,7 @@ ${study.runs.map((run) =>
 )}</tbody>
 </table></div>
 <p class="note">Mean over test users ± its standard error${compared && "; the difference in standard errors (se)"}. ${repeated && html`Rows with several seeds have the mean over the runs, with the standard deviation from run to run. ${compared && CHANCE_NOTE} `}${study.truth === "complete" ? "Evaluated against complete rows, as published." : ""} ${!study.maskKnown && "Known items are not masked, as published."}</p>
+${data}
 ${study.grid ? trainings : curves}
 </section>`;
 }

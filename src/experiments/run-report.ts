@@ -61,7 +61,7 @@ export async function reportOnRun(
       trainInteractions: entryCount(dataset.train),
       validation: countsOf(dataset.validation),
       test: countsOf(dataset.test),
-      plots: await describeDataset(dataset),
+      plots: await describeDataset(dataset, { ratings: true }),
     },
     options: describeOptions(algorithm).map(({ name, default: defaultValue, description }) => ({
       name,

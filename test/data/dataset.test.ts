@@ -36,9 +36,17 @@ describe("a dataset folder", () => {
     const loaded = await loadDataset(whole);
     const built = await buildDataset({ input: interactions, items: titles });
     const times = [await loaded.trainTimes?.(), await built.trainTimes?.()];
-    expect({ ...loaded, name: "", manifest: 0, trainTimes: times[0] }).toEqual({
-      ...{ ...built, name: "", manifest: 0, trainTimes: times[1] },
+    const ratings = await Promise.all(
+      [loaded, built].map(async ({ trainRatings }) => await trainRatings?.()),
+    );
+    expect({ ...loaded, name: "", manifest: 0, trainTimes: times[0], trainRatings: ratings[0] }).toEqual({
+      ...{ ...built, name: "", manifest: 0, trainTimes: times[1], trainRatings: ratings[1] },
     });
+    const trained = new Map<number, number>();
+    for (const { user, rating = 0 } of interactions)
+      if (loaded.users.indexOf(String(user)) !== undefined)
+        trained.set(Number(rating), (trained.get(Number(rating)) ?? 0) + 1);
+    expect(ratings[0]).toEqual(trained);
     expect(loaded.manifest?.counts).toEqual(built.manifest?.counts);
     expect(loaded.users.size).toBe(32);
     expect(loaded.train.values).toBeUndefined();

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { histogramOf, ratingsOf } from "../../src/data/histogram.js";
+import { countRatings, histogramOf, ratingBins } from "../../src/data/histogram.js";
 
 const bins = (found: ReturnType<typeof histogramOf>) => found.map(({ from, to, count }) => [from, to, count]);
 
@@ -30,13 +30,13 @@ describe("histograms of a dataset", () => {
     ));
 
   it("count ratings one by one, and twenty bins of equal width where there are more", () => {
-    expect(bins(ratingsOf(Float32Array.of(5, 4, 4.5, 5)))).toEqual([
+    expect(bins(ratingBins(countRatings(Float32Array.of(5, 4, 4.5, 5))))).toEqual([
       [4, 4, 1],
       [4.5, 4.5, 1],
       [5, 5, 2],
     ]);
-    expect(ratingsOf(Float32Array.from({ length: 20 }, (_, r) => r))).toHaveLength(20);
-    const many = ratingsOf(Float32Array.from({ length: 101 }, (_, r) => r));
+    expect(ratingBins(countRatings(Float32Array.from({ length: 20 }, (_, r) => r)))).toHaveLength(20);
+    const many = ratingBins(countRatings(Float32Array.from({ length: 101 }, (_, r) => r)));
     expect(many.map(({ count }) => count)).toEqual([...Array(19).fill(5), 6]);
     expect(many[19]).toMatchObject({ from: 95, to: 100 });
   });

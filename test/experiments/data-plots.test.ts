@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { describeDataset } from "../../src/data/describe.js";
 import { buildDataset } from "../../src/data/prepare.js";
 import { dataPlots, writeDatasetPage } from "../../src/experiments/data-plots.js";
+import { html } from "../../src/experiments/html.js";
 
 // User u has u + 1 items, for u = 0 ... 5; ratings are 3, 4, 5 in turn.
 const input = Array.from({ length: 6 }, (_, user) =>
@@ -25,7 +26,7 @@ const datasetOf = (values: boolean) =>
 
 describe("the plots of a dataset", () => {
   it("say in words what they draw, and draw ratings only where there are some", async () => {
-    const { text } = await dataPlots(await describeDataset(await datasetOf(true)));
+    const { text } = html`${await dataPlots(await describeDataset(await datasetOf(true)))}`;
     expect([...text.matchAll(/role="img" aria-label="([^"]*)"/g)].map(([, label]) => label)).toEqual([
       "Interactions by rating. 3: 9, 4: 7, 5: 5",
       "Users by their interactions. 1: 1, 2: 1, 3–4: 2, 5–9: 2",
@@ -33,7 +34,7 @@ describe("the plots of a dataset", () => {
     ]);
     // A bar each.
     expect(text.match(/aria-roledescription="bar"/g)).toHaveLength(3 + 4 + 4);
-    const without = await dataPlots(await describeDataset(await datasetOf(false)));
+    const without = html`${await dataPlots(await describeDataset(await datasetOf(false)))}`;
     expect(without.text.match(/<figure>/g)).toHaveLength(2);
   });
 

@@ -121,6 +121,12 @@ describe.skipIf(data === undefined)("reproducing on MovieLens 1M", () => {
     const page = await readFile(await reportOnReproduction(out, result), "utf8");
     expect(page).toContain("These numbers are not a reproduction");
     expect(page).toContain(run.metrics["recall@20"].ours.mean.toFixed(4));
+    const bins = Object.entries(study.data).map(([name, bins]) => [name, bins.map(({ from }) => from)]);
+    expect(Object.fromEntries(bins).ratings).toEqual([4, 5]);
+    const users = study.data.historyHistogram.reduce((sum, bin) => sum + bin.count, 0);
+    const items = study.data.itemHistogram.reduce((sum, bin) => sum + bin.count, 0);
+    expect([users, items]).toEqual([4834, 3125]);
+    expect(page).toContain('aria-label="Interactions by rating. 4: ');
     expect(JSON.parse(await readFile(join(out, "results.json"), "utf8"))).toEqual(
       JSON.parse(JSON.stringify(result)),
     );

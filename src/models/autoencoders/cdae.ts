@@ -23,6 +23,7 @@ import type { Vocabulary } from "../../data/vocabulary.js";
 import { filled } from "../../nn/initialise.js";
 import { initialKey, uniform } from "../../nn/initializers.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
+import { OutlineBuilder } from "../../recommender/outline.js";
 import type { ScoreOptions } from "../../recommender/recommender.js";
 import type { RunContext } from "../../recommender/run-context.js";
 import { SavedModel } from "../../recommender/saved-model.js";
@@ -32,6 +33,7 @@ import { type CsrMatrix, rowIndices } from "../../sparse/csr.js";
 import type { Trainable } from "../../training/trainable.js";
 import { published, savedConfig, size } from "../settings.js";
 import { requireTrainingMemory } from "../training-memory.js";
+import { outlineInput } from "./outline.js";
 
 /** Maximum of negatives per item and of steps per history: a saved model may come from an untrusted source. */
 const MOST = 1000;
@@ -606,6 +608,21 @@ export const cdae: Algorithm<CdaeOptions> = {
   source:
     "Wu, DuBois, Zheng, Ester: Collaborative denoising auto-encoders for top-N recommender systems, WSDM 2016",
   options,
+
+  outline(items, { latent, activation, loss, tied, dropout }) {
+    const outline = new OutlineBuilder();
+    const kept = outlineInput(outline, items, { dropout, l2: false, column: 0 });
+    const encoder = outline.dense("encoder", latent, "linear", { from: [kept] });
+    // A saved model has the mean of the training users' vectors.
+    const user = outline.add("user", "Vector of the user", {
+      ...{ from: [], output: latent, parameters: latent, column: 1 },
+    });
+    outline.add("hidden", `Sum, ${activation === "sigmoid" ? "sigmoid" : "linear"}`, {
+      ...{ from: [encoder, user], column: 0.5 },
+    });
+    outline.dense("output", items, loss === "logistic" ? "sigmoid" : "linear", { tied });
+    return outline.layers;
+  },
 
   async fit(dataset, options, run) {
     const { fit } = await import("../../training/fit.js");

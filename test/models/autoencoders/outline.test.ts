@@ -36,6 +36,8 @@ describe("an outline has as many weights as the trained network, and draws every
     ["h-vamp", { ...evcf, latent1: 4, latent2: 3, gated: true }],
     ["h-vamp", { ...evcf, latent1: 4, latent2: 3, layers: 2 }],
     ["h-vamp", { ...evcf, latent1: 4, latent2: 3, layers: 3, gated: true }],
+    ["cdae", { latent: 4 }],
+    ["cdae", { latent: 4, tied: false, dropout: 0, loss: "square", activation: "identity" }],
     ["rec-vae", { hidden: 8, latent: 4, layers: 3 }],
   ])("%s %o", async (name, given) => {
     const algorithm = await findAlgorithm(name);

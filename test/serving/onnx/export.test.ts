@@ -33,9 +33,13 @@ const options: Record<string, Record<string, unknown>> = {
   vae: { ...small, hidden: [30, 20], latent: 8 },
   "mult-vae": { ...small, hidden: [30, 20], latent: 8 },
   "mult-vae gated": { ...small, hidden: [30], layers: 2, latent: 8, gated: true },
+  "mult-vae bernoulli": { ...small, hidden: [30], latent: 8, likelihood: "bernoulli" },
   "mult-dae": { ...small, hidden: [30], latent: 8 },
   vamp: { ...small, hidden: 30, latent: 8, pseudoInputs: 10 },
   "h-vamp": { ...small, hidden: 30, latent1: 8, latent2: 6, pseudoInputs: 10 },
+  "h-vamp bernoulli": {
+    ...{ ...small, hidden: 30, latent1: 8, latent2: 6, pseudoInputs: 10, likelihood: "bernoulli" },
+  },
   "h-vamp gated": { ...small, hidden: 30, layers: 2, latent1: 8, latent2: 6, pseudoInputs: 10, gated: true },
   "rec-vae": { epochs: 1, batchSize: 100, hidden: 30, layers: 4, latent: 8 },
   ease: { lambda: 20 },
