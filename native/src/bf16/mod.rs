@@ -260,6 +260,20 @@ fn bits<T: Number>(x: T) -> u32 {
 
 /// [group][pair][W lines]
 fn pack_groups<const W: usize, T: Number>(lines: Lines<T>, pairs: usize, range: Range<usize>, into: &mut [u32]) {
+    #[cfg(target_arch = "x86_64")]
+    if avx512::is_available() {
+        return unsafe { avx512::pack_groups::<W, T>(lines, pairs, range, into) };
+    }
+    pack_groups_plainly::<W, T>(lines, pairs, range, into)
+}
+
+/// The same, with what every processor has.
+fn pack_groups_plainly<const W: usize, T: Number>(
+    lines: Lines<T>,
+    pairs: usize,
+    range: Range<usize>,
+    into: &mut [u32],
+) {
     let (count, depth) = (lines.count(), lines.depth());
     for (g, group) in into.chunks_exact_mut((W * pairs).max(1)).enumerate() {
         let group = &mut group[range.start * W..range.end * W];
@@ -361,6 +375,15 @@ fn round_pairs<T: Number>(numbers: &[T], into: &mut [u32]) {
 /// [group][block][16 lines][16 pairs]
 #[cfg(target_arch = "x86_64")]
 fn pack_blocks<T: Number>(lines: Lines<T>, pairs: usize, range: Range<usize>, into: &mut [u32]) {
+    if avx512::is_available() {
+        return unsafe { avx512::pack_blocks(lines, pairs, range, into) };
+    }
+    pack_blocks_plainly(lines, pairs, range, into)
+}
+
+/// The same, with what every processor has.
+#[cfg(target_arch = "x86_64")]
+fn pack_blocks_plainly<T: Number>(lines: Lines<T>, pairs: usize, range: Range<usize>, into: &mut [u32]) {
     let (count, depth) = (lines.count(), lines.depth());
     for (g, group) in into.chunks_exact_mut((16 * pairs).max(1)).enumerate() {
         let group = &mut group[16 * range.start..16 * range.end];
@@ -433,6 +456,64 @@ fn store(out: Matrix, tile: &[f32], width: usize, accumulate: bool) {
             into.iter_mut().zip(tile).for_each(|(into, &x)| *into += x);
         } else {
             into.copy_from_slice(tile);
+        }
+    }
+}
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use super::*;
+    use crate::element::Bfloat16;
+    use crate::kernels::rounded::rounded;
+
+    /// What both ways of packing write, for a group width, parts of the inner dimension and both orientations.
+    fn agree<T: Number>(of: Matrix<T>) {
+        for lines in [Lines::rows(of), Lines::columns(of)] {
+            let (count, depth) = (lines.count(), lines.depth());
+            for width in [4, 12, 16] {
+                let pairs = depth.div_ceil(2).next_multiple_of(BLOCK);
+                for first in (0..depth).step_by(PART) {
+                    let here = if first == 0 { depth } else { depth - first };
+                    let part = lines.part(0, count, first, here);
+                    let range = first / 2..pairs;
+                    let size = count.next_multiple_of(2 * width) * pairs;
+                    let (mut fast, mut plain) = (vec![7u32; size], vec![7u32; size]);
+                    let (into, wanted) = (&mut fast[..], &mut plain[..]);
+                    match width {
+                        4 => {
+                            unsafe { avx512::pack_groups::<4, T>(part, pairs, range.clone(), into) };
+                            pack_groups_plainly::<4, T>(part, pairs, range, wanted);
+                        }
+                        12 => {
+                            unsafe { avx512::pack_groups::<12, T>(part, pairs, range.clone(), into) };
+                            pack_groups_plainly::<12, T>(part, pairs, range, wanted);
+                        }
+                        _ => {
+                            unsafe { avx512::pack_groups::<16, T>(part, pairs, range.clone(), into) };
+                            pack_groups_plainly::<16, T>(part, pairs, range.clone(), wanted);
+                            assert!(fast == plain, "groups of 16, {count} lines of {depth} from {first}");
+                            unsafe { avx512::pack_blocks(part, pairs, range.clone(), &mut fast) };
+                            pack_blocks_plainly(part, pairs, range, &mut plain);
+                        }
+                    }
+                    assert!(fast == plain, "width {width}, {count} lines of {depth} from {first}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn both_ways_of_packing_write_the_same_words() {
+        if !avx512::is_available() {
+            return;
+        }
+        for (rows, columns) in [(1, 1), (3, 5), (16, 32), (13, 31), (25, 200), (40, 97), (130, 33)] {
+            let mut numbers: Vec<f32> =
+                (0..rows * columns).map(|i| (i as f32 - 40.0) * 1.0173f32.powi(i as i32 % 90)).collect();
+            numbers[0] = f32::INFINITY;
+            let mut halves: Vec<Bfloat16> = numbers.iter().map(|&x| Bfloat16::round(x)).collect();
+            agree(rounded(Matrix { data: numbers.as_mut_ptr(), rows, columns, stride: columns }));
+            agree(Matrix { data: halves.as_mut_ptr(), rows, columns, stride: columns });
         }
     }
 }

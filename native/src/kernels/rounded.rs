@@ -1,15 +1,17 @@
 //! The product of operands that are rounded to bfloat16 (bf16/mod.rs). The output is cut into panels whose sizes depend on its
-//! shape alone, and a panel packs what it needs: what two panels need both is packed twice, a few operations per hundred of
-//! the product. Few rows are not packed: they are multiplied as they are in float32, rounded on the way.
+//! shape alone, and a panel packs what it needs: what two panels need both is packed twice. Few rows are not packed: they are
+//! multiplied as they are in float32, rounded on the way.
 
 use super::matmul::{FEW_ROWS, MANY_COLUMNS, multiply};
 use crate::bf16::{self, Buffers, Lines, Microkernel, with_buffers};
 use crate::element::{Bfloat16, Element, Number};
-use crate::matrix::{Floats, Matrix, for_each_panel};
+use crate::matrix::{Floats, Matrix, for_each_panel, part};
 
-/// The largest panel: with an inner block, each operand has at most 256 KiB of the second cache.
-const PANEL_ROWS: usize = 240;
-const PANEL_COLUMNS: usize = 256;
+/// The largest panel. Its right operand is packed once for an inner block, in 320 KiB; the left one in parts of at most 240 KiB,
+/// so that both stay in the second cache.
+const PANEL_ROWS: usize = 480;
+const PANEL_COLUMNS: usize = 320;
+const LEFT_ROWS: usize = 240;
 /// Inner dimension that is packed at a time. A multiple of what microkernels take.
 const INNER: usize = 512;
 /// Panels are multiples of this: rows of every microkernel's tile (12 and 16), and its columns.
@@ -102,11 +104,14 @@ fn panel_product<A: Number, B: Number>(
     let mut from = 0;
     loop {
         let depth = INNER.min(inner - from);
-        let a = left.part(0, left.count(), from, depth);
         let b = right.part(0, right.count(), from, depth);
-        let a = bf16::pack_left(kernel, a, buffers.left.words(bf16::left_words(kernel, a.count(), depth)));
         let b = bf16::pack_right(kernel, b, buffers.right.words(bf16::right_words(kernel, b.count(), depth)));
-        bf16::multiply(kernel, out, a, b, accumulate || from > 0);
+        for first in (0..out.rows).step_by(LEFT_ROWS) {
+            let rows = LEFT_ROWS.min(out.rows - first);
+            let a = left.part(first, rows, from, depth);
+            let a = bf16::pack_left(kernel, a, buffers.left.words(bf16::left_words(kernel, rows, depth)));
+            bf16::multiply(kernel, part(out, first, 0, rows, out.columns), a, b, accumulate || from > 0);
+        }
         from += depth;
         if from >= inner {
             return;
