@@ -4,38 +4,16 @@
 
 import { openEngine } from "../dist/compute/open-engine.js";
 import { viewColumns } from "../dist/compute/tensor.js";
-import { RandomSequence } from "../dist/core/philox.js";
-import { fromRows } from "../dist/sparse/csr.js";
+import { filled, randomHistories, shortest } from "./kernel-timing.mjs";
 
 const [items = 20108, threads = 2, perUser = 75] = process.argv.slice(2).map(Number);
-const [users, hidden, latent, repeats] = [500, 600, 200, 7];
+const [users, hidden, latent] = [500, 600, 200];
 const engine = await openEngine({ engine: "native", threads });
-const random = new RandomSequence({ seed: 1, step: 0, stream: 0 });
-const histories = fromRows(
-  items,
-  Array.from({ length: users }, () => [
-    ...new Set(Array.from({ length: perUser }, () => Math.floor(items * random.uniform() ** 2.5))),
-  ]),
-);
-const x = engine.sparse(histories);
-
-function tensor(rows, columns, value = 0.01) {
-  const made = engine.empty(rows, columns);
-  engine.fill(made, value);
-  return made;
-}
+const x = engine.sparse(randomHistories(users, items, perUser));
+const tensor = (rows, columns, value) => filled(engine, rows, columns, value);
 
 async function measure(name, call, { flops = 0, bytes = 0 } = {}) {
-  let [wall, processor] = [Infinity, Infinity];
-  for (let i = 0; i < repeats + 2; i++) {
-    const [started, used] = [performance.now(), process.cpuUsage()];
-    call();
-    await engine.finished();
-    const { user, system } = process.cpuUsage(used);
-    if (i < 2) continue;
-    wall = Math.min(wall, performance.now() - started);
-    processor = Math.min(processor, (user + system) / 1000);
-  }
+  const { wall, processor } = await shortest(engine, call);
   const rate = flops
     ? `${(flops / wall / 1e6).toFixed(0).padStart(5)} GFLOP/s, ${(flops / processor / 1e6).toFixed(0)} a core`
     : bytes

@@ -166,7 +166,7 @@ async function runCurves({ curve }: ReproducedStudy, run: ReproducedRun): Promis
   const options = optionTexts(run.options);
   return html`<article>
 <h3>${run.title}</h3>
-<p class="note">${[run.note, choiceText(run)].map((text) => text !== undefined && html`${text}. `)}${count(run.epochs)} epochs in ${duration(run.seconds)}; evaluated with the weights of epoch ${run.chosenEpoch ?? "–"} (dashed), seed ${run.seed}${run.seeds && run.seeds.length > 1 && html` (the first of ${run.seeds.length})`}. ${run.model}: ${options.join(", ")}</p>
+<p class="note">${[run.note, choiceText(run)].map((text) => text !== undefined && html`${text}. `)}${count(run.epochs)} ${run.epochs === 1 ? "epoch" : "epochs"} in ${duration(run.seconds)}; evaluated with the weights of epoch ${run.chosenEpoch ?? "–"} (dashed), seed ${run.seed}${run.seeds && run.seeds.length > 1 && html` (the first of ${run.seeds.length})`}. ${run.model}: ${options.join(", ")}</p>
 <div class="curves">
 ${wanted.map(({ title }, c) => html`<figure><figcaption>${title}</figcaption>${drawings[c]}</figure>`)}</div>
 </article>`;
