@@ -32,6 +32,7 @@ pub static KERNELS: LazyLock<Vec<Kernel>> = LazyLock::new(|| {
         gram::KERNELS,
         inverse::KERNELS,
         layer_norm::KERNELS,
+        linear_cosine::KERNELS,
         matmul::KERNELS,
         neighbours::KERNELS,
         non_negative::KERNELS,

@@ -82,6 +82,20 @@ export interface AdamStep {
 /** One Adam step on the rows that a gradient touches; `update` counts all steps, including those that did not touch a row. */
 export type SparseAdamStep = Omit<AdamStep, "decay" | "weightDecay">;
 
+/**
+ * One NAdam step (Dozat 2016), with the schedule of the momentum already applied: m and v as in Adam, and
+ * value -= (gradientRate g + momentumRate m) / (sqrt(v / (1 - beta2^update)) + epsilon).
+ */
+export interface NadamStep {
+  readonly gradientRate: number;
+  readonly momentumRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  /** The number of this update, from 1, for the bias correction. */
+  readonly update: number;
+}
+
 /** One AdaDelta step (Zeiler 2012, algorithm 1), fused over a parameter. */
 export interface AdaDeltaStep {
   readonly rho: number;
@@ -101,6 +115,12 @@ export interface GradientNorm {
 export type GradientTensor =
   | { readonly kind: "dense"; readonly tensor: Tensor }
   | { readonly kind: "rows"; readonly tensor: Tensor; readonly touched: Uint32Array };
+
+/** A gradient of all rows, or of the rows `touched` (ascending). */
+export interface GradientRows {
+  readonly tensor: Tensor;
+  readonly touched?: Uint32Array;
+}
 
 /** Per row, the k best columns: items[row * k + rank], best first; equal scores by ascending column. */
 export interface TopK {
@@ -376,6 +396,22 @@ export const kernels = table({
     "+out[1,c] a[r,c] statistics[r,2] g[r,c]",
   ),
 
+  // The loss of ELSA (ops/linear-cosine.ts), from products of width k instead of a row of scores.
+
+  /**
+   * loss[r, 0] = ||y / |y| - x / |x|||^2 = 2 - 2 (a - s) / sqrt(q s) for y = x U U' - x, from z = x U, products = z U'U and
+   * squares s = x.x, where a = z.z and |y|^2 = q = z.products - 2 a + s. slopes [rows, 2] become 2 dloss/da (with q(a)) and
+   * 2 dloss/d(z.products). If q <= 1e-6 s, y counts as 0: the loss is 1 and the slopes are 0. Without entries, all are 0.
+   */
+  linearCosine: kernel<(loss: Tensor, slopes: Tensor, z: Tensor, products: Tensor, squares: Tensor) => void>(
+    "=loss[r,1] =slopes[r,2] z[r,k] products[r,k] squares[r,1]",
+    { tolerance: 2e-5 },
+  ),
+  /** zGradient += g_r (slopes_r0 z + slopes_r1 products); weighted = g_r slopes_r1 z; g [rows, 1] */
+  linearCosineGradient: kernel<
+    (zGradient: Tensor, weighted: Tensor, z: Tensor, products: Tensor, slopes: Tensor, g: Tensor) => void
+  >("+zGradient[r,k] =weighted[r,k] z[r,k] products[r,k] slopes[r,2] g[r,1]"),
+
   // The Gaussian posterior. mean and logVariance [rows, l] may be views of one tensor.
 
   /** out = mean + exp(logVariance / 2) * noise; noise by Box-Muller from pairs of words of a block: radius sqrt(-2 ln u(w0)), angle 2 pi u(w1), element 0 = cos, 1 = sin, likewise w2, w3; u(w) = ((w >>> 9) + 0.5) * 2^-23. */
@@ -558,6 +594,17 @@ export const kernels = table({
   >("~value[r,c] ~m[r,c] ~v[r,c] gradient[t,c] touched{t/r} step:{learningRate beta1 beta2 epsilon update}", {
     check: (_value, _m, _v, _gradient, _touched, { update }) => counted("sparseAdam", update),
   }),
+  /** `NadamStep` on all rows, or on the rows `touched` only: value and moments of every other row are then unchanged, as in `sparseAdam`. */
+  nadam: kernel<(value: Tensor, m: Tensor, v: Tensor, gradient: GradientRows, step: NadamStep) => void>(
+    "~value[r,c] ~m[r,c] ~v[r,c] gradient:{tensor[t,c] touched?{t/r}} step:{gradientRate momentumRate beta1 beta2 epsilon update}",
+    {
+      check(value, _m, _v, { tensor, touched }, { update }) {
+        if (!touched && tensor.rows !== value.rows)
+          fail("nadam", `value is ${shape(value)} but gradient is ${shape(tensor)}`);
+        counted("nadam", update);
+      },
+    },
+  ),
   /** squares = rho squares + (1 - rho) g^2, d = sqrt((deltas + epsilon) / (squares + epsilon)) g, deltas = rho deltas + (1 - rho) d^2, value -= d. */
   adadelta: kernel<
     (value: Tensor, squares: Tensor, deltas: Tensor, gradient: Tensor, step: AdaDeltaStep) => void

@@ -2,6 +2,7 @@
 
 import { UserError } from "../core/errors.js";
 import type { AdamStep, Engine } from "./engine.js";
+import { takeTensor } from "./named-tensors.js";
 import { loadTensor, type Parameter, saveTensor } from "./parameter.js";
 import type { NamedTensors } from "./tensor.js";
 
@@ -122,16 +123,9 @@ export class Adam implements Optimizer {
 
   /** The moments ("<parameter>.m", "<parameter>.v") and the number of updates ("adam.updates"). */
   async save(): Promise<NamedTensors> {
-    const moments = this.parameters.flatMap((parameter) => [
-      [`${parameter.name}.m`, parameter.moments.m] as const,
-      [`${parameter.name}.v`, parameter.moments.v] as const,
-    ]);
-    const saved = moments.map(
-      async ([name, tensor]) => [name, await saveTensor(this.#engine, tensor)] as const,
-    );
     return {
       "adam.updates": { shape: [1], data: Uint32Array.of(this.#updates) },
-      ...Object.fromEntries(await Promise.all(saved)),
+      ...(await savedMoments(this.#engine, this.parameters, MOMENTS)),
     };
   }
 
@@ -140,11 +134,79 @@ export class Adam implements Optimizer {
     const updates = Object.hasOwn(saved, "adam.updates") ? saved["adam.updates"] : undefined;
     if (updates?.data.length !== 1)
       throw new UserError({ place: "tensor adam.updates", problem: "is missing or is not a single number" });
-    for (const parameter of this.parameters) {
-      await loadTensor(this.#engine, parameter.moments.m, `${parameter.name}.m`, saved);
-      await loadTensor(this.#engine, parameter.moments.v, `${parameter.name}.v`, saved);
-    }
+    await loadMoments(this.#engine, this.parameters, MOMENTS, saved);
     this.#updates = updates.data[0];
+  }
+}
+
+export interface NadamOptions {
+  /** Default 2e-3. */
+  readonly learningRate?: number;
+}
+
+/** PyTorch's defaults of NAdam (torch/optim/nadam.py), with Dozat's schedule of the momentum. */
+const NADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, momentumDecay: 4e-3 };
+
+/** mu_t */
+function nesterovMomentum(update: number): number {
+  return NADAM.beta1 * (1 - 0.5 * 0.96 ** (update * NADAM.momentumDecay));
+}
+
+/**
+ * NAdam (Dozat: "Incorporating Nesterov momentum into Adam", 2016), as in PyTorch: in update t the momentum is
+ * mu_t = beta1 (1 - 0.96^(t momentumDecay) / 2). A gradient of rows updates only these rows and their moments.
+ */
+export class Nadam implements Optimizer {
+  readonly #engine: Engine;
+  readonly parameters: readonly Parameter[];
+  readonly #learningRate: number;
+  /** Rows without a gradient are unchanged if the gradient is one of rows. */
+  readonly sparse = true;
+  #updates = 0;
+  /** mu_1 ... mu_t */
+  #product = 1;
+
+  constructor(engine: Engine, parameters: readonly Parameter[], { learningRate = 2e-3 }: NadamOptions = {}) {
+    this.#engine = engine;
+    this.parameters = parameters;
+    this.#learningRate = learningRate;
+  }
+
+  step(): void {
+    const { momentumDecay: _, ...constants } = NADAM;
+    const update = ++this.#updates;
+    const [now, next] = [nesterovMomentum(update), nesterovMomentum(update + 1)];
+    this.#product *= now;
+    const step = {
+      ...constants,
+      update,
+      gradientRate: (this.#learningRate * (1 - now)) / (1 - this.#product),
+      momentumRate: (this.#learningRate * next) / (1 - this.#product * next),
+    };
+    for (const parameter of this.parameters) {
+      const gradient = parameter.currentGradient;
+      if (gradient === undefined) continue;
+      const { m, v } = parameter.moments;
+      this.#engine.nadam(parameter.value, m, v, gradient, step);
+      parameter.changed();
+      parameter.clearGradient();
+    }
+  }
+
+  /** The moments ("<parameter>.m", "<parameter>.v") and the number of updates ("nadam.updates"). */
+  async save(): Promise<NamedTensors> {
+    return {
+      "nadam.updates": { shape: [1], data: Uint32Array.of(this.#updates) },
+      ...(await savedMoments(this.#engine, this.parameters, MOMENTS)),
+    };
+  }
+
+  async load(saved: NamedTensors): Promise<void> {
+    const [updates] = takeTensor(saved, "nadam.updates", [1], "whole numbers");
+    await loadMoments(this.#engine, this.parameters, MOMENTS, saved);
+    this.#updates = updates;
+    this.#product = 1;
+    for (let update = 1; update <= updates; update++) this.#product *= nesterovMomentum(update);
   }
 }
 
@@ -186,22 +248,45 @@ export class AdaDelta implements Optimizer {
   }
 
   /** "<parameter>.squares" and "<parameter>.deltas". */
-  async save(): Promise<NamedTensors> {
-    const saved = this.parameters.flatMap((parameter) => [
-      [`${parameter.name}.squares`, parameter.moments.m] as const,
-      [`${parameter.name}.deltas`, parameter.moments.v] as const,
-    ]);
-    return Object.fromEntries(
-      await Promise.all(
-        saved.map(async ([name, tensor]) => [name, await saveTensor(this.#engine, tensor)] as const),
-      ),
-    );
+  save(): Promise<NamedTensors> {
+    return savedMoments(this.#engine, this.parameters, SQUARES);
   }
 
-  async load(saved: NamedTensors): Promise<void> {
-    for (const parameter of this.parameters) {
-      await loadTensor(this.#engine, parameter.moments.m, `${parameter.name}.squares`, saved);
-      await loadTensor(this.#engine, parameter.moments.v, `${parameter.name}.deltas`, saved);
-    }
+  load(saved: NamedTensors): Promise<void> {
+    return loadMoments(this.#engine, this.parameters, SQUARES, saved);
+  }
+}
+
+/** How the two moments of a parameter are named in a saved state. */
+interface MomentNames {
+  readonly m: string;
+  readonly v: string;
+}
+const MOMENTS: MomentNames = { m: "m", v: "v" };
+const SQUARES: MomentNames = { m: "squares", v: "deltas" };
+
+async function savedMoments(
+  engine: Engine,
+  parameters: readonly Parameter[],
+  names: MomentNames,
+): Promise<NamedTensors> {
+  const saved = parameters.flatMap(({ name, moments: { m, v } }) => [
+    [`${name}.${names.m}`, m] as const,
+    [`${name}.${names.v}`, v] as const,
+  ]);
+  return Object.fromEntries(
+    await Promise.all(saved.map(async ([name, tensor]) => [name, await saveTensor(engine, tensor)] as const)),
+  );
+}
+
+async function loadMoments(
+  engine: Engine,
+  parameters: readonly Parameter[],
+  names: MomentNames,
+  saved: NamedTensors,
+): Promise<void> {
+  for (const { name, moments } of parameters) {
+    await loadTensor(engine, moments.m, `${name}.${names.m}`, saved);
+    await loadTensor(engine, moments.v, `${name}.${names.v}`, saved);
   }
 }

@@ -19,6 +19,7 @@ const algorithms: Record<string, () => Promise<Algorithm>> = {
   vamp: async () => (await import("./autoencoders/vamp.js")).vamp,
   "h-vamp": async () => (await import("./autoencoders/h-vamp.js")).hVamp,
   ease: async () => (await import("./linear/ease.js")).ease,
+  elsa: async () => (await import("./linear/elsa.js")).elsa,
   "infinite-ae": async () => (await import("./linear/infinite-ae.js")).infiniteAe,
   wmf: async () => (await import("./factors/wmf.js")).wmf,
   nmf: async () => (await import("./factors/nmf.js")).nmf,

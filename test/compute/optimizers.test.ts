@@ -5,7 +5,7 @@ import { loadNativeEngine } from "../../src/compute/engines/native.js";
 import { ReferenceEngine } from "../../src/compute/engines/reference.js";
 import { sum, sumOfSquares } from "../../src/compute/objective.js";
 import { linear } from "../../src/compute/ops/linear.js";
-import { Adam } from "../../src/compute/optimizers.js";
+import { Adam, Nadam } from "../../src/compute/optimizers.js";
 import { Parameter } from "../../src/compute/parameter.js";
 import { Tape } from "../../src/compute/tape.js";
 import { viewRows } from "../../src/compute/tensor.js";
@@ -35,6 +35,55 @@ interface SparseAdamFixture {
 const sparseFixture: SparseAdamFixture = JSON.parse(
   readFileSync(new URL("fixtures/sparse-adam.json", import.meta.url), "utf8"),
 );
+
+interface NadamFixture {
+  options: { learningRate: number };
+  rows: number;
+  columns: number;
+  value: number[];
+  updates: { gradient: number[]; value: number[]; m: number[]; v: number[] }[];
+}
+
+describe("NAdam", () => {
+  const { options, rows, columns, value, updates } = JSON.parse(
+    readFileSync(new URL("fixtures/nadam.json", import.meta.url), "utf8"),
+  ) as NadamFixture;
+
+  it("updates as PyTorch's NAdam", async () => {
+    const engine = new ReferenceEngine({ precision: "float64" });
+    const parameter = new Parameter(engine, "w", rows, columns, value);
+    const nadam = new Nadam(engine, [parameter], options);
+    for (const [i, update] of updates.entries()) {
+      parameter.addGradient((out) => engine.write(out, update.gradient));
+      nadam.step();
+      // PyTorch keeps the product of the momenta in float32.
+      for (const [what, tensor, expected] of [
+        ["value", parameter.value, update.value],
+        ["m", parameter.moments.m, update.m],
+        ["v", parameter.moments.v, update.v],
+      ] as const)
+        for (const [j, number] of (await engine.read(tensor)).entries())
+          expect(number, `${what} ${j} after update ${i + 1}`).toBeCloseTo(
+            expected[j],
+            what === "value" ? 7 : 12,
+          );
+    }
+  });
+
+  it("with a gradient of some rows, changes only these rows and their moments", async () => {
+    const engine = new ReferenceEngine({ precision: "float64" });
+    const touched = Uint32Array.of(1);
+    const parameter = new Parameter(engine, "w", rows, columns, value);
+    const nadam = new Nadam(engine, [parameter], options);
+    parameter.addRowsGradient(touched, (out) => engine.write(out, updates[0].gradient.slice(columns)));
+    nadam.step();
+    const after = [...(await engine.read(parameter.value))];
+    expect(after.slice(0, columns)).toEqual(value.slice(0, columns));
+    for (const [c, number] of after.slice(columns).entries())
+      expect(number).toBeCloseTo(updates[0].value[columns + c], 7);
+    expect([...(await engine.read(parameter.moments.m))].slice(0, columns)).toEqual([0, 0, 0]);
+  });
+});
 
 describe("sparse Adam", () => {
   it("follows the formulas of PyTorch's SparseAdam, which has epsilon hat", async () => {

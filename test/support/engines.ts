@@ -782,6 +782,104 @@ const sparseAdamCase: KernelCase = {
   },
 };
 
+function nadamCase(kind: "dense" | "rows"): KernelCase {
+  return {
+    kernel: `nadam, ${kind} gradient`,
+    async run(bench) {
+      const [rows, columns] = [bench.size(), bench.size()];
+      const [value, m] = [bench.matrix(rows, columns), bench.matrix(rows, columns, 0.1)];
+      const v = build(rows, columns, () => Math.fround(bench.random.uniform()));
+      const update = 1 + bench.random.below(2000);
+      const rates = { gradientRate: 0.02, momentumRate: 0.05 };
+      const step = { ...rates, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, update };
+      const every = Uint32Array.from({ length: rows }, (_, r) => r);
+      const touched = kind === "rows" ? every.filter(() => bench.random.below(2) === 0) : every;
+      const gradient = bench.matrix(touched.length, columns);
+      const tensors = [bench.put(value), bench.put(m), bench.put(v)] as const;
+      bench.engine.nadam(
+        ...tensors,
+        { tensor: bench.put(gradient), ...(kind === "rows" && { touched }) },
+        step,
+      );
+      const [first, second, moved] = [m, v, value].map(({ data }) => data.slice());
+      touched.forEach((row, t) => {
+        for (let c = 0; c < columns; c++) {
+          const [i, g] = [row * columns + c, at(gradient, t, c)];
+          first[i] = 0.9 * m.data[i] + 0.1 * g;
+          second[i] = 0.999 * v.data[i] + 0.001 * g ** 2;
+          const deviation = Math.sqrt(second[i] / (1 - 0.999 ** update)) + 1e-8;
+          moved[i] -= (0.02 * g + 0.05 * first[i]) / deviation;
+        }
+      });
+      return [
+        { what: "value", actual: await bench.read(tensors[0]), expected: moved },
+        { what: "m", actual: await bench.read(tensors[1]), expected: first },
+        { what: "v", actual: await bench.read(tensors[2]), expected: second },
+      ];
+    },
+  };
+}
+
+const linearCosineCase: KernelCase = {
+  kernel: "linearCosine and linearCosineGradient",
+  async run(bench) {
+    const [rows, k] = [bench.size(0), bench.size(1, 100)];
+    const [z, products, before] = Array.from({ length: 3 }, () => bench.matrix(rows, k));
+    const inner = (x: HostMatrix, y: HostMatrix, r: number) => {
+      let sum = 0;
+      for (let c = 0; c < k; c++) sum += at(x, r, c) * at(y, r, c);
+      return sum;
+    };
+    // Products that a Gram matrix could have made: those along z are large enough for |y|^2 > 0.
+    for (let r = 0; r < rows; r++)
+      for (let c = 0; c < k; c++)
+        products.data[r * k + c] = Math.fround(at(products, r, c) * 0.1 + 3 * at(z, r, c));
+    // The first row has no entries, and the prediction of the second is rounding error.
+    const squares = build(rows, 1, (r) => (r === 0 ? 0 : Math.fround(1 + bench.random.uniform())));
+    if (rows > 1)
+      for (let c = 0; c < k; c++) {
+        z.data[k + c] = c === 0 ? 1 : 0;
+        products.data[k + c] = c === 0 ? 1 : 0;
+        squares.data[1] = 1;
+      }
+    const g = bench.matrix(rows, 1);
+    const [loss, slopes, weighted] = [bench.rubbish(rows, 1), bench.rubbish(rows, 2), bench.rubbish(rows, k)];
+    const added = bench.put(before);
+    const [zs, ps] = [bench.put(z), bench.put(products)];
+    bench.engine.linearCosine(loss, slopes, zs, ps, bench.put(squares));
+    bench.engine.linearCosineGradient(added, weighted, zs, ps, slopes, bench.put(g));
+    const rowsOf = Array.from({ length: rows }, (_, r) => {
+      const [a, s] = [inner(z, z, r), at(squares, r, 0)];
+      const q = inner(z, products, r) - 2 * a + s;
+      if (r === 0) return { loss: 0, byA: 0, byQ: 0 };
+      if (r === 1) return { loss: 1, byA: 0, byQ: 0 };
+      // loss = 2 - 2 (a - s) q^-1/2 s^-1/2, where dq/da = -2.
+      const byQ = (a - s) * q ** -1.5 * s ** -0.5;
+      return {
+        loss: 2 - 2 * (a - s) * (q * s) ** -0.5,
+        byA: 2 * (-2 * (q * s) ** -0.5 - 2 * byQ),
+        byQ: 2 * byQ,
+      };
+    });
+    return [
+      { what: "loss", actual: await bench.read(loss), expected: rowsOf.map(({ loss }) => loss) },
+      {
+        what: "zGradient",
+        actual: await bench.read(added),
+        expected: build(rows, k, (r, c) => {
+          const { byA, byQ } = rowsOf[r];
+          return at(before, r, c) + at(g, r, 0) * (byA * at(z, r, c) + byQ * at(products, r, c));
+        }).data,
+      },
+      {
+        what: "weighted",
+        actual: await bench.read(weighted),
+        expected: build(rows, k, (r, c) => at(g, r, 0) * rowsOf[r].byQ * at(z, r, c)).data,
+      },
+    ];
+  },
+};
+
 /** Random numbers of a piece of a larger matrix are named by their elements there. */
 const pieceCase: KernelCase = {
   kernel: "dropout, dropClamped and gaussianSample of a piece",
@@ -1628,6 +1726,9 @@ export const kernelCases: readonly KernelCase[] = [
   adamCase("dense"),
   adamCase("rows"),
   sparseAdamCase,
+  nadamCase("dense"),
+  nadamCase("rows"),
+  linearCosineCase,
   pieceCase,
 ];
 

@@ -1,5 +1,5 @@
 //! Adam (Kingma and Ba 2015, algorithm 1) in one pass over a parameter. Dense semantics: a row without a gradient is still
-//! updated by its momentum. `sparse_adam` does not change such rows.
+//! updated by its momentum. `sparse_adam` does not change such rows. NAdam (Dozat 2016) is Adam with Nesterov's momentum.
 
 use crate::matrix::{Matrix, flatten, for_each_piece};
 use crate::simd::vectorised;
@@ -23,6 +23,11 @@ kernels! {
         learning_rate: number beta1: number beta2: number epsilon: number update: number) {
             let step = Step { decay: 0.0, weight_decay: 0.0, scale: 1.0, learning_rate, beta1, beta2, epsilon, update };
             sparse_adam(value, m, v, gradient, &touched, step)
+        };
+    Kernel nadam(value: matrix m: matrix v: matrix tensor: matrix touched: maybe_list
+        gradient_rate: number momentum_rate: number beta1: number beta2: number epsilon: number update: number) {
+            let step = Nesterov { gradient_rate, momentum_rate, beta1, beta2, epsilon, update };
+            nadam(value, m, v, tensor, touched.as_deref(), step)
         };
 }
 
@@ -136,6 +141,42 @@ pub fn sparse_adam(value: Matrix, m: Matrix, v: Matrix, gradient: Matrix, touche
         vectorised(
             #[inline(always)]
             || constants.apply_all(value, m, v, gradient),
+        )
+    });
+}
+
+/// NAdam with its schedule applied: value -= (gradient_rate g + momentum_rate m) / (sqrt(v / (1 - beta2^update)) + epsilon).
+#[derive(Clone, Copy)]
+pub struct Nesterov {
+    pub gradient_rate: f64,
+    pub momentum_rate: f64,
+    pub beta1: f64,
+    pub beta2: f64,
+    pub epsilon: f64,
+    pub update: f64,
+}
+
+/// Updates all rows, or only the rows `touched` (ascending), whose gradients are in `gradient`.
+pub fn nadam(value: Matrix, m: Matrix, v: Matrix, gradient: Matrix, touched: Option<&[u32]>, step: Nesterov) {
+    let [beta1, beta2] = [step.beta1 as f32, step.beta2 as f32];
+    let [fresh1, fresh2] = [(1.0 - step.beta1) as f32, (1.0 - step.beta2) as f32];
+    let [gradient_rate, momentum_rate] = [step.gradient_rate as f32, step.momentum_rate as f32];
+    let second_scale = (1.0 / (1.0 - step.beta2.powf(step.update))) as f32;
+    let epsilon = step.epsilon as f32;
+    for_each_piece(gradient.rows, value.columns, |t, c, n| {
+        let r = touched.map_or(t, |touched| touched[t] as usize);
+        let (value, m, v) = (value.get_mut(r, c, n), m.get_mut(r, c, n), v.get_mut(r, c, n));
+        let gradient = gradient.get(t, c, n);
+        vectorised(
+            #[inline(always)]
+            || {
+                for (((value, m), v), &g) in value.iter_mut().zip(m).zip(v).zip(gradient) {
+                    *m = beta1.mul_add(*m, fresh1 * g);
+                    *v = beta2.mul_add(*v, fresh2 * (g * g));
+                    let ahead = gradient_rate.mul_add(g, momentum_rate * *m);
+                    *value -= ahead / ((*v * second_scale).sqrt() + epsilon);
+                }
+            },
         )
     });
 }

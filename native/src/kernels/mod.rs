@@ -14,6 +14,7 @@ pub mod gaussian;
 pub mod gram;
 pub mod inverse;
 pub mod layer_norm;
+pub mod linear_cosine;
 pub mod matmul;
 pub mod neighbours;
 pub mod non_negative;

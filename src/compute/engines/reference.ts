@@ -20,7 +20,7 @@ import type {
   Tensor,
 } from "../tensor.js";
 import { adadelta } from "./reference/adadelta.js";
-import { adam, sparseAdam } from "./reference/adam.js";
+import { adam, nadam, sparseAdam } from "./reference/adam.js";
 import { alsHalfSweep } from "./reference/als.js";
 import * as compositeKl from "./reference/composite-kl.js";
 import * as dense from "./reference/dense.js";
@@ -38,6 +38,7 @@ import * as elementwise from "./reference/elementwise.js";
 import * as gates from "./reference/gates.js";
 import * as gaussian from "./reference/gaussian.js";
 import * as layerNorm from "./reference/layer-norm.js";
+import * as linearCosine from "./reference/linear-cosine.js";
 import { matmul } from "./reference/matmul.js";
 import type { Matrix, SparseMatrix } from "./reference/matrix.js";
 import { neighbours } from "./reference/neighbours.js";
@@ -70,8 +71,8 @@ type Twins = {
 /** The TypeScript implementation of every kernel of the table. */
 const twins: Twins = {
   ...{ ...gates, ...gaussian, ...layerNorm, ...compositeKl, ...density, ...output },
-  ...{ ...sparseRowSum, ...elementwise, ...dense },
-  ...{ convert: elementwise.copy, matmul, sumSparseRows, adam, sparseAdam, adadelta },
+  ...{ ...sparseRowSum, ...elementwise, ...dense, ...linearCosine },
+  ...{ convert: elementwise.copy, matmul, sumSparseRows, adam, sparseAdam, nadam, adadelta },
   ...{ topK, quantise, bestProducts },
   ...{ alsHalfSweep, nonNegativeIterations, neighbours, elasticNet },
 };

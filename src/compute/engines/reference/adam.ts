@@ -1,7 +1,7 @@
 // Adam (Kingma and Ba 2015, algorithm 1) in one pass over a parameter. Dense semantics: a row without a gradient is still
 // updated by its momentum, and its moments decay.
 
-import type { AdamStep, SparseAdamStep } from "../../engine.js";
+import type { AdamStep, NadamStep, SparseAdamStep } from "../../engine.js";
 import type { Matrix } from "./matrix.js";
 
 /**
@@ -79,4 +79,31 @@ export function sparseAdam(
   const rowOf = (r: number) => touched[r];
   const gradientRow = () => gradient.offset + next++ * gradient.rowStride;
   step(value, m, v, gradient, touched.length, rowOf, gradientRow, 1, { ...options, decay: 0 });
+}
+
+/** NAdam (Dozat 2016) with its schedule applied, on all rows or only on the rows `touched`. */
+export function nadam(
+  value: Matrix,
+  m: Matrix,
+  v: Matrix,
+  { tensor, touched }: { readonly tensor: Matrix; readonly touched?: Uint32Array },
+  { gradientRate, momentumRate, beta1, beta2, epsilon, update }: NadamStep,
+): void {
+  const secondScale = 1 / (1 - beta2 ** update);
+  for (let t = 0; t < tensor.rows; t++) {
+    const r = touched ? touched[t] : t;
+    const i = value.offset + r * value.rowStride;
+    const j = m.offset + r * m.rowStride;
+    const k = v.offset + r * v.rowStride;
+    const at = tensor.offset + t * tensor.rowStride;
+    for (let c = 0; c < value.columns; c++) {
+      const g = tensor.data[at + c];
+      const first = beta1 * m.data[j + c] + (1 - beta1) * g;
+      const second = beta2 * v.data[k + c] + (1 - beta2) * g * g;
+      m.data[j + c] = first;
+      v.data[k + c] = second;
+      value.data[i + c] -=
+        (gradientRate * g + momentumRate * first) / (Math.sqrt(second * secondScale) + epsilon);
+    }
+  }
 }
