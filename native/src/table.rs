@@ -39,10 +39,12 @@ pub static KERNELS: LazyLock<Vec<Kernel>> = LazyLock::new(|| {
         output::KERNELS,
         quantise::KERNELS,
         reductions::KERNELS,
+        sparse_cholesky::KERNELS,
         sparse_row_sum::KERNELS,
         sparse_sum::KERNELS,
         tangent_kernel::KERNELS,
         top_k::KERNELS,
+        triangular_inverse::KERNELS,
     ]
     .concat()
 });

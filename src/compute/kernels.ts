@@ -15,7 +15,10 @@ import type {
   ElasticNet,
   NonNegativeIterations,
   Similarity,
+  SparseFactor,
+  SparseFactorisation,
   TangentNetwork,
+  TriangularInversion,
 } from "./solvers/solvers.js";
 import { isInt8, type SparseTensor, type Tensor } from "./tensor.js";
 
@@ -372,6 +375,10 @@ export const kernels = table({
   >(`=out[t,h] input<r,c;t> g[r,h] options:{rowScale?=(none|l2) dropout?:${dropoutFields}}`, {
     check: (_out, _input, _g, options) => dropout("sparseRowSumGradient", options.dropout),
   }),
+  /** out = (input first) second, with both products sparse: out [input.rows, second.columns], first [input.columns, l], second [l, ..]. */
+  sumChainedRows: kernel<
+    (out: Tensor, input: SparseTensor, first: SparseTensor, second: SparseTensor) => void
+  >("=out[r,c] input<r,n> first<n,l> second<l,c>"),
   /** out[r] = sum over the entries (r, i) of value_ri * rows[i], sparse rows; out [input.rows, rows.columns], input [.., rows.rows]. */
   sumSparseRows: kernel<(out: Tensor, input: SparseTensor, rows: SparseTensor) => void>(
     "=out[r,c] input<r,n> rows<n,c>",
@@ -655,6 +662,43 @@ export const solverKernels = table({
   gram: kernel<(out: Tensor, x: SparseTensor, weights?: Tensor) => void>(
     "=out[c,c] x<r,c> weights?[1,r]",
     long,
+  ),
+  /** For each column of the Gram matrix x'x: the sum of its squares, and the number of other columns that x has in common rows with it. */
+  gramShape: kernel<(x: SparseTensor) => Promise<{ squares: Float32Array; others: Uint32Array }>>("x<r,c>", {
+    answer: ({ integers: [others], floats }) => ({ squares: floats, others }),
+  }),
+  /** The factors of x'x + shift I, or the first column without a positive pivot. Without `exact`, columns are truncated as they are computed. */
+  sparseCholesky: kernel<
+    (x: SparseTensor, factorisation: SparseFactorisation) => Promise<SparseFactor | { failed: number }>
+  >("x<r,c> factorisation:{shift entries tail exact?}", {
+    answer: ({ numbers: [failed], integers: [offsets, indices], floats }, { columns }) =>
+      failed >= 0
+        ? { failed }
+        : {
+            lower: {
+              ...{ rows: columns, columns, offsets, indices },
+              values: floats.subarray(0, floats.length - columns),
+            },
+            pivots: floats.subarray(floats.length - columns),
+          },
+    check(x, { shift, entries, tail }) {
+      atLeastZero("sparseCholesky", { shift });
+      range("sparseCholesky", 0, tail, x.columns);
+      if (!(Number.isInteger(entries) && entries >= 0 && entries < 2 ** 32))
+        fail("sparseCholesky", `${entries} is not a valid number of entries`);
+    },
+  }),
+  /** A sparse approximate inverse of a unit lower triangle; both are given by their columns below the diagonal, as rows: [n, n]. */
+  triangularInverse: kernel<(l: SparseTensor, inversion: TriangularInversion) => Promise<CsrMatrix>>(
+    "l<n,n> inversion:{entries scans rounds}",
+    {
+      answer: (answer, { columns }) => rowsOf(answer, columns),
+      check(_l, { entries, scans, rounds }) {
+        for (const [name, number] of Object.entries({ entries, scans, rounds }))
+          if (!(Number.isInteger(number) && number >= 0 && number < 2 ** 32))
+            fail("triangularInverse", `${name} ${number} is not a valid number`);
+      },
+    },
   ),
   /** out [a.rows, b.rows] = a b', with a.columns = b.columns. */
   sparseProduct: kernel<(out: Tensor, a: SparseTensor, b: SparseTensor) => void>(

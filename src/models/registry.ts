@@ -20,6 +20,7 @@ const algorithms: Record<string, () => Promise<Algorithm>> = {
   "h-vamp": async () => (await import("./autoencoders/h-vamp.js")).hVamp,
   ease: async () => (await import("./linear/ease.js")).ease,
   elsa: async () => (await import("./linear/elsa.js")).elsa,
+  sansa: async () => (await import("./linear/sansa.js")).sansa,
   "infinite-ae": async () => (await import("./linear/infinite-ae.js")).infiniteAe,
   wmf: async () => (await import("./factors/wmf.js")).wmf,
   nmf: async () => (await import("./factors/nmf.js")).nmf,

@@ -629,6 +629,29 @@ function matmulCase(transposeA: boolean, transposeB: boolean, elements: MatmulEl
   };
 }
 
+const sumChainedRowsCase: KernelCase = {
+  kernel: "sumChainedRows",
+  async run(bench) {
+    const [rows, inner, middle, columns] = [bench.size(0), bench.size(), bench.size(), bench.size()];
+    const input = bench.sparseMatrix(rows, inner);
+    const [first, second] = [bench.sparseMatrix(inner, middle), bench.sparseMatrix(middle, columns)];
+    const out = bench.rubbish(rows, columns);
+    bench.engine.sumChainedRows(out, bench.sparse(input), bench.sparse(first), bench.sparse(second));
+    const [a, b, c] = [input, first, second].map(densify);
+    const between = build(rows, middle, (r, l) => {
+      let sum = 0;
+      for (let i = 0; i < inner; i++) sum += at(a, r, i) * at(b, i, l);
+      return sum;
+    });
+    const expected = build(rows, columns, (r, j) => {
+      let sum = 0;
+      for (let l = 0; l < middle; l++) sum += at(between, r, l) * at(c, l, j);
+      return sum;
+    });
+    return [{ what: "out", actual: await bench.read(out), expected: expected.data }];
+  },
+};
+
 const convertCase: KernelCase = {
   kernel: "convert",
   async run(bench) {
@@ -1671,6 +1694,7 @@ export const kernelCases: readonly KernelCase[] = [
   sparseRowSumCase(false),
   sparseRowSumCase(true),
   sumSparseRowsCase,
+  sumChainedRowsCase,
   outputCase("multinomial"),
   outputCase("bernoulli"),
   outputCase("multinomial", true),

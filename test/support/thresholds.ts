@@ -156,6 +156,7 @@ export const sizesOf: Readonly<Record<string, readonly (readonly number[])[]>> =
   // linear_cosine.rs: ROWS_PER_TASK = 4, sums in LANES = 16 lanes.
   "linearCosine and linearCosineGradient": zip([...around(4), ...around(8)], around(16)),
   sumSparseRows: zip(around(4), [20], [30]),
+  sumChainedRows: zip(around(4), [20], [25], [30]),
   // sparse_row_sum.rs: STRIPE = 96 columns, ROWS_PER_TASK = 16, ROWS_PER_COUNT = 64.
   ...Object.fromEntries(
     ["sparseRowSum", "sparseRowSumGradient"].map((kernel) => [

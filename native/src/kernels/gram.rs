@@ -16,13 +16,13 @@ const ROWS_PER_TASK: usize = 4;
 const TILE: usize = 64;
 
 /// The entries of a matrix row by row, columns ascending; and for each entry of its columns, its end position in the row.
-struct Sorted {
-    columns: Vec<u32>,
-    values: Option<Vec<f32>>,
-    ends: Vec<u32>,
+pub struct Sorted {
+    pub columns: Vec<u32>,
+    pub values: Option<Vec<f32>>,
+    pub ends: Vec<u32>,
 }
 
-fn sorted(x: &Sparse) -> Sorted {
+pub fn sorted(x: &Sparse) -> Sorted {
     let by_column = x.by_column();
     let mut next = x.offsets.clone();
     let mut columns = vec![0u32; x.indices.len()];

@@ -45,10 +45,12 @@ import { neighbours } from "./reference/neighbours.js";
 import { nonNegativeIterations } from "./reference/non-negative.js";
 import * as output from "./reference/output.js";
 import { quantise } from "./reference/quantise.js";
+import { gramShape, sparseCholesky } from "./reference/sparse-cholesky.js";
 import { sparseMatrix } from "./reference/sparse-matrix.js";
 import * as sparseRowSum from "./reference/sparse-row-sum.js";
-import { sumSparseRows } from "./reference/sparse-sum.js";
+import { sumChainedRows, sumSparseRows } from "./reference/sparse-sum.js";
 import { bestProducts, topK } from "./reference/top-k.js";
+import { triangularInverse } from "./reference/triangular-inverse.js";
 
 /** The arguments of a call with their tensors opened. */
 type Opened<T> = T extends Tensor
@@ -72,9 +74,10 @@ type Twins = {
 const twins: Twins = {
   ...{ ...gates, ...gaussian, ...layerNorm, ...compositeKl, ...density, ...output },
   ...{ ...sparseRowSum, ...elementwise, ...dense, ...linearCosine },
-  ...{ convert: elementwise.copy, matmul, sumSparseRows, adam, sparseAdam, nadam, adadelta },
+  ...{ convert: elementwise.copy, matmul, sumSparseRows, sumChainedRows, adam, sparseAdam, nadam, adadelta },
   ...{ topK, quantise, bestProducts },
   ...{ alsHalfSweep, nonNegativeIterations, neighbours, elasticNet },
+  ...{ gramShape, sparseCholesky, triangularInverse },
 };
 
 /** Released blocks are kept for reuse up to this number of bytes, or up to the bytes in use. */

@@ -1,6 +1,7 @@
 // The arguments of solvers: the inner loops of models that are not trained by gradients, which CPU engines have as additional
 // kernels (kernels.ts).
 
+import type { CsrMatrix } from "../../sparse/csr.js";
 import type { Tensor } from "../tensor.js";
 
 /** The weight of an entry with value r (1 if the matrix has no values): constant + slope * r. */
@@ -103,4 +104,38 @@ export interface ElasticNet {
   readonly maxIterations: number;
   /** Number of weights that are kept, the largest. */
   readonly k: number;
+}
+
+/** A sparse Cholesky factorisation X'X + shift I ~ L D L', L unit lower triangular. */
+export interface SparseFactorisation {
+  /** At least 0. */
+  readonly shift: number;
+  /** Number of entries of L below the diagonal that are kept, those of the largest magnitude in L sqrt(D). */
+  readonly entries: number;
+  /** With `exact`: the number of last columns, nearly full, that are computed as a dense matrix. 0 otherwise. */
+  readonly tail: number;
+  /**
+   * Whether entries are dropped only from the complete factor. Otherwise (Lin and More 1999, in the variant of SANSA), column j keeps
+   * floor((entries - those of the former columns) / (columns - j)) of them, and the others reduce the diagonal all the same.
+   */
+  readonly exact: boolean;
+}
+
+export interface SparseFactor {
+  /** The columns of L below its diagonal, as rows, ascending: [columns, columns]. */
+  readonly lower: CsrMatrix;
+  /** D [columns] */
+  readonly pivots: Float32Array;
+}
+
+/**
+ * Steps of minimal residuals from M = 2I - L: m += alpha r for a column m of M, with r = e - L m and alpha = r.Lr / |Lr|^2 (Chow and
+ * Saad 1998). After every pass, the `entries` of the largest magnitude below the diagonal of M are kept.
+ */
+export interface TriangularInversion {
+  readonly entries: number;
+  /** Passes over all columns with |r| / sqrt(columns) > 10^-(number of the pass + 1), at least 10^-7. */
+  readonly scans: number;
+  /** Further passes over the columns with the largest |r| per number of entries that a column can have: as many as a row of M has entries. */
+  readonly rounds: number;
 }
