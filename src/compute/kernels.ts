@@ -688,9 +688,9 @@ export const solverKernels = table({
         fail("sparseCholesky", `${entries} is not a valid number of entries`);
     },
   }),
-  /** A sparse approximate inverse of a unit lower triangle; both are given by their columns below the diagonal, as rows: [n, n]. */
+  /** A sparse inverse, in general an approximate one, of a unit lower triangle; both are given by their columns below the diagonal, as rows: [n, n]. */
   triangularInverse: kernel<(l: SparseTensor, inversion: TriangularInversion) => Promise<CsrMatrix>>(
-    "l<n,n> inversion:{entries scans rounds}",
+    "l<n,n> inversion:{entries scans rounds exact?}",
     {
       answer: (answer, { columns }) => rowsOf(answer, columns),
       check(_l, { entries, scans, rounds }) {

@@ -1,6 +1,6 @@
 //! A sparse approximate inverse M of a sparse unit lower triangle L (SANSA, Spisak et al. 2023): from M = 2I - L, steps of minimal
 //! residuals, m += alpha r with r = e - L m and alpha = r.Lr / |Lr|^2, column by column, after which only the entries of the
-//! largest magnitude of the whole matrix are kept. The diagonals, all ones, are not stored. No more than the residuals of a
+//! largest magnitude of the whole matrix are kept; or by substitution, of which the largest entries are kept. The diagonals, all ones, are not stored. No more than the residuals of a
 //! column per thread exist at a time. Sums are accumulated in float64.
 
 use crate::Answer;
@@ -12,14 +12,15 @@ use rayon::prelude::*;
 use std::sync::Mutex;
 
 kernels! {
-    Question triangularInverse(l: batch entries: number scans: number rounds: number) {
-            Answer::rows(triangular_inverse(&l, entries as usize, scans as usize, rounds as usize), 0)
+    Question triangularInverse(l: batch entries: number scans: number rounds: number exact: maybe_number) {
+            let exact = exact.is_some_and(|is| is != 0.0);
+            Answer::rows(triangular_inverse(&l, entries as usize, scans as usize, rounds as usize, exact), 0)
         };
 }
 
 const COLUMNS_PER_TASK: usize = 64;
 /// Columns that are changed before the number of entries is checked.
-const COLUMNS_AT_ONCE: usize = 1024;
+const COLUMNS_AT_ONCE: usize = 128;
 
 /// The entries of a column below the diagonal.
 #[derive(Default)]
@@ -74,34 +75,18 @@ struct Inverse<'a> {
     scratch: Mutex<Vec<Scratch>>,
 }
 
-pub fn triangular_inverse(l: &Sparse, entries: usize, scans: usize, rounds: usize) -> Rows {
+pub fn triangular_inverse(l: &Sparse, entries: usize, scans: usize, rounds: usize, exact: bool) -> Rows {
     let n = l.rows;
     let start = |column: usize| {
         let at = l.entries(column);
         Column { rows: l.indices[at.clone()].to_vec(), values: at.map(|entry| -l.value(entry)).collect() }
     };
-    let columns = (0..n).map(start).collect();
+    let columns = (0..n).map(|column| if exact { Column::default() } else { start(column) }).collect();
     let mut inverse = Inverse { l, columns, norms: vec![f64::NAN; n], entries, scratch: Mutex::default() };
-    inverse.drop_smallest();
-    for scan in 1..=scans {
-        // The worst columns first; at the end all that are not exact.
-        let least = 10f64.powi(-(scan as i32 + 1).min(7));
-        inverse.renew_norms();
-        let large = |&column: &usize| (inverse.norms[column] / n as f64).sqrt() > least;
-        let chosen: Vec<usize> = (0..n).filter(large).collect();
-        inverse.improve(&chosen);
-    }
-    for _ in 0..rounds {
-        inverse.renew_norms();
-        let mut worst: Vec<usize> = (0..n).collect();
-        let size = |column: usize| inverse.norms[column] / (n - column) as f64;
-        let count = (entries + n).div_ceil(n.max(1)).min(n);
-        if count < n {
-            worst.select_nth_unstable_by(count, |&a, &b| size(b).total_cmp(&size(a)).then(a.cmp(&b)));
-        }
-        worst.truncate(count);
-        worst.sort_unstable();
-        inverse.improve(&worst);
+    if exact {
+        inverse.replace(&(0..n).collect::<Vec<_>>(), Inverse::substituted);
+    } else {
+        inverse.approximate(scans, rounds);
     }
     let mut rows = Rows { offsets: vec![0], indices: Vec::new(), values: Vec::new() };
     for column in inverse.columns {
@@ -113,6 +98,31 @@ pub fn triangular_inverse(l: &Sparse, entries: usize, scans: usize, rounds: usiz
 }
 
 impl Inverse<'_> {
+    fn approximate(&mut self, scans: usize, rounds: usize) {
+        let n = self.l.rows;
+        self.drop_smallest();
+        for scan in 1..=scans {
+            // The worst columns first; at the end all that are not exact.
+            let least = 10f64.powi(-(scan as i32 + 1).min(7));
+            self.renew_norms();
+            let large = |&column: &usize| (self.norms[column] / n as f64).sqrt() > least;
+            let chosen: Vec<usize> = (0..n).filter(large).collect();
+            self.replace(&chosen, Self::improved);
+        }
+        for _ in 0..rounds {
+            self.renew_norms();
+            let mut worst: Vec<usize> = (0..n).collect();
+            let size = |column: usize| self.norms[column] / (n - column) as f64;
+            let count = (self.entries + n).div_ceil(n.max(1)).min(n);
+            if count < n {
+                worst.select_nth_unstable_by(count, |&a, &b| size(b).total_cmp(&size(a)).then(a.cmp(&b)));
+            }
+            worst.truncate(count);
+            worst.sort_unstable();
+            self.replace(&worst, Self::improved);
+        }
+    }
+
     fn scratch(&self) -> Scratch {
         let n = self.l.rows;
         let taken = self.scratch.lock().unwrap().pop();
@@ -149,10 +159,10 @@ impl Inverse<'_> {
         self.norms = norms;
     }
 
-    /// One step for each of the chosen columns, then keeps the largest entries.
-    fn improve(&mut self, chosen: &[usize]) {
+    /// Replaces each of the chosen columns, then keeps the largest entries.
+    fn replace(&mut self, chosen: &[usize], better: impl Fn(&Self, usize) -> Column + Sync) {
         for some in chosen.chunks(COLUMNS_AT_ONCE) {
-            let improved: Vec<Column> = some.par_iter().map(|&column| self.improved(column)).collect();
+            let improved: Vec<Column> = some.par_iter().map(|&column| better(self, column)).collect();
             for (&column, better) in some.iter().zip(improved) {
                 self.columns[column] = better;
                 self.norms[column] = f64::NAN;
@@ -164,6 +174,31 @@ impl Inverse<'_> {
         self.drop_smallest();
     }
 
+    /// The column of the exact inverse.
+    fn substituted(&self, column: usize) -> Column {
+        let mut scratch = self.scratch();
+        let m = &mut scratch.residual;
+        for entry in self.l.entries(column) {
+            m.add(self.l.indices[entry], -(self.l.value(entry) as f64));
+        }
+        for row in column + 1..self.l.rows {
+            if m.is_met[row] {
+                let value = m.of[row];
+                for entry in self.l.entries(row) {
+                    m.add(self.l.indices[entry], -(value * self.l.value(entry) as f64));
+                }
+            }
+        }
+        m.met.sort_unstable();
+        let value = |&row: &u32| m.of[row as usize] as f32;
+        let rows: Vec<u32> = m.met.iter().copied().filter(|row| value(row) != 0.0).collect();
+        let values = rows.iter().map(value).collect();
+        m.clear();
+        self.scratch.lock().unwrap().push(scratch);
+        Column { rows, values }
+    }
+
+    /// The column after a step of the minimal residual.
     fn improved(&self, column: usize) -> Column {
         let mut scratch = self.scratch();
         let Scratch { residual: r, product: p } = &mut scratch;

@@ -130,7 +130,8 @@ export interface SparseFactor {
 
 /**
  * Steps of minimal residuals from M = 2I - L: m += alpha r for a column m of M, with r = e - L m and alpha = r.Lr / |Lr|^2 (Chow and
- * Saad 1998). After every pass, the `entries` of the largest magnitude below the diagonal of M are kept.
+ * Saad 1998). After every pass, the `entries` of the largest magnitude below the diagonal of M are kept. Or, with `exact`, the
+ * largest entries of the exact inverse.
  */
 export interface TriangularInversion {
   readonly entries: number;
@@ -138,4 +139,6 @@ export interface TriangularInversion {
   readonly scans: number;
   /** Further passes over the columns with the largest |r| per number of entries that a column can have: as many as a row of M has entries. */
   readonly rounds: number;
+  /** By substitution, without scans and rounds. Default false. */
+  readonly exact?: boolean;
 }

@@ -5,8 +5,8 @@
 //   scores of a history x: x W' W_r,   W_r = D^-1 W with column j divided by -(W' D^-1 W)_jj
 //
 // L has the largest entries of the Cholesky factor (`variant` exact), or is an incomplete factor that keeps the largest entries of
-// each column (incomplete), of X with its columns divided by the square root of the length of their column of X'X. M are steps of
-// minimal residuals, with the largest entries kept. Neither X'X nor its inverse is ever stored.
+// each column (incomplete), of X with its columns divided by the square root of the length of their column of X'X. M is computed by
+// steps of minimal residuals, or by substitution; its largest entries are kept. Neither X'X nor its inverse is ever stored.
 //
 // P orders the items by the number of others with which they share users, the fewest first: a static minimum degree ordering. Items
 // in a history also get a score of their own, where EASE has none; it changes only items of the history.
@@ -49,16 +49,22 @@ const options = z.strictObject({
     .describe(
       "exact = Cholesky factor, of which the largest entries are kept; incomplete = keeps the largest entries of each column while it is computed, for catalogues whose exact factor does not fit into memory",
     ),
+  inverse: z
+    .enum(["minimal-residual", "exact"])
+    .default("minimal-residual")
+    .describe(
+      "inverse of the factor, of which the largest entries are kept: minimal-residual = approximate, by scans and rounds (glami/sansa); exact = by substitution, better where many entries are kept, for up to some 20,000 items (our addition)",
+    ),
   scans: z
     .int()
     .min(0)
     .default(1)
-    .describe("passes over all columns of the approximate inverse that need one (glami/sansa)"),
+    .describe("with inverse=minimal-residual: passes over all columns that need one (glami/sansa)"),
   rounds: z
     .int()
     .min(0)
     .default(10)
-    .describe("further passes over the worst columns of the approximate inverse (glami/sansa)"),
+    .describe("with inverse=minimal-residual: further passes over the worst columns (glami/sansa)"),
 });
 export type SansaOptions = z.infer<typeof options>;
 
@@ -245,7 +251,7 @@ export const sansa: Algorithm<SansaOptions> = {
 
   async fit({ train, items }, given, run) {
     const { engine, progress, signal } = run;
-    const { density, variant, scans, rounds } = given;
+    const { density, variant, inverse: method, scans, rounds } = given;
     const n = items.size;
     // Below the diagonal, of which no more than half is.
     const entries = Math.min((n * (n - 1)) / 2, Math.max(n, Math.ceil(density * n ** 2) - n));
@@ -274,7 +280,10 @@ export const sansa: Algorithm<SansaOptions> = {
     const held = engine.sparse(lower);
     let inverse: CsrMatrix;
     try {
-      inverse = await solversOf(engine).triangularInverse(held, { entries, scans, rounds });
+      inverse = await solversOf(engine).triangularInverse(held, {
+        ...{ entries, scans, rounds },
+        exact: method === "exact",
+      });
     } finally {
       engine.releaseSparse(held);
     }

@@ -50,6 +50,8 @@ describe("sansa", () => {
     expect(Math.max(...expected)).toBeGreaterThan(0.05);
     const weights = await weightsOf(sansa as never, { lambda: 20, density: 1, rounds: 60 }, engine);
     expect(distance(weights, expected)).toBeLessThan(1e-3);
+    const exact = await weightsOf(sansa as never, { lambda: 20, density: 1, inverse: "exact" }, engine);
+    expect(distance(exact, expected)).toBeLessThan(1e-4);
     await engine.close();
   });
 

@@ -68,9 +68,14 @@ class Inverse {
 
 export function triangularInverse(
   l: SparseMatrix,
-  { entries, scans, rounds }: TriangularInversion,
+  { entries, scans, rounds, exact }: TriangularInversion,
 ): CsrMatrix {
   const n = l.rows;
+  if (exact) {
+    const columns = substituted(l);
+    keepLargestEntries(columns, entries);
+    return matrixOf(columns);
+  }
   const inverse = new Inverse(l, entries);
   const all = Array.from({ length: n }, (_, column) => column);
   for (let scan = 1; scan <= scans; scan++) {
@@ -83,11 +88,26 @@ export function triangularInverse(
     const worst = all.toSorted((a, b) => norms[b] - norms[a] || a - b);
     inverse.improve(worst.slice(0, Math.ceil((entries + n) / n)).sort((a, b) => a - b));
   }
-  return {
-    ...fromRows(
-      n,
-      inverse.columns.map(({ rows }) => rows),
-    ),
-    values: Float32Array.from(inverse.columns.flatMap(({ values }) => values)),
-  };
+  return matrixOf(inverse.columns);
+}
+
+/** The columns of the exact inverse. */
+function substituted({ rows: n, offsets, indices, values }: SparseMatrix): SparseColumn[] {
+  return Array.from({ length: n }, (_, column) => {
+    const m = new Float64Array(n);
+    m[column] = 1;
+    for (let j = column; j < n; j++)
+      for (let e = offsets[j]; m[j] !== 0 && e < offsets[j + 1]; e++)
+        m[indices[e]] -= m[j] * (values?.[e] ?? 1);
+    m[column] = 0;
+    const rows = [...m.keys()].filter((row) => Math.fround(m[row]) !== 0);
+    return { rows, values: rows.map((row) => m[row]) };
+  });
+}
+
+/** The columns as rows. */
+function matrixOf(columns: readonly SparseColumn[]): CsrMatrix {
+  const indices = columns.map(({ rows }) => rows);
+  const values = Float32Array.from(columns.flatMap((column) => column.values));
+  return { ...fromRows(columns.length, indices), values };
 }

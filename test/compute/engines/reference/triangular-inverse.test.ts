@@ -82,6 +82,20 @@ describe.each(engineNames)("the inverse of a triangle on the %s engine", (name) 
     }
   });
 
+  it("is the inverse by substitution, of which the largest entries may be kept", async () => {
+    const engine = await open(name);
+    const solvers = solversOf(engine);
+    const given = { scans: 0, rounds: 0, exact: true };
+    const all = await solvers.triangularInverse(engine.sparse(l), { ...given, entries: 900 });
+    expect(error(all, inverted(l))).toBeLessThan(1e-6);
+    const some = await solvers.triangularInverse(engine.sparse(l), { ...given, entries: 70 });
+    const sizes = (values: readonly number[]) => values.map(Math.abs).sort((x, y) => y - x);
+    const largest = sizes(inverted(l).flat()).slice(0, 70);
+    expect(some.indices).toHaveLength(70);
+    for (const [at, value] of sizes([...(some.values ?? [])]).entries())
+      expect(value).toBeCloseTo(largest[at], 6);
+  });
+
   it("takes the step of the smallest residual in each column", async () => {
     const engine = await open(name);
     // One column: L = [1, a; 1] of 2 x 2 is inverted exactly by 2I - L; of 3 x 3, one step remains.
@@ -109,8 +123,8 @@ describe.each(engineNames)("the inverse of a triangle on the %s engine", (name) 
 });
 
 describe.skipIf(!engineNames.includes("native"))("the native inverse", () => {
-  // 64 columns per task; the entries are counted after every 1,024 columns.
-  it.each([63, 64, 65, 1500])(
+  // 64 columns per task; the entries are counted after every 128 columns.
+  it.each([63, 64, 65, 127, 128, 129, 700])(
     "of %i columns is that of the plain loops, for any number of threads",
     async (n) => {
       const l = triangle(n, 4, 0.4, n);
@@ -121,7 +135,8 @@ describe.skipIf(!engineNames.includes("native"))("the native inverse", () => {
       ];
       for (const given of [
         { entries: 6 * n, scans: 2, rounds: 3 },
-        { entries: 3 * n, scans: n > 1000 ? 0 : 1, rounds: 2 },
+        { entries: 3 * n, scans: n > 500 ? 0 : 1, rounds: 2 },
+        { entries: 5 * n, scans: 0, rounds: 0, exact: true },
       ]) {
         const find = (engine: Engine) => solversOf(engine).triangularInverse(engine.sparse(l), given);
         const found = await find(native);
