@@ -46,6 +46,8 @@ const rows = [
     args: set({ lambda: 50, p: 0.4, alpha: 0.1, beta: 0.3 }),
     fixed: true,
   },
+  { key: "elsa", model: "elsa", args: recipe },
+  { key: "sansa", model: "sansa", args: recipe, fixed: true },
   { key: "infinite-ae", model: "infinite-ae", args: recipe, fixed: true },
   { key: "vae", model: "vae", args: recipe },
   { key: "cdae", model: "cdae", args: recipe },
