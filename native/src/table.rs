@@ -38,6 +38,7 @@ pub static KERNELS: LazyLock<Vec<Kernel>> = LazyLock::new(|| {
         output::KERNELS,
         quantise::KERNELS,
         reductions::KERNELS,
+        sampled_targets::KERNELS,
         sparse_row_sum::KERNELS,
         sparse_sum::KERNELS,
         tangent_kernel::KERNELS,

@@ -1,5 +1,7 @@
 // The items of a catalogue for which an output layer is computed.
 
+import type { SparseTensor } from "./tensor.js";
+
 /** A selection of a catalogue's items. */
 export type ItemSelection =
   | { readonly kind: "all" }
@@ -60,15 +62,25 @@ export function itemSample(
 }
 
 /**
- * Throws RangeError if a target of the batch is not in the sample or, with `ownTargets: "drawn"`, was not drawn. `targets` must
- * be ascending.
+ * Throws RangeError if the sample's lists differ in length, the layer [items, width] does not have the target's items, or a target
+ * is not in the sample or, with `ownTargets: "drawn"`, was not drawn.
  */
-export function checkTargets({ items, draws, ownTargets }: ItemSample, targets: Uint32Array): void {
+export function checkSample(
+  { items, draws, logQ, ownTargets }: ItemSample,
+  layer: { readonly rows: number },
+  target: SparseTensor,
+): void {
+  if (draws.length !== items.length || logQ.length !== items.length)
+    throw new RangeError(
+      `the sample has ${items.length} items, but ${draws.length} draws and ${logQ.length} corrections`,
+    );
+  if (layer.rows !== target.columns)
+    throw new RangeError(`the output layer has ${layer.rows} items, but the target has ${target.columns}`);
   let at = 0;
-  for (const target of targets) {
-    while (items[at] < target) at++;
-    if (items[at] !== target) throw new RangeError(`target item ${target} is not in the sample`);
+  for (const item of target.touched) {
+    while (items[at] < item) at++;
+    if (items[at] !== item) throw new RangeError(`target item ${item} is not in the sample`);
     if (ownTargets === "drawn" && draws[at] === 0)
-      throw new RangeError(`target item ${target} was not drawn, which ownTargets "drawn" requires`);
+      throw new RangeError(`target item ${item} was not drawn, which ownTargets "drawn" requires`);
   }
 }

@@ -92,14 +92,20 @@ export class Adam implements Optimizer {
     const epsilon = this.#options.epsilon / (this.#epsilonHat ? Math.sqrt(1 - beta2 ** this.#updates) : 1);
     for (const parameter of this.parameters) {
       const { decay } = parameter;
-      const gradient = parameter.currentGradient;
-      if (gradient === undefined && decay === 0) continue;
+      const given = parameter.currentGradient;
+      if (given === undefined && decay === 0) continue;
+      // Dense Adam updates a bias faster as one row than number by number.
+      const gradient =
+        given?.kind === "rows" && parameter.isByColumn && !this.sparse
+          ? { kind: "dense" as const, tensor: parameter.gradient() }
+          : given;
       const { m, v } = parameter.moments;
       const step = { ...this.#options, epsilon, update: this.#updates, decay };
       if (gradient?.kind === "rows" && this.sparse) {
         if (decay !== 0) throw new RangeError(`sparse Adam: ${parameter.name} has an L2 term`);
         const { tensor, touched } = gradient;
-        this.#engine.sparseAdam(parameter.value, m, v, tensor, touched, step);
+        const [value, first, second] = [parameter.value, m, v].map((of) => parameter.byRow(of));
+        this.#engine.sparseAdam(value, first, second, tensor, touched, step);
       } else if (gradient && this.#normalises) {
         // The norm stays on the engine, so nothing waits for it.
         const squares = this.#engine.zeros(1, 1);

@@ -44,6 +44,7 @@ import { neighbours } from "./reference/neighbours.js";
 import { nonNegativeIterations } from "./reference/non-negative.js";
 import * as output from "./reference/output.js";
 import { quantise } from "./reference/quantise.js";
+import * as sampledTargets from "./reference/sampled-targets.js";
 import { sparseMatrix } from "./reference/sparse-matrix.js";
 import * as sparseRowSum from "./reference/sparse-row-sum.js";
 import { sumSparseRows } from "./reference/sparse-sum.js";
@@ -70,7 +71,7 @@ type Twins = {
 /** The TypeScript implementation of every kernel of the table. */
 const twins: Twins = {
   ...{ ...gates, ...gaussian, ...layerNorm, ...compositeKl, ...density, ...output },
-  ...{ ...sparseRowSum, ...elementwise, ...dense },
+  ...{ ...sampledTargets, ...sparseRowSum, ...elementwise, ...dense },
   ...{ convert: elementwise.copy, matmul, sumSparseRows, adam, sparseAdam, adadelta },
   ...{ topK, quantise, bestProducts },
   ...{ alsHalfSweep, nonNegativeIterations, neighbours, elasticNet },
