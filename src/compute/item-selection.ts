@@ -46,18 +46,23 @@ export function itemSample(
   logQ: (item: number) => number,
   ownTargets: ItemSample["ownTargets"] = "added",
 ): ItemSample {
-  const sorted = Uint32Array.from(drawn).sort();
+  const sorted = new Uint32Array(drawn).sort();
   const items = new Uint32Array(targets.length + sorted.length);
   const draws = new Float32Array(items.length);
   let count = 0;
+  // Every batch goes through this, so it is written without iterators.
   for (let t = 0, d = 0; t < targets.length || d < sorted.length; count++) {
-    items[count] = Math.min(targets[t] ?? Infinity, sorted[d] ?? Infinity);
-    if (targets[t] === items[count]) t++;
-    for (; sorted[d] === items[count]; d++) draws[count]++;
+    const item =
+      d === sorted.length || (t < targets.length && targets[t] <= sorted[d]) ? targets[t] : sorted[d];
+    items[count] = item;
+    if (t < targets.length && targets[t] === item) t++;
+    for (; d < sorted.length && sorted[d] === item; d++) draws[count]++;
   }
+  const corrections = new Float32Array(count);
+  for (let at = 0; at < count; at++) corrections[at] = logQ(items[at]);
   return {
     ...{ kind: "sample", items: items.slice(0, count), draws: draws.slice(0, count), ownTargets },
-    logQ: Float32Array.from(items.subarray(0, count), logQ),
+    logQ: corrections,
   };
 }
 

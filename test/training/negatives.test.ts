@@ -40,13 +40,13 @@ describe.each(proposals)("negatives drawn by %s", (proposal) => {
   });
 
   it("depend on seed and update only, and not on what was drawn before", () => {
-    const sampler = negativeSampler(histories, { negatives: 50, proposal }, 1);
+    const sampler = negativeSampler(histories, { negatives: 7, proposal }, 1);
     const targets = Uint32Array.of(3);
     const [first, second] = [sampler?.(targets, 1), sampler?.(targets, 2)];
     expect(sampler?.(targets, 1)).toEqual(first);
     expect(second).not.toEqual(first);
-    expect(sampleOf(proposal, 50, { update: 2 })).toEqual(second);
-    expect(sampleOf(proposal, 50, { seed: 2 })).not.toEqual(first);
+    expect(sampleOf(proposal, 7, { update: 2 })).toEqual(second);
+    expect(sampleOf(proposal, 7, { seed: 2 })).not.toEqual(first);
   });
 
   it("are united with the targets, which were not drawn", () => {
@@ -59,12 +59,12 @@ describe.each(proposals)("negatives drawn by %s", (proposal) => {
 });
 
 describe("negatives", () => {
-  it("by popularity are where 53 random bits fall in the cumulative weights", () => {
+  it("by popularity are where 53 random bits fall in their hundredth of the cumulative weights", () => {
     const key = { seed: 1, step: 4, stream: streamOf("negatives") };
     const counts = new Array<number>(10).fill(0);
     for (let n = 0; n < 100; n++) {
       const bits = (BigInt(wordOf(key, 2 * n)) >> 5n) * 2n ** 26n + (BigInt(wordOf(key, 2 * n + 1)) >> 6n);
-      let rest = Number(bits) / 2 ** 53;
+      let rest = (n + Number(bits) / 2 ** 53) / 100;
       const item = expected.popularity.findIndex((p) => {
         rest -= p;
         return rest < 0;
@@ -75,6 +75,27 @@ describe("negatives", () => {
     expect(counts.flatMap((count, item) => (count > 0 ? [[item, count]] : []))).toEqual(
       Array.from(items, (item, at) => [item, draws[at]]),
     );
+  });
+
+  it("are stratified: an item is never drawn a whole draw more or less often than its neighbours leave open", () => {
+    for (let update = 1; update <= 50; update++) {
+      const { items, draws } = sampleOf("popularity", 100, { update, targets: [] });
+      for (const [at, item] of items.entries())
+        expect(Math.abs(draws[at] - 100 * expected.popularity[item])).toBeLessThan(2);
+    }
+  });
+
+  it("have the defined frequencies over many updates of few draws", () => {
+    const counts = new Array<number>(10).fill(0);
+    const [updates, negatives] = [20_000, 3];
+    for (let update = 1; update <= updates; update++) {
+      const { items, draws } = sampleOf("popularity", negatives, { update, targets: [] });
+      for (const [at, item] of items.entries()) counts[item] += draws[at];
+    }
+    for (const [i, p] of expected.popularity.entries())
+      expect(Math.abs(counts[i] - updates * negatives * p)).toBeLessThan(
+        4 * Math.sqrt(updates * negatives * p),
+      );
   });
 
   it("are not drawn for 0 negatives, which means all items", () => {

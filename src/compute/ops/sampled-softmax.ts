@@ -33,17 +33,12 @@ export function sampledSoftmax(
   const { engine } = tape;
   const { rows, columns: width } = hidden.value;
   const { touched } = target;
-  const { items, logQ } = sample;
+  const { items } = sample;
   const { drawn, places, shifts } = drawnOf(sample);
   const weights = tape.empty(drawn.length, width);
   engine.takeRows(weights, weight.value, drawn);
   const placesOfTargets = placesIn(items, touched);
-  const targetBias = shifted(
-    tape,
-    bias,
-    touched,
-    Float64Array.from(placesOfTargets, (at) => -logQ[at]),
-  );
+  const targetBias = shifted(tape, bias, touched, correctionsAt(sample, placesOfTargets));
   const none = {
     rows,
     columns: drawn.length,
@@ -96,12 +91,24 @@ const column = (row: Tensor) => viewReshaped(row, row.columns, 1);
 
 /** The items that were drawn, their places in the sample, and ln(times) - logQ of each. */
 function drawnOf({ items, draws, logQ }: ItemSample) {
-  const places = Uint32Array.from(items.keys()).filter((at) => draws[at] > 0);
-  return {
-    places,
-    drawn: places.map((at) => items[at]),
-    shifts: Float64Array.from(places, (at) => Math.log(draws[at]) - logQ[at]),
-  };
+  let count = 0;
+  for (const times of draws) if (times > 0) count++;
+  const [places, drawn] = [new Uint32Array(count), new Uint32Array(count)];
+  const shifts = new Float64Array(count);
+  for (let at = 0, next = 0; at < items.length; at++)
+    if (draws[at] > 0) {
+      places[next] = at;
+      drawn[next] = items[at];
+      shifts[next++] = Math.log(draws[at]) - logQ[at];
+    }
+  return { places, drawn, shifts };
+}
+
+/** -logQ of the items at these places. */
+function correctionsAt({ logQ }: ItemSample, places: Uint32Array): Float64Array {
+  const corrections = new Float64Array(places.length);
+  for (let p = 0; p < places.length; p++) corrections[p] = -logQ[places[p]];
+  return corrections;
 }
 
 /** The biases of some items plus `shifts`, [1, items]. */
