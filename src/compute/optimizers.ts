@@ -2,7 +2,8 @@
 
 import { UserError } from "../core/errors.js";
 import type { AdamStep, Engine } from "./engine.js";
-import { loadTensor, type Parameter, saveTensor } from "./parameter.js";
+import { readAll, type StoredTensors } from "./named-tensors.js";
+import { loadTensor, type Parameter, pendingTensor } from "./parameter.js";
 import type { NamedTensors } from "./tensor.js";
 
 /** An optimiser, whose state can be saved and restored. */
@@ -126,19 +127,21 @@ export class Adam implements Optimizer {
     }
   }
 
-  /** The moments ("<parameter>.m", "<parameter>.v") and the number of updates ("adam.updates"). */
-  async save(): Promise<NamedTensors> {
+  /** The moments ("<parameter>.m", "<parameter>.v") and the number of updates ("adam.updates"), to be read before the next update. */
+  pending(): StoredTensors {
     const moments = this.parameters.flatMap((parameter) => [
-      [`${parameter.name}.m`, parameter.moments.m] as const,
-      [`${parameter.name}.v`, parameter.moments.v] as const,
+      [`${parameter.name}.m`, pendingTensor(this.#engine, parameter.moments.m)] as const,
+      [`${parameter.name}.v`, pendingTensor(this.#engine, parameter.moments.v)] as const,
     ]);
-    const saved = moments.map(
-      async ([name, tensor]) => [name, await saveTensor(this.#engine, tensor)] as const,
-    );
     return {
       "adam.updates": { shape: [1], data: Uint32Array.of(this.#updates) },
-      ...Object.fromEntries(await Promise.all(saved)),
+      ...Object.fromEntries(moments),
     };
+  }
+
+  /** The state of `pending`, on the host. */
+  save(): Promise<NamedTensors> {
+    return readAll(this.pending());
   }
 
   /** Goes on where `save` left off. Throws UserError where a tensor is missing or has another shape. */
@@ -192,16 +195,12 @@ export class AdaDelta implements Optimizer {
   }
 
   /** "<parameter>.squares" and "<parameter>.deltas". */
-  async save(): Promise<NamedTensors> {
+  save(): Promise<NamedTensors> {
     const saved = this.parameters.flatMap((parameter) => [
-      [`${parameter.name}.squares`, parameter.moments.m] as const,
-      [`${parameter.name}.deltas`, parameter.moments.v] as const,
+      [`${parameter.name}.squares`, pendingTensor(this.#engine, parameter.moments.m)] as const,
+      [`${parameter.name}.deltas`, pendingTensor(this.#engine, parameter.moments.v)] as const,
     ]);
-    return Object.fromEntries(
-      await Promise.all(
-        saved.map(async ([name, tensor]) => [name, await saveTensor(this.#engine, tensor)] as const),
-      ),
-    );
+    return readAll(Object.fromEntries(saved));
   }
 
   async load(saved: NamedTensors): Promise<void> {

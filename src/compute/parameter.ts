@@ -6,7 +6,7 @@
 import type { RandomKey } from "../core/philox.js";
 import { Turns } from "../core/turns.js";
 import type { Engine, GradientTensor } from "./engine.js";
-import { takeTensor } from "./named-tensors.js";
+import { type PendingTensor, readAll, type StoredTensors, takeTensor } from "./named-tensors.js";
 import { MOST_ROWS, sizeClass } from "./shapes.js";
 import {
   type Element,
@@ -340,12 +340,11 @@ export class KeptParameters {
     engine.release(squares);
   }
 
-  /** The values by name, on the host. */
-  async read(): Promise<NamedTensors> {
-    const read = this.#kept.map(
-      async ([name, tensor]) => [name, await saveTensor(this.#engine, tensor)] as const,
+  /** The values by name, to be read before `release`. */
+  pending(): StoredTensors {
+    return Object.fromEntries(
+      this.#kept.map(([name, tensor]) => [name, pendingTensor(this.#engine, tensor)]),
     );
-    return Object.fromEntries(await Promise.all(read));
   }
 
   /** Returns its memory to the engine. */
@@ -357,6 +356,15 @@ export class KeptParameters {
 /** A host copy of a tensor of the engine. */
 export async function saveTensor(engine: Engine, tensor: Tensor): Promise<HostTensor> {
   return { shape: [tensor.rows, tensor.columns], data: await engine.read(tensor) };
+}
+
+/** A tensor of the engine, to be copied to the host when it is needed. */
+export function pendingTensor(engine: Engine, tensor: Tensor): PendingTensor {
+  return {
+    shape: [tensor.rows, tensor.columns],
+    element: engine.precision,
+    read: () => engine.read(tensor),
+  };
 }
 
 /** Numbers that are copied to the engine at a time, which limits the temporary memory. */
@@ -389,12 +397,16 @@ export async function loadTensor(
   await writeTensor(engine, out, takeTensor(saved, name, [out.rows, out.columns]));
 }
 
-/** The values of the parameters, by name. */
-export async function saveParameters(parameters: readonly Parameter[]): Promise<NamedTensors> {
-  const saved = parameters.map(
-    async (parameter) => [parameter.name, await saveTensor(parameter.engine, parameter.value)] as const,
+/** The values of the parameters, by name, to be read before they change. */
+export function pendingParameters(parameters: readonly Parameter[]): StoredTensors {
+  return Object.fromEntries(
+    parameters.map((parameter) => [parameter.name, pendingTensor(parameter.engine, parameter.value)]),
   );
-  return Object.fromEntries(await Promise.all(saved));
+}
+
+/** The values of the parameters, by name. */
+export function saveParameters(parameters: readonly Parameter[]): Promise<NamedTensors> {
+  return readAll(pendingParameters(parameters));
 }
 
 /** Sets the values of the parameters. Throws UserError if one is missing or has another shape. */

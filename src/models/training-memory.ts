@@ -71,10 +71,10 @@ export interface NetworkNeed {
 }
 
 /**
- * The peak of training a network with Adam: weights, gradients and two moments; a copy of the best epoch's weights; a batch's
- * logits and hidden activations, or the scores of two blocks of users in validation; and the larger of a checkpoint being
- * written (weights, moments, and the best weights) and two copies of the trained model while it is read and restored. With a sampled
- * output, gradients of item layers have the rows of an update only.
+ * The peak of training a network with Adam: weights, gradients and two moments; a copy of the best epoch's weights; and the largest of a
+ * batch's logits and hidden activations, the scores of two blocks of users in validation, and a tensor on its way into a checkpoint.
+ * When the finished model is read and restored, weights twice, everything else is released. With a sampled output, gradients of item
+ * layers have the rows of an update only.
  */
 export function numbersOfNetwork(
   { items, parameters, batchSize, fixed = 0, sampled, perStep = 0 }: NetworkNeed,
@@ -90,8 +90,8 @@ export function numbersOfNetwork(
   const step = output + batchSize * hidden + perStep;
   const gradients = sampled ? weights - numbersIn(ofItems) : weights;
   const scores = 2 * rowsPerBlock(items) * items;
-  const copies = checkpoints ? 4 * weights + fixed : 2 * weights;
-  return 4 * weights + gradients + fixed + Math.max(step, scores) + copies;
+  const read = checkpoints ? Math.max(...parameters.map(({ rows, columns }) => rows * columns)) : 0;
+  return 4 * weights + gradients + fixed + Math.max(step, scores, read);
 }
 
 /** `requireTrainingMemory` for a network that is trained with Adam on histories. */

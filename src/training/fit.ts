@@ -12,7 +12,7 @@ import { evaluateSplit } from "../evaluation/evaluate.js";
 import type { Algorithm } from "../recommender/algorithm.js";
 import type { ModelFiles, Recommender } from "../recommender/recommender.js";
 import type { EpochRecord, RunContext } from "../recommender/run-context.js";
-import { DivergedError, requireFinite } from "./divergence.js";
+import { DivergedError, finiteWhenRead, requireFinite } from "./divergence.js";
 import { type Progress, shouldStop, withEpoch } from "./early-stopping.js";
 import { identityOf, requireSameRun } from "./identity.js";
 import { type PretrainingState, pretrain } from "./pretraining.js";
@@ -121,16 +121,18 @@ async function train<Options>(
   let lastSaved = resumed ? performance.now() : Number.NEGATIVE_INFINITY;
   async function saveWhenDue(): Promise<void> {
     if (!checkpoints || (performance.now() - lastSaved) / 1000 < checkpoints.everySeconds) return;
-    const state = await trainable.saveState();
     const { pretraining, epoch } = loop;
-    await requireFinite(state, pretraining ? "in pretraining" : `after epoch ${epoch}`);
-    const best = await keeper.best?.files();
-    await checkpoints.save({
-      epoch,
-      loop: { identity, state: { ...loop } as unknown as JsonObject },
-      state,
-      best,
-    });
+    const when = pretraining ? "in pretraining" : `after epoch ${epoch}`;
+    const head = { epoch, loop: { identity, state: { ...loop } as unknown as JsonObject } };
+    const pending = trainable.pendingState?.();
+    if (checkpoints.savePending && pending) {
+      const best = keeper.best?.pending?.() ?? (await keeper.best?.files());
+      await checkpoints.savePending({ ...head, state: finiteWhenRead(pending, when), best });
+    } else {
+      const state = await trainable.saveState();
+      await requireFinite(state, when);
+      await checkpoints.save({ ...head, state, best: await keeper.best?.files() });
+    }
     lastSaved = performance.now();
   }
 

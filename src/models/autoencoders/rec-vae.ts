@@ -14,13 +14,14 @@
 import { z } from "zod";
 import type { CompositeMixture, Engine } from "../../compute/engine.js";
 import type { ItemSample } from "../../compute/item-selection.js";
+import { readAll, type StoredTensors } from "../../compute/named-tensors.js";
 import { sum } from "../../compute/objective.js";
 import { add, product } from "../../compute/ops/arithmetic.js";
 import { compositeKl } from "../../compute/ops/composite-kl.js";
 import { rowSums } from "../../compute/ops/row-sums.js";
 import { swish } from "../../compute/ops/swish.js";
 import { Adam } from "../../compute/optimizers.js";
-import { loadParameters, type Parameter, saveParameters } from "../../compute/parameter.js";
+import { loadParameters, type Parameter, pendingParameters } from "../../compute/parameter.js";
 import type { Tape, Variable } from "../../compute/tape.js";
 import type { NamedTensors, SparseTensor } from "../../compute/tensor.js";
 import { permutation, type RandomKey, streamOf } from "../../core/philox.js";
@@ -228,14 +229,12 @@ class RecVaeTraining {
     return { loss: negativeLogLikelihood.plus(weighted), parts: { kl: sum(kl) } };
   }
 
-  async saveState(): Promise<NamedTensors> {
-    const parts = await Promise.all([
-      saveParameters(this.network.parameters),
-      saveParameters(this.former.parameters),
-      this.adams.encoder.save().then((state) => renamed(state, UPDATES, `encoder.${UPDATES}`)),
-      this.adams.decoder.save().then((state) => renamed(state, UPDATES, `decoder.${UPDATES}`)),
-    ]);
-    return Object.assign({}, ...parts);
+  pendingState(): StoredTensors {
+    return {
+      ...pendingParameters(this.parameters),
+      ...renamed(this.adams.encoder.pending(), UPDATES, `encoder.${UPDATES}`),
+      ...renamed(this.adams.decoder.pending(), UPDATES, `decoder.${UPDATES}`),
+    };
   }
 
   async loadState(state: NamedTensors): Promise<void> {
@@ -262,10 +261,10 @@ class RecVaeTraining {
 /** The name under which Adam saves its number of updates; there are two of them here. */
 const UPDATES = "adam.updates";
 
-function renamed(state: NamedTensors, from: string, to: string): NamedTensors {
+function renamed<Tensors extends StoredTensors>(state: Tensors, from: string, to: string): Tensors {
   return Object.fromEntries(
     Object.entries(state).map(([name, tensor]) => [name === from ? to : name, tensor]),
-  );
+  ) as Tensors;
 }
 
 /** What the passes of an epoch need from the training code. */
@@ -336,7 +335,8 @@ async function trainable(
   }
 
   return {
-    saveState: () => training.saveState(),
+    saveState: () => readAll(training.pendingState()),
+    pendingState: () => training.pendingState(),
     loadState: (state) => training.loadState(state),
     startFrom: (files) => training.startFrom(dataset.items, files),
     epoch,
