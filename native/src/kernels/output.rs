@@ -335,13 +335,7 @@ impl<'a> Output<'a> {
     }
 
     /// The contribution of a row's targets to the gradient if it depends on their logits, which `row` still contains.
-    fn target_gradients(
-        &self,
-        r: usize,
-        row: &[f32],
-        block: Block,
-        g: f32,
-    ) -> Option<Vec<(usize, f32)>> {
+    fn target_gradients(&self, r: usize, row: &[f32], block: Block, g: f32) -> Option<Vec<(usize, f32)>> {
         let counts = block.counts?.row(0);
         let bias = block.bias.row(0);
         let of = |(item, x): (usize, f32)| {
