@@ -142,6 +142,27 @@ export function shapeInput(name: string, shape: Shape): Promise<string> {
   });
 }
 
+/** Users of the large catalogues: 32 items each on average. */
+const catalogueUsers = { users: 20_000, logMean: 3, logSpread: 0.9, least: 5, most: 1000 };
+const CLUSTERS = 50;
+
+/**
+ * Histories of 20,000 users whose items come from 50 clusters of taste: popularity is that of `histories`, and of ten items seven are
+ * exchanged for their neighbours of the user's own cluster. With `spread`, they are the same histories in a catalogue `spread` times
+ * as large, of which every `spread`-th item occurs.
+ */
+export function catalogueInput(items: number, spread = 1): Promise<string> {
+  return cached(`catalogue-${items}${spread > 1 ? `-spread-${spread}` : ""}`, (folder) => {
+    const random = uniform(5);
+    const rows = [...histories({ ...catalogueUsers, items: items / spread }, 6)].map((row) => {
+      const cluster = Math.floor(random() * CLUSTERS);
+      const own = row.map((item) => spread * (random() < 0.7 ? item - (item % CLUSTERS) + cluster : item));
+      return Uint32Array.from(new Set(own)).sort();
+    });
+    writeMatrix(folder, "train", fromRows(items, rows));
+  });
+}
+
 /** A ratings.csv like ML-20M's: 138,493 users, about 20 million rows, half of them 4 or more, sorted by user and item. */
 export function ratingsFile(): Promise<string> {
   return cached("ratings-20m", async (folder) => {

@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { type Contestant, ours, type Summary } from "./contest.js";
-import { citeulikeT, ml1m, ml20m, ratingsFile, readMatrix, shapeInput } from "./input.js";
+import { catalogueInput, citeulikeT, ml1m, ml20m, ratingsFile, readMatrix, shapeInput } from "./input.js";
 import { fitScaling } from "./scaling.js";
 
 type Precision = "float32" | "bf16";
@@ -71,6 +71,23 @@ function steps(
       ),
       // Three products of the output layer and of the inner layers; Adam reads and writes value and moments, reads the gradient.
       limit: (3 * 2 * 500 * hidden * ml20m.items + innerFlops) / FLOPS + (parameters * 4 * 7) / BYTES,
+    };
+  };
+}
+
+/** An epoch of 40 updates of Mult-VAE with a sampled softmax, compared with the same histories in a catalogue of 100,000 items. */
+function sampledSteps(input: () => Promise<string>): Row["prepare"] {
+  return async (baseline) => {
+    const sizes = { hidden: 128, latent: 64, negatives: 4096 };
+    const options = JSON.stringify({ ...sizes, hidden: [sizes.hidden] });
+    const mine = (folder: string) =>
+      ours("train-steps", "--input", folder, "--options", options, "--steps", "40");
+    const folder = await input();
+    const smaller = { ...mine(await catalogueInput(100_000)), name: "foldin-100k", isOurs: true };
+    const args = Object.entries(sizes).flatMap(([name, size]) => [`--${name}`, String(size)]);
+    return {
+      ours: mine(folder),
+      baselines: [smaller, baseline("pytorch", "sampled_vae", "--input", folder, ...args)],
     };
   };
 }
@@ -198,6 +215,20 @@ export const rows: Row[] = [
     measures: "median",
     rounds: 5,
     prepare: steps("mult-dae", 200, 8_063_508, 0),
+  },
+  {
+    name: "sampled-vae-1m",
+    what: "one training step of Mult-VAE with 4,096 negatives, 1,000,000 items, batch 500, float32; foldin-100k: the same histories, 100,000 items",
+    measures: "median",
+    rounds: 3,
+    prepare: sampledSteps(() => catalogueInput(1_000_000, 10)),
+  },
+  {
+    name: "sampled-vae-1m-wide",
+    what: "the same, with histories that are spread over all of the 1,000,000 items",
+    measures: "median",
+    rounds: 3,
+    prepare: sampledSteps(() => catalogueInput(1_000_000)),
   },
   {
     name: "h-vamp-step",

@@ -12,7 +12,7 @@ const docs = resolve(import.meta.dirname, "..");
 const placed = {
   formats: ["datasets", "runs", "serving", "exporting"],
   explanation: ["architecture", "glossary"],
-  results: ["results", "reproducing", "sources", "performance"],
+  results: ["results", "reproducing", "sources", "performance", "large-catalogues"],
   elsewhere: ["index", "tutorial"],
 };
 

@@ -39,6 +39,7 @@ pub static KERNELS: LazyLock<Vec<Kernel>> = LazyLock::new(|| {
         output::KERNELS,
         quantise::KERNELS,
         reductions::KERNELS,
+        sampled_targets::KERNELS,
         sparse_cholesky::KERNELS,
         sparse_row_sum::KERNELS,
         sparse_sum::KERNELS,

@@ -1,5 +1,7 @@
 // The items of a catalogue for which an output layer is computed.
 
+import type { SparseTensor } from "./tensor.js";
+
 /** A selection of a catalogue's items. */
 export type ItemSelection =
   | { readonly kind: "all" }
@@ -44,31 +46,46 @@ export function itemSample(
   logQ: (item: number) => number,
   ownTargets: ItemSample["ownTargets"] = "added",
 ): ItemSample {
-  const sorted = Uint32Array.from(drawn).sort();
+  const sorted = new Uint32Array(drawn).sort();
   const items = new Uint32Array(targets.length + sorted.length);
   const draws = new Float32Array(items.length);
   let count = 0;
+  // Every batch goes through this, so it is written without iterators.
   for (let t = 0, d = 0; t < targets.length || d < sorted.length; count++) {
-    items[count] = Math.min(targets[t] ?? Infinity, sorted[d] ?? Infinity);
-    if (targets[t] === items[count]) t++;
-    for (; sorted[d] === items[count]; d++) draws[count]++;
+    const item =
+      d === sorted.length || (t < targets.length && targets[t] <= sorted[d]) ? targets[t] : sorted[d];
+    items[count] = item;
+    if (t < targets.length && targets[t] === item) t++;
+    for (; d < sorted.length && sorted[d] === item; d++) draws[count]++;
   }
+  const corrections = new Float32Array(count);
+  for (let at = 0; at < count; at++) corrections[at] = logQ(items[at]);
   return {
     ...{ kind: "sample", items: items.slice(0, count), draws: draws.slice(0, count), ownTargets },
-    logQ: Float32Array.from(items.subarray(0, count), logQ),
+    logQ: corrections,
   };
 }
 
 /**
- * Throws RangeError if a target of the batch is not in the sample or, with `ownTargets: "drawn"`, was not drawn. `targets` must
- * be ascending.
+ * Throws RangeError if the sample's lists differ in length, the layer [items, width] does not have the target's items, or a target
+ * is not in the sample or, with `ownTargets: "drawn"`, was not drawn.
  */
-export function checkTargets({ items, draws, ownTargets }: ItemSample, targets: Uint32Array): void {
+export function checkSample(
+  { items, draws, logQ, ownTargets }: ItemSample,
+  layer: { readonly rows: number },
+  target: SparseTensor,
+): void {
+  if (draws.length !== items.length || logQ.length !== items.length)
+    throw new RangeError(
+      `the sample has ${items.length} items, but ${draws.length} draws and ${logQ.length} corrections`,
+    );
+  if (layer.rows !== target.columns)
+    throw new RangeError(`the output layer has ${layer.rows} items, but the target has ${target.columns}`);
   let at = 0;
-  for (const target of targets) {
-    while (items[at] < target) at++;
-    if (items[at] !== target) throw new RangeError(`target item ${target} is not in the sample`);
+  for (const item of target.touched) {
+    while (items[at] < item) at++;
+    if (items[at] !== item) throw new RangeError(`target item ${item} is not in the sample`);
     if (ownTargets === "drawn" && draws[at] === 0)
-      throw new RangeError(`target item ${target} was not drawn, which ownTargets "drawn" requires`);
+      throw new RangeError(`target item ${item} was not drawn, which ownTargets "drawn" requires`);
   }
 }

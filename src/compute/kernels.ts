@@ -157,8 +157,6 @@ export interface SelectedOutput {
   readonly items?: Uint32Array;
   /** The weight of an item in the row's sum [1, items]; absent = 1. Bernoulli: a row's own targets always have weight 1. */
   readonly counts?: Tensor;
-  /** Multinomial: adds each target item to the sum (outputTargets). Default false. */
-  readonly ownTargets?: boolean;
   /**
    * What enters a product is rounded to bfloat16 first: hidden activations, weights, and the gradient of the logits. Between
    * statistics and gradient an engine may keep a row's exponentials, or sigmoids, as bfloat16. Sums stay float32. Default false.
@@ -240,12 +238,12 @@ const mixtureWeights = (kernel: string, { standard, former, broad, broadLogVaria
     fail(kernel, `the broad log-variance ${broadLogVariance} is not a number`);
 };
 
-const selection = (
-  kernel: string,
-  { weights, target, from = 0, items, counts, ownTargets }: SelectedOutput,
-) => {
+const selection = (kernel: string, { weights, target, from = 0, items }: SelectedOutput) => {
   if (!items) range(kernel, from, from + weights.rows, target.columns);
-  if (ownTargets && !counts) fail(kernel, "ownTargets needs counts");
+};
+
+const perEntry = (kernel: string, { columns }: Tensor, { entries }: SparseTensor) => {
+  if (columns !== entries) fail(kernel, `${columns} coefficients for a target with ${entries} entries`);
 };
 
 /** The error of products and sums in float32 grows with their length: with 530 terms of about 23, sqrt(530) roundings of half a unit are 3e-5; the gradient of the multinomial is a difference of numbers up to 280. */
@@ -254,7 +252,7 @@ const exact = { tolerance: 0 };
 const mixture = "mixture:{standard former broad broadLogVariance}";
 const posterior = "z[r,l] mean[r,l] logVariance[r,l] formerMean[r,l] formerLogVariance[r,l]";
 const likelihoods = "likelihood=(multinomial|bernoulli)";
-const selectedOutput = `output:{hidden[r,w] weights[n,w] bias[1,n] target<r,m> ${likelihoods} from? items?{n/m} counts?[1,n] ownTargets? bf16?}`;
+const selectedOutput = `output:{hidden[r,w] weights[n,w] bias[1,n] target<r,m> ${likelihoods} from? items?{n/m} counts?[1,n] bf16?}`;
 const dropoutFields = "{rate key:{seed step stream}}";
 const denseDropoutFields = "{rate key:{seed step stream} first? rowStride?}";
 
@@ -527,14 +525,48 @@ export const kernels = table({
     `~statistics[r,4] other[r,4] ${likelihoods}`,
   ),
   /**
-   * For `ownTargets` (multinomial), where each target item i is added to the sum S of the others: sets the last two columns of merged
-   * statistics to this selection's part of n' = sum of x_i S / (S + exp l_i), and of the number t for which n' ln S - t is the loss,
-   * sum of x_i ln((S + exp l_i) / exp l_i). Add the parts of several selections; then loss and gradient are computed as usual.
+   * The targets of a sampled softmax: with S the sum of exp(l) over the drawn items, as in `statistics`, and for each target i of the
+   * row l_i = hidden weights_i + bias and odds o_i = S / exp(l_i), sets the entries' coefficients x_i o_i / (1 + o_i) and the last two
+   * columns of the statistics so that `outputLoss` is the sum of x_i ln((S + exp l_i) / exp l_i), and `outputGradient` its part for
+   * the drawn items: n = the sum of the row's coefficients. bias has the touched items only.
    */
-  outputTargets: kernel<(statistics: Tensor, scratch: Tensor, output: SelectedOutput) => void>(
-    `~statistics[r,4] scratch[r,*] ${selectedOutput}`,
-    { ...long, check: (_statistics, _scratch, output) => selection("outputTargets", output) },
-  ),
+  sampledTargets: kernel<
+    (
+      statistics: Tensor,
+      coefficients: Tensor,
+      hidden: Tensor,
+      weights: Tensor,
+      bias: Tensor,
+      target: SparseTensor,
+    ) => void
+  >("~statistics[r,4] =coefficients[1,e] hidden[r,w] weights[n,w] bias[1,t] target<r,n;t>", {
+    ...long,
+    check: (_statistics, coefficients, _hidden, _weights, _bias, target) =>
+      perEntry("sampledTargets", coefficients, target),
+  }),
+  /** out[r] -= g_r sum over the row's entries of coefficient * weights of the item: the targets' part of the hidden layer's gradient. */
+  addSampledTargets: kernel<
+    (out: Tensor, weights: Tensor, target: SparseTensor, coefficients: Tensor, g: Tensor) => void
+  >("+out[r,w] weights[n,w] target<r,n> coefficients[1,e] g[r,1]", {
+    ...long,
+    check: (_out, _weights, target, coefficients) => perEntry("addSampledTargets", coefficients, target),
+  }),
+  /** out[places[t]] = -(sum over the entries of touched item t of g_r * coefficient * hidden_r), biasGradient the same without hidden; their other rows are 0. */
+  sampledTargetsToWeights: kernel<
+    (
+      out: Tensor,
+      biasGradient: Tensor,
+      hidden: Tensor,
+      target: SparseTensor,
+      coefficients: Tensor,
+      g: Tensor,
+      places: Uint32Array,
+    ) => void
+  >("=out[u,w] =biasGradient[1,u] hidden[r,w] target<r,n;t> coefficients[1,e] g[r,1] places{t/u}", {
+    ...long,
+    check: (_out, _biasGradient, _hidden, target, coefficients) =>
+      perEntry("sampledTargetsToWeights", coefficients, target),
+  }),
   /** loss[r, 0] = -log p(x_r) from merged statistics: n ln(sum) minus the targets' part, or Bernoulli's sum. */
   outputLoss: kernel<(loss: Tensor, statistics: Tensor, likelihood: Likelihood) => void>(
     `=loss[r,1] statistics[r,4] ${likelihoods}`,

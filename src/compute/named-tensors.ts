@@ -3,6 +3,29 @@
 import { UserError } from "../core/errors.js";
 import type { FloatArray, HostTensor, NamedTensors } from "./tensor.js";
 
+/** A tensor that is read when it is needed, so that a large state is never on the host as a whole. */
+export interface PendingTensor {
+  readonly shape: readonly number[];
+  readonly element: "float32" | "float64";
+  read(): Promise<HostTensor["data"]>;
+}
+
+/** Named tensors, some of which are still to be read. */
+export type StoredTensors = Record<string, HostTensor | PendingTensor>;
+
+/** The numbers of a tensor. */
+export async function dataOf(tensor: HostTensor | PendingTensor): Promise<HostTensor["data"]> {
+  return "data" in tensor ? tensor.data : tensor.read();
+}
+
+/** All tensors on the host. */
+export async function readAll(tensors: StoredTensors): Promise<NamedTensors> {
+  const read = Object.entries(tensors).map(
+    async ([name, tensor]) => [name, { shape: tensor.shape, data: await dataOf(tensor) }] as const,
+  );
+  return Object.fromEntries(await Promise.all(read));
+}
+
 /** The kinds of saved tensors. */
 export interface TensorKinds {
   readonly numbers: FloatArray;

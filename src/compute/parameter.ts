@@ -6,7 +6,7 @@
 import type { RandomKey } from "../core/philox.js";
 import { Turns } from "../core/turns.js";
 import type { Engine, GradientTensor } from "./engine.js";
-import { takeTensor } from "./named-tensors.js";
+import { type PendingTensor, readAll, type StoredTensors, takeTensor } from "./named-tensors.js";
 import { MOST_ROWS, sizeClass } from "./shapes.js";
 import {
   type Element,
@@ -16,6 +16,7 @@ import {
   type Tensor,
   viewColumns,
   viewElements,
+  viewReshaped,
   viewRows,
 } from "./tensor.js";
 
@@ -69,6 +70,7 @@ export class Parameter implements Differentiable, ParameterDeclaration {
   /** Memory of gradients of rows: at least as many rows as the largest of them so far. */
   #rows: Tensor | undefined;
   #gradient: GradientTensor | undefined;
+  #isByColumn = false;
   #moments: { readonly m: Tensor; readonly v: Tensor } | undefined;
   #memory: { readonly engine: Engine; readonly value: Tensor } | undefined;
   readonly #copies = new Map<Element, Tensor>();
@@ -166,6 +168,16 @@ export class Parameter implements Differentiable, ParameterDeclaration {
     this.#moments = undefined;
   }
 
+  /** Whether its gradients of rows are gradients of columns: those of a bias [1, items]. */
+  get isByColumn(): boolean {
+    return this.#isByColumn;
+  }
+
+  /** A tensor of this parameter's shape as the matrix whose rows a gradient of rows has: itself or, by column, [1, items] as [items, 1]. */
+  byRow(tensor: Tensor): Tensor {
+    return this.#isByColumn ? viewReshaped(tensor, this.columns, 1) : tensor;
+  }
+
   gradient(): Tensor {
     this.addGradient((out, accumulate) => {
       if (!accumulate) this.engine.fill(out, 0);
@@ -177,15 +189,15 @@ export class Parameter implements Differentiable, ParameterDeclaration {
     const tensor = this.#ownWhole();
     if (this.#gradient?.kind === "rows") {
       this.engine.fill(tensor, 0);
-      this.engine.addRows(tensor, this.#gradient.tensor, this.#gradient.touched);
+      this.engine.addRows(this.byRow(tensor), this.#gradient.tensor, this.#gradient.touched);
     }
     write(tensor, this.#gradient !== undefined);
     this.#gradient = { kind: "dense", tensor };
   }
 
   /**
-   * The contribution of a sparse input: `write` sets out [touched.length, columns]; every other row is zero. As long as all
-   * contributions are of this kind, the gradient is stored only for the rows that any of them touched.
+   * The contribution of a sparse input, or of a sample of items: `write` sets out [touched.length, columns]; every other row is
+   * zero. As long as all contributions are of this kind, the gradient is stored only for the rows that any of them touched.
    */
   addRowsGradient(touched: Uint32Array, write: (out: Tensor) => void): void {
     if (this.#gradient === undefined) {
@@ -194,13 +206,20 @@ export class Parameter implements Differentiable, ParameterDeclaration {
       this.#gradient = { kind: "rows", tensor, touched };
       return;
     }
-    const added = this.engine.empty(touched.length, this.columns);
+    const added = this.engine.empty(touched.length, this.#width);
     write(added);
     if (this.#gradient.kind === "rows") this.#gradient = this.#withRows(this.#gradient, touched);
     if (this.#gradient.kind === "rows")
       this.engine.addRows(this.#gradient.tensor, added, placesIn(this.#gradient.touched, touched));
-    else this.engine.addRows(this.#gradient.tensor, added, touched);
+    else this.engine.addRows(this.byRow(this.#gradient.tensor), added, touched);
     this.engine.release(added);
+  }
+
+  /** `addRowsGradient` for some columns of a bias [1, items]: `write` sets out [touched.length, 1]. */
+  addColumnsGradient(touched: Uint32Array, write: (out: Tensor) => void): void {
+    if (this.rows !== 1) throw new RangeError(`parameter ${this.name} is not a single row`);
+    this.#isByColumn = true;
+    this.addRowsGradient(touched, write);
   }
 
   /** Clears gradient and L2 term; the memory is kept for the next step. */
@@ -215,7 +234,7 @@ export class Parameter implements Differentiable, ParameterDeclaration {
     const full = value.map((weight) => this.decay * weight);
     if (this.#gradient === undefined) return full;
     const given = await this.engine.read(this.#gradient.tensor);
-    const { columns } = this;
+    const columns = this.#gradient.kind === "rows" ? this.#width : this.columns;
     for (let i = 0; i < given.length; i++) {
       const row = Math.floor(i / columns);
       const target = this.#gradient.kind === "rows" ? this.#gradient.touched[row] : row;
@@ -242,6 +261,11 @@ export class Parameter implements Differentiable, ParameterDeclaration {
     this.#moments = undefined;
   }
 
+  /** The columns of a gradient of rows. */
+  get #width(): number {
+    return this.#isByColumn ? 1 : this.columns;
+  }
+
   #ownWhole(): Tensor {
     this.#whole ??= this.engine.empty(this.rows, this.columns);
     return this.#whole;
@@ -252,7 +276,8 @@ export class Parameter implements Differentiable, ParameterDeclaration {
     if (this.#rows === undefined || this.#rows.rows < count) {
       if (this.#rows) this.engine.release(this.#rows);
       // In size classes, because the number of touched rows varies between batches.
-      this.#rows = this.engine.empty(Math.min(this.rows, sizeClass(count)), this.columns);
+      const most = this.#isByColumn ? this.columns : this.rows;
+      this.#rows = this.engine.empty(Math.min(most, sizeClass(count)), this.#width);
     }
     return viewRows(this.#rows, 0, count);
   }
@@ -261,7 +286,7 @@ export class Parameter implements Differentiable, ParameterDeclaration {
   #withRows(gradient: RowsGradient, more: Uint32Array): RowsGradient {
     const touched = union(gradient.touched, more);
     if (touched.length === gradient.touched.length) return gradient;
-    const before = this.engine.empty(gradient.tensor.rows, this.columns);
+    const before = this.engine.empty(gradient.tensor.rows, this.#width);
     this.engine.copy(before, gradient.tensor);
     const tensor = this.#ownRows(touched.length);
     this.engine.fill(tensor, 0);
@@ -287,7 +312,7 @@ function union(a: Uint32Array, b: Uint32Array): Uint32Array {
 }
 
 /** The index in `all` of each element of `some`; both are ascending, and `all` contains `some`. */
-function placesIn(all: Uint32Array, some: Uint32Array): Uint32Array {
+export function placesIn(all: Uint32Array, some: Uint32Array): Uint32Array {
   let place = 0;
   return some.map((one) => {
     while (all[place] !== one) place++;
@@ -315,12 +340,11 @@ export class KeptParameters {
     engine.release(squares);
   }
 
-  /** The values by name, on the host. */
-  async read(): Promise<NamedTensors> {
-    const read = this.#kept.map(
-      async ([name, tensor]) => [name, await saveTensor(this.#engine, tensor)] as const,
+  /** The values by name, to be read before `release`. */
+  pending(): StoredTensors {
+    return Object.fromEntries(
+      this.#kept.map(([name, tensor]) => [name, pendingTensor(this.#engine, tensor)]),
     );
-    return Object.fromEntries(await Promise.all(read));
   }
 
   /** Returns its memory to the engine. */
@@ -332,6 +356,15 @@ export class KeptParameters {
 /** A host copy of a tensor of the engine. */
 export async function saveTensor(engine: Engine, tensor: Tensor): Promise<HostTensor> {
   return { shape: [tensor.rows, tensor.columns], data: await engine.read(tensor) };
+}
+
+/** A tensor of the engine, to be copied to the host when it is needed. */
+export function pendingTensor(engine: Engine, tensor: Tensor): PendingTensor {
+  return {
+    shape: [tensor.rows, tensor.columns],
+    element: engine.precision,
+    read: () => engine.read(tensor),
+  };
 }
 
 /** Numbers that are copied to the engine at a time, which limits the temporary memory. */
@@ -364,12 +397,16 @@ export async function loadTensor(
   await writeTensor(engine, out, takeTensor(saved, name, [out.rows, out.columns]));
 }
 
-/** The values of the parameters, by name. */
-export async function saveParameters(parameters: readonly Parameter[]): Promise<NamedTensors> {
-  const saved = parameters.map(
-    async (parameter) => [parameter.name, await saveTensor(parameter.engine, parameter.value)] as const,
+/** The values of the parameters, by name, to be read before they change. */
+export function pendingParameters(parameters: readonly Parameter[]): StoredTensors {
+  return Object.fromEntries(
+    parameters.map((parameter) => [parameter.name, pendingTensor(parameter.engine, parameter.value)]),
   );
-  return Object.fromEntries(await Promise.all(saved));
+}
+
+/** The values of the parameters, by name. */
+export function saveParameters(parameters: readonly Parameter[]): Promise<NamedTensors> {
+  return readAll(pendingParameters(parameters));
 }
 
 /** Sets the values of the parameters. Throws UserError if one is missing or has another shape. */

@@ -47,28 +47,76 @@ export const sparseAdam = z
   .boolean()
   .optional()
   .describe(
-    "true = lazy Adam for the first layer: update only the weights of items that occur in the batch (PyTorch's SparseAdam, with Adam's epsilon). Faster on large catalogues, but gives other weights. unset = false, the dense Adam of the published code",
+    "true = lazy Adam for the first layer and, with negatives, for the output layer: update only the weights of items that occur in the batch (PyTorch's SparseAdam, with Adam's epsilon). Faster on large catalogues, but gives other weights. unset = false, the dense Adam of the published code; with negatives, true",
   );
 
-/** Rejects `sparseAdam` with options that change every row of a weight matrix in every update, and with normalised gradients. */
+/** Options of models whose softmax over items can be sampled. */
+export const sampledOutput = {
+  negatives: z
+    .int()
+    .min(0)
+    .optional()
+    .describe(
+      "number of items drawn per update, shared by its users, that take the place of the whole catalogue in the softmax: time and memory of an update then follow the batch instead of the catalogue (FastVAE, Chen et al. 2022). An approximation for catalogues of 100,000 items and more, for example 4096; 0 = the exact softmax over all items; unset = 0",
+    ),
+  proposal: z
+    .enum(["uniform", "popularity"])
+    .optional()
+    .describe(
+      "how negatives are drawn: uniform = all items alike; popularity = in proportion to popularity^0.75; the softmax is corrected for it (log-q); unset = popularity",
+    ),
+};
+
+interface SampledOutput {
+  readonly negatives?: number;
+  readonly proposal?: "uniform" | "popularity";
+}
+
+/** Rejects sampling options that do not apply: a proposal without negatives, and a likelihood that is not a softmax. */
+export function checkSampledOutput(
+  { negatives = 0, proposal, likelihood }: SampledOutput & { readonly likelihood?: string },
+  context: z.RefinementCtx,
+): void {
+  const refuse = (path: string, message: string) =>
+    context.addIssue({ code: "custom", path: [path], message });
+  if (negatives === 0 && proposal !== undefined)
+    refuse("proposal", "it says how negatives are drawn: it needs negatives above 0");
+  if (negatives > 0 && likelihood === "bernoulli")
+    refuse("negatives", "they replace the items of a softmax: they need likelihood=multinomial");
+}
+
+/** Whether updates are lazy: as asked for or, by default, if the output is sampled. */
+export function isSparseAdam({
+  sparseAdam,
+  negatives = 0,
+}: Pick<SampledOutput, "negatives"> & { readonly sparseAdam?: boolean }): boolean {
+  return sparseAdam ?? negatives > 0;
+}
+
+/**
+ * Rejects lazy updates (`sparseAdam`, or `negatives` without it) with options that change every row of a weight matrix in every
+ * update, and with normalised gradients.
+ */
 export function checkSparseAdam(
   given: {
     readonly sparseAdam?: boolean;
+    readonly negatives?: number;
     readonly l2?: number;
     readonly weightDecay?: number;
     readonly normaliseGradients?: boolean;
   },
   context: z.RefinementCtx,
 ): void {
-  if (!given.sparseAdam) return;
-  const refuse = (message: string) => context.addIssue({ code: "custom", path: ["sparseAdam"], message });
+  if (!isSparseAdam(given)) return;
+  const [path, or] = given.sparseAdam ? ["sparseAdam", ""] : ["negatives", " or sparseAdam=false"];
+  const refuse = (message: string) => context.addIssue({ code: "custom", path: [path], message });
   for (const name of ["l2", "weightDecay"] as const)
     if (given[name])
       refuse(
-        `it updates only the rows of items in the batch, but ${name} changes all rows: it needs ${name}=0`,
+        `it updates only the rows of items in the batch, but ${name} changes all rows: it needs ${name}=0${or}`,
       );
   if (given.normaliseGradients)
-    refuse("normaliseGradients is defined for dense Adam only: it needs normaliseGradients=false");
+    refuse(`normaliseGradients is defined for dense Adam only: it needs normaliseGradients=false${or}`);
 }
 
 /** The options that determine the shape of the network, as a saved model keeps them. */

@@ -11,6 +11,7 @@ import type { Dataset } from "../data/dataset.js";
 import { numbersIn } from "../nn/parameters.js";
 import type { RunContext } from "../recommender/run-context.js";
 import { rowsPerBlock } from "../recommender/scores.js";
+import { numbersOfSampledUpdate, type SampledNeed } from "./sampled-memory.js";
 
 /** [rows, columns] of a matrix. */
 type Size = readonly [rows: number, columns: number];
@@ -63,25 +64,34 @@ export interface NetworkNeed {
   readonly batchSize: number;
   /** Elements that are neither trained nor part of the model: RecVAE's former encoder. */
   readonly fixed?: number;
+  /** The sizes of an update if the output is sampled. */
+  readonly sampled?: SampledNeed;
   /** Elements per step in addition to the batch's activations and logits: copies of pseudo-inputs. */
   readonly perStep?: number;
 }
 
 /**
- * The peak of training a network with Adam: weights, gradients and two moments; a copy of the best epoch's weights; a batch's
- * logits and hidden activations, or the scores of two blocks of users in validation; and the larger of a checkpoint being
- * written (weights, moments, and the best weights) and two copies of the trained model while it is read and restored.
+ * The peak of training a network with Adam: weights, gradients and two moments; a copy of the best epoch's weights; and the largest of a
+ * batch's logits and hidden activations, the scores of two blocks of users in validation, and a tensor on its way into a checkpoint.
+ * When the finished model is read and restored, weights twice, everything else is released. With a sampled output, gradients of item
+ * layers have the rows of an update only.
  */
 export function numbersOfNetwork(
-  { items, parameters, batchSize, fixed = 0, perStep = 0 }: NetworkNeed,
+  { items, parameters, batchSize, fixed = 0, sampled, perStep = 0 }: NetworkNeed,
   checkpoints: boolean,
 ): number {
   const weights = numbersIn(parameters);
   const hidden = numbersIn(parameters.filter(({ rows, itemAxis }) => rows === 1 && itemAxis === undefined));
-  const step = batchSize * (outputColumns(batchSize, items) + hidden) + perStep;
+  const ofItems = parameters.filter(({ itemAxis }) => itemAxis !== undefined);
+  const widths = ofItems.filter(({ itemAxis }) => itemAxis === "rows").map(({ columns }) => columns);
+  const output = sampled
+    ? numbersOfSampledUpdate(sampled, items, widths, batchSize)
+    : batchSize * outputColumns(batchSize, items);
+  const step = output + batchSize * hidden + perStep;
+  const gradients = sampled ? weights - numbersIn(ofItems) : weights;
   const scores = 2 * rowsPerBlock(items) * items;
-  const copies = checkpoints ? 4 * weights + fixed : 2 * weights;
-  return 5 * weights + fixed + Math.max(step, scores) + copies;
+  const read = checkpoints ? Math.max(...parameters.map(({ rows, columns }) => rows * columns)) : 0;
+  return 4 * weights + gradients + fixed + Math.max(step, scores, read);
 }
 
 /** `requireTrainingMemory` for a network that is trained with Adam on histories. */

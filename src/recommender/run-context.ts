@@ -2,6 +2,7 @@
 
 import type { Communicator } from "../compute/communicator.js";
 import type { Engine } from "../compute/engine.js";
+import type { StoredTensors } from "../compute/named-tensors.js";
 import type { JsonObject } from "../core/json.js";
 import type { ProgressListener } from "../core/progress.js";
 import type { ModelFiles, NamedTensors } from "./recommender.js";
@@ -34,12 +35,23 @@ export interface Checkpoint {
   readonly best: Omit<ModelFiles, "items"> | undefined;
 }
 
+/** The best model so far, with tensors that may still have to be read. */
+export type PendingModel = Omit<ModelFiles, "items" | "tensors"> & { readonly tensors: StoredTensors };
+
+/** A checkpoint whose tensors are read as they are written. */
+export interface PendingCheckpoint extends Omit<Checkpoint, "state" | "best"> {
+  readonly state: StoredTensors;
+  readonly best: PendingModel | undefined;
+}
+
 /** Stores checkpoints; implemented by run folders and by tests. */
 export interface CheckpointStore {
   /** The checkpoint to resume from, or undefined to start a new run. */
   load(): Promise<Checkpoint | undefined>;
   /** Replaces the stored checkpoint atomically. */
   save(checkpoint: Checkpoint): Promise<void>;
+  /** `save`, reading one tensor at a time, so that a large state is never copied as a whole. A failing read leaves the stored checkpoint. */
+  savePending?(checkpoint: PendingCheckpoint): Promise<void>;
   /** Save after the first epoch, then after every epoch that ends at least this many seconds after the last save. */
   readonly everySeconds: number;
 }

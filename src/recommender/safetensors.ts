@@ -4,6 +4,7 @@
 
 import { isUtf8 } from "node:buffer";
 import type { FileHandle } from "node:fs/promises";
+import { dataOf, type PendingTensor, type StoredTensors } from "../compute/named-tensors.js";
 import { UserError } from "../core/errors.js";
 import { openInput } from "../core/input-file.js";
 import { parseJson } from "../core/json-file.js";
@@ -26,10 +27,10 @@ export interface TensorFile {
   metadata: Record<string, string>;
 }
 
-/** Writes all tensors to an open file, sorted by name, so that equal tensors give equal files. */
+/** Writes all tensors to an open file, sorted by name, so that equal tensors give equal files; pending ones are read one at a time. */
 export async function writeSafetensors(
   file: FileHandle,
-  tensors: NamedTensors,
+  tensors: StoredTensors,
   metadata: Record<string, string> = {},
   chunkBytes = CHUNK_BYTES,
 ): Promise<void> {
@@ -38,11 +39,11 @@ export async function writeSafetensors(
   const header: [string, unknown][] = [["__metadata__", { format: "foldin", ...metadata }]];
   let end = 0;
   for (const name of names) {
-    const { shape, data } = tensors[name];
-    if (shape.reduce((product, size) => product * size, 1) !== data.length)
-      throw new RangeError(`safetensors: "${name}" has shape [${shape}] but ${data.length} elements`);
-    header.push([name, { dtype: dtypeOf(data), shape, data_offsets: [end, end + data.byteLength] }]);
-    end += data.byteLength;
+    const { shape } = tensors[name];
+    const dtype = dtypeOf(tensors[name]);
+    const bytes = lengthOf(shape) * ARRAYS[dtype].BYTES_PER_ELEMENT;
+    header.push([name, { dtype, shape, data_offsets: [end, end + bytes] }]);
+    end += bytes;
   }
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
   // Padded with spaces so that the tensors start at a multiple of 8.
@@ -51,7 +52,10 @@ export async function writeSafetensors(
   prefix.set(json, 8);
   await writeAll(file, prefix, chunkBytes);
   for (const name of names) {
-    const { data } = tensors[name];
+    const data = await dataOf(tensors[name]);
+    const { shape } = tensors[name];
+    if (lengthOf(shape) !== data.length)
+      throw new RangeError(`safetensors: "${name}" has shape [${shape}] but ${data.length} elements`);
     await writeAll(file, new Uint8Array(data.buffer, data.byteOffset, data.byteLength), chunkBytes);
   }
 }
@@ -126,7 +130,11 @@ export async function readSafetensors(path: string, chunkBytes = CHUNK_BYTES): P
 const ARRAYS = { F32: Float32Array, F64: Float64Array, U32: Uint32Array } as const;
 type Dtype = keyof typeof ARRAYS;
 
-function dtypeOf(data: HostTensor["data"]): Dtype {
+const lengthOf = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
+
+function dtypeOf(tensor: HostTensor | PendingTensor): Dtype {
+  if (!("data" in tensor)) return tensor.element === "float32" ? "F32" : "F64";
+  const { data } = tensor;
   return data instanceof Float32Array ? "F32" : data instanceof Float64Array ? "F64" : "U32";
 }
 

@@ -4,13 +4,14 @@
 import { rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import type { StoredTensors } from "../compute/named-tensors.js";
 import { syncFolder, writeFileWhole } from "../core/atomic-file.js";
 import { UserError } from "../core/errors.js";
 import { makeFolders } from "../core/folders.js";
 import type { JsonObject } from "../core/json.js";
 import { parseJson } from "../core/json-file.js";
 import type { NamedTensors } from "../recommender/recommender.js";
-import type { Checkpoint, CheckpointStore } from "../recommender/run-context.js";
+import type { Checkpoint, CheckpointStore, PendingCheckpoint } from "../recommender/run-context.js";
 import { readSafetensors, writeSafetensors } from "../recommender/safetensors.js";
 
 const FORMAT_VERSION = 1;
@@ -70,7 +71,11 @@ export function fileCheckpoints(folder: string, { everySeconds = 10 } = {}): Fil
       };
     },
 
-    async save({ epoch, loop, state, best }: Checkpoint) {
+    async save(checkpoint: Checkpoint) {
+      await this.savePending?.(checkpoint);
+    },
+
+    async savePending({ epoch, loop, state, best }: PendingCheckpoint) {
       const started = performance.now();
       const made = await makeFolders(folder);
       const head: z.input<typeof headSchema> = {
@@ -94,7 +99,7 @@ export function fileCheckpoints(folder: string, { everySeconds = 10 } = {}): Fil
   };
 }
 
-function prefixed(tensors: NamedTensors, prefix: string): NamedTensors {
+function prefixed(tensors: StoredTensors, prefix: string): StoredTensors {
   return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [prefix + name, tensor]));
 }
 

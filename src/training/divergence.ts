@@ -1,5 +1,6 @@
 // A run whose numbers are no longer finite has diverged: it stops, and the last good checkpoint is kept.
 
+import type { StoredTensors } from "../compute/named-tensors.js";
 import { UserError } from "../core/errors.js";
 import { Turns } from "../core/turns.js";
 import type { NamedTensors } from "../recommender/recommender.js";
@@ -31,4 +32,18 @@ export async function requireFinite(tensors: NamedTensors, when: string): Promis
       if (turns.due) await turns.yield();
     }
   }
+}
+
+/** The tensors; a pending one is checked by `requireFinite` when it is read. */
+export function finiteWhenRead(tensors: StoredTensors, when: string): StoredTensors {
+  const checked = Object.entries(tensors).map(([name, tensor]) => {
+    if ("data" in tensor) return [name, tensor] as const;
+    const read = async () => {
+      const data = await tensor.read();
+      await requireFinite({ [name]: { shape: tensor.shape, data } }, when);
+      return data;
+    };
+    return [name, { ...tensor, read }] as const;
+  });
+  return Object.fromEntries(checked);
 }

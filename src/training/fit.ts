@@ -12,7 +12,7 @@ import { evaluateSplit } from "../evaluation/evaluate.js";
 import type { Algorithm } from "../recommender/algorithm.js";
 import type { ModelFiles, Recommender } from "../recommender/recommender.js";
 import type { EpochRecord, RunContext } from "../recommender/run-context.js";
-import { DivergedError, requireFinite } from "./divergence.js";
+import { DivergedError, finiteWhenRead, requireFinite } from "./divergence.js";
 import { type Progress, shouldStop, withEpoch } from "./early-stopping.js";
 import { identityOf, requireSameRun } from "./identity.js";
 import { type PretrainingState, pretrain } from "./pretraining.js";
@@ -66,20 +66,24 @@ interface Keeper {
  * AbortedError when the run's signal aborts, UserError if the stored checkpoint belongs to another run.
  */
 export async function fit<Options>(training: Training<Options>, run: RunContext): Promise<Recommender> {
-  const { trainable } = training;
+  const { items, content } = training.dataset;
+  // What was trained is released before the model is restored, so that weights and moments are not in memory with it.
+  const best = await trained(training, run);
+  return training.algorithm.restore({ ...best, items, ...(content && { content: formOf(content) }) }, run);
+}
+
+async function trained<Options>(
+  training: Training<Options>,
+  run: RunContext,
+): Promise<Omit<ModelFiles, "items">> {
   const keeper: Keeper = {};
   try {
-    const best = await train(training, run, keeper);
-    const { items, content } = training.dataset;
-    return await training.algorithm.restore(
-      { ...best, items, ...(content && { content: formOf(content) }) },
-      run,
-    );
+    return await train(training, run, keeper);
   } finally {
     // Queued work may still use the weights; its failures were already reported where it was awaited.
     await run.engine.finished().catch(() => {});
     keeper.best?.dispose();
-    trainable.dispose();
+    training.trainable.dispose();
   }
 }
 
@@ -117,16 +121,18 @@ async function train<Options>(
   let lastSaved = resumed ? performance.now() : Number.NEGATIVE_INFINITY;
   async function saveWhenDue(): Promise<void> {
     if (!checkpoints || (performance.now() - lastSaved) / 1000 < checkpoints.everySeconds) return;
-    const state = await trainable.saveState();
     const { pretraining, epoch } = loop;
-    await requireFinite(state, pretraining ? "in pretraining" : `after epoch ${epoch}`);
-    const best = await keeper.best?.files();
-    await checkpoints.save({
-      epoch,
-      loop: { identity, state: { ...loop } as unknown as JsonObject },
-      state,
-      best,
-    });
+    const when = pretraining ? "in pretraining" : `after epoch ${epoch}`;
+    const head = { epoch, loop: { identity, state: { ...loop } as unknown as JsonObject } };
+    const pending = trainable.pendingState?.();
+    if (checkpoints.savePending && pending) {
+      const best = keeper.best?.pending?.() ?? (await keeper.best?.files());
+      await checkpoints.savePending({ ...head, state: finiteWhenRead(pending, when), best });
+    } else {
+      const state = await trainable.saveState();
+      await requireFinite(state, when);
+      await checkpoints.save({ ...head, state, best: await keeper.best?.files() });
+    }
     lastSaved = performance.now();
   }
 
@@ -202,9 +208,12 @@ async function train<Options>(
     }
     const last = number === epochs || converged === true || stops(judged, number);
     if (restoreBest && validates ? judged.bestEpoch === number : last) {
-      const former = keeper.best;
-      keeper.best = await kept(trainable, `after epoch ${number}`);
-      former?.dispose();
+      // The former best is released first, so that there are never two copies.
+      keeper.best?.dispose();
+      keeper.best = undefined;
+      keeper.best = last
+        ? await keptOnHost(trainable, `after epoch ${number}`)
+        : await kept(trainable, `after epoch ${number}`);
     }
     loop = { ...judged, epoch: number, updates, ...(converged && { converged }) };
 
@@ -230,7 +239,7 @@ async function train<Options>(
       text: `early stopping after epoch ${loop.epoch}: no better validation ${monitor.value} since epoch ${loop.bestEpoch}`,
     });
   progress?.({ type: "end", task });
-  keeper.best ??= await kept(trainable, "at the end");
+  keeper.best ??= await keptOnHost(trainable, "at the end");
   return keeper.best.files();
 }
 
@@ -238,8 +247,13 @@ async function train<Options>(
 async function kept(trainable: Trainable, when: string): Promise<KeptModel> {
   const model = trainable.keep?.();
   if (model && (await model.finite)) return model;
-  const files = model ? await model.files() : withoutItems(await trainable.recommender().save());
   model?.dispose();
+  return keptOnHost(trainable, when);
+}
+
+/** The same on the host, where the model is needed at the end. */
+async function keptOnHost(trainable: Trainable, when: string): Promise<KeptModel> {
+  const files = withoutItems(await trainable.recommender().save());
   await requireFinite(files.tensors, when);
   return onHost(files);
 }

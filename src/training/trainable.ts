@@ -1,7 +1,9 @@
 // The interface between a model and the training loop: the model implements one epoch; the loop (fit.ts) does everything else.
 
+import type { StoredTensors } from "../compute/named-tensors.js";
 import type { JsonObject } from "../core/json.js";
 import type { ModelFiles, NamedTensors, Recommender } from "../recommender/recommender.js";
+import type { PendingModel } from "../recommender/run-context.js";
 
 /** One pass over the training users. */
 export interface Epoch {
@@ -52,6 +54,8 @@ export interface KeptModel {
   /** Whether a quick check found only finite weights; if false, check them one by one. */
   readonly finite: Promise<boolean>;
   files(): Promise<Omit<ModelFiles, "items">>;
+  /** The same with tensors that are read one by one, before `dispose`. */
+  pending?(): PendingModel;
   /** Returns its memory to the engine. */
   dispose(): void;
 }
@@ -61,6 +65,8 @@ export interface Trainable {
   readonly pretraining?: Pretraining;
   /** The complete state that changes during training, copied to the host for a checkpoint. */
   saveState(): Promise<NamedTensors>;
+  /** The same state, whose tensors are read one by one, before the next update. */
+  pendingState?(): StoredTensors;
   /** Restores the state of `saveState`. Throws RangeError if it does not match. */
   loadState(state: NamedTensors): void | Promise<void>;
   /** Loads the weights of a saved model before the first epoch, matching items by id. Throws UserError if they do not match. */

@@ -107,3 +107,39 @@ describe("writing a large tensor", () => {
     },
   );
 });
+
+describe.each(engines)("a gradient of columns, of a bias, on the %s engine", (_, engine) => {
+  const values = [1, 2, 3, 4, 5, 6];
+  /** A bias with gradients -1 at 1, and 3 and 4 at 4. */
+  function bias(): Parameter {
+    const parameter = new Parameter(engine, "bias", 1, 6, values);
+    parameter.addColumnsGradient(Uint32Array.of(1, 4), (out) => engine.write(out, [-1, 3]));
+    parameter.addColumnsGradient(Uint32Array.of(4), (out) => engine.write(out, [4]));
+    return parameter;
+  }
+
+  it("is that of the whole row, where it is asked for", async () => {
+    expect([...(await bias().fullGradient())]).toEqual([0, -1, 0, 0, 7, 0]);
+    const parameter = bias();
+    expect([...(await engine.read(parameter.gradient()))]).toEqual([0, -1, 0, 0, 7, 0]);
+    expect(parameter.currentGradient?.kind).toBe("dense");
+    parameter.addColumnsGradient(Uint32Array.of(5), (out) => engine.write(out, [2]));
+    expect([...(await parameter.fullGradient())]).toEqual([0, -1, 0, 0, 7, 2]);
+  });
+
+  it("moves only these columns with lazy Adam, as dense Adam does in the first update", async () => {
+    const [lazy, dense] = [bias(), bias()];
+    new Adam(engine, [lazy], { sparse: true, learningRate: 0.1 }).step();
+    new Adam(engine, [dense], { learningRate: 0.1 }).step();
+    const moved = await engine.read(lazy.value);
+    expect([...moved]).toEqual([...(await engine.read(dense.value))]);
+    expect([...moved].map((x, i) => x === values[i])).toEqual([true, false, true, true, false, true]);
+  });
+
+  it("is refused for a matrix", () => {
+    const matrix = new Parameter(engine, "weights", 2, 3);
+    expect(() => matrix.addColumnsGradient(Uint32Array.of(1), () => {})).toThrow(
+      "parameter weights is not a single row",
+    );
+  });
+});

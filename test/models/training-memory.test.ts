@@ -59,8 +59,35 @@ describe("the memory of training", () => {
     const whole = (checkpoints: boolean) =>
       numbersOfNetwork({ items: 20_108, parameters, batchSize: 500 }, checkpoints);
     // Weights, gradients, two moments, the best epoch's: five times. Then two blocks of 512 scores, more than a batch of 500.
-    expect(whole(false)).toBe(5 * weights + 2 * 512 * 20_108 + 2 * weights);
-    expect(whole(true) - whole(false)).toBe(2 * weights);
+    expect(whole(false)).toBe(5 * weights + 2 * 512 * 20_108);
+    // A layer of 12 million numbers on its way into a checkpoint is less than these scores.
+    expect(whole(true)).toBe(whole(false));
+    const wide = (checkpoints: boolean) =>
+      numbersOfNetwork(
+        { items: 20_108, parameters: [{ rows: 20_108, columns: 3000 }], batchSize: 1 },
+        checkpoints,
+      );
+    expect(wide(true) - wide(false)).toBe(20_108 * 3000 - 2 * 512 * 20_108);
+  });
+
+  it("counts the rows of an update, instead of gradients and logits of all items, if the output is sampled", () => {
+    const items = 1_000_000;
+    const parameters = [
+      new SparseLinear({ name: "input", inputs: items, outputs: 128 }),
+      new Linear({ name: "decoder", inputs: 64, outputs: 32 }),
+      new OutputLayer({ name: "output", inputs: 32, outputs: items }),
+    ].flatMap((layer) => layer.parameters);
+    const weights = numbersIn(parameters);
+    const sampled = { targets: 10_000, entries: 15_000, negatives: 4096 };
+    const whole = numbersOfNetwork({ items, parameters, batchSize: 1500, sampled }, false);
+    // Targets' rows of both layers; twice the drawn rows; their logits; a coefficient per entry; 160 hidden units.
+    const update = 10_000 * (128 + 32) + 2 * 4096 * 32 + 1500 * 4096 + 15_000 + 1500 * 160;
+    const scores = 2 * 16 * items;
+    expect(update).toBeLessThan(scores);
+    // Four times the weights, and the gradient of the inner layer and of the first one's bias.
+    expect(whole).toBe(4 * weights + (64 * 32 + 32 + 128) + scores);
+    const many = numbersOfNetwork({ items, parameters, batchSize: 15_000, sampled }, false);
+    expect(many).toBe(whole - scores + update + 13_500 * (4096 + 160));
   });
 
   it("counts the larger of a step and of validation's scores", () => {

@@ -301,7 +301,7 @@ function exactLayer(bench: Workbench, rows: number, width: number, items: number
  */
 function outputCase(likelihood: Likelihood, bf16 = false): KernelCase {
   return {
-    kernel: `${likelihood}${bf16 ? " in bfloat16" : ""}: outputStatistics, ${likelihood === "multinomial" ? "outputTargets, " : ""}outputLoss and outputGradient`,
+    kernel: `${likelihood}${bf16 ? " in bfloat16" : ""}: outputStatistics, outputLoss and outputGradient`,
     async run(bench) {
       const { engine, random } = bench;
       // Every fifth row is wider than a block of the sum.
@@ -319,15 +319,13 @@ function outputCase(likelihood: Likelihood, bf16 = false): KernelCase {
       random.shuffle(places);
       const sampled = kind === "sample" ? places.slice(0, items).sort() : undefined;
       const columnOf = (item: number) => (sampled ? sampled[item] : from + item);
-      const ownTargets = kind === "sample" && likelihood === "multinomial" && random.below(2) === 0;
-      // Drawn never, once or twice; each of them at least once where a target is not added.
+      // Drawn never, once or twice; a multinomial target at least once.
       const counts =
         kind === "sample"
           ? build(1, items, () => (likelihood === "bernoulli" ? random.below(5) / 2 : random.below(3)))
           : undefined;
-      if (counts && likelihood === "multinomial" && !ownTargets)
+      if (counts && likelihood === "multinomial")
         for (let i = 0; i < items; i++) counts.data[i] = Math.max(1, counts.data[i]);
-      if (counts && likelihood === "multinomial") counts.data[0] = Math.max(1, counts.data[0]);
       const countOf = (item: number) => (counts ? counts.data[item] : 1);
       const g = bench.matrix(rows, 1, 0.1);
       const x = densify(target);
@@ -335,7 +333,7 @@ function outputCase(likelihood: Likelihood, bf16 = false): KernelCase {
       const output = {
         ...{ hidden: bench.put(hidden), weights: bench.put(weights), bias: bench.put(bias) },
         ...{ target: bench.sparse(target), likelihood, from, items: sampled },
-        ...{ counts: counts && bench.put(counts), ownTargets, bf16 },
+        ...{ counts: counts && bench.put(counts), bf16 },
       };
       // What bfloat16 needs to keep what it likes, or at least to work in.
       const [all, least] = bf16 ? [items + 4 * Math.ceil(items / 256), Math.min(items, 256)] : [items, 1];
@@ -343,7 +341,6 @@ function outputCase(likelihood: Likelihood, bf16 = false): KernelCase {
       const [scratch, statistics] = [bench.rubbish(rows, some), bench.rubbish(rows, 4)];
       const loss = bench.rubbish(rows, 1);
       engine.outputStatistics(statistics, scratch, output);
-      if (ownTargets) engine.outputTargets(statistics, scratch, output);
       engine.outputLoss(loss, statistics, likelihood);
       const [addToHidden, addToWeights] = [random.below(2) === 0, random.below(2) === 0];
       const before = {
@@ -381,8 +378,7 @@ function outputCase(likelihood: Likelihood, bf16 = false): KernelCase {
             sum += times === 1 ? binaryLoss(logits[i], value) : times * binaryLoss(logits[i], 0);
             add(i, times / (1 + Math.exp(-logits[i])) - value);
           } else if (isTarget(i)) {
-            // A denominator of its own for each target.
-            const terms = logits.map((l, j) => ({ l, times: countOf(j) + (ownTargets && j === i ? 1 : 0) }));
+            const terms = logits.map((l, j) => ({ l, times: countOf(j) }));
             const largest = Math.max(...terms.filter(({ times }) => times > 0).map(({ l }) => l));
             const total = terms.reduce(
               (all, { l, times }) => all + (times > 0 ? times * Math.exp(l - largest) : 0),
@@ -899,6 +895,71 @@ const linearCosineCase: KernelCase = {
         actual: await bench.read(weighted),
         expected: build(rows, k, (r, c) => at(g, r, 0) * rowsOf[r].byQ * at(z, r, c)).data,
       },
+    ];
+  },
+};
+
+/** Each target in a softmax with the row's drawn items, of which only the sum of exponentials is given. */
+const sampledTargetsCase: KernelCase = {
+  kernel: "sampledTargets, addSampledTargets and sampledTargetsToWeights",
+  async run(bench) {
+    const { engine, random } = bench;
+    const [rows, width, items] = [bench.size(0, 20), bench.size(1, 80), bench.size(1, 100)];
+    const [hidden, weights] = [bench.matrix(rows, width), bench.matrix(items, width, 1 / Math.sqrt(width))];
+    const [g, before] = [bench.matrix(rows, 1), bench.matrix(rows, width)];
+    const given = bench.sparseMatrix(rows, items);
+    const target = bench.sparse(given);
+    const bias = bench.matrix(1, target.touched.length);
+    // The largest of some logits, and the sum of exponentials relative to it.
+    const drawn = build(
+      rows,
+      4,
+      (_, c) => [random.below(9) - 4, 1 + random.below(64) / 8, Number.NaN, Number.NaN][c],
+    );
+    // Rows of the gradient that no target has.
+    const more = random.below(5);
+    const places = target.touched.map((_, t) => t + (t + 1 > more ? more : t >> 1));
+    for (let t = 1; t < places.length; t++) places[t] = Math.max(places[t], places[t - 1] + 1);
+    const all = (places.at(-1) ?? -1) + 1 + random.below(3);
+    const [h, w, into] = [bench.put(hidden), bench.put(weights), bench.put(before)];
+    const [statistics, coefficients] = [bench.put(drawn), bench.rubbish(1, target.entries)];
+    const [toWeights, toBias, upstream] = [bench.rubbish(all, width), bench.rubbish(1, all), bench.put(g)];
+    engine.sampledTargets(statistics, coefficients, h, w, bench.put(bias), target);
+    engine.addSampledTargets(into, w, target, coefficients, upstream);
+    engine.sampledTargetsToWeights(toWeights, toBias, h, target, coefficients, upstream, places);
+
+    const [ofHidden, ofWeights] = [before.data.slice(), new Float64Array(all * width)];
+    const [ofBias, pulls] = [new Float64Array(all), new Float64Array(target.entries)];
+    const losses = build(rows, 1, () => 0);
+    const sums = build(rows, 1, () => 0);
+    for (let r = 0; r < rows; r++)
+      for (let k = given.offsets[r]; k < given.offsets[r + 1]; k++) {
+        const [item, x] = [given.indices[k], given.values?.[k] ?? 1];
+        const slot = target.touched.indexOf(item);
+        let logit = bias.data[slot];
+        for (let c = 0; c < width; c++) logit += at(hidden, r, c) * at(weights, item, c);
+        const others = at(drawn, r, 1) * Math.exp(at(drawn, r, 0));
+        const share = Math.exp(logit) / (Math.exp(logit) + others);
+        losses.data[r] -= x * Math.log(share);
+        pulls[k] = x * (1 - share);
+        sums.data[r] += pulls[k];
+        const pull = -g.data[r] * pulls[k];
+        ofBias[places[slot]] += pull;
+        for (let c = 0; c < width; c++) {
+          ofHidden[r * width + c] += pull * at(weights, item, c);
+          ofWeights[places[slot] * width + c] += pull * at(hidden, r, c);
+        }
+      }
+    const loss = bench.rubbish(rows, 1);
+    engine.outputLoss(loss, statistics, "multinomial");
+    const after = await bench.read(statistics);
+    return [
+      { what: "loss", actual: await bench.read(loss), expected: losses.data },
+      { what: "coefficients", actual: await bench.read(coefficients), expected: pulls },
+      { what: "their sums", actual: after.filter((_, i) => i % 4 === 3), expected: sums.data },
+      { what: "the hidden layer's gradient", actual: await bench.read(into), expected: ofHidden },
+      { what: "the weights' gradient", actual: await bench.read(toWeights), expected: ofWeights },
+      { what: "the bias's gradient", actual: await bench.read(toBias), expected: ofBias },
     ];
   },
 };
@@ -1699,6 +1760,7 @@ export const kernelCases: readonly KernelCase[] = [
   outputCase("bernoulli"),
   outputCase("multinomial", true),
   outputCase("bernoulli", true),
+  sampledTargetsCase,
   mergeCase("multinomial"),
   mergeCase("bernoulli"),
   {

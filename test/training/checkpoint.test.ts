@@ -2,10 +2,19 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ReferenceEngine } from "../../src/compute/engines/reference.js";
+import type { StoredTensors } from "../../src/compute/named-tensors.js";
 import { writeFileWhole } from "../../src/core/atomic-file.js";
+import { multVae } from "../../src/models/autoencoders/mult-vae.js";
+import { recVae } from "../../src/models/autoencoders/rec-vae.js";
+import { parseOptions } from "../../src/models/options.js";
+import type { Algorithm } from "../../src/recommender/algorithm.js";
+import type { NamedTensors } from "../../src/recommender/recommender.js";
 import type { Checkpoint } from "../../src/recommender/run-context.js";
 import { writeSafetensors } from "../../src/recommender/safetensors.js";
 import { fileCheckpoints } from "../../src/training/checkpoint.js";
+import { MemoryCheckpoints } from "../support/checkpoints.js";
+import { tastes } from "../support/datasets.js";
 
 let folder: string;
 beforeEach(async () => {
@@ -41,6 +50,53 @@ describe("a checkpoint on disk", () => {
     expect(await readdir(join(folder, "checkpoint"))).toEqual(["checkpoint.safetensors"]);
     await store.clear();
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("reads pending tensors one at a time, and stays the former one where a read fails", async () => {
+    let reading = 0;
+    const pending = (tensors: NamedTensors): StoredTensors =>
+      Object.fromEntries(
+        Object.entries(tensors).map(([name, { shape, data }]) => {
+          if (data instanceof Uint32Array) return [name, { shape, data }];
+          const read = async () => {
+            expect(++reading).toBe(1);
+            await new Promise((resolve) => setTimeout(resolve, 1));
+            reading--;
+            return data;
+          };
+          return [name, { shape, element: "float32" as const, read }];
+        }),
+      );
+    const store = fileCheckpoints(folder);
+    const best = checkpoint.best && { ...checkpoint.best, tensors: pending(checkpoint.best.tensors) };
+    await store.savePending?.({ ...checkpoint, state: pending(checkpoint.state), best });
+    expect(await store.load()).toEqual(checkpoint);
+    const failing = {
+      shape: [1],
+      element: "float32" as const,
+      read: () => Promise.reject(new Error("gone")),
+    };
+    await expect(store.savePending?.({ ...checkpoint, epoch: 4, state: { failing }, best })).rejects.toThrow(
+      "gone",
+    );
+    expect(await store.load()).toEqual(checkpoint);
+    expect(await readdir(folder)).toEqual(["checkpoint.safetensors"]);
+  });
+
+  it.each<[Algorithm<unknown>, Record<string, unknown>]>([
+    [multVae as Algorithm<unknown>, { hidden: [4], latent: 2, scheduler: "plateau" }],
+    [recVae as Algorithm<unknown>, { hidden: 4, latent: 2, layers: 1 }],
+  ])("of a network has the same tensors, read one by one or all at once: %o", async (algorithm, given) => {
+    const dataset = tastes({ users: 30, heldOutUsers: 5, items: 12 });
+    const options = parseOptions(algorithm, { ...given, epochs: 2 });
+    const [onDisk, inMemory] = [fileCheckpoints(folder, { everySeconds: 0 }), new MemoryCheckpoints()];
+    for (const checkpoints of [onDisk, inMemory])
+      (
+        await algorithm.fit(dataset, options, { engine: new ReferenceEngine(), seed: 1, checkpoints })
+      ).dispose();
+    const saved = await onDisk.load();
+    expect(saved).toEqual(inMemory.saved.at(-1));
+    expect(Object.keys(saved?.state ?? {}).length).toBeGreaterThan(6);
   });
 
   it("survives a save that was cut short", async () => {

@@ -24,6 +24,7 @@ pub mod quantise;
 pub mod reductions;
 pub mod rounded;
 pub mod rounded_output;
+pub mod sampled_targets;
 pub mod sparse_cholesky;
 pub mod sparse_row_sum;
 pub mod sparse_sum;

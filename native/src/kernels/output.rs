@@ -4,7 +4,7 @@
 //! one block of items at a time, whose products are recomputed for the gradient. Rows are independent and blocks are processed in
 //! order, so results do not depend on the number of threads, bit for bit.
 
-use super::matmul::{dot, multiply};
+use super::matmul::multiply;
 use super::reductions::sum_rows;
 use super::rounded_output;
 use crate::calls;
@@ -16,30 +16,24 @@ use crate::table::kernels;
 kernels! {
     Kernel outputStatistics(statistics: matrix scratch: matrix
         hidden: matrix weights: matrix bias: matrix target: batch likelihood: number
-        from: maybe_number items: maybe_list counts: maybe_matrix own_targets: maybe_number bf16: maybe_number)
+        from: maybe_number items: maybe_list counts: maybe_matrix bf16: maybe_number)
         self::statistics(statistics, scratch, &Output::new(
-            [hidden, weights, bias], &target, likelihood, from, items.as_deref(), counts, [own_targets, bf16],
+            [hidden, weights, bias], &target, likelihood, from, items.as_deref(), counts, bf16,
         ));
     Kernel mergeOutputStatistics(statistics: matrix other: matrix likelihood: number)
         merge(statistics, other, Likelihood::of(likelihood));
-    Kernel outputTargets(statistics: matrix scratch: matrix
-        hidden: matrix weights: matrix bias: matrix target: batch likelihood: number
-        from: maybe_number items: maybe_list counts: maybe_matrix own_targets: maybe_number bf16: maybe_number)
-        targets(statistics, scratch, &Output::new(
-            [hidden, weights, bias], &target, likelihood, from, items.as_deref(), counts, [own_targets, bf16],
-        ));
     Kernel outputLoss(loss: matrix statistics: matrix likelihood: number)
         self::loss(loss, statistics, Likelihood::of(likelihood));
     Kernel outputGradient(scratch: matrix
         hidden: matrix weights: matrix bias: matrix target: batch likelihood: number
-        from: maybe_number items: maybe_list counts: maybe_matrix own_targets: maybe_number bf16: maybe_number
+        from: maybe_number items: maybe_list counts: maybe_matrix bf16: maybe_number
         own: matrix merged: matrix g: matrix
         hidden_gradient: maybe_matrix add_to_hidden: maybe_number
         weights_gradient: maybe_matrix add_to_weights: maybe_number bias_gradient: maybe_matrix)
         gradient(
             scratch,
             &Output::new(
-                [hidden, weights, bias], &target, likelihood, from, items.as_deref(), counts, [own_targets, bf16],
+                [hidden, weights, bias], &target, likelihood, from, items.as_deref(), counts, bf16,
             ),
             own, merged, g,
             &Gradients {
@@ -80,8 +74,6 @@ pub struct Output<'a> {
     pub items: Option<&'a [u32]>,
     /// The weight of an item in a row's sum.
     pub counts: Option<Matrix>,
-    /// Whether a target's item is added to the sum of the others.
-    pub own_targets: bool,
     /// Products take bfloat16.
     pub bf16: bool,
 }
@@ -90,13 +82,13 @@ pub struct Output<'a> {
 #[derive(Clone, Copy)]
 pub struct Statistics {
     /// The largest logit that counts.
-    largest: f64,
+    pub largest: f64,
     /// Sum of exp(l - largest); for Bernoulli the row's negative log-likelihood.
-    sum: f64,
+    pub sum: f64,
     /// Sum of x (l - base).
-    chosen: f64,
+    pub chosen: f64,
     /// Sum of x.
-    n: f64,
+    pub n: f64,
 }
 
 /// The reference of the target's part: the largest logit that counts, or 0 if no item counts.
@@ -143,20 +135,15 @@ impl Statistics {
             f64::NAN
         }
     }
-
-    /// ln(sum of exp) - l: the negative log of the share that one item has of the sum.
-    pub fn log_odds(self, logit: f32) -> f64 {
-        self.sum.ln() + (self.largest - logit as f64)
-    }
 }
 
 /// 1 / (1 + e^-x)
-fn sigmoid_of(x: f64) -> f64 {
+pub fn sigmoid_of(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }
 
 /// ln(1 + e^x)
-fn softplus_of(x: f64) -> f64 {
+pub fn softplus_of(x: f64) -> f64 {
     (if x < 0.0 { 0.0 } else { x }) + (-x.abs()).exp().ln_1p()
 }
 
@@ -176,7 +163,7 @@ impl Block {
 }
 
 impl<'a> Output<'a> {
-    /// `tensors`: hidden, weights, bias; `options`: own_targets, bf16; the numbers as the call has them.
+    /// `tensors`: hidden, weights, bias; the numbers as the call has them.
     pub fn new(
         tensors: [Matrix; 3],
         target: &'a Sparse,
@@ -184,12 +171,12 @@ impl<'a> Output<'a> {
         from: Option<f64>,
         items: Option<&'a [u32]>,
         counts: Option<Matrix>,
-        options: [Option<f64>; 2],
+        bf16: Option<f64>,
     ) -> Self {
         let [hidden, weights, bias] = tensors;
         let (likelihood, from) = (Likelihood::of(likelihood), from.unwrap_or(0.0) as usize);
-        let [own_targets, bf16] = options.map(calls::is_set);
-        Self { hidden, weights, bias, target, likelihood, from, items, counts, own_targets, bf16 }
+        let bf16 = calls::is_set(bf16);
+        Self { hidden, weights, bias, target, likelihood, from, items, counts, bf16 }
     }
 
     pub fn rows(&self) -> usize {
@@ -310,7 +297,7 @@ impl<'a> Output<'a> {
     ) {
         let bias = block.bias.row(0);
         let counts = block.counts.map(|counts| counts.row(0));
-        let targets = self.target_gradients(r, row, block, merged, g);
+        let targets = self.target_gradients(r, row, block, g);
         let factor = match self.likelihood {
             Likelihood::Bernoulli => g,
             Likelihood::Multinomial => {
@@ -348,21 +335,13 @@ impl<'a> Output<'a> {
     }
 
     /// The contribution of a row's targets to the gradient if it depends on their logits, which `row` still contains.
-    fn target_gradients(
-        &self,
-        r: usize,
-        row: &[f32],
-        block: Block,
-        merged: Statistics,
-        g: f32,
-    ) -> Option<Vec<(usize, f32)>> {
+    fn target_gradients(&self, r: usize, row: &[f32], block: Block, g: f32) -> Option<Vec<(usize, f32)>> {
         let counts = block.counts?.row(0);
         let bias = block.bias.row(0);
         let of = |(item, x): (usize, f32)| {
             let logit = row[item] + bias[item];
             let gradient = match self.likelihood {
                 Likelihood::Bernoulli => (1.0 - counts[item] as f64) * sigmoid_of(logit as f64) - x as f64,
-                Likelihood::Multinomial if self.own_targets => -(x as f64) * sigmoid_of(merged.log_odds(logit)),
                 Likelihood::Multinomial => -(x as f64),
             };
             (item, (g as f64 * gradient) as f32)
@@ -406,32 +385,6 @@ pub fn merge(statistics: Matrix, other: Matrix, likelihood: Likelihood) {
         let into = statistics.row_mut(r);
         Statistics::read(into).merge(Statistics::read(other.row(r)), likelihood).write(into);
     }
-}
-
-/// Of merged statistics, the target's part and count become what makes the loss and gradient those of denominators
-/// exp(l_i) + sum, one for each of the selection's targets i: with odds o_i = sum / exp(l_i),
-/// n = sum of x_i o_i / (1 + o_i) and n ln(sum) - chosen = sum of x_i ln(1 + o_i).
-pub fn targets(statistics: Matrix, scratch: Matrix, output: &Output) {
-    let all = output.block(0, output.items());
-    for_each_row(output.rows(), ROWS_PER_TASK, |r| {
-        let row = statistics.row_mut(r);
-        let merged = Statistics::read(row);
-        let (mut n, mut loss) = (0.0f64, 0.0f64);
-        for (item, x) in output.targets(r, all) {
-            let product = if output.bf16 {
-                rounded_output::product(output, r, item)
-            } else if is_kept(output, scratch) {
-                scratch.row(r)[item]
-            } else {
-                dot(output.hidden.row(r), output.weights.row(item))
-            };
-            let log_odds = merged.log_odds(product + output.bias.row(0)[item]);
-            n += x as f64 * sigmoid_of(log_odds);
-            loss += x as f64 * softplus_of(log_odds);
-        }
-        let chosen = if merged.sum == 0.0 { -loss } else { n * merged.sum.ln() - loss };
-        Statistics { chosen, n, ..merged }.write(row);
-    });
 }
 
 /// loss [rows, 1]

@@ -7,7 +7,6 @@
 //! Blocks depend on the shape alone. The hidden layer's gradient has a few sums, each over a run of blocks in order.
 
 use super::output::{Gradients, Output, Statistics};
-use super::rounded::rounded;
 use crate::bf16::{self, Buffer, Lines, Microkernel, PART, Packed, with_buffers};
 use crate::element::{Bfloat16, Number};
 use crate::matrix::{Matrix, for_each_piece, for_each_row, for_each_task, part};
@@ -139,11 +138,6 @@ fn widen(from: &[Bfloat16], into: &mut [f32]) {
 
 fn matrix(data: &mut [f32], rows: usize, columns: usize) -> Matrix {
     Matrix { data: data.as_mut_ptr(), rows, columns, stride: columns }
-}
-
-/// The logit of an item before its bias, for a target that is looked at alone.
-pub fn product(output: &Output, row: usize, item: usize) -> f32 {
-    super::matmul::dot(rounded(output.hidden).row(row), rounded(output.weights).row(item))
 }
 
 /// The gradients, as `output::gradient` has them.

@@ -150,14 +150,11 @@ impl Parts {
 /// The same by touched column, within a column by ascending row.
 fn by_touched_column(input: &Sparse, rows: &Entries) -> Entries {
     let touched = input.touched();
-    let mut slot_of = vec![0u32; input.columns];
-    for (slot, &column) in touched.iter().enumerate() {
-        slot_of[column as usize] = slot as u32;
-    }
+    let places = input.places();
     let mut ends = vec![0u32; touched.len() + 1];
     for row in 0..input.rows {
         for &index in rows.run(row).0 {
-            ends[slot_of[index as usize] as usize + 1] += 1;
+            ends[places.of(index) as usize + 1] += 1;
         }
     }
     for slot in 1..ends.len() {
@@ -169,7 +166,7 @@ fn by_touched_column(input: &Sparse, rows: &Entries) -> Entries {
     for row in 0..input.rows {
         let (columns, counts) = rows.run(row);
         for (&column, &factor) in columns.iter().zip(counts) {
-            let (_, next) = &mut runs[slot_of[column as usize] as usize];
+            let (_, next) = &mut runs[places.of(column) as usize];
             indices[*next as usize] = row as u32;
             factors[*next as usize] = factor;
             *next += 1;

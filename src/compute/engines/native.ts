@@ -155,7 +155,7 @@ export class NativeEngine extends TableEngine implements Engine {
 
   protected override put(kernel: string, out: Tensor, data: ArrayLike<number>): void {
     this.#open(kernel, out);
-    const values = data instanceof Float32Array ? data : Float32Array.from(data);
+    const values = data instanceof Float32Array ? data : new Float32Array(data);
     // In pieces, which reuse the same memory: four times as fast as one large copy.
     const pieces = out.rowStride === out.columns ? WRITTEN_AT_ONCE : Math.max(1, values.length);
     for (let from = 0; from < values.length; from += pieces) {

@@ -45,6 +45,7 @@ import { neighbours } from "./reference/neighbours.js";
 import { nonNegativeIterations } from "./reference/non-negative.js";
 import * as output from "./reference/output.js";
 import { quantise } from "./reference/quantise.js";
+import * as sampledTargets from "./reference/sampled-targets.js";
 import { gramShape, sparseCholesky } from "./reference/sparse-cholesky.js";
 import { sparseMatrix } from "./reference/sparse-matrix.js";
 import * as sparseRowSum from "./reference/sparse-row-sum.js";
@@ -73,7 +74,7 @@ type Twins = {
 /** The TypeScript implementation of every kernel of the table. */
 const twins: Twins = {
   ...{ ...gates, ...gaussian, ...layerNorm, ...compositeKl, ...density, ...output },
-  ...{ ...sparseRowSum, ...elementwise, ...dense, ...linearCosine },
+  ...{ ...sampledTargets, ...sparseRowSum, ...elementwise, ...dense, ...linearCosine },
   ...{ convert: elementwise.copy, matmul, sumSparseRows, sumChainedRows, adam, sparseAdam, nadam, adadelta },
   ...{ topK, quantise, bestProducts },
   ...{ alsHalfSweep, nonNegativeIterations, neighbours, elasticNet },

@@ -3,7 +3,6 @@
 //
 //   outputStatistics   statistics of the selection's items, [rows, 4] (kernels.ts), and the engine's scratch
 //   (merging)          engine.mergeOutputStatistics over all shares, in a fixed order; not needed for a single share
-//   addOwnTargets      for a sample with added targets; with several shares, the last two columns are then summed
 //   outputLossOf       the loss, and the gradients for the selection
 //
 // The gradient of `hidden` is the selection's part of it: the parts of several shares must be summed. Costs for b rows, n items of
@@ -11,10 +10,11 @@
 // docs/decisions/one-output-operation.md), and n w elements of gradient.
 
 import type { Likelihood, SelectedOutput } from "../engine.js";
-import { checkTargets, type ItemSample, type ItemSelection } from "../item-selection.js";
+import { checkSample, type ItemSample, type ItemSelection } from "../item-selection.js";
 import type { Differentiable, Parameter } from "../parameter.js";
 import type { Tape, Variable } from "../tape.js";
 import { type SparseTensor, type Tensor, viewColumns, viewReshaped, viewRows } from "../tensor.js";
+import { sampledSoftmax } from "./sampled-softmax.js";
 
 export interface OutputOptions {
   /** Default "multinomial". */
@@ -58,8 +58,10 @@ export function outputLoss(
   target: SparseTensor,
   options: OutputOptions = {},
 ): Variable {
+  const { selection, likelihood = "multinomial" } = options;
+  if (selection?.kind === "sample" && selection.ownTargets === "added" && likelihood === "multinomial")
+    return sampledSoftmax(tape, hidden, weight, bias, target, selection);
   const forward = outputStatistics(tape, hidden, weight, bias, target, options);
-  addOwnTargets(tape, forward, forward.statistics);
   return outputLossOf(tape, forward, forward.statistics);
 }
 
@@ -85,11 +87,6 @@ export function outputStatistics(
   const statistics = tape.empty(rows, 4);
   tape.engine.outputStatistics(statistics, scratch, layer.output);
   return { statistics, likelihood, layer, scratch };
-}
-
-/** Adds each target to its own denominator in `merged` if the sample requires it. */
-function addOwnTargets(tape: Tape, { layer, scratch }: OutputForward, merged: Tensor): void {
-  if (layer.output.ownTargets) tape.engine.outputTargets(merged, scratch, layer.output);
 }
 
 /** The loss per row from merged statistics, which must not change until the backward pass is done. */
@@ -165,13 +162,9 @@ function sampled(
   const { engine } = tape;
   const { items, draws, logQ } = sample;
   const { length } = items;
-  if (draws.length !== length || logQ.length !== length)
-    throw new RangeError(
-      `the sample has ${length} items, but ${draws.length} draws and ${logQ.length} corrections`,
-    );
-  if (weight.rows !== target.columns)
-    throw new RangeError(`the output layer has ${weight.rows} items, but the target has ${target.columns}`);
-  checkTargets(sample, target.touched);
+  checkSample(sample, weight, target);
+  if (likelihood === "multinomial" && sample.ownTargets === "added")
+    throw new RangeError("a sample with added targets has a loss, but no statistics that could be merged");
   const weights = tape.empty(length, weight.columns);
   engine.takeRows(weights, weight.value, items);
   const shifted = tape.empty(1, length);
@@ -184,18 +177,19 @@ function sampled(
     engine.addScaled(shifted, correction, -1);
   }
   engine.write(counts, multinomial ? draws : draws.map((times, i) => times * Math.exp(-logQ[i])));
-  const ownTargets = multinomial && sample.ownTargets === "added";
   return {
     ...{ hidden, weight, bias, rows: items },
     output: {
-      ...{ hidden: hidden.value, weights, bias: shifted, target, likelihood, items, counts, ownTargets },
+      ...{ hidden: hidden.value, weights, bias: shifted, target, likelihood, items, counts },
       bf16: engine.bf16,
     },
-    addBiasGradient(write) {
-      const part = tape.zeros(1, length);
-      write(part);
-      const column = (of: Tensor) => viewReshaped(of, of.columns, 1);
-      engine.addRows(column(bias.gradient()), column(part), items);
-    },
+    addBiasGradient: (write) => addBiasRows(tape, bias, items, write),
   };
+}
+
+/** Adds the gradient of some columns of a bias, [1, items.length], which `write` adds to zeros. */
+function addBiasRows(tape: Tape, bias: Parameter, items: Uint32Array, write: (out: Tensor) => void): void {
+  const part = tape.zeros(1, items.length);
+  write(part);
+  bias.addColumnsGradient(items, (out) => tape.engine.copy(out, viewReshaped(part, items.length, 1)));
 }

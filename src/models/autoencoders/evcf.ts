@@ -3,6 +3,7 @@
 // training. Beta is annealed by epoch, gradients are normalised per tensor, the KL term is estimated at one sample.
 
 import { z } from "zod";
+import type { ItemSample } from "../../compute/item-selection.js";
 import type { Objective } from "../../compute/objective.js";
 import type { Parameter } from "../../compute/parameter.js";
 import type { Tape, Variable } from "../../compute/tape.js";
@@ -23,6 +24,7 @@ import type { NetworkOutline } from "../../recommender/outline.js";
 import type { Recommender } from "../../recommender/recommender.js";
 import type { RunContext } from "../../recommender/run-context.js";
 import { type CsrMatrix, rowIndices } from "../../sparse/csr.js";
+import type { NegativeOptions } from "../../training/negatives.js";
 import { depth, savedConfig, size } from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
 import { type BatchLoss, LOG_VARIANCE, type Network, networkRecommender, restoreNetwork } from "./network.js";
@@ -87,7 +89,7 @@ export const evcfOptions = {
     ),
 };
 const evcfSchema = z.object(evcfOptions);
-type EvcfOptions = z.infer<typeof evcfSchema>;
+type EvcfOptions = z.infer<typeof evcfSchema> & NegativeOptions;
 
 /** The shared options that determine the shape of a network. */
 export const evcfShape = {
@@ -222,7 +224,13 @@ export interface Terms {
 }
 
 export interface EvcfNetwork extends Network {
-  terms(tape: Tape, x: SparseTensor, rate: number, key: (name: string) => RandomKey): Terms;
+  terms(
+    tape: Tape,
+    x: SparseTensor,
+    rate: number,
+    key: (name: string) => RandomKey,
+    selection?: ItemSample,
+  ): Terms;
 }
 
 /** Dropout at a rate; undefined for rate 0. */
@@ -239,10 +247,11 @@ async function fitEvcf<Options extends EvcfOptions>(
   run: RunContext,
   network: EvcfNetwork,
 ): Promise<Recommender> {
-  const [{ fit }, { minimise, updatesPerPass }, { warmedUpBeta }] = await Promise.all([
+  const [{ fit }, { minimise, updatesPerPass }, { warmedUpBeta }, { negativeSampler }] = await Promise.all([
     import("../../training/fit.js"),
     import("../../training/minimise.js"),
     import("../../training/annealing.js"),
+    import("../../training/negatives.js"),
   ]);
   const { engine, seed } = run;
   const { batchSize, learningRate, epochs, patience, warmup, dropout: rate } = options;
@@ -258,6 +267,7 @@ async function fitEvcf<Options extends EvcfOptions>(
   const updatesPerEpoch = updatesPerPass(dataset.train.rows, batchSize);
   const beta = warmedUpBeta({ cap: options.beta, warmup, updatesPerEpoch });
   await allocated(network, run);
+  const sample = negativeSampler(dataset.train, options, seed);
   const trainable = trainNetwork({
     engine,
     communicator: run.communicator,
@@ -272,7 +282,8 @@ async function fitEvcf<Options extends EvcfOptions>(
     parts: ["kl"],
     loss(tape, batch, update): BatchLoss {
       const key = (name: string) => ({ seed, step: update, stream: streamOf(name) });
-      const { negativeLogLikelihood, kl } = network.terms(tape, batch, rate, key);
+      const selection = sample?.(batch.touched, update);
+      const { negativeLogLikelihood, kl } = network.terms(tape, batch, rate, key, selection);
       return { loss: negativeLogLikelihood.plus(kl.times(beta(update - 1))), parts: { kl } };
     },
     report: (updates) => ({ beta: beta(updates - 1) }),

@@ -7,6 +7,7 @@
 // lambda = 0.01 / 500 over weights, not biases.
 
 import { z } from "zod";
+import type { ItemSample } from "../../compute/item-selection.js";
 import { sum, sumOfSquares } from "../../compute/objective.js";
 import { dropout } from "../../compute/ops/dropout.js";
 import { tanh } from "../../compute/ops/tanh.js";
@@ -19,11 +20,15 @@ import { OutputLayer } from "../../nn/output-layer.js";
 import { allocated } from "../../nn/parameters.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import { OutlineBuilder } from "../../recommender/outline.js";
+import { sampledNeed } from "../sampled-memory.js";
 import {
+  checkSampledOutput,
   checkSparseAdam,
+  isSparseAdam,
   layerSizes,
   likelihood,
   published,
+  sampledOutput,
   savedConfig,
   size,
   sparseAdam,
@@ -53,6 +58,7 @@ const settings = z.strictObject({
       "lambda: weight of the L2 penalty, the sum of all squared weights without biases (Liang et al.'s notebook, 0.01 / batch size)",
     ),
   learningRate: published.learningRate,
+  ...sampledOutput,
   sparseAdam,
   batchSize: published.batchSize,
   epochs: published.epochs,
@@ -62,6 +68,7 @@ const settings = z.strictObject({
 const options = settings
   .superRefine((given, context) => checkLayerDropout(given, given.hidden, decoderWidths(given), context))
   .superRefine(checkScheduler)
+  .superRefine(checkSampledOutput)
   .superRefine(checkSparseAdam);
 export type MultDaeOptions = z.infer<typeof options>;
 
@@ -128,12 +135,18 @@ class MultDaeNetwork implements Network {
   }
 
   /** The negative log-likelihood summed over the batch's users, and the L2 term. */
-  loss(tape: Tape, x: SparseTensor, options: MultDaeOptions, key: (name: string) => RandomKey): BatchLoss {
+  loss(
+    tape: Tape,
+    x: SparseTensor,
+    options: MultDaeOptions,
+    key: (name: string) => RandomKey,
+    selection?: ItemSample,
+  ): BatchLoss {
     const { l2: lambda, likelihood } = options;
     const weights = this.parameters.filter(({ name }) => name.endsWith(".weight"));
     const hidden = this.#hidden(tape, x, droppedBy(options, key));
     return {
-      loss: sum(this.output.loss(tape, hidden, x, { likelihood })),
+      loss: sum(this.output.loss(tape, hidden, x, { likelihood, selection })),
       penalty: lambda > 0 ? sumOfSquares(weights).times(lambda) : undefined,
     };
   }
@@ -161,10 +174,11 @@ export const multDae: Algorithm<MultDaeOptions> = {
   },
 
   async fit(dataset, options, run) {
-    const [{ fit }, { minimise }, { plateauOf }] = await Promise.all([
+    const [{ fit }, { minimise }, { plateauOf }, { negativeSampler }] = await Promise.all([
       import("../../training/fit.js"),
       import("../../training/minimise.js"),
       import("../../training/plateau.js"),
+      import("../../training/negatives.js"),
     ]);
     const { engine, seed } = run;
     const { batchSize, learningRate, epochs, patience } = options;
@@ -175,11 +189,13 @@ export const multDae: Algorithm<MultDaeOptions> = {
         items: dataset.items.size,
         parameters: network.parameters,
         batchSize,
+        sampled: sampledNeed(dataset.train, options),
         smaller: "a smaller bottleneck (--set latent=100)",
       },
       run,
     );
     await allocated(network, run);
+    const sample = negativeSampler(dataset.train, options, seed);
     const trainable = trainNetwork({
       engine,
       communicator: run.communicator,
@@ -190,10 +206,16 @@ export const multDae: Algorithm<MultDaeOptions> = {
       histories: dataset.train,
       batchSize,
       learningRate,
-      adam: { weightDecay: options.weightDecay, sparse: options.sparseAdam },
+      adam: { weightDecay: options.weightDecay, sparse: isSparseAdam(options) },
       plateau: plateauOf(options),
       loss: (tape, batch, update) =>
-        network.loss(tape, batch, options, (name) => ({ seed, step: update, stream: streamOf(name) })),
+        network.loss(
+          tape,
+          batch,
+          options,
+          (name) => ({ seed, step: update, stream: streamOf(name) }),
+          sample?.(batch.touched, update),
+        ),
       minimise,
     });
     return fit({ algorithm: multDae, options, dataset, trainable, epochs, patience }, run);

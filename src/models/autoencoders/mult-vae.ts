@@ -14,6 +14,7 @@
 // RecoTour III's: dropout before every layer, and a decoder that does not mirror the encoder.
 
 import { z } from "zod";
+import type { ItemSample } from "../../compute/item-selection.js";
 import { sum } from "../../compute/objective.js";
 import { dropout } from "../../compute/ops/dropout.js";
 import type { Tape, Variable } from "../../compute/tape.js";
@@ -28,12 +29,16 @@ import { OutputLayer } from "../../nn/output-layer.js";
 import { allocated } from "../../nn/parameters.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import { OutlineBuilder } from "../../recommender/outline.js";
+import { sampledNeed } from "../sampled-memory.js";
 import {
+  checkSampledOutput,
   checkSparseAdam,
   depth,
+  isSparseAdam,
   layerSizes,
   likelihood,
   published,
+  sampledOutput,
   savedConfig,
   size,
   sparseAdam,
@@ -110,6 +115,7 @@ const settings = z.strictObject({
       "divide the gradient of every parameter by its norm before the Adam update (EVCF's AdamNormGrad)",
     ),
   learningRate: published.learningRate,
+  ...sampledOutput,
   sparseAdam,
   batchSize: published.batchSize,
   epochs: published.epochs,
@@ -131,6 +137,7 @@ const options = settings
   })
   .superRefine((given, context) => checkLayerDropout(given, widths(given), decoderWidths(given), context))
   .superRefine(checkScheduler)
+  .superRefine(checkSampledOutput)
   .superRefine(checkSparseAdam);
 export type MultVaeOptions = z.infer<typeof options>;
 
@@ -217,15 +224,22 @@ class MultVaeNetwork implements Network {
     return this.decode(tape, this.posterior(tape, histories).mean);
   }
 
-  /** The negative ELBO with weight beta on its KL term, summed over the batch's users. */
-  loss(tape: Tape, x: SparseTensor, beta: number, options: LossOptions, key: Key): BatchLoss {
+  /** The negative ELBO with weight beta on its KL term, summed over the batch's users; with a sample, its sampled softmax. */
+  loss(
+    tape: Tape,
+    x: SparseTensor,
+    beta: number,
+    options: LossOptions,
+    key: Key,
+    selection?: ItemSample,
+  ): BatchLoss {
     const { clampLogVariance, kl: estimate, likelihood } = options;
     const dropped = droppedBy(options, key);
     const encoded = this.posterior(tape, x, dropped);
     const posterior = clampLogVariance ? encoded.clamped(tape, LOG_VARIANCE) : encoded;
     const z = posterior.sample(tape, key("noise"));
     const decoded = this.decode(tape, z, dropped);
-    const negativeLogLikelihood = sum(this.output.loss(tape, decoded, x, { likelihood }));
+    const negativeLogLikelihood = sum(this.output.loss(tape, decoded, x, { likelihood, selection }));
     const kl =
       estimate === "closed-form"
         ? sum(posterior.kl(tape))
@@ -281,13 +295,19 @@ export const multVae: Algorithm<MultVaeOptions> = {
   },
 
   async fit(dataset, options, run) {
-    const [{ fit }, { minimise, updatesPerPass }, { annealedBeta, warmedUpBeta }, { plateauOf }] =
-      await Promise.all([
-        import("../../training/fit.js"),
-        import("../../training/minimise.js"),
-        import("../../training/annealing.js"),
-        import("../../training/plateau.js"),
-      ]);
+    const [
+      { fit },
+      { minimise, updatesPerPass },
+      { annealedBeta, warmedUpBeta },
+      { plateauOf },
+      { negativeSampler },
+    ] = await Promise.all([
+      import("../../training/fit.js"),
+      import("../../training/minimise.js"),
+      import("../../training/annealing.js"),
+      import("../../training/plateau.js"),
+      import("../../training/negatives.js"),
+    ]);
     const { engine, seed } = run;
     const { batchSize, learningRate, epochs, patience, annealSteps, warmup, normaliseGradients } = options;
     const updatesPerEpoch = updatesPerPass(dataset.train.rows, batchSize);
@@ -303,11 +323,13 @@ export const multVae: Algorithm<MultVaeOptions> = {
         items: dataset.items.size,
         parameters: network.parameters,
         batchSize,
+        sampled: sampledNeed(dataset.train, options),
         smaller: "smaller layers (--set hidden=200 --set latent=100)",
       },
       run,
     );
     await allocated(network, run);
+    const sample = negativeSampler(dataset.train, options, seed);
     const trainable = trainNetwork({
       engine,
       communicator: run.communicator,
@@ -318,15 +340,18 @@ export const multVae: Algorithm<MultVaeOptions> = {
       histories: dataset.train,
       batchSize,
       learningRate,
-      adam: { normaliseGradients, weightDecay: options.weightDecay, sparse: options.sparseAdam },
+      adam: { normaliseGradients, weightDecay: options.weightDecay, sparse: isSparseAdam(options) },
       plateau: plateauOf(options),
       parts: ["kl"],
       loss: (tape, batch, update) =>
-        network.loss(tape, batch, beta(update - 1), options, (name) => ({
-          seed,
-          step: update,
-          stream: streamOf(name),
-        })),
+        network.loss(
+          tape,
+          batch,
+          beta(update - 1),
+          options,
+          (name) => ({ seed, step: update, stream: streamOf(name) }),
+          sample?.(batch.touched, update),
+        ),
       report: (updates) => ({ beta: beta(updates - 1) }),
       minimise,
     });

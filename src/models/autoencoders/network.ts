@@ -3,6 +3,7 @@
 
 import type { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
+import { readAll } from "../../compute/named-tensors.js";
 import { KeptParameters, type Parameter, saveParameters } from "../../compute/parameter.js";
 import { Tape, type Variable } from "../../compute/tape.js";
 import type { SparseTensor } from "../../compute/tensor.js";
@@ -114,7 +115,8 @@ export function keptModel(
   const kept = new KeptParameters(engine, parameters);
   return {
     finite: kept.finite,
-    files: async () => ({ algorithm, config, tensors: await kept.read() }),
+    files: async () => ({ algorithm, config, tensors: await readAll(kept.pending()) }),
+    pending: () => ({ algorithm, config, tensors: kept.pending() }),
     dispose: () => kept.release(),
   };
 }

@@ -13,13 +13,15 @@
 
 import { z } from "zod";
 import type { CompositeMixture, Engine } from "../../compute/engine.js";
+import type { ItemSample } from "../../compute/item-selection.js";
+import { readAll, type StoredTensors } from "../../compute/named-tensors.js";
 import { sum } from "../../compute/objective.js";
 import { add, product } from "../../compute/ops/arithmetic.js";
 import { compositeKl } from "../../compute/ops/composite-kl.js";
 import { rowSums } from "../../compute/ops/row-sums.js";
 import { swish } from "../../compute/ops/swish.js";
 import { Adam } from "../../compute/optimizers.js";
-import { loadParameters, type Parameter, saveParameters } from "../../compute/parameter.js";
+import { loadParameters, type Parameter, pendingParameters } from "../../compute/parameter.js";
 import type { Tape, Variable } from "../../compute/tape.js";
 import type { NamedTensors, SparseTensor } from "../../compute/tensor.js";
 import { permutation, type RandomKey, streamOf } from "../../core/philox.js";
@@ -37,13 +39,24 @@ import type { ModelFiles } from "../../recommender/recommender.js";
 import type { RunContext } from "../../recommender/run-context.js";
 import { startFrom } from "../../recommender/warm-start.js";
 import type { Minimisation, PassReport } from "../../training/minimise.js";
+import type { NegativeSampler } from "../../training/negatives.js";
 import type { Epoch, EpochReport, Trainable } from "../../training/trainable.js";
-import { depth, published, savedConfig, size, sparseAdam } from "../settings.js";
+import { sampledNeed } from "../sampled-memory.js";
+import {
+  checkSampledOutput,
+  depth,
+  isSparseAdam,
+  published,
+  sampledOutput,
+  savedConfig,
+  size,
+  sparseAdam,
+} from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
 import { type BatchLoss, type Network, networkRecommender, restoreNetwork } from "./network.js";
 import { outlineGaussian, outlineInput, outlineOutput } from "./outline.js";
 
-const options = z.strictObject({
+const settings = z.strictObject({
   hidden: size.default(600).describe("width of the encoder's hidden layers (the authors' code)"),
   layers: depth.default(5).describe("number of hidden layers of the encoder (Shenbin et al. 2020, figure 2)"),
   latent: size.default(200).describe("dimensions of z (Shenbin et al. 2020, section 4.3)"),
@@ -72,6 +85,7 @@ const options = z.strictObject({
   learningRate: published.learningRate
     .default(5e-4)
     .describe("learning rate of both Adam optimisers (Shenbin et al. 2020, section 4.3)"),
+  ...sampledOutput,
   sparseAdam,
   batchSize: published.batchSize.describe("users per update (Shenbin et al. 2020, section 4.3)"),
   epochs: published.epochs
@@ -79,10 +93,11 @@ const options = z.strictObject({
     .describe("rounds of encoder and decoder passes (the authors' code on ML-20M and Netflix)"),
   patience: published.patience,
 });
+const options = settings.superRefine(checkSampledOutput);
 export type RecVaeOptions = z.infer<typeof options>;
 
 /** The options that determine the shape of the network. */
-const shape = z.object({ hidden: options.shape.hidden, layers: options.shape.layers, latent: size });
+const shape = z.object({ hidden: settings.shape.hidden, layers: settings.shape.layers, latent: size });
 type Shape = z.infer<typeof shape>;
 
 const LAYER_NORM_EPSILON = 0.1;
@@ -174,10 +189,11 @@ class RecVaeTraining {
     this.network = new RecVaeNetwork(items, options);
     this.former = new Encoder("former", items, options);
     for (const parameter of this.former.parameters) parameter.needsGradient = false;
-    const { learningRate, sparseAdam: sparse } = options;
+    const { learningRate } = options;
+    const sparse = isSparseAdam(options);
     this.adams = {
       encoder: new Adam(engine, this.network.encoder.parameters, { learningRate, sparse }),
-      decoder: new Adam(engine, this.network.output.parameters, { learningRate }),
+      decoder: new Adam(engine, this.network.output.parameters, { learningRate, sparse }),
     };
   }
 
@@ -198,13 +214,13 @@ class RecVaeTraining {
   }
 
   /** -log p(x | z) + gamma n_u KL for the encoder, -log p(x | z) for the decoder: sums over the batch's users. */
-  loss(tape: Tape, x: SparseTensor, half: Half, key: Key): BatchLoss {
+  loss(tape: Tape, x: SparseTensor, half: Half, key: Key, selection?: ItemSample): BatchLoss {
     const { dropout: rate, gamma } = this.#options;
     const { encoder, output } = this.network;
     const dropout = half === "encoder" && rate > 0 ? { rate, key: key("dropout") } : undefined;
     const posterior = encoder.posterior(tape, x, dropout);
     const z = posterior.sample(tape, key("noise"));
-    const negativeLogLikelihood = sum(output.loss(tape, z, x));
+    const negativeLogLikelihood = sum(output.loss(tape, z, x, { selection }));
     if (half === "decoder") return { loss: negativeLogLikelihood };
     const old = this.former.posterior(tape, x);
     const former = { mean: old.mean.value, logVariance: old.logVariance.value };
@@ -213,14 +229,12 @@ class RecVaeTraining {
     return { loss: negativeLogLikelihood.plus(weighted), parts: { kl: sum(kl) } };
   }
 
-  async saveState(): Promise<NamedTensors> {
-    const parts = await Promise.all([
-      saveParameters(this.network.parameters),
-      saveParameters(this.former.parameters),
-      this.adams.encoder.save().then((state) => renamed(state, UPDATES, `encoder.${UPDATES}`)),
-      this.adams.decoder.save().then((state) => renamed(state, UPDATES, `decoder.${UPDATES}`)),
-    ]);
-    return Object.assign({}, ...parts);
+  pendingState(): StoredTensors {
+    return {
+      ...pendingParameters(this.parameters),
+      ...renamed(this.adams.encoder.pending(), UPDATES, `encoder.${UPDATES}`),
+      ...renamed(this.adams.decoder.pending(), UPDATES, `decoder.${UPDATES}`),
+    };
   }
 
   async loadState(state: NamedTensors): Promise<void> {
@@ -247,10 +261,16 @@ class RecVaeTraining {
 /** The name under which Adam saves its number of updates; there are two of them here. */
 const UPDATES = "adam.updates";
 
-function renamed(state: NamedTensors, from: string, to: string): NamedTensors {
+function renamed<Tensors extends StoredTensors>(state: Tensors, from: string, to: string): Tensors {
   return Object.fromEntries(
     Object.entries(state).map(([name, tensor]) => [name === from ? to : name, tensor]),
-  );
+  ) as Tensors;
+}
+
+/** What the passes of an epoch need from the training code. */
+interface RecVaePasses {
+  readonly minimise: (pass: Minimisation) => Promise<PassReport>;
+  readonly sample: NegativeSampler | undefined;
 }
 
 /** One epoch: the encoder passes, a new prior, the decoder passes; each pass takes all users in its own random order. */
@@ -258,7 +278,7 @@ async function trainable(
   dataset: Dataset,
   options: RecVaeOptions,
   run: RunContext,
-  minimise: (pass: Minimisation) => Promise<PassReport>,
+  { minimise, sample }: RecVaePasses,
 ): Promise<Trainable> {
   const { engine, communicator, seed } = run;
   const { encoderPasses, decoderPasses, batchSize } = options;
@@ -268,6 +288,7 @@ async function trainable(
     {
       ...{ algorithm: recVae.name, items, batchSize, parameters: training.network.parameters },
       fixed: numbersIn(training.former.parameters),
+      sampled: sampledNeed(dataset.train, options),
       smaller: "smaller layers (--set hidden=300 --set latent=100)",
     },
     run,
@@ -299,7 +320,13 @@ async function trainable(
         },
         reports: half === "encoder" ? ["loss", "kl"] : ["loss"],
         loss: (tape, batch, update) =>
-          training.loss(tape, batch, half, (name) => ({ seed, step: update, stream: streamOf(name) })),
+          training.loss(
+            tape,
+            batch,
+            half,
+            (name) => ({ seed, step: update, stream: streamOf(name) }),
+            sample?.(batch.touched, update),
+          ),
       });
       updates = report.updates;
       values = half === "encoder" ? report.means : { ...values, reconstruction: report.means.loss };
@@ -308,7 +335,8 @@ async function trainable(
   }
 
   return {
-    saveState: () => training.saveState(),
+    saveState: () => readAll(training.pendingState()),
+    pendingState: () => training.pendingState(),
     loadState: (state) => training.loadState(state),
     startFrom: (files) => training.startFrom(dataset.items, files),
     epoch,
@@ -347,17 +375,19 @@ export const recVae: Algorithm<RecVaeOptions> = {
   },
 
   async fit(dataset, options, run) {
-    const [{ fit }, { minimise }] = await Promise.all([
+    const [{ fit }, { minimise }, { negativeSampler }] = await Promise.all([
       import("../../training/fit.js"),
       import("../../training/minimise.js"),
+      import("../../training/negatives.js"),
     ]);
     const { epochs, patience } = options;
+    const sample = negativeSampler(dataset.train, options, run.seed);
     return fit(
       {
         algorithm: recVae,
         options,
         dataset,
-        trainable: await trainable(dataset, options, run, minimise),
+        trainable: await trainable(dataset, options, run, { minimise, sample }),
         epochs,
         patience,
       },

@@ -2,8 +2,9 @@
 
 import type { Communicator } from "../../compute/communicator.js";
 import type { Engine } from "../../compute/engine.js";
+import { readAll, type StoredTensors } from "../../compute/named-tensors.js";
 import { Adam, type AdamOptions } from "../../compute/optimizers.js";
-import { loadParameters, saveParameters } from "../../compute/parameter.js";
+import { loadParameters, pendingParameters } from "../../compute/parameter.js";
 import type { Tape } from "../../compute/tape.js";
 import type { SparseTensor } from "../../compute/tensor.js";
 import type { JsonObject } from "../../core/json.js";
@@ -49,13 +50,15 @@ export function trainNetwork(training: NetworkTraining): Trainable {
     learningRate: training.learningRate,
   });
   const reports = ["loss", ...parts];
+  const pendingState = (): StoredTensors => ({
+    ...pendingParameters(network.parameters),
+    ...adam.pending(),
+    ...plateau?.save(),
+  });
 
   return {
-    saveState: async () => ({
-      ...(await saveParameters(network.parameters)),
-      ...(await adam.save()),
-      ...plateau?.save(),
-    }),
+    saveState: () => readAll(pendingState()),
+    pendingState,
     async loadState(state) {
       await loadParameters(network.parameters, state);
       await adam.load(state);

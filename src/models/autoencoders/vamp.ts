@@ -6,9 +6,11 @@
 //   p(z) = 1/K sum over k of q(z | u_k),  u_k in [0, 1]^items learned, with dropout like histories, not normalised
 //   minimise  -log p(x | z) + beta (log q(z | x) - log p(z))  at one sample of z
 //
-// A history is scored by the mean of q(z | x).
+// A history is scored by the mean of q(z | x). The output's softmax can be sampled (`negatives`); the pseudo-inputs are dense over all
+// items, so the first layer's gradient and Adam stay dense, and an update still costs K rows of all items.
 
 import { z } from "zod";
+import type { ItemSample } from "../../compute/item-selection.js";
 import { sum } from "../../compute/objective.js";
 import type { Tape, Variable } from "../../compute/tape.js";
 import type { SparseTensor } from "../../compute/tensor.js";
@@ -18,7 +20,7 @@ import type { OutputLayer } from "../../nn/output-layer.js";
 import { type PseudoInputs, vampLogDensity } from "../../nn/vamp-prior.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import { OutlineBuilder } from "../../recommender/outline.js";
-import { size } from "../settings.js";
+import { checkSampledOutput, sampledOutput, size } from "../settings.js";
 import {
   droppedAt,
   type EvcfNetwork,
@@ -36,15 +38,17 @@ import type { Latent } from "./network.js";
 import { outlineGaussian, outlineInput, outlineOutput, outlineStack } from "./outline.js";
 
 const { hidden, ...others } = evcfOptions;
-const options = z.strictObject({
+const settings = z.strictObject({
   hidden,
   latent: size.default(200).describe("dimensions of z (EVCF's program; the paper does not say)"),
   ...others,
+  ...sampledOutput,
 });
+const options = settings.superRefine(checkSampledOutput);
 export type VampOptions = z.infer<typeof options>;
 
 /** The options that determine the shape of the network. */
-const shape = z.object({ ...evcfShape, latent: options.shape.latent });
+const shape = z.object({ ...evcfShape, latent: settings.shape.latent });
 type Shape = z.infer<typeof shape>;
 
 class VampNetwork implements EvcfNetwork {
@@ -83,7 +87,13 @@ class VampNetwork implements EvcfNetwork {
     return this.#decoder.forward(tape, this.#encoder.forward(tape, histories).mean);
   }
 
-  terms(tape: Tape, x: SparseTensor, rate: number, key: (name: string) => RandomKey): Terms {
+  terms(
+    tape: Tape,
+    x: SparseTensor,
+    rate: number,
+    key: (name: string) => RandomKey,
+    selection?: ItemSample,
+  ): Terms {
     const posterior = this.#encoder.forward(tape, x, droppedAt(rate, key("dropout")));
     const z = posterior.sample(tape, key("noise"));
     const hidden = this.#decoder.forward(tape, z);
@@ -92,7 +102,9 @@ class VampNetwork implements EvcfNetwork {
     const logQ = posterior.logDensity(tape, z);
     const logP = vampLogDensity(tape, z, components);
     return {
-      negativeLogLikelihood: sum(this.output.loss(tape, hidden, x, { likelihood: this.#likelihood })),
+      negativeLogLikelihood: sum(
+        this.output.loss(tape, hidden, x, { likelihood: this.#likelihood, selection }),
+      ),
       kl: sum(logQ).plus(sum(logP).times(-1)),
     };
   }

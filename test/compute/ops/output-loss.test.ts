@@ -290,6 +290,37 @@ describe.each(engines)("on the engine %s", (_, tolerance, open) => {
     expectClose(await whole(await using, layer, "multinomial", sample), expected, tolerance);
   });
 
+  it("a sampled softmax approaches the whole as all items are drawn more and more often, in proportion to the proposal", async () => {
+    const engine = await using;
+    const layer = drawLayer(7, 5, 12);
+    const { loss, ...gradients } = await whole(engine, layer, "multinomial");
+    const items = Uint32Array.from({ length: 12 }, (_, i) => i);
+    const weightOf = (item: number) => 1 + (item % 4);
+    const differences = async (times: number) => {
+      const sample: ItemSample = {
+        ...{ kind: "sample", items, ownTargets: "added" },
+        draws: Float32Array.from(items, (item) => times * weightOf(item)),
+        logQ: Float32Array.from(items, (item) => Math.log(weightOf(item))),
+      };
+      const found = await whole(engine, layer, "multinomial", sample);
+      // Each target's loss is larger by the logarithm of how often it was drawn.
+      const { offsets, indices, values } = layer.target;
+      const expected = Array.from(loss, (value, r) => {
+        for (let k = offsets[r]; k < offsets[r + 1]; k++)
+          value += (values?.[k] ?? 1) * Math.log(times * weightOf(indices[k]));
+        return value;
+      });
+      return [
+        relativeDifference({ what: "loss", actual: found.loss, expected }),
+        ...(["hidden", "weights", "bias"] as const).map((what) =>
+          relativeDifference({ what, actual: found[what], expected: gradients[what] }),
+        ),
+      ];
+    };
+    for (const difference of await differences(1)) expect(difference).toBeGreaterThan(1e-3);
+    for (const difference of await differences(2 ** 20)) expect(difference).toBeLessThan(3e-5);
+  });
+
   it("a Bernoulli sample has the whole's expectation", async () => {
     // Two items of four, drawn in pairs without order: each pair is as likely, so each item is expected half a time.
     const engine = await using;

@@ -19,7 +19,6 @@ interface Output {
   readonly from?: number;
   readonly items?: Uint32Array;
   readonly counts?: Matrix;
-  readonly ownTargets?: boolean;
   readonly bf16?: boolean;
 }
 
@@ -55,10 +54,8 @@ const write = (into: Matrix, row: number, statistics: Statistics) =>
 
 /** The reference of the target's part: the largest logit that counts, or 0 if no item counts. */
 const base = (largest: number) => (largest === -Infinity ? 0 : largest);
-const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
-const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
-/** ln(sum of exp) - l */
-const logOdds = ([largest, sum]: Statistics, logit: number) => Math.log(sum) + (largest - logit);
+export const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+export const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 /** With bfloat16, a block's statistics follow what is kept of all items. */
 const isKept = ({ weights, counts, bf16 }: Output, scratch: Matrix) =>
   bf16
@@ -197,34 +194,6 @@ export function mergeOutputStatistics(statistics: Matrix, other: Matrix, likelih
     write(statistics, r, merged(read(statistics, r), read(other, r), likelihood));
 }
 
-export function outputTargets(statistics: Matrix, scratch: Matrix, output: Output): void {
-  const { bias, hidden, weights, bf16 } = output;
-  const all = { first: 0, count: weights.rows, weights, products: scratch };
-  for (let r = 0; r < statistics.rows; r++) {
-    const [largest, sum] = read(statistics, r);
-    let n = 0;
-    let loss = 0;
-    for (const { item, x } of targetsOf(output, all, r)) {
-      const product =
-        !bf16 && isKept(output, scratch)
-          ? scratch.data[rowAt(scratch, r) + item]
-          : dot(hidden, r, weights, item, bf16);
-      const odds = logOdds([largest, sum, 0, 0], product + bias.data[bias.offset + item]);
-      n += x * sigmoid(odds);
-      loss += x * softplus(odds);
-    }
-    write(statistics, r, [largest, sum, (sum === 0 ? 0 : n * Math.log(sum)) - loss, n]);
-  }
-}
-
-function dot(a: Matrix, row: number, b: Matrix, other: number, bf16 = false): number {
-  const rounded = bf16 ? roundedToBfloat16 : (x: number) => x;
-  let sum = 0;
-  for (let c = 0; c < a.columns; c++)
-    sum += rounded(a.data[rowAt(a, row) + c]) * rounded(b.data[rowAt(b, other) + c]);
-  return sum;
-}
-
 export function outputLoss(loss: Matrix, statistics: Matrix, likelihood: Likelihood): void {
   for (let r = 0; r < loss.rows; r++) {
     const [, sum, chosen, n] = read(statistics, r);
@@ -285,7 +254,7 @@ function rowGradient(
   all: Statistics,
   upstream: number,
 ): void {
-  const { bias, counts, likelihood, ownTargets } = output;
+  const { bias, counts, likelihood } = output;
   const { first, count, products } = block;
   const { data } = products;
   const o = rowAt(products, row) - first;
@@ -296,7 +265,7 @@ function rowGradient(
   const targets = targetsOf(output, block, row).map(({ item, x }) => {
     if (!counts) return { item, gradient: -(upstream * x) };
     if (!multinomial) return { item, gradient: upstream * ((1 - countOf(item)) * sigmoid(logit(item)) - x) };
-    return { item, gradient: -(upstream * x) * (ownTargets ? sigmoid(logOdds(all, logit(item))) : 1) };
+    return { item, gradient: -(upstream * x) };
   });
   const computed = kept !== undefined && !counts;
   const shift = computed ? Math.exp(kept[0] - largest) : 1;

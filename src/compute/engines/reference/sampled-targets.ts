@@ -1,0 +1,84 @@
+// TypeScript twin of native/src/kernels/sampled_targets.rs: the targets of a sampled softmax (specified in kernels.ts).
+
+import type { Matrix, SparseMatrix } from "./matrix.js";
+import { sigmoid, softplus } from "./output.js";
+
+const rowAt = ({ offset, rowStride }: Matrix, row: number) => offset + row * rowStride;
+
+export function sampledTargets(
+  statistics: Matrix,
+  coefficients: Matrix,
+  hidden: Matrix,
+  weights: Matrix,
+  bias: Matrix,
+  target: SparseMatrix,
+): void {
+  const { offsets, indices, values } = target;
+  const slots = slotsOf(target);
+  for (let r = 0; r < target.rows; r++) {
+    const at = rowAt(statistics, r);
+    const [largest, sum] = statistics.data.subarray(at, at + 2);
+    const h = rowAt(hidden, r);
+    let n = 0;
+    let loss = 0;
+    for (let k = offsets[r]; k < offsets[r + 1]; k++) {
+      const w = rowAt(weights, indices[k]);
+      let logit = bias.data[bias.offset + slots[k]];
+      for (let c = 0; c < hidden.columns; c++) logit += hidden.data[h + c] * weights.data[w + c];
+      const odds = Math.log(sum) + (largest - logit);
+      const x = values ? values[k] : 1;
+      const pull = x * sigmoid(odds);
+      coefficients.data[coefficients.offset + k] = pull;
+      n += pull;
+      loss += x * softplus(odds);
+    }
+    statistics.data[at + 2] = (sum === 0 ? 0 : n * Math.log(sum)) - loss;
+    statistics.data[at + 3] = n;
+  }
+}
+
+export function addSampledTargets(
+  out: Matrix,
+  weights: Matrix,
+  { rows, offsets, indices }: SparseMatrix,
+  coefficients: Matrix,
+  g: Matrix,
+): void {
+  for (let r = 0; r < rows; r++)
+    for (let k = offsets[r]; k < offsets[r + 1]; k++)
+      addRow(out, r, weights, indices[k], -g.data[rowAt(g, r)] * coefficients.data[coefficients.offset + k]);
+}
+
+export function sampledTargetsToWeights(
+  out: Matrix,
+  biasGradient: Matrix,
+  hidden: Matrix,
+  { touched, columnOffsets, rowOf, positionOf }: SparseMatrix,
+  coefficients: Matrix,
+  g: Matrix,
+  places: Uint32Array,
+): void {
+  for (let u = 0; u < out.rows; u++) out.data.fill(0, rowAt(out, u), rowAt(out, u) + out.columns);
+  biasGradient.data.fill(0, biasGradient.offset, biasGradient.offset + biasGradient.columns);
+  for (let t = 0; t < touched.length; t++)
+    for (let k = columnOffsets[t]; k < columnOffsets[t + 1]; k++) {
+      const row = rowOf[k];
+      const pull = -g.data[rowAt(g, row)] * coefficients.data[coefficients.offset + positionOf[k]];
+      addRow(out, places[t], hidden, row, pull);
+      biasGradient.data[biasGradient.offset + places[t]] += pull;
+    }
+}
+
+/** The place among the touched items of each entry's item. */
+function slotsOf({ entries, touched, columnOffsets, positionOf }: SparseMatrix): Uint32Array {
+  const slots = new Uint32Array(entries);
+  for (let t = 0; t < touched.length; t++)
+    for (let k = columnOffsets[t]; k < columnOffsets[t + 1]; k++) slots[positionOf[k]] = t;
+  return slots;
+}
+
+/** out[row] += factor * a[other] */
+function addRow(out: Matrix, row: number, a: Matrix, other: number, factor: number): void {
+  const [o, i] = [rowAt(out, row), rowAt(a, other)];
+  for (let c = 0; c < out.columns; c++) out.data[o + c] += factor * a.data[i + c];
+}
