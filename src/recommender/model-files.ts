@@ -3,6 +3,7 @@
 //   model.safetensors  the weights
 //   content.json       the form of the content of new items, for content-based models
 //   items.json         the items' ids and titles, in the order of the model's columns
+//   index.safetensors  the items in blocks, if foldin index has written it (item-index.ts)
 
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -43,7 +44,7 @@ const itemsSchema = z.object({
 export const modelFolderKind: FolderKind = {
   marker: "config.json",
   recognises: (head) => configSchema.safeParse(head).success,
-  own: /^((config|items|content)\.json|model\.safetensors)$/,
+  own: /^((config|items|content)\.json|(model|index)\.safetensors)$/,
 };
 
 /** Writes a model into an existing empty folder. Call it within `writeFolder` (core/atomic-folder.ts) to write atomically. */

@@ -88,6 +88,7 @@ export function networkRecommender(
   return {
     algorithm,
     items,
+    ...(final && { ranking }),
     ...vectorsFrom({ algorithm, items }, spaces),
     score: (histories, { signal } = {}) =>
       blockwiseScores(
