@@ -16,7 +16,7 @@ import type { BlockOptions } from "./item-blocks.js";
 import type { ProductRanking, RankingRecommender } from "./product-ranking.js";
 import { readSafetensors, writeSafetensors } from "./safetensors.js";
 
-const FILE = "index.safetensors";
+export const INDEX_FILE = "index.safetensors";
 /** Items whose weights identify the model that an index was built for. */
 const IDENTIFYING = 1024;
 /** The length of the rankings that recall is measured on, and the number of histories. */
@@ -131,11 +131,11 @@ export async function writeIndex(
   const vector = (data: Uint32Array) => ({ shape: [data.length], data });
   const tensors = { offsets: vector(blocks.offsets), items: vector(blocks.indices) };
   const metadata = { chosen: String(chosen), recall: String(recall), weights };
-  await writeFileWhole(join(folder, FILE), (file) => writeSafetensors(file, tensors, metadata));
+  await writeFileWhole(join(folder, INDEX_FILE), (file) => writeSafetensors(file, tensors, metadata));
 }
 
 export function hasIndex(folder: string): boolean {
-  return existsSync(join(folder, FILE));
+  return existsSync(join(folder, INDEX_FILE));
 }
 
 const described = z.object({
@@ -146,7 +146,7 @@ const described = z.object({
 
 /** The index in a model folder. Throws UserError, naming the file, if there is none, or it is not an index of these many items. */
 async function readIndex(folder: string, items: number): Promise<ItemIndex> {
-  const path = join(folder, FILE);
+  const path = join(folder, INDEX_FILE);
   const unsound = (problem: string) =>
     new UserError({ place: path, problem: `is not a valid index: ${problem}`, remedy: REBUILD });
   const { tensors, metadata } = await readSafetensors(path);
@@ -180,7 +180,7 @@ export async function useIndex(
   folder: string,
   { approximate = false, onNote }: { approximate?: Approximate; onNote?(note: string): void } = {},
 ): Promise<void> {
-  const place = join(folder, FILE);
+  const place = join(folder, INDEX_FILE);
   if (!hasIndex(folder)) {
     if (approximate === false) return;
     throw new UserError({

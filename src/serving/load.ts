@@ -23,6 +23,8 @@ export interface LoadOptions {
    * as it chose. Default false: exact answers, which are faster with an index too.
    */
   approximate?: Approximate;
+  /** Whether to use the index of the model, if it has one. Default true. */
+  index?: boolean;
   /** Receives messages, such as that an index is not used because it was built for other weights. */
   onNote?(note: string): void;
 }
@@ -33,7 +35,7 @@ export interface LoadOptions {
  */
 export async function loadRecommender(
   folder: string,
-  { engine = "auto", threads, precision, approximate, onNote }: LoadOptions = {},
+  { engine = "auto", threads, precision, approximate, index = true, onNote }: LoadOptions = {},
 ): Promise<Recommender> {
   const path = await findModelFolder(folder);
   const files = await readModelFiles(path);
@@ -42,6 +44,7 @@ export async function loadRecommender(
       throw within(path, error);
     });
     try {
+      if (!index) return recommender;
       if (ranksByProducts(recommender)) await useIndex(recommender, path, { approximate, onNote });
       else if (approximate !== undefined && approximate !== false)
         throw withoutVectors(path, files.algorithm);
