@@ -26,6 +26,8 @@ const MODEL_FORMAT_VERSION = 1;
 /** Limits of the JSON files: config.json describes a model; the others have two or three long lists of names and numbers. */
 const CONFIG_RULES: JsonRules = { most: 64 << 20, containers: 100_000 };
 const LIST_RULES: JsonRules = { most: 400 << 20, containers: 100 };
+/** Larger weights are copied from the file to the engine piece by piece, so that they are not in memory twice. */
+const STORED_FROM = 64 << 20;
 const EXPECTED = "a model folder written by foldin train";
 
 const configSchema = z.object({
@@ -127,7 +129,7 @@ export async function readModelFiles(folder: string): Promise<ModelFiles> {
 
 async function readWeights(path: string) {
   await requireOwnFile(path);
-  return readSafetensors(path);
+  return readSafetensors(path, { storedFrom: STORED_FROM });
 }
 
 async function readItems(path: string): Promise<Vocabulary> {

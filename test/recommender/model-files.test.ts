@@ -78,8 +78,27 @@ describe("safetensors", () => {
     for (const { chunk, path } of paths) {
       await writeFileWhole(path, (file) => writeSafetensors(file, tensors, {}, chunk));
       expect(await readFile(path)).toEqual(await readFile(paths[0].path));
-      for (const { chunk } of paths) expect((await readSafetensors(path, chunk)).tensors).toEqual(tensors);
+      for (const { chunk } of paths)
+        expect((await readSafetensors(path, { chunkBytes: chunk })).tensors).toEqual(tensors);
     }
+  });
+
+  it("leaves large tensors in the file until their numbers are used, whole or in pieces", async () => {
+    const data = Float32Array.from({ length: 2_500_000 }, (_, i) => Math.fround(i / 7));
+    const path = join(folder, "stored");
+    const tensors = { a: { shape: [2_500_000], data }, b: { shape: [1], data: Float32Array.of(3) } };
+    await writeFileWhole(path, (file) => writeSafetensors(file, tensors));
+    const read = (await readSafetensors(path, { storedFrom: 10_000_000 })).tensors;
+    expect(read.b.stored).toBeUndefined();
+    expect(read.a.stored?.length).toBe(data.length);
+    const pieces: number[] = [];
+    for await (const piece of read.a.stored?.pieces() ?? []) for (const number of piece) pieces.push(number);
+    expect(Float32Array.from(pieces)).toEqual(data);
+    expect(read.a.data).toEqual(data);
+    const again = (await readSafetensors(path, { storedFrom: 10_000_000 })).tensors.a;
+    await writeFileWhole(path, (file) => writeSafetensors(file, tensors));
+    expect(() => again.data).toThrow(/stored: the file has changed while it was being read/);
+    await expect(Array.fromAsync(again.stored?.pieces() ?? [])).rejects.toThrow(/has changed/);
   });
 
   it("reads a header of 100,000,000 bytes, the format's limit, and refuses one byte more", async () => {
