@@ -3,7 +3,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { CliContext } from "../context.js";
 import { addEngineOptions, type EngineFlags, engineOf } from "../engine-options.js";
-import { count, table } from "../table.js";
+import { count, plural, table } from "../table.js";
 
 interface Flags extends EngineFlags {
   recall: number;
@@ -66,7 +66,7 @@ async function indexRun(run: string, flags: Flags, context: CliContext): Promise
       context.json({ items: model.items.size, blocks: index.blocks.rows, chosen, recall, measured });
       return;
     }
-    context.out(`${count(model.items.size)} items in ${count(index.blocks.rows)} blocks`);
+    context.out(`${plural(model.items.size, "item")} in ${plural(index.blocks.rows, "block")}`);
     context.out(
       table(
         [
