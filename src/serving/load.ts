@@ -6,7 +6,7 @@ import type { EnginePrecision } from "../compute/tensor.js";
 import { UserError } from "../core/errors.js";
 import { restoreModel } from "../models/registry.js";
 import { closingWith } from "../recommender/closing-with.js";
-import { type Approximate, useIndex } from "../recommender/item-index.js";
+import { useIndex } from "../recommender/item-index.js";
 import { findModelFolder, readModelFiles } from "../recommender/model-files.js";
 import { ranksByProducts } from "../recommender/product-ranking.js";
 import type { Recommender } from "../recommender/recommender.js";
@@ -22,7 +22,7 @@ export interface LoadOptions {
    * Approximate answers: ranks only the items of this number of blocks of the index that `foldin index` wrote, or (true) of as many
    * as it chose. Default false: exact answers, which are faster with an index too.
    */
-  approximate?: Approximate;
+  approximate?: boolean | number;
   /** Whether to use the index of the model, if it has one. Default true. */
   index?: boolean;
   /** Receives messages, such as that an index is not used because it was built for other weights. */

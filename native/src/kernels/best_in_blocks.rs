@@ -204,7 +204,9 @@ impl<'a> Search<'a> {
             || {
                 for &block in blocks {
                     for entry in items.entries(block as usize) {
-                        let &[scale, error, norm, bias] = statistics.row(entry) else { unreachable!("four statistics") };
+                        let &[scale, error, norm, bias] = statistics.row(entry) else {
+                            unreachable!("four statistics")
+                        };
                         let (lower, upper) = self.history.bounds(quantised.row(entry), [scale, error, norm], bias);
                         #[allow(clippy::neg_cmp_op_on_partial_ord)]
                         if !(upper < self.least) {
