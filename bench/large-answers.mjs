@@ -18,7 +18,7 @@ const { values, positionals } = parseArgs({
 });
 const k = 20;
 const engine = await openEngine({ engine: "native", threads: Number(values.threads) });
-const model = await loadRecommender(positionals[0], { engine });
+const model = await loadRecommender(positionals[0], { engine, index: false });
 const { ranking, items } = model;
 console.log(`${engine.description}; ${items.size} items, ${ranking.products.weights.columns} factors`);
 
@@ -72,7 +72,7 @@ for (const most of [8, 16, 32, 64, 128, 256, 512, 1024]) {
   });
   console.log(`  recall@${k} ${(shares.reduce((a, b) => a + b, 0) / shares.length).toFixed(4)}`);
 }
-const single = await loadRecommender(positionals[0], { engine });
+const single = await loadRecommender(positionals[0], { engine, index: false });
 await single.ranking.topK(hidden[0], k, histories[0]);
 const bounded = await timed("exact, by bounds without an index", (n) =>
   single.ranking.topK(hidden[n], k, histories[n]),
