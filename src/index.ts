@@ -4,7 +4,15 @@ export type { Communicator } from "./compute/communicator.js";
 export * from "./compute/engine.js";
 export type { Solvers } from "./compute/kernels.js";
 export { type EngineChoice, type EngineOptions, openEngine } from "./compute/open-engine.js";
-export type { Element, FloatArray, PieceOfBatch, Precision, SparseTensor, Tensor } from "./compute/tensor.js";
+export type {
+  Element,
+  FloatArray,
+  PieceOfBatch,
+  Precision,
+  SparseTensor,
+  StoredNumbers,
+  Tensor,
+} from "./compute/tensor.js";
 export * from "./core/errors.js";
 export type { JsonObject, JsonValue } from "./core/json.js";
 export type * from "./core/progress.js";

@@ -22,6 +22,7 @@ pub static KERNELS: LazyLock<Vec<Kernel>> = LazyLock::new(|| {
         adadelta::KERNELS,
         adam::KERNELS,
         als::KERNELS,
+        best_in_blocks::KERNELS,
         best_products::KERNELS,
         composite_kl::KERNELS,
         density::KERNELS,

@@ -28,6 +28,15 @@ export function addEngineOptions(command: Command, precision?: string): Command 
     .option("--threads <n>", "number of compute threads (default: all cores)", wholeNumber(1));
 }
 
+/** Adds --approximate to a command. */
+export function addApproximateOption(command: Command): Command {
+  return command.option(
+    "--approximate [blocks]",
+    "rank only the items of this number of blocks of the index that foldin index has written (default: the number that it chose)",
+    wholeNumber(1),
+  );
+}
+
 /** A parser for whole numbers that are at least `least`. */
 export function wholeNumber(least: number): (text: string) => number {
   return (text) => {

@@ -19,12 +19,12 @@ const LISTED = 10;
  * UserError for unknown entries and for a title that several items have.
  */
 export async function resolveHistory(entries: readonly string[], items: Vocabulary): Promise<Uint32Array> {
-  return new Entries(items, await TitleIndex.of(items), "--history", onlyOne).resolve(entries);
+  return new Entries(items, "--history", onlyOne).resolve(entries);
 }
 
 /** The items to exclude. A title excludes all items that have it. Throws UserError for unknown entries. */
 export async function resolveExcluded(entries: readonly string[], items: Vocabulary): Promise<Uint32Array> {
-  return new Entries(items, await TitleIndex.of(items), "--exclude", (called) => called).resolve(entries);
+  return new Entries(items, "--exclude", (called) => called).resolve(entries);
 }
 
 /** Chooses from several items with the same title. Throws UserError if the title is ambiguous. */
@@ -49,32 +49,30 @@ class Entries {
   readonly #items: Vocabulary;
   readonly #option: string;
   readonly #choose: Choose;
-  readonly #titles: TitleIndex;
   readonly #found = new Set<number>();
   readonly #unknown: string[] = [];
 
-  constructor(items: Vocabulary, titles: TitleIndex, option: string, choose: Choose) {
+  constructor(items: Vocabulary, option: string, choose: Choose) {
     this.#items = items;
     this.#option = option;
     this.#choose = choose;
-    this.#titles = titles;
   }
 
   async resolve(entries: readonly string[]): Promise<Uint32Array> {
     for (const entry of entries) {
-      const direct = this.#lookUp(entry);
+      const direct = await this.#lookUp(entry);
       if (direct.length > 0) this.#take(direct);
       else if (entry.startsWith("@"))
-        for (const line of await linesOf(entry.slice(1), this.#option)) this.#add(line);
-      else this.#add(entry);
+        for (const line of await linesOf(entry.slice(1), this.#option)) await this.#add(line);
+      else await this.#add(entry);
     }
     if (this.#unknown.length > 0) throw unknownItems(this.#unknown, this.#items, this.#option);
     return Uint32Array.from(this.#found);
   }
 
   /** Adds an entry: an id, a title, or a comma-separated list. */
-  #add(entry: string): void {
-    const whole = this.#lookUp(entry);
+  async #add(entry: string): Promise<void> {
+    const whole = await this.#lookUp(entry);
     if (whole.length > 0) {
       this.#take(whole);
       return;
@@ -83,7 +81,8 @@ class Entries {
       .split(",")
       .map((part) => part.trim())
       .filter((part) => part !== "");
-    const found = parts.map((part) => this.#lookUp(part));
+    const found: (readonly number[])[] = [];
+    for (const part of parts) found.push(await this.#lookUp(part));
     // If no part is known, the entry is a mistyped title that contains commas.
     if (found.every((indices) => indices.length === 0)) {
       const ids = parts.length > 1 && parts.every((part) => !/\s/.test(part));
@@ -99,11 +98,12 @@ class Entries {
     for (const index of indices) this.#found.add(index);
   }
 
-  #lookUp(text: string): readonly number[] {
+  async #lookUp(text: string): Promise<readonly number[]> {
     const index = this.#items.indexOf(text) ?? this.#items.indexOf(text.trim());
     if (index !== undefined) return [index];
     if (text.trim() === "") return [];
-    const called = this.#titles.find(text);
+    // The index of a large catalogue takes seconds to build, and is only needed for titles.
+    const called = (await TitleIndex.of(this.#items)).find(text);
     return called.length > 1 ? this.#choose(called, text, this.#items, this.#option) : called;
   }
 }

@@ -10,6 +10,7 @@ import * as doctor from "./commands/doctor.js";
 import * as embed from "./commands/embed.js";
 import * as evaluate from "./commands/evaluate.js";
 import * as exportModel from "./commands/export.js";
+import * as index from "./commands/index.js";
 import * as models from "./commands/models.js";
 import * as prepare from "./commands/prepare.js";
 import * as quickstart from "./commands/quickstart.js";
@@ -31,6 +32,7 @@ const commands: readonly Register[] = [
   blend,
   evaluate,
   compare,
+  index,
   recommend,
   serve,
   score,

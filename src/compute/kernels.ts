@@ -183,6 +183,24 @@ export interface QuantisedLayer {
   readonly bias: Tensor;
 }
 
+/** Rows of weights in blocks of similar rows: the results of `arrangeBlocks`, and what they were computed from. */
+export interface BlockedLayer {
+  /** [items, width] */
+  readonly weights: Tensor;
+  /** [1, items] */
+  readonly bias: Tensor;
+  /** int8 [items, width], in the order of `items`. */
+  readonly quantised: Tensor;
+  /** [items, 4], in the order of `items`. */
+  readonly statistics: Tensor;
+  /** [blocks, width] */
+  readonly centres: Tensor;
+  /** [blocks, 3] */
+  readonly reach: Tensor;
+  /** [blocks, items]: the items of each block. Every item is in one block. */
+  readonly items: SparseTensor;
+}
+
 // What an engine's answers mean.
 
 const topKOf = ({ numbers, integers, floats }: Answer): TopK => ({
@@ -218,6 +236,9 @@ const bounds = (kernel: string, low: number, high: number) => {
 const positive = (kernel: string, name: string, count: number) => {
   if (!(Number.isInteger(count) && count >= 1 && count < 2 ** 32))
     fail(kernel, `${name} ${count} is not a positive integer`);
+};
+const partition = (kernel: string, items: SparseTensor, rows: number) => {
+  if (items.entries !== rows) fail(kernel, `the blocks have ${items.entries} entries for ${rows} rows`);
 };
 const ranking = (kernel: string, k: number) => {
   if (!(Number.isInteger(k) && k >= 0)) fail(kernel, `k = ${k} is not a non-negative integer`);
@@ -671,6 +692,44 @@ export const kernels = table({
   >("a[r,w] layer:{weights[n,w] quantised[n,w]:int8 statistics[n,3] bias[1,n]} k without?<r,n>", {
     ...{ ...exact, check: (_a, _layer, k) => ranking("bestProducts", k), answer: topKOf },
   }),
+  /**
+   * Prepares weights and bias [1, n] for `bestInBlocks`. `items` [b, n] has every item in exactly one block. In the order of its
+   * entries: the quantised weights, and in statistics [n, 4] the three numbers of `quantise` and the bias. Per block: its centre, the
+   * mean of its rows, and in reach [b, 3] upper bounds of the distance of its rows from the centre and of their norm, which include
+   * the rounding errors of products in float32, and its highest bias.
+   */
+  arrangeBlocks: kernel<
+    (
+      quantised: Tensor,
+      statistics: Tensor,
+      centres: Tensor,
+      reach: Tensor,
+      weights: Tensor,
+      bias: Tensor,
+      items: SparseTensor,
+    ) => void
+  >("=quantised[n,w]:int8 =statistics[n,4] =centres[b,w] =reach[b,3] weights[n,w] bias[1,n] items<b,n>", {
+    check: (...[, , , , weights, , items]) => partition("arrangeBlocks", items, weights.rows),
+  }),
+  /**
+   * The result of `bestProducts`. Blocks whose bounds show that they have none of the best items are not read. With `most` below the
+   * number of blocks, only the items of that many blocks are ranked: those with the highest product of history and centre plus a
+   * quarter of the norm of the history times the radius.
+   */
+  bestInBlocks: kernel<
+    (a: Tensor, layer: BlockedLayer, k: number, most: number, without?: SparseTensor) => Promise<TopK>
+  >(
+    "a[r,w] layer:{weights[n,w] bias[1,n] quantised[n,w]:int8 statistics[n,4] centres[b,w] reach[b,3] items<b,n>} k most without?<r,n>",
+    {
+      ...exact,
+      check(_a, { items, weights }, k, most) {
+        ranking("bestInBlocks", k);
+        positive("bestInBlocks", "most", most);
+        partition("bestInBlocks", items, weights.rows);
+      },
+      answer: topKOf,
+    },
+  ),
 });
 
 /** The kernels of solvers: the inner loops of models that are not trained by gradients (solvers/solvers.ts). */

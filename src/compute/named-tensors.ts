@@ -51,12 +51,49 @@ export function findTensor<Kind extends keyof TensorKinds = "numbers">(
   shape: TensorShape,
   kind: Kind = "numbers" as Kind,
 ): TensorKinds[Kind] | undefined {
+  return fits(saved, name, shape, kind) ? (saved[name].data as TensorKinds[Kind]) : undefined;
+}
+
+/** Whether the named tensor has this shape, the matching number of elements, and the kind. Does not read its numbers. */
+function fits(saved: NamedTensors, name: string, shape: TensorShape, kind: keyof TensorKinds): boolean {
   const tensor = Object.hasOwn(saved, name) ? saved[name] : undefined;
-  if (tensor?.shape.length !== shape.length) return undefined;
-  const fits = shape.every((size, axis) => size === undefined || size === tensor.shape[axis]);
+  if (tensor?.shape.length !== shape.length) return false;
   const length = tensor.shape.reduce((product, size) => product * size, 1);
-  if (!fits || tensor.data.length !== length || !kinds[kind](tensor.data)) return undefined;
-  return tensor.data as TensorKinds[Kind];
+  const { length: held } = tensor.stored ?? tensor.data;
+  return (
+    shape.every((size, axis) => size === undefined || size === tensor.shape[axis]) &&
+    held === length &&
+    kinds[kind](typed(tensor))
+  );
+}
+
+/** An array of the tensor's type. */
+function typed(tensor: HostTensor): HostTensor["data"] {
+  return tensor.stored?.none ?? tensor.data;
+}
+
+/** Throws UserError like `takeTensor`, without reading the numbers of the tensor. */
+export function requireTensor(
+  saved: NamedTensors,
+  name: string,
+  shape: TensorShape,
+  kind: keyof TensorKinds = "numbers",
+): void {
+  if (fits(saved, name, shape, kind)) return;
+  const place = `tensor ${name}`;
+  if (!Object.hasOwn(saved, name)) throw new UserError({ place, problem: "is missing" });
+  const tensor = saved[name];
+  const expected = shape.map((size) => size ?? "any").join(" x ");
+  if (tensor.shape.join(" x ") !== shape.map((size, axis) => size ?? tensor.shape[axis]).join(" x "))
+    throw new UserError({ place, problem: `has the shape ${tensor.shape.join(" x ")}`, expected });
+  const data = typed(tensor);
+  if (kinds[kind](data)) {
+    const { length } = tensor.stored ?? tensor.data;
+    throw new UserError({ place, problem: `has ${length} numbers`, expected: `${expected} numbers` });
+  }
+  const held =
+    data instanceof Uint32Array ? "whole numbers" : data instanceof Float32Array ? "float32" : "float64";
+  throw new UserError({ place, problem: `holds ${held}`, expected: kind });
 }
 
 /** Like `findTensor`, but throws UserError, naming the tensor, if it is missing or does not match. */
@@ -66,17 +103,6 @@ export function takeTensor<Kind extends keyof TensorKinds = "numbers">(
   shape: TensorShape,
   kind: Kind = "numbers" as Kind,
 ): TensorKinds[Kind] {
-  const found = findTensor(saved, name, shape, kind);
-  if (found) return found;
-  const place = `tensor ${name}`;
-  if (!Object.hasOwn(saved, name)) throw new UserError({ place, problem: "is missing" });
-  const { shape: other, data } = saved[name];
-  const expected = shape.map((size) => size ?? "any").join(" x ");
-  if (other.join(" x ") !== shape.map((size, axis) => size ?? other[axis]).join(" x "))
-    throw new UserError({ place, problem: `has the shape ${other.join(" x ")}`, expected });
-  if (kinds[kind](data))
-    throw new UserError({ place, problem: `has ${data.length} numbers`, expected: `${expected} numbers` });
-  const held =
-    data instanceof Uint32Array ? "whole numbers" : data instanceof Float32Array ? "float32" : "float64";
-  throw new UserError({ place, problem: `holds ${held}`, expected: kind });
+  requireTensor(saved, name, shape, kind);
+  return saved[name].data as TensorKinds[Kind];
 }

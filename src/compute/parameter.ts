@@ -387,6 +387,16 @@ export async function writeTensor(
   }
 }
 
+/** Writes a tensor of the host, piece by piece if its numbers are in a file, so that they are in memory once. */
+export async function writeHostTensor(engine: Engine, out: Tensor, tensor: HostTensor): Promise<void> {
+  if (!tensor.stored) return writeTensor(engine, out, tensor.data);
+  let from = 0;
+  for await (const piece of tensor.stored.pieces()) {
+    await writeTensor(engine, viewElements(out, from, from + piece.length), piece);
+    from += piece.length;
+  }
+}
+
 /** Overwrites a tensor with the named one, yielding to the event loop. Throws UserError if it is missing or has another shape. */
 export async function loadTensor(
   engine: Engine,

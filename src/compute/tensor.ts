@@ -23,6 +23,23 @@ export interface HostTensor {
   /** [rows, columns], or any other number of dimensions. */
   readonly shape: readonly number[];
   readonly data: Float32Array | Float64Array | Uint32Array;
+  /** Present if the numbers are in a file and are only read when `data` is used. */
+  readonly stored?: StoredNumbers;
+}
+
+/** The numbers of a tensor in a file. */
+export interface StoredNumbers {
+  /** An empty array of their type. */
+  readonly none: HostTensor["data"];
+  readonly length: number;
+  /** The numbers in order, in pieces. Throws UserError if the file has changed. */
+  pieces(): AsyncIterable<HostTensor["data"]>;
+}
+
+/** The size of a tensor in bytes. */
+export function bytesOf(tensor: HostTensor): number {
+  const { stored } = tensor;
+  return stored ? stored.length * stored.none.BYTES_PER_ELEMENT : tensor.data.byteLength;
 }
 
 export type NamedTensors = Record<string, HostTensor>;

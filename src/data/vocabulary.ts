@@ -1,7 +1,7 @@
 // Maps external ids to indices and back. Ids are kept as text, as in the source file; `numeric` says that all of them are
 // integers, so that tables are written with integer ids.
 
-import { LargeMap } from "../core/large-map.js";
+import { TextTable } from "../core/text-table.js";
 
 /** An integer in plain decimal notation, small enough to be exact as a float64. */
 export const plainInteger = /^(0|-?[1-9]\d{0,14})$/;
@@ -13,7 +13,7 @@ export class Vocabulary {
   readonly titles: readonly (string | null)[] | undefined;
   /** Whether every id is an integer in plain decimal notation. */
   readonly numeric: boolean;
-  #indexById: LargeMap<string, number> | undefined;
+  #indexById: TextTable | undefined;
 
   constructor(ids: readonly string[], titles?: readonly (string | null)[]) {
     if (titles && titles.length !== ids.length)
@@ -30,7 +30,7 @@ export class Vocabulary {
   /** The index of an id, or undefined if it is unknown. */
   indexOf(id: string): number | undefined {
     this.#indexById ??= indexed(this.ids);
-    return this.#indexById.get(id);
+    return this.#indexById.last(id);
   }
 
   /** The title of an index, or its id if it has no title. */
@@ -39,9 +39,9 @@ export class Vocabulary {
   }
 }
 
-function indexed(ids: readonly string[]): LargeMap<string, number> {
-  const indexById = new LargeMap<string, number>();
-  for (const [index, id] of ids.entries()) indexById.set(id, index);
+function indexed(ids: readonly string[]): TextTable {
+  const indexById = new TextTable(ids.length, (index) => ids[index]);
+  for (const [index, id] of ids.entries()) indexById.add(index, id);
   return indexById;
 }
 

@@ -1,6 +1,7 @@
 // The models by name. Each is imported only when needed. The CLI, searches and the conformance test read this list, so a model
 // is added by writing its file and listing it here.
 
+import { bytesOf } from "../compute/tensor.js";
 import { UserError } from "../core/errors.js";
 import { requireMemory } from "../core/memory.js";
 import { suggestion } from "../core/nearest.js";
@@ -52,7 +53,7 @@ export async function findAlgorithm(name: string): Promise<Algorithm> {
 export async function restoreModel(files: ModelFiles, run: Pick<RunContext, "engine">): Promise<Recommender> {
   requireMemory({
     place: files.algorithm,
-    bytes: Object.values(files.tensors).reduce((sum, { data }) => sum + data.byteLength, 0),
+    bytes: Object.values(files.tensors).reduce((sum, tensor) => sum + bytesOf(tensor), 0),
     what: "the trained model",
     alternatives: "Close other programs, or train a smaller model",
   });

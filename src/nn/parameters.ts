@@ -3,7 +3,7 @@
 // a saved network are all derived from the list `parameters`.
 
 import type { Engine } from "../compute/engine.js";
-import { type Parameter, type ParameterDeclaration, writeTensor } from "../compute/parameter.js";
+import type { Parameter, ParameterDeclaration } from "../compute/parameter.js";
 import type { SavedModel } from "../recommender/saved-model.js";
 import { initialise, initialised } from "./initialise.js";
 import { initialKey, zeros } from "./initializers.js";
@@ -51,7 +51,7 @@ export function checkSaved(
   saved: SavedModel,
   parameters: readonly Pick<ParameterDeclaration, "name" | "rows" | "columns">[],
 ): void {
-  for (const { name, rows, columns } of parameters) saved.take(name, [rows, columns]);
+  for (const { name, rows, columns } of parameters) saved.require(name, [rows, columns]);
 }
 
 /** Allocates parameters with the saved values. Throws UserError like `checkSaved`, in which case nothing stays allocated. */
@@ -63,9 +63,9 @@ export async function restoreParameters(
   checkSaved(saved, parameters);
   try {
     for (const parameter of parameters) {
-      const { name, rows, columns } = parameter;
+      const { name } = parameter;
       parameter.allocate(engine);
-      await writeTensor(engine, parameter.value, saved.take(name, [rows, columns]));
+      await saved.write(engine, parameter.value, name);
     }
   } catch (error) {
     release(parameters);

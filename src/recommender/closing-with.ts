@@ -2,6 +2,7 @@
 
 import type { Engine } from "../compute/engine.js";
 import { type ContentAware, isContentAware } from "./content-aware.js";
+import { ranksByProducts } from "./product-ranking.js";
 import type { Recommender } from "./recommender.js";
 import { isUncertain, type Uncertain } from "./uncertain.js";
 import { hasVectors, type Vectors } from "./vectors.js";
@@ -20,6 +21,7 @@ export function closingWith(recommender: Recommender, engine: Engine): Recommend
   };
   return {
     ...closing,
+    ...(ranksByProducts(recommender) && { ranking: recommender.ranking }),
     ...(hasVectors(recommender) && vectors(recommender)),
     ...(isContentAware(recommender) && contentAware(recommender)),
     ...(isUncertain(recommender) && uncertain(recommender)),

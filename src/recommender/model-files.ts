@@ -3,6 +3,7 @@
 //   model.safetensors  the weights
 //   content.json       the form of the content of new items, for content-based models
 //   items.json         the items' ids and titles, in the order of the model's columns
+//   index.safetensors  the items in blocks, if foldin index has written it (item-index.ts)
 
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -25,6 +26,8 @@ const MODEL_FORMAT_VERSION = 1;
 /** Limits of the JSON files: config.json describes a model; the others have two or three long lists of names and numbers. */
 const CONFIG_RULES: JsonRules = { most: 64 << 20, containers: 100_000 };
 const LIST_RULES: JsonRules = { most: 400 << 20, containers: 100 };
+/** Larger weights are copied from the file to the engine piece by piece, so that they are not in memory twice. */
+const STORED_FROM = 64 << 20;
 const EXPECTED = "a model folder written by foldin train";
 
 const configSchema = z.object({
@@ -43,7 +46,7 @@ const itemsSchema = z.object({
 export const modelFolderKind: FolderKind = {
   marker: "config.json",
   recognises: (head) => configSchema.safeParse(head).success,
-  own: /^((config|items|content)\.json|model\.safetensors)$/,
+  own: /^((config|items|content)\.json|(model|index)\.safetensors)$/,
 };
 
 /** Writes a model into an existing empty folder. Call it within `writeFolder` (core/atomic-folder.ts) to write atomically. */
@@ -126,17 +129,31 @@ export async function readModelFiles(folder: string): Promise<ModelFiles> {
 
 async function readWeights(path: string) {
   await requireOwnFile(path);
-  return readSafetensors(path);
+  return readSafetensors(path, { storedFrom: STORED_FROM });
 }
 
 async function readItems(path: string): Promise<Vocabulary> {
-  const { ids, titles } = parsed(itemsSchema, await readOwnJson(path, LIST_RULES), path);
+  const read = await readOwnJson(path, LIST_RULES);
+  // The schema takes seconds for a million items, and is only needed to describe what is wrong.
+  const { ids, titles } = isItems(read) ? read : parsed(itemsSchema, read, path);
   if (titles && titles.length !== ids.length)
     throw damaged(path, `it has ${titles.length} titles for ${ids.length} ids`);
   const items = new Vocabulary(ids, titles ?? undefined);
   // If an id appears twice, `indexOf` returns its last index.
   if (ids.some((id, index) => items.indexOf(id) !== index)) throw damaged(path, "an id appears twice");
   return items;
+}
+
+function isItems(value: unknown): value is z.infer<typeof itemsSchema> {
+  if (typeof value !== "object" || value === null || !("ids" in value && "titles" in value)) return false;
+  const { ids, titles } = value;
+  const isText = (entry: unknown) => typeof entry === "string";
+  return (
+    Array.isArray(ids) &&
+    ids.every(isText) &&
+    (titles === null ||
+      (Array.isArray(titles) && titles.every((title: unknown) => title === null || isText(title))))
+  );
 }
 
 async function readOwnJson(path: string, rules: JsonRules): Promise<unknown> {

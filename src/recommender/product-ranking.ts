@@ -1,12 +1,14 @@
 // Finds the best items for hidden activations (or user factors) if scores are products with the items' weights, and decides how.
-// For a few rows and large, final weights, bounds are used (best-products.ts); otherwise products with blocks of items are
+// For a few rows and large, final weights, bounds and indices are used (best-products.ts); otherwise products with blocks of items are
 // computed and their best items merged. At most `SCORES_AT_ONCE` scores are in memory at a time.
 
 import { type Engine, NO_ITEM, type TopK } from "../compute/engine.js";
 import { mergeTopK } from "../compute/merge-top-k.js";
-import { type Tensor, viewColumns, viewRows } from "../compute/tensor.js";
+import { type FloatArray, type Tensor, viewColumns, viewRows } from "../compute/tensor.js";
 import { type CsrMatrix, sliceColumns } from "../sparse/csr.js";
-import { BestProducts } from "./best-products.js";
+import { BestProducts, type BlockIndex } from "./best-products.js";
+import { type BlockOptions, gathered, itemBlocks } from "./item-blocks.js";
+import type { Recommender } from "./recommender.js";
 
 /** The maximum number of scores in memory (64 MiB of float32). */
 export const SCORES_AT_ONCE = 1 << 24;
@@ -23,8 +25,10 @@ export interface Products {
 }
 
 export interface RankingOptions {
-  /** Whether the weights are final, as in a saved model. */
+  /** Whether the weights are final, as in a saved model, or `changed` is called after every change. */
   readonly final?: boolean;
+  /** The number of weights from which on a few histories are ranked by bounds. */
+  readonly boundedFrom?: number;
   /** The maximum number of scores in memory. Default `SCORES_AT_ONCE`. */
   readonly atOnce?: number;
 }
@@ -44,12 +48,11 @@ export class ProductRanking {
   constructor(
     engine: Engine,
     products: Products,
-    { final = false, atOnce = SCORES_AT_ONCE }: RankingOptions = {},
+    { final = false, boundedFrom, atOnce = SCORES_AT_ONCE }: RankingOptions = {},
   ) {
     this.#engine = engine;
     this.products = products;
-    const { weights, bias } = products;
-    this.#bounded = final && bias ? new BestProducts(engine, { weights, bias }) : undefined;
+    this.#bounded = final ? new BestProducts(engine, products, boundedFrom) : undefined;
     this.#atOnce = atOnce;
   }
 
@@ -65,6 +68,51 @@ export class ProductRanking {
     for (let first = from; first < Math.max(to, from + 1); first += most)
       parts.push(await this.#ofBlock(hidden, k, without, { from: first, to: Math.min(to, first + most) }));
     return mergeTopK(parts, k);
+  }
+
+  /** The items in blocks, for an index. Throws AbortedError. */
+  blocks(options?: BlockOptions): Promise<CsrMatrix> {
+    return itemBlocks(this.#engine, this.products.weights, options);
+  }
+
+  /** The weights of the given items, [items.length, width]. */
+  async weightsOf(items: Uint32Array): Promise<FloatArray> {
+    const some = gathered(this.#engine, this.products.weights, items);
+    try {
+      return await this.#engine.read(some);
+    } finally {
+      this.#engine.release(some);
+    }
+  }
+
+  /** Uses an index for a few histories. Throws RangeError if the weights are not final, or it is not an index of their rows. */
+  useIndex(index: BlockIndex): void {
+    if (!this.#bounded) throw new RangeError("useIndex: the weights are not final");
+    if (index.blocks.indices.length !== this.products.weights.rows)
+      throw new RangeError(
+        `useIndex: the index has ${index.blocks.indices.length} items, the model ${this.products.weights.rows}`,
+      );
+    this.#bounded.useIndex(index);
+  }
+
+  /** Changes the maximum number of blocks that are ranked with the index; undefined = exact. */
+  limitBlocks(most: number | undefined): void {
+    this.#bounded?.limitBlocks(most);
+  }
+
+  /** Releases what `products.encode` returned. */
+  release(hidden: Tensor): void {
+    this.#engine.release(hidden);
+  }
+
+  /** Computes now what the first ranking of a single history would compute. */
+  prepare(): void {
+    this.#bounded?.prepare();
+  }
+
+  /** To be called after the weights have changed. */
+  changed(): void {
+    this.#bounded?.dispose();
   }
 
   dispose(): void {
@@ -89,4 +137,13 @@ export class ProductRanking {
       if (masked) engine.releaseSparse(masked);
     }
   }
+}
+
+/** A recommender whose scores are products with item vectors. */
+export interface RankingRecommender extends Recommender {
+  readonly ranking: ProductRanking;
+}
+
+export function ranksByProducts(recommender: Recommender): recommender is RankingRecommender {
+  return "ranking" in recommender;
 }

@@ -3,8 +3,10 @@
 // size of the file before anything is allocated. Three dtypes: F32, F64, U32.
 
 import { isUtf8 } from "node:buffer";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { dataOf, type PendingTensor, type StoredTensors } from "../compute/named-tensors.js";
+import type { StoredNumbers } from "../compute/tensor.js";
 import { UserError } from "../core/errors.js";
 import { openInput } from "../core/input-file.js";
 import { parseJson } from "../core/json-file.js";
@@ -60,8 +62,19 @@ export async function writeSafetensors(
   }
 }
 
-/** Reads a whole file. Throws UserError, naming the file, if it is not a valid safetensors file. */
-export async function readSafetensors(path: string, chunkBytes = CHUNK_BYTES): Promise<TensorFile> {
+export interface ReadOptions {
+  readonly chunkBytes?: number;
+  /** Tensors of at least this number of bytes stay in the file until their numbers are used. Default: none. */
+  readonly storedFrom?: number;
+}
+
+/**
+ * Reads a file; large tensors stay in it if requested. Throws UserError, naming the file, if it is not a valid safetensors file.
+ */
+export async function readSafetensors(
+  path: string,
+  { chunkBytes = CHUNK_BYTES, storedFrom = Infinity }: ReadOptions = {},
+): Promise<TensorFile> {
   requireLittleEndian();
   const damaged = (problem: string) =>
     new UserError({
@@ -116,6 +129,10 @@ export async function readSafetensors(path: string, chunkBytes = CHUNK_BYTES): P
     // Several at a time, because most of the time is spent copying, which threads can do in parallel.
     const tensors = await Promise.all(
       described.map(async ({ name, dtype, shape, from, to }): Promise<[string, HostTensor]> => {
+        if (to - from >= storedFrom) {
+          const { ino, mtimeMs } = await file.stat();
+          return [name, new StoredTensor({ path, size, ino, mtimeMs }, { dtype, shape, from: start + from })];
+        }
         const bytes = new Uint8Array(to - from);
         await readAll(file, bytes, start + from, chunkBytes);
         return [name, { shape, data: new ARRAYS[dtype](bytes.buffer) }];
@@ -124,6 +141,91 @@ export async function readSafetensors(path: string, chunkBytes = CHUNK_BYTES): P
     return { tensors: Object.fromEntries(tensors), metadata: metadata as Record<string, string> };
   } finally {
     await file.close();
+  }
+}
+
+interface Place {
+  readonly path: string;
+  readonly size: number;
+  readonly ino: number;
+  readonly mtimeMs: number;
+}
+
+/** Bytes of a stored tensor that are read at a time; a multiple of the size of every number. */
+const PIECE_BYTES = 4 << 20;
+
+/** A tensor in a file. No file stays open between two uses, so the file must not change. */
+class StoredTensor implements HostTensor {
+  readonly shape: readonly number[];
+  readonly stored: StoredNumbers;
+  #data: HostTensor["data"] | undefined;
+  readonly #place: Place;
+  readonly #from: number;
+
+  constructor(
+    place: Place,
+    { dtype, shape, from }: { dtype: Dtype; shape: readonly number[]; from: number },
+  ) {
+    this.#place = place;
+    this.#from = from;
+    this.shape = shape;
+    const length = shape.reduce((product, size) => product * size, 1);
+    this.stored = { none: new ARRAYS[dtype](), length, pieces: () => this.#pieces(ARRAYS[dtype], length) };
+  }
+
+  /** Read at once, without yielding to the event loop; `stored.pieces` is for what only needs to pass over the numbers. */
+  get data(): HostTensor["data"] {
+    if (this.#data) return this.#data;
+    const { none, length } = this.stored;
+    const bytes = new Uint8Array(length * none.BYTES_PER_ELEMENT);
+    const descriptor = openSync(this.#place.path, "r");
+    try {
+      this.#requireSame(fstatSync(descriptor));
+      for (let at = 0; at < bytes.length; ) {
+        const count = readSync(
+          descriptor,
+          bytes,
+          at,
+          Math.min(CHUNK_BYTES, bytes.length - at),
+          this.#from + at,
+        );
+        if (count === 0) throw this.#changed();
+        at += count;
+      }
+    } finally {
+      closeSync(descriptor);
+    }
+    this.#data = new (none.constructor as new (buffer: ArrayBuffer) => HostTensor["data"])(bytes.buffer);
+    return this.#data;
+  }
+
+  async *#pieces(Numbers: (typeof ARRAYS)[Dtype], length: number): AsyncGenerator<HostTensor["data"]> {
+    const { file } = await openInput(this.#place.path);
+    try {
+      this.#requireSame(await file.stat());
+      const all = length * Numbers.BYTES_PER_ELEMENT;
+      const bytes = new Uint8Array(Math.min(all, PIECE_BYTES));
+      for (let at = 0; at < all; at += bytes.length) {
+        const piece = bytes.subarray(0, Math.min(bytes.length, all - at));
+        await readAll(file, piece, this.#from + at, PIECE_BYTES);
+        yield new Numbers(bytes.buffer, 0, piece.length / Numbers.BYTES_PER_ELEMENT);
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  #requireSame({ size, ino, mtimeMs }: Omit<Place, "path">): void {
+    const { size: before, ino: sameIno, mtimeMs: sameTime } = this.#place;
+    if (size !== before || ino !== sameIno || mtimeMs !== sameTime) throw this.#changed();
+  }
+
+  #changed(): UserError {
+    return new UserError({
+      place: this.#place.path,
+      problem: "the file has changed while it was being read",
+      remedy: "Read it again",
+    });
   }
 }
 

@@ -4,8 +4,8 @@
 
 import { z } from "zod";
 import type { Engine } from "../compute/engine.js";
-import { type TensorKinds, type TensorShape, takeTensor } from "../compute/named-tensors.js";
-import { writeTensor } from "../compute/parameter.js";
+import { requireTensor, type TensorKinds, type TensorShape, takeTensor } from "../compute/named-tensors.js";
+import { writeHostTensor } from "../compute/parameter.js";
 import type { Tensor } from "../compute/tensor.js";
 import { UserError } from "../core/errors.js";
 import type { CsrMatrix } from "../sparse/csr.js";
@@ -48,6 +48,16 @@ export class SavedModel {
     return Object.hasOwn(this.#files.tensors, name);
   }
 
+  /** Checks a tensor without reading its numbers. Throws like `take`. */
+  require(name: string, shape: TensorShape): void {
+    try {
+      requireTensor(this.#files.tensors, name, shape);
+      this.#taken.add(name);
+    } catch (error) {
+      throw error instanceof UserError ? this.unsound(error.message, error) : error;
+    }
+  }
+
   /** The numbers of a tensor, without a copy. Throws UserError if it is missing or has another shape or kind. */
   take<Kind extends keyof TensorKinds = "numbers">(
     name: string,
@@ -79,15 +89,21 @@ export class SavedModel {
 
   /** Copies a tensor to the engine without blocking the event loop; the caller releases it. Throws like `take`. */
   async load(engine: Engine, name: string, rows: number, columns: number): Promise<Tensor> {
-    const data = this.take(name, [rows, columns]);
+    this.require(name, [rows, columns]);
     const tensor = engine.empty(rows, columns);
     try {
-      await writeTensor(engine, tensor, data);
+      await this.write(engine, tensor, name);
     } catch (error) {
       engine.release(tensor);
       throw error;
     }
     return tensor;
+  }
+
+  /** Copies a tensor to one of the engine that has its shape. Throws like `take`. */
+  async write(engine: Engine, out: Tensor, name: string): Promise<void> {
+    this.require(name, [out.rows, out.columns]);
+    await writeHostTensor(engine, out, this.#files.tensors[name]);
   }
 
   /** Call it after all tensors are taken. Throws UserError if the files contain other tensors. */

@@ -6,7 +6,9 @@ import type { EnginePrecision } from "../compute/tensor.js";
 import { UserError } from "../core/errors.js";
 import { restoreModel } from "../models/registry.js";
 import { closingWith } from "../recommender/closing-with.js";
+import { useIndex } from "../recommender/item-index.js";
 import { findModelFolder, readModelFiles } from "../recommender/model-files.js";
+import { ranksByProducts } from "../recommender/product-ranking.js";
 import type { Recommender } from "../recommender/recommender.js";
 
 export interface LoadOptions {
@@ -16,22 +18,42 @@ export interface LoadOptions {
   threads?: number;
   /** Of an engine opened here. Default: the precision that the model was trained with. */
   precision?: EnginePrecision;
+  /**
+   * Approximate answers: ranks only the items of this number of blocks of the index that `foldin index` wrote, or (true) of as many
+   * as it chose. Default false: exact answers, which are faster with an index too.
+   */
+  approximate?: boolean | number;
+  /** Whether to use the index of the model, if it has one. Default true. */
+  index?: boolean;
+  /** Receives messages, such as that an index is not used because it was built for other weights. */
+  onNote?(note: string): void;
 }
 
 /**
  * Loads a model from a model folder or from a run folder (its `model/`). Throws UserError, naming the file, if the folder
- * does not exist, the run is incomplete, or a file is damaged.
+ * does not exist, the run is incomplete, a file is damaged, or approximate answers are requested and there is no index.
  */
 export async function loadRecommender(
   folder: string,
-  { engine = "auto", threads, precision }: LoadOptions = {},
+  { engine = "auto", threads, precision, approximate, index = true, onNote }: LoadOptions = {},
 ): Promise<Recommender> {
   const path = await findModelFolder(folder);
   const files = await readModelFiles(path);
-  const restore = (engine: Engine) =>
-    restoreModel(files, { engine }).catch((error: unknown) => {
+  const restore = async (engine: Engine) => {
+    const recommender = await restoreModel(files, { engine }).catch((error: unknown) => {
       throw within(path, error);
     });
+    try {
+      if (!index) return recommender;
+      if (ranksByProducts(recommender)) await useIndex(recommender, path, { approximate, onNote });
+      else if (approximate !== undefined && approximate !== false)
+        throw withoutVectors(path, files.algorithm);
+    } catch (error) {
+      recommender.dispose();
+      throw error;
+    }
+    return recommender;
+  };
   if (typeof engine !== "string") return restore(engine);
   const opened = await openEngine({ engine, threads, precision: precision ?? files.precision });
   try {
@@ -40,6 +62,15 @@ export async function loadRecommender(
     await opened.close();
     throw error;
   }
+}
+
+/** The error for a model that cannot have an index. */
+export function withoutVectors(folder: string, algorithm: string): UserError {
+  return new UserError({
+    place: folder,
+    problem: `a ${algorithm} model cannot have an index: its scores are not products with one vector per item`,
+    remedy: "Use exact answers",
+  });
 }
 
 /** Prefixes the place of an algorithm's error with the model folder. */

@@ -6,7 +6,10 @@ import { stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import type { Engine } from "../compute/engine.js";
 import { UserError } from "../core/errors.js";
+import type { Vocabulary } from "../data/vocabulary.js";
+import { type Approximate, hasIndex, INDEX_FILE } from "../recommender/item-index.js";
 import { findModelFolder } from "../recommender/model-files.js";
+import { ranksByProducts } from "../recommender/product-ranking.js";
 import type { Recommender } from "../recommender/recommender.js";
 import { TitleIndex } from "../recommender/titles.js";
 import { Batcher, type BatcherOptions } from "./batcher.js";
@@ -27,7 +30,8 @@ export interface ServedModel {
   readonly version: string;
   readonly loadedAt: Date;
   readonly recommender: Recommender;
-  readonly titles: TitleIndex;
+  /** Being built while the server starts. */
+  readonly titles: Promise<TitleIndex>;
   readonly batcher: Batcher;
 }
 
@@ -51,6 +55,9 @@ interface Held {
 export interface ModelRouterOptions {
   readonly engine: Engine;
   batcher(name: string): BatcherOptions;
+  /** As in `LoadOptions`. */
+  readonly approximate?: Approximate;
+  onNote?(note: string): void;
   /** Called once for each changed model that was loaded or failed to load. */
   onReload?(outcome: Reloaded): void;
 }
@@ -207,27 +214,35 @@ function retire(old: Held): void {
 
 async function load(
   { name, folder }: ModelPlace,
-  { engine, batcher }: ModelRouterOptions,
+  { engine, batcher, approximate, onNote }: ModelRouterOptions,
 ): Promise<ServedModel> {
   const version = await versionOf(folder);
-  const recommender = await loadRecommender(folder, { engine });
-  // Build both catalogue indices now, so that the first request does not pay for them.
+  const recommender = await loadRecommender(folder, { engine, approximate, onNote });
+  // Prepared now, so that the first request does not pay for it. Titles take longer, and requests with ids do not need them.
   recommender.items.indexOf("");
+  if (ranksByProducts(recommender)) recommender.ranking.prepare();
   return {
     name,
     version,
     loadedAt: new Date(),
     recommender,
-    titles: await TitleIndex.of(recommender.items),
+    titles: searchable(recommender.items),
     batcher: new Batcher(recommender, batcher(name)),
   };
+}
+
+async function searchable(items: Vocabulary): Promise<TitleIndex> {
+  const titles = await TitleIndex.of(items);
+  await titles.prepareSearch();
+  return titles;
 }
 
 /** Twelve hexadecimal digits that change with the files' inodes, sizes and modification times. */
 async function versionOf(folder: string): Promise<string> {
   const hash = createHash("sha256");
   const model = await findModelFolder(folder);
-  for (const file of ["config.json", "items.json", "model.safetensors"]) {
+  const files = ["config.json", "items.json", "model.safetensors", ...(hasIndex(model) ? [INDEX_FILE] : [])];
+  for (const file of files) {
     const { ino, size, mtimeMs } = await stat(join(model, file)).catch((cause: NodeJS.ErrnoException) => {
       throw new UserError({
         place: join(model, file),

@@ -6,14 +6,14 @@ import { type Kernel, kernel, table } from "../../src/compute/kernel.js";
 import { kernels, solverKernels } from "../../src/compute/kernels.js";
 import type { SparseTensor, Tensor } from "../../src/compute/tensor.js";
 import { fromRows } from "../../src/sparse/csr.js";
-import { bestProductsCase, kernelCases, topKCase, triedBy } from "../support/engines.js";
+import { bestInBlocksCase, bestProductsCase, kernelCases, topKCase, triedBy } from "../support/engines.js";
 
 const all = Object.values<Kernel>({ ...kernels, ...solverKernels });
 const writes = (role: string) => all.filter(({ leaves }) => leaves.some((leaf) => leaf.role === role));
 
 describe("the kernel table", () => {
   it("has a case against a naive formula for every kernel", () => {
-    const tried = new Set([...kernelCases, topKCase, bestProductsCase].flatMap(triedBy));
+    const tried = new Set([...kernelCases, topKCase, bestProductsCase, bestInBlocksCase].flatMap(triedBy));
     expect(Object.keys(kernels).filter((name) => !tried.has(name))).toEqual([]);
     const folder = join(import.meta.dirname, "engines/reference");
     const solverTests = readdirSync(folder).map((file) => readFileSync(join(folder, file), "utf8"));

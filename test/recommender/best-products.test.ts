@@ -5,10 +5,12 @@ import type { Engine } from "../../src/compute/engine.js";
 import { openEngine } from "../../src/compute/open-engine.js";
 import { sparseLinear } from "../../src/compute/ops/sparse-linear.js";
 import { tanh } from "../../src/compute/ops/tanh.js";
+import type { Tensor } from "../../src/compute/tensor.js";
 import { networkRecommender } from "../../src/models/autoencoders/network.js";
 import { normal } from "../../src/nn/initializers.js";
 import { SparseLinear } from "../../src/nn/linear.js";
 import { OutputLayer } from "../../src/nn/output-layer.js";
+import { BestProducts } from "../../src/recommender/best-products.js";
 import { fromRows } from "../../src/sparse/csr.js";
 import { allocatedOn } from "../support/allocated.js";
 import { vocabulary } from "../support/datasets.js";
@@ -111,6 +113,27 @@ describe("bounds are used", () => {
         else expect(score).toBeCloseTo(expected.scores[place], 4);
     }
     await close();
+  });
+
+  it("for up to 64 histories with an index, of weights of any size", async () => {
+    const engine = await openEngine({ engine: "reference" });
+    const weights = engine.zeros(3, 2);
+    const best = new BestProducts(engine, { weights });
+    expect(best.takes(1)).toBe(false);
+    best.useIndex({ blocks: fromRows(3, [[0, 2], [1]]) });
+    expect([0, 1, 64, 65].map((histories) => best.takes(histories))).toEqual([false, true, true, false]);
+    await engine.close();
+  });
+
+  it("from the requested number of weights on, which is 2^24 for factors", async () => {
+    const engine = await openEngine({ engine: "reference" });
+    const takes = (rows: number, columns: number, least?: number) => {
+      const weights = { rows, columns } as Tensor;
+      return new BestProducts(engine, { weights }, least).takes(1);
+    };
+    expect([takes(2048, 8191, 2 ** 24), takes(2048, 8192, 2 ** 24)]).toEqual([false, true]);
+    expect([takes(2048, 511), takes(2048, 512)]).toEqual([false, true]);
+    await engine.close();
   });
 
   it.each([

@@ -6,7 +6,7 @@ import { writeFileWhole } from "../../src/core/atomic-file.js";
 import { UserError } from "../../src/core/errors.js";
 import { Vocabulary } from "../../src/data/vocabulary.js";
 import { readModelFiles, writeModelFiles } from "../../src/recommender/model-files.js";
-import type { ModelFiles } from "../../src/recommender/recommender.js";
+import type { HostTensor, ModelFiles } from "../../src/recommender/recommender.js";
 import { readSafetensors, writeSafetensors } from "../../src/recommender/safetensors.js";
 
 let folder: string;
@@ -78,8 +78,34 @@ describe("safetensors", () => {
     for (const { chunk, path } of paths) {
       await writeFileWhole(path, (file) => writeSafetensors(file, tensors, {}, chunk));
       expect(await readFile(path)).toEqual(await readFile(paths[0].path));
-      for (const { chunk } of paths) expect((await readSafetensors(path, chunk)).tensors).toEqual(tensors);
+      for (const { chunk } of paths)
+        expect((await readSafetensors(path, { chunkBytes: chunk })).tensors).toEqual(tensors);
     }
+  });
+
+  it("leaves large tensors in the file until their numbers are used, whole or in pieces", async () => {
+    const data = Float32Array.from({ length: 2_500_000 }, (_, i) => Math.fround(i / 7));
+    const path = join(folder, "stored");
+    const tensors = { a: { shape: [2_500_000], data }, b: { shape: [1], data: Float32Array.of(3) } };
+    await writeFileWhole(path, (file) => writeSafetensors(file, tensors));
+    const read = (await readSafetensors(path, { storedFrom: 10_000_000 })).tensors;
+    expect(read.b.stored).toBeUndefined();
+    expect(read.a.stored?.length).toBe(data.length);
+    const joined = async ({ stored }: HostTensor) => {
+      const whole = new Float32Array(data.length);
+      let from = 0;
+      for await (const piece of stored?.pieces() ?? []) {
+        whole.set(piece, from);
+        from += piece.length;
+      }
+      return Buffer.from(whole.buffer);
+    };
+    expect((await joined(read.a)).equals(Buffer.from(data.buffer))).toBe(true);
+    expect(Buffer.from(read.a.data.buffer).equals(Buffer.from(data.buffer))).toBe(true);
+    const again = (await readSafetensors(path, { storedFrom: 10_000_000 })).tensors.a;
+    await writeFileWhole(path, (file) => writeSafetensors(file, tensors));
+    expect(() => again.data).toThrow(/stored: the file has changed while it was being read/);
+    await expect(joined(again)).rejects.toThrow(/has changed/);
   });
 
   it("reads a header of 100,000,000 bytes, the format's limit, and refuses one byte more", async () => {

@@ -15,7 +15,7 @@ import {
   viewRows,
 } from "../../src/compute/tensor.js";
 import { philoxBlock, RandomSequence } from "../../src/core/philox.js";
-import type { CsrMatrix } from "../../src/sparse/csr.js";
+import { type CsrMatrix, fromRows } from "../../src/sparse/csr.js";
 
 /** A dense host matrix in float64, row-major, whose numbers are exact in float32. */
 export interface HostMatrix {
@@ -1908,6 +1908,100 @@ export const bestProductsCase: KernelCase = {
       { what: "shape", actual: [actual.rows, actual.k], expected: [expected.rows, expected.k] },
       { what: "items", actual: actual.items, expected: [...expected.items] },
       { what: "scores", actual: actual.scores, expected: [...expected.scores] },
+    ];
+  },
+};
+
+/**
+ * arrangeBlocks and bestInBlocks against topK of all products, row by row, as `bestProductsCase`: random blocks, or blocks of rows of
+ * similar sizes, of which most can be skipped. Compare exactly.
+ */
+export const bestInBlocksCase: KernelCase = {
+  kernel: "arrangeBlocks bestInBlocks",
+  async run(bench) {
+    const { engine, random } = bench;
+    const [rows, width, items] = [bench.size(0, 4), bench.size(1, 150), bench.size(1, 400)];
+    const kind = random.below(5);
+    const value = (row: number) => {
+      if (kind === 0) return random.below(3) - 1;
+      if (kind === 1 && random.below(60 * width) === 0)
+        return [Number.NaN, -Infinity, Infinity][random.below(3)];
+      return random.normal() * (kind >= 3 ? 10 ** ((row % 60) - 40) : 0.1);
+    };
+    const matrix = (count: number, columns: number, of: (row: number) => number) => ({
+      rows: count,
+      columns,
+      data: Float64Array.from({ length: count * columns }, (_, at) =>
+        Math.fround(of(Math.floor(at / columns))),
+      ),
+    });
+    const weights = matrix(items, width, value);
+    const biases = matrix(1, items, () => (kind === 0 || kind === 4 ? 0 : random.normal()));
+    const given = bench.put(matrix(rows, width, () => (kind === 0 ? random.below(4) : random.normal())));
+    const [of, bias] = [bench.put(weights), bench.put(biases)];
+    const order = Array.from({ length: items }, (_, item) => item);
+    const place = order.map((item) => (random.below(2) === 0 || kind >= 3 ? item % 60 : random.below(60)));
+    order.sort((a, b) => place[a] - place[b] || a - b);
+    const lists: number[][] = [];
+    for (let at = 0; at < items; ) {
+      const size = random.below(12);
+      lists.push(order.slice(at, at + size).sort((a, b) => a - b));
+      at += size;
+    }
+    const members = engine.sparse(fromRows(items, lists));
+    const k = bench.size(0, 30);
+    const excluded = random.below(3) === 0 ? undefined : bench.sparseMatrix(rows, items);
+    const without = excluded && bench.sparse(excluded);
+    const scores = engine.empty(rows, items);
+    for (let r = 0; r < rows; r++)
+      engine.matmul(viewRows(scores, r, r + 1), viewRows(given, r, r + 1), of, { transposeB: true });
+    engine.addRow(scores, bias);
+    const expected = await engine.topK(scores, k, without);
+    const [quantised, statistics] = [bench.rubbish(items, width, "int8"), bench.rubbish(items, 4)];
+    const [centres, reach] = [bench.rubbish(lists.length, width), bench.rubbish(lists.length, 3)];
+    engine.arrangeBlocks(quantised, statistics, centres, reach, of, bias, members);
+    const layer = { weights: of, bias, quantised, statistics, centres, reach, items: members };
+    const actual = await engine.bestInBlocks(given, layer, k, lists.length, without);
+
+    // What `quantise` computes, and whether no row is farther from its centre or longer than its block says.
+    const [flat, ofRows] = [bench.rubbish(items, width, "int8"), bench.rubbish(items, 3)];
+    engine.quantise(flat, ofRows, of);
+    const [integers, sameIntegers] = [await engine.read(quantised), await engine.read(flat)];
+    const [numbers, sameNumbers] = [await engine.read(statistics), await engine.read(ofRows)];
+    const [middles, reaches] = [await engine.read(centres), await engine.read(reach)];
+    const part = (data: ArrayLike<number>, row: number, columns: number) =>
+      Array.from({ length: columns }, (_, c) => data[row * columns + c]);
+    const norm = (row: readonly number[]) => Math.sqrt(row.reduce((sum, x) => sum + x * x, 0));
+    const inOrder = lists.flat();
+    const finite = (item: number) => Number.isFinite(sameNumbers[3 * item + 1]);
+    const copied = inOrder.flatMap((item, at) =>
+      finite(item) ? [...part(integers, at, width), ...part(numbers, at, 4)] : [],
+    );
+    const original = inOrder.flatMap((item) =>
+      finite(item)
+        ? [...part(sameIntegers, item, width), ...part(sameNumbers, item, 3), biases.data[item]]
+        : [],
+    );
+    const covered = lists.flatMap((list, block) =>
+      list.map((item) => {
+        const row = part(weights.data, item, width);
+        const [radius, size, highest] = part(reaches, block, 3);
+        const centre = part(middles, block, width);
+        const isBelow = (x: number, most: number) => !(x > most);
+        return Number(
+          isBelow(norm(row.map((x, c) => x - centre[c])), radius) &&
+            isBelow(norm(row), size) &&
+            isBelow(biases.data[item], highest),
+        );
+      }),
+    );
+    engine.release(scores);
+    return [
+      { what: "shape", actual: [actual.rows, actual.k], expected: [expected.rows, expected.k] },
+      { what: "items", actual: actual.items, expected: [...expected.items] },
+      { what: "scores", actual: actual.scores, expected: [...expected.scores] },
+      { what: "copy", actual: copied, expected: original },
+      { what: "bounds", actual: covered, expected: covered.map(() => 1) },
     ];
   },
 };

@@ -203,6 +203,14 @@ export const bestProductsSizes = [
   ...zip([1, 1, 1], [1023, 1024, 1025], [70], [5]),
 ];
 
+// best_in_blocks.rs: FIRST_BLOCKS = 16 of about six rows are visited first, then twice as many; BLOCKS_PER_TASK = 4,
+// CENTRES_PER_TASK = 256.
+export const bestInBlocksSizes = [
+  ...zip([3, 3, 3], around(4), around(100), [10]),
+  ...zip([3, 3, 3], [16, 16, 16], around(300), [1]),
+  ...zip([1, 1, 1], [8, 8, 8], around(1500), [5]),
+];
+
 // gram.rs: ROWS_PER_TASK = 4, TILE = 64; inverse.rs: INNER = 32 pivots, ROWS_PER_TASK = 128 (TILE = 512 has a test of its own);
 // tangent_kernel.rs: BLOCK = 128.
 export const solverSizes: Readonly<Record<string, readonly (readonly number[])[]>> = {

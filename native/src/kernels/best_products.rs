@@ -64,7 +64,7 @@ pub fn best_products(a: Matrix, layer: &Layer, wanted: usize, without: Option<&S
         best.clear();
         let candidates = at_least(&upper[row * n..(row + 1) * n], &excluded, least);
         known.iter().for_each(|&item| excluded[item as usize] = false);
-        best.extend(products(a.row(row), layer, &candidates));
+        best.extend(products(a.row(row), layer.weights, layer.bias, &candidates));
         best.sort_unstable_by(|a, b| b.cmp(a));
         best.truncate(k);
         result.set(row, best.drain(..));
@@ -72,15 +72,14 @@ pub fn best_products(a: Matrix, layer: &Layer, wanted: usize, without: Option<&S
     result
 }
 
-fn matrix(of: &mut [f32], columns: usize) -> Matrix {
+pub(super) fn matrix(of: &mut [f32], columns: usize) -> Matrix {
     Matrix { data: of.as_mut_ptr(), rows: of.len() / columns, columns, stride: columns }
 }
 
 /// lower and upper [rows, n]: bounds of the products; NaN if unknown.
 fn bounds(a: Matrix, layer: &Layer, lower: Matrix, upper: Matrix) {
     let Layer { quantised, statistics, bias, .. } = layer;
-    let most = (i32::MAX as usize / (128 * a.columns.max(1))).min(MOST_STEPS);
-    let histories: Vec<History> = (0..a.rows).map(|row| History::of(a.row(row), most as f32)).collect();
+    let histories: Vec<History> = (0..a.rows).map(|row| History::of(a.row(row))).collect();
     for_each_task(quantised.rows.div_ceil(ROWS_PER_TASK), |task| {
         let first = task * ROWS_PER_TASK;
         let columns = first..quantised.rows.min(first + ROWS_PER_TASK);
@@ -91,12 +90,9 @@ fn bounds(a: Matrix, layer: &Layer, lower: Matrix, upper: Matrix) {
                     let (integers, bias) = (quantised.row(c), bias.row(0)[c]);
                     let &[scale, error, norm] = statistics.row(c) else { unreachable!("three statistics") };
                     for (r, history) in histories.iter().enumerate() {
-                        let product = integer_dot(&history.integers, integers) as f32 * (history.scale * scale);
-                        let weighed = history.norm * error + history.error * norm;
-                        let radius =
-                            (weighed + (product.abs() + bias.abs()) * SLACK) * (1.0 + 10.0 * SLACK) + UNDERFLOW;
-                        lower.get_mut(r, c, 1)[0] = product + bias - radius;
-                        upper.get_mut(r, c, 1)[0] = product + bias + radius;
+                        let (least, most) = history.bounds(integers, [scale, error, norm], bias);
+                        lower.get_mut(r, c, 1)[0] = least;
+                        upper.get_mut(r, c, 1)[0] = most;
                     }
                 }
             },
@@ -105,21 +101,36 @@ fn bounds(a: Matrix, layer: &Layer, lower: Matrix, upper: Matrix) {
 }
 
 /// A history quantised to integers.
-struct History {
+pub(super) struct History {
     integers: Vec<i16>,
     scale: f32,
     /// |a|
-    norm: f32,
+    pub norm: f32,
     /// |a - a~|
     error: f32,
 }
 
 impl History {
-    fn of(row: &[f32], most: f32) -> Self {
+    pub fn of(row: &[f32]) -> Self {
+        let most = (i32::MAX as usize / (128 * row.len().max(1))).min(MOST_STEPS) as f32;
         let mut integers = vec![0i16; row.len()];
         let quantised = quantise_row(row, most, &mut integers, |integer| integer as i16, |integer| integer as f32);
         let Quantised { scale, error, norm } = quantised;
         Self { integers, scale, norm: above(norm + error), error: above(error) }
+    }
+
+    /// The lower and upper bound of the product with a row of weights, given its integers and scale, error and norm; NaN if unknown.
+    #[inline(always)]
+    pub fn bounds(&self, integers: &[i8], [scale, error, norm]: [f32; 3], bias: f32) -> (f32, f32) {
+        let product = integer_dot(&self.integers, integers) as f32 * (self.scale * scale);
+        let radius = self.radius(self.norm * error + self.error * norm, product, bias);
+        (product + bias - radius, product + bias + radius)
+    }
+
+    /// An error of a product and a bias, with what their rounding adds.
+    #[inline(always)]
+    pub fn radius(&self, error: f32, product: f32, bias: f32) -> f32 {
+        (error + (product.abs() + bias.abs()) * SLACK) * (1.0 + 10.0 * SLACK) + UNDERFLOW
     }
 }
 
@@ -153,7 +164,7 @@ fn at_least(upper: &[f32], excluded: &[bool], least: f32) -> Vec<u32> {
 }
 
 /// The exact products, as `matmul` computes them for a few rows.
-fn products(a: &[f32], Layer { weights, bias, .. }: &Layer, items: &[u32]) -> Vec<Candidate> {
+pub(super) fn products(a: &[f32], weights: Matrix, bias: Matrix, items: &[u32]) -> Vec<Candidate> {
     let mut scores = vec![0.0f32; items.len()];
     let out = matrix(&mut scores, items.len().max(1));
     for_each_task(items.len().div_ceil(CANDIDATES_PER_TASK), |task| {

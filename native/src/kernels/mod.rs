@@ -4,6 +4,7 @@
 pub mod adadelta;
 pub mod adam;
 pub mod als;
+pub mod best_in_blocks;
 pub mod best_products;
 pub mod composite_kl;
 pub mod density;

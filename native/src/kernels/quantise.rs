@@ -16,14 +16,22 @@ pub const SLACK: f32 = 1e-6;
 pub fn quantise(out: Matrix<i8>, statistics: Matrix, weights: Matrix) {
     for_each_row(weights.rows, ROWS_PER_TASK, |row| {
         let (integers, weights) = (out.row_mut(row), weights.row(row));
-        let Quantised { scale, error, norm } = vectorised(
-            #[inline(always)]
-            || quantise_row(weights, 127.0, integers, |integer| integer as i8, |integer| integer as f32),
-        );
-        let rounding = (weights.len() + LANES) as f64 * f64::from(f32::EPSILON);
-        let bounds = [scale, above(error + rounding * (norm + error)), above(norm + error)];
-        statistics.row_mut(row).copy_from_slice(&bounds);
+        statistics.row_mut(row).copy_from_slice(&quantise_weights(weights, integers));
     });
+}
+
+/// The integers of a row of weights; returns its scale, error and norm.
+pub fn quantise_weights(weights: &[f32], integers: &mut [i8]) -> [f32; 3] {
+    let Quantised { scale, error, norm } = vectorised(
+        #[inline(always)]
+        || quantise_row(weights, 127.0, integers, |integer| integer as i8, |integer| integer as f32),
+    );
+    [scale, above(error + rounding(weights.len()) * (norm + error)), above(norm + error)]
+}
+
+/// An upper bound of the rounding error of a product of this width in float32, relative to the norms.
+pub fn rounding(width: usize) -> f64 {
+    (width + LANES) as f64 * f64::from(f32::EPSILON)
 }
 
 /// Rounded up to float32.

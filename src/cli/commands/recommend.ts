@@ -4,10 +4,18 @@ import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
 import { printable } from "../../core/printable.js";
 import type { CliContext } from "../context.js";
-import { addEngineOptions, collected, type EngineFlags, engineOf, wholeNumber } from "../engine-options.js";
+import {
+  addApproximateOption,
+  addEngineOptions,
+  collected,
+  type EngineFlags,
+  engineOf,
+  wholeNumber,
+} from "../engine-options.js";
 import { clip, table } from "../table.js";
 
 interface Flags extends EngineFlags {
+  approximate?: true | number;
   history?: string[];
   exclude?: string[];
   k: number;
@@ -16,27 +24,29 @@ interface Flags extends EngineFlags {
 }
 
 export function register(program: Command, context: CliContext): void {
-  addEngineOptions(
-    program
-      .command("recommend")
-      .summary("recommend items for a history")
-      .description(
-        "Recommend items for a history, given as item ids or titles. The history is folded in, so the user does not need to be in the training data.",
-      )
-      .argument("<run>", "a run folder written by foldin train")
-      .option(
-        "--history <item>",
-        "an id, a title, a comma-separated list of these, or @file with one per line (@- = stdin); '' = a user without a history (repeatable)",
-        collected,
-      )
-      .option(
-        "--exclude <item>",
-        "an item not to recommend, given as in --history; a title excludes all items that have it (repeatable)",
-        collected,
-      )
-      .option("-k, --k <n>", "number of items", wholeNumber(1), 10)
-      .option("--include-history", "also recommend items of the history"),
-    "that of the run",
+  addApproximateOption(
+    addEngineOptions(
+      program
+        .command("recommend")
+        .summary("recommend items for a history")
+        .description(
+          "Recommend items for a history, given as item ids or titles. The history is folded in, so the user does not need to be in the training data.",
+        )
+        .argument("<run>", "a run folder written by foldin train")
+        .option(
+          "--history <item>",
+          "an id, a title, a comma-separated list of these, or @file with one per line (@- = stdin); '' = a user without a history (repeatable)",
+          collected,
+        )
+        .option(
+          "--exclude <item>",
+          "an item not to recommend, given as in --history; a title excludes all items that have it (repeatable)",
+          collected,
+        )
+        .option("-k, --k <n>", "number of items", wholeNumber(1), 10)
+        .option("--include-history", "also recommend items of the history"),
+      "that of the run",
+    ),
   )
     .option("--json", "print one JSON object")
     .addHelpText(
@@ -64,7 +74,11 @@ async function recommendItems(run: string, flags: Flags, context: CliContext): P
     import("../../recommender/recommend.js"),
     import("../history.js"),
   ]);
-  const recommender = await loadRecommender(run, engineOf(flags));
+  const recommender = await loadRecommender(run, {
+    ...engineOf(flags),
+    approximate: flags.approximate,
+    onNote: context.say,
+  });
   try {
     const history = await resolveHistory(flags.history, recommender.items);
     const { items } = recommender;

@@ -7,9 +7,17 @@ import { readText } from "../../core/input-file.js";
 import { printableJson } from "../../core/printable.js";
 import { withoutPasswords } from "../../core/secrets.js";
 import type { CliContext } from "../context.js";
-import { addEngineOptions, collected, type EngineFlags, engineOf, wholeNumber } from "../engine-options.js";
+import {
+  addApproximateOption,
+  addEngineOptions,
+  collected,
+  type EngineFlags,
+  engineOf,
+  wholeNumber,
+} from "../engine-options.js";
 
 interface Flags extends EngineFlags {
+  approximate?: true | number;
   host: string;
   port: number;
   store: string;
@@ -34,77 +42,79 @@ const LEVELS = ["trace", "debug", "info", "warn", "error", "silent"];
 const LEAST_TOKEN = 16;
 
 export function register(program: Command, context: CliContext): void {
-  addEngineOptions(
-    program
-      .command("serve")
-      .summary("serve trained models over HTTP")
-      .description(
-        "Serve trained models over HTTP: recommendations for histories, similar items, and stored user histories. The API is documented at /docs. The server is reachable only from this machine unless --host is given.",
-      )
-      .argument("<run...>", "run folders, or name=folder to name a model")
-      .option("--host <address>", "address to listen on", "127.0.0.1")
-      .option("--port <n>", "port to listen on; 0 = any free port", wholeNumber(0), 8080)
-      .option(
-        "--store <place>",
-        "store for user histories: a SQLite file, postgres://..., or none",
-        "foldin-histories.sqlite",
-      )
-      .option(
-        "--share <name=n>",
-        "share of the traffic for a model, sticky per user (repeatable; default: the first model gets all)",
-        collected,
-      )
-      .option(
-        "--token-file <file>",
-        "file with the bearer token that requests must send (or set FOLDIN_TOKEN)",
-      )
-      .option(
-        "--allow-host <name>",
-        "accepted Host header, such as the public name behind a reverse proxy; *.example.com = all subdomains (repeatable)",
-        collected,
-      )
-      .option(
-        "--trust-proxy <address>",
-        "trust X-Forwarded-For from this reverse proxy: an address, a network or 'loopback' (repeatable)",
-        collected,
-      )
-      .option(
-        "--watch <seconds>",
-        "interval for checking the folders for new models; 0 = never",
-        wholeNumber(0),
-        5,
-      )
-      .option(
-        "--rate-limit <n>",
-        "maximum requests per second from one address, including rejected ones; 0 = no limit (default: 500)",
-        wholeNumber(0),
-      )
-      .option(
-        "--max-history <n>",
-        "maximum items of a history in a request or in the store (default: 1000)",
-        wholeNumber(1),
-      )
-      .option("--max-histories <n>", "maximum histories per request (default: 100)", wholeNumber(1))
-      .option("--max-k <n>", "maximum recommended items per history (default: 1000)", wholeNumber(1))
-      .option("--max-body <bytes>", "maximum size of a request body (default: 1 MiB)", wholeNumber(1))
-      .option("--max-connections <n>", "maximum concurrent connections (default: 4096)", wholeNumber(1))
-      .option(
-        "--answer-seconds <n>",
-        "timeout of a request, after which the answer is 503 (default: 10)",
-        wholeNumber(1),
-      )
-      .option(
-        "--log-level <level>",
-        `${LEVELS.join(", ")}; info logs every request, as JSON on stdout`,
-        "info",
-      )
-      .option(
-        "--stop-seconds <n>",
-        "grace period for open requests when the server is stopped",
-        wholeNumber(0),
-        10,
-      ),
-    "that of the run",
+  addApproximateOption(
+    addEngineOptions(
+      program
+        .command("serve")
+        .summary("serve trained models over HTTP")
+        .description(
+          "Serve trained models over HTTP: recommendations for histories, similar items, and stored user histories. The API is documented at /docs. The server is reachable only from this machine unless --host is given.",
+        )
+        .argument("<run...>", "run folders, or name=folder to name a model")
+        .option("--host <address>", "address to listen on", "127.0.0.1")
+        .option("--port <n>", "port to listen on; 0 = any free port", wholeNumber(0), 8080)
+        .option(
+          "--store <place>",
+          "store for user histories: a SQLite file, postgres://..., or none",
+          "foldin-histories.sqlite",
+        )
+        .option(
+          "--share <name=n>",
+          "share of the traffic for a model, sticky per user (repeatable; default: the first model gets all)",
+          collected,
+        )
+        .option(
+          "--token-file <file>",
+          "file with the bearer token that requests must send (or set FOLDIN_TOKEN)",
+        )
+        .option(
+          "--allow-host <name>",
+          "accepted Host header, such as the public name behind a reverse proxy; *.example.com = all subdomains (repeatable)",
+          collected,
+        )
+        .option(
+          "--trust-proxy <address>",
+          "trust X-Forwarded-For from this reverse proxy: an address, a network or 'loopback' (repeatable)",
+          collected,
+        )
+        .option(
+          "--watch <seconds>",
+          "interval for checking the folders for new models; 0 = never",
+          wholeNumber(0),
+          5,
+        )
+        .option(
+          "--rate-limit <n>",
+          "maximum requests per second from one address, including rejected ones; 0 = no limit (default: 500)",
+          wholeNumber(0),
+        )
+        .option(
+          "--max-history <n>",
+          "maximum items of a history in a request or in the store (default: 1000)",
+          wholeNumber(1),
+        )
+        .option("--max-histories <n>", "maximum histories per request (default: 100)", wholeNumber(1))
+        .option("--max-k <n>", "maximum recommended items per history (default: 1000)", wholeNumber(1))
+        .option("--max-body <bytes>", "maximum size of a request body (default: 1 MiB)", wholeNumber(1))
+        .option("--max-connections <n>", "maximum concurrent connections (default: 4096)", wholeNumber(1))
+        .option(
+          "--answer-seconds <n>",
+          "timeout of a request, after which the answer is 503 (default: 10)",
+          wholeNumber(1),
+        )
+        .option(
+          "--log-level <level>",
+          `${LEVELS.join(", ")}; info logs every request, as JSON on stdout`,
+          "info",
+        )
+        .option(
+          "--stop-seconds <n>",
+          "grace period for open requests when the server is stopped",
+          wholeNumber(0),
+          10,
+        ),
+      "that of the run",
+    ),
   )
     .addHelpText(
       "after",
@@ -158,6 +168,8 @@ async function serve(runs: readonly string[], flags: Flags, context: CliContext)
     const server = await createServer({
       models: places.map((place, p) => ({ ...place, share: shares[p] })),
       engine,
+      approximate: flags.approximate,
+      onNote: context.say,
       store,
       host: flags.host,
       allowHosts: flags.allowHost,

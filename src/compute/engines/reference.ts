@@ -22,6 +22,7 @@ import type {
 import { adadelta } from "./reference/adadelta.js";
 import { adam, nadam, sparseAdam } from "./reference/adam.js";
 import { alsHalfSweep } from "./reference/als.js";
+import { arrangeBlocks, bestInBlocks } from "./reference/best-in-blocks.js";
 import * as compositeKl from "./reference/composite-kl.js";
 import * as dense from "./reference/dense.js";
 import * as density from "./reference/density.js";
@@ -76,7 +77,7 @@ const twins: Twins = {
   ...{ ...gates, ...gaussian, ...layerNorm, ...compositeKl, ...density, ...output },
   ...{ ...sampledTargets, ...sparseRowSum, ...elementwise, ...dense, ...linearCosine },
   ...{ convert: elementwise.copy, matmul, sumSparseRows, sumChainedRows, adam, sparseAdam, nadam, adadelta },
-  ...{ topK, quantise, bestProducts },
+  ...{ topK, quantise, bestProducts, arrangeBlocks, bestInBlocks },
   ...{ alsHalfSweep, nonNegativeIterations, neighbours, elasticNet },
   ...{ gramShape, sparseCholesky, triangularInverse },
 };

@@ -89,6 +89,7 @@ export function networkRecommender(
   return {
     algorithm,
     items,
+    ...(final && { ranking }),
     ...vectorsFrom({ algorithm, items }, spaces),
     score: (histories, { signal } = {}) =>
       blockwiseScores(

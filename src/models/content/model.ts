@@ -178,7 +178,7 @@ export async function restoreFactorModel<Shape extends FactorOptions & { latent:
   const encoder = network(options, form.data);
   const shapes = Object.entries(factorShapes(items.size, options.latent, kinds(options)));
   checkSaved(saved, encoder.parameters);
-  for (const [name, size] of shapes) saved.take(name, size);
+  for (const [name, size] of shapes) saved.require(name, size);
   saved.end();
   const made: Record<string, Tensor> = {};
   try {

@@ -5,7 +5,7 @@ import type { Tensor } from "../../compute/tensor.js";
 import { UserError } from "../../core/errors.js";
 import type { Vocabulary } from "../../data/vocabulary.js";
 import { type FoldIn, type SolvingRecommender, solveFoldIn } from "../../recommender/fold-in.js";
-import { ProductRanking } from "../../recommender/product-ranking.js";
+import { ProductRanking, type RankingRecommender } from "../../recommender/product-ranking.js";
 import type { ModelFiles, ScoreOptions } from "../../recommender/recommender.js";
 import { blockwiseScores } from "../../recommender/scores.js";
 import { productSpace, type Vectors, vectorsFrom } from "../../recommender/vectors.js";
@@ -13,6 +13,8 @@ import type { CsrMatrix } from "../../sparse/csr.js";
 
 /** Up to this number of factors is always accepted: F'F and the memory to fold in a history are a few megabytes. */
 const FACTORS_OF_ANY_CATALOGUE = 1024;
+/** Fewer factors fit into the caches, and reading them all is fast (docs/decisions/best-products.md). */
+const BOUNDED_FROM = 2 ** 24;
 
 /**
  * Throws UserError for more factors than are plausible for the catalogue. F'F [k, k], and as much again for every thread that
@@ -29,7 +31,7 @@ export function requirePlausibleFactors(algorithm: string, items: number, k: num
 }
 
 /** The items' factors F [items, k] and F'F [k, k] in the engine. */
-export abstract class FactorRecommender implements SolvingRecommender, Vectors {
+export abstract class FactorRecommender implements SolvingRecommender, Vectors, RankingRecommender {
   abstract readonly algorithm: string;
   readonly items: Vocabulary;
   readonly spaces: Vectors["spaces"];
@@ -39,7 +41,7 @@ export abstract class FactorRecommender implements SolvingRecommender, Vectors {
   readonly scored: Tensor;
   protected readonly engine: Engine;
   protected readonly gram: Tensor;
-  readonly #ranking: ProductRanking;
+  readonly ranking: ProductRanking;
 
   /** Takes ownership of F; `names` describe the vectors of users and items. */
   constructor(
@@ -54,7 +56,7 @@ export abstract class FactorRecommender implements SolvingRecommender, Vectors {
     this.gram = engine.empty(itemFactors.columns, itemFactors.columns);
     const encode = (block: CsrMatrix) => this.encode(block);
     const products = { encode, weights: itemFactors };
-    this.#ranking = new ProductRanking(engine, products);
+    this.ranking = new ProductRanking(engine, products, { final: true, boundedFrom: BOUNDED_FROM });
     const space = productSpace(engine, { ...names, ...products });
     ({
       spaces: this.spaces,
@@ -74,6 +76,7 @@ export abstract class FactorRecommender implements SolvingRecommender, Vectors {
   /** To be called after F has changed. */
   renew(): void {
     this.engine.matmul(this.gram, this.scored, this.scored, { transposeA: true });
+    this.ranking.changed();
   }
 
   score(histories: CsrMatrix, options?: ScoreOptions) {
@@ -87,11 +90,12 @@ export abstract class FactorRecommender implements SolvingRecommender, Vectors {
     };
     return blockwiseScores(engine, histories, this.items.size, scoreBlock, {
       ...options,
-      ranking: this.#ranking,
+      ranking: this.ranking,
     });
   }
 
   dispose(): void {
+    this.ranking.dispose();
     this.engine.release(this.scored);
     this.engine.release(this.gram);
   }

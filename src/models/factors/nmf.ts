@@ -486,11 +486,11 @@ export const nmf: Algorithm<NmfOptions> = {
     const given = saved.config(shape);
     const { factors: k } = given;
     requirePlausibleFactors(nmf.name, items.size, k);
-    saved.take("items", [items.size, k]);
+    saved.require("items", [items.size, k]);
     const names = { offsets: "known.offsets", indices: "known.items" };
     const hasKnown = ["known.factors", names.offsets, names.indices].some((name) => saved.has(name));
     const histories = hasKnown ? saved.takeSparse(names, { columns: items.size }) : undefined;
-    if (histories) saved.take("known.factors", [histories.rows, k]);
+    if (histories) saved.require("known.factors", [histories.rows, k]);
     saved.end();
     const known = histories && {
       histories,

@@ -377,7 +377,7 @@ export const wmf: Algorithm<WmfOptions> = {
     const given = saved.config(shape);
     const { factors: k } = given;
     requirePlausibleFactors(wmf.name, items.size, k);
-    saved.take("items", [items.size, k]);
+    saved.require("items", [items.size, k]);
     saved.end();
     return new WmfRecommender(engine, items, await saved.load(engine, "items", items.size, k), given);
   },

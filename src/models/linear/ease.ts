@@ -232,7 +232,7 @@ export const ease: Algorithm<EaseOptions> = {
   async restore(files, { engine }) {
     const { items } = files;
     const saved = new SavedModel(files);
-    saved.take("weights", [items.size, items.size]);
+    saved.require("weights", [items.size, items.size]);
     saved.end();
     return easeRecommender(engine, await saved.load(engine, "weights", items.size, items.size), items);
   },

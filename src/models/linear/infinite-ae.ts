@@ -249,7 +249,7 @@ export const infiniteAe: Algorithm<InfiniteAeOptions> = {
     const values = saved.has("users.values") ? "users.values" : undefined;
     const names = { offsets: "users.offsets", indices: "users.items", values };
     const users = saved.takeSparse(names, { columns: items.size });
-    saved.take("dual", [items.size, users.rows]);
+    saved.require("dual", [items.size, users.rows]);
     saved.end();
     const dual = await saved.load(engine, "dual", items.size, users.rows);
     return new InfiniteAeRecommender(engine, items, users, dual, depth);

@@ -4,6 +4,7 @@ import fastify, { type FastifyServerOptions } from "fastify";
 import type { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
 import { SharedTurns } from "../../core/shared-turns.js";
+import type { Approximate } from "../../recommender/item-index.js";
 import { type ModelPlace, ModelRouter } from "../model-router.js";
 import type { HistoryStore } from "../store/history-store.js";
 import { admission, type RefusedByRouter } from "./admission.js";
@@ -42,6 +43,10 @@ export interface ServerOptions {
   readonly trustProxies?: readonly string[];
   /** Bearer token, required for all requests except health checks and documentation. */
   readonly token?: string;
+  /** Approximate answers, as in `LoadOptions`. */
+  readonly approximate?: Approximate;
+  /** Receives messages, such as that an index is not used. */
+  onNote?(note: string): void;
   /** Fastify's logger option: false for none, or pino options. */
   readonly logger?: FastifyServerOptions["logger"];
 }
@@ -54,6 +59,8 @@ export async function createServer(options: ServerOptions) {
   const metrics = createMetrics();
   const router = await ModelRouter.open(options.models, {
     engine,
+    approximate: options.approximate,
+    onNote: options.onNote,
     onReload({ name, version, error }) {
       metrics.reloads.inc({ model: name, outcome: error === undefined ? "loaded" : "failed" });
       if (error === undefined) app.log.info({ model: name, version }, "model reloaded");

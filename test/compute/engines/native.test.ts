@@ -11,6 +11,7 @@ import { type Tensor, viewColumns } from "../../../src/compute/tensor.js";
 import { RandomSequence, randomNormals } from "../../../src/core/philox.js";
 import { type CsrMatrix, emptyMatrix, fromRows } from "../../../src/sparse/csr.js";
 import {
+  bestInBlocksCase,
   bestProductsCase,
   kernelCases,
   relativeDifference,
@@ -48,6 +49,7 @@ describe.skipIf(missing)("the native engine", () => {
   it.each([
     ["ranks as a full sort does, ties by ascending index, NaN as -Infinity", topKCase],
     ["finds the best products as if all were computed", bestProductsCase],
+    ["finds the best products in blocks", bestInBlocksCase],
   ])("%s", async (_, kernelCase) => {
     await runCase(kernelCase, open(2), 300, (outcome, seed) => {
       expect([...(outcome.actual as number[])], `${outcome.what}, seed ${seed}`).toEqual(outcome.expected);

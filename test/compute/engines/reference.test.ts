@@ -3,6 +3,7 @@ import { ReferenceEngine } from "../../../src/compute/engines/reference.js";
 import { viewColumns } from "../../../src/compute/tensor.js";
 import { emptyMatrix, fromRows } from "../../../src/sparse/csr.js";
 import {
+  bestInBlocksCase,
   bestProductsCase,
   kernelCases,
   relativeDifference,
@@ -28,6 +29,7 @@ describe.each([
   it.each([
     ["ranks as a full sort does, ties by ascending index, NaN as -Infinity", topKCase],
     ["finds the best products among all of them", bestProductsCase],
+    ["finds the best products in blocks", bestInBlocksCase],
   ])("%s", async (_, kernelCase) => {
     await runCase(kernelCase, new ReferenceEngine({ precision }), 300, (outcome, seed) => {
       expect([...(outcome.actual as number[])], `${outcome.what}, seed ${seed}`).toEqual(outcome.expected);

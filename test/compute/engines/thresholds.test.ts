@@ -12,6 +12,7 @@ import { RandomSequence, randomNormals } from "../../../src/core/philox.js";
 import { fromRows } from "../../../src/sparse/csr.js";
 import { solverCases } from "../../support/dense-solvers.js";
 import {
+  bestInBlocksCase,
   bestProductsCase,
   densify,
   type KernelCase,
@@ -21,7 +22,14 @@ import {
   tolerance,
   topKCase,
 } from "../../support/engines.js";
-import { around, bestProductsSizes, sizesOf, solverSizes, topKSizes } from "../../support/thresholds.js";
+import {
+  around,
+  bestInBlocksSizes,
+  bestProductsSizes,
+  sizesOf,
+  solverSizes,
+  topKSizes,
+} from "../../support/thresholds.js";
 
 const search = loadNativeEngine({ threads: 1 });
 const missing = "reason" in search ? search.reason : undefined;
@@ -79,6 +87,7 @@ describe.skipIf(missing)("on both sides of its thresholds", () => {
   it.each([
     ["topK", topKCase, topKSizes],
     ["bestProducts", bestProductsCase, bestProductsSizes],
+    ["bestInBlocks", bestInBlocksCase, bestInBlocksSizes],
   ] as Sized[])("%s finds what a full sort does", async (_, kernelCase, list) => {
     for (const sizes of list)
       for (const engine of [...natives, reference])

@@ -9,6 +9,11 @@ const SLACK = 1e-6;
 const EPSILON = 2 ** -23;
 const LEAST_NORMAL = 2 ** -126;
 
+/** An upper bound of the rounding error of a product of this width in float32, relative to the norms. */
+export function rounding(width: number): number {
+  return (width + lanes) * EPSILON;
+}
+
 /** Symmetric int8 quantisation of every row; the outputs are specified in kernels.ts. */
 export function quantise(out: Matrix, statistics: Matrix, weights: Matrix): void {
   for (let r = 0; r < weights.rows; r++) {
@@ -28,10 +33,9 @@ export function quantise(out: Matrix, statistics: Matrix, weights: Matrix): void
       norms += number ** 2;
     }
     const [error, norm] = [Math.sqrt(errors) * scale, Math.sqrt(norms) * scale];
-    const rounding = (of.length + lanes) * EPSILON;
     const at = statistics.offset + r * statistics.rowStride;
     statistics.data[at] = scale;
-    statistics.data[at + 1] = above(error + rounding * (norm + error));
+    statistics.data[at + 1] = above(error + rounding(of.length) * (norm + error));
     statistics.data[at + 2] = above(norm + error);
   }
 }
@@ -43,6 +47,6 @@ function roundToEven(x: number): number {
 }
 
 /** Rounded up to float32. */
-function above(x: number): number {
+export function above(x: number): number {
   return x > 0 ? Math.max(LEAST_NORMAL, x * (1 + SLACK)) : x;
 }

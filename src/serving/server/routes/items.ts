@@ -22,7 +22,7 @@ export function items(app: App, serving: Serving): void {
       const { by, answer } = await withModel(serving, reply, name, search, async (model, { pauses }) => {
         const { items } = model.recommender;
         const exact = items.indexOf(search);
-        const called = await model.titles.search(search, limit, pauses);
+        const called = await (await model.titles).search(search, limit, pauses);
         const found = new Set([...(exact === undefined ? [] : [exact]), ...called]);
         return { items: [...found].slice(0, limit).map((index) => shownItem(index, items)) };
       });
