@@ -21,6 +21,7 @@ import {
 } from "./dataset.js";
 import { dropDuplicates, type Frequent, keepFrequent } from "./filter.js";
 import { countRatings } from "./histogram.js";
+import { fromIntegerRows, IntegerRows } from "./integer-rows.js";
 import {
   countRows,
   fromIterable,
@@ -159,7 +160,9 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
     });
   const read = files
     ? await readInteractions(files, { columns, minRating, progress, signal })
-    : await fromIterable(input as Iterable<Interaction>, { minRating, signal });
+    : input instanceof IntegerRows
+      ? await fromIntegerRows(input, { progress, signal })
+      : await fromIterable(input as Iterable<Interaction>, { minRating, signal });
   throwIfAborted(signal);
   const unique = dropDuplicates(read);
   const frequent = keepFrequent(unique, protocol);
