@@ -44,7 +44,7 @@ export async function fromIntegerRows(
   progress({ type: "start", task, total: rows.length, unit: "rows" });
   try {
     for (const { users, items } of rows.blocks()) {
-      for (let row = 0; row < users.length; row++) kept.push(users[row], items[row], undefined, undefined);
+      kept.append(users, items, undefined, undefined);
       progress({ type: "advance", task, done: kept.length });
       if (turns.due) await turns.yield();
     }

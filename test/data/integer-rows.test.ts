@@ -21,6 +21,8 @@ describe("rows with integer ids", () => {
     const endless = new IntegerRows(Number.POSITIVE_INFINITY, function* () {
       for (;;) yield { users: new Uint32Array(1000), items: new Uint32Array(1000) };
     });
-    await expect(fromIntegerRows(endless, { signal: AbortSignal.timeout(100) })).rejects.toThrow("stopped on request");
+    await expect(fromIntegerRows(endless, { signal: AbortSignal.timeout(100) })).rejects.toThrow(
+      "stopped on request",
+    );
   });
 });
