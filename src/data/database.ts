@@ -15,6 +15,7 @@ import type {
 } from "@duckdb/node-api";
 import { AbortedError, throwIfAborted } from "../core/errors.js";
 import { isRunning } from "../core/leftovers.js";
+import { memoryLimit } from "../core/memory.js";
 import { Turns } from "../core/turns.js";
 import { databaseFault } from "./database-fault.js";
 
@@ -52,7 +53,7 @@ export type FileFormat = "parquet" | "csv" | "json";
 /** Runs `work` with a new database, whose files are removed afterwards even if it fails. */
 export async function withDatabase<T>(
   work: (database: Database) => Promise<T>,
-  { memory = "800MB", tables = "memory", signal }: DatabaseOptions = {},
+  { memory = defaultMemory(), tables = "memory", signal }: DatabaseOptions = {},
 ): Promise<T> {
   throwIfAborted(signal);
   const { DuckDBInstance } = await import("@duckdb/node-api");
@@ -94,6 +95,11 @@ export async function withDatabase<T>(
     for (const used of [folder, `${folder}-scratch`])
       await rm(used, { recursive: true, force: true }).catch(() => {});
   }
+}
+
+/** DuckDB's share of the memory: 800 MB, or a quarter of a smaller limit. DuckDB needs 64 MB. */
+function defaultMemory(): string {
+  return `${Math.round(Math.max(64e6, Math.min(800e6, memoryLimit() / 4)))}B`;
 }
 
 const folderPrefix = "foldin-work-";
