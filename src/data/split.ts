@@ -505,25 +505,29 @@ export class SplitTables {
     const { parts, users, sharedUsers, validationOfTest } = this.#split;
     const { userOf } = this.#interactions;
     const heldOutPart = which === "validation" ? part.validationHeldOut : part.testHeldOut;
-    const isFoldIn = new Uint8Array(6);
-    isFoldIn[which === "validation" ? part.validationFoldIn : part.testFoldIn] = 1;
+    const isIncluded = new Uint8Array(6);
+    isIncluded[which === "validation" ? part.validationFoldIn : part.testFoldIn] = 1;
     const wanted = new Uint8Array(this.#interactions.users.size);
     if (sharedUsers) {
-      isFoldIn[part.train] = 1;
-      if (which === "test" && !validationOfTest) isFoldIn[part.validationHeldOut] = 1;
+      isIncluded[part.train] = 1;
+      if (which === "test" && !validationOfTest) isIncluded[part.validationHeldOut] = 1;
       for (let row = 0; row < parts.length; row++) if (parts[row] === heldOutPart) wanted[userOf[row]] = 1;
     } else wanted.fill(1);
-    const belongs = (row: number) =>
-      (parts[row] === heldOutPart || isFoldIn[parts[row]] === 1) && wanted[userOf[row]] === 1;
-
+    isIncluded[heldOutPart] = 1;
+    let count = 0;
+    for (let row = 0; row < parts.length; row++)
+      if (isIncluded[parts[row]] === 1 && wanted[userOf[row]] === 1) count++;
+    const rows = new Uint32Array(count);
+    count = 0;
+    for (let row = 0; row < parts.length; row++)
+      if (isIncluded[parts[row]] === 1 && wanted[userOf[row]] === 1) rows[count++] = row;
     // Counting sort by the user's index.
+    const userIndex = this.#userIndex;
     const offsets = new Uint32Array(users.length + 1);
-    for (let row = 0; row < parts.length; row++)
-      if (belongs(row)) offsets[this.#userIndex[userOf[row]] + 1]++;
+    for (let k = 0; k < count; k++) offsets[userIndex[userOf[rows[k]]] + 1]++;
     for (let user = 0; user < users.length; user++) offsets[user + 1] += offsets[user];
-    const source = new Uint32Array(offsets[users.length]);
-    for (let row = 0; row < parts.length; row++)
-      if (belongs(row)) source[offsets[this.#userIndex[userOf[row]]]++] = row;
+    const source = new Uint32Array(count);
+    for (let k = 0; k < count; k++) source[offsets[userIndex[userOf[rows[k]]]]++] = rows[k];
     const heldOut = new Uint8Array(source.length);
     for (let place = 0; place < source.length; place++)
       if (parts[source[place]] === heldOutPart) heldOut[place] = 1;
@@ -532,10 +536,13 @@ export class SplitTables {
 
   #coordinates(source: Uint32Array): { users: Uint32Array; items: Uint32Array } {
     const { userOf, itemOf } = this.#interactions;
-    return {
-      users: source.map((row) => this.#userIndex[userOf[row]]),
-      items: source.map((row) => this.#itemIndex[itemOf[row]]),
-    };
+    const [userIndex, itemIndex] = [this.#userIndex, this.#itemIndex];
+    const [users, items] = [new Uint32Array(source.length), new Uint32Array(source.length)];
+    for (let k = 0; k < source.length; k++) {
+      users[k] = userIndex[userOf[source[k]]];
+      items[k] = itemIndex[itemOf[source[k]]];
+    }
+    return { users, items };
   }
 }
 
