@@ -144,8 +144,17 @@ export class Database {
     return `read_${format}(${all.join(", ")})`;
   }
 
+  /** [paths]: the rows of each Parquet file, from its footer. */
+  async parquetRows(paths: readonly string[]): Promise<number[]> {
+    const found = await this.rows(
+      `SELECT file_name, num_rows FROM parquet_file_metadata(${this.#fileList(paths)})`,
+    );
+    const rowsOf = new Map(found.map(([name, rows]) => [String(name), Number(rows)]));
+    return paths.map((path) => rowsOf.get(resolve(path)) ?? 0);
+  }
+
   /** A list of file names, taken literally, as an argument of DuckDB's readers. */
-  fileList(paths: readonly string[]): string {
+  #fileList(paths: readonly string[]): string {
     return `[${paths.map((path) => literal(this.#nameOf(path))).join(", ")}]`;
   }
 

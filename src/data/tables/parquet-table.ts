@@ -57,15 +57,6 @@ async function columnsOf(from: string, file: string, database: Database): Promis
   }
 }
 
-/** [files]: the rows of each file, from its footer. */
-async function countRows(files: readonly string[], database: Database): Promise<number[]> {
-  const found = await database.rows(
-    `SELECT file_name, num_rows FROM parquet_file_metadata(${database.fileList(files)})`,
-  );
-  const rowsOf = new Map(found.map(([name, rows]) => [String(name), Number(rows)]));
-  return files.map((file) => rowsOf.get(resolve(file)) ?? 0);
-}
-
 /** The first file that cannot be read to its end. */
 async function damagedPart(files: readonly string[], database: Database): Promise<string | undefined> {
   if (files.length === 1) return files[0];
@@ -87,7 +78,7 @@ async function openParts(file: string, parts: ParquetParts, database: Database):
   const from = database.files("parquet", files, options);
   const types = await columnsOf(from, file, database);
   const typeOf = (column: string) => types.get(column) ?? "VARCHAR";
-  const rowsOf = parts.files.length > 1 ? await countRows(parts.files, database) : [];
+  const rowsOf = parts.files.length > 1 ? await database.parquetRows(parts.files) : [];
   const place = (row: number): string => {
     let [part, before] = [0, 0];
     while (part < rowsOf.length && row >= before + rowsOf[part]) before += rowsOf[part++];
