@@ -131,16 +131,15 @@ export class Database {
 
   /**
    * The rows of files as a table expression for FROM; `parameters` are those of DuckDB's reader. File names are taken
-   * literally (no patterns, no "~", no remote addresses), and a folder called "user=5" does not become a column unless
-   * `parameters` set hive_partitioning.
+   * literally (no patterns, no "~", no remote addresses), and a folder called "user=5" becomes a column only with `hive`.
    */
-  files(format: FileFormat, paths: string | readonly string[], parameters: readonly string[] = []): string {
-    const hive = parameters.some((each) => each.startsWith("hive_partitioning"));
-    const all = [
-      this.fileList([paths].flat()),
-      ...(hive ? [] : ["hive_partitioning = false"]),
-      ...parameters,
-    ];
+  files(
+    format: FileFormat,
+    paths: string | readonly string[],
+    parameters: readonly string[] = [],
+    { hive = false }: { hive?: boolean } = {},
+  ): string {
+    const all = [this.#fileList([paths].flat()), `hive_partitioning = ${hive}`, ...parameters];
     return `read_${format}(${all.join(", ")})`;
   }
 

@@ -63,7 +63,7 @@ const manyItems = ["item-knn", "sansa", "elsa", "wmf"];
 const sampled: ReadonlySet<string> = new Set(["mult-vae", "mult-dae", "rec-vae", "vamp"]);
 
 /** Alternatives to a model for many items, for messages. */
-export function forManyItems(algorithm: string): string {
+function forManyItems(algorithm: string): string {
   const others = manyItems.filter((name) => name !== algorithm).join(", ");
   const sample = sampled.has(algorithm)
     ? ", a sampled softmax (--set negatives=2000 --set sparseAdam=true)"

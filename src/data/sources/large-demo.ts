@@ -32,7 +32,7 @@ const ROWS_PER_BLOCK = 1 << 16;
 const STRAND_SHARE = 0.5;
 const GENRE_SHARE = 0.3;
 
-export const largeDemoLimits = {
+const largeDemoLimits = {
   items: [1000, 2 ** 25],
   users: [100, 2 ** 27],
   interactions: [1000, 2e9],

@@ -71,11 +71,11 @@ async function damagedPart(files: readonly string[], database: Database): Promis
 
 /** The parts as one table; messages about all of it name `file`. */
 async function openParts(file: string, parts: ParquetParts, database: Database): Promise<TableSource> {
-  const options = parts.keys.length > 0 ? ["hive_partitioning = true"] : [];
+  const options = { hive: parts.keys.length > 0 };
   // DuckDB takes keys from the whole path, also from folders above this one.
   const root = parts.keys.length > 0 && resolve(file).includes("=") ? database.link(file) : file;
   const files = parts.files.map((part) => (root === file ? part : join(root, relative(file, part))));
-  const from = database.files("parquet", files, options);
+  const from = database.files("parquet", files, [], options);
   const types = await columnsOf(from, file, database);
   const typeOf = (column: string) => types.get(column) ?? "VARCHAR";
   const rowsOf = parts.files.length > 1 ? await database.parquetRows(parts.files) : [];
@@ -110,7 +110,7 @@ async function openParts(file: string, parts: ParquetParts, database: Database):
       const value = identifier(column);
       const [found] = await database.rows(
         `SELECT filename, file_row_number, CAST(${value} AS VARCHAR)
-         FROM ${database.files("parquet", files, [...options, "filename = true", "file_row_number = true"])}
+         FROM ${database.files("parquet", files, ["filename = true", "file_row_number = true"], options)}
          WHERE ${value} IS NOT NULL AND NOT (${isWhole(value)})
          LIMIT 1`,
       );
