@@ -9,6 +9,7 @@ import { printable } from "../core/printable.js";
 import { withoutPasswords } from "../core/secrets.js";
 import { withSystemFault } from "../core/system-errors.js";
 import { type CliContext, createContext, type Register } from "./context.js";
+import { addMemoryOption } from "./memory-option.js";
 import { addTempOption } from "./temp-option.js";
 
 export interface Streams {
@@ -62,6 +63,7 @@ function program(commands: readonly Register[], context: CliContext, { stdout, s
     .configureHelp({ sortOptions: false })
     .addHelpText("after", "\nGet started: foldin quickstart\nHelp for one command: foldin help train");
   for (const register of commands) register(root, context);
+  addMemoryOption(root);
   addTempOption(root);
   return root;
 }

@@ -3,16 +3,54 @@
 import { readFileSync } from "node:fs";
 import { freemem } from "node:os";
 import { UserError } from "./errors.js";
+import type { ProgressListener } from "./progress.js";
+
+/** The environment variable with the limit of this process and its workers, in bytes or with a unit. Set by --memory. */
+export const memoryVariable = "FOLDIN_MEMORY";
+
+const units: Readonly<Record<string, number>> = {
+  "": 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  tb: 1e12,
+  k: 2 ** 10,
+  m: 2 ** 20,
+  g: 2 ** 30,
+  t: 2 ** 40,
+};
+
+/** The bytes of a size such as "8GiB", "8G", "500MB" or "4294967296". Throws UserError, naming `place`. */
+export function parseBytes(size: string, place: string): number {
+  const [, number, unit = ""] = /^\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?b?)\s*$/i.exec(size) ?? [];
+  const name = unit.toLowerCase();
+  const factor = units[name] ?? units[name.replace(/i?b$/, "")];
+  const bytes = Math.floor(Number(number) * factor);
+  if (bytes > 0) return bytes;
+  throw new UserError({
+    place,
+    problem: `"${size}" is not an amount of memory`,
+    expected: "a number with a unit, such as 8GiB or 500MB",
+  });
+}
+
+/** The limit set by --memory or the environment, in bytes; Infinity if there is none. */
+export function memoryLimit(): number {
+  const given = process.env[memoryVariable];
+  return given === undefined || given === "" ? Infinity : parseBytes(given, memoryVariable);
+}
 
 /**
- * Bytes that this process can still allocate within the limits of the machine, its container, and its address space
- * (ulimit -v).
+ * Bytes that this process can still allocate within the limits of the machine, its container, its address space (ulimit -v),
+ * and `memoryLimit`.
  */
 export function availableMemory(): number {
   // Very large or 0 if the process has no limit.
   const limit = process.constrainedMemory();
   const room = limit > 0 ? Math.max(0, limit - process.memoryUsage.rss()) : Infinity;
-  return Math.min(freemem(), room, roomForAddresses());
+  const asked = memoryLimit();
+  const granted = asked === Infinity ? asked : Math.max(0, asked - process.memoryUsage.rss());
+  return Math.min(freemem(), room, roomForAddresses(), granted);
 }
 
 /** What ulimit -v leaves. Infinity if there is no limit or it is unknown. */
@@ -54,13 +92,17 @@ export function bytesText(bytes: number): string {
   return bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : `${Math.ceil(bytes / 2 ** 20)} MiB`;
 }
 
-/** Throws UserError if the `bytes` needed for `what` are not available. */
+/** Smaller needs are not reported. */
+const WORTH_A_WORD = 2 ** 28;
+
+/** Throws UserError if the `bytes` needed for `what` are not available; reports large needs. */
 export function requireMemory({
   place,
   bytes,
   what,
   alternatives,
   available = availableMemory(),
+  progress,
 }: {
   place: string;
   bytes: number;
@@ -69,11 +111,18 @@ export function requireMemory({
   /** What to do instead, as sentences. */
   alternatives: string;
   available?: number;
+  /** Told about needs of 256 MiB and more. */
+  progress?: ProgressListener;
 }): void {
   if (bytes > available)
     throw new UserError({
       place,
       problem: `${what} needs ${bytesText(bytes)} of memory, but only ${bytesText(available)} are available`,
       remedy: alternatives,
+    });
+  if (bytes >= WORTH_A_WORD)
+    progress?.({
+      type: "note",
+      text: `${place}: ${what} needs at least ${bytesText(bytes)} of memory; ${bytesText(available)} are available`,
     });
 }

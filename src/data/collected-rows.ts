@@ -4,7 +4,7 @@
 
 import { UserError } from "../core/errors.js";
 import { availableMemory, bytesText } from "../core/memory.js";
-import { GrowingColumn } from "./interactions.js";
+import { GrowingColumn, hashOfPair } from "./interactions.js";
 
 /** The number of rows from which duplicates are searched for. */
 const manyRows = 1 << 25;
@@ -21,6 +21,8 @@ export interface CollectedRowsOptions {
   /** The number of rows from which duplicates are searched for. */
   many?: number;
 }
+
+type Numbers = Uint8Array | Uint32Array | Float32Array | Float64Array;
 
 /** Columns that grow row by row. */
 export class CollectedRows {
@@ -57,6 +59,16 @@ export class CollectedRows {
     if (time !== undefined) this.#timeOf.push(time);
     if (++this.#rows === this.#nextCheck)
       this.#check(8 + (rating === undefined ? 0 : 4) + (time === undefined ? 0 : 8));
+  }
+
+  /** Adds rows column by column. Throws like `push`. */
+  append(users: Numbers, items: Numbers, ratings: Numbers | undefined, times: Numbers | undefined): void {
+    this.#userOf.append(users);
+    this.#itemOf.append(items);
+    if (ratings) this.#ratingOf.append(ratings);
+    if (times) this.#timeOf.append(times);
+    this.#rows += users.length;
+    if (this.#rows >= this.#nextCheck) this.#check(8 + (ratings ? 4 : 0) + (times ? 8 : 0));
   }
 
   /** Returns the rows and leaves the collection empty. Columns that no row has are empty. */
@@ -117,9 +129,7 @@ function firstOfPairs(userOf: Uint32Array, itemOf: Uint32Array): Uint8Array {
   for (let row = 0; row < rows; row++) {
     const user = userOf[row];
     const item = itemOf[row];
-    let hash = Math.imul(user, 0x9e3779b1) ^ Math.imul(item ^ (item >>> 15), 0x85ebca6b);
-    hash = Math.imul(hash ^ (hash >>> 16), 0xc2b2ae35);
-    let slot = (hash ^ (hash >>> 13)) & mask;
+    let slot = hashOfPair(user, item) & mask;
     while (slots[slot] !== 0) {
       const other = slots[slot] - 1;
       if (userOf[other] === user && itemOf[other] === item) break;

@@ -15,6 +15,7 @@ import type {
 } from "@duckdb/node-api";
 import { AbortedError, throwIfAborted } from "../core/errors.js";
 import { isRunning } from "../core/leftovers.js";
+import { memoryLimit } from "../core/memory.js";
 import { Turns } from "../core/turns.js";
 import { databaseFault } from "./database-fault.js";
 
@@ -35,8 +36,16 @@ export type ColumnType =
   | "UTINYINT"
   | { readonly vector: number };
 
-/** Sets the value in a row of a block. */
-export type Setter = (row: number, value: string | number | ArrayLike<number> | null) => void;
+/** Writes a column of a block. */
+export interface Setter {
+  /** Sets the value of a row. */
+  (row: number, value: string | number | ArrayLike<number> | null): void;
+  /** Sets the numbers of all rows. */
+  all(values: NumberArray): void;
+}
+
+/** The numbers of a column without missing values. */
+export type NumberArray = Uint8Array | Uint32Array | Float32Array | Float64Array;
 
 /** File formats that DuckDB reads. */
 export type FileFormat = "parquet" | "csv" | "json";
@@ -44,7 +53,7 @@ export type FileFormat = "parquet" | "csv" | "json";
 /** Runs `work` with a new database, whose files are removed afterwards even if it fails. */
 export async function withDatabase<T>(
   work: (database: Database) => Promise<T>,
-  { memory = "800MB", tables = "memory", signal }: DatabaseOptions = {},
+  { memory = defaultMemory(), tables = "memory", signal }: DatabaseOptions = {},
 ): Promise<T> {
   throwIfAborted(signal);
   const { DuckDBInstance } = await import("@duckdb/node-api");
@@ -88,6 +97,11 @@ export async function withDatabase<T>(
   }
 }
 
+/** DuckDB's share of the memory: 800 MB, or a quarter of a smaller limit. DuckDB needs 64 MB. */
+function defaultMemory(): string {
+  return `${Math.round(Math.max(64e6, Math.min(800e6, memoryLimit() / 4)))}B`;
+}
+
 const folderPrefix = "foldin-work-";
 
 /** Removes what killed processes left behind: folders older than a day whose process no longer exists. */
@@ -117,12 +131,37 @@ export class Database {
 
   /**
    * The rows of files as a table expression for FROM; `parameters` are those of DuckDB's reader. File names are taken
-   * literally (no patterns, no "~", no remote addresses), and a folder called "user=5" does not become a column.
+   * literally (no patterns, no "~", no remote addresses), and a folder called "user=5" becomes a column only with `hive`.
    */
-  files(format: FileFormat, paths: string | readonly string[], parameters: readonly string[] = []): string {
-    const names = [paths].flat().map((path) => literal(this.#nameOf(path)));
-    const all = [`[${names.join(", ")}]`, "hive_partitioning = false", ...parameters];
+  files(
+    format: FileFormat,
+    paths: string | readonly string[],
+    parameters: readonly string[] = [],
+    { hive = false }: { hive?: boolean } = {},
+  ): string {
+    const all = [this.#fileList([paths].flat()), `hive_partitioning = ${hive}`, ...parameters];
     return `read_${format}(${all.join(", ")})`;
+  }
+
+  /** [paths]: the rows of each Parquet file, from its footer. */
+  async parquetRows(paths: readonly string[]): Promise<number[]> {
+    const found = await this.rows(
+      `SELECT file_name, num_rows FROM parquet_file_metadata(${this.#fileList(paths)})`,
+    );
+    const rowsOf = new Map(found.map(([name, rows]) => [String(name), Number(rows)]));
+    return paths.map((path) => rowsOf.get(resolve(path)) ?? 0);
+  }
+
+  /** A list of file names, taken literally, as an argument of DuckDB's readers. */
+  #fileList(paths: readonly string[]): string {
+    return `[${paths.map((path) => literal(this.#nameOf(path))).join(", ")}]`;
+  }
+
+  /** Another name for a folder, which is removed with the database. */
+  link(folder: string): string {
+    const link = this.scratchFile();
+    symlinkSync(resolve(folder), link);
+    return link;
   }
 
   /** Writes the rows of a query to a file, whose name is taken literally. `options` are passed to DuckDB's COPY. */
@@ -141,9 +180,7 @@ export class Database {
     const whole = resolve(path);
     // In a pattern DuckDB takes a backslash for a path separator, and it cannot be escaped.
     if (sep === "/" && /[[*?]/.test(whole) && whole.includes("\\")) {
-      const link = this.scratchFile();
-      symlinkSync(whole, link);
-      return escaped(link);
+      return escaped(this.link(whole));
     }
     return escaped(whole);
   }
@@ -208,12 +245,10 @@ export class Database {
         await fill(
           from,
           count,
-          vectors.map(
-            (vector) => (row, value) =>
-              vector.setItem(
-                row,
-                typeof value === "object" && value !== null ? arrayValue(Array.from(value)) : value,
-              ),
+          vectors.map((vector) =>
+            setterOf(vector, (value) =>
+              typeof value === "object" && value !== null ? arrayValue(Array.from(value)) : value,
+            ),
           ),
         );
         for (const vector of vectors) vector.flush();
@@ -230,6 +265,27 @@ export class Database {
       appender.closeSync();
     }
   }
+}
+
+/** The numbers that a vector of DuckDB holds, for copying all at once; undefined if it holds something else. */
+function numbersIn(vector: DuckDBVector): NumberArray | undefined {
+  const { items } = vector as { items?: unknown };
+  const isNumbers =
+    items instanceof Uint32Array ||
+    items instanceof Float64Array ||
+    items instanceof Float32Array ||
+    items instanceof Uint8Array;
+  return isNumbers ? items : undefined;
+}
+
+function setterOf(vector: DuckDBVector, converted: (value: Parameters<Setter>[1]) => DuckDBValue): Setter {
+  const one = (row: number, value: Parameters<Setter>[1]) => vector.setItem(row, converted(value));
+  const all = (values: NumberArray) => {
+    const items = numbersIn(vector);
+    if (items?.constructor === values.constructor) items.set(values);
+    else for (let row = 0; row < values.length; row++) vector.setItem(row, values[row]);
+  };
+  return Object.assign(one, { all });
 }
 
 /** Values appended to a table before they are stored, which takes a few tens of milliseconds. */
@@ -251,6 +307,20 @@ export class Chunk {
   /** A column of numbers. */
   numbers(column: number): { getItem(row: number): number | null } {
     return this.#chunk.getColumnVector(column) as DuckDBVector<number>;
+  }
+
+  /** A column of numbers as an array, valid until the next chunk; undefined if values are missing. */
+  plainNumbers(column: number): NumberArray | undefined {
+    const vector = this.#chunk.getColumnVector(column);
+    const { validity } = vector as { validity?: { data?: BigUint64Array | null } };
+    const data = validity?.data;
+    if (data === undefined) return undefined;
+    for (let word = 0; data && word < data.length; word++) {
+      const rows = BigInt(Math.min(64, this.rows - 64 * word));
+      const all = (1n << rows) - 1n;
+      if ((data[word] & all) !== all) return undefined;
+    }
+    return numbersIn(vector);
   }
 
   /** A column of text. */

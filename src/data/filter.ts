@@ -1,7 +1,7 @@
 // Filters interactions: of duplicates only the first is kept, then users and items with enough interactions. (The rating
 // threshold is applied earlier, while reading.) Published protocols differ in how minimums are applied: see `filterOrders`.
 
-import { countRows, groupRows, type Interactions, takeInteractions } from "./interactions.js";
+import { bucketRows, countRows, hashOfPair, type Interactions, takeInteractions } from "./interactions.js";
 
 /** How the minimum counts are applied. */
 export const filterOrders = {
@@ -20,21 +20,34 @@ export interface Minimums {
   filter: FilterOrder;
 }
 
+interface Reuse {
+  /** Whether the rows that remain may be moved within the argument's arrays, which must not be used afterwards. */
+  readonly reuse?: boolean;
+}
+
 /** Keeps the first row of each pair of user and item. */
-export function dropDuplicates(interactions: Interactions): Interactions {
-  const { userOf, itemOf, users, items } = interactions;
-  const byUser = groupRows(userOf, users.size);
-  const seenBy = new Uint32Array(items.size);
+export function dropDuplicates(interactions: Interactions, reuse: Reuse = {}): Interactions {
+  const { userOf, itemOf, users } = interactions;
   const keep = new Uint8Array(userOf.length);
-  for (let user = 0; user < users.size; user++)
-    for (let k = byUser.offsets[user]; k < byUser.offsets[user + 1]; k++) {
-      const row = byUser.rows[k];
+  // Open addressing: each slot holds the number of a row + 1.
+  let slots = new Uint32Array(0);
+  for (const rows of bucketRows(userOf, users.size)) {
+    const size = 2 ** Math.ceil(Math.log2(2 * rows.length + 1));
+    if (slots.length < size) slots = new Uint32Array(size);
+    else slots.fill(0);
+    const mask = slots.length - 1;
+    for (const row of rows) {
+      const user = userOf[row];
       const item = itemOf[row];
-      if (seenBy[item] === user + 1) continue;
-      seenBy[item] = user + 1;
+      let slot = hashOfPair(user, item) & mask;
+      while (slots[slot] !== 0 && (userOf[slots[slot] - 1] !== user || itemOf[slots[slot] - 1] !== item))
+        slot = (slot + 1) & mask;
+      if (slots[slot] !== 0) continue;
+      slots[slot] = row + 1;
       keep[row] = 1;
     }
-  return takeInteractions(interactions, keep);
+  }
+  return takeInteractions(interactions, keep, reuse);
 }
 
 /** What a minimum count dropped. */
@@ -51,7 +64,11 @@ export interface Frequent {
 }
 
 /** Keeps the users and items with enough interactions, and counts what it drops; a row is counted once. */
-export function keepFrequent(interactions: Interactions, { minUser, minItem, filter }: Minimums): Frequent {
+export function keepFrequent(
+  interactions: Interactions,
+  { minUser, minItem, filter }: Minimums,
+  reuse: Reuse = {},
+): Frequent {
   const { userOf, itemOf, users, items } = interactions;
   const keep = new Uint8Array(userOf.length).fill(1);
   const dropRare = (codeOf: Uint32Array, counts: Uint32Array, least: number): Dropped => {
@@ -69,7 +86,7 @@ export function keepFrequent(interactions: Interactions, { minUser, minItem, fil
     return counts;
   };
   const frequent = (byItem: Dropped, byUser: Dropped): Frequent => ({
-    kept: takeInteractions(interactions, keep),
+    kept: takeInteractions(interactions, keep, reuse),
     users: byUser,
     items: byItem,
   });

@@ -68,12 +68,30 @@ export class GrowingColumn<A extends Uint8Array | Uint32Array | Float32Array | F
     this.#block[this.#used++] = value;
   }
 
+  /** Appends all numbers of an array. */
+  append(values: Uint8Array | Uint32Array | Float32Array | Float64Array): void {
+    for (let from = 0; from < values.length; ) {
+      if (this.#used === blockRows) {
+        this.#full.push(this.#block);
+        this.#block = this.#make(blockRows);
+        this.#used = 0;
+      }
+      const count = Math.min(values.length - from, blockRows - this.#used);
+      const piece = values.subarray(from, from + count);
+      this.#block.set(piece as never, this.#used);
+      this.#used += count;
+      from += count;
+    }
+  }
+
   /** Returns the numbers pushed so far in one array and empties the column. */
   take(): A {
     const rows = this.#full.length * blockRows + this.#used;
     const all = this.#make(rows);
     let place = 0;
-    for (const block of this.#full.splice(0)) {
+    const full = this.#full.splice(0).reverse();
+    // Each block is released once it is copied.
+    for (let block = full.pop(); block !== undefined; block = full.pop()) {
       all.set(block as never, place);
       place += blockRows;
     }
@@ -267,24 +285,36 @@ function codeSparseIntegers(ids: Uint32Array): Uint32Array {
   return known;
 }
 
-/** The rows with a non-zero entry in `keep`, in their order. */
-export function takeInteractions(interactions: Interactions, keep: Uint8Array): Interactions {
+/**
+ * The rows with a non-zero entry in `keep`, in their order. With `reuse` they are moved to the beginning of the argument's own
+ * arrays, which must not be used afterwards.
+ */
+export function takeInteractions(
+  interactions: Interactions,
+  keep: Uint8Array,
+  { reuse = false }: { reuse?: boolean } = {},
+): Interactions {
   let rows = 0;
   for (let row = 0; row < keep.length; row++) if (keep[row] !== 0) rows++;
   if (rows === keep.length) return interactions;
-  const pick = <A extends Uint8Array | Uint32Array | Float32Array | Float64Array>(from: A, to: A): A => {
+  const pick = <A extends Uint8Array | Uint32Array | Float32Array | Float64Array>(
+    from: A | undefined,
+    make: new (length: number) => A,
+  ): A | undefined => {
+    if (from === undefined) return undefined;
+    const to = reuse ? from : new make(rows);
     let next = 0;
     for (let row = 0; row < keep.length; row++) if (keep[row] !== 0) to[next++] = from[row];
-    return to;
+    return to.subarray(0, rows) as A;
   };
   const { userOf, itemOf, ratingOf, timeOf, partOf } = interactions;
   return {
     ...interactions,
-    userOf: pick(userOf, new Uint32Array(rows)),
-    itemOf: pick(itemOf, new Uint32Array(rows)),
-    ratingOf: ratingOf && pick(ratingOf, new Float32Array(rows)),
-    timeOf: timeOf && pick(timeOf, new Float64Array(rows)),
-    partOf: partOf && pick(partOf, new Uint8Array(rows)),
+    userOf: pick(userOf, Uint32Array) as Uint32Array,
+    itemOf: pick(itemOf, Uint32Array) as Uint32Array,
+    ratingOf: pick(ratingOf, Float32Array),
+    timeOf: pick(timeOf, Float64Array),
+    partOf: pick(partOf, Uint8Array),
   };
 }
 
@@ -310,8 +340,40 @@ export function groupRows(codeOf: Uint32Array, codes: number): Grouped {
   for (let code = 0; code < codes; code++) offsets[code + 1] += offsets[code];
   const cursor = offsets.slice(0, codes);
   const rows = new Uint32Array(codeOf.length);
-  for (let row = 0; row < codeOf.length; row++) rows[cursor[codeOf[row]]++] = row;
+  for (const bucket of bucketRows(codeOf, codes)) for (const row of bucket) rows[cursor[codeOf[row]]++] = row;
   return { offsets, rows };
+}
+
+/** Rows in a bucket, if their codes are spread evenly: few enough for a processor's cache. */
+const rowsPerBucket = 1 << 18;
+const mostBuckets = 512;
+
+/**
+ * The rows divided by ranges of their codes, in ascending order within each bucket. Work on one bucket after the other touches
+ * little memory at a time, which is several times faster for many rows.
+ */
+export function bucketRows(
+  codeOf: Uint32Array,
+  codes: number,
+  { perBucket = rowsPerBucket } = {},
+): Uint32Array[] {
+  const wanted = Math.max(1, Math.min(mostBuckets, Math.floor(codeOf.length / perBucket)));
+  let shift = 0;
+  while ((codes - 1) >>> shift >= wanted && shift < 31) shift++;
+  const begins = new Uint32Array(wanted + 1);
+  for (let row = 0; row < codeOf.length; row++) begins[(codeOf[row] >>> shift) + 1]++;
+  for (let bucket = 0; bucket < wanted; bucket++) begins[bucket + 1] += begins[bucket];
+  const cursor = begins.slice(0, wanted);
+  const rows = new Uint32Array(codeOf.length);
+  for (let row = 0; row < codeOf.length; row++) rows[cursor[codeOf[row] >>> shift]++] = row;
+  return Array.from(cursor, (end, bucket) => rows.subarray(begins[bucket], end));
+}
+
+/** A hash of a user and an item, as an int32. */
+export function hashOfPair(user: number, item: number): number {
+  let hash = Math.imul(user, 0x9e3779b1) ^ Math.imul(item ^ (item >>> 15), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 16), 0xc2b2ae35);
+  return hash ^ (hash >>> 13);
 }
 
 /** How many rows each code has: [codes]. */

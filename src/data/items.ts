@@ -6,7 +6,7 @@ import type { ProgressListener } from "../core/progress.js";
 import { usualNames } from "./columns.js";
 import { withDatabase } from "./database.js";
 import { idExpected, isId, show } from "./interactions.js";
-import { explainReadError, type FileOptions, openTable, plainName } from "./table-source.js";
+import { explainTableError, type FileOptions, openTable, plainName } from "./table-source.js";
 import type { Vocabulary } from "./vocabulary.js";
 
 /** A file with one row per item. */
@@ -110,7 +110,7 @@ export async function readItems(
           for (let row = 0; row < chunk.rows; row++) rows.push(columns.map((column) => column.getItem(row)));
         }
       } catch (error) {
-        throw explainReadError(error, file);
+        throw await explainTableError(error, source);
       }
       const kept = source.named ? rows.filter(isNoHeader(source.columns)) : rows;
       const table = { columns: source.columns, rows: kept, title };

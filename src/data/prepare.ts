@@ -21,6 +21,7 @@ import {
 } from "./dataset.js";
 import { dropDuplicates, type Frequent, keepFrequent } from "./filter.js";
 import { countRatings } from "./histogram.js";
+import { fromIntegerRows, IntegerRows } from "./integer-rows.js";
 import {
   countRows,
   fromIterable,
@@ -159,10 +160,14 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
     });
   const read = files
     ? await readInteractions(files, { columns, minRating, progress, signal })
-    : await fromIterable(input as Iterable<Interaction>, { minRating, signal });
+    : input instanceof IntegerRows
+      ? await fromIntegerRows(input, { progress, signal })
+      : await fromIterable(input as Iterable<Interaction>, { minRating, signal });
   throwIfAborted(signal);
-  const unique = dropDuplicates(read);
-  const frequent = keepFrequent(unique, protocol);
+  const rowsRead = read.userOf.length;
+  const unique = dropDuplicates(read, { reuse: true });
+  const rowsUnique = unique.userOf.length;
+  const frequent = keepFrequent(unique, protocol, { reuse: true });
   const matched = known?.matching(read.items);
   const interactions =
     wholeCatalogue && matched ? withCatalogue(frequent.kept, matched.table.byId.keys()) : frequent.kept;
@@ -170,9 +175,9 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
     throw new UserError({
       place: files?.join(", "),
       problem:
-        read.userOf.length === 0
+        rowsRead === 0
           ? "there are no interactions"
-          : `none of ${unique.userOf.length} interactions remains after filtering with ${asked(protocol)}`,
+          : `none of ${rowsUnique} interactions remains after filtering with ${asked(protocol)}`,
       remedy: "Lower the minimums",
     });
   throwIfAborted(signal);
@@ -181,7 +186,7 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
   const tables = new SplitTables(interactions, split);
   const idsOf = (codes: Uint32Array, vocabulary: Vocabulary) =>
     new Vocabulary(Array.from(codes, (code) => vocabulary.ids[code]));
-  const counts = countAll(read, unique, { ...frequent, kept: interactions }, split, tables);
+  const counts = countAll(read, { rowsRead, rowsUnique }, { ...frequent, kept: interactions }, split, tables);
   options.check?.(counts, protocol);
   const items = idsOf(split.items, interactions.items);
   const times = summariseTimes(interactions);
@@ -252,8 +257,8 @@ const present = (counts: Uint32Array): number =>
   counts.reduce((total, count) => total + (count > 0 ? 1 : 0), 0);
 
 function countAll(
-  read: Interactions,
-  unique: Interactions,
+  read: Pick<Interactions, "sourceRows" | "repeatedHeaders" | "duplicates">,
+  { rowsRead, rowsUnique }: { readonly rowsRead: number; readonly rowsUnique: number },
   { kept, users, items }: Frequent,
   split: DatasetContents["split"],
   tables: SplitTables,
@@ -287,8 +292,8 @@ function countAll(
       users: present(countRows(kept.userOf, kept.users.size)),
       items: present(countRows(kept.itemOf, kept.items.size)),
       interactions: kept.userOf.length,
-      duplicates: duplicates + read.userOf.length - unique.userOf.length,
-      belowRating: read.sourceRows - repeatedHeaders - duplicates - read.userOf.length,
+      duplicates: duplicates + rowsRead - rowsUnique,
+      belowRating: read.sourceRows - repeatedHeaders - duplicates - rowsRead,
       repeatedHeaders,
       belowMinUser: users.rows,
       rareUsers: users.codes,

@@ -6,10 +6,10 @@ import { throwIfAborted, UserError } from "../core/errors.js";
 import { type ProgressListener, silent } from "../core/progress.js";
 import { CollectedRows } from "./collected-rows.js";
 import { describeColumns, headerAmongRows, type Input, openInputs, type ReadOptions } from "./columns.js";
-import { type Database, identifier, literal, withDatabase } from "./database.js";
+import { type Database, identifier, literal, type NumberArray, withDatabase } from "./database.js";
 import { codeIntegers, type Interactions } from "./interactions.js";
 import { type PlainColumn, PlainRows } from "./plain-rows.js";
-import { explainReadError, type TableSource } from "./table-source.js";
+import { explainTableError, type TableSource } from "./table-source.js";
 import type { Selection } from "./tables/table.js";
 import { acceptedTimes, holdsDates, timeExpression } from "./times.js";
 import { plainInteger, Vocabulary } from "./vocabulary.js";
@@ -137,7 +137,7 @@ class Reader {
           `INSERT INTO source_rows SELECT ${source.id(user)}, ${source.id(item)}, ${numbersOf(input)} FROM ${await source.from(selectionOf(input))}`,
         );
       } catch (error) {
-        throw explainReadError(error, source.file);
+        throw await explainTableError(error, source);
       }
       ends.push(Number((await database.rows("SELECT count(*) FROM source_rows"))[0][0]));
       this.#progress({ type: "end", task });
@@ -201,11 +201,17 @@ class Reader {
     let told = 0;
     try {
       for await (const chunk of this.#database.chunks(sql)) {
-        const wrong = collector.add(
-          chunk.rows,
-          [0, 1, 2, 3, 4].map((column) => chunk.numbers(column)),
-          input,
-        );
+        const wrong =
+          collector.addPlain(
+            [0, 1, 2, 3, 4].map((column) => chunk.plainNumbers(column)),
+            input,
+          ) === undefined
+            ? collector.add(
+                chunk.rows,
+                [0, 1, 2, 3, 4].map((column) => chunk.numbers(column)),
+                input,
+              )
+            : undefined;
         if (wrong === "id") return "id";
         if (wrong !== undefined) throw await this.#wrong(wrong, input, collector.seenInFile - 1);
         if (collector.seenInFile - told >= 1 << 19) {
@@ -214,7 +220,7 @@ class Reader {
         }
       }
     } catch (error) {
-      throw explainReadError(error, source.file);
+      throw await explainTableError(error, source);
     } finally {
       this.#progress({ type: "end", task });
     }
@@ -348,15 +354,44 @@ class Collector implements Counts {
     this.seenInFile = 0;
   }
 
+  /** Adds rows without missing or invalid values that are all kept, and returns their number; undefined, adding none, if some are not. */
+  addPlain(
+    [users, items, values, times, headers]: (NumberArray | undefined)[],
+    { source, rating, time }: Input,
+  ): number | undefined {
+    if (!(users && items && values && times && headers)) return undefined;
+    const least = this.#leastOf(source, rating);
+    for (let row = 0; row < headers.length; row++) if (headers[row] !== 0) return undefined;
+    if (rating !== undefined)
+      for (let row = 0; row < values.length; row++)
+        if (!(Number.isFinite(values[row]) && values[row] >= least)) return undefined;
+    if (time !== undefined)
+      for (let row = 0; row < times.length; row++) if (Number.isNaN(times[row])) return undefined;
+    this.#kept.append(
+      users,
+      items,
+      rating === undefined ? undefined : values,
+      time === undefined ? undefined : times,
+    );
+    this.seen += users.length;
+    this.seenInFile += users.length;
+    return users.length;
+  }
+
+  /** 3.1 as a float32 is less than 3.1 as a float64: ratings are compared in their own precision. */
+  #leastOf(source: TableSource, rating: string | undefined): number {
+    return rating !== undefined && source.typeOf(rating) === "FLOAT"
+      ? Math.fround(this.#minRating)
+      : this.#minRating;
+  }
+
   /** Stops at the first invalid row, which is then the last one counted. */
   add(
     rows: number,
     [users, items, values, times, headers]: { getItem(row: number): number | null }[],
     { source, rating, time }: Input,
   ): "id" | "rating" | "time" | "header" | undefined {
-    // 3.1 as a float32 is less than 3.1 as a float64: ratings are compared in their own precision.
-    const isFloat32 = rating !== undefined && source.typeOf(rating) === "FLOAT";
-    const least = isFloat32 ? Math.fround(this.#minRating) : this.#minRating;
+    const least = this.#leastOf(source, rating);
     let wrong: "id" | "rating" | "time" | "header" | undefined;
     let row = 0;
     for (; row < rows && wrong === undefined; row++) {

@@ -86,7 +86,11 @@ function strong(interactions: Interactions, options: Options<"strong">): Split {
   for (let row = 0; row < parts.length; row++) parts[row] = foldInOf[splitByCode[interactions.userOf[row]]];
   const { items, lost } = numberItems(interactions, parts, options.items);
 
-  const byUser = groupRows(interactions.userOf, interactions.users.size);
+  const rows = evaluatedRows(interactions.userOf, splitByCode);
+  const byUser = groupRows(
+    rows.map((row) => interactions.userOf[row]),
+    interactions.users.size,
+  );
   const known: number[] = [];
   for (const split of [1, 2]) {
     random.reseed(options.seed);
@@ -95,13 +99,23 @@ function strong(interactions: Interactions, options: Options<"strong">): Split {
       if (splitByCode[user] !== split) continue;
       known.length = 0;
       for (let k = byUser.offsets[user]; k < byUser.offsets[user + 1]; k++)
-        if (parts[byUser.rows[k]] !== part.dropped) known.push(byUser.rows[k]);
+        if (parts[rows[byUser.rows[k]]] !== part.dropped) known.push(rows[byUser.rows[k]]);
       if (known.length === 0 || known.length < options.heldOutMinimum) continue;
       const chosen = random.choice(known.length, Math.trunc(options.heldOutShare * known.length));
       for (const place of chosen) parts[known[place]] = heldOut;
     }
   }
   return { parts, users, splitOf, items, sharedUsers: false, lost };
+}
+
+/** The rows of users who are not trained on, ascending. */
+function evaluatedRows(userOf: Uint32Array, splitByCode: Uint8Array): Uint32Array {
+  let count = 0;
+  for (let row = 0; row < userOf.length; row++) if (splitByCode[userOf[row]] !== 0) count++;
+  const rows = new Uint32Array(count);
+  count = 0;
+  for (let row = 0; row < userOf.length; row++) if (splitByCode[userOf[row]] !== 0) rows[count++] = row;
+  return rows;
 }
 
 /**
@@ -444,6 +458,7 @@ export class SplitTables {
   readonly #split: Split;
   readonly #userIndex: Uint32Array;
   readonly #itemIndex: Uint32Array;
+  readonly #kept: { validation?: SplitTable; test?: SplitTable } = {};
 
   constructor(interactions: Interactions, split: Split) {
     this.#interactions = interactions;
@@ -452,41 +467,67 @@ export class SplitTables {
     this.#itemIndex = inverse(split.items, interactions.items.size);
   }
 
-  /** The training rows, in the order of the source. */
-  train(): SplitTable {
+  /** Number of training rows. */
+  get trainRows(): number {
     const { parts } = this.#split;
     let rows = 0;
     for (let row = 0; row < parts.length; row++) if (parts[row] === part.train) rows++;
-    const source = new Uint32Array(rows);
-    let next = 0;
-    for (let row = 0; row < parts.length; row++) if (parts[row] === part.train) source[next++] = row;
-    return { ...this.#coordinates(source), source };
+    return rows;
+  }
+
+  /** The training rows, in the order of the source. */
+  train(): SplitTable {
+    return this.trainInTurn()(this.trainRows);
+  }
+
+  /** A function that returns the next training rows in the order of the source: as many as asked for, or fewer at the end. */
+  trainInTurn(): (count: number) => SplitTable {
+    const { parts } = this.#split;
+    let row = 0;
+    return (count) => {
+      const source = new Uint32Array(count);
+      let found = 0;
+      for (; row < parts.length && found < count; row++) if (parts[row] === part.train) source[found++] = row;
+      const rows = source.subarray(0, found);
+      return { ...this.#coordinates(rows), source: rows };
+    };
   }
 
   /** The rows of the evaluated users, user by user, in the order of the source. */
   heldOut(which: "validation" | "test"): SplitTable {
+    // The tables of held-out users are small; those of shared users are as large as the data.
+    if (this.#split.sharedUsers) return this.#heldOut(which);
+    this.#kept[which] ??= this.#heldOut(which);
+    return this.#kept[which];
+  }
+
+  #heldOut(which: "validation" | "test"): SplitTable {
     const { parts, users, sharedUsers, validationOfTest } = this.#split;
     const { userOf } = this.#interactions;
     const heldOutPart = which === "validation" ? part.validationHeldOut : part.testHeldOut;
-    const isFoldIn = new Uint8Array(6);
-    isFoldIn[which === "validation" ? part.validationFoldIn : part.testFoldIn] = 1;
+    const isIncluded = new Uint8Array(6);
+    isIncluded[which === "validation" ? part.validationFoldIn : part.testFoldIn] = 1;
     const wanted = new Uint8Array(this.#interactions.users.size);
     if (sharedUsers) {
-      isFoldIn[part.train] = 1;
-      if (which === "test" && !validationOfTest) isFoldIn[part.validationHeldOut] = 1;
+      isIncluded[part.train] = 1;
+      if (which === "test" && !validationOfTest) isIncluded[part.validationHeldOut] = 1;
       for (let row = 0; row < parts.length; row++) if (parts[row] === heldOutPart) wanted[userOf[row]] = 1;
     } else wanted.fill(1);
-    const belongs = (row: number) =>
-      (parts[row] === heldOutPart || isFoldIn[parts[row]] === 1) && wanted[userOf[row]] === 1;
-
+    isIncluded[heldOutPart] = 1;
+    let count = 0;
+    for (let row = 0; row < parts.length; row++)
+      if (isIncluded[parts[row]] === 1 && wanted[userOf[row]] === 1) count++;
+    const rows = new Uint32Array(count);
+    count = 0;
+    for (let row = 0; row < parts.length; row++)
+      if (isIncluded[parts[row]] === 1 && wanted[userOf[row]] === 1) rows[count++] = row;
     // Counting sort by the user's index.
+    const userIndex = this.#userIndex;
     const offsets = new Uint32Array(users.length + 1);
-    for (let row = 0; row < parts.length; row++)
-      if (belongs(row)) offsets[this.#userIndex[userOf[row]] + 1]++;
+    for (let k = 0; k < count; k++) offsets[userIndex[userOf[rows[k]]] + 1]++;
     for (let user = 0; user < users.length; user++) offsets[user + 1] += offsets[user];
-    const source = new Uint32Array(offsets[users.length]);
-    for (let row = 0; row < parts.length; row++)
-      if (belongs(row)) source[offsets[this.#userIndex[userOf[row]]]++] = row;
+    const source = new Uint32Array(count);
+    for (let k = 0; k < count; k++) source[offsets[userIndex[userOf[rows[k]]]]++] = rows[k];
     const heldOut = new Uint8Array(source.length);
     for (let place = 0; place < source.length; place++)
       if (parts[source[place]] === heldOutPart) heldOut[place] = 1;
@@ -495,10 +536,13 @@ export class SplitTables {
 
   #coordinates(source: Uint32Array): { users: Uint32Array; items: Uint32Array } {
     const { userOf, itemOf } = this.#interactions;
-    return {
-      users: source.map((row) => this.#userIndex[userOf[row]]),
-      items: source.map((row) => this.#itemIndex[itemOf[row]]),
-    };
+    const [userIndex, itemIndex] = [this.#userIndex, this.#itemIndex];
+    const [users, items] = [new Uint32Array(source.length), new Uint32Array(source.length)];
+    for (let k = 0; k < source.length; k++) {
+      users[k] = userIndex[userOf[source[k]]];
+      items[k] = itemIndex[itemOf[source[k]]];
+    }
+    return { users, items };
   }
 }
 

@@ -1,19 +1,21 @@
 // Opens an input file: detects its format from its first bytes and chooses the reader.
 // All columns of text files are read as text; the caller decides what they mean (a rating, a time).
 
+import { statSync } from "node:fs";
+import { UserError } from "../core/errors.js";
 import type { Database } from "./database.js";
 import { type FileBytes, openBytes } from "./tables/bytes.js";
 import { refuseForeign } from "./tables/foreign.js";
 import { openJson } from "./tables/json-table.js";
-import { openParquet } from "./tables/parquet-table.js";
+import { openParquet, openParquetFolder } from "./tables/parquet-table.js";
 import type { Expectations, FileOptions, TableSource } from "./tables/table.js";
 import { openText } from "./tables/text-table.js";
 
-export { explainReadError } from "./tables/read-error.js";
+export { explainTableError } from "./tables/read-error.js";
 export { type FileOptions, plainName, type TableSource } from "./tables/table.js";
 
 /**
- * Opens a file. Throws UserError if it is missing, empty or not a table, or if its name says another format.
+ * Opens a file, or a folder of Parquet files. Throws UserError if it is missing, empty or not a table, or if its name says another format.
  */
 export async function openTable(
   file: string,
@@ -21,6 +23,15 @@ export async function openTable(
   options: FileOptions,
   expectations: Expectations,
 ): Promise<TableSource> {
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
+    if (options.format === undefined || options.format === "parquet")
+      return openParquetFolder(file, database);
+    throw new UserError({
+      place: file,
+      problem: `a folder is read as Parquet, not as ${options.format}`,
+      remedy: "Pass its files instead",
+    });
+  }
   const bytes = await openBytes(file, expectations.signal);
   refuseForeign(file, bytes.head, bytes.gzipped);
   switch (options.format ?? formatOf(bytes)) {

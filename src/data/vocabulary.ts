@@ -11,16 +11,20 @@ export class Vocabulary {
   readonly ids: readonly string[];
   /** Per index, a human-readable title if one is known. */
   readonly titles: readonly (string | null)[] | undefined;
-  /** Whether every id is an integer in plain decimal notation. */
-  readonly numeric: boolean;
   #indexById: TextTable | undefined;
+  #numeric: boolean | undefined;
 
   constructor(ids: readonly string[], titles?: readonly (string | null)[]) {
     if (titles && titles.length !== ids.length)
       throw new RangeError("Vocabulary: the number of titles must equal the number of ids");
     this.ids = ids;
     this.titles = titles;
-    this.numeric = ids.every((id) => plainInteger.test(id));
+  }
+
+  /** Whether every id is an integer in plain decimal notation. */
+  get numeric(): boolean {
+    this.#numeric ??= this.ids.every((id) => plainInteger.test(id));
+    return this.#numeric;
   }
 
   get size(): number {

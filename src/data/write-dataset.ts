@@ -88,12 +88,14 @@ class TableWriter {
         return this.#writeItems();
       case "users.parquet":
         return this.#writeUsers();
-      case "train.parquet":
-        return this.#writeRows(file, this.#contents.tables.train());
+      case "train.parquet": {
+        const { tables } = this.#contents;
+        return this.#writeRows(file, tables.trainRows, tables.trainInTurn());
+      }
       case "validation.parquet":
-        return this.#writeRows(file, this.#contents.tables.heldOut("validation"));
+        return this.#writeTable(file, this.#contents.tables.heldOut("validation"));
       case "test.parquet":
-        return this.#writeRows(file, this.#contents.tables.heldOut("test"));
+        return this.#writeTable(file, this.#contents.tables.heldOut("test"));
     }
   }
 
@@ -117,46 +119,62 @@ class TableWriter {
 
   async #writeUsers(): Promise<number> {
     const { users, split } = this.#contents;
-    const columns = { index: "UINTEGER", id: "VARCHAR", split: "VARCHAR" } as const;
-    await this.#database.createTable("users", columns, users.size, (from, count, [index, id, splitName]) => {
-      for (let row = 0; row < count; row++) {
-        index(row, from + row);
-        id(row, users.ids[from + row]);
-        splitName(row, userSplits[split.splitOf[from + row]]);
-      }
+    const { ids, numeric } = users;
+    // Plain integers are exact as numbers, which are written faster than texts.
+    const columns = { index: "UINTEGER", id: numeric ? "DOUBLE" : "VARCHAR", split: "UTINYINT" } as const;
+    await this.#database.createTable("users", columns, users.size, (from, count, [index, id, place]) => {
+      index.all(Uint32Array.from({ length: count }, (_, row) => from + row));
+      if (numeric) id.all(Float64Array.from({ length: count }, (_, row) => Number(ids[from + row])));
+      else for (let row = 0; row < count; row++) id(row, ids[from + row]);
+      place.all(split.splitOf.subarray(from, from + count));
     });
-    await this.#copy(`SELECT "index", ${idOf(users)} AS id, split FROM users`, "users.parquet");
+    const names = userSplits.map((name, place) => `WHEN ${place} THEN '${name}'`).join(" ");
+    await this.#copy(
+      `SELECT "index", ${idOf(users)} AS id, CASE split ${names} END AS split FROM users`,
+      "users.parquet",
+    );
     return users.size;
   }
 
-  async #writeRows(file: TableFile, { users, items, source, heldOut }: SplitTable): Promise<number> {
+  #writeTable(file: TableFile, { users, items, source, heldOut }: SplitTable): Promise<number> {
+    let from = 0;
+    return this.#writeRows(file, source.length, (count) => {
+      const [begin, end] = [from, from + count];
+      from = end;
+      const [u, i, s] = [users, items, source].map((column) => column.subarray(begin, end));
+      return { users: u, items: i, source: s, heldOut: heldOut?.subarray(begin, end) };
+    });
+  }
+
+  /** Writes `rows` rows; `take` returns the next ones. */
+  async #writeRows(file: TableFile, rows: number, take: (count: number) => SplitTable): Promise<number> {
     const { ratingOf, timeOf } = this.#contents.interactions;
+    const isHeldOut = file !== "train.parquet";
     const columns: Record<string, ColumnType> = { user: "UINTEGER", item: "UINTEGER" };
     if (ratingOf) columns.value = "FLOAT";
     if (timeOf) columns.time = "DOUBLE";
-    if (heldOut) columns.held_out = "UTINYINT";
-    await this.#database.createTable("part", columns, source.length, (from, count, set) => {
+    if (isHeldOut) columns.held_out = "UTINYINT";
+    await this.#database.createTable("part", columns, rows, (_, count, set) => {
+      const { users, items, source, heldOut } = take(count);
       let column = 0;
-      const fill = (value: (k: number) => number | null) => {
+      set[column++].all(users);
+      set[column++].all(items);
+      if (ratingOf) set[column++].all(Float32Array.from(source, (row) => ratingOf[row]));
+      if (timeOf) {
+        const times = Float64Array.from(source, (row) => timeOf[row]);
         const put = set[column++];
-        for (let row = 0; row < count; row++) put(row, value(from + row));
-      };
-      fill((k) => users[k]);
-      fill((k) => items[k]);
-      if (ratingOf) fill((k) => ratingOf[source[k]]);
-      if (timeOf)
-        fill((k) => {
-          const time = timeOf[source[k]];
-          return Number.isNaN(time) ? null : time;
-        });
-      if (heldOut) fill((k) => heldOut[k]);
+        if (times.some(Number.isNaN))
+          for (const [row, time] of times.entries()) put(row, Number.isNaN(time) ? null : time);
+        else put.all(times);
+      }
+      if (heldOut) set[column++].all(heldOut);
     });
     const value = ratingOf ? ", value" : "";
     const time = timeOf ? `, CAST("time" AS ${this.#timeType}) AS "time"` : "";
-    const role = heldOut ? ", CASE held_out WHEN 1 THEN 'held-out' ELSE 'fold-in' END AS role" : "";
+    const role = isHeldOut ? ", CASE held_out WHEN 1 THEN 'held-out' ELSE 'fold-in' END AS role" : "";
     await this.#copy(`SELECT "user", item ${value} ${time} ${role} FROM part`, file);
     await this.#database.run("DROP TABLE part");
-    return source.length;
+    return rows;
   }
 
   async #copy(select: string, file: TableFile): Promise<void> {

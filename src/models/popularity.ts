@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { Engine } from "../compute/engine.js";
 import { UserError } from "../core/errors.js";
 import { requireMemory } from "../core/memory.js";
+import type { ProgressListener } from "../core/progress.js";
 import type { Dataset } from "../data/dataset.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import type { Algorithm } from "../recommender/algorithm.js";
@@ -30,7 +31,11 @@ const SECONDS_A_DAY = 86_400;
 type Counts = HostTensor["data"];
 
 /** Memory: the counts on the host and on the engine, two blocks of scores in validation and, if age matters, a time per interaction. */
-function requireCountingMemory({ train, items }: Dataset, { window, halfLife }: PopularityOptions): void {
+function requireCountingMemory(
+  { train, items }: Dataset,
+  { window, halfLife }: PopularityOptions,
+  progress: ProgressListener | undefined,
+): void {
   const timed = window !== undefined || halfLife !== undefined;
   const times = timed ? 8 * entryCount(train) : 0;
   requireMemory({
@@ -38,6 +43,7 @@ function requireCountingMemory({ train, items }: Dataset, { window, halfLife }: 
     bytes: 4 * items.size * (2 + 2 * rowsPerBlock(items.size)) + times,
     what: `counting ${items.size.toLocaleString("en")} items`,
     alternatives: "Leave out rare items (foldin prepare --min-item), or use a machine with more memory",
+    progress,
   });
 }
 
@@ -102,8 +108,8 @@ export const popularity: Algorithm<PopularityOptions> = {
   source: "No paper",
   options,
 
-  async fit(dataset, options, { engine }) {
-    requireCountingMemory(dataset, options);
+  async fit(dataset, options, { engine, progress }) {
+    requireCountingMemory(dataset, options, progress);
     return popularityRecommender(engine, await countsOf(dataset, options), dataset.items);
   },
 

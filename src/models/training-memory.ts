@@ -32,11 +32,11 @@ const text = (count: number) => count.toLocaleString("en");
 /** Throws UserError, with the amount and a remedy, if this process cannot get the memory that training needs. */
 export function requireTrainingMemory(
   { algorithm, items, numbers, matrices, smaller }: TrainingNeed,
-  { engine }: Pick<RunContext, "engine">,
+  { engine, progress }: Pick<RunContext, "engine" | "progress">,
   available = availableMemory(),
 ): void {
   const bytes = engine.precision === "float32" ? 4 : 8;
-  const remedy = `Leave out rare items (foldin prepare --min-item), or use ${smaller}`;
+  const remedy = `Leave out rare items (foldin prepare --min-item), or use ${smaller}${forManyItems(algorithm)}`;
   const largest = matrices.reduce(
     (most, size) => (size[0] * size[1] > most[0] * most[1] ? size : most),
     [0, 0],
@@ -54,7 +54,22 @@ export function requireTrainingMemory(
     what: `training on ${text(items)} items`,
     alternatives: `${remedy}, or a machine with more memory`,
     available,
+    progress,
   });
+}
+
+/** Models whose memory grows with items x factors or with the interactions, smallest first. */
+const manyItems = ["item-knn", "sansa", "elsa", "wmf"];
+/** Models with the option `negatives`. */
+const sampled: ReadonlySet<string> = new Set(["mult-vae", "mult-dae", "rec-vae", "vamp"]);
+
+/** Alternatives to a model for many items, for messages. */
+function forManyItems(algorithm: string): string {
+  const others = manyItems.filter((name) => name !== algorithm).join(", ");
+  const sample = sampled.has(algorithm)
+    ? ", a sampled softmax (--set negatives=2000 --set sparseAdam=true)"
+    : "";
+  return `${sample}, a model for large catalogues (${others})`;
 }
 
 export interface NetworkNeed {
@@ -97,7 +112,7 @@ export function numbersOfNetwork(
 /** `requireTrainingMemory` for a network that is trained with Adam on histories. */
 export function requireNetworkMemory(
   need: NetworkNeed & Pick<TrainingNeed, "algorithm" | "smaller">,
-  run: Pick<RunContext, "engine" | "checkpoints">,
+  run: Pick<RunContext, "engine" | "checkpoints" | "progress">,
 ): void {
   const { algorithm, items, parameters, smaller } = need;
   const numbers = numbersOfNetwork(need, run.checkpoints !== undefined);
@@ -116,7 +131,7 @@ export function requireContentMemory(
   algorithm: string,
   { train, items }: Pick<Dataset, "train" | "items">,
   { network, latent: k, bayesian = false }: { network: number; latent: number; bayesian?: boolean },
-  run: Pick<RunContext, "engine" | "checkpoints">,
+  run: Pick<RunContext, "engine" | "checkpoints" | "progress">,
 ): void {
   // A factor and, with Bayesian inference, its packed covariance.
   const each = k + (bayesian ? (k * (k + 1)) / 2 : 0);
@@ -147,7 +162,7 @@ export function requireFactorMemory(
   algorithm: string,
   { train, items }: Pick<Dataset, "train" | "items">,
   k: number,
-  run: Pick<RunContext, "engine" | "checkpoints">,
+  run: Pick<RunContext, "engine" | "checkpoints" | "progress">,
   more = 0,
 ): void {
   const [rows, columns] = [train.rows, items.size];

@@ -1,8 +1,18 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { UserError } from "../../src/core/errors.js";
-import { addressLimitOf, availableMemory, outOfMemory, requireMemory } from "../../src/core/memory.js";
+import {
+  addressLimitOf,
+  availableMemory,
+  memoryVariable,
+  outOfMemory,
+  parseBytes,
+  requireMemory,
+} from "../../src/core/memory.js";
 
-afterEach(() => vi.restoreAllMocks());
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
 
 describe("memory", () => {
   const need = (available: number) => () =>
@@ -24,6 +34,44 @@ describe("memory", () => {
     // Nothing limits the process.
     limit.mockReturnValue(0);
     expect(availableMemory()).toBeGreaterThan(700);
+  });
+
+  it.each([
+    ["8GiB", 8 * 2 ** 30],
+    ["8g", 8 * 2 ** 30],
+    ["1.5 G", 1.5 * 2 ** 30],
+    ["500MB", 500e6],
+    ["512MiB", 2 ** 29],
+    ["64k", 2 ** 16],
+    ["4294967296", 2 ** 32],
+  ])("is written %s", (text, bytes) => {
+    expect(parseBytes(text, "here")).toBe(bytes);
+  });
+
+  it.each(["", "much", "-1G", "0GiB", "8 GiB more"])("is not written %j", (text) => {
+    expect(() => parseBytes(text, "--memory")).toThrow(
+      /^--memory: ".*" is not an amount of memory \(expected/,
+    );
+  });
+
+  it("is bounded by the limit that the user sets, of which the process already uses a part", () => {
+    vi.spyOn(process.memoryUsage, "rss").mockReturnValue(2 ** 20);
+    vi.stubEnv(memoryVariable, "3MiB");
+    expect(availableMemory()).toBe(2 ** 21);
+    vi.stubEnv(memoryVariable, "1KiB");
+    expect(availableMemory()).toBe(0);
+  });
+
+  it("is announced from 256 MiB", () => {
+    const notes: unknown[] = [];
+    for (const bytes of [2 ** 28 - 1, 2 ** 28])
+      requireMemory({
+        ...{ place: "wmf", bytes, what: "training", alternatives: "", available: 2 ** 30 },
+        progress: (event) => notes.push(event),
+      });
+    expect(notes).toEqual([
+      { type: "note", text: "wmf: training needs at least 256 MiB of memory; 1.0 GiB are available" },
+    ]);
   });
 
   it("is bounded by ulimit -v on Linux", () => {

@@ -244,7 +244,7 @@ describe("refuses with file and line", () => {
 
   it("a missing file, and a folder", async () => {
     await expect(read(join(home, "nowhere.csv"))).rejects.toThrow(/nowhere\.csv: there is no such file/);
-    await expect(read(home)).rejects.toThrow(/this is not a file/);
+    await expect(read(home)).rejects.toThrow(/a file in a folder of Parquet parts is not named \.parquet/);
   });
 
   it("the second of two files, by its own lines", async () => {

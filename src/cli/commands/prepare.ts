@@ -9,7 +9,7 @@ import { pathArgument, shellCommand } from "../../core/shell.js";
 import type { ReadOptions } from "../../data/columns.js";
 import type { ItemFile } from "../../data/items.js";
 import type { ItemsManifest, Manifest, TimesManifest } from "../../data/manifest.js";
-import type { ComparedCount } from "../../data/sources/prepare-source.js";
+import type { ComparedCount, DemoSizes } from "../../data/sources/prepare-source.js";
 import {
   addContentOptions,
   type ContentFlags,
@@ -102,6 +102,9 @@ export function register(program: Command, context: CliContext): void {
     .option("--from <folder>", "known source: folder with its files")
     .option("--download", "known source: download its files to --from (default: downloads/<source>)")
     .option("--mirror <address>", "known source: download from this address instead of the official one")
+    .optionsGroup("Generated benchmark (foldin prepare demo):")
+    .option("--users <count>", "demo: number of users (default: as many as items)")
+    .option("--interactions <count>", "demo: number of interactions (default: 30 per user)")
     .optionsGroup("Interaction files:")
     .option("--user <column>", "user column (default: detected)")
     .option("--item <column>", "item column (default: detected)")
@@ -115,7 +118,7 @@ export function register(program: Command, context: CliContext): void {
   );
   command
     .optionsGroup("Items file:")
-    .option("--items <file>", "items file: file with item ids and titles")
+    .option("--items <file>", "items file: file with item ids and titles; demo: number of items")
     .option("--item-id <column>", "items file: id column (default: detected)")
     .option("--item-title <column>", "items file: title column (default: detected)");
   addFileOptions(command, "items-", "items file");
@@ -131,6 +134,7 @@ export function register(program: Command, context: CliContext): void {
         "  citeulike-a, citeulike-t. Filter and protocol options override the published ones.\n" +
         "\nExamples:\n" +
         "  foldin prepare demo --out data/demo\n" +
+        "  foldin prepare demo --items 1000000 --users 1000000 --interactions 30000000 --out data/million\n" +
         "  foldin prepare ml-1m --download --out data/ml-1m\n" +
         "  foldin prepare ratings.csv --min-rating 4 --items movies.csv --out data/mine\n" +
         "  foldin prepare ratings.csv --items movies.csv --content plots.csv --catalogue catalogue --out data/mine\n" +
@@ -186,7 +190,9 @@ async function isSource(files: readonly string[], given: Given): Promise<boolean
       expected: "one known source, or files",
     });
   if (named !== undefined) return true;
-  const option = (["from", "download", "mirror"] as const).find((name) => given[name] !== undefined);
+  const option = (["from", "download", "mirror", "users", "interactions"] as const).find(
+    (name) => given[name] !== undefined,
+  );
   if (option === undefined) {
     // A word that is not a file may be a mistyped source.
     const [word] = files;
@@ -198,19 +204,28 @@ async function isSource(files: readonly string[], given: Given): Promise<boolean
       remedy: `Did you mean ${near}?`,
     });
   }
-  if (files.length === 1) findSource(files[0]);
+  const isSize = option === "users" || option === "interactions";
+  if (files.length === 1 && !isSize) findSource(files[0]);
   throw new UserError({
     place: `--${option}`,
     problem: `cannot be used with files (${files.join(", ")})`,
-    expected: `a known source: ${sourceNames.join(", ")}`,
+    expected: isSize ? "foldin prepare demo" : `a known source: ${sourceNames.join(", ")}`,
   });
 }
 
 async function fromSource(source: string, out: string, given: Given, context: CliContext) {
   const { prepareSource } = await import("../../data/sources/prepare-source.js");
-  const named = ["items", "itemId", "itemTitle", "user", "item", "rating", "time", "format"].find(
-    (name) => given[name] !== undefined && !(given[name] === true && ["rating", "time"].includes(name)),
-  );
+  const sizes = source === "demo" ? demoSizes(given) : undefined;
+  const named = [
+    ...(sizes ? [] : ["items", "users", "interactions"]),
+    "itemId",
+    "itemTitle",
+    "user",
+    "item",
+    "rating",
+    "time",
+    "format",
+  ].find((name) => given[name] !== undefined && !(given[name] === true && ["rating", "time"].includes(name)));
   const stray =
     named === undefined
       ? (givenFileOption(given, "") ?? givenFileOption(given, "items-"))
@@ -229,11 +244,33 @@ async function fromSource(source: string, out: string, given: Given, context: Cl
     mirror: text(given.mirror),
     content: contentInput(given),
     options: protocolInput(given),
+    sizes,
     out,
     force: given.force === true,
     name: text(given.name),
     progress: context.progress,
     signal: context.signal,
+  });
+}
+
+/** The sizes of a generated benchmark; undefined for the small demo. Throws UserError, naming the option. */
+function demoSizes(given: Given): DemoSizes | undefined {
+  const names = ["items", "users", "interactions"] as const;
+  if (names.every((name) => given[name] === undefined)) return undefined;
+  const [items, users, interactions] = names.map((name) => {
+    const value = text(given[name]);
+    if (value === undefined || /^\d+$/.test(value)) return value === undefined ? undefined : Number(value);
+    throw new UserError({
+      place: `--${name}`,
+      problem: `must be a number for the demo; got "${value}"`,
+      expected: "a whole number, such as 100000",
+    });
+  });
+  if (items !== undefined) return { items, users, interactions };
+  throw new UserError({
+    place: users === undefined ? "--interactions" : "--users",
+    problem: "requires --items",
+    remedy: "Add the number of items: --items <count>",
   });
 }
 

@@ -4,7 +4,7 @@
 import { UserError } from "../../core/errors.js";
 import { usualNames } from "../columns.js";
 import type { Database } from "../database.js";
-import { explainReadError, openTable, plainName, type TableSource } from "../table-source.js";
+import { explainTableError, openTable, plainName, type TableSource } from "../table-source.js";
 import type { ItemRow } from "./draft.js";
 import type { ContentFile } from "./input.js";
 
@@ -159,7 +159,7 @@ export async function* textsOf(
       }
     }
   } catch (error) {
-    throw explainReadError(error, source.file);
+    throw await explainTableError(error, source);
   }
 }
 
@@ -230,8 +230,8 @@ export async function openVectors(
 ): Promise<{ dimensions: number; rows: (database: Database) => AsyncGenerator<ItemRow> }> {
   const { source, looks, fields } = table;
   const { items, lengths, dimensions } = await inspectRows(table, database, take, wanted).catch(
-    (error: unknown) => {
-      throw explainReadError(error, source.file);
+    async (error: unknown) => {
+      throw await explainTableError(error, source);
     },
   );
   const rows = async function* (database: Database): AsyncGenerator<ItemRow> {
@@ -240,7 +240,7 @@ export async function openVectors(
         ? listRows(table, database, items, lengths, dimensions)
         : columnRows(table, database, items);
     } catch (error) {
-      throw explainReadError(error, source.file);
+      throw await explainTableError(error, source);
     }
   };
   return { dimensions, rows };

@@ -102,7 +102,7 @@ function makeFilms(count: number, seed: number): DemoFilm[] {
 }
 
 /** Random choices of an entity, independent of those of all others. */
-class Draw extends RandomSequence {
+export class Draw extends RandomSequence {
   constructor(seed: number, entity: number, purpose: string) {
     super({ seed, step: entity, stream: streamOf(purpose) });
   }
@@ -112,7 +112,8 @@ class Draw extends RandomSequence {
   }
 }
 
-function makeTitle(strands: readonly number[], draw: Draw): string {
+/** A title for one or two strands (indices into `demoStrands`), not necessarily unique. */
+export function makeTitle(strands: readonly number[], draw: Draw): string {
   const { genre, strand } = demoStrands[strands[0]];
   const other = demoStrands[strands[strands.length - 1]].strand;
   const thing = draw.of(strand.things);

@@ -1,6 +1,7 @@
 // Turns DuckDB's errors about a file into user errors.
 
 import { UserError } from "../../core/errors.js";
+import type { TableSource } from "./table.js";
 
 /** Returns DuckDB's error about a file as a UserError; other errors are returned unchanged. */
 export function explainReadError(error: unknown, file: string): unknown {
@@ -14,4 +15,14 @@ export function explainReadError(error: unknown, file: string): unknown {
       cause: error,
     });
   return error;
+}
+
+/** `explainReadError` for an opened table; names the damaged file of a table in parts. */
+export async function explainTableError(
+  error: unknown,
+  { file, damaged }: Pick<TableSource, "file" | "damaged">,
+): Promise<unknown> {
+  const explained = explainReadError(error, file);
+  if (explained === error || !damaged) return explained;
+  return explainReadError(error, (await damaged()) ?? file);
 }

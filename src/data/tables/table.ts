@@ -65,6 +65,8 @@ export interface TableSource {
    * the file was opened with.
    */
   from(selection?: Selection, database?: Database): Promise<string>;
+  /** After an error of DuckDB: the file of the table that cannot be read, if the table has several. */
+  damaged?(): Promise<string | undefined>;
   /** The dialect of a text file; absent for other formats. */
   readonly text?: TextLook;
   /** "file:line" of a row (from 0); call `from` first. */

@@ -329,9 +329,15 @@ class WmfTraining {
 export async function wmfTrainable(
   dataset: Dataset,
   options: WmfOptions,
-  { engine, seed, signal, checkpoints }: Pick<RunContext, "engine" | "seed" | "signal" | "checkpoints">,
+  {
+    engine,
+    seed,
+    signal,
+    checkpoints,
+    progress,
+  }: Pick<RunContext, "engine" | "seed" | "signal" | "checkpoints" | "progress">,
 ): Promise<Trainable> {
-  requireFactorMemory("wmf", dataset, options.factors, { engine, checkpoints });
+  requireFactorMemory("wmf", dataset, options.factors, { engine, checkpoints, progress });
   const training = await initialised(() => new WmfTraining(engine, dataset, options, seed), {
     signal,
     release: (training) => training.dispose(),

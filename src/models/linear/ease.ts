@@ -107,7 +107,7 @@ function requireRoom(items: number, { engine, progress }: RunContext): void {
   const bytes = items ** 2 * (engine.precision === "float32" ? 4 : 8);
   const matrix = `a matrix of ${items.toLocaleString("en")} x ${items.toLocaleString("en")} items`;
   const alternatives =
-    "Leave out rare items (foldin prepare --min-item), close other programs, or use a model for large catalogues: elsa, sansa, item-knn, wmf, mult-dae";
+    "Leave out rare items (foldin prepare --min-item), close other programs, or use a model whose memory grows linearly with the items: item-knn, sansa, elsa, wmf, mult-dae";
   requireMemory({
     place: "ease",
     bytes: 2 * bytes,

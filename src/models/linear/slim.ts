@@ -80,7 +80,7 @@ export const slim: Algorithm<SlimOptions> = {
         matrices: [[items.size, items.size]],
         smaller: "item-knn, which does not need an items x items matrix",
       },
-      { engine },
+      { engine, progress },
     );
     const columns: CsrMatrix[] = [];
     let unfinished = 0;

@@ -62,7 +62,7 @@ export const itemKnn: Algorithm<ItemKnnOptions> = {
 
   async fit(dataset, options, { engine, signal, progress }) {
     const { items, train } = dataset;
-    requireNeighbourMemory(itemKnn.name, train, options, { engine });
+    requireNeighbourMemory(itemKnn.name, train, options, { engine, progress });
     const counted = weighted(train, options);
     const similarity = similarityOf(squaresOf(counted), options);
     const nearest = await nearestColumns(engine, counted, similarity, { signal, progress });

@@ -104,7 +104,7 @@ export function requireNeighbourMemory(
   algorithm: string,
   x: CsrMatrix,
   { neighbours }: Pick<SimilarityOptions, "neighbours">,
-  run: Pick<RunContext, "engine">,
+  run: Pick<RunContext, "engine" | "progress">,
 ): void {
   const items = x.columns;
   // Only items with a common feature have a similarity above 0.
