@@ -162,7 +162,7 @@ impl<'a> Search<'a> {
         let mut first = open.clone();
         keep_first(&mut first, FIRST_BLOCKS, |block| self.bounds[block as usize].upper);
         self.visit(&first);
-        open.retain(|&block| !(self.bounds[block as usize].upper < self.least) && !first.contains(&block));
+        open.retain(|&block| self.may_hold(block) && !first.contains(&block));
         let length = open.len();
         keep_first(&mut open, length, |block| self.bounds[block as usize].upper);
         let mut at = 0;
