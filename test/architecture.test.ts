@@ -127,9 +127,8 @@ describe("test/ mirrors src/", () => {
     "programs that use it": ["examples/browser", "examples/serving", "examples/train-and-recommend"],
     "inputs from the field": ["field/field", "data/dirty-files", "data/content/dirty-content"],
     "every model": ["models/conformance", "models/at-size", "models/saved-models"],
-    "a batch or a catalogue in pieces, and sparse Adam": [
-      "compute/pieces",
-      "models/autoencoders/sparse-adam",
+    "a batch or a catalogue in pieces, sparse Adam, and sampled outputs": [
+      ...["compute/pieces", "models/autoencoders/sparse-adam", "models/autoencoders/sampled-output"],
     ],
     "thresholds (docs/decisions/thresholds.md)": [
       ...["compute/engines/thresholds", "data/thresholds", "models/thresholds", "serving/thresholds"],
