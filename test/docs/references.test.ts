@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { describe, expect, it } from "vitest";
 import { leavesDocs } from "../../docs/.vitepress/links.js";
 import { sidebars, titleOf } from "../../docs/.vitepress/navigation.js";
-import { commandLinePages } from "../../docs/.vitepress/references/command-line.js";
+import { commandLinePages, fileOf } from "../../docs/.vitepress/references/command-line.js";
 import { httpPages } from "../../docs/.vitepress/references/http.js";
 import { escapeText, table } from "../../docs/.vitepress/references/markdown.js";
 import { modelPages } from "../../docs/.vitepress/references/models.js";
@@ -24,7 +24,8 @@ describe("the generated references", () => {
       (await import(join(folder, file))).register(program, {} as CliContext);
     const pages = commandLinePages(program.commands);
     for (const command of program.commands) {
-      const text = pages[`command-line/${command.name()}.md`];
+      const text = pages[`command-line/${fileOf(command.name())}`];
+      expect(text).toContain(`# foldin ${command.name()}`);
       for (const { flags } of command.options)
         expect(text).toContain(`| \`${flags.replaceAll("|", "\\|")}\` |`);
     }

@@ -22,13 +22,16 @@ const exitCodes: readonly [string, string][] = [
   ["130, 143", "The command was stopped by Ctrl-C or SIGTERM."],
 ];
 
+/** The file of a command's page. "index.md" is the overview. */
+export const fileOf = (name: string): string => `${name === "index" ? "index-command" : name}.md`;
+
 /** The pages of these commands, and their index. */
 export function commandLinePages(commands: readonly Command[]): Pages {
   const sorted = commands.toSorted((a, b) => a.name().localeCompare(b.name()));
   return {
     "command-line/index.md": indexPage(sorted),
     ...Object.fromEntries(
-      sorted.map((command) => [`command-line/${command.name()}.md`, commandPage(command)]),
+      sorted.map((command) => [`command-line/${fileOf(command.name())}`, commandPage(command)]),
     ),
   };
 }
@@ -41,7 +44,7 @@ function indexPage(commands: readonly Command[]): string {
     table(
       ["Command", "Purpose"],
       commands.map((command) => [
-        `[${code(`foldin ${command.name()}`)}](./${command.name()}.md)`,
+        `[${code(`foldin ${command.name()}`)}](./${fileOf(command.name())})`,
         sentence(prose(command.summary() || command.description())),
       ]),
     ),
