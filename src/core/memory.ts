@@ -22,7 +22,7 @@ const units: Readonly<Record<string, number>> = {
 
 /** The bytes of a size such as "8GiB", "8G", "500MB" or "4294967296". Throws UserError, naming `place`. */
 export function parseBytes(size: string, place: string): number {
-  const [, number, unit = ""] = /^\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?b?)\s*$/i.exec(size) ?? [];
+  const [, number, unit = ""] = /^(\d+(?:\.\d+)?)\s*([kmgt]?i?b?)$/i.exec(size.trim()) ?? [];
   const name = unit.toLowerCase();
   const factor = units[name] ?? units[name.replace(/i?b$/, "")];
   const bytes = Math.floor(Number(number) * factor);
