@@ -1,8 +1,8 @@
 """Training steps of Mult-VAE with a sampled softmax in PyTorch: sparse gradients of both item layers, SparseAdam.
 
-Items -> hidden -> 2 x latent -> hidden -> items, as in mult_vae.py. The loss of a row is the sum over its items i of
--s_i + ln(exp(s_i) + sum over drawn j of exp(s_j)) with s = logit - ln q, q in proportion to popularity^0.75; the drawn items are
-shared by the batch.
+Items -> hidden -> 2 x latent -> hidden -> items, as in mult_vae.py. The loss of a row is the sum over its items i of ln Z - o_i
+with logits o and Z = sum over its items of exp(o_i) + sum over other drawn j of exp(o_j) / m_j. m_j = draws q_j, the expected number of
+draws of j, with q in proportion to popularity^0.75. The draws are stratified and shared by the batch.
 """
 
 import argparse
@@ -27,7 +27,7 @@ class Model(torch.nn.Module):
         self.posterior = torch.nn.Linear(hidden, 2 * latent)
         self.decoder = torch.nn.Linear(latent, hidden)
 
-    def forward(self, items, starts, weights, row_of, drawn, shift, beta):
+    def forward(self, items, starts, weights, row_of, drawn, shift, missing, beta):
         bags = self.first(items, starts, per_sample_weights=F.dropout(weights, 0.5))
         mean, log_variance = self.posterior(torch.tanh(bags + self.first_bias)).chunk(2, dim=1)
         kl = 0.5 * (log_variance.exp() + mean**2 - 1 - log_variance).sum()
@@ -35,11 +35,16 @@ class Model(torch.nn.Module):
         h = torch.tanh(self.decoder(z))
         # One look-up, so that the sparse gradient is sorted once.
         both = torch.cat([items, drawn])
-        rows, biases = self.output(both), self.output_bias(both).squeeze(1) + shift
+        rows, biases = self.output(both), self.output_bias(both).squeeze(1)
         count = len(items)
-        s = (h[row_of] * rows[:count]).sum(1) + biases[:count]
-        others = torch.logsumexp(torch.addmm(biases[count:], h, rows[count:].T), 1)
-        return (F.softplus(others[row_of] - s).sum() + beta * kl) / len(starts)
+        o = (h[row_of] * rows[:count]).sum(1) + biases[:count]
+        log_sum = torch.logsumexp(torch.addmm(biases[count:] + shift, h, rows[count:].T), 1)
+        largest = log_sum.detach().scatter_reduce(0, row_of, o.detach(), "amax")
+        exponentials = torch.exp(o - largest[row_of])
+        own = torch.zeros_like(largest).index_add(0, row_of, exponentials)
+        z = torch.exp(log_sum - largest).index_add(0, row_of, missing * exponentials)
+        log_z = torch.log(torch.maximum(z, own)) + largest
+        return (log_z[row_of].sum() - o.sum() + beta * kl) / len(starts)
 
 
 class Trainer:
@@ -49,7 +54,7 @@ class Trainer:
         self.batch, self.negatives = arguments.batch, arguments.negatives
         weights = np.maximum(np.bincount(self.indices, minlength=items), 1) ** 0.75
         self.sums = np.cumsum(weights)
-        self.log_q = np.log(weights / self.sums[-1]).astype(np.float32)
+        self.expected = self.negatives * weights / self.sums[-1]
         self.model = Model(items, arguments.hidden, arguments.latent)
         sparse = [self.model.first.weight, self.model.output.weight, self.model.output_bias.weight]
         dense = [p for p in self.model.parameters() if all(p is not one for one in sparse)]
@@ -64,8 +69,11 @@ class Trainer:
         starts = np.cumsum(counts) - counts
         where = np.repeat(self.offsets[users] - starts, counts) + np.arange(counts.sum())
         items = self.indices[where]
-        drawn = np.searchsorted(self.sums, self.random.random(self.negatives) * self.sums[-1], side="right")
-        shift = -self.log_q[np.concatenate([items, drawn])]
+        shares = (np.arange(self.negatives) + self.random.random(self.negatives)) / self.negatives
+        drawn = np.searchsorted(self.sums, shares * self.sums[-1], side="right")
+        # Of an item of a history: 1 minus its weight among the drawn items.
+        times = np.searchsorted(drawn, items, side="right") - np.searchsorted(drawn, items)
+        missing = 1 - times / self.expected[items]
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         loss = self.model(
@@ -74,7 +82,8 @@ class Trainer:
             torch.from_numpy(np.repeat(1 / np.sqrt(counts), counts).astype(np.float32)),
             torch.from_numpy(np.repeat(np.arange(len(users)), counts)),
             torch.from_numpy(drawn),
-            torch.from_numpy(shift),
+            torch.from_numpy(-np.log(self.expected[drawn]).astype(np.float32)),
+            torch.from_numpy(missing.astype(np.float32)),
             min(0.2, self.updates / 200_000),
         )
         loss.backward()

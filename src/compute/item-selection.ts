@@ -13,17 +13,20 @@ export type ItemSelection =
  * Sampled items and the targets of a batch, for likelihoods that are estimated from a sample. With o_i the logit of item i,
  * s_i = o_i - logQ_i, and k_i the number of times it was drawn:
  *
+ * Multinomial, `ownTargets: "exact"`: the loss of a row is the sum over its targets i of x_i (ln Z - o_i), where Z is the sum of
+ * exp(o_i) over its targets plus the sum of k_j exp(s_j) over drawn j that are not among them. With exp(logQ) the expected number of
+ * draws, Z is an unbiased estimate of the softmax's denominator.
  * Multinomial, `ownTargets: "added"`: the loss of a row is the sum over its targets i of
  *   -s_i + ln(exp(s_i) + sum over drawn j of k_j exp(s_j)),
  * the sampled softmax of FastVAE (Chen et al., WWW 2022): a target is part of its own denominator, and of others as often as it was
- * drawn. logQ is the logarithm of the proposal probability; adding a constant to all of them has no effect.
+ * drawn. Adding a constant to all logQ has no effect.
  * Multinomial, `ownTargets: "drawn"`: the softmax over the drawn items only, -s_i + ln(sum over drawn j of k_j exp(s_j));
  * every target must then have been drawn.
  * Bernoulli: targets are exact, the others are weighted by k_j exp(-logQ_j), which is unbiased if exp(logQ) is the expected number
  * of draws: the loss is the sum over targets of [softplus(o_i) - x_i o_i] plus the sum over other drawn j of
  * k_j exp(-logQ_j) softplus(o_j). `ownTargets` has no effect.
  *
- * A sample of all items, each drawn once, with logQ = 0 (and targets "drawn") is exact.
+ * A sample of all items, each drawn once, with logQ = 0 (and targets "exact" or "drawn") is exact.
  */
 export interface ItemSample {
   readonly kind: "sample";
@@ -33,7 +36,7 @@ export interface ItemSample {
   readonly draws: Float32Array;
   /** The correction of each item, in nats. */
   readonly logQ: Float32Array;
-  readonly ownTargets: "added" | "drawn";
+  readonly ownTargets: "exact" | "added" | "drawn";
 }
 
 /**

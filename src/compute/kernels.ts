@@ -546,10 +546,13 @@ export const kernels = table({
     `~statistics[r,4] other[r,4] ${likelihoods}`,
   ),
   /**
-   * The targets of a sampled softmax: with S the sum of exp(l) over the drawn items, as in `statistics`, and for each target i of the
-   * row l_i = hidden weights_i + bias and odds o_i = S / exp(l_i), sets the entries' coefficients x_i o_i / (1 + o_i) and the last two
-   * columns of the statistics so that `outputLoss` is the sum of x_i ln((S + exp l_i) / exp l_i), and `outputGradient` its part for
-   * the drawn items: n = the sum of the row's coefficients. bias has the touched items only.
+   * The targets of a sampled softmax. S is the sum of exp(l) over the drawn items, as in `statistics`, and l_i = hidden weights_i + bias
+   * for each target i of the row; bias and hits have the touched items only. Sets the entries' coefficients, minus the targets' part of
+   * the gradient, and the statistics so that `outputLoss` is the loss and `outputGradient` has the drawn items' part of its gradient.
+   * With `hits`, h_i of each item, its weight in S (0 if it was not drawn): with n = sum of x_i and Z = S + sum of (1 - h_i) exp(l_i),
+   * which must contain each target once, the loss n ln Z - sum of x_i l_i; coefficients x_i - n (1 - h_i) exp(l_i) / Z.
+   * Without: the loss sum of x_i ln((S + exp l_i) / exp l_i); with odds o_i = S / exp(l_i), coefficients x_i o_i / (1 + o_i), and n their
+   * sum.
    */
   sampledTargets: kernel<
     (
@@ -559,8 +562,9 @@ export const kernels = table({
       weights: Tensor,
       bias: Tensor,
       target: SparseTensor,
+      hits?: Tensor,
     ) => void
-  >("~statistics[r,4] =coefficients[1,e] hidden[r,w] weights[n,w] bias[1,t] target<r,n;t>", {
+  >("~statistics[r,4] =coefficients[1,e] hidden[r,w] weights[n,w] bias[1,t] target<r,n;t> hits?[1,t]", {
     ...long,
     check: (_statistics, coefficients, _hidden, _weights, _bias, target) =>
       perEntry("sampledTargets", coefficients, target),

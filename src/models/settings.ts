@@ -57,7 +57,7 @@ export const sampledOutput = {
     .min(0)
     .optional()
     .describe(
-      "number of items drawn per update, shared by its users, that take the place of the whole catalogue in the softmax: time and memory of an update then follow the batch instead of the catalogue (FastVAE, Chen et al. 2022). An approximation for catalogues of 100,000 items and more, for example 4096; 0 = the exact softmax over all items; unset = 0",
+      "number of items drawn per update, shared by its users, that take the place of the whole catalogue in the softmax: time and memory of an update then follow the batch instead of the catalogue. An approximation for catalogues of 100,000 items and more, for example 4096; 0 = the exact softmax over all items; unset = 0",
     ),
   proposal: z
     .enum(["uniform", "popularity"])
@@ -65,22 +65,31 @@ export const sampledOutput = {
     .describe(
       "how negatives are drawn: uniform = all items alike; popularity = in proportion to popularity^0.75; the softmax is corrected for it (log-q); unset = popularity",
     ),
+  sampledLoss: z
+    .enum(["exact-targets", "fastvae"])
+    .optional()
+    .describe(
+      "the loss with negatives: exact-targets = the multinomial loss, whose denominator has the items of the history exactly and all others as an unbiased estimate from the drawn items; fastvae = FastVAE's sampled softmax, one per item of the history (Chen et al. 2022), less accurate in our measurements; unset = exact-targets",
+    ),
 };
 
 interface SampledOutput {
   readonly negatives?: number;
   readonly proposal?: "uniform" | "popularity";
+  readonly sampledLoss?: "exact-targets" | "fastvae";
 }
 
-/** Rejects sampling options that do not apply: a proposal without negatives, and a likelihood that is not a softmax. */
+/** Rejects sampling options that do not apply: a proposal or a loss without negatives, and a likelihood that is not a softmax. */
 export function checkSampledOutput(
-  { negatives = 0, proposal, likelihood }: SampledOutput & { readonly likelihood?: string },
+  { negatives = 0, proposal, sampledLoss, likelihood }: SampledOutput & { readonly likelihood?: string },
   context: z.RefinementCtx,
 ): void {
   const refuse = (path: string, message: string) =>
     context.addIssue({ code: "custom", path: [path], message });
   if (negatives === 0 && proposal !== undefined)
     refuse("proposal", "it says how negatives are drawn: it needs negatives above 0");
+  if (negatives === 0 && sampledLoss !== undefined)
+    refuse("sampledLoss", "it is the loss with negatives: it needs negatives above 0");
   if (negatives > 0 && likelihood === "bernoulli")
     refuse("negatives", "they replace the items of a softmax: they need likelihood=multinomial");
 }

@@ -12,11 +12,16 @@ import type { CsrMatrix } from "../sparse/csr.js";
 /** How items are drawn: each alike, or in proportion to popularity^0.75 (Mikolov et al. 2013, section 2.2). */
 export type Proposal = "uniform" | "popularity";
 
+/** What `ItemSample` calls exact targets, and added targets (FastVAE). */
+export type SampledLoss = "exact-targets" | "fastvae";
+
 export interface NegativeOptions {
   /** Draws per update, of which popular items may be several; unset or 0 = all items are used instead. */
   readonly negatives?: number;
   /** Unset = popularity. */
   readonly proposal?: Proposal;
+  /** Unset = exact-targets. */
+  readonly sampledLoss?: SampledLoss;
 }
 
 const FLATTENED = 0.75;
@@ -26,16 +31,19 @@ const STREAM = streamOf("negatives");
 export type NegativeSampler = (targets: Uint32Array, update: number) => ItemSample;
 
 /**
- * The sampler of a training run on histories [users, items]; undefined if no negatives are wanted. An item without interactions
+ * The sampler of a training run on histories [users, items]; undefined if no negatives are wanted. The correction logQ of an item is
+ * the logarithm of the number of times that it is expected to be drawn. An item without interactions
  * counts as one with a single interaction, so that every item can be drawn.
  */
 export function negativeSampler(
   histories: CsrMatrix,
-  { negatives = 0, proposal = "popularity" }: NegativeOptions,
+  { negatives = 0, proposal = "popularity", sampledLoss = "exact-targets" }: NegativeOptions,
   seed: number,
 ): NegativeSampler | undefined {
   if (negatives === 0) return undefined;
   const { itemAt, logQ } = proposals[proposal](histories);
+  const logDraws = Math.log(negatives);
+  const ownTargets = sampledLoss === "fastvae" ? "added" : "exact";
   return (targets, update) => {
     const random = new RandomSequence({ seed, step: update, stream: STREAM });
     const drawn = new Uint32Array(negatives);
@@ -43,7 +51,7 @@ export function negativeSampler(
       item = itemAt((n + unit(random)) / negatives, item);
       drawn[n] = item;
     }
-    return itemSample(targets, drawn, logQ);
+    return itemSample(targets, drawn, (item) => logDraws + logQ(item), ownTargets);
   };
 }
 

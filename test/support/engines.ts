@@ -899,9 +899,12 @@ const linearCosineCase: KernelCase = {
   },
 };
 
-/** Each target in a softmax with the row's drawn items, of which only the sum of exponentials is given. */
-const sampledTargetsCase: KernelCase = {
-  kernel: "sampledTargets, addSampledTargets and sampledTargetsToWeights",
+/**
+ * A row's targets with its drawn items, of which only the sum of exponentials is given: each target in a softmax of its own, or, with
+ * hits, all of them in one.
+ */
+const sampledTargetsCase = (withHits: boolean): KernelCase => ({
+  kernel: `sampledTargets, addSampledTargets and sampledTargetsToWeights${withHits ? " with hits" : ""}`,
   async run(bench) {
     const { engine, random } = bench;
     const [rows, width, items] = [bench.size(0, 20), bench.size(1, 80), bench.size(1, 100)];
@@ -916,6 +919,22 @@ const sampledTargetsCase: KernelCase = {
       4,
       (_, c) => [random.below(9) - 4, 1 + random.below(64) / 8, Number.NaN, Number.NaN][c],
     );
+    const logitOf = (r: number, item: number) => {
+      let logit = bias.data[target.touched.indexOf(item)];
+      for (let c = 0; c < width; c++) logit += at(hidden, r, c) * at(weights, item, c);
+      return logit;
+    };
+    const entriesOf = (r: number) =>
+      Array.from(given.indices.subarray(given.offsets[r], given.offsets[r + 1]), (item, i) => ({
+        ...{ item, slot: target.touched.indexOf(item), entry: given.offsets[r] + i },
+        ...{ x: given.values?.[given.offsets[r] + i] ?? 1, exponential: Math.exp(logitOf(r, item)) },
+      }));
+    const hits = build(1, target.touched.length, () => Math.max(0, random.below(12) - 6) / 4);
+    // The drawn items' sum contains the hits.
+    if (withHits)
+      for (let r = 0; r < rows; r++)
+        for (const { slot, exponential } of entriesOf(r))
+          drawn.data[4 * r + 1] += hits.data[slot] * exponential * Math.exp(-at(drawn, r, 0));
     // Rows of the gradient that no target has.
     const more = random.below(5);
     const places = target.touched.map((_, t) => t + (t + 1 > more ? more : t >> 1));
@@ -924,7 +943,9 @@ const sampledTargetsCase: KernelCase = {
     const [h, w, into] = [bench.put(hidden), bench.put(weights), bench.put(before)];
     const [statistics, coefficients] = [bench.put(drawn), bench.rubbish(1, target.entries)];
     const [toWeights, toBias, upstream] = [bench.rubbish(all, width), bench.rubbish(1, all), bench.put(g)];
-    engine.sampledTargets(statistics, coefficients, h, w, bench.put(bias), target);
+    const toTargets = [statistics, coefficients, h, w, bench.put(bias), target] as const;
+    if (withHits) engine.sampledTargets(...toTargets, bench.put(hits));
+    else engine.sampledTargets(...toTargets);
     engine.addSampledTargets(into, w, target, coefficients, upstream);
     engine.sampledTargetsToWeights(toWeights, toBias, h, target, coefficients, upstream, places);
 
@@ -932,24 +953,27 @@ const sampledTargetsCase: KernelCase = {
     const [ofBias, pulls] = [new Float64Array(all), new Float64Array(target.entries)];
     const losses = build(rows, 1, () => 0);
     const sums = build(rows, 1, () => 0);
-    for (let r = 0; r < rows; r++)
-      for (let k = given.offsets[r]; k < given.offsets[r + 1]; k++) {
-        const [item, x] = [given.indices[k], given.values?.[k] ?? 1];
-        const slot = target.touched.indexOf(item);
-        let logit = bias.data[slot];
-        for (let c = 0; c < width; c++) logit += at(hidden, r, c) * at(weights, item, c);
-        const others = at(drawn, r, 1) * Math.exp(at(drawn, r, 0));
-        const share = Math.exp(logit) / (Math.exp(logit) + others);
+    for (let r = 0; r < rows; r++) {
+      const entries = entriesOf(r);
+      const others = at(drawn, r, 1) * Math.exp(at(drawn, r, 0));
+      const n = entries.reduce((all, { x }) => all + x, 0);
+      const all = entries.reduce(
+        (sum, { slot, exponential }) => sum + (1 - hits.data[slot]) * exponential,
+        others,
+      );
+      for (const { item, slot, entry, x, exponential } of entries) {
+        const share = exponential / (withHits ? all : exponential + others);
         losses.data[r] -= x * Math.log(share);
-        pulls[k] = x * (1 - share);
-        sums.data[r] += pulls[k];
-        const pull = -g.data[r] * pulls[k];
+        pulls[entry] = withHits ? x - n * (1 - hits.data[slot]) * share : x * (1 - share);
+        sums.data[r] += withHits ? x : pulls[entry];
+        const pull = -g.data[r] * pulls[entry];
         ofBias[places[slot]] += pull;
         for (let c = 0; c < width; c++) {
           ofHidden[r * width + c] += pull * at(weights, item, c);
           ofWeights[places[slot] * width + c] += pull * at(hidden, r, c);
         }
       }
+    }
     const loss = bench.rubbish(rows, 1);
     engine.outputLoss(loss, statistics, "multinomial");
     const after = await bench.read(statistics);
@@ -962,7 +986,7 @@ const sampledTargetsCase: KernelCase = {
       { what: "the bias's gradient", actual: await bench.read(toBias), expected: ofBias },
     ];
   },
-};
+});
 
 /** Random numbers of a piece of a larger matrix are named by their elements there. */
 const pieceCase: KernelCase = {
@@ -1760,7 +1784,8 @@ export const kernelCases: readonly KernelCase[] = [
   outputCase("bernoulli"),
   outputCase("multinomial", true),
   outputCase("bernoulli", true),
-  sampledTargetsCase,
+  sampledTargetsCase(false),
+  sampledTargetsCase(true),
   mergeCase("multinomial"),
   mergeCase("bernoulli"),
   {

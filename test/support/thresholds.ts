@@ -139,6 +139,11 @@ export const sizesOf: Readonly<Record<string, readonly (readonly number[])[]>> =
   ),
   // sampled_targets.rs: ROWS_PER_TASK = 4, ITEMS_PER_TASK = 64; dot products in 64 lanes.
   "sampledTargets, addSampledTargets and sampledTargetsToWeights": zip(around(4), around(64), around(64)),
+  "sampledTargets, addSampledTargets and sampledTargetsToWeights with hits": zip(
+    around(4),
+    around(64),
+    around(64),
+  ),
   // rounded_output.rs: BLOCK = 256 items, ROWS = 96, BLOCKS_PER_SUM = 3 (two sums from 1,281 items on, four from 2,817).
   ...Object.fromEntries(
     [

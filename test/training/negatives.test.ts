@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { streamOf } from "../../src/core/philox.js";
 import { fromRows } from "../../src/sparse/csr.js";
-import { negativeSampler, type Proposal } from "../../src/training/negatives.js";
+import { negativeSampler, type Proposal, type SampledLoss } from "../../src/training/negatives.js";
 import { wordOf } from "../support/engines.js";
 
 /** Ten items with 0, 1, 4, 9, ... interactions. */
@@ -29,13 +29,13 @@ function sampleOf(proposal: Proposal, negatives: number, { seed = 1, update = 1,
 }
 
 describe.each(proposals)("negatives drawn by %s", (proposal) => {
-  it("have the defined frequencies, within four standard errors, and their logarithms as correction", () => {
+  it("have the defined frequencies, within four standard errors, and the logarithms of the expected draws as correction", () => {
     const negatives = 200_000;
     const { items, draws, logQ } = sampleOf(proposal, negatives);
     expect([...items]).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     for (const [i, p] of expected[proposal].entries()) {
       expect(Math.abs(draws[i] - negatives * p)).toBeLessThan(4 * Math.sqrt(negatives * p * (1 - p)));
-      expect(logQ[i]).toBeCloseTo(Math.log(p), 5);
+      expect(logQ[i]).toBeCloseTo(Math.log(negatives * p), 5);
     }
   });
 
@@ -51,10 +51,18 @@ describe.each(proposals)("negatives drawn by %s", (proposal) => {
 
   it("are united with the targets, which were not drawn", () => {
     const targets = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
-    const { items, draws, ownTargets } = sampleOf(proposal, 3, { targets });
+    const { items, draws } = sampleOf(proposal, 3, { targets });
     expect([...items]).toEqual(targets);
     expect(draws.reduce((a, b) => a + b)).toBe(3);
-    expect(ownTargets).toBe("added");
+  });
+
+  it("come with exact targets, or with FastVAE's", () => {
+    const ownTargets = (sampledLoss?: SampledLoss) =>
+      negativeSampler(histories, { negatives: 3, proposal, sampledLoss }, 1)?.(Uint32Array.of(), 1)
+        .ownTargets;
+    expect(ownTargets()).toBe("exact");
+    expect(ownTargets("exact-targets")).toBe("exact");
+    expect(ownTargets("fastvae")).toBe("added");
   });
 });
 

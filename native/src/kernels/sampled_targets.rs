@@ -10,8 +10,9 @@ use crate::sparse::Sparse;
 use crate::table::kernels;
 
 kernels! {
-    Kernel sampledTargets(statistics: matrix coefficients: matrix hidden: matrix weights: matrix bias: matrix target: batch)
-        targets(statistics, coefficients, hidden, weights, bias, &target);
+    Kernel sampledTargets(statistics: matrix coefficients: matrix hidden: matrix weights: matrix bias: matrix target: batch
+        hits: maybe_matrix)
+        targets(statistics, coefficients, [hidden, weights, bias], &target, hits);
     Kernel addSampledTargets(out: matrix weights: matrix target: batch coefficients: matrix g: matrix)
         to_hidden(out, weights, &target, coefficients, g);
     Kernel sampledTargetsToWeights(out: matrix bias_gradient: matrix hidden: matrix target: batch coefficients: matrix
@@ -22,41 +23,81 @@ kernels! {
 const ROWS_PER_TASK: usize = 4;
 const ITEMS_PER_TASK: usize = 64;
 
-/// With S the sum of a row's drawn items and odds o_i = S / exp(l_i) of each of its targets, sets the coefficients
-/// x_i o_i / (1 + o_i), their sum n, and the target's part for which n ln(S) - chosen is the sum of x_i ln(1 + o_i).
-pub fn targets(
-    statistics: Matrix,
-    coefficients: Matrix,
-    hidden: Matrix,
-    weights: Matrix,
-    bias: Matrix,
-    target: &Sparse,
-) {
+/// Replaces the drawn items' statistics and sets the coefficients: with hits, of exact targets; without, of added targets.
+/// `layer`: hidden, weights, and the touched items' bias.
+pub fn targets(statistics: Matrix, coefficients: Matrix, layer: [Matrix; 3], target: &Sparse, hits: Option<Matrix>) {
+    let [hidden, weights, bias] = layer;
     let (slots, bias) = (&target.by_touched().slots, bias.row(0));
     for_each_row(hidden.rows, ROWS_PER_TASK, |r| {
         let row = statistics.row_mut(r);
         let drawn = Statistics::read(row);
-        let log_sum = drawn.sum.ln() + drawn.largest;
         let entries = target.entries(r);
         let coefficients = coefficients.get_mut(0, entries.start, entries.len());
         let hidden = hidden.row(r);
-        let (mut n, mut loss) = (0.0f64, 0.0f64);
-        for (coefficient, entry) in coefficients.iter_mut().zip(entries) {
+        for (logit, entry) in coefficients.iter_mut().zip(entries.clone()) {
             let weights = weights.row(target.indices[entry] as usize);
             let product = vectorised(
                 #[inline(always)]
                 || dot(hidden, weights),
             );
-            let log_odds = log_sum - (product + bias[slots[entry] as usize]) as f64;
-            let x = target.value(entry) as f64;
-            let pull = x * sigmoid_of(log_odds);
-            *coefficient = pull as f32;
-            n += pull;
-            loss += x * softplus_of(log_odds);
+            *logit = product + bias[slots[entry] as usize];
         }
-        let chosen = if drawn.sum == 0.0 { -loss } else { n * drawn.sum.ln() - loss };
-        Statistics { chosen, n, ..drawn }.write(row);
+        let value = |k: usize| target.value(entries.start + k) as f64;
+        let after = match hits {
+            None => added(drawn, coefficients, value),
+            Some(hits) => exact(drawn, coefficients, value, |k| hits.row(0)[slots[entries.start + k] as usize] as f64),
+        };
+        after.write(row);
     });
+}
+
+/// Logits l_i become coefficients x_i o_i / (1 + o_i), with S the sum of the drawn items and odds o_i = S / exp(l_i). n is their sum,
+/// and `chosen` the number for which n ln(S) - chosen is the sum of x_i ln(1 + o_i).
+fn added(drawn: Statistics, logits: &mut [f32], value: impl Fn(usize) -> f64) -> Statistics {
+    let log_sum = drawn.sum.ln() + drawn.largest;
+    let (mut n, mut loss) = (0.0f64, 0.0f64);
+    for (k, logit) in logits.iter_mut().enumerate() {
+        let log_odds = log_sum - *logit as f64;
+        let pull = value(k) * sigmoid_of(log_odds);
+        *logit = pull as f32;
+        n += pull;
+        loss += value(k) * softplus_of(log_odds);
+    }
+    let chosen = if drawn.sum == 0.0 { -loss } else { n * drawn.sum.ln() - loss };
+    Statistics { chosen, n, ..drawn }
+}
+
+/// Logits l_i become coefficients x_i - n (1 - hits_i) exp(l_i) / Z, with Z = S + sum of (1 - hits_i) exp(l_i).
+fn exact(
+    drawn: Statistics,
+    logits: &mut [f32],
+    value: impl Fn(usize) -> f64,
+    hits: impl Fn(usize) -> f64,
+) -> Statistics {
+    let mut largest = drawn.largest;
+    for &logit in logits.iter() {
+        if logit as f64 > largest {
+            largest = logit as f64;
+        }
+    }
+    let mut sum = if drawn.sum == 0.0 { 0.0 } else { drawn.sum * (drawn.largest - largest).exp() };
+    let (mut own, mut chosen, mut n) = (0.0f64, 0.0f64, 0.0f64);
+    for (k, &logit) in logits.iter().enumerate() {
+        let relative = logit as f64 - largest;
+        own += relative.exp();
+        sum += (1.0 - hits(k)) * relative.exp();
+        chosen += value(k) * relative;
+        n += value(k);
+    }
+    // Drawn targets were counted in float32 and are taken out again: what remains is never less than the targets. A NaN stays.
+    if sum < own {
+        sum = own;
+    }
+    for (k, logit) in logits.iter_mut().enumerate() {
+        let share = (*logit as f64 - largest).exp() / sum;
+        *logit = (value(k) - n * (1.0 - hits(k)) * share) as f32;
+    }
+    Statistics { largest, sum, chosen, n }
 }
 
 /// out[r] -= g_r (sum over the row's entries of coefficient * weights)

@@ -59,7 +59,7 @@ export function outputLoss(
   options: OutputOptions = {},
 ): Variable {
   const { selection, likelihood = "multinomial" } = options;
-  if (selection?.kind === "sample" && selection.ownTargets === "added" && likelihood === "multinomial")
+  if (selection?.kind === "sample" && selection.ownTargets !== "drawn" && likelihood === "multinomial")
     return sampledSoftmax(tape, hidden, weight, bias, target, selection);
   const forward = outputStatistics(tape, hidden, weight, bias, target, options);
   return outputLossOf(tape, forward, forward.statistics);
@@ -163,8 +163,10 @@ function sampled(
   const { items, draws, logQ } = sample;
   const { length } = items;
   checkSample(sample, weight, target);
-  if (likelihood === "multinomial" && sample.ownTargets === "added")
-    throw new RangeError("a sample with added targets has a loss, but no statistics that could be merged");
+  if (likelihood === "multinomial" && sample.ownTargets !== "drawn")
+    throw new RangeError(
+      `a sample with ${sample.ownTargets} targets has a loss, but no statistics that could be merged`,
+    );
   const weights = tape.empty(length, weight.columns);
   engine.takeRows(weights, weight.value, items);
   const shifted = tape.empty(1, length);

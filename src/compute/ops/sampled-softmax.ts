@@ -9,10 +9,16 @@ import type { Tape, Variable } from "../tape.js";
 import { type SparseTensor, type Tensor, viewReshaped } from "../tensor.js";
 
 /**
- * The loss per row [rows, 1], in nats, of `ItemSample` with added targets (FastVAE, Chen et al., WWW 2022): with s_i = o_i - logQ_i and
- * o = hidden weight^T + bias, the sum over the targets i of the row of x_i [-s_i + ln(exp(s_i) + sum over drawn j of k_j exp(s_j))].
+ * The loss per row [rows, 1], in nats, of `ItemSample` with exact or added targets. o = hidden weight^T + bias, s_i = o_i - logQ_i.
  *
- * An item that was drawn k_j times counts k_j times, also in rows that have it as a target: such hits are not removed. A target is
+ * Exact targets: the sum over the targets i of the row of x_i (ln Z - o_i), with Z = sum over its targets of exp(o_i) + sum over drawn
+ * j that are not its targets of k_j exp(s_j). If exp(logQ_j) is the number of times that j is expected to be drawn, Z is an unbiased
+ * estimate of the softmax's denominator, and the loss has the scale of the softmax's, which it approaches as the number of draws grows.
+ * ln Z, and with it the gradient, is biased. Bengio and Senecal (AISTATS 2003) introduced importance sampling for a softmax's gradient;
+ * this form for histories, with all targets exact and without hits, is ours as far as we know.
+ *
+ * Added targets (FastVAE, Chen et al., WWW 2022): the sum over the targets i of x_i [-s_i + ln(exp(s_i) + sum over drawn j of
+ * k_j exp(s_j))]. An item that was drawn k_j times counts k_j times, also in rows that have it as a target: such hits are not removed. A target is
  * therefore expected exp(o_i) / q_i (1 + d q_i) in its own denominator of d draws, where all other items are expected d exp(o_j): as d
  * grows, the gradient approaches that of the softmax over all items, and the loss that loss plus ln(d q_i) for each target. With few draws
  * (d q_i far below 1) rare targets are underestimated (Khrylchenko et al., RecSys 2025, arXiv 2507.09331).
@@ -33,12 +39,19 @@ export function sampledSoftmax(
   const { engine } = tape;
   const { rows, columns: width } = hidden.value;
   const { touched } = target;
-  const { items } = sample;
+  const { items, ownTargets } = sample;
   const { drawn, places, shifts } = drawnOf(sample);
   const weights = tape.empty(drawn.length, width);
   engine.takeRows(weights, weight.value, drawn);
   const placesOfTargets = placesIn(items, touched);
-  const targetBias = shifted(tape, bias, touched, correctionsAt(sample, placesOfTargets));
+  const isExact = ownTargets === "exact";
+  const targetBias = shifted(
+    tape,
+    bias,
+    touched,
+    isExact ? undefined : correctionsAt(sample, placesOfTargets),
+  );
+  const hits = isExact ? row(tape, hitsAt(sample, placesOfTargets)) : undefined;
   const none = {
     rows,
     columns: drawn.length,
@@ -47,13 +60,17 @@ export function sampledSoftmax(
   };
   const output = {
     ...{ hidden: hidden.value, weights, bias: shifted(tape, bias, drawn, shifts) },
-    ...{ target: tape.sparse(none), likelihood: "multinomial" as const, bf16: engine.bf16 },
+    ...{ target: tape.sparse(none), likelihood: "multinomial" as const },
+    // Drawn targets are taken out of the sum again, in which a rare item weighs up to thousands: bfloat16 is too coarse for that.
+    bf16: engine.bf16 && !isExact,
   };
-  const statistics = tape.empty(rows, 4);
+  const ofDrawnItems = tape.empty(rows, 4);
   const scratch = tape.empty(rows, engine.outputColumns(rows, drawn.length));
-  engine.outputStatistics(statistics, scratch, output);
+  engine.outputStatistics(ofDrawnItems, scratch, output);
+  const statistics = tape.empty(rows, 4);
+  engine.copy(statistics, ofDrawnItems);
   const coefficients = tape.empty(1, target.entries);
-  engine.sampledTargets(statistics, coefficients, hidden.value, weight.value, targetBias, target);
+  engine.sampledTargets(statistics, coefficients, hidden.value, weight.value, targetBias, target, hits);
   const loss = tape.empty(rows, 1);
   engine.outputLoss(loss, statistics, "multinomial");
 
@@ -63,7 +80,7 @@ export function sampledSoftmax(
       ? { weightsGradient: tape.empty(drawn.length, width), biasGradient: tape.zeros(1, drawn.length) }
       : {};
     const gradient = (hiddenGradient?: Tensor, addToHidden = false) =>
-      engine.outputGradient(scratch, output, statistics, statistics, g, {
+      engine.outputGradient(scratch, output, ofDrawnItems, statistics, g, {
         ...{ hiddenGradient, addToHidden, ...ofDrawn },
       });
     if (hidden.needsGradient)
@@ -111,13 +128,28 @@ function correctionsAt({ logQ }: ItemSample, places: Uint32Array): Float64Array 
   return corrections;
 }
 
-/** The biases of some items plus `shifts`, [1, items]. */
-function shifted(tape: Tape, bias: Parameter, items: Uint32Array, shifts: Float64Array): Tensor {
+/** The weights of the items at these places in the drawn items' sum: draws / expected draws. */
+function hitsAt({ draws, logQ }: ItemSample, places: Uint32Array): Float64Array {
+  const hits = new Float64Array(places.length);
+  for (let p = 0; p < places.length; p++) {
+    const times = draws[places[p]];
+    if (times > 0) hits[p] = times * Math.exp(-logQ[places[p]]);
+  }
+  return hits;
+}
+
+/** The biases of some items, plus `shifts` if given, [1, items]. */
+function shifted(tape: Tape, bias: Parameter, items: Uint32Array, shifts?: Float64Array): Tensor {
   const { engine } = tape;
   const taken = tape.empty(1, items.length);
   engine.takeColumns(taken, bias.value, items);
-  const added = tape.empty(1, items.length);
-  engine.write(added, shifts);
-  engine.addScaled(taken, added, 1);
+  if (shifts) engine.addScaled(taken, row(tape, shifts), 1);
   return taken;
+}
+
+/** Numbers as a tensor [1, numbers]. */
+function row(tape: Tape, numbers: Float64Array): Tensor {
+  const written = tape.empty(1, numbers.length);
+  tape.engine.write(written, numbers);
+  return written;
 }

@@ -13,6 +13,7 @@ import { tanh } from "../../../src/compute/ops/tanh.js";
 import { Parameter } from "../../../src/compute/parameter.js";
 import { Tape } from "../../../src/compute/tape.js";
 import { type CsrMatrix, fromRows } from "../../../src/sparse/csr.js";
+import { negativeSampler } from "../../../src/training/negatives.js";
 import { precisions } from "../../support/engine-names.js";
 import { type HostMatrix, relativeDifference, Workbench } from "../../support/engines.js";
 import { gradientError } from "../../support/gradients.js";
@@ -156,6 +157,7 @@ describe("gradients equal central finite differences in float64", () => {
       const from = seed % target.columns;
       return { kind: "share", from, to: from + 1 + ((seed >> 8) % (target.columns - from)) };
     },
+    "a sample whose targets are exact": (layer, seed) => drawSample(layer, seed, "exact"),
     "a sample whose targets are added": (layer, seed) => drawSample(layer, seed, "added"),
     "a sample whose targets were drawn": (layer, seed) => drawSample(layer, seed, "drawn"),
   };
@@ -238,15 +240,76 @@ describe.each(engines)("on the engine %s", (_, tolerance, open) => {
       for (const seed of [1, 2, 3]) {
         const layer = drawLayer(seed, 7, 40);
         const every = Uint32Array.from({ length: 40 }, (_, i) => i);
-        const sample = itemSample(Uint32Array.of(), every, () => 0, "drawn");
-        expectClose(
-          await whole(engine, layer, likelihood, sample),
-          await whole(engine, layer, likelihood),
-          tolerance,
-        );
+        for (const ownTargets of ["drawn", "exact"] as const) {
+          const sample = itemSample(Uint32Array.of(), every, () => 0, ownTargets);
+          expectClose(
+            await whole(engine, layer, likelihood, sample),
+            await whole(engine, layer, likelihood),
+            tolerance,
+          );
+        }
       }
     },
   );
+
+  it("a sampled softmax with exact targets is its formula, term by term", async () => {
+    const engine = await using;
+    for (const seed of [1, 2, 3, 4]) {
+      const layer = drawLayer(seed, 6, 25);
+      const { hidden, weights, bias, target } = layer;
+      const drawn = [3, 9, 9, 9, 14, 24, 3];
+      const expectedDraws = (item: number) => (7 * (1 + (item % 5))) / 75;
+      const logQ = (item: number) => Math.log(expectedDraws(item));
+      const targets = Uint32Array.from(new Set(target.indices)).sort();
+      const sample = itemSample(targets, drawn, logQ, "exact");
+      const { loss } = await whole(engine, layer, "multinomial", sample);
+      const o = (r: number, i: number) => {
+        let logit = bias.data[i];
+        for (let w = 0; w < 4; w++) logit += hidden.data[4 * r + w] * weights.data[4 * i + w];
+        return logit;
+      };
+      const expected = Array.from({ length: 6 }, (_, r) => {
+        const own = [...target.indices.subarray(target.offsets[r], target.offsets[r + 1])];
+        let z = 0;
+        for (const i of own) z += Math.exp(o(r, i));
+        for (const j of drawn) if (!own.includes(j)) z += Math.exp(o(r, j)) / expectedDraws(j);
+        return own.reduce(
+          (row, i, k) => row + (target.values?.[target.offsets[r] + k] ?? 1) * (Math.log(z) - o(r, i)),
+          0,
+        );
+      });
+      // Corrections are float32.
+      const bound = Math.max(1e-6, 10 * tolerance);
+      expect(relativeDifference({ what: "loss", actual: loss, expected })).toBeLessThan(bound);
+    }
+  });
+
+  it("the denominator of exact targets is unbiased, within four standard errors", async () => {
+    const engine = await using;
+    const layer = drawLayer(11, 4, 30);
+    // Rows with one target: the loss is ln Z - o.
+    const single = { ...layer, target: fromRows(30, [[2], [8], [25], [8]]) };
+    const histories = fromRows(
+      30,
+      Array.from({ length: 40 }, (_, user) =>
+        Array.from({ length: 30 }, (_, i) => i).filter((i) => i > user),
+      ),
+    );
+    const ratios: number[][] = [[], [], [], []];
+    const full = (await whole(engine, single, "multinomial")).loss;
+    const sampler = negativeSampler(histories, { negatives: 8 }, 1);
+    for (let update = 1; update <= 1000; update++) {
+      const sample = sampler?.(Uint32Array.of(2, 8, 25), update);
+      const { loss } = await whole(engine, single, "multinomial", sample);
+      for (const [r, of] of ratios.entries()) of.push(Math.exp(loss[r] - full[r]));
+    }
+    for (const of of ratios) {
+      const mean = of.reduce((a, b) => a + b) / of.length;
+      const variance = of.reduce((sum, ratio) => sum + (ratio - mean) ** 2, 0) / (of.length - 1);
+      expect(variance).toBeGreaterThan(1e-4);
+      expect(Math.abs(mean - 1)).toBeLessThan(4 * Math.sqrt(variance / of.length));
+    }
+  });
 
   it("a sampled softmax is the formula of FastVAE, term by term", async () => {
     const engine = await using;
@@ -403,7 +466,20 @@ describe.each(engines)("on the engine %s", (_, tolerance, open) => {
     );
     expect(below.loss[0]).toBeCloseTo(Math.log(2) + 1e4, 1);
     expect(below.loss[1]).toBeCloseTo(0, 5);
-    for (const { bias } of [above, below]) for (let i = 0; i < 3; i++) expect(bias[i]).not.toBeNaN();
+    // With exact targets, the denominator of row 0 is that of all items but the ones that were not drawn.
+    const exactly = (drawn: number[]) =>
+      whole(
+        engine,
+        layer,
+        "multinomial",
+        itemSample(Uint32Array.of(0, 1, 2), drawn, () => 0, "exact"),
+      );
+    const [exactAbove, exactBelow] = [await exactly([1, 2]), await exactly([0])];
+    for (const { loss } of [exactAbove, exactBelow]) expect(loss[0]).toBe(1e4);
+    expect(exactAbove.loss[1]).toBeCloseTo(Math.log(2), 5);
+    expect(exactBelow.loss[1]).toBeCloseTo(0, 5);
+    for (const { bias } of [above, below, exactAbove, exactBelow])
+      for (let i = 0; i < 3; i++) expect(bias[i]).not.toBeNaN();
   });
 
   it.each(likelihoods)(
@@ -413,7 +489,12 @@ describe.each(engines)("on the engine %s", (_, tolerance, open) => {
       const layer = drawLayer(4, 3, 30);
       layer.hidden.data[4] = Number.NaN;
       const parts = [0, 10, 20].map((from) => ({ kind: "share" as const, from, to: from + 10 }));
-      for (const selections of [[{ kind: "all" as const }], parts, [drawSample(layer, 1, "added")]]) {
+      for (const selections of [
+        [{ kind: "all" as const }],
+        parts,
+        [drawSample(layer, 1, "added")],
+        [drawSample(layer, 1, "exact")],
+      ]) {
         const { loss } = await shares(engine, layer, likelihood, selections);
         // A sampled row without targets has no loss, whatever its logits are.
         const hasTargets = layer.target.offsets[2] > layer.target.offsets[1];

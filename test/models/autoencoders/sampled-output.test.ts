@@ -58,19 +58,28 @@ describe.each(models)("negatives of %s", (_, algorithm, options) => {
     );
   });
 
-  it("approach the training on all items as their number grows", async () => {
-    const few = { ...options, epochs: 1, ...(algorithm.name !== "vamp" && { sparseAdam: false }) };
-    const whole = await weights(algorithm, few);
-    const distance = async (negatives: number) => {
-      const found = await weights(algorithm, { ...few, negatives });
-      let squares = 0;
-      for (const [name, { data }] of Object.entries(whole))
-        for (let i = 0; i < data.length; i++) squares += (found[name].data[i] - data[i]) ** 2;
-      return Math.sqrt(squares);
-    };
-    const [some, many] = [await distance(5), await distance(100_000)];
-    expect(many).toBeLessThan(some / 3);
+  it("have exact targets unless FastVAE's loss is asked for", async () => {
+    const unset = await weights(algorithm, sampled);
+    expect(await weights(algorithm, { ...sampled, sampledLoss: "exact-targets" })).toEqual(unset);
+    expect(await weights(algorithm, { ...sampled, sampledLoss: "fastvae" })).not.toEqual(unset);
   });
+
+  it.each(["exact-targets", "fastvae"])(
+    "approach the training on all items as their number grows: %s",
+    async (sampledLoss) => {
+      const few = { ...options, epochs: 1, ...(algorithm.name !== "vamp" && { sparseAdam: false }) };
+      const whole = await weights(algorithm, few);
+      const distance = async (negatives: number) => {
+        const found = await weights(algorithm, { ...few, negatives, sampledLoss });
+        let squares = 0;
+        for (const [name, { data }] of Object.entries(whole))
+          for (let i = 0; i < data.length; i++) squares += (found[name].data[i] - data[i]) ** 2;
+        return Math.sqrt(squares);
+      };
+      const [some, many] = [await distance(5), await distance(100_000)];
+      expect(many).toBeLessThan(some / 3);
+    },
+  );
 
   it("give the same bits for one thread and two, and the reference engine's weights but for rounding", async () => {
     const [one, two] = await opened;
@@ -94,12 +103,15 @@ describe.each(models)("negatives of %s", (_, algorithm, options) => {
 
   it("are not part of the identity of runs without them, so that older checkpoints can be resumed", () => {
     const identity = identityOf("x", parseOptions(algorithm, options), dataset, { engine, seed: 3 });
-    expect(JSON.stringify(identity)).not.toMatch(/negatives|proposal/);
+    expect(JSON.stringify(identity)).not.toMatch(/negatives|proposal|sampledLoss/);
   });
 
   it("are refused with what does not apply", () => {
     expect(() => parseOptions(algorithm, { ...options, proposal: "uniform" })).toThrow(
       /proposal: .*it needs negatives above 0/,
+    );
+    expect(() => parseOptions(algorithm, { ...options, sampledLoss: "fastvae" })).toThrow(
+      /sampledLoss: .*it needs negatives above 0/,
     );
     expect(() => parseOptions(algorithm, { ...options, negatives: -1 })).toThrow(/negatives/);
     if (algorithm.name !== "rec-vae")

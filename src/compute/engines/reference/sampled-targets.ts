@@ -12,6 +12,7 @@ export function sampledTargets(
   weights: Matrix,
   bias: Matrix,
   target: SparseMatrix,
+  hits?: Matrix,
 ): void {
   const { offsets, indices, values } = target;
   const slots = slotsOf(target);
@@ -19,22 +20,68 @@ export function sampledTargets(
     const at = rowAt(statistics, r);
     const [largest, sum] = statistics.data.subarray(at, at + 2);
     const h = rowAt(hidden, r);
-    let n = 0;
-    let loss = 0;
+    const entries: Entry[] = [];
     for (let k = offsets[r]; k < offsets[r + 1]; k++) {
       const w = rowAt(weights, indices[k]);
       let logit = bias.data[bias.offset + slots[k]];
       for (let c = 0; c < hidden.columns; c++) logit += hidden.data[h + c] * weights.data[w + c];
-      const odds = Math.log(sum) + (largest - logit);
-      const x = values ? values[k] : 1;
-      const pull = x * sigmoid(odds);
-      coefficients.data[coefficients.offset + k] = pull;
-      n += pull;
-      loss += x * softplus(odds);
+      entries.push({ logit, x: values ? values[k] : 1, hit: hits?.data[hits.offset + slots[k]] ?? 0 });
     }
-    statistics.data[at + 2] = (sum === 0 ? 0 : n * Math.log(sum)) - loss;
-    statistics.data[at + 3] = n;
+    const found = (hits ? exact : added)({ largest, sum }, entries);
+    coefficients.data.set(found.coefficients, coefficients.offset + offsets[r]);
+    statistics.data.set(found.statistics, at);
   }
+}
+
+interface Entry {
+  readonly logit: number;
+  readonly x: number;
+  /** The weight with which the item is in the drawn items' sum. */
+  readonly hit: number;
+}
+
+/** The sum of exponentials of the drawn items, relative to the largest. */
+interface Drawn {
+  readonly largest: number;
+  readonly sum: number;
+}
+
+interface Found {
+  readonly coefficients: readonly number[];
+  readonly statistics: readonly [largest: number, sum: number, chosen: number, n: number];
+}
+
+/** Each target is added to its own denominator. */
+function added({ largest, sum }: Drawn, entries: readonly Entry[]): Found {
+  let n = 0;
+  let loss = 0;
+  const coefficients = entries.map(({ logit, x }) => {
+    const odds = Math.log(sum) + (largest - logit);
+    const pull = x * sigmoid(odds);
+    n += pull;
+    loss += x * softplus(odds);
+    return pull;
+  });
+  return { coefficients, statistics: [largest, sum, (sum === 0 ? 0 : n * Math.log(sum)) - loss, n] };
+}
+
+/** All targets of the row count once in its denominator, whether they were drawn or not. */
+function exact(drawn: Drawn, entries: readonly Entry[]): Found {
+  const largest = entries.reduce((most, { logit }) => Math.max(most, logit), drawn.largest);
+  let sum = drawn.sum === 0 ? 0 : drawn.sum * Math.exp(drawn.largest - largest);
+  let [own, chosen, n] = [0, 0, 0];
+  for (const { logit, x, hit } of entries) {
+    own += Math.exp(logit - largest);
+    sum += (1 - hit) * Math.exp(logit - largest);
+    chosen += x * (logit - largest);
+    n += x;
+  }
+  // Rounding must not leave less than the targets themselves. A NaN stays.
+  if (sum < own) sum = own;
+  const coefficients = entries.map(
+    ({ logit, x, hit }) => x - (n * (1 - hit) * Math.exp(logit - largest)) / sum,
+  );
+  return { coefficients, statistics: [largest, sum, chosen, n] };
 }
 
 export function addSampledTargets(
