@@ -311,6 +311,17 @@ describe.each(engines)("on the engine %s", (_, tolerance, open) => {
     }
   });
 
+  it("exact targets have a share of at most 1, although drawn ones are rounded and taken out of a sum a million times larger", async () => {
+    const { hidden, weights, bias } = drawLayer(5, 40, 1);
+    const layer = { hidden, weights, bias, target: fromRows(1, new Array(40).fill([0])) };
+    const sample = itemSample(Uint32Array.of(0), [0], () => -Math.log(1e6), "exact");
+    const { loss } = await whole(await using, layer, "multinomial", sample);
+    for (const value of Array.from(loss)) {
+      expect(value).toBeGreaterThan(-1e-5);
+      expect(value).toBeLessThan(0.5);
+    }
+  });
+
   it("a sampled softmax is the formula of FastVAE, term by term", async () => {
     const engine = await using;
     for (const seed of [1, 2, 3, 4]) {
@@ -526,6 +537,20 @@ describe.each(engines)("on the engine %s", (_, tolerance, open) => {
 });
 
 describe("a sample", () => {
+  it("with exact targets has float32 products on an engine of bfloat16, which would leave little of a rare item's share", async () => {
+    const layer = drawLayer(6, 5, 20);
+    const sample = drawSample(layer, 6, "exact");
+    const [float32, bf16] = [undefined, "bf16" as const].map(
+      (precision) => new ReferenceEngine({ precision }),
+    );
+    const expected = await whole(float32, layer, "multinomial", sample);
+    expect(await whole(bf16, layer, "multinomial", sample)).toEqual(expected);
+    const added = { ...sample, ownTargets: "added" as const };
+    expect(await whole(bf16, layer, "multinomial", added)).not.toEqual(
+      await whole(float32, layer, "multinomial", added),
+    );
+  });
+
   it("unites the targets and what was drawn, counting draws", () => {
     const { items, draws, logQ } = itemSample(Uint32Array.of(2, 5, 9), [7, 5, 7, 1], (item) => -item);
     expect([...items]).toEqual([1, 2, 5, 7, 9]);
