@@ -145,5 +145,5 @@ export interface RankingRecommender extends Recommender {
 }
 
 export function ranksByProducts(recommender: Recommender): recommender is RankingRecommender {
-  return "ranking" in recommender;
+  return "ranking" in recommender && recommender.ranking !== undefined;
 }

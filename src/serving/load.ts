@@ -68,7 +68,7 @@ export async function loadRecommender(
 export function withoutVectors(folder: string, algorithm: string): UserError {
   return new UserError({
     place: folder,
-    problem: `a ${algorithm} model cannot have an index: its scores are not products with one vector per item`,
+    problem: `${algorithm} models cannot have an index: their scores are not products with one vector per item`,
     remedy: "Use exact answers",
   });
 }

@@ -72,6 +72,8 @@ class ElsaRecommender implements Vectors {
   /** Zeros, which the search by bounds needs. */
   readonly #bias: Tensor;
   readonly #ranking: ProductRanking;
+  /** Of a final model, which can have an index. */
+  readonly ranking?: ProductRanking;
 
   /** Takes ownership of U [items, k]; `final` = it never changes again, like that of a saved model. */
   constructor(engine: Engine, items: Vocabulary, vectors: Tensor, { final }: { final: boolean }) {
@@ -81,6 +83,7 @@ class ElsaRecommender implements Vectors {
     this.#bias = engine.zeros(1, items.size);
     const products = { encode: (block: CsrMatrix) => this.#encode(block), weights: vectors };
     this.#ranking = new ProductRanking(engine, { ...products, bias: this.#bias }, { final });
+    if (final) this.ranking = this.#ranking;
     const names = { users: "the sum of the vectors of the history", items: "the item's row of U" };
     ({
       spaces: this.spaces,

@@ -7,16 +7,18 @@ import { demoDataset } from "../../support/demo-dataset.js";
 import { foldin } from "../../support/foldin.js";
 
 const folder = mkdtempSync(join(tmpdir(), "foldin-"));
-const [run, other] = [join(folder, "run"), join(folder, "other")];
+const [run, other, linear] = ["run", "other", "linear"].map((name) => join(folder, name));
 
 beforeAll(async () => {
   const options = { factors: 4, epochs: 1 };
   (await train(demoDataset(), { model: "wmf", options, engine: "reference", out: run })).dispose();
+  (await train(demoDataset(), { model: "elsa", options, engine: "reference", out: linear })).dispose();
   (await train(demoDataset(), { model: "popularity", engine: "reference", out: other })).dispose();
 });
 
 describe("foldin index", () => {
-  const recommended = async (...more: string[]) => {
+  const recommended = async (...more: string[]) => recommendedBy(run, ...more);
+  const recommendedBy = async (run: string, ...more: string[]) => {
     const { code, stdout, stderr } = await foldin(["recommend", run, "--history", "1,2", "--json", ...more]);
     expect(stderr).toBe("");
     expect(code).toBe(0);
@@ -40,10 +42,17 @@ describe("foldin index", () => {
     expect(shown.stdout).toMatch(/all\s+1\.0000\s+\d+\.\d\d\s+exact, the default/);
   });
 
+  it("takes linear models with item vectors", async () => {
+    const before = await recommendedBy(linear);
+    expect((await foldin(["index", linear])).code).toBe(0);
+    expect(await recommendedBy(linear)).toEqual(before);
+    expect(await recommendedBy(linear, "--approximate")).toEqual(before);
+  });
+
   it("refuses a model without item vectors, and a share that is none", async () => {
     const without = await foldin(["index", other]);
     expect(without.code).not.toBe(0);
-    expect(without.stderr).toContain("a popularity model cannot have an index");
+    expect(without.stderr).toContain("popularity models cannot have an index");
     const share = await foldin(["index", run, "--recall", "2"]);
     expect(share.stderr).toContain("Expected a share above 0 and at most 1.");
   });
