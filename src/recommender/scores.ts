@@ -3,7 +3,7 @@
 
 import { setImmediate } from "node:timers/promises";
 import type { Engine, TopK } from "../compute/engine.js";
-import type { Tensor } from "../compute/tensor.js";
+import type { SparseTensor, Tensor } from "../compute/tensor.js";
 import { throwIfAborted } from "../core/errors.js";
 import { type CsrMatrix, sliceRows } from "../sparse/csr.js";
 import { requireCatalogue } from "./catalogue.js";
@@ -13,6 +13,24 @@ import type { ScoreOptions, Scores } from "./recommender.js";
 /** The number of histories scored at a time: at most 512, fewer for a large catalogue. */
 export function rowsPerBlock(items: number): number {
   return Math.max(1, Math.min(512, Math.floor(SCORES_AT_ONCE / Math.max(1, items))));
+}
+
+/** `blockwiseScores` of what `compute` writes to [block rows, items] for a block of the histories, which are on the engine. */
+export function scoresOfInput(
+  engine: Engine,
+  histories: CsrMatrix,
+  items: number,
+  compute: (scores: Tensor, input: SparseTensor) => void,
+  options: ScoreOptions = {},
+): Scores {
+  const scoreBlock = (block: CsrMatrix) => {
+    const scores = engine.empty(block.rows, items);
+    const input = engine.sparse(block);
+    compute(scores, input);
+    engine.releaseSparse(input);
+    return scores;
+  };
+  return blockwiseScores(engine, histories, items, scoreBlock, options);
 }
 
 /**

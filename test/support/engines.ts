@@ -2,7 +2,13 @@
 // views of wider tensors, sizes that are no multiple of anything), runs one kernel on the given engine, and says what a
 // naive formula in float64 gives. The reference engine's test and the native parity test both walk this list.
 
-import { type Engine, type Likelihood, NO_ITEM, type RandomKey } from "../../src/compute/engine.js";
+import {
+  type Engine,
+  type Likelihood,
+  NO_ITEM,
+  type RandomKey,
+  type TopK,
+} from "../../src/compute/engine.js";
 import type { Kernel } from "../../src/compute/kernel.js";
 import { kernels, solverKernels } from "../../src/compute/kernels.js";
 import {
@@ -1882,6 +1888,59 @@ export const topKCase: KernelCase = {
   },
 };
 
+/** A layer to rank by, and its exact answer: the k best of all products, computed row by row. */
+interface RankedLayer {
+  readonly weights: HostMatrix;
+  readonly biases: HostMatrix;
+  /** On the engine: the rows to rank, the weights, the biases. */
+  readonly given: Tensor;
+  readonly of: Tensor;
+  readonly bias: Tensor;
+  readonly without: SparseTensor | undefined;
+  readonly k: number;
+  readonly expected: TopK;
+}
+
+/** Draws a layer: `plain` = weights of equal size, ties ("ties"), infinities and NaN ("odd"), or of all sizes ("scales"). */
+async function rankedLayer(
+  bench: Workbench,
+  kind: "plain" | "ties" | "odd" | "scales",
+  { noBias = kind === "ties", change }: { noBias?: boolean; change?: (weights: HostMatrix) => void } = {},
+): Promise<RankedLayer> {
+  const { engine, random } = bench;
+  const [rows, width, items] = [bench.size(0, 4), bench.size(1, 150), bench.size(1, 400)];
+  const value = (row: number) => {
+    if (kind === "ties") return random.below(3) - 1;
+    if (kind === "odd" && random.below(60 * width) === 0)
+      return [Number.NaN, -Infinity, Infinity][random.below(3)];
+    return random.normal() * (kind === "scales" ? 10 ** ((row % 60) - 40) : 0.1);
+  };
+  const rounded = (count: number, columns: number, value: (row: number) => number) =>
+    build(count, columns, (row) => Math.fround(value(row)));
+  const weights = rounded(items, width, value);
+  change?.(weights);
+  const rowsToRank = rounded(rows, width, () => (kind === "ties" ? random.below(4) : random.normal()));
+  const biases = rounded(1, items, () => (noBias ? 0 : random.normal()));
+  const [given, of, bias] = [bench.put(rowsToRank), bench.put(weights), bench.put(biases)];
+  const k = bench.size(0, 30);
+  const excluded = random.below(3) === 0 ? undefined : bench.sparseMatrix(rows, items);
+  const without = excluded && bench.sparse(excluded);
+  const scores = engine.empty(rows, items);
+  for (let r = 0; r < rows; r++)
+    engine.matmul(viewRows(scores, r, r + 1), viewRows(given, r, r + 1), of, { transposeB: true });
+  engine.addRow(scores, bias);
+  const expected = await engine.topK(scores, k, without);
+  engine.release(scores);
+  return { weights, biases, given, of, bias, without, k, expected };
+}
+
+/** The ranking of a kernel against the exact answer. */
+const rankingOf = (actual: TopK, { expected }: RankedLayer) => [
+  { what: "shape", actual: [actual.rows, actual.k], expected: [expected.rows, expected.k] },
+  { what: "items", actual: actual.items, expected: [...expected.items] },
+  { what: "scores", actual: actual.scores, expected: [...expected.scores] },
+];
+
 /**
  * bestProducts against topK of all products, row by row: weights of all sizes, rows that are alike, ties, infinities and NaN,
  * with and without exclusions. Compare exactly.
@@ -1890,50 +1949,22 @@ export const bestProductsCase: KernelCase = {
   kernel: "bestProducts",
   async run(bench) {
     const { engine, random } = bench;
-    const [rows, width, items] = [bench.size(0, 4), bench.size(1, 150), bench.size(1, 400)];
-    const kind = random.below(5);
-    const value = (row: number) => {
-      if (kind === 0) return random.below(3) - 1;
-      if (kind === 1 && random.below(60 * width) === 0)
-        return [Number.NaN, -Infinity, Infinity][random.below(3)];
-      return random.normal() * (kind === 2 ? 10 ** ((row % 60) - 40) : 0.1);
-    };
-    const matrix = (count: number, columns: number, of: (row: number) => number) => ({
-      rows: count,
-      columns,
-      data: Float64Array.from({ length: count * columns }, (_, at) =>
-        Math.fround(of(Math.floor(at / columns))),
-      ),
-    });
-    const weights = matrix(items, width, value);
+    const kind = (["ties", "odd", "scales", "alike", "plain"] as const)[random.below(5)];
     // Rows that differ by less than their quantised weights can show.
-    if (kind === 3)
-      for (let i = 1; i < items; i++)
-        for (let c = 0; c < width; c++)
-          weights.data[i * width + c] = Math.fround(weights.data[c] * (1 + 1e-6 * random.below(5)));
-    const given = bench.put(matrix(rows, width, () => (kind === 0 ? random.below(4) : random.normal())));
-    const [of, bias] = [
-      bench.put(weights),
-      bench.put(matrix(1, items, () => (kind === 0 ? 0 : random.normal()))),
-    ];
-    const k = bench.size(0, 30);
-    const excluded = random.below(3) === 0 ? undefined : bench.sparseMatrix(rows, items);
-    const without = excluded && bench.sparse(excluded);
-    const scores = engine.empty(rows, items);
-    for (let r = 0; r < rows; r++)
-      engine.matmul(viewRows(scores, r, r + 1), viewRows(given, r, r + 1), of, { transposeB: true });
-    engine.addRow(scores, bias);
-    const expected = await engine.topK(scores, k, without);
-    const [quantised, statistics] = [bench.rubbish(items, width, "int8"), bench.rubbish(items, 3)];
+    const alike = ({ rows, columns, data }: HostMatrix) => {
+      for (let i = 1; i < rows; i++)
+        for (let c = 0; c < columns; c++)
+          data[i * columns + c] = Math.fround(data[c] * (1 + 1e-6 * random.below(5)));
+    };
+    const layer = await rankedLayer(bench, kind === "alike" ? "plain" : kind, {
+      change: kind === "alike" ? alike : undefined,
+    });
+    const { weights, given, of, bias, k, without } = layer;
+    const quantised = bench.rubbish(weights.rows, weights.columns, "int8");
+    const statistics = bench.rubbish(weights.rows, 3);
     engine.quantise(quantised, statistics, of);
-    const layer = { weights: of, quantised, statistics, bias };
-    const actual = await engine.bestProducts(given, layer, k, without);
-    engine.release(scores);
-    return [
-      { what: "shape", actual: [actual.rows, actual.k], expected: [expected.rows, expected.k] },
-      { what: "items", actual: actual.items, expected: [...expected.items] },
-      { what: "scores", actual: actual.scores, expected: [...expected.scores] },
-    ];
+    const actual = await engine.bestProducts(given, { weights: of, quantised, statistics, bias }, k, without);
+    return rankingOf(actual, layer);
   },
 };
 
@@ -1945,25 +1976,12 @@ export const bestInBlocksCase: KernelCase = {
   kernel: "arrangeBlocks bestInBlocks",
   async run(bench) {
     const { engine, random } = bench;
-    const [rows, width, items] = [bench.size(0, 4), bench.size(1, 150), bench.size(1, 400)];
     const kind = random.below(5);
-    const value = (row: number) => {
-      if (kind === 0) return random.below(3) - 1;
-      if (kind === 1 && random.below(60 * width) === 0)
-        return [Number.NaN, -Infinity, Infinity][random.below(3)];
-      return random.normal() * (kind >= 3 ? 10 ** ((row % 60) - 40) : 0.1);
-    };
-    const matrix = (count: number, columns: number, of: (row: number) => number) => ({
-      rows: count,
-      columns,
-      data: Float64Array.from({ length: count * columns }, (_, at) =>
-        Math.fround(of(Math.floor(at / columns))),
-      ),
+    const ranked = await rankedLayer(bench, (["ties", "odd", "plain", "scales", "scales"] as const)[kind], {
+      noBias: kind === 0 || kind === 4,
     });
-    const weights = matrix(items, width, value);
-    const biases = matrix(1, items, () => (kind === 0 || kind === 4 ? 0 : random.normal()));
-    const given = bench.put(matrix(rows, width, () => (kind === 0 ? random.below(4) : random.normal())));
-    const [of, bias] = [bench.put(weights), bench.put(biases)];
+    const { weights, biases, given, of, bias, k, without } = ranked;
+    const { rows: items, columns: width } = weights;
     const order = Array.from({ length: items }, (_, item) => item);
     const place = order.map((item) => (random.below(2) === 0 || kind >= 3 ? item % 60 : random.below(60)));
     order.sort((a, b) => place[a] - place[b] || a - b);
@@ -1974,14 +1992,6 @@ export const bestInBlocksCase: KernelCase = {
       at += size;
     }
     const members = engine.sparse(fromRows(items, lists));
-    const k = bench.size(0, 30);
-    const excluded = random.below(3) === 0 ? undefined : bench.sparseMatrix(rows, items);
-    const without = excluded && bench.sparse(excluded);
-    const scores = engine.empty(rows, items);
-    for (let r = 0; r < rows; r++)
-      engine.matmul(viewRows(scores, r, r + 1), viewRows(given, r, r + 1), of, { transposeB: true });
-    engine.addRow(scores, bias);
-    const expected = await engine.topK(scores, k, without);
     const [quantised, statistics] = [bench.rubbish(items, width, "int8"), bench.rubbish(items, 4)];
     const [centres, reach] = [bench.rubbish(lists.length, width), bench.rubbish(lists.length, 3)];
     engine.arrangeBlocks(quantised, statistics, centres, reach, of, bias, members);
@@ -2020,11 +2030,8 @@ export const bestInBlocksCase: KernelCase = {
         );
       }),
     );
-    engine.release(scores);
     return [
-      { what: "shape", actual: [actual.rows, actual.k], expected: [expected.rows, expected.k] },
-      { what: "items", actual: actual.items, expected: [...expected.items] },
-      { what: "scores", actual: actual.scores, expected: [...expected.scores] },
+      ...rankingOf(actual, ranked),
       { what: "copy", actual: copied, expected: original },
       { what: "bounds", actual: covered, expected: covered.map(() => 1) },
     ];

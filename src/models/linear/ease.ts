@@ -29,7 +29,7 @@ import type { Algorithm } from "../../recommender/algorithm.js";
 import type { Recommender } from "../../recommender/recommender.js";
 import type { RunContext } from "../../recommender/run-context.js";
 import { SavedModel } from "../../recommender/saved-model.js";
-import { blockwiseScores } from "../../recommender/scores.js";
+import { scoresOfInput } from "../../recommender/scores.js";
 import type { CsrMatrix } from "../../sparse/csr.js";
 
 const options = z.strictObject({
@@ -79,17 +79,11 @@ function easeRecommender(engine: Engine, weights: Tensor, items: Vocabulary): Re
     algorithm: ease.name,
     items,
     score: (histories, options) =>
-      blockwiseScores(
+      scoresOfInput(
         engine,
         histories,
         items.size,
-        (block) => {
-          const scores = engine.empty(block.rows, items.size);
-          const batch = engine.sparse(block);
-          engine.sparseRowSum(scores, batch, weights, {});
-          engine.releaseSparse(batch);
-          return scores;
-        },
+        (scores, input) => engine.sparseRowSum(scores, input, weights, {}),
         options,
       ),
     save: async () => ({

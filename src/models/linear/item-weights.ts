@@ -2,9 +2,10 @@
 // score(x) = x W. Scoring a history reads only the rows of its items.
 
 import type { Engine } from "../../compute/engine.js";
+import type { NamedTensors } from "../../compute/tensor.js";
 import type { ModelFiles, Recommender } from "../../recommender/recommender.js";
 import { SavedModel } from "../../recommender/saved-model.js";
-import { blockwiseScores } from "../../recommender/scores.js";
+import { scoresOfInput } from "../../recommender/scores.js";
 import type { CsrMatrix } from "../../sparse/csr.js";
 
 /** The recommender of W, which the engine holds until `dispose`. `config` is saved unchanged. */
@@ -14,34 +15,18 @@ export function itemWeightsRecommender(
   { algorithm, config, items }: Omit<ModelFiles, "tensors">,
 ): Recommender {
   const held = engine.sparse(weights);
-  const { offsets, indices, values = new Float32Array(indices.length).fill(1) } = weights;
   return {
     algorithm,
     items,
     score: (histories, options) =>
-      blockwiseScores(
+      scoresOfInput(
         engine,
         histories,
         items.size,
-        (block) => {
-          const scores = engine.empty(block.rows, items.size);
-          const input = engine.sparse(block);
-          engine.sumSparseRows(scores, input, held);
-          engine.releaseSparse(input);
-          return scores;
-        },
+        (scores, input) => engine.sumSparseRows(scores, input, held),
         options,
       ),
-    save: async () => ({
-      algorithm,
-      config,
-      items,
-      tensors: {
-        offsets: { shape: [offsets.length], data: offsets },
-        indices: { shape: [indices.length], data: indices },
-        values: { shape: [values.length], data: values },
-      },
-    }),
+    save: async () => ({ algorithm, config, items, tensors: weightTensors(weights) }),
     dispose: () => engine.releaseSparse(held),
   };
 }
@@ -52,6 +37,19 @@ export function restoreItemWeights(engine: Engine, files: ModelFiles): Recommend
   const weights = takeItemWeights(saved, files.items.size);
   saved.end();
   return itemWeightsRecommender(engine, weights, files);
+}
+
+/** The tensors of W, as `takeItemWeights` reads them. */
+export function weightTensors({
+  offsets,
+  indices,
+  values = new Float32Array(indices.length).fill(1),
+}: CsrMatrix): NamedTensors {
+  return {
+    offsets: { shape: [offsets.length], data: offsets },
+    indices: { shape: [indices.length], data: indices },
+    values: { shape: [values.length], data: values },
+  };
 }
 
 /** The saved W [items, items]. Throws UserError as `SavedModel.takeSparse`. */

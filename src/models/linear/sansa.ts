@@ -22,10 +22,10 @@ import type { Algorithm } from "../../recommender/algorithm.js";
 import type { Recommender } from "../../recommender/recommender.js";
 import type { RunContext } from "../../recommender/run-context.js";
 import { SavedModel } from "../../recommender/saved-model.js";
-import { blockwiseScores } from "../../recommender/scores.js";
+import { scoresOfInput } from "../../recommender/scores.js";
 import { type CsrMatrix, entryCount, transpose } from "../../sparse/csr.js";
 import { factorCounts } from "../../sparse/factor-counts.js";
-import { takeItemWeights } from "./item-weights.js";
+import { takeItemWeights, weightTensors } from "./item-weights.js";
 
 const options = z.strictObject({
   lambda: z
@@ -99,34 +99,22 @@ function sansaRecommender(engine: Engine, factors: Factors, items: Vocabulary): 
   const { left, pivots } = factors;
   const first = engine.sparse(left);
   const second = engine.sparse(rightOf(factors));
-  const { offsets, indices, values = new Float32Array(indices.length).fill(1) } = left;
   return {
     algorithm: sansa.name,
     items,
     score: (histories, options) =>
-      blockwiseScores(
+      scoresOfInput(
         engine,
         histories,
         items.size,
-        (block) => {
-          const scores = engine.empty(block.rows, items.size);
-          const input = engine.sparse(block);
-          engine.sumChainedRows(scores, input, first, second);
-          engine.releaseSparse(input);
-          return scores;
-        },
+        (scores, input) => engine.sumChainedRows(scores, input, first, second),
         options,
       ),
     save: async () => ({
       algorithm: sansa.name,
       config: {},
       items,
-      tensors: {
-        offsets: { shape: [offsets.length], data: offsets },
-        indices: { shape: [indices.length], data: indices },
-        values: { shape: [values.length], data: values },
-        pivots: { shape: [pivots.length], data: pivots },
-      },
+      tensors: { ...weightTensors(left), pivots: { shape: [pivots.length], data: pivots } },
     }),
     dispose() {
       engine.releaseSparse(first);

@@ -1,20 +1,12 @@
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Engine } from "../../../../src/compute/engine.js";
-import { openEngine } from "../../../../src/compute/open-engine.js";
 import type { SparseFactor, SparseFactorisation } from "../../../../src/compute/solvers/solvers.js";
 import { solversOf } from "../../../../src/compute/solvers/solvers-of.js";
 import { RandomSequence } from "../../../../src/core/philox.js";
 import type { CsrMatrix } from "../../../../src/sparse/csr.js";
 import { engineNames } from "../../../support/engine-names.js";
 import { someHistories } from "../../../support/item-item.js";
-
-const engines: Engine[] = [];
-const open = async (engine: "reference" | "native", threads = 2) => {
-  const opened = await openEngine({ engine, threads });
-  engines.push(opened);
-  return opened;
-};
-afterAll(() => Promise.all(engines.map((engine) => engine.close())));
+import { opened } from "../../../support/opened-engines.js";
 
 /** Histories with random values, so that no two entries of a factor have the same magnitude. */
 function valued(users: number, items: number, most: number, seed: number): CsrMatrix {
@@ -63,7 +55,7 @@ const worst = (a: ArrayLike<number>, b: ArrayLike<number>) =>
 
 describe.each(engineNames)("on the %s engine", (name) => {
   it("the exact factor multiplies to X'X + shift I, whatever share of it is dense", async () => {
-    const engine = await open(name);
+    const engine = await opened(name);
     const x = valued(60, 40, 5, 3);
     const wanted = gramOf(x, 2);
     for (const tail of [0, 1, 17, 40]) {
@@ -73,14 +65,14 @@ describe.each(engineNames)("on the %s engine", (name) => {
   });
 
   it("so does an incomplete factor that may keep everything", async () => {
-    const engine = await open(name);
+    const engine = await opened(name);
     const x = valued(60, 40, 5, 3);
     const found = await factor(engine, x, { shift: 2, entries: 40 * 40 * 40, tail: 0, exact: false });
     expect(worst(product(found).flat(), gramOf(x, 2).flat())).toBeLessThan(1e-5);
   });
 
   it("keeps the largest entries of the exact factor L sqrt(D)", async () => {
-    const engine = await open(name);
+    const engine = await opened(name);
     const x = valued(60, 40, 5, 3);
     const sizes = ({ lower, pivots }: SparseFactor) =>
       Array.from({ length: 40 }, (_, j) =>
@@ -104,7 +96,7 @@ describe.each(engineNames)("on the %s engine", (name) => {
   });
 
   it("limits the entries of every column of an incomplete factor", async () => {
-    const engine = await open(name);
+    const engine = await opened(name);
     const x = valued(100, 50, 8, 4);
     const { lower } = await factor(engine, x, { shift: 5, entries: 100, tail: 0, exact: false });
     expect(lower.indices.length).toBeLessThanOrEqual(100);
@@ -118,7 +110,7 @@ describe.each(engineNames)("on the %s engine", (name) => {
   });
 
   it("names the first column without a positive pivot", async () => {
-    const engine = await open(name);
+    const engine = await opened(name);
     const x: CsrMatrix = {
       ...{ rows: 2, columns: 3 },
       ...{ offsets: Uint32Array.of(0, 2, 4), indices: Uint32Array.of(0, 2, 0, 2) },
@@ -135,7 +127,7 @@ describe.each(engineNames)("on the %s engine", (name) => {
   });
 
   it("counts the others of a column and its squares in X'X", async () => {
-    const engine = await open(name);
+    const engine = await opened(name);
     const x = valued(40, 30, 6, 5);
     const gram = gramOf(x, 0);
     const { squares, others } = await solversOf(engine).gramShape(engine.sparse(x));
@@ -164,9 +156,9 @@ describe.skipIf(!engineNames.includes("native"))("the native factor", () => {
     "of %i histories of %i items, %i dense, is that of the plain loops, for any number of threads",
     async (users, items, tail) => {
       const x = valued(users, items, 6, users);
-      const reference = await open("reference");
-      const native = await open("native");
-      const one = await open("native", 1);
+      const reference = await opened("reference");
+      const native = await opened("native");
+      const one = await opened("native", 1);
       for (const given of [
         { shift: 3, entries: 6 * items, tail, exact: true },
         { shift: 30, entries: 6 * items, tail: 0, exact: false },

@@ -1,18 +1,10 @@
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Engine } from "../../../../src/compute/engine.js";
-import { openEngine } from "../../../../src/compute/open-engine.js";
 import { solversOf } from "../../../../src/compute/solvers/solvers-of.js";
 import { RandomSequence } from "../../../../src/core/philox.js";
 import { type CsrMatrix, fromRows } from "../../../../src/sparse/csr.js";
 import { engineNames } from "../../../support/engine-names.js";
-
-const engines: Engine[] = [];
-const open = async (engine: "reference" | "native", threads = 2) => {
-  const opened = await openEngine({ engine, threads });
-  engines.push(opened);
-  return opened;
-};
-afterAll(() => Promise.all(engines.map((engine) => engine.close())));
+import { opened } from "../../../support/opened-engines.js";
 
 /** The columns of a unit lower triangle below its diagonal, about `each` entries in each. */
 function triangle(n: number, each: number, size: number, seed: number): CsrMatrix {
@@ -64,7 +56,7 @@ describe.each(engineNames)("the inverse of a triangle on the %s engine", (name) 
   const l = triangle(30, 5, 0.3, 1);
 
   it("starts as 2I - L", async () => {
-    const engine = await open(name);
+    const engine = await opened(name);
     const given = { entries: 900, scans: 0, rounds: 0 };
     const m = await solversOf(engine).triangularInverse(engine.sparse(l), given);
     expect([...m.indices]).toEqual([...l.indices]);
@@ -72,7 +64,7 @@ describe.each(engineNames)("the inverse of a triangle on the %s engine", (name) 
   });
 
   it("converges to the inverse by scans, and by rounds over the worst columns", async () => {
-    const engine = await open(name);
+    const engine = await opened(name);
     for (const given of [
       { entries: 900, scans: 30, rounds: 0 },
       { entries: 900, scans: 0, rounds: 30 },
@@ -83,7 +75,7 @@ describe.each(engineNames)("the inverse of a triangle on the %s engine", (name) 
   });
 
   it("is the inverse by substitution, of which the largest entries may be kept", async () => {
-    const engine = await open(name);
+    const engine = await opened(name);
     const solvers = solversOf(engine);
     const given = { scans: 0, rounds: 0, exact: true };
     const all = await solvers.triangularInverse(engine.sparse(l), { ...given, entries: 900 });
@@ -97,7 +89,7 @@ describe.each(engineNames)("the inverse of a triangle on the %s engine", (name) 
   });
 
   it("takes the step of the smallest residual in each column", async () => {
-    const engine = await open(name);
+    const engine = await opened(name);
     // One column: L = [1, a; 1] of 2 x 2 is inverted exactly by 2I - L; of 3 x 3, one step remains.
     const [a, b, c] = [0.5, 0.25, -0.75];
     const small: CsrMatrix = {
@@ -112,7 +104,7 @@ describe.each(engineNames)("the inverse of a triangle on the %s engine", (name) 
   });
 
   it("keeps no more entries than asked for, those of the largest magnitude", async () => {
-    const engine = await open(name);
+    const engine = await opened(name);
     const solvers = solversOf(engine);
     const all = await solvers.triangularInverse(engine.sparse(l), { entries: 900, scans: 1, rounds: 0 });
     const some = await solvers.triangularInverse(engine.sparse(l), { entries: 40, scans: 0, rounds: 0 });
@@ -129,9 +121,9 @@ describe.skipIf(!engineNames.includes("native"))("the native inverse", () => {
     async (n) => {
       const l = triangle(n, 4, 0.4, n);
       const [reference, native, one] = [
-        await open("reference"),
-        await open("native"),
-        await open("native", 1),
+        await opened("reference"),
+        await opened("native"),
+        await opened("native", 1),
       ];
       for (const given of [
         { entries: 6 * n, scans: 2, rounds: 3 },
