@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CollectedRows } from "../../src/data/collected-rows.js";
 import { npyBlocks, openNpy, readNpyRows, writeNpy } from "../../src/data/content/npy.js";
 import { withDatabase } from "../../src/data/database.js";
-import { codeIntegers, GrowingColumn, type Interactions } from "../../src/data/interactions.js";
+import { bucketRows, codeIntegers, GrowingColumn, type Interactions } from "../../src/data/interactions.js";
 import { PlainRows } from "../../src/data/plain-rows.js";
 import { buildDataset } from "../../src/data/prepare.js";
 import { readInteractions } from "../../src/data/read.js";
@@ -97,6 +97,37 @@ describe("a growing column", () => {
     expect(numbers).toHaveLength(length);
     expect(numbers.every((number, n) => number === (n ^ 5))).toBe(true);
     expect(column.take()).toHaveLength(0);
+  });
+
+  it("takes arrays of any length after single numbers", () => {
+    const column = new GrowingColumn((size) => new Uint32Array(size));
+    const pieces = [3, 2 ** 18 - 4, 1, 0, 2 ** 19 + 1, 5].map((length, p) =>
+      Uint32Array.from({ length }, (_, n) => 7 * p + n),
+    );
+    column.push(99);
+    for (const piece of pieces) column.append(piece);
+    expect([...column.take()]).toEqual([99, ...pieces.flatMap((piece) => [...piece])]);
+  });
+});
+
+describe("rows in buckets", () => {
+  it("hold every row once, in ascending order and by ranges of codes, for any number of buckets", () => {
+    const codes = 1000;
+    const codeOf = Uint32Array.from({ length: 4096 }, (_, row) => (Math.imul(row, 2654435761) >>> 0) % codes);
+    for (const perBucket of [1, 8, 4095, 4096, 4097]) {
+      const buckets = bucketRows(codeOf, codes, { perBucket });
+      expect(buckets.length).toBe(Math.min(512, Math.max(1, Math.floor(4096 / perBucket))));
+      let after = -1;
+      for (const bucket of buckets) {
+        expect([...bucket]).toEqual([...bucket].sort((a, b) => a - b));
+        const own = [...bucket].map((row) => codeOf[row]);
+        for (const code of own) expect(code).toBeGreaterThan(after);
+        after = Math.max(after, ...own);
+      }
+      expect(buckets.flatMap((bucket) => [...bucket]).sort((a, b) => a - b)).toEqual(
+        Array.from(codeOf, (_, row) => row),
+      );
+    }
   });
 });
 
