@@ -36,7 +36,7 @@ export function requireTrainingMemory(
   available = availableMemory(),
 ): void {
   const bytes = engine.precision === "float32" ? 4 : 8;
-  const remedy = `Leave out rare items (foldin prepare --min-item), or use ${smaller}${forManyItems(algorithm)}`;
+  const remedy = `Leave out rare items (foldin prepare --min-item), or use ${smaller}, ${forManyItems(algorithm)}`;
   const largest = matrices.reduce(
     (most, size) => (size[0] * size[1] > most[0] * most[1] ? size : most),
     [0, 0],
@@ -64,12 +64,10 @@ const manyItems = ["item-knn", "sansa", "elsa", "wmf"];
 const sampled: ReadonlySet<string> = new Set(["mult-vae", "mult-dae", "rec-vae", "vamp"]);
 
 /** Alternatives to a model for many items, for messages. */
-function forManyItems(algorithm: string): string {
+export function forManyItems(algorithm: string): string {
   const others = manyItems.filter((name) => name !== algorithm).join(", ");
-  const sample = sampled.has(algorithm)
-    ? ", a sampled softmax (--set negatives=2000 --set sparseAdam=true)"
-    : "";
-  return `${sample}, a model for large catalogues (${others})`;
+  const sample = sampled.has(algorithm) ? "a sampled softmax (--set negatives=4096), " : "";
+  return `${sample}a model for large catalogues (${others})`;
 }
 
 export interface NetworkNeed {

@@ -31,6 +31,7 @@ import type { RunContext } from "../../recommender/run-context.js";
 import { SavedModel } from "../../recommender/saved-model.js";
 import { scoresOfInput } from "../../recommender/scores.js";
 import type { CsrMatrix } from "../../sparse/csr.js";
+import { forManyItems } from "../training-memory.js";
 
 const options = z.strictObject({
   lambda: z
@@ -100,8 +101,7 @@ function easeRecommender(engine: Engine, weights: Tensor, items: Vocabulary): Re
 function requireRoom(items: number, { engine, progress }: RunContext): void {
   const bytes = items ** 2 * (engine.precision === "float32" ? 4 : 8);
   const matrix = `a matrix of ${items.toLocaleString("en")} x ${items.toLocaleString("en")} items`;
-  const alternatives =
-    "Leave out rare items (foldin prepare --min-item), close other programs, or use a model whose memory grows linearly with the items: item-knn, sansa, elsa, wmf, mult-dae";
+  const alternatives = `Leave out rare items (foldin prepare --min-item), close other programs, or use ${forManyItems("ease")}`;
   requireMemory({
     place: "ease",
     bytes: 2 * bytes,
