@@ -16,6 +16,17 @@ export type {
 export * from "./core/errors.js";
 export type { JsonObject, JsonValue } from "./core/json.js";
 export type * from "./core/progress.js";
+export {
+  type AttributeColumn,
+  type AttributeDescription,
+  type CodedColumn,
+  ItemAttributes,
+  type ListColumn,
+  type NumberColumn,
+  valuesOf,
+} from "./data/attributes/attributes.js";
+export { TextDictionary } from "./data/attributes/dictionary.js";
+export type { AttributeType, StatedTypes } from "./data/attributes/types.js";
 export type { ReadOptions } from "./data/columns.js";
 export * from "./data/content/in-memory.js";
 export type { ContentFile, ContentInput, ContentOptions, ContentRecord } from "./data/content/input.js";
@@ -35,7 +46,7 @@ export {
   historiesOfFile,
 } from "./data/histories.js";
 export type { GivenPart, Interaction } from "./data/interactions.js";
-export type { ItemFile, ItemRecord } from "./data/items.js";
+export type { ItemFile, ItemRecord, ItemValue } from "./data/items.js";
 export type { DatasetCounts, DatasetSource, Manifest } from "./data/manifest.js";
 export { type BuildOptions, buildDataset, type PrepareOptions, prepareDataset } from "./data/prepare.js";
 export {

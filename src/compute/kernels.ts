@@ -7,6 +7,7 @@
 // always add are called add... or ...Gradient. An output must not overlap an input unless stated. Sums run over blocks of fixed
 // size in fixed order: results do not depend on the number of threads, bit for bit.
 
+import { wordsFor } from "../core/bits.js";
 import { checkRandomKey, type RandomKey } from "../core/philox.js";
 import type { CsrMatrix } from "../sparse/csr.js";
 import { type Answer, fail, kernel, type Methods, shape, table } from "./kernel.js";
@@ -242,6 +243,12 @@ const partition = (kernel: string, items: SparseTensor, rows: number) => {
 };
 const ranking = (kernel: string, k: number) => {
   if (!(Number.isInteger(k) && k >= 0)) fail(kernel, `k = ${k} is not a non-negative integer`);
+};
+/** One set of items, or one for each row. */
+const bitSets = (kernel: string, words: Uint32Array | undefined, rows: number, items: number) => {
+  const length = wordsFor(items);
+  if (words && words.length !== length && words.length !== rows * length)
+    fail(kernel, `allowed has ${words.length} words, expected ${length} or ${rows * length}`);
 };
 const range = (kernel: string, from: number, to: number, bound: number) => {
   if (!(Number.isInteger(from) && Number.isInteger(to) && 0 <= from && from <= to && to <= bound))
@@ -676,10 +683,20 @@ export const kernels = table({
 
   // Ranking.
 
-  /** Per row of scores [rows, items], the k best items that are not in the row of `without`. NaN is treated and returned as -Infinity. */
-  topK: kernel<(scores: Tensor, k: number, without?: SparseTensor) => Promise<TopK>>(
-    "scores[r,n] k without?<r,n>",
-    { ...exact, check: (_scores, k) => ranking("topK", k), answer: topKOf },
+  /**
+   * Per row of scores [rows, items], the k best items that are not in the row of `without` and are allowed. NaN is treated and
+   * returned as -Infinity. `allowed`: a set of items as bits (core/bits.ts), or one set for each row, one after the other.
+   */
+  topK: kernel<(scores: Tensor, k: number, without?: SparseTensor, allowed?: Uint32Array) => Promise<TopK>>(
+    "scores[r,n] k without?<r,n> allowed?{m}",
+    {
+      ...exact,
+      check({ rows, columns }, k, _without, allowed) {
+        ranking("topK", k);
+        bitSets("topK", allowed, rows, columns);
+      },
+      answer: topKOf,
+    },
   ),
   /**
    * Symmetric int8 quantisation of the weights of every row: scale s = max |weight| / 127 and out = weight (1 / s), rounded to the
@@ -692,9 +709,20 @@ export const kernels = table({
   ),
   /** The result of `topK` for the scores a weights^T + bias, a [rows, width], each row computed independently of the others; intended for a few rows. The quantised weights give a bound of every score, and only scores that may be among the best are computed. */
   bestProducts: kernel<
-    (a: Tensor, layer: QuantisedLayer, k: number, without?: SparseTensor) => Promise<TopK>
-  >("a[r,w] layer:{weights[n,w] quantised[n,w]:int8 statistics[n,3] bias[1,n]} k without?<r,n>", {
-    ...{ ...exact, check: (_a, _layer, k) => ranking("bestProducts", k), answer: topKOf },
+    (
+      a: Tensor,
+      layer: QuantisedLayer,
+      k: number,
+      without?: SparseTensor,
+      allowed?: Uint32Array,
+    ) => Promise<TopK>
+  >("a[r,w] layer:{weights[n,w] quantised[n,w]:int8 statistics[n,3] bias[1,n]} k without?<r,n> allowed?{m}", {
+    ...exact,
+    check({ rows }, { weights }, k, _without, allowed) {
+      ranking("bestProducts", k);
+      bitSets("bestProducts", allowed, rows, weights.rows);
+    },
+    answer: topKOf,
   }),
   /**
    * Prepares weights and bias [1, n] for `bestInBlocks`. `items` [b, n] has every item in exactly one block. In the order of its
@@ -718,16 +746,25 @@ export const kernels = table({
   /**
    * The result of `bestProducts`. Blocks whose bounds show that they have none of the best items are not read. With `most` below the
    * number of blocks, only the items of that many blocks are ranked: those with the highest product of history and centre plus a
-   * quarter of the norm of the history times the radius.
+   * quarter of the norm of the history times the radius. With `allowed`, blocks without an item to choose from do not count, and
+   * further blocks are ranked until they have k items to choose from.
    */
   bestInBlocks: kernel<
-    (a: Tensor, layer: BlockedLayer, k: number, most: number, without?: SparseTensor) => Promise<TopK>
+    (
+      a: Tensor,
+      layer: BlockedLayer,
+      k: number,
+      most: number,
+      without?: SparseTensor,
+      allowed?: Uint32Array,
+    ) => Promise<TopK>
   >(
-    "a[r,w] layer:{weights[n,w] bias[1,n] quantised[n,w]:int8 statistics[n,4] centres[b,w] reach[b,3] items<b,n>} k most without?<r,n>",
+    "a[r,w] layer:{weights[n,w] bias[1,n] quantised[n,w]:int8 statistics[n,4] centres[b,w] reach[b,3] items<b,n>} k most without?<r,n> allowed?{m}",
     {
       ...exact,
-      check(_a, { items, weights }, k, most) {
+      check({ rows }, { items, weights }, k, most, _without, allowed) {
         ranking("bestInBlocks", k);
+        bitSets("bestInBlocks", allowed, rows, weights.rows);
         positive("bestInBlocks", "most", most);
         partition("bestInBlocks", items, weights.rows);
       },

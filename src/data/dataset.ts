@@ -8,6 +8,9 @@ import { throwIfAborted, UserError } from "../core/errors.js";
 import { readPieces } from "../core/input-file.js";
 import { checkJson, readJson } from "../core/json-file.js";
 import { type CsrMatrix, fromPairs } from "../sparse/csr.js";
+import { type AttributeDescription, ItemAttributes } from "./attributes/attributes.js";
+import { encodeColumn } from "./attributes/encode.js";
+import { readColumn } from "./attributes/parquet.js";
 import { loadContent } from "./content/store.js";
 import type { ItemContent } from "./content.js";
 import { type Database, identifier, literal, withDatabase } from "./database.js";
@@ -56,6 +59,8 @@ export interface LoadDatasetOptions {
   values?: boolean;
   /** Whether the items' content is read too, if there is any. Default true. */
   content?: boolean;
+  /** Whether the items' attributes are read too, if there are any. Default true. */
+  attributes?: boolean;
   signal?: AbortSignal;
 }
 
@@ -65,7 +70,7 @@ export interface LoadDatasetOptions {
  */
 export async function loadDataset(
   folder: string,
-  { values = false, content = true, signal }: LoadDatasetOptions = {},
+  { values = false, content = true, attributes = true, signal }: LoadDatasetOptions = {},
 ): Promise<Dataset> {
   const manifest = await readManifest(folder);
   for (const file of tableFiles) await verify(folder, file, manifest.tables[file].sha256, signal);
@@ -75,7 +80,7 @@ export async function loadDataset(
   return withDatabase(
     async (database) => {
       const tables = new FolderTables(folder, database, values && manifest.columns.value);
-      const items = await tables.items();
+      const items = await tables.items(attributes ? (manifest.items?.attributes ?? []) : []);
       const { users, splits } = await tables.users();
       const trainUsers = splits.findIndex((split) => split !== "train");
       const trained = trainUsers < 0 ? users.length : trainUsers;
@@ -226,21 +231,32 @@ class FolderTables {
     return rows.map(([name]) => String(name));
   }
 
-  async items(): Promise<Vocabulary> {
-    const titled = (await this.#columnsOf("items.parquet")).includes("title");
+  async items(attributes: readonly AttributeDescription[]): Promise<Vocabulary> {
+    const columns = await this.#columnsOf("items.parquet");
+    const titled = columns.includes("title");
+    const lost = attributes.find(({ name }) => !columns.includes(name));
+    if (lost) throw damaged(join(this.#folder, "items.parquet"), `the column "${lost.name}" is missing`);
     const ids: string[] = [];
     const titles: (string | null)[] = [];
-    const title = titled ? "title" : "NULL::VARCHAR";
-    const sql = `SELECT CAST(id AS VARCHAR), ${title} FROM ${this.#from("items.parquet")} ORDER BY "index"`;
+    const texts: (string | null)[][] = attributes.map(() => []);
+    const wanted = ["CAST(id AS VARCHAR)", titled ? "title" : "NULL::VARCHAR", ...attributes.map(readColumn)];
+    const sql = `SELECT ${wanted.join(", ")} FROM ${this.#from("items.parquet")} ORDER BY "index"`;
     for await (const chunk of this.#database.chunks(sql)) {
-      const id = chunk.texts(0);
-      const name = chunk.texts(1);
+      const [id, name, ...values] = wanted.map((_, place) => chunk.texts(place));
       for (let row = 0; row < chunk.rows; row++) {
         ids.push(id.getItem(row) as string);
         titles.push(name.getItem(row));
+        for (const [place, value] of values.entries()) texts[place].push(value.getItem(row));
       }
     }
-    return new Vocabulary(ids, titled ? titles : undefined);
+    const encoded = attributes.map(({ name, type }, place) =>
+      encodeColumn({ name, values: texts[place] }, { type }, (item) => ids[item], this.#folder),
+    );
+    return new Vocabulary(
+      ids,
+      titled ? titles : undefined,
+      encoded.length > 0 ? ItemAttributes.of(ids.length, encoded) : undefined,
+    );
   }
 
   async users(): Promise<{ users: string[]; splits: string[] }> {

@@ -6,7 +6,13 @@ import type { ProgressListener } from "../core/progress.js";
 import { usualNames } from "./columns.js";
 import { withDatabase } from "./database.js";
 import { idExpected, isId, show } from "./interactions.js";
-import { explainTableError, type FileOptions, openTable, plainName } from "./table-source.js";
+import {
+  explainTableError,
+  type FileOptions,
+  openTable,
+  plainName,
+  type TableSource,
+} from "./table-source.js";
 import type { Vocabulary } from "./vocabulary.js";
 
 /** A file with one row per item. */
@@ -18,14 +24,25 @@ export interface ItemFile extends FileOptions {
   title?: string;
 }
 
-/** One item, as a TypeScript caller passes it: its id, its title and other columns of text. */
+/** A value of an attribute, as a TypeScript caller passes it. */
+export type ItemValue =
+  | string
+  | number
+  | bigint
+  | boolean
+  | Date
+  | readonly (string | number | boolean)[]
+  | null
+  | undefined;
+
+/** One item, as a TypeScript caller passes it: its id, its title and its attributes, whose types are inferred as those of a file. */
 export interface ItemRecord {
   readonly id: string | number | bigint;
   readonly title?: string | null;
-  readonly [column: string]: string | number | bigint | boolean | null | undefined;
+  readonly [column: string]: ItemValue;
 }
 
-/** Text columns by the id of the item. */
+/** Columns by the id of the item, as text; lists are JSON arrays, or separated. */
 export interface ItemTable {
   /** The columns other than the id; "title" comes first if there is one. */
   readonly columns: readonly string[];
@@ -101,7 +118,7 @@ export async function readItems(
         throw missing(`there is no column "${itemFile.title}"`, "--item-title");
       const rows: (string | null)[][] = [];
       const expressions = source.columns.map((column) =>
-        ids.includes(column) ? source.id(column) : `CAST(${source.expression(column)} AS VARCHAR)`,
+        ids.includes(column) ? source.id(column) : textOf(source, column),
       );
       try {
         const sql = `SELECT ${expressions.join(", ")} FROM ${await source.from({ ids: ids.slice(0, 1), columns: source.columns })}`;
@@ -122,6 +139,12 @@ export async function readItems(
     },
     { signal },
   );
+}
+
+/** A column as text; lists as JSON. */
+function textOf(source: TableSource, column: string): string {
+  const value = source.expression(column);
+  return `CAST(${source.typeOf(column).endsWith("]") ? `to_json(${value})` : value} AS VARCHAR)`;
 }
 
 /** False for a row that repeats the column names, as in files concatenated with cat. */
@@ -194,13 +217,22 @@ function itemTable(records: Iterable<ItemRecord>): ItemTable {
     if (!isId(record.id))
       throw fail(record.id === undefined ? "the id is missing" : `the id is ${show(record.id)}`, idExpected);
     for (const [name, value] of Object.entries(record))
-      if (value != null && !["string", "number", "bigint", "boolean"].includes(typeof value))
-        throw fail(`its ${name} is ${show(value)}`, "text, a number, or null");
+      if (value != null && !(isScalar(value) || (name !== "title" && isDateOrList(value))))
+        throw fail(
+          `its ${name} is ${show(value)}`,
+          name === "title"
+            ? "text, a number, or null"
+            : "text, a number, a boolean, a date, a list of these, or null",
+        );
   }
   const names = new Set(all.flatMap((record) => Object.keys(record)));
   names.delete("id");
   const columns = names.delete("title") ? ["title", ...names] : [...names];
-  const text = (value: ItemRecord[string]) => (value == null ? null : String(value));
+  const text = (value: ItemValue) => {
+    if (value == null) return null;
+    if (value instanceof Date) return value.toISOString();
+    return typeof value === "object" ? JSON.stringify(value) : String(value);
+  };
   return {
     columns: columnNames(columns),
     byId: new LargeMap(
@@ -208,6 +240,14 @@ function itemTable(records: Iterable<ItemRecord>): ItemTable {
     ),
   };
 }
+
+const isScalar = (value: unknown): boolean =>
+  ["string", "number", "bigint", "boolean"].includes(typeof value);
+
+const isDateOrList = (value: ItemValue): boolean =>
+  value instanceof Date
+    ? Number.isFinite(value.getTime())
+    : Array.isArray(value) && value.every((one) => ["string", "number", "boolean"].includes(typeof one));
 
 /** The caller's records in the form of an item file. */
 export function itemRecords(records: Iterable<ItemRecord>): ItemSource {

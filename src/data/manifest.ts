@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import type { FolderKind } from "../core/atomic-folder.js";
+import { attributeTypes } from "./attributes/types.js";
 import { contentKinds, textRule } from "./content.js";
 import { protocolOptions } from "./protocol.js";
 import { timeUnits } from "./times.js";
@@ -87,6 +88,10 @@ const items = z.object({
   rows: count,
   matched: count.describe("items of the catalogue with a row"),
   titled: count.describe("items of the catalogue with a title"),
+  attributes: z
+    .array(z.object({ name: z.string(), type: z.enum(attributeTypes) }))
+    .optional()
+    .describe("the other columns of items.parquet, with their types"),
 });
 
 /** Where the interactions came from. */

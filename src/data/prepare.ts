@@ -8,6 +8,9 @@ import { withLock } from "../core/lock.js";
 import { type ProgressListener, silent } from "../core/progress.js";
 import { version } from "../core/version.js";
 import { fromPairs } from "../sparse/csr.js";
+import { ItemAttributes } from "./attributes/attributes.js";
+import { attributesOf } from "./attributes/of-items.js";
+import type { StatedTypes } from "./attributes/types.js";
 import type { ReadOptions } from "./columns.js";
 import { WantedItems } from "./content/draft.js";
 import { type ContentInput, readContent } from "./content/read-content.js";
@@ -51,8 +54,10 @@ export interface BuildOptions {
   input: string | readonly string[] | Iterable<Interaction> | AsyncIterable<Interaction>;
   /** How to read the files; ignored for an iterable. */
   columns?: ReadOptions;
-  /** Titles and other columns of the items: a file, or records. */
+  /** Titles and attributes of the items: a file, or records. */
   items?: string | ItemFile | Iterable<ItemRecord>;
+  /** The types of some attributes ("text", "number", "date", "boolean", "list", "list;"). Default: inferred from all values. */
+  itemTypes?: StatedTypes;
   /** The content of the items: a file, a folder of images, or records. */
   content?: string | ContentInput;
   /** Filter and protocol; every field has a default, see `protocolOptions`. */
@@ -94,7 +99,7 @@ export async function buildDataset(
   options: BuildOptions,
   { values = false }: Pick<LoadDatasetOptions, "values"> = {},
 ): Promise<Dataset> {
-  const { interactions, split, tables, items, users, manifest, itemTable, content } = await build(options);
+  const { interactions, split, tables, items, users, manifest, content } = await build(options);
   const ratingOf = values ? interactions.ratingOf : undefined;
   const coordinates = (table: SplitTable, heldOut?: 0 | 1): Coordinates => {
     const wanted = (_: number, row: number) => table.heldOut?.[row] === heldOut;
@@ -116,10 +121,6 @@ export async function buildDataset(
       items.size,
     );
   };
-  const titles =
-    itemTable?.columns[0] === "title"
-      ? items.ids.map((id) => itemTable.byId.get(id)?.[0] ?? null)
-      : undefined;
   const matrix = fromPairs(trained, items.size, train.users, train.items, train.values);
   const { timeOf, ratingOf: everyRating } = interactions;
   const ratings =
@@ -133,7 +134,7 @@ export async function buildDataset(
     );
   return {
     name: manifest.name,
-    items: new Vocabulary(items.ids, titles),
+    items,
     users: new Vocabulary(users.ids.slice(0, trained)),
     train: matrix,
     ...(trainTimes && { trainTimes: async () => trainTimes }),
@@ -188,7 +189,21 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
     new Vocabulary(Array.from(codes, (code) => vocabulary.ids[code]));
   const counts = countAll(read, { rowsRead, rowsUnique }, { ...frequent, kept: interactions }, split, tables);
   options.check?.(counts, protocol);
-  const items = idsOf(split.items, interactions.items);
+  const table = matched?.table;
+  const { ids } = idsOf(split.items, interactions.items);
+  const attributes =
+    table && attributesOf(new Vocabulary(ids), table, { types: options.itemTypes, place: known?.file });
+  if (!known && options.itemTypes && Object.keys(options.itemTypes).length > 0)
+    throw new UserError({
+      place: "itemTypes",
+      problem: "types of attributes need an item file, and none is given",
+      remedy: "Pass one with --items",
+    });
+  const items = new Vocabulary(
+    ids,
+    table?.columns[0] === "title" ? ids.map((id) => table.byId.get(id)?.[0] ?? null) : undefined,
+    attributes && attributes.length > 0 ? ItemAttributes.of(ids.length, attributes) : undefined,
+  );
   const times = summariseTimes(interactions);
   const described = known && matched && describeItems(known, matched, items);
   const warnings = [
@@ -214,7 +229,6 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
     items,
     content,
     users: idsOf(split.users, interactions.users),
-    itemTable: matched?.table,
     manifest: {
       format: "foldin-dataset",
       formatVersion: formatVersionOf(content),
@@ -225,7 +239,9 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
       counts,
       columns: { value: interactions.ratingOf !== undefined, time: interactions.timeOf !== undefined },
       ...(times && { times: { unit: times.unit, from: times.from, to: times.to, missing: times.missing } }),
-      ...(described && { items: described }),
+      ...(described && {
+        items: { ...described, ...(items.attributes && { attributes: [...items.attributes.described] }) },
+      }),
     },
   };
 }

@@ -2,6 +2,7 @@
 // integers, so that tables are written with integer ids.
 
 import { TextTable } from "../core/text-table.js";
+import { ItemAttributes, joinedAttributes } from "./attributes/attributes.js";
 
 /** An integer in plain decimal notation, small enough to be exact as a float64. */
 export const plainInteger = /^(0|-?[1-9]\d{0,14})$/;
@@ -11,14 +12,19 @@ export class Vocabulary {
   readonly ids: readonly string[];
   /** Per index, a human-readable title if one is known. */
   readonly titles: readonly (string | null)[] | undefined;
+  /** The items' attributes, if any are known. */
+  readonly attributes: ItemAttributes | undefined;
   #indexById: TextTable | undefined;
   #numeric: boolean | undefined;
 
-  constructor(ids: readonly string[], titles?: readonly (string | null)[]) {
+  constructor(ids: readonly string[], titles?: readonly (string | null)[], attributes?: ItemAttributes) {
     if (titles && titles.length !== ids.length)
       throw new RangeError("Vocabulary: the number of titles must equal the number of ids");
+    if (attributes && attributes.size !== ids.length)
+      throw new RangeError("Vocabulary: the attributes must be those of the same number of items");
     this.ids = ids;
     this.titles = titles;
+    this.attributes = attributes;
   }
 
   /** Whether every id is an integer in plain decimal notation. */
@@ -52,9 +58,13 @@ function indexed(ids: readonly string[]): TextTable {
 /** The concatenation of two vocabularies without common ids. */
 export function joined(one: Vocabulary, other: Vocabulary): Vocabulary {
   const ids = [...one.ids, ...other.ids];
-  if (!one.titles && !other.titles) return new Vocabulary(ids);
   const titlesOf = ({ titles, ids }: Vocabulary) => titles ?? ids.map(() => null);
-  return new Vocabulary(ids, [...titlesOf(one), ...titlesOf(other)]);
+  const attributesOf = ({ attributes, size }: Vocabulary) => attributes ?? ItemAttributes.of(size, []);
+  return new Vocabulary(
+    ids,
+    one.titles || other.titles ? [...titlesOf(one), ...titlesOf(other)] : undefined,
+    one.attributes || other.attributes ? joinedAttributes(attributesOf(one), attributesOf(other)) : undefined,
+  );
 }
 
 /**

@@ -3,12 +3,12 @@
 import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ProgressListener } from "../core/progress.js";
+import { storedColumn } from "./attributes/parquet.js";
 import type { ContentDraft } from "./content/draft.js";
 import { writeContent } from "./content/store.js";
-import { type ColumnType, type Database, identifier, withDatabase } from "./database.js";
+import { type ColumnType, type Database, withDatabase } from "./database.js";
 import { checksum } from "./dataset.js";
 import type { Interactions } from "./interactions.js";
-import type { ItemTable } from "./items.js";
 import { type Manifest, manifestFile, type TableFile, tableFiles } from "./manifest.js";
 import { type Split, type SplitTable, type SplitTables, userSplits } from "./split.js";
 import type { Vocabulary } from "./vocabulary.js";
@@ -17,10 +17,10 @@ export interface DatasetContents {
   readonly interactions: Interactions;
   readonly split: Split;
   readonly tables: SplitTables;
+  /** The items, with titles and attributes. */
   readonly items: Vocabulary;
   /** All users of the dataset, training users first. */
   readonly users: Vocabulary;
-  readonly itemTable: ItemTable | undefined;
   /** The content of the items, in their order. */
   readonly content: ContentDraft | undefined;
   readonly manifest: Omit<Manifest, "tables">;
@@ -100,20 +100,27 @@ class TableWriter {
   }
 
   async #writeItems(): Promise<number> {
-    const { items, itemTable } = this.#contents;
-    const extra = itemTable?.columns ?? [];
+    const { items } = this.#contents;
+    const { titles } = items;
+    const attributes = ((await items.attributes?.columns()) ?? []).map(storedColumn);
     const columns: Record<string, ColumnType> = { index: "UINTEGER", id: "VARCHAR" };
-    for (const name of extra) columns[name] = "VARCHAR";
+    if (titles) columns.title = "VARCHAR";
+    for (const { name, written } of attributes) columns[name] = written;
     await this.#database.createTable("items", columns, items.size, (from, count, [index, id, ...others]) => {
       for (let row = 0; row < count; row++) {
-        index(row, from + row);
-        id(row, items.ids[from + row]);
-        const known = itemTable?.byId.get(items.ids[from + row]);
-        for (let place = 0; place < others.length; place++) others[place](row, known?.[place] ?? null);
+        const item = from + row;
+        index(row, item);
+        id(row, items.ids[item]);
+        const values = attributes.map(({ value }) => value(item));
+        if (titles) values.unshift(titles[item]);
+        for (const [place, value] of values.entries()) others[place](row, value);
       }
     });
-    const rest = extra.map((name) => `, ${identifier(name)}`).join("");
-    await this.#copy(`SELECT "index", ${idOf(items)} AS id ${rest} FROM items`, "items.parquet");
+    const rest = [...(titles ? ["title"] : []), ...attributes.map(({ sql }) => sql)];
+    await this.#copy(
+      `SELECT "index", ${[`${idOf(items)} AS id`, ...rest].join(", ")} FROM items`,
+      "items.parquet",
+    );
     return items.size;
   }
 

@@ -11,6 +11,8 @@ import { UserError } from "../core/errors.js";
 import { makeFolders } from "../core/folders.js";
 import { suggestion } from "../core/nearest.js";
 import type { ProgressListener } from "../core/progress.js";
+import { ItemAttributes } from "../data/attributes/attributes.js";
+import { attributesOf, typesOf } from "../data/attributes/of-items.js";
 import { WantedItems } from "../data/content/draft.js";
 import { type ContentInput, readContent } from "../data/content/read-content.js";
 import { keepContent } from "../data/content/store.js";
@@ -34,7 +36,7 @@ export interface AddItemsOptions {
   run: string;
   /** The content of the new items: files as for `prepareDataset`, or records. */
   content: string | ContentInput;
-  /** Titles of the new items: a file, or records. Default: the titles in the content table, if it has any. */
+  /** Titles and attributes of the new items: a file, or records. Default: those in the content table, if it has any. */
   items?: string | ItemFile | Iterable<ItemRecord>;
   /** The rule by which new items are added; one of the model's `itemRules`. Default: the first of them. */
   rule?: string;
@@ -120,7 +122,7 @@ async function extend(
         problem: "contains no usable entry",
         expected: "at least one item that the model does not have yet",
       });
-    const items = new Vocabulary(wanted.ids, await titlesOf(wanted.ids, titled, input, { progress, signal }));
+    const items = await describedItems(wanted.ids, files.items, titled, input, { progress, signal });
     const extended = await model.withItems({ items, content }, rule);
     try {
       const result: AddedItems = {
@@ -139,30 +141,43 @@ async function extend(
   }
 }
 
-/** Titles from the source that the caller gives, otherwise from the content table. */
-async function titlesOf(
+/**
+ * The new items with titles and attributes from the source that the caller gives, otherwise with those in the content table. Attributes
+ * that the model's items have keep their types; a content table adds no others.
+ */
+async function describedItems(
   ids: readonly string[],
+  { attributes }: Vocabulary,
   titled: AddItemsOptions["items"],
   input: string | ContentInput,
   listening: Pick<AddItemsOptions, "progress" | "signal">,
-): Promise<(string | null)[] | undefined> {
+): Promise<Vocabulary> {
   const own = typeof input === "string" ? { file: input } : "records" in input ? undefined : input;
   const isTable = own && /\.(csv|tsv|jsonl|ndjson|json|parquet|pq)(\.gz)?$/i.test(own.file);
   const source = titled ?? (isTable ? { ...own, title: undefined } : undefined);
-  if (source === undefined) return undefined;
+  const added = new Vocabulary(ids);
+  if (source === undefined) return added;
   const said =
     typeof source === "string"
       ? await readItems({ file: source }, listening)
       : "file" in source
         ? await readItems(source, listening)
         : itemRecords(source);
-  const added = new Vocabulary(ids);
   const matched = said.matching(added);
   const warning = titled && itemsWarning(said, matched, added, "the added items");
   if (warning) listening.progress?.({ type: "note", text: `warning: ${warning}` });
   const { table } = matched;
-  if (table.columns[0] !== "title") return undefined;
-  return ids.map((id) => table.byId.get(id)?.[0] ?? null);
+  const known = attributes?.described ?? [];
+  const names = new Set(known.map(({ name }) => name));
+  const columns = attributesOf(added, table, {
+    types: typesOf(known, table.columns),
+    place: said.file,
+  }).filter(({ name }) => titled !== undefined || names.has(name));
+  return new Vocabulary(
+    ids,
+    table.columns[0] === "title" ? ids.map((id) => table.byId.get(id)?.[0] ?? null) : undefined,
+    columns.length > 0 ? ItemAttributes.of(ids.length, columns) : undefined,
+  );
 }
 
 /** The files of a run folder besides its model: those of the original run, and a record of the added items. */

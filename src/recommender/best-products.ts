@@ -68,16 +68,24 @@ export class BestProducts {
     );
   }
 
-  /** The k best items of each row of `a` [histories, width], without those in `without`, and their scores in a weights^T + bias. */
-  async topK(a: Tensor, k: number, without: CsrMatrix | undefined): Promise<TopK> {
+  /**
+   * The k best items of each row of `a` [histories, width] that are allowed (as in `Scores.topK`) and not in `without`, and their
+   * scores in a weights^T + bias.
+   */
+  async topK(
+    a: Tensor,
+    k: number,
+    without: CsrMatrix | undefined,
+    allowed: Uint32Array | undefined,
+  ): Promise<TopK> {
     const engine = this.#engine;
     const { bias, quantised, blocks } = this.#prepare();
     const { weights } = this.#products;
     const masked = without && engine.sparse(without);
     try {
-      if (!blocks) return await engine.bestProducts(a, { weights, bias, ...quantised }, k, masked);
+      if (!blocks) return await engine.bestProducts(a, { weights, bias, ...quantised }, k, masked, allowed);
       const most = Math.min(this.#index?.most ?? Number.POSITIVE_INFINITY, blocks.layer.items.rows);
-      return await engine.bestInBlocks(a, { weights, bias, ...blocks.layer }, k, most, masked);
+      return await engine.bestInBlocks(a, { weights, bias, ...blocks.layer }, k, most, masked, allowed);
     } finally {
       if (masked) engine.releaseSparse(masked);
     }

@@ -3,6 +3,7 @@
 //   model.safetensors  the weights
 //   content.json       the form of the content of new items, for content-based models
 //   items.json         the items' ids and titles, in the order of the model's columns
+//   attributes.safetensors  the items' attributes, if they have any (attribute-files.ts)
 //   index.safetensors  the items in blocks, if foldin index has written it (item-index.ts)
 
 import { createHash } from "node:crypto";
@@ -18,6 +19,7 @@ import type { JsonObject } from "../core/json.js";
 import { checkJson, type JsonRules, readJson, refuseNewer } from "../core/json-file.js";
 import { contentForm } from "../data/content.js";
 import { Vocabulary } from "../data/vocabulary.js";
+import { ATTRIBUTES_FILE, readAttributes, writeAttributes } from "./attribute-files.js";
 import type { ModelFiles } from "./recommender.js";
 import { readSafetensors, writeSafetensors } from "./safetensors.js";
 
@@ -46,7 +48,7 @@ const itemsSchema = z.object({
 export const modelFolderKind: FolderKind = {
   marker: "config.json",
   recognises: (head) => configSchema.safeParse(head).success,
-  own: /^((config|items|content)\.json|(model|index)\.safetensors)$/,
+  own: /^((config|items|content)\.json|(model|index|attributes)\.safetensors)$/,
 };
 
 /** Writes a model into an existing empty folder. Call it within `writeFolder` (core/atomic-folder.ts) to write atomically. */
@@ -63,6 +65,8 @@ export async function writeModelFiles(folder: string, files: ModelFiles): Promis
     join(folder, "items.json"),
     `${JSON.stringify({ ids: items.ids, titles: items.titles ?? null })}\n`,
   );
+  if (items.attributes && items.attributes.described.length > 0)
+    await writeAttributes(join(folder, ATTRIBUTES_FILE), items.attributes);
   if (content) await writeFile(join(folder, "content.json"), `${JSON.stringify(content)}\n`);
   const head: z.input<typeof configSchema> = {
     ...{ formatVersion: MODEL_FORMAT_VERSION, algorithm, config },
@@ -118,7 +122,7 @@ export async function readModelFiles(folder: string): Promise<ModelFiles> {
   // The weights are read while the names are parsed. If both are invalid, the error is always the one about the names.
   const weights = readWeights(join(folder, "model.safetensors"));
   weights.catch(() => {});
-  const items = await readItems(join(folder, "items.json"));
+  const items = await readItems(folder);
   const { tensors } = await weights;
   const contentPath = join(folder, "content.json");
   const content = existsSync(contentPath)
@@ -132,13 +136,18 @@ async function readWeights(path: string) {
   return readSafetensors(path, { storedFrom: STORED_FROM });
 }
 
-async function readItems(path: string): Promise<Vocabulary> {
+async function readItems(folder: string): Promise<Vocabulary> {
+  const path = join(folder, "items.json");
   const read = await readOwnJson(path, LIST_RULES);
   // The schema takes seconds for a million items, and is only needed to describe what is wrong.
   const { ids, titles } = isItems(read) ? read : parsed(itemsSchema, read, path);
   if (titles && titles.length !== ids.length)
     throw damaged(path, `it has ${titles.length} titles for ${ids.length} ids`);
-  const items = new Vocabulary(ids, titles ?? undefined);
+  const attributesPath = join(folder, ATTRIBUTES_FILE);
+  const hasAttributes = existsSync(attributesPath);
+  if (hasAttributes) await requireOwnFile(attributesPath);
+  const attributes = hasAttributes ? await readAttributes(attributesPath, ids.length) : undefined;
+  const items = new Vocabulary(ids, titles ?? undefined, attributes);
   // If an id appears twice, `indexOf` returns its last index.
   if (ids.some((id, index) => items.indexOf(id) !== index)) throw damaged(path, "an id appears twice");
   return items;

@@ -5,6 +5,7 @@
 import { type Engine, NO_ITEM, type TopK } from "../compute/engine.js";
 import { mergeTopK } from "../compute/merge-top-k.js";
 import { type FloatArray, type Tensor, viewColumns, viewRows } from "../compute/tensor.js";
+import { sliceBits, wordsFor } from "../core/bits.js";
 import { type CsrMatrix, sliceColumns } from "../sparse/csr.js";
 import { BestProducts, type BlockIndex } from "./best-products.js";
 import { type BlockOptions, gathered, itemBlocks } from "./item-blocks.js";
@@ -57,16 +58,25 @@ export class ProductRanking {
   }
 
   /**
-   * For each row of `hidden` [rows, width], the k best items except those in the same row of `without` [rows, catalogue]. With a
-   * share, only its items are ranked (by their catalogue indices); `mergeTopK` combines the results of all shares.
+   * For each row of `hidden` [rows, width], the k best items that are allowed (as in `Scores.topK`), except those in the same row of
+   * `without` [rows, catalogue]. With a share, only its items are ranked (by their catalogue indices); `mergeTopK` combines the
+   * results of all shares.
    */
-  async topK(hidden: Tensor, k: number, without?: CsrMatrix, share?: Share): Promise<TopK> {
+  async topK(
+    hidden: Tensor,
+    k: number,
+    without?: CsrMatrix,
+    share?: Share,
+    allowed?: Uint32Array,
+  ): Promise<TopK> {
     const { from, to } = share ?? { from: 0, to: this.products.weights.rows };
-    if (!share && this.#bounded?.takes(hidden.rows)) return this.#bounded.topK(hidden, k, without);
+    if (!share && this.#bounded?.takes(hidden.rows)) return this.#bounded.topK(hidden, k, without, allowed);
     const most = Math.max(1, Math.floor(this.#atOnce / Math.max(1, hidden.rows)));
     const parts: TopK[] = [];
     for (let first = from; first < Math.max(to, from + 1); first += most)
-      parts.push(await this.#ofBlock(hidden, k, without, { from: first, to: Math.min(to, first + most) }));
+      parts.push(
+        await this.#ofBlock(hidden, k, without, { from: first, to: Math.min(to, first + most) }, allowed),
+      );
     return mergeTopK(parts, k);
   }
 
@@ -119,7 +129,13 @@ export class ProductRanking {
     this.#bounded?.dispose();
   }
 
-  async #ofBlock(hidden: Tensor, k: number, without: CsrMatrix | undefined, block: Share): Promise<TopK> {
+  async #ofBlock(
+    hidden: Tensor,
+    k: number,
+    without: CsrMatrix | undefined,
+    block: Share,
+    allowed: Uint32Array | undefined,
+  ): Promise<TopK> {
     const engine = this.#engine;
     const { weights, bias } = this.products;
     const { from, to } = block;
@@ -130,13 +146,26 @@ export class ProductRanking {
       const some = isAll ? weights : viewRows(weights, from, to);
       engine.matmul(scores, hidden, some, { transposeB: true, bf16: engine.bf16 });
       if (bias) engine.addRow(scores, isAll ? bias : viewColumns(bias, from, to));
-      const best = await engine.topK(scores, k, masked);
+      const inBlock = allowed && !isAll ? sliceSets(allowed, weights.rows, from, to) : allowed;
+      const best = await engine.topK(scores, k, masked, inBlock);
       return from === 0 ? best : { ...best, items: best.items.map((item) => Math.min(item + from, NO_ITEM)) };
     } finally {
       engine.release(scores);
       if (masked) engine.releaseSparse(masked);
     }
   }
+}
+
+/** Columns [from, to) of one or several sets of `columns` bits. */
+function sliceSets(sets: Uint32Array, columns: number, from: number, to: number): Uint32Array {
+  const length = wordsFor(columns);
+  const sliced = new Uint32Array((sets.length / length) * wordsFor(to - from));
+  for (let set = 0; set * length < sets.length; set++)
+    sliced.set(
+      sliceBits(sets.subarray(set * length, (set + 1) * length), from, to),
+      set * wordsFor(to - from),
+    );
+  return sliced;
 }
 
 /** A recommender whose scores are products with item vectors. */

@@ -3,7 +3,10 @@
 import { UserError } from "../core/errors.js";
 import type { Pauses } from "../core/shared-turns.js";
 import type { Vocabulary } from "../data/vocabulary.js";
+import { itemsMatching } from "./filter/compile.js";
+import type { Filter } from "./filter/filter.js";
 import type { ItemId } from "./item-ids.js";
+import type { ItemSet } from "./item-set.js";
 import { type AmbiguousTitle, type LookUpOptions, lookUp } from "./look-up.js";
 
 export interface RecommendOptions {
@@ -16,6 +19,8 @@ export interface RecommendOptions {
   exclude?: Iterable<ItemId>;
   /** Ids or titles of the items to choose from, in the same form as `exclude`. Default: the catalogue. */
   candidates?: Iterable<ItemId>;
+  /** Which items may be recommended, by their attributes (filter/filter.ts); `parseWhere` reads one from text. */
+  filter?: Filter;
   /** Whether items of the history can be recommended. Default false. */
   includeHistory?: boolean;
   /** Whether to explain each item by its most influential history items; a history of n items is then scored n + 1 more times. Default false. */
@@ -35,6 +40,8 @@ export interface Question {
   readonly excluded: Uint32Array;
   /** Indices of items to choose from, ascending; undefined = the catalogue. Questions can share the array. */
   readonly candidates: Uint32Array | undefined;
+  /** The items that the filter admits; undefined = all. Questions can share the set. */
+  readonly admitted?: ItemSet;
   readonly includeHistory: boolean;
   readonly k: number;
   readonly explain: boolean;
@@ -43,10 +50,17 @@ export interface Question {
 /** The common part of all questions of a request, resolved once. */
 export type Choice = Omit<Question, "history" | "unknown" | "ambiguous">;
 
-/** Resolves the options. Throws UserError if k is not a positive integer or an id is not valid. */
+/** Resolves the options. Throws UserError if k is not a positive integer, an id is not valid, or the filter is not (`itemsMatching`). */
 export async function choiceOf(
   items: Vocabulary,
-  { k = 10, exclude = [], candidates, includeHistory = false, explain = false }: RecommendOptions = {},
+  {
+    k = 10,
+    exclude = [],
+    candidates,
+    filter,
+    includeHistory = false,
+    explain = false,
+  }: RecommendOptions = {},
   pauses?: Pauses,
 ): Promise<Choice> {
   if (!(Number.isInteger(k) && k >= 1))
@@ -61,6 +75,7 @@ export async function choiceOf(
     k,
     excluded: await sorted(exclude, "exclude"),
     candidates: candidates === undefined ? undefined : await sorted(candidates, "candidates"),
+    ...(filter !== undefined && { admitted: await itemsMatching(items, filter, { pauses }) }),
     includeHistory,
     explain,
   };
@@ -78,8 +93,7 @@ export async function questionOf(
 }
 
 /**
- * The question for a history and options. Throws UserError if k is not a positive integer, an id is not valid, or a title in the
- * history is ambiguous; RangeError for an index outside the catalogue.
+ * The question for a history and options. Throws UserError like `choiceOf`, and if a title in the history is ambiguous; RangeError for an index outside the catalogue.
  */
 export async function askedOf(
   items: Vocabulary,

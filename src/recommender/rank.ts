@@ -2,10 +2,11 @@
 // answers into objects, the server into a stream of text.
 
 import { NO_ITEM } from "../compute/engine.js";
-import { largest } from "../core/largest.js";
+import { wordsFor } from "../core/bits.js";
 import { type Pauses, SharedTurns } from "../core/shared-turns.js";
 import { fromRows } from "../sparse/csr.js";
 import { influences } from "./explain.js";
+import { ItemSet } from "./item-set.js";
 import { leftOut, type Question } from "./question.js";
 import type { Recommender } from "./recommender.js";
 import { isUncertain, type Uncertain } from "./uncertain.js";
@@ -31,6 +32,8 @@ export interface RankOptions {
   readonly pauses?: Pauses;
   /** Called between the steps of an explanation, so that other requests can use the model. */
   readonly between?: () => Promise<void>;
+  /** The items that are available; undefined = all. */
+  readonly available?: ItemSet;
 }
 
 /** Answers questions, in order; the model scores all of them at once. */
@@ -40,14 +43,8 @@ export async function rank(
   options: RankOptions = {},
 ): Promise<Ranked[]> {
   const { signal, pauses = new SharedTurns().begin(signal) } = options;
-  const answers: Ranked[] = new Array(questions.length);
-  for (const [candidates, places] of byCandidates(questions)) {
-    const asked = places.map((place) => questions[place]);
-    const best = candidates
-      ? await amongCandidates(recommender, asked, candidates, pauses, signal)
-      : await inCatalogue(recommender, asked, signal);
-    for (const [a, place] of places.entries()) answers[place] = { question: asked[a], ...best[a] };
-  }
+  const best = await bestOf(recommender, questions, options);
+  const answers: Ranked[] = questions.map((question, place) => ({ question, ...best[place] }));
   for (const [place, answer] of answers.entries()) {
     const { question, items } = answer;
     answers[place] = {
@@ -78,21 +75,10 @@ async function deviations(
 
 type Best = Pick<Ranked, "items" | "scores">;
 
-/** The positions of the questions with the same candidates. */
-function byCandidates(questions: readonly Question[]): Map<Uint32Array | undefined, number[]> {
-  const groups = new Map<Uint32Array | undefined, number[]>();
-  for (const [place, { candidates }] of questions.entries()) {
-    const group = groups.get(candidates);
-    if (group) group.push(place);
-    else groups.set(candidates, [place]);
-  }
-  return groups;
-}
-
-async function inCatalogue(
+async function bestOf(
   recommender: Recommender,
   questions: readonly Question[],
-  signal: AbortSignal | undefined,
+  { signal, available }: RankOptions,
 ): Promise<Best[]> {
   const { size } = recommender.items;
   const k = questions.reduce((most, question) => Math.max(most, question.k), 1);
@@ -103,7 +89,7 @@ async function inCatalogue(
   const without = fromRows(size, questions.map(leftOut));
   const best = await recommender
     .score(histories, { signal })
-    .topK(k, without.indices.length > 0 ? without : undefined);
+    .topK(k, without.indices.length > 0 ? without : undefined, allowedSets(questions, size, available));
   return questions.map(({ k }, row) => {
     const from = row * best.k;
     let count = 0;
@@ -115,34 +101,32 @@ async function inCatalogue(
   });
 }
 
-/** Ranks only the candidates. (Excluding all other items would need a list as long as the catalogue for every history.) */
-async function amongCandidates(
-  recommender: Recommender,
+/**
+ * The items that each question may choose from: those that are its candidates, are admitted by its filter and are available. One set
+ * if it is the same for all questions, otherwise one after the other; undefined = all items.
+ */
+function allowedSets(
   questions: readonly Question[],
-  candidates: Uint32Array,
-  pauses: Pauses,
-  signal: AbortSignal | undefined,
-): Promise<Best[]> {
-  const histories = fromRows(
-    recommender.items.size,
-    questions.map(({ history }) => history),
-  );
-  const all = await recommender.score(histories, { signal }).at(candidates);
-  const answers: Best[] = [];
-  for (const [row, question] of questions.entries()) {
-    if (pauses.due) await pauses.yield();
-    const scores = all.subarray(row * candidates.length, (row + 1) * candidates.length);
-    // The same order as in `topK`.
-    for (let c = 0; c < scores.length; c++) if (Number.isNaN(scores[c])) scores[c] = -Infinity;
-    const out = new Set(leftOut(question));
-    const open = Uint32Array.from(candidates.keys()).filter((c) => !out.has(candidates[c]));
-    const best = largest(scores, question.k, open);
-    answers.push({
-      items: Uint32Array.from(best, (c) => candidates[c]),
-      scores: Float32Array.from(best, (c) => scores[c]),
-    });
-  }
-  return answers;
+  size: number,
+  available: ItemSet | undefined,
+): Uint32Array | undefined {
+  const candidateSets = new Map<Uint32Array, ItemSet>();
+  const both = (one: ItemSet | undefined, other: ItemSet | undefined) =>
+    one && other ? one.and(other) : (one ?? other);
+  const setOf = ({ candidates, admitted }: Question): ItemSet | undefined => {
+    const chosen = candidates && (candidateSets.get(candidates) ?? ItemSet.of(size, candidates));
+    if (candidates && chosen) candidateSets.set(candidates, chosen);
+    return both(both(chosen, admitted), available);
+  };
+  const [first, ...others] = questions;
+  if (!first) return undefined;
+  if (others.every((one) => one.candidates === first.candidates && one.admitted === first.admitted))
+    return setOf(first)?.words;
+  const words = wordsFor(size);
+  const sets = new Uint32Array(questions.length * words);
+  for (const [row, question] of questions.entries())
+    sets.set((setOf(question) ?? ItemSet.all(size)).words, row * words);
+  return sets;
 }
 
 /** The contributions of the history items to the score of the item at this position, largest first. */

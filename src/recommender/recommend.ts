@@ -10,7 +10,10 @@ import { askedOf, type Question, type RecommendOptions } from "./question.js";
 import { type Ranked, rank, reasons } from "./rank.js";
 import type { Recommender, ScoreOptions } from "./recommender.js";
 
+export type { Condition, Filter, FilterValue } from "./filter/filter.js";
+export { parseWhere } from "./filter/where.js";
 export type { ItemId } from "./item-ids.js";
+export type { ItemSet } from "./item-set.js";
 export { type AmbiguousTitle, AmbiguousTitlesError, type NamedItem, namedItem } from "./look-up.js";
 export { askedOf, type Question, type RecommendOptions } from "./question.js";
 
@@ -44,8 +47,8 @@ export interface Recommendations {
  * Recommends items for one user, who need not be in the training data: the history is folded in. It contains ids (text, whole
  * numbers or BigInts, as in the source file) or titles; unknown entries are returned in `unknown`. A Uint32Array contains item
  * indices. For an empty history, the result is the model's recommendation for a user without interactions. Throws UserError if
- * no entry of the history is known, a title is ambiguous, an id is not valid, or k is not a positive integer; RangeError for an
- * index outside the catalogue.
+ * no entry of the history is known, a title is ambiguous, an id or the filter is not valid, or k is not a positive integer; RangeError
+ * for an index outside the catalogue.
  */
 export async function recommend(
   recommender: Recommender,

@@ -26,8 +26,12 @@ export interface ModelFiles {
 export interface Scores {
   /** Number of histories. */
   readonly rows: number;
-  /** For each history, the k best items (at most the catalogue) except those in the same row of `without`. Ties: lower index first. */
-  topK(k: number, without?: CsrMatrix): Promise<TopK>;
+  /**
+   * For each history, the k best items (at most the catalogue) except those in the same row of `without`. Ties: lower index first.
+   * `allowed`: the items to choose from, as a set of bits (32 items in a word, the lowest first), or one set for each history, one
+   * after the other.
+   */
+  topK(k: number, without?: CsrMatrix, allowed?: Uint32Array): Promise<TopK>;
   /** The scores of the given items: [rows, items.length], row-major. */
   at(items: Uint32Array): Promise<Float32Array>;
   /** All scores: [rows, catalogue], row-major. For small inputs and tests. */

@@ -4,6 +4,7 @@
 import { setImmediate } from "node:timers/promises";
 import type { Engine, TopK } from "../compute/engine.js";
 import type { SparseTensor, Tensor } from "../compute/tensor.js";
+import { wordsFor } from "../core/bits.js";
 import { throwIfAborted } from "../core/errors.js";
 import { type CsrMatrix, sliceRows } from "../sparse/csr.js";
 import { requireCatalogue } from "./catalogue.js";
@@ -85,11 +86,16 @@ export function blockwiseScores(
   return {
     rows: histories.rows,
 
-    async topK(k, without) {
+    async topK(k, without, allowed) {
       if (!(Number.isInteger(k) && k >= 1)) throw new RangeError(`topK: k = ${k} is not a positive integer`);
       if (without && (without.rows !== histories.rows || without.columns !== items))
         throw new RangeError(
           `topK: without is [${without.rows}, ${without.columns}], the scores are [${histories.rows}, ${items}]`,
+        );
+      const words = wordsFor(items);
+      if (allowed && allowed.length !== words && allowed.length !== histories.rows * words)
+        throw new RangeError(
+          `topK: allowed has ${allowed.length} words, expected ${words} or ${histories.rows * words}`,
         );
       const columns = Math.min(k, items);
       throwIfAborted(signal);
@@ -97,7 +103,7 @@ export function blockwiseScores(
       if (ranking && histories.rows > 0 && histories.rows <= RANKED_AT_ONCE) {
         const hidden = ranking.products.encode(histories);
         try {
-          return await ranking.topK(hidden, columns, without);
+          return await ranking.topK(hidden, columns, without, undefined, allowed);
         } finally {
           engine.release(hidden);
         }
@@ -113,9 +119,16 @@ export function blockwiseScores(
         result.scores.set(best.scores, first * columns);
       };
       const excluded = (first: number, rows: number) => without && sliceRows(without, first, first + rows);
+      const among = (first: number, rows: number) =>
+        allowed && allowed.length !== words
+          ? allowed.subarray(first * words, (first + rows) * words)
+          : allowed;
       if (ranking) {
         const rank = async (hidden: Tensor, first: number, rows: number) =>
-          keep(await ranking.topK(hidden, columns, excluded(first, rows)), first);
+          keep(
+            await ranking.topK(hidden, columns, excluded(first, rows), undefined, among(first, rows)),
+            first,
+          );
         await eachBlock(rank, ranking.products.encode, RANKED_AT_ONCE);
         return result;
       }
@@ -123,7 +136,7 @@ export function blockwiseScores(
         const some = excluded(first, rows);
         const masked = some && engine.sparse(some);
         try {
-          keep(await engine.topK(scores, columns, masked), first);
+          keep(await engine.topK(scores, columns, masked, among(first, rows)), first);
         } finally {
           if (masked) engine.releaseSparse(masked);
         }

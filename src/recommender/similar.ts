@@ -3,6 +3,7 @@
 
 import { UserError } from "../core/errors.js";
 import { nearestName } from "../core/nearest.js";
+import type { Filter } from "./filter/filter.js";
 import { type ItemId, idText } from "./item-ids.js";
 import { answerAll, askedOf, type NamedItem, type RecommendedItem } from "./recommend.js";
 import type { Recommender } from "./recommender.js";
@@ -14,6 +15,8 @@ export interface SimilarOptions {
   exclude?: Iterable<ItemId>;
   /** Ids or titles of the items to choose from. Default: the catalogue. */
   candidates?: Iterable<ItemId>;
+  /** Which items may be in the answer, by their attributes. */
+  filter?: Filter;
 }
 
 export interface SimilarItems {

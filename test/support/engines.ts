@@ -1850,6 +1850,23 @@ export const kernelCases: readonly KernelCase[] = [
 ];
 
 /** topK against a full sort: scores with many ties, infinities and NaN, with and without exclusions. Compare exactly. */
+/** No sets of allowed columns, one, or one per row, from nearly empty to nearly full; and whether a row may choose a column. */
+function allowedSets({ random }: Workbench, rows: number, columns: number) {
+  const length = Math.ceil(columns / 32);
+  const kind = random.below(4);
+  if (kind === 0) return { allowed: undefined, may: () => true };
+  const sets = kind === 1 ? 1 : rows;
+  const flags = Array.from({ length: sets }, () => {
+    const density = [2, 50, 98][random.below(3)];
+    return Array.from({ length: columns }, () => random.below(100) < density);
+  });
+  const allowed = new Uint32Array(sets * length);
+  for (const [set, chosen] of flags.entries())
+    for (const [c, isIn] of chosen.entries())
+      if (isIn) allowed[set * length + Math.floor(c / 32)] += 2 ** (c % 32);
+  return { allowed, may: (row: number, c: number) => flags[sets === 1 ? 0 : row][c] };
+}
+
 export const topKCase: KernelCase = {
   kernel: "topK",
   async run(bench) {
@@ -1862,10 +1879,12 @@ export const topKCase: KernelCase = {
     });
     const k = bench.size(0, columns + 5);
     const without = bench.random.below(3) === 0 ? undefined : bench.sparseMatrix(rows, columns);
+    const { allowed, may } = allowedSets(bench, rows, columns);
     const result = await bench.engine.topK(
       bench.put({ rows, columns, data }),
       k,
       without && bench.sparse(without),
+      allowed,
     );
     const items: number[] = [];
     const scores: number[] = [];
@@ -1873,7 +1892,7 @@ export const topKCase: KernelCase = {
       const excluded = new Set(without?.indices.subarray(without.offsets[r], without.offsets[r + 1]));
       const score = (c: number) => (Number.isNaN(data[r * columns + c]) ? -Infinity : data[r * columns + c]);
       const order = Array.from({ length: columns }, (_, c) => c)
-        .filter((c) => !excluded.has(c))
+        .filter((c) => !excluded.has(c) && may(r, c))
         .sort((a, b) => (score(a) === score(b) ? a - b : score(a) < score(b) ? 1 : -1));
       for (let rank = 0; rank < Math.min(k, columns); rank++) {
         items.push(order[rank] ?? NO_ITEM);
@@ -1897,6 +1916,7 @@ interface RankedLayer {
   readonly of: Tensor;
   readonly bias: Tensor;
   readonly without: SparseTensor | undefined;
+  readonly allowed: Uint32Array | undefined;
   readonly k: number;
   readonly expected: TopK;
 }
@@ -1929,9 +1949,10 @@ async function rankedLayer(
   for (let r = 0; r < rows; r++)
     engine.matmul(viewRows(scores, r, r + 1), viewRows(given, r, r + 1), of, { transposeB: true });
   engine.addRow(scores, bias);
-  const expected = await engine.topK(scores, k, without);
+  const { allowed } = allowedSets(bench, rows, items);
+  const expected = await engine.topK(scores, k, without, allowed);
   engine.release(scores);
-  return { weights, biases, given, of, bias, without, k, expected };
+  return { weights, biases, given, of, bias, without, allowed, k, expected };
 }
 
 /** The ranking of a kernel against the exact answer. */
@@ -1959,11 +1980,17 @@ export const bestProductsCase: KernelCase = {
     const layer = await rankedLayer(bench, kind === "alike" ? "plain" : kind, {
       change: kind === "alike" ? alike : undefined,
     });
-    const { weights, given, of, bias, k, without } = layer;
+    const { weights, given, of, bias, k, without, allowed } = layer;
     const quantised = bench.rubbish(weights.rows, weights.columns, "int8");
     const statistics = bench.rubbish(weights.rows, 3);
     engine.quantise(quantised, statistics, of);
-    const actual = await engine.bestProducts(given, { weights: of, quantised, statistics, bias }, k, without);
+    const actual = await engine.bestProducts(
+      given,
+      { weights: of, quantised, statistics, bias },
+      k,
+      without,
+      allowed,
+    );
     return rankingOf(actual, layer);
   },
 };
@@ -1980,7 +2007,7 @@ export const bestInBlocksCase: KernelCase = {
     const ranked = await rankedLayer(bench, (["ties", "odd", "plain", "scales", "scales"] as const)[kind], {
       noBias: kind === 0 || kind === 4,
     });
-    const { weights, biases, given, of, bias, k, without } = ranked;
+    const { weights, biases, given, of, bias, k, without, allowed } = ranked;
     const { rows: items, columns: width } = weights;
     const order = Array.from({ length: items }, (_, item) => item);
     const place = order.map((item) => (random.below(2) === 0 || kind >= 3 ? item % 60 : random.below(60)));
@@ -1996,7 +2023,7 @@ export const bestInBlocksCase: KernelCase = {
     const [centres, reach] = [bench.rubbish(lists.length, width), bench.rubbish(lists.length, 3)];
     engine.arrangeBlocks(quantised, statistics, centres, reach, of, bias, members);
     const layer = { weights: of, bias, quantised, statistics, centres, reach, items: members };
-    const actual = await engine.bestInBlocks(given, layer, k, lists.length, without);
+    const actual = await engine.bestInBlocks(given, layer, k, lists.length, without, allowed);
 
     // What `quantise` computes, and whether no row is farther from its centre or longer than its block says.
     const [flat, ofRows] = [bench.rubbish(items, width, "int8"), bench.rubbish(items, 3)];

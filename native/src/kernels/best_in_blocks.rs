@@ -7,6 +7,7 @@
 //! The result is that of computing all products, bit for bit, unless the caller limits the number of visited blocks: then it is that
 //! of computing the products of these blocks, which depend only on the history.
 
+use super::allowed::{Allowed, has};
 use super::best_products::{History, products};
 use super::quantise::{above, quantise_weights, rounding};
 use super::top_k::TopK;
@@ -22,11 +23,11 @@ kernels! {
         items: batch)
         arrange_blocks(&Blocks { weights, bias, quantised, statistics, centres, reach, items: &items });
     Question bestInBlocks(a: matrix weights: matrix bias: matrix quantised: int8 statistics: matrix centres: matrix
-        reach: matrix items: batch k: number most: number without: maybe_batch)
+        reach: matrix items: batch k: number most: number without: maybe_batch allowed: maybe_list)
         Answer::from(best_in_blocks(
             a,
             &Blocks { weights, bias, quantised, statistics, centres, reach, items: &items },
-            k as usize, most as usize, without.as_deref(),
+            k as usize, most as usize, without.as_deref(), &Allowed::of(allowed, a.rows, weights.rows),
         ));
 }
 
@@ -91,8 +92,15 @@ fn sum_of_squares(of: impl Iterator<Item = f64>) -> f64 {
     of.map(|x| x * x).sum()
 }
 
-/// Per row of a, the `wanted` best rows of weights that are not in `without`'s row, among those of at most `most` blocks.
-pub fn best_in_blocks(a: Matrix, blocks: &Blocks, wanted: usize, most: usize, without: Option<&Sparse>) -> TopK {
+/// Per row of a, the `wanted` best rows of weights that are allowed and not in `without`'s row, among those of at most `most` blocks.
+pub fn best_in_blocks(
+    a: Matrix,
+    blocks: &Blocks,
+    wanted: usize,
+    most: usize,
+    without: Option<&Sparse>,
+    allowed: &Allowed,
+) -> TopK {
     let k = wanted.min(blocks.weights.rows);
     let mut result = TopK::empty(a.rows, k);
     if k == 0 {
@@ -104,7 +112,7 @@ pub fn best_in_blocks(a: Matrix, blocks: &Blocks, wanted: usize, most: usize, wi
         .map(|row| {
             let mut known = without.map_or_else(Vec::new, |without| without.indices[without.entries(row)].to_vec());
             known.sort_unstable();
-            let candidates = Search::of(a.row(row), blocks, &known, k).candidates(most);
+            let candidates = Search::of(a.row(row), blocks, &known, allowed.row(row), k).candidates(most);
             let mut best = products(a.row(row), blocks.weights, blocks.bias, &candidates);
             best.sort_unstable_by(|a, b| b.cmp(a));
             best.truncate(k);
@@ -137,6 +145,8 @@ struct Search<'a> {
     blocks: &'a Blocks<'a>,
     /// Rows that are left out, ascending.
     known: &'a [u32],
+    /// The set of rows that are allowed; none = all.
+    allowed: Option<&'a [u32]>,
     k: usize,
     /// Per block.
     bounds: Vec<Bounds>,
@@ -146,17 +156,22 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn of(a: &[f32], blocks: &'a Blocks<'a>, known: &'a [u32], k: usize) -> Self {
+    fn of(a: &[f32], blocks: &'a Blocks<'a>, known: &'a [u32], allowed: Option<&'a [u32]>, k: usize) -> Self {
         let history = History::of(a);
         let bounds = bounds_of_blocks(a, &history, blocks);
-        Self { history, blocks, known, k, bounds, found: Vec::new(), least: f32::NEG_INFINITY }
+        Self { history, blocks, known, allowed, k, bounds, found: Vec::new(), least: f32::NEG_INFINITY }
     }
 
     /// The rows whose products may be among the k best of at most `most` blocks.
     fn candidates(mut self, most: usize) -> Vec<u32> {
         let mut open: Vec<u32> = (0..self.bounds.len() as u32).collect();
         if most < open.len() {
-            keep_first(&mut open, most, |block| self.bounds[block as usize].chosen);
+            // If some rows are not allowed, more blocks may be needed for k rows.
+            let length = if self.allowed.is_some() { open.len() } else { most };
+            keep_first(&mut open, length, |block| self.bounds[block as usize].chosen);
+            if self.allowed.is_some() {
+                self.keep_useful(&mut open, most);
+            }
         }
         // The first blocks raise the bound before the others are sorted, of which few remain.
         let mut first = open.clone();
@@ -174,6 +189,23 @@ impl<'a> Search<'a> {
             (at, size) = (next, 2 * size);
         }
         self.found.into_iter().map(|found| found.item).collect()
+    }
+
+    /// Keeps the first `most` blocks with rows that can be chosen, and further ones until there are k such rows.
+    fn keep_useful(&self, open: &mut Vec<u32>, most: usize) {
+        let Blocks { items, .. } = self.blocks;
+        let (mut kept, mut rows) = (0, 0);
+        open.retain(|&block| {
+            if kept >= most && rows >= self.k {
+                return false;
+            }
+            let members = &items.indices[items.entries(block as usize)];
+            let chosen = |item: &&u32| has(self.allowed, **item as usize) && self.known.binary_search(item).is_err();
+            let count = members.iter().filter(chosen).count();
+            kept += usize::from(count > 0);
+            rows += count;
+            count > 0
+        });
     }
 
     #[allow(clippy::neg_cmp_op_on_partial_ord)]
@@ -204,6 +236,9 @@ impl<'a> Search<'a> {
             || {
                 for &block in blocks {
                     for entry in items.entries(block as usize) {
+                        if !has(self.allowed, items.indices[entry] as usize) {
+                            continue;
+                        }
                         let &[scale, error, norm, bias] = statistics.row(entry) else {
                             unreachable!("four statistics")
                         };

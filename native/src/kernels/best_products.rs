@@ -8,6 +8,7 @@
 //!   |a'w - a~'w~| <= |a| |w - w~| + |a - a~| |w~|
 //! e is |w - w~| plus the rounding error of the product itself, at most (width + LANES) 2^-24 |w|.
 
+use super::allowed::{Allowed, exclude_others, has};
 use super::matmul::dot;
 use super::quantise::{Quantised, SLACK, above, quantise_row};
 use super::top_k::{Candidate, TopK, select};
@@ -19,9 +20,10 @@ use crate::table::kernels;
 
 kernels! {
     Question bestProducts(a: matrix weights: matrix quantised: int8 statistics: matrix bias: matrix k: number
-        without: maybe_batch)
+        without: maybe_batch allowed: maybe_list)
         Answer::from(best_products(
             a, &Layer { weights, quantised, statistics, bias }, k as usize, without.as_deref(),
+            &Allowed::of(allowed, a.rows, weights.rows),
         ));
 }
 
@@ -43,8 +45,8 @@ pub struct Layer {
     pub bias: Matrix,
 }
 
-/// Per row of a, the `wanted` best columns of a weights' + bias that are not in `without`'s row.
-pub fn best_products(a: Matrix, layer: &Layer, wanted: usize, without: Option<&Sparse>) -> TopK {
+/// Per row of a, the `wanted` best columns of a weights' + bias that are allowed and not in `without`'s row.
+pub fn best_products(a: Matrix, layer: &Layer, wanted: usize, without: Option<&Sparse>, allowed: &Allowed) -> TopK {
     let n = layer.weights.rows;
     let k = wanted.min(n);
     let mut result = TopK::empty(a.rows, k);
@@ -52,11 +54,12 @@ pub fn best_products(a: Matrix, layer: &Layer, wanted: usize, without: Option<&S
         return result;
     }
     let (mut lower, mut upper) = (vec![0.0f32; a.rows * n], vec![0.0f32; a.rows * n]);
-    bounds(a, layer, matrix(&mut lower, n), matrix(&mut upper, n));
+    bounds(a, layer, allowed, matrix(&mut lower, n), matrix(&mut upper, n));
     let mut excluded = vec![false; n];
     let mut best = Vec::with_capacity((2 * k).min(n));
     for row in 0..a.rows {
         let known = without.map_or(&[][..], |without| &without.indices[without.entries(row)]);
+        exclude_others(&mut excluded, allowed.row(row));
         known.iter().for_each(|&item| excluded[item as usize] = true);
         // At least k products reach this bound, so a product that is certainly below it is not among the k best.
         select(&mut best, &lower[row * n..(row + 1) * n], &excluded, k);
@@ -76,10 +79,10 @@ pub(super) fn matrix(of: &mut [f32], columns: usize) -> Matrix {
     Matrix { data: of.as_mut_ptr(), rows: of.len() / columns, columns, stride: columns }
 }
 
-/// lower and upper [rows, n]: bounds of the products; NaN if unknown.
-fn bounds(a: Matrix, layer: &Layer, lower: Matrix, upper: Matrix) {
+/// lower and upper [rows, n]: bounds of the products that are allowed; NaN if unknown.
+fn bounds(a: Matrix, layer: &Layer, allowed: &Allowed, lower: Matrix, upper: Matrix) {
     let Layer { quantised, statistics, bias, .. } = layer;
-    let histories: Vec<History> = (0..a.rows).map(|row| History::of(a.row(row))).collect();
+    let histories: Vec<_> = (0..a.rows).map(|row| (History::of(a.row(row)), allowed.row(row))).collect();
     for_each_task(quantised.rows.div_ceil(ROWS_PER_TASK), |task| {
         let first = task * ROWS_PER_TASK;
         let columns = first..quantised.rows.min(first + ROWS_PER_TASK);
@@ -89,7 +92,10 @@ fn bounds(a: Matrix, layer: &Layer, lower: Matrix, upper: Matrix) {
                 for c in columns {
                     let (integers, bias) = (quantised.row(c), bias.row(0)[c]);
                     let &[scale, error, norm] = statistics.row(c) else { unreachable!("three statistics") };
-                    for (r, history) in histories.iter().enumerate() {
+                    for (r, (history, set)) in histories.iter().enumerate() {
+                        if !has(*set, c) {
+                            continue;
+                        }
                         let (least, most) = history.bounds(integers, [scale, error, norm], bias);
                         lower.get_mut(r, c, 1)[0] = least;
                         upper.get_mut(r, c, 1)[0] = most;
@@ -220,7 +226,7 @@ mod tests {
             quantise(layer.quantised, layer.statistics, layer.weights);
             let (mut lower, mut upper) = (vec![0.0; 2 * n], vec![0.0; 2 * n]);
             let a = matrix(&mut a, width);
-            bounds(a, &layer, matrix(&mut lower, n), matrix(&mut upper, n));
+            bounds(a, &layer, &Allowed::default(), matrix(&mut lower, n), matrix(&mut upper, n));
             for r in 0..2 {
                 for c in 0..n {
                     let product = dot(a.row(r), layer.weights.row(c)) + layer.bias.row(0)[c];

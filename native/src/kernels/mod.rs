@@ -3,6 +3,7 @@
 
 pub mod adadelta;
 pub mod adam;
+pub mod allowed;
 pub mod als;
 pub mod best_in_blocks;
 pub mod best_products;

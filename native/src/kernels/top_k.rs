@@ -2,6 +2,7 @@
 //! the k best are kept and the worst of those is the new bound. Columns are visited in ascending order, so a candidate that only
 //! equals the bound is rejected, which breaks ties by ascending index.
 
+use super::allowed::{Allowed, exclude_others};
 use crate::Answer;
 use crate::matrix::{Matrix, for_each_task};
 use crate::simd::vectorised;
@@ -9,8 +10,11 @@ use crate::sparse::Sparse;
 use crate::table::kernels;
 
 kernels! {
-    Question topK(scores: matrix k: number without: maybe_batch)
-        Answer::from(top_k(scores, (k as usize).min(scores.columns), without.as_deref()));
+    Question topK(scores: matrix k: number without: maybe_batch allowed: maybe_list)
+        Answer::from(top_k(
+            scores, (k as usize).min(scores.columns), without.as_deref(),
+            &Allowed::of(allowed, scores.rows, scores.columns),
+        ));
 }
 
 /// The item index of ranks beyond a row's candidates.
@@ -79,7 +83,8 @@ impl Output {
     }
 }
 
-pub fn top_k(scores: Matrix, wanted: usize, without: Option<&Sparse>) -> TopK {
+/// Per row, the `wanted` best columns that are allowed and not in `without`'s row.
+pub fn top_k(scores: Matrix, wanted: usize, without: Option<&Sparse>, allowed: &Allowed) -> TopK {
     let k = wanted.min(scores.columns);
     let rows = scores.rows;
     let mut result = TopK::empty(rows, k);
@@ -93,6 +98,7 @@ pub fn top_k(scores: Matrix, wanted: usize, without: Option<&Sparse>) -> TopK {
         let first = task * ROWS_PER_TASK;
         for row in first..rows.min(first + ROWS_PER_TASK) {
             let known = without.map_or(&[][..], |without| &without.indices[without.entries(row)]);
+            exclude_others(&mut excluded, allowed.row(row));
             known.iter().for_each(|&item| excluded[item as usize] = true);
             select(&mut best, scores.row(row), &excluded, k);
             known.iter().for_each(|&item| excluded[item as usize] = false);

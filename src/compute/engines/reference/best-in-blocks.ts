@@ -1,10 +1,11 @@
 // TypeScript twin of native/src/kernels/best_in_blocks.rs. The bounds are computed in float64. All products are computed, and
 // those of blocks that are not visited are left out of the ranking.
 
+import { hasBit } from "../../../core/bits.js";
 import type { TopK } from "../../engine.js";
 import type { Matrix, SparseMatrix } from "./matrix.js";
 import { above, quantise, rounding } from "./quantise.js";
-import { bestProducts } from "./top-k.js";
+import { bestProducts, setOf } from "./top-k.js";
 
 /** Which blocks are visited if their number is limited: those with the highest product at this share of their radius. */
 const SHARE_OF_RADIUS = 0.25;
@@ -53,18 +54,31 @@ interface Layer {
   readonly items: SparseMatrix;
 }
 
-export function bestInBlocks(a: Matrix, layer: Layer, k: number, most: number, without?: SparseMatrix): TopK {
+export function bestInBlocks(
+  a: Matrix,
+  layer: Layer,
+  k: number,
+  most: number,
+  without?: SparseMatrix,
+  allowed?: Uint32Array,
+): TopK {
   const { weights, items } = layer;
-  if (most >= items.rows) return bestProducts(a, layer, k, without);
+  if (most >= items.rows) return bestProducts(a, layer, k, without, allowed);
   const parts = Array.from({ length: a.rows }, (_, row) => {
     const history = rowsFrom(a, row);
-    const left = new Set(
-      Array.from(chosenBlocks(rowOf(a, row), layer, most)).flatMap((block) =>
-        Array.from(items.indices.subarray(items.offsets[block], items.offsets[block + 1])),
-      ),
-    );
-    const known = without?.indices.subarray(without.offsets[row], without.offsets[row + 1]) ?? [];
-    for (const item of known) left.delete(item);
+    const set = allowed && setOf(allowed, row, weights.rows);
+    const known = new Set(without?.indices.subarray(without.offsets[row], without.offsets[row + 1]));
+    const choices = (block: number) =>
+      Array.from(items.indices.subarray(items.offsets[block], items.offsets[block + 1])).filter(
+        (item) => !known.has(item) && (!set || hasBit(set, item)),
+      );
+    const ordered = orderedBlocks(rowOf(a, row), layer);
+    const left = new Set<number>();
+    for (let taken = 0; ordered.length > 0 && (taken < most || (set && left.size < k)); ) {
+      const chosen = choices(ordered.shift() as number);
+      for (const item of chosen) left.add(item);
+      if (!set || chosen.length > 0) taken++;
+    }
     const excluded = Uint32Array.from({ length: weights.rows }, (_, item) => item).filter(
       (item) => !left.has(item),
     );
@@ -78,8 +92,8 @@ export function bestInBlocks(a: Matrix, layer: Layer, k: number, most: number, w
   };
 }
 
-/** The blocks with the largest values, equal ones by ascending index; unknown values are first. */
-function chosenBlocks(a: ArrayLike<number>, { centres, reach }: Layer, most: number): number[] {
+/** The blocks by descending value, equal ones by ascending index; unknown values are first. */
+function orderedBlocks(a: ArrayLike<number>, { centres, reach }: Layer): number[] {
   const length = norm(Array.from(a));
   const values = Array.from({ length: centres.rows }, (_, block) => {
     const [radius, , highest] = rowOf(reach, block);
@@ -92,7 +106,7 @@ function chosenBlocks(a: ArrayLike<number>, { centres, reach }: Layer, most: num
   order.sort((one, other) =>
     values[one] === values[other] ? one - other : values[one] < values[other] ? 1 : -1,
   );
-  return order.slice(0, most);
+  return order;
 }
 
 /** A batch of one row with these columns. */

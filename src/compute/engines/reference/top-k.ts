@@ -1,12 +1,13 @@
 // The k best columns per row without sorting the row: a heap of size k whose root is the worst kept column. Columns are visited in
 // ascending order, so a column that only equals the root is rejected, which breaks ties by ascending index.
 
+import { hasBit, wordsFor } from "../../../core/bits.js";
 import { NO_ITEM, type TopK } from "../../engine.js";
 import { addRow } from "./elementwise.js";
 import { matmul } from "./matmul.js";
 import type { Matrix, SparseMatrix } from "./matrix.js";
 
-export function topK(scores: Matrix, wanted: number, without?: SparseMatrix): TopK {
+export function topK(scores: Matrix, wanted: number, without?: SparseMatrix, allowed?: Uint32Array): TopK {
   const { rows, columns } = scores;
   const k = Math.min(wanted, columns);
   const items = new Uint32Array(rows * k).fill(NO_ITEM);
@@ -44,9 +45,10 @@ export function topK(scores: Matrix, wanted: number, without?: SparseMatrix): To
     const from = without?.offsets[r] ?? 0;
     const to = without?.offsets[r + 1] ?? 0;
     if (without) for (let e = from; e < to; e++) excluded[without.indices[e]] = 1;
+    const set = allowed && setOf(allowed, r, columns);
     let size = 0;
     for (let c = 0; c < columns; c++) {
-      if (excluded[c]) continue;
+      if (excluded[c] || (set && !hasBit(set, c))) continue;
       let score = scores.data[offset + c];
       if (Number.isNaN(score)) score = -Infinity;
       if (size < k) {
@@ -76,12 +78,19 @@ export function topK(scores: Matrix, wanted: number, without?: SparseMatrix): To
   return { rows, k, items, scores: best };
 }
 
+/** The set of a row. */
+export function setOf(allowed: Uint32Array, row: number, columns: number): Uint32Array {
+  const length = wordsFor(columns);
+  return allowed.length === length ? allowed : allowed.subarray(row * length, (row + 1) * length);
+}
+
 /** This implementation computes all products. */
 export function bestProducts(
   a: Matrix,
   { weights, bias }: { readonly weights: Matrix; readonly bias: Matrix },
   k: number,
   without?: SparseMatrix,
+  allowed?: Uint32Array,
 ): TopK {
   const [rows, columns] = [a.rows, weights.rows];
   const data =
@@ -89,5 +98,5 @@ export function bestProducts(
   const scores = { data, offset: 0, rows, columns, rowStride: columns };
   matmul(scores, a, weights, { transposeB: true });
   addRow(scores, bias);
-  return topK(scores, k, without);
+  return topK(scores, k, without, allowed);
 }
