@@ -1,6 +1,10 @@
 // Describes a dataset: its counts, its density, the lengths of histories, and the popularity of items.
 
+import { largest } from "../core/largest.js";
 import { entryCount } from "../sparse/csr.js";
+import type { AttributeColumn, AttributeDescription } from "./attributes/attributes.js";
+import { NO_VALUE } from "./attributes/dictionary.js";
+import { dateText } from "./attributes/types.js";
 import { type ContentKind, type ItemContent, knownItems, shapeOf } from "./content.js";
 import { type Dataset, type HeldOutSplit, loadDataset } from "./dataset.js";
 import { type Bin, countRatings, histogramOf, ratingBins } from "./histogram.js";
@@ -36,6 +40,19 @@ interface ContentDescription {
   readonly coldItems: number;
 }
 
+/** An attribute of the items. */
+interface DescribedAttribute extends AttributeDescription {
+  /** Items without a value. */
+  readonly missing: number;
+  /** Different values; absent for numbers and dates. */
+  readonly values?: number;
+  /** The most frequent values and the number of items that have them. */
+  readonly frequent?: readonly { readonly value: string; readonly items: number }[];
+  /** The range of numbers, or of dates as text; absent if all are missing. */
+  readonly from?: number | string;
+  readonly to?: number | string;
+}
+
 /** One point of the popularity curve. */
 interface PopularityPoint {
   /** The share of the catalogue that the most popular items are. */
@@ -68,6 +85,8 @@ export interface DatasetDescription {
   readonly ratings?: readonly Bin[];
   /** Items that have a title. */
   readonly titledItems: number;
+  /** The items' attributes, if there are any. */
+  readonly attributes?: readonly DescribedAttribute[];
   readonly popularity: readonly PopularityPoint[];
   /** The content of the items, if there is any. */
   readonly content?: ContentDescription;
@@ -97,6 +116,7 @@ export async function describeDataset(
   for (let k = 0; k < interactions; k++) perItem[train.indices[k]]++;
   const content = dataset.content && describeContent(dataset.content, perItem);
   perItem.sort().reverse();
+  const attributes = ((await items.attributes?.columns()) ?? []).map(describeAttribute);
   const filtered = manifest?.counts.filtered;
   const rated = train.values ? countRatings(train.values) : ratings && (await dataset.trainRatings?.());
   return {
@@ -114,6 +134,7 @@ export async function describeDataset(
     itemHistogram: histogramOf(perItem),
     ...(rated && { ratings: ratingBins(rated) }),
     titledItems: items.titles?.filter((title) => title !== null).length ?? 0,
+    ...(attributes.length > 0 && { attributes }),
     popularity: curve.map((itemShare) => popularityAt(itemShare, perItem, interactions)),
     ...(content && { content }),
     validation: describeHeldOut(dataset.validation),
@@ -138,6 +159,34 @@ function popularityAt(itemShare: number, descending: Uint32Array, interactions: 
   const items = Math.ceil(itemShare * descending.length);
   const theirs = descending.subarray(0, items).reduce((sum, count) => sum + count, 0);
   return { itemShare, items, interactionShare: theirs / Math.max(1, interactions) };
+}
+
+/** How many of the most frequent values are listed. */
+const MOST_FREQUENT = 5;
+
+function describeAttribute(column: AttributeColumn): DescribedAttribute {
+  const { name, type } = column;
+  if ("numbers" in column) {
+    let [from, to, missing] = [Infinity, -Infinity, 0];
+    for (const value of column.numbers)
+      if (Number.isNaN(value)) missing++;
+      else [from, to] = [Math.min(from, value), Math.max(to, value)];
+    const shown = (value: number) => (type === "date" ? dateText(value) : value);
+    return { name, type, missing, ...(from <= to && { from: shown(from), to: shown(to) }) };
+  }
+  const counts = new Uint32Array(column.values.size);
+  let missing = 0;
+  for (const code of column.codes)
+    if (code === NO_VALUE) missing++;
+    else counts[code]++;
+  if (column.type === "list")
+    for (let item = 1; item < column.offsets.length; item++)
+      if (column.offsets[item] === column.offsets[item - 1]) missing++;
+  const frequent = largest(counts, MOST_FREQUENT);
+  return {
+    ...{ name, type, missing, values: counts.reduce((sum, count) => sum + (count > 0 ? 1 : 0), 0) },
+    frequent: Array.from(frequent, (code) => ({ value: column.values.at(code), items: counts[code] })),
+  };
 }
 
 function describeContent(content: ItemContent, interactions: Uint32Array): ContentDescription {

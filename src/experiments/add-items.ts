@@ -13,6 +13,7 @@ import { suggestion } from "../core/nearest.js";
 import type { ProgressListener } from "../core/progress.js";
 import { ItemAttributes } from "../data/attributes/attributes.js";
 import { attributesOf, typesOf } from "../data/attributes/of-items.js";
+import type { StatedTypes } from "../data/attributes/types.js";
 import { WantedItems } from "../data/content/draft.js";
 import { type ContentInput, readContent } from "../data/content/read-content.js";
 import { keepContent } from "../data/content/store.js";
@@ -38,6 +39,8 @@ export interface AddItemsOptions {
   content: string | ContentInput;
   /** Titles and attributes of the new items: a file, or records. Default: those in the content table, if it has any. */
   items?: string | ItemFile | Iterable<ItemRecord>;
+  /** The types of attributes that the model's items do not have, as in `prepareDataset`. */
+  itemTypes?: StatedTypes;
   /** The rule by which new items are added; one of the model's `itemRules`. Default: the first of them. */
   rule?: string;
   /** The folder to write: a run folder if `run` is one, otherwise a model folder. */
@@ -93,7 +96,7 @@ export async function addItems(options: AddItemsOptions): Promise<AddedItems> {
 
 async function extend(
   files: ModelFiles,
-  { run, content: input, items: titled, rule: asked, progress, signal }: AddItemsOptions,
+  { run, content: input, items: titled, itemTypes, rule: asked, progress, signal }: AddItemsOptions,
   engine: Engine,
 ): Promise<{ files: ModelFiles; result: AddedItems }> {
   const model = await restoreModel(files, { engine });
@@ -122,7 +125,13 @@ async function extend(
         problem: "contains no usable entry",
         expected: "at least one item that the model does not have yet",
       });
-    const items = await describedItems(wanted.ids, files.items, titled, input, { progress, signal });
+    const items = await describedItems(wanted.ids, files.items, {
+      titled,
+      itemTypes,
+      input,
+      progress,
+      signal,
+    });
     const extended = await model.withItems({ items, content }, rule);
     try {
       const result: AddedItems = {
@@ -148,9 +157,15 @@ async function extend(
 async function describedItems(
   ids: readonly string[],
   { attributes }: Vocabulary,
-  titled: AddItemsOptions["items"],
-  input: string | ContentInput,
-  listening: Pick<AddItemsOptions, "progress" | "signal">,
+  {
+    titled,
+    itemTypes,
+    input,
+    ...listening
+  }: Pick<AddItemsOptions, "itemTypes" | "progress" | "signal"> & {
+    titled: AddItemsOptions["items"];
+    input: AddItemsOptions["content"];
+  },
 ): Promise<Vocabulary> {
   const own = typeof input === "string" ? { file: input } : "records" in input ? undefined : input;
   const isTable = own && /\.(csv|tsv|jsonl|ndjson|json|parquet|pq)(\.gz)?$/i.test(own.file);

@@ -72,14 +72,23 @@ export async function readAttributes(path: string, items: number): Promise<ItemA
   if (metadata.items !== String(items)) throw damaged(`they are not those of ${items} items`);
   const columns = parsedColumns(metadata.columns);
   if (!columns) throw damaged("their description is incomplete");
-  return new ItemAttributes(items, columns, async (name) => {
-    const place = columns.findIndex((column) => column.name === name);
+  const placeOf = (name: string) => columns.findIndex((column) => column.name === name);
+  const load = async (name: string) => {
+    const place = placeOf(name);
     try {
       return columnIn(tensors, place, columns[place], items);
     } catch (error) {
       throw error instanceof UserError && error.place !== path ? damaged(error.message, error) : error;
     }
-  });
+  };
+  return new ItemAttributes(items, columns, load, (name) =>
+    Object.entries(tensors)
+      .filter(([tensor]) => tensor.startsWith(`${placeOf(name)}.`))
+      .reduce(
+        (sum, [tensor, { stored }]) => sum + (tensor.endsWith(".numbers") ? 8 : 4) * (stored?.length ?? 0),
+        0,
+      ),
+  );
 }
 
 function parsedColumns(json: string | undefined): AttributeDescription[] | undefined {

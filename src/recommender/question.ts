@@ -61,7 +61,7 @@ export async function choiceOf(
     includeHistory = false,
     explain = false,
   }: RecommendOptions = {},
-  pauses?: Pauses,
+  { pauses, filterPlace }: { pauses?: Pauses; filterPlace?: string } = {},
 ): Promise<Choice> {
   if (!(Number.isInteger(k) && k >= 1))
     throw new UserError({
@@ -75,7 +75,9 @@ export async function choiceOf(
     k,
     excluded: await sorted(exclude, "exclude"),
     candidates: candidates === undefined ? undefined : await sorted(candidates, "candidates"),
-    ...(filter !== undefined && { admitted: await itemsMatching(items, filter, { pauses }) }),
+    ...(filter !== undefined && {
+      admitted: await itemsMatching(items, filter, { pauses, place: filterPlace }),
+    }),
     includeHistory,
     explain,
   };

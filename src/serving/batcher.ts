@@ -7,6 +7,8 @@
 // history many times, alternate with batches step by step.
 
 import { AbortedError } from "../core/errors.js";
+import type { Vocabulary } from "../data/vocabulary.js";
+import type { ItemSet } from "../recommender/item-set.js";
 import type { Question } from "../recommender/question.js";
 import { type Ranked, rank } from "../recommender/rank.js";
 import type { Recommender } from "../recommender/recommender.js";
@@ -21,6 +23,8 @@ export interface BatcherOptions {
   readonly mostWaiting: number;
   /** Maximum estimated waiting time of a new question, in milliseconds. Default: no limit. */
   readonly longestWait?: number;
+  /** The available items of a catalogue, when a batch begins; undefined = all. */
+  available?(items: Vocabulary): ItemSet | undefined;
   /** Called after every batch with its number of questions and its duration in seconds. */
   onBatch?(questions: number, seconds: number): void;
 }
@@ -120,6 +124,10 @@ export class Batcher {
       throw new OverloadedError(`${this.#waiting} questions are waiting`);
   }
 
+  #available(): ItemSet | undefined {
+    return this.#options.available?.(this.#recommender.items);
+  }
+
   #start(): void {
     if (this.#running || this.#jobs.size === 0) return;
     this.#running = true;
@@ -150,7 +158,7 @@ export class Batcher {
       const answers = await rank(
         this.#recommender,
         batch.map(({ question }) => question),
-        { signal: done.signal },
+        { signal: done.signal, available: this.#available() },
       );
       const milliseconds = performance.now() - started;
       this.#learn(milliseconds / batch.length);
@@ -205,6 +213,7 @@ export class Batcher {
     try {
       const answers = await rank(this.#recommender, questions, {
         signal,
+        available: this.#available(),
         between: async () => {
           this.#turns.free();
           await this.#turns.take("explanation", ++steps);

@@ -221,6 +221,8 @@ async function load(
   // Prepared now, so that the first request does not pay for it. Titles take longer, and requests with ids do not need them.
   recommender.items.indexOf("");
   if (ranksByProducts(recommender)) recommender.ranking.prepare();
+  // The folder may be replaced before the first filter.
+  await recommender.items.attributes?.prepare();
   return {
     name,
     version,

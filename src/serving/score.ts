@@ -19,8 +19,12 @@ import type { ProgressListener } from "../core/progress.js";
 import { type Database, withDatabase } from "../data/database.js";
 import type { Histories } from "../data/histories.js";
 import { Vocabulary } from "../data/vocabulary.js";
+import { itemsMatching } from "../recommender/filter/compile.js";
+import type { Filter } from "../recommender/filter/filter.js";
+import type { ItemSet } from "../recommender/item-set.js";
 import type { Recommender } from "../recommender/recommender.js";
 import { sliceRows } from "../sparse/csr.js";
+import { availableItems } from "./availability/availability.js";
 import { csvColumns, requireSpreadsheet } from "./score-csv.js";
 
 export interface ScoreOptions {
@@ -30,6 +34,10 @@ export interface ScoreOptions {
   readonly k?: number;
   /** Whether to recommend items of the history too. Default false. */
   readonly includeHistory?: boolean;
+  /** Which items may be recommended, by their attributes. Default: all. */
+  readonly filter?: Filter;
+  /** Ids of items not to recommend; others than the model's are ignored. */
+  readonly unavailable?: Iterable<string>;
   /** Identifies the model: a scoring can be resumed only with the same model. */
   readonly model: string;
   /** Whether to resume an interrupted scoring, if there is one. */
@@ -99,8 +107,8 @@ export async function requireFreeOutput({
 
 /**
  * Scores all users and writes the file with columns user, rank (from 1), item, title (if items have titles) and score;
- * users are in the order of the histories. Throws UserError if the file exists or the scoring to resume is a different
- * one. Throws AbortedError on the signal; completed parts are kept.
+ * users are in the order of the histories. Throws UserError if the file exists, the scoring to resume is a different one, or the
+ * filter is not valid. Throws AbortedError on the signal; completed parts are kept.
  */
 export async function scoreAll(
   recommender: Recommender,
@@ -120,10 +128,14 @@ async function scoreInto(
 ): Promise<Scored> {
   const { out, k = 10, includeHistory = false, resume, force, partUsers = 8192, progress, signal } = options;
   await requireFreeOutput(options);
+  const allowed = await allowedItems(recommender.items, options);
   const partial = partialFolder(out);
   if (force && !resume) await removeOwn(partial, scoringFolder);
   const made = await makeFolders(partial);
-  const identity = { model: options.model, histories: digestOf(histories), k, includeHistory, partUsers };
+  const identity = {
+    ...{ model: options.model, histories: digestOf(histories), k, includeHistory, partUsers },
+    ...(allowed && { filter: createHash("sha256").update(allowed.words).digest("hex").slice(0, 16) }),
+  };
   await requireSameScoring(partial, { formatVersion: 1, ...identity }).catch(async (error: unknown) => {
     await removeEmptyFolders(made);
     throw error;
@@ -142,7 +154,8 @@ async function scoreInto(
     if (done.has(name(part))) resumed += to - from;
     else {
       throwIfAborted(signal);
-      await writePart(join(partial, name(part)), recommender, histories, from, to, k, includeHistory, signal);
+      const path = join(partial, name(part));
+      await writePart(path, recommender, histories, from, to, { k, includeHistory, allowed, signal });
     }
     progress?.({ type: "advance", task, done: to });
   }
@@ -202,6 +215,23 @@ function formatOf(out: string): string {
   });
 }
 
+/** The items to choose from; undefined = all. */
+async function allowedItems(
+  items: Vocabulary,
+  { filter, unavailable }: Pick<ScoreOptions, "filter" | "unavailable">,
+): Promise<ItemSet | undefined> {
+  const admitted = filter && (await itemsMatching(items, filter));
+  const available = unavailable && availableItems(items, unavailable);
+  return admitted && available ? admitted.and(available) : (admitted ?? available);
+}
+
+interface PartOptions {
+  readonly k: number;
+  readonly includeHistory: boolean;
+  readonly allowed: ItemSet | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** Writes one part atomically. */
 async function writePart(
   path: string,
@@ -209,13 +239,12 @@ async function writePart(
   { users, matrix }: Histories,
   from: number,
   to: number,
-  k: number,
-  includeHistory: boolean,
-  signal: AbortSignal | undefined,
+  { k, includeHistory, allowed, signal }: PartOptions,
 ): Promise<void> {
   const { items } = recommender;
   const block = sliceRows(matrix, from, to);
-  const best = await recommender.score(block, { signal }).topK(k, includeHistory ? undefined : block);
+  const without = includeHistory ? undefined : block;
+  const best = await recommender.score(block, { signal }).topK(k, without, allowed?.words);
   // A user with fewer recommendations has empty ranks at the end of the row.
   const places: number[] = [];
   for (let place = 0; place < best.items.length; place++)
@@ -269,7 +298,8 @@ async function requireSameScoring(partial: string, identity: Identity): Promise<
     problem: "is not a valid description of an interrupted scoring",
     remedy,
   });
-  const differs = Object.keys(identity).find((name) => old[name] !== identity[name]);
+  const names = Object.keys({ ...identity, ...old });
+  const differs = names.find((name) => old[name] !== identity[name]);
   if (differs === undefined) return;
   const both = ["k", "includeHistory"].includes(differs) ? `: ${old[differs]}, now ${identity[differs]}` : "";
   throw new UserError({

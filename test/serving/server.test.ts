@@ -235,6 +235,7 @@ describe("operation", () => {
       "/health/ready",
       "/metrics",
       "/v1/items",
+      "/v1/items/availability",
       "/v1/items/{id}/similar",
       "/v1/models",
       "/v1/recommendations",

@@ -8,9 +8,10 @@ import { addContentOptions, type ContentFlags, contentInput, skippedLines } from
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, type EngineFlags } from "../engine-options.js";
 import { addFileOptions, fileOptions, givenFileOption } from "../file-options.js";
+import { addItemTypeOption, type ItemTypeFlags, itemTypes } from "../item-types.js";
 import { plural } from "../table.js";
 
-interface Flags extends EngineFlags, ContentFlags {
+interface Flags extends EngineFlags, ContentFlags, ItemTypeFlags {
   out?: string;
   items?: string;
   rule?: string;
@@ -27,13 +28,16 @@ export function register(program: Command, context: CliContext): void {
     )
     .argument("<run>", "a run folder written by foldin train, or a model folder")
     .option("--out <run>", "the run folder to write")
-    .option("--items <file>", "file with the titles of the new items (default: titles in the content table)")
+    .option(
+      "--items <file>",
+      "file with the titles and attributes of the new items (default: those in the content table)",
+    )
     .option(
       "--rule <name>",
       "how the model derives a new item from its content (default: the model's own rule)",
     )
     .option("--force", "replace the run in --out");
-  addFileOptions(command, "items-", "items file");
+  addItemTypeOption(addFileOptions(command, "items-", "items file"));
   addEngineOptions(addContentOptions(command, { trained: true }))
     .option("--json", "print one JSON object")
     .addHelpText(
@@ -54,7 +58,15 @@ async function addToRun(run: string, flags: Flags, context: CliContext): Promise
   if (content === undefined) throw new UserError({ problem: "option '--content' is required" });
   const { addItems } = await import("../../experiments/add-items.js");
   const { added, items, rule, skipped, examples } = await addItems({
-    ...{ run, out, content, items: itemFile(flags), rule: flags.rule, force: flags.force },
+    ...{
+      run,
+      out,
+      content,
+      items: itemFile(flags),
+      itemTypes: itemTypes(flags),
+      rule: flags.rule,
+      force: flags.force,
+    },
     ...{ engine: flags.engine, threads: flags.threads },
     // Notes only, without the duration of each step.
     progress: (event) => event.type === "note" && context.progress(event),
@@ -71,7 +83,7 @@ async function addToRun(run: string, flags: Flags, context: CliContext): Promise
 
 function itemFile(flags: Flags): ItemFile | undefined {
   if (flags.items !== undefined) return { file: flags.items, ...fileOptions({ ...flags }, "items-") };
-  const stray = givenFileOption({ ...flags }, "items-");
+  const stray = flags.itemType ? "--item-type" : givenFileOption({ ...flags }, "items-");
   if (stray === undefined) return undefined;
   throw new UserError({
     place: stray,

@@ -1,10 +1,11 @@
 // foldin describe <dataset>: counts, density, history lengths and popularity curve of a dataset.
 
 import type { Command } from "commander";
+import { printable } from "../../core/printable.js";
 import type { DatasetDescription, HeldOutDescription, Lengths } from "../../data/describe.js";
 import { describeShape } from "../content-options.js";
 import type { CliContext } from "../context.js";
-import { count, number, plural, table, wrap } from "../table.js";
+import { clip, count, number, plural, table, wrap } from "../table.js";
 
 export function register(program: Command, context: CliContext): void {
   program
@@ -72,6 +73,16 @@ function print(description: DatasetDescription, context: CliContext): void {
   );
   context.out();
   context.out(`${count(items)} items, ${count(description.titledItems)} with a title`);
+  for (const { name, type, missing, values, frequent, from, to } of description.attributes ?? []) {
+    const range = from === undefined ? "no values" : `${from} to ${to}`;
+    const of = (frequent ?? []).map(({ value, items }) => `${clip(printable(value), 40)} ${count(items)}`);
+    const held =
+      values === undefined
+        ? range
+        : `${plural(values, "value")}: ${of.join(", ")}${values > of.length ? ", ..." : ""}`;
+    const none = missing === 0 ? "" : `; ${count(missing)} without`;
+    context.out(dim(`  ${printable(name)} (${type}): ${held}${none}`));
+  }
   if (content)
     context.out(
       `${count(content.items)} of them with content: ${describeShape(content.kind, content.shape)}; ` +

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
 import { nearestName } from "../../core/nearest.js";
+import { printable } from "../../core/printable.js";
 import { pathArgument, shellCommand } from "../../core/shell.js";
 import type { ReadOptions } from "../../data/columns.js";
 import type { ItemFile } from "../../data/items.js";
@@ -19,10 +20,11 @@ import {
 } from "../content-options.js";
 import { type CliContext, required } from "../context.js";
 import { addFileOptions, fileOptions, givenFileOption } from "../file-options.js";
+import { addItemTypeOption, type ItemTypeFlags, itemTypes } from "../item-types.js";
 import { count, plural, table } from "../table.js";
 
 /** The options from commander: text, or booleans for options without a value. Content options are already parsed. */
-type Given = Record<string, string | boolean | undefined> & ContentFlags;
+type Given = Record<string, string | boolean | undefined> & ContentFlags & ItemTypeFlags;
 
 /** The filter and protocol options and their types. Names correspond to those in `protocolOptions`. */
 const protocolFlags: readonly [flag: string, kind: "number" | "text" | "date", meaning: string][] = [
@@ -118,9 +120,13 @@ export function register(program: Command, context: CliContext): void {
   );
   command
     .optionsGroup("Items file:")
-    .option("--items <file>", "items file: file with item ids and titles; demo: number of items")
+    .option(
+      "--items <file>",
+      "items file: file with item ids, titles and attributes (its other columns); demo: number of items",
+    )
     .option("--item-id <column>", "items file: id column (default: detected)")
     .option("--item-title <column>", "items file: title column (default: detected)");
+  addItemTypeOption(command);
   addFileOptions(command, "items-", "items file");
   command.optionsGroup("Item content:");
   addContentOptions(command);
@@ -137,6 +143,7 @@ export function register(program: Command, context: CliContext): void {
         "  foldin prepare demo --items 1000000 --users 1000000 --interactions 30000000 --out data/million\n" +
         "  foldin prepare ml-1m --download --out data/ml-1m\n" +
         "  foldin prepare ratings.csv --min-rating 4 --items movies.csv --out data/mine\n" +
+        "  foldin prepare ratings.csv --items movies.csv --item-type 'tags=list;' --out data/mine\n" +
         "  foldin prepare ratings.csv --items movies.csv --content plots.csv --catalogue catalogue --out data/mine\n" +
         "  foldin prepare clicks-*.jsonl.gz --protocol leave-last-out --out data/clicks",
     )
@@ -157,6 +164,7 @@ async function prepare(files: string[], given: Given, context: CliContext): Prom
         input: files,
         columns: readOptions(given),
         items: itemFile(given),
+        itemTypes: itemTypes(given),
         content: contentInput(given),
         options: protocolInput(given),
         out,
@@ -220,6 +228,7 @@ async function fromSource(source: string, out: string, given: Given, context: Cl
     ...(sizes ? [] : ["items", "users", "interactions"]),
     "itemId",
     "itemTitle",
+    "itemType",
     "user",
     "item",
     "rating",
@@ -304,7 +313,13 @@ function itemFile(given: Given): ItemFile | undefined {
   const file = text(given.items);
   if (file !== undefined)
     return { file, id: text(given.itemId), title: text(given.itemTitle), ...fileOptions(given, "items-") };
-  const column = given.itemId ? "--item-id" : given.itemTitle ? "--item-title" : undefined;
+  const column = given.itemId
+    ? "--item-id"
+    : given.itemTitle
+      ? "--item-title"
+      : given.itemType
+        ? "--item-type"
+        : undefined;
   const stray = column ?? givenFileOption(given, "items-");
   if (stray === undefined) return undefined;
   throw new UserError({
@@ -425,6 +440,10 @@ async function print(
   );
   if (times) context.out(await describeTimes(times, filtered.interactions));
   if (items) context.out(describeTitles(items, counts.items));
+  if (items?.attributes)
+    context.out(
+      `attributes: ${items.attributes.map(({ name, type }) => `${printable(name)} (${type})`).join(", ")}`,
+    );
   if (content) {
     const { kind, shape, items, missing, skipped, examples } = content;
     const without = missing === 0 ? "" : `, ${count(missing)} ${missing === 1 ? "has" : "have"} none`;

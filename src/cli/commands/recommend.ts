@@ -12,12 +12,15 @@ import {
   engineOf,
   wholeNumber,
 } from "../engine-options.js";
+import { UNAVAILABLE_HELP, WHERE_HELP } from "../rules-help.js";
 import { clip, table } from "../table.js";
 
 interface Flags extends EngineFlags {
   approximate?: true | number;
   history?: string[];
   exclude?: string[];
+  where?: string;
+  unavailable?: string;
   k: number;
   includeHistory?: boolean;
   json?: boolean;
@@ -43,6 +46,8 @@ export function register(program: Command, context: CliContext): void {
           "an item not to recommend, given as in --history; a title excludes all items that have it (repeatable)",
           collected,
         )
+        .option("--where <filter>", WHERE_HELP)
+        .option("--unavailable <file>", UNAVAILABLE_HELP)
         .option("-k, --k <n>", "number of items", wholeNumber(1), 10)
         .option("--include-history", "also recommend items of the history"),
       "that of the run",
@@ -56,6 +61,7 @@ Examples:
   foldin recommend runs/ml-1m --history 'Toy Story' --history 'Alien (1979)'
   foldin recommend runs/ml-1m --history 1,1214 -k 20 --json
   foldin recommend runs/ml-1m --history @seen.txt --exclude 'Toy Story'
+  foldin recommend runs/ml-1m --history 'Toy Story' --where 'genres = Comedy and not genres in (Horror, War)'
   foldin recommend runs/ml-1m --history ''`,
     )
     .action((run: string, flags: Flags) => recommendItems(run, flags, context));
@@ -69,11 +75,14 @@ async function recommendItems(run: string, flags: Flags, context: CliContext): P
       expected: "item ids or titles",
       remedy: "Give --history once or several times; for a user without a history: --history ''",
     });
-  const [{ loadRecommender }, { recommend }, { resolveExcluded, resolveHistory }] = await Promise.all([
-    import("../../serving/load.js"),
-    import("../../recommender/recommend.js"),
-    import("../history.js"),
-  ]);
+  const [{ loadRecommender }, { recommend }, { resolveExcluded, resolveHistory }, { rulesOf }] =
+    await Promise.all([
+      import("../../serving/load.js"),
+      import("../../recommender/recommend.js"),
+      import("../history.js"),
+      import("../rules.js"),
+    ]);
+  const { filter, unavailable } = await rulesOf(flags);
   const recommender = await loadRecommender(run, {
     ...engineOf(flags),
     approximate: flags.approximate,
@@ -83,9 +92,10 @@ async function recommendItems(run: string, flags: Flags, context: CliContext): P
     const history = await resolveHistory(flags.history, recommender.items);
     const { items } = recommender;
     const excluded = await resolveExcluded(flags.exclude ?? [], items);
+    const out = (unavailable ?? []).map((id) => items.indexOf(id)).filter((index) => index !== undefined);
     const found = await recommend(recommender, history, {
-      k: flags.k,
-      exclude: Array.from(excluded, (index) => items.ids[index]),
+      ...{ k: flags.k, filter },
+      exclude: Uint32Array.from([...excluded, ...out]),
       includeHistory: flags.includeHistory,
       signal: context.signal,
     });
@@ -103,6 +113,8 @@ async function recommendItems(run: string, flags: Flags, context: CliContext): P
       });
       return;
     }
+    if (filter && found.items.length === 0)
+      context.say("no item is left: the filter and the exclusions leave out all of them");
     const { dim, bold } = context.style;
     const titleWidth = Math.max(20, (context.width ?? 100) - 30);
     const titled = recommender.items.titles !== undefined;

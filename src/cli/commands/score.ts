@@ -12,10 +12,13 @@ import {
   readHistories,
 } from "../histories-options.js";
 import { withResumeHint } from "../resume-hint.js";
+import { UNAVAILABLE_HELP, WHERE_HELP } from "../rules-help.js";
 import { count, plural } from "../table.js";
 
 interface Flags extends EngineFlags, HistoriesFlags {
   out?: string;
+  where?: string;
+  unavailable?: string;
   k: number;
   includeHistory?: boolean;
   spreadsheet?: boolean;
@@ -34,6 +37,8 @@ export function register(program: Command, context: CliContext): void {
     .argument("<run>", "a run folder written by foldin train")
     .option("--out <file>", "the file to write: .parquet, .csv or .jsonl")
     .option("-k, --k <n>", "number of items per user", wholeNumber(1), 10)
+    .option("--where <filter>", WHERE_HELP)
+    .option("--unavailable <file>", UNAVAILABLE_HELP)
     .option("--include-history", "also recommend items of the history")
     .option(
       "--spreadsheet",
@@ -50,6 +55,7 @@ Examples:
   foldin score runs/ml-1m --out recommendations.parquet -k 20
   foldin score runs/ml-1m --dataset data/today --out today.parquet
   foldin score runs/ml-1m --histories this-week.csv --out this-week.csv
+  foldin score runs/ml-1m --where 'year >= 1990' --unavailable sold-out.csv --out today.parquet --force
   foldin score runs/ml-1m --out recommendations.parquet -k 20 --resume`,
     )
     .action((run: string, flags: Flags) => scoreRun(run, flags, context));
@@ -57,12 +63,18 @@ Examples:
 
 async function scoreRun(run: string, flags: Flags, context: CliContext): Promise<void> {
   const out = required(flags.out, "--out", "the file to write, such as --out recommendations.parquet");
-  const [{ loadRecommender }, { partialFolder, requireFreeOutput, scoreAll }, { digestOfModel }] =
-    await Promise.all([
-      import("../../serving/load.js"),
-      import("../../serving/score.js"),
-      import("../../recommender/model-files.js"),
-    ]);
+  const [
+    { loadRecommender },
+    { partialFolder, requireFreeOutput, scoreAll },
+    { digestOfModel },
+    { rulesOf },
+  ] = await Promise.all([
+    import("../../serving/load.js"),
+    import("../../serving/score.js"),
+    import("../../recommender/model-files.js"),
+    import("../rules.js"),
+  ]);
+  const rules = await rulesOf(flags);
   await requireFreeOutput({ out, resume: flags.resume, force: flags.force, spreadsheet: flags.spreadsheet });
   const place = await locateHistories(run, flags);
   const model = await digestOfModel(run);
@@ -72,7 +84,7 @@ async function scoreRun(run: string, flags: Flags, context: CliContext): Promise
     const histories = await readHistories(place, flags, recommender.items, context);
     const { users, rows, resumed, leftOut } = await scoreAll(recommender, histories, {
       ...{ out, model, k: flags.k, includeHistory: flags.includeHistory, spreadsheet: flags.spreadsheet },
-      ...{ resume: flags.resume, force: flags.force },
+      ...{ resume: flags.resume, force: flags.force, ...rules },
       ...{ progress: context.progress, signal: context.signal },
     }).catch((error: unknown) => {
       if (!existsSync(partialFolder(out))) throw error;

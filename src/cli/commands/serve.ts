@@ -23,6 +23,7 @@ interface Flags extends EngineFlags {
   store: string;
   share?: string[];
   tokenFile?: string;
+  unavailable?: string;
   allowHost?: string[];
   trustProxy?: string[];
   watch: number;
@@ -64,6 +65,10 @@ export function register(program: Command, context: CliContext): void {
           collected,
         )
         .option(
+          "--unavailable <file>",
+          "file with the ids of unavailable items, one per line, or CSV with a column item or id; it is watched, and PUT /v1/items/availability writes it",
+        )
+        .option(
           "--token-file <file>",
           "file with the bearer token that requests must send (or set FOLDIN_TOKEN)",
         )
@@ -79,7 +84,7 @@ export function register(program: Command, context: CliContext): void {
         )
         .option(
           "--watch <seconds>",
-          "interval for checking the folders for new models; 0 = never",
+          "interval for checking the folders for new models, and the file of --unavailable; 0 = never",
           wholeNumber(0),
           5,
         )
@@ -122,6 +127,7 @@ export function register(program: Command, context: CliContext): void {
 Examples:
   foldin serve runs/ml-1m
   foldin serve old=runs/may new=runs/june --share old=90 --share new=10
+  foldin serve runs/ml-1m --unavailable sold-out.txt
   foldin serve runs/ml-1m --allow-host recs.example.com --trust-proxy loopback
   foldin serve runs/ml-1m --host 0.0.0.0 --token-file token --store postgres://foldin@db/foldin
   curl localhost:8080/v1/recommendations -H 'content-type: application/json' -d '{"history": ["Toy Story"]}'`,
@@ -175,6 +181,7 @@ async function serve(runs: readonly string[], flags: Flags, context: CliContext)
       allowHosts: flags.allowHost,
       trustProxies,
       token,
+      unavailable: flags.unavailable,
       logger: { level: flags.logLevel, stream: { write: logLine } },
       limits: withoutUnset({
         perSecond: flags.rateLimit,

@@ -47,17 +47,20 @@ export class ItemAttributes {
   readonly size: number;
   readonly described: readonly AttributeDescription[];
   readonly #load: (name: string) => Promise<AttributeColumn>;
+  readonly #bytesOf: (name: string) => number;
   readonly #columns = new Map<string, Promise<AttributeColumn>>();
 
-  /** `load` reads a column when it is first used. */
+  /** `load` reads a column when it is first used; `bytesOf` is its size in memory. */
   constructor(
     size: number,
     described: readonly AttributeDescription[],
     load: (name: string) => Promise<AttributeColumn>,
+    bytesOf: (name: string) => number = () => 0,
   ) {
     this.size = size;
     this.described = described;
     this.#load = load;
+    this.#bytesOf = bytesOf;
   }
 
   /** Attributes in memory. Throws RangeError if a column has another number of items. */
@@ -101,6 +104,11 @@ export class ItemAttributes {
     return loading;
   }
 
+  /** Reads the columns now that do not need much memory: not those with long texts of a million items. Throws like `column`. */
+  async prepare(): Promise<void> {
+    for (const { name } of this.described) if (this.#bytesOf(name) <= MOST_PREPARED) await this.column(name);
+  }
+
   /** All columns, in order. Throws like `column`. */
   async columns(): Promise<AttributeColumn[]> {
     const all: AttributeColumn[] = [];
@@ -109,6 +117,8 @@ export class ItemAttributes {
   }
 }
 
+/** Bytes of a column that is read before it is used. */
+const MOST_PREPARED = 32 << 20;
 /** Attributes listed in a message. */
 const MOST_NAMED = 20;
 

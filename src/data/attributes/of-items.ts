@@ -39,7 +39,7 @@ export function attributesOf(
 function statedTypes(types: StatedTypes, names: readonly string[]): Map<string, StatedType> {
   const parsed = new Map<string, StatedType>();
   for (const [name, type] of Object.entries(types)) {
-    const place = `item type ${name}`;
+    const place = `--item-type ${name}`;
     if (!names.includes(name))
       throw new UserError({
         place,

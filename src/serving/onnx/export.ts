@@ -7,11 +7,14 @@
 //   items    int32 [batch, k]       output: best first, -1 if no items are left; k is limited to the size of the catalogue
 //   scores   float32 [batch, k]     output: -infinity if no items are left
 //
-// Metadata: foldin.algorithm, and foldin.items = { ids, titles } as JSON, in the order of the indices.
+// Metadata: foldin.algorithm, and as JSON in the order of the indices foldin.items = { ids, titles } and, if the items have attributes,
+// foldin.attributes = { name: { type, values } }.
 
 import { UserError } from "../../core/errors.js";
 import { bytesText } from "../../core/memory.js";
 import { version } from "../../core/version.js";
+import { type ItemAttributes, valuesOf } from "../../data/attributes/attributes.js";
+import { dateText } from "../../data/attributes/types.js";
 import { restoreModel } from "../../models/registry.js";
 import { foldsInBySolving } from "../../recommender/fold-in.js";
 import type { ModelFiles, Recommender } from "../../recommender/recommender.js";
@@ -98,10 +101,28 @@ export async function onnxOf(
   const outputs = rank(graph, scores, histories, items.size);
 
   const catalogue = JSON.stringify({ ids: items.ids, titles: items.titles ?? null });
-  const bytes = await encodeModel(modelOf(graph, outputs, algorithm, catalogue));
+  const attributes = items.attributes && JSON.stringify(await attributeValues(items.attributes));
+  const bytes = await encodeModel(modelOf(graph, outputs, algorithm, { catalogue, attributes }));
   // Ids, titles and the indices of sparse weights also take space, which --int8 does not reduce.
   requireRoom("its file would take", bytes.length);
   return bytes;
+}
+
+/** Per attribute its type and the value of each item: a list for lists, a text for dates, null if it is missing. */
+async function attributeValues(attributes: ItemAttributes) {
+  const columns = await attributes.columns();
+  const described = columns.map((column) => {
+    const { name, type } = column;
+    const values = Array.from({ length: attributes.size }, (_, item) => {
+      const all = valuesOf(column, item);
+      if (type === "list") return all;
+      if (all.length === 0) return null;
+      if (type === "boolean") return all[0] === "true";
+      return type === "date" ? dateText(Number(all[0])) : all[0];
+    });
+    return [name, { type, values }];
+  });
+  return Object.fromEntries(described);
 }
 
 /** The scores [batch, items] that a model ranks; undefined if it does not rank in the engine. */
@@ -130,7 +151,7 @@ function modelOf(
   graph: Graph,
   outputs: { items: string; scores: string },
   algorithm: string,
-  items: string,
+  metadata: { catalogue: string; attributes: string | undefined },
 ): ModelProto {
   const dimensions = (...dims: (string | number)[]) =>
     dims.map((dim) => (typeof dim === "number" ? { dimValue: dim } : { dimParam: dim }));
@@ -169,7 +190,10 @@ function modelOf(
     },
     metadataProps: [
       { key: "foldin.algorithm", value: algorithm },
-      { key: "foldin.items", value: items },
+      { key: "foldin.items", value: metadata.catalogue },
+      ...(metadata.attributes === undefined
+        ? []
+        : [{ key: "foldin.attributes", value: metadata.attributes }]),
     ],
   };
 }

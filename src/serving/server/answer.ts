@@ -1,6 +1,7 @@
 // Answers requests with a model: resolves ids and titles, and returns ranked items.
 
 import type { FastifyReply } from "fastify";
+import type { ItemSet } from "../../recommender/item-set.js";
 import type { LookUpOptions } from "../../recommender/look-up.js";
 import { type Choice, choiceOf, questionOf, type RecommendOptions } from "../../recommender/question.js";
 import type { Ranked } from "../../recommender/rank.js";
@@ -27,18 +28,25 @@ export async function ask(
   model: ServedModel,
   { histories, fieldOf, severalOf, ...options }: Asked,
   { signal, pauses }: Work,
-  { metrics }: Serving,
+  { metrics, availability }: Serving,
 ): Promise<Ranked[]> {
   const { items } = model.recommender;
-  const choice: Choice = await choiceOf(items, options, pauses);
+  const choice: Choice = await choiceOf(items, options, { pauses, filterPlace: "body.filter" });
   const questions = [];
   for (const [h, history] of histories.entries())
     questions.push(await questionOf(items, history, choice, { place: fieldOf(h), severalOf, pauses }));
-  const answers = await model.batcher.ask(questions, signal);
+  let answers = await model.batcher.ask(questions, signal);
+  // Items may have been taken out meanwhile.
+  while (answers.some((answer) => hasUnavailable(answer, availability.of(items))))
+    answers = await model.batcher.ask(questions, signal);
   metrics.answered.inc({ model: model.name }, answers.length);
   const unknown = questions.reduce((sum, { unknown }) => sum + unknown.length, 0);
   if (unknown > 0) metrics.unknown.inc({ model: model.name }, unknown);
   return answers;
+}
+
+function hasUnavailable({ items }: Ranked, available: ItemSet | undefined): boolean {
+  return available !== undefined && items.some((item) => !available.has(item));
 }
 
 export interface Worked<T> {

@@ -4,10 +4,11 @@
 import { isUtf8 } from "node:buffer";
 import type { FastifyInstance } from "fastify";
 import type { SharedTurns } from "../../core/shared-turns.js";
+import { MOST_VALUES } from "../../recommender/filter/filter.js";
 import type { Limits } from "./limits.js";
 import { Problem } from "./problems.js";
 
-/** Maximum nesting depth; no request needs more than four levels. */
+/** Maximum nesting depth; only filters need more than four levels. */
 const MOST_DEPTH = 16;
 /** Maximum keys of one object; no request needs more than ten. */
 const MOST_KEYS = 100;
@@ -15,8 +16,8 @@ const MOST_KEYS = 100;
 const LARGE = 1 << 14;
 
 /** The number of values in the largest valid request, with a margin so that slightly larger ones get a specific error. */
-export function mostValues({ histories, history, ids }: Limits): number {
-  return (histories + 1) * (history + 1) + 2 * ids + 1000;
+export function mostValues({ histories, history, ids, availability }: Limits): number {
+  return Math.max((histories + 1) * (history + 1) + 2 * ids, 2 * availability) + MOST_VALUES + 1000;
 }
 
 export function acceptJson(app: FastifyInstance, values: number, turns: SharedTurns): void {

@@ -11,6 +11,8 @@ export interface Limits {
   readonly k: number;
   /** Ids or titles in `exclude` or `candidates`. */
   readonly ids: number;
+  /** Ids in each list of a change of availability. */
+  readonly availability: number;
   /** Items of a history with an explanation, which scores the history once more per item. */
   readonly explained: number;
   /** Reasons in one answer: recommended items times history items. */
@@ -45,6 +47,7 @@ export const defaultLimits: Limits = {
   histories: 100,
   k: 1000,
   ids: 10_000,
+  availability: 100_000,
   explained: 200,
   reasons: 20_000,
   perSecond: 500,

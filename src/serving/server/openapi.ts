@@ -5,6 +5,7 @@ import fastifySwaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { version } from "../../core/version.js";
+import { filterComponents } from "./filter-schema.js";
 
 export async function swagger(
   app: FastifyInstance,
@@ -25,10 +26,11 @@ export async function swagger(
         description: "Recommendations from trained models for histories that are folded in.",
         license: { name: "Apache-2.0", identifier: "Apache-2.0" },
       },
-      ...(token && {
-        components: { securitySchemes: { token: { type: "http" as const, scheme: "bearer" } } },
-        security: [{ token: [] }],
-      }),
+      components: {
+        schemas: filterComponents as never,
+        ...(token && { securitySchemes: { token: { type: "http" as const, scheme: "bearer" } } }),
+      },
+      ...(token && { security: [{ token: [] }] }),
     },
     transform({ schema, url }) {
       const converted: Record<string, unknown> = { ...schema };

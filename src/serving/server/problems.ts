@@ -92,7 +92,7 @@ export function problemOf(error: unknown): ProblemBody {
     );
   if (error instanceof AmbiguousTitlesError) return ambiguous(error.titles);
   if (error instanceof StoreError) return problemBody(...storeProblems[error.trouble]);
-  if (error instanceof UserError) return problemBody(400, error.message);
+  if (error instanceof UserError) return userProblem(error);
   const { statusCode, message } = error as Partial<FastifyError>;
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return problemBody(statusCode, message ?? "");
@@ -112,6 +112,15 @@ export function handleError(error: unknown, request: FastifyRequest, reply: Fast
     request.log.error({ err: error }, "request failed");
   if (body.status === 503 || body.status === 507) reply.header("retry-after", "1");
   return sendProblem(reply, body);
+}
+
+/** The problem of a value that a model refuses, with the field of the request if the error names one. */
+function userProblem({ message, place }: UserError): ProblemBody {
+  const [, field] = /^((?:body|query)\.[^,]+)/.exec(place ?? "") ?? [];
+  if (field === undefined) return problemBody(400, message);
+  const problem = message.slice(`${place}: `.length).slice(0, 500);
+  const dotted = field.replace(/\[(\d+)\]/g, ".$1");
+  return problemBody(400, message, [{ field: dotted, problem }]);
 }
 
 function invalid({ issues, validationContext = "request" }: InvalidInput): ProblemBody {

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { boundedList, failure } from "./bounded-list.js";
+import { filterSchema } from "./filter-schema.js";
 import type { Limits } from "./limits.js";
 import { problemSchema } from "./problems.js";
 
@@ -68,11 +69,22 @@ export function tooManyReasons(k: number, history: number, most: number): string
 export function schemasOf(limits: Limits) {
   const k = z.int().min(1).max(limits.k);
   const ids = boundedList<Item>({ items: item, most: limits.ids, problems: failure(itemProblem) });
+  const unavailableIds = boundedList<Item>({
+    items: item,
+    most: limits.availability,
+    problems: failure(itemProblem),
+  });
   const historyBounds = { items: item, most: limits.history, problems: failure(itemProblem) };
   const history = boundedList<Item>(historyBounds);
   const modelName = text(64).describe("name of a model; default: chosen by the traffic shares");
   const query = z.strictObject({
     k: z.coerce.number().pipe(k).default(10),
+    where: z
+      .string()
+      .min(1)
+      .max(4000)
+      .optional()
+      .describe("filter by attributes, as text: genre = Comedy and year >= 1990"),
     model: modelName.optional(),
   });
   return {
@@ -88,6 +100,9 @@ export function schemasOf(limits: Limits) {
           candidates: ids
             .optional()
             .describe("recommend only these ids or titles; default: the whole catalogue"),
+          filter: filterSchema
+            .optional()
+            .describe("recommend only items whose attributes fulfil this; default: all items"),
           includeHistory: z.boolean().default(false).describe("also recommend items of the history"),
           explain: z
             .boolean()
@@ -137,6 +152,43 @@ export function schemasOf(limits: Limits) {
       params: z.object({ id: text(500) }),
       query,
       answer: z.object({ ...model, item: z.object(named), items: z.array(recommended) }),
+    },
+    availability: {
+      body: z
+        .strictObject({
+          takeOut: unavailableIds
+            .optional()
+            .describe("ids of items that must not be recommended from now on"),
+          bringBack: unavailableIds.optional().describe("ids of items that may be recommended again"),
+          replace: unavailableIds
+            .optional()
+            .describe("the ids of all items that must not be recommended, instead of takeOut and bringBack"),
+        })
+        .superRefine(({ takeOut, bringBack, replace }, context) => {
+          const add = (path: string, message: string) =>
+            context.addIssue({ code: "custom", path: [path], message });
+          if (!takeOut && !bringBack && !replace) add("takeOut", "expected takeOut, bringBack or replace");
+          if (replace && (takeOut || bringBack))
+            add("replace", "expected either replace, or takeOut and bringBack");
+          // A list that is not valid has been reported.
+          if (![takeOut, bringBack].every(Array.isArray)) return;
+          const out = new Set(takeOut?.map(String));
+          const both = bringBack?.find((id) => out.has(String(id)));
+          if (both !== undefined) add("bringBack", `${JSON.stringify(both)} is also in takeOut`);
+        }),
+      answer: z.object({
+        unavailable: z.int().describe("number of items that are out, including unknown ones"),
+        unknown: z.array(z.string()).describe("ids in the request that no model knows, at most 100 of them"),
+        kept: z.boolean().describe("whether the items stay out when the server is restarted"),
+      }),
+      query: z.strictObject({
+        limit: z.coerce.number().pipe(z.int().min(0).max(limits.availability)).default(1000),
+      }),
+      list: z.object({
+        unavailable: z.int().describe("number of items that are out"),
+        items: z.array(z.string()).describe("their ids, at most `limit` of them"),
+        kept: z.boolean().describe("whether the items stay out when the server is restarted"),
+      }),
     },
     events: {
       body: z.strictObject({

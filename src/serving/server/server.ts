@@ -5,15 +5,19 @@ import type { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
 import { SharedTurns } from "../../core/shared-turns.js";
 import type { Approximate } from "../../recommender/item-index.js";
+import { Availability } from "../availability/availability.js";
+import { UnavailableFile } from "../availability/file.js";
 import { type ModelPlace, ModelRouter } from "../model-router.js";
 import type { HistoryStore } from "../store/history-store.js";
 import { admission, type RefusedByRouter } from "./admission.js";
 import { Allowance } from "./allowance.js";
 import { Connections, checkInterval } from "./connections.js";
+import { isLoopback } from "./hosts.js";
 import { defaultLimits, type Limits } from "./limits.js";
 import { createMetrics } from "./metrics.js";
 import { swagger } from "./openapi.js";
 import { handleError, InvalidInput, problemBody, sendProblem } from "./problems.js";
+import { availability as availabilityRoutes } from "./routes/availability.js";
 import { items } from "./routes/items.js";
 import { operations } from "./routes/operations.js";
 import { recommendations } from "./routes/recommendations.js";
@@ -43,6 +47,8 @@ export interface ServerOptions {
   readonly trustProxies?: readonly string[];
   /** Bearer token, required for all requests except health checks and documentation. */
   readonly token?: string;
+  /** A file with the ids of unavailable items (availability/file.ts), which requests that change them write. */
+  readonly unavailable?: string;
   /** Approximate answers, as in `LoadOptions`. */
   readonly approximate?: Approximate;
   /** Receives messages, such as that an index is not used. */
@@ -57,6 +63,11 @@ export async function createServer(options: ServerOptions) {
   const { allowHosts = [], trustProxies = [] } = options;
   const limits: Limits = { ...defaultLimits, ...options.limits };
   const metrics = createMetrics();
+  const availability = new Availability();
+  const unavailableFile =
+    options.unavailable === undefined
+      ? undefined
+      : await UnavailableFile.open(options.unavailable, availability);
   const router = await ModelRouter.open(options.models, {
     engine,
     approximate: options.approximate,
@@ -74,6 +85,7 @@ export async function createServer(options: ServerOptions) {
       mostAtOnce: MOST_AT_ONCE,
       mostWaiting: limits.waiting,
       longestWait: limits.answerTime,
+      available: (items) => availability.of(items),
       onBatch(questions, seconds) {
         metrics.batchSize.observe({ model }, questions);
         metrics.batchSeconds.observe({ model }, seconds);
@@ -85,7 +97,8 @@ export async function createServer(options: ServerOptions) {
   const schemas = schemasOf(limits);
   const turns = new SharedTurns();
   const serving: Serving = {
-    ...{ router, engine, store, limits, metrics, schemas },
+    ...{ router, engine, store, limits, metrics, schemas, availability, unavailableFile },
+    mayChangeAvailability: token !== undefined || isLoopback(host),
     works: new Works(turns, limits.answerTime),
     answers: new Allowance("large answers", {
       number: limits.openAnswers,
@@ -138,7 +151,8 @@ export async function createServer(options: ServerOptions) {
   await swagger(app as never, { token: token !== undefined, problem: schemas.problem });
   await app.register(async (scope) => {
     const routes = scope.withTypeProvider<ZodTypes>();
-    for (const register of [recommendations, items, users, operations]) register(routes as never, serving);
+    for (const register of [recommendations, items, availabilityRoutes, users, operations])
+      register(routes as never, serving);
   });
   try {
     await app.ready();
@@ -149,8 +163,20 @@ export async function createServer(options: ServerOptions) {
 
   return {
     app,
-    /** Reloads models whose files have changed; requests are served meanwhile. If that fails, the previous model stays in use. */
-    reload: () => router.reload(),
+    /**
+     * Reloads models whose files have changed, and the file of unavailable items; requests are served meanwhile. If that fails, the
+     * previous model, or the previous items, stay in use.
+     */
+    async reload() {
+      const looked = await unavailableFile?.look();
+      if (looked?.error !== undefined)
+        app.log.error(
+          { err: looked.error },
+          "the file of unavailable items is not used; the previous items stay out",
+        );
+      else if (looked) app.log.info({ unavailable: looked.ids }, "unavailable items reloaded");
+      return router.reload();
+    },
     /** Starts to listen; resolves to the address. */
     listen: (port: number) => app.listen({ host, port }),
     /** Answers accepted requests, then closes everything that the server opened. */

@@ -10,6 +10,8 @@ import type {
 } from "fastify";
 import type { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
+import type { Availability } from "../availability/availability.js";
+import type { UnavailableFile } from "../availability/file.js";
 import type { ModelRouter } from "../model-router.js";
 import type { HistoryStore } from "../store/history-store.js";
 import type { Allowance } from "./allowance.js";
@@ -39,6 +41,11 @@ export interface Serving {
   readonly engine: Engine;
   /** Undefined if the server does not store histories. */
   readonly store: HistoryStore | undefined;
+  readonly availability: Availability;
+  /** The file that keeps the unavailable items; undefined = they are lost when the server stops. */
+  readonly unavailableFile: UnavailableFile | undefined;
+  /** Whether requests may change what is available: not without a token on an address that other machines reach. */
+  readonly mayChangeAvailability: boolean;
   readonly limits: Limits;
   readonly metrics: Metrics;
   readonly schemas: Schemas;

@@ -197,9 +197,9 @@ describe("attributes of a file", () => {
       /stated\.csv: column "tags" is "a;b" for the item \d+/,
     );
     await expect(build({ yaer: "number" })).rejects.toThrow(
-      /item type yaer: .*no column "yaer".*Did you mean "year"/,
+      /--item-type yaer: .*no column "yaer".*Did you mean "year"/,
     );
-    await expect(build({ year: "integer" })).rejects.toThrow(/item type year: unknown type "integer"/);
+    await expect(build({ year: "integer" })).rejects.toThrow(/--item-type year: unknown type "integer"/);
     await expect(buildDataset({ input, itemTypes: { year: "text" }, options })).rejects.toThrow(
       /types of attributes need an item file/,
     );

@@ -7,6 +7,8 @@ import ort from "onnxruntime-web";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { NO_ITEM } from "../../../src/compute/engine.js";
 import { ReferenceEngine } from "../../../src/compute/engines/reference.js";
+import { ItemAttributes } from "../../../src/data/attributes/attributes.js";
+import { encodeColumn } from "../../../src/data/attributes/encode.js";
 import { Vocabulary } from "../../../src/data/vocabulary.js";
 import { train } from "../../../src/experiments/train.js";
 import { algorithmNames, restoreModel } from "../../../src/models/registry.js";
@@ -359,5 +361,40 @@ describe("foldin export", () => {
     });
     await expect(onnxOf(await sampling.save())).rejects.toThrow("sampleAtPrediction");
     sampling.dispose();
+  });
+});
+
+describe("the attributes of an exported model's items", () => {
+  it("are in the metadata, in the order of the indices", async () => {
+    const ids = ["a", "b", "c"];
+    const column = (name: string, type: "text" | "list" | "date" | "boolean", values: (string | null)[]) =>
+      encodeColumn({ name, values }, { type }, String);
+    const attributes = ItemAttributes.of(3, [
+      column("colour", "text", ["red", null, "blue"]),
+      column("tags", "list", ["x|y", "", "y"]),
+      column("day", "date", ["2009-09-13", null, "2010-01-01"]),
+      column("new", "boolean", ["true", "false", null]),
+    ]);
+    const model = await train(
+      {
+        ...dataset,
+        items: new Vocabulary(ids, undefined, attributes),
+        train: fromRows(3, [
+          [0, 1],
+          [1, 2],
+        ]),
+      },
+      { model: "ease", engine: "reference" },
+    );
+    const bytes = Buffer.from(await onnxOf(await model.save()));
+    model.dispose();
+    const expected = {
+      colour: { type: "text", values: ["red", null, "blue"] },
+      tags: { type: "list", values: [["x", "y"], [], ["y"]] },
+      day: { type: "date", values: ["2009-09-13", null, "2010-01-01"] },
+      new: { type: "boolean", values: [true, false, null] },
+    };
+    expect(bytes.includes("foldin.attributes")).toBe(true);
+    expect(bytes.includes(JSON.stringify(expected))).toBe(true);
   });
 });

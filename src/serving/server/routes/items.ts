@@ -1,5 +1,6 @@
 // GET /v1/items?search= and GET /v1/items/:id/similar: searches the catalogue and finds similar items.
 
+import { parseWhere } from "../../../recommender/filter/where.js";
 import { AmbiguousTitlesError, ambiguousTitle, itemsCalled } from "../../../recommender/look-up.js";
 import { ask, withModel } from "../answer.js";
 import { shownItem, shownRecommendation } from "../answer-text.js";
@@ -41,7 +42,8 @@ export function items(app: App, serving: Serving): void {
         response: { 200: schemas.similar.answer },
       },
     },
-    async ({ params: { id }, query: { k, model: name } }, reply) => {
+    async ({ params: { id }, query: { k, where, model: name } }, reply) => {
+      const filter = where === undefined ? undefined : parseWhere(where, "query.where");
       const { by, answer } = await withModel(serving, reply, name, id, async (model, work) => {
         const { items } = model.recommender;
         const { text, called } = await itemsCalled(items, id, "params.id");
@@ -49,7 +51,7 @@ export function items(app: App, serving: Serving): void {
         if (called.length > 1)
           throw new AmbiguousTitlesError([ambiguousTitle(items, text, called, "params.id")]);
         const [item] = called;
-        const asked = { histories: [[items.ids[item]]], k, fieldOf: () => "item" };
+        const asked = { histories: [[items.ids[item]]], k, filter, fieldOf: () => "item" };
         const [ranked] = await ask(model, asked, work, serving);
         return {
           item: shownItem(item, items),

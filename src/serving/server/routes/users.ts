@@ -1,5 +1,6 @@
 // /v1/users/:id: user histories in the store. An event is acknowledged once it is stored durably.
 
+import { parseWhere } from "../../../recommender/filter/where.js";
 import { AmbiguousTitlesError, ambiguousTitle, itemsCalled } from "../../../recommender/look-up.js";
 import type { HistoryStore } from "../../store/history-store.js";
 import { ask, reserve, withModel } from "../answer.js";
@@ -87,7 +88,9 @@ export function users(app: App, serving: Serving): void {
         response: { 200: schemas.user.answer },
       },
     },
-    async ({ params: { id }, query: { model: name, ...options } }, reply) => {
+    async ({ params: { id }, query: { model: name, where, ...others } }, reply) => {
+      const filter = where === undefined ? undefined : parseWhere(where, "query.where");
+      const options = { ...others, filter };
       const events = await kept().history(id, options.explain ? limits.explained : limits.history);
       const histories = [events.map(({ item }) => item)];
       const numbers = options.k * (options.explain ? events.length + 1 : 1);
