@@ -1,23 +1,22 @@
 // Evaluates a recommender on held-out users: folds in, masks the fold-in items, ranks, and compares with the held-out items. Only
 // top-k lists are in memory, for a few hundred users at a time; per-user values are kept for significance tests.
 
-import { NO_ITEM } from "../compute/engine.js";
+import { NO_ITEM, type TopK } from "../compute/engine.js";
 import { throwIfAborted, UserError } from "../core/errors.js";
 import type { ProgressListener } from "../core/progress.js";
 import type { Dataset, HeldOutSplit } from "../data/dataset.js";
 import type { Recommender } from "../recommender/recommender.js";
-import { rowIndices, takeRows } from "../sparse/csr.js";
+import { type CsrMatrix, rowIndices, takeRows } from "../sparse/csr.js";
+import { CatalogueMetrics } from "./catalogue-metrics.js";
 import { type ItemSelection, topKOf } from "./cold-items.js";
 import { everyone } from "./everyone.js";
-import { meanOf } from "./mean.js";
-import { defaultMetrics, type Metric, parseMetric } from "./metrics.js";
+import { listMetrics } from "./list-metrics.js";
+import { type MetricValue, meanOf } from "./mean.js";
+import { defaultMetrics, parseMetric } from "./metrics.js";
+import { PopularitySegments, type Segments, segmentsByHistory } from "./segments.js";
 
-/** The mean over users. Coverage is not a mean and has no standard error. */
-export interface MetricValue {
-  mean: number;
-  /** Standard deviation over users (ddof 0) / sqrt(users). */
-  standardError?: number;
-}
+export type { MetricValue } from "./mean.js";
+export type { HistorySegment, PopularitySegment, Segment, Segments } from "./segments.js";
 
 export interface Evaluation {
   algorithm: string;
@@ -29,8 +28,10 @@ export interface Evaluation {
   metrics: Record<string, MetricValue>;
   /** The rows of the split that were evaluated, ascending. */
   rows: Uint32Array;
-  /** By name, the value of each evaluated user, in the order of `rows`; not for coverage. */
+  /** By name, the value of each evaluated user, in the order of `rows`; not for coverage and the Gini index. */
   perUser: Record<string, Float64Array>;
+  /** If requested. */
+  segments?: Segments;
 }
 
 export interface EvaluateOptions {
@@ -42,8 +43,15 @@ export interface EvaluateOptions {
   maskKnown?: boolean;
   /** Evaluate only these items; `coldItems` returns those without training interactions. Default: all. */
   only?: ItemSelection;
+  /** Whether to evaluate segments too: users by the length of their history, held-out items by popularity. Default false. */
+  segments?: boolean;
   signal?: AbortSignal;
   progress?: ProgressListener;
+}
+
+export interface EvaluateSplitOptions extends EvaluateOptions {
+  /** The training interactions [users, items], on which segments and the metrics novelty, diversity and long-tail depend. */
+  train?: CsrMatrix;
 }
 
 /** Users whose lists are computed at a time. */
@@ -72,11 +80,10 @@ export async function evaluate(
         ? "Items were added to the model; evaluate the original run instead"
         : "Evaluate the model on the dataset that it was trained on",
     });
-  const evaluation = await evaluateSplit(
-    recommender,
-    on === "everyone" ? everyone(dataset) : dataset[on],
-    options,
-  );
+  const evaluation = await evaluateSplit(recommender, on === "everyone" ? everyone(dataset) : dataset[on], {
+    ...options,
+    train: dataset.train,
+  });
   if (evaluation.users === 0)
     throw new UserError({
       place: dataset.name,
@@ -88,7 +95,10 @@ export async function evaluate(
   return evaluation;
 }
 
-/** Evaluates a recommender on held-out users whose matrices have the model's items as columns. Throws UserError for an unknown metric. */
+/**
+ * Evaluates a recommender on held-out users whose matrices have the model's items as columns. Throws UserError for an unknown metric,
+ * and for a metric or segments that depend on the training interactions without them.
+ */
 export async function evaluateSplit(
   recommender: Recommender,
   split: HeldOutSplit,
@@ -97,9 +107,11 @@ export async function evaluateSplit(
     truth = "held-out",
     maskKnown = true,
     only,
+    segments = false,
+    train,
     signal,
     progress,
-  }: EvaluateOptions = {},
+  }: EvaluateSplitOptions = {},
 ): Promise<Evaluation> {
   const metrics = [...new Map(names.map(parseMetric).map((metric) => [metric.name, metric])).values()];
   const depth = Math.max(1, ...metrics.map((metric) => metric.k));
@@ -119,10 +131,11 @@ export async function evaluateSplit(
   const rows = Uint32Array.from({ length: heldOut.rows }, (_, row) => row).filter(
     (row) => truthOf(row).length > 0,
   );
-  const evaluated = metrics.filter((metric) => metric.ofUser !== undefined);
+  const evaluated = metrics.filter((metric) => !metric.ofLists);
   const perUser = Object.fromEntries(evaluated.map(({ name }) => [name, new Float64Array(rows.length)]));
-  /** Per item, its best rank (from 0) in any user's list. */
-  const bestRank = new Uint32Array(catalogue).fill(NO_ITEM);
+  const ofList = listMetrics(metrics, train);
+  const ofLists = new CatalogueMetrics(metrics, catalogue, ranked);
+  const popularity = segments ? new PopularitySegments(metrics, required(train)) : undefined;
   const isHeldOut = new Uint8Array(catalogue);
   const hits = new Uint8Array(Math.min(depth, ranked?.length ?? catalogue));
   const usersAtOnce = ranked
@@ -141,29 +154,55 @@ export async function evaluateSplit(
     for (let b = 0; b < batch.length; b++) {
       const relevant = truthOf(batch[b]);
       for (const item of relevant) isHeldOut[item] = 1;
-      for (let rank = 0; rank < best.k; rank++) {
-        const item = best.items[b * best.k + rank];
-        hits[rank] = item === NO_ITEM ? 0 : isHeldOut[item];
-        if (item !== NO_ITEM && rank < bestRank[item]) bestRank[item] = rank;
-      }
+      const list = listOf(best, b);
+      hits.fill(0);
+      for (let rank = 0; rank < list.length; rank++) hits[rank] = isHeldOut[list[rank]];
       for (const { name, ofUser } of evaluated)
-        perUser[name][first + b] = ofUser?.(hits, relevant.length) ?? 0;
+        perUser[name][first + b] = ofUser?.(hits, relevant.length) ?? ofList.get(name)?.(list) ?? 0;
+      ofLists.add(list);
+      popularity?.add(list, hits, relevant);
       for (const item of relevant) isHeldOut[item] = 0;
     }
     progress?.({ type: "advance", task, done: first + batch.length });
   }
   progress?.({ type: "end", task });
 
-  const summary = ({ name, k, ofUser }: Metric): MetricValue =>
-    ofUser
-      ? meanOf(perUser[name])
-      : { mean: bestRank.filter((rank) => rank < k).length / (ranked?.length ?? catalogue) };
   return {
     algorithm: recommender.algorithm,
     users: rows.length,
     skipped: heldOut.rows - rows.length,
-    metrics: Object.fromEntries(metrics.map((metric) => [metric.name, summary(metric)])),
+    metrics: Object.fromEntries(
+      metrics.map(({ name, k, ofLists: kind }): [string, MetricValue] => [
+        name,
+        kind ? { mean: ofLists.value(kind, k) } : meanOf(perUser[name]),
+      ]),
+    ),
     rows,
     perUser,
+    ...(popularity && {
+      segments: {
+        history: segmentsByHistory(
+          rows.map((row) => foldIn.offsets[row + 1] - foldIn.offsets[row]),
+          perUser,
+        ),
+        popularity: popularity.summary(),
+      },
+    }),
   };
+}
+
+/** The items in a row of a top-k list, which is shorter than k if there are no more items. */
+function listOf({ items, k }: TopK, row: number): Uint32Array {
+  const list = items.subarray(row * k, (row + 1) * k);
+  const end = list.indexOf(NO_ITEM);
+  return end < 0 ? list : list.subarray(0, end);
+}
+
+function required(train: CsrMatrix | undefined): CsrMatrix {
+  if (train) return train;
+  throw new UserError({
+    place: "segments",
+    problem: "depend on the training interactions, which were not given",
+    remedy: "Use evaluate with the dataset, or give evaluateSplit its training matrix (train)",
+  });
 }

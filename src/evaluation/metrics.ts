@@ -8,7 +8,17 @@
 //   map@k           sum_{r<=k} hit_r precision@r / min(k, n)
 //   mrr@k           1 / rank of the first hit, 0 without one
 //   hit-rate@k      1 with any hit, else 0
-//   coverage@k      share of the catalogue in at least one user's top k (no value per user)
+//
+// Other metrics describe the list itself, L = its first k items (or all, if it is shorter; 0 if it is empty):
+//
+//   novelty@k       mean over L of -log2(share of the training users who have the item)        item-popularity.ts
+//   diversity@k     mean over the pairs of L of 1 - cosine of their training columns           list-diversity.ts
+//   long-tail@k     share of L outside the most popular items with 80 % of the interactions    item-popularity.ts
+//
+// and some describe the lists of all users together, without a value per user:
+//
+//   coverage@k      share of the catalogue in at least one user's top k
+//   gini@k          Gini index over the catalogue of how often each item is in a user's top k  gini.ts
 
 import { UserError } from "../core/errors.js";
 import { suggestion } from "../core/nearest.js";
@@ -38,19 +48,31 @@ const perUser = {
   "hit-rate": (hits, k) => (hits.subarray(0, k).includes(1) ? 1 : 0),
 } satisfies Record<string, UserMetric>;
 
+/** Metrics of a user's list, whatever was held out. */
+const ofList = ["novelty", "diversity", "long-tail"] as const;
+export type ListMetric = (typeof ofList)[number];
+
+/** Metrics of the lists of all users together. */
+const ofLists = ["coverage", "gini"] as const;
+export type CatalogueMetric = (typeof ofLists)[number];
+
 /** The names of all metrics, without their `@k`. */
-export const metricNames: readonly string[] = [...Object.keys(perUser), "coverage"];
+export const metricNames: readonly string[] = [...Object.keys(perUser), ...ofList, ...ofLists];
 
 /** The default metrics. */
 export const defaultMetrics: readonly string[] = ["ndcg@100", "recall@20", "recall@50"];
 
-/** A metric at a depth; `ofUser` is absent for coverage, which is not a mean over users. */
+/** A metric at a depth. One of `ofUser`, `ofList` and `ofLists` is defined. */
 export interface Metric {
   /** "ndcg@100" */
   readonly name: string;
   readonly k: number;
-  /** `hits[r]` is 1 if the item at rank r + 1 was held out (at least k ranks, or all); n >= 1 is the number of held-out items. */
+  /** Of an accuracy metric: `hits[r]` is 1 if the item at rank r + 1 was held out (at least k ranks, or all); n >= 1 is the number of held-out items. */
   readonly ofUser: ((hits: Uint8Array, n: number) => number) | undefined;
+  /** A metric of the list itself, with a value per user. */
+  readonly ofList: ListMetric | undefined;
+  /** A metric of the lists of all users, which is not a mean over users. */
+  readonly ofLists: CatalogueMetric | undefined;
 }
 
 /** Parses "ndcg@100". Throws UserError with the most similar name if it is not a metric. */
@@ -71,7 +93,28 @@ export function parseMetric(text: string): Metric {
       expected: `a whole number of at least 1 after the @, as in ${name}@${name === "ndcg" ? 100 : 20}`,
     });
   const ofUser = (perUser as Record<string, UserMetric>)[name];
-  return { name: `${name}@${k}`, k, ofUser: ofUser && ((hits, n) => ofUser(hits, k, n)) };
+  return {
+    name: `${name}@${k}`,
+    k,
+    ofUser: ofUser && ((hits, n) => ofUser(hits, k, n)),
+    ofList: ofList.find((known) => known === name),
+    ofLists: ofLists.find((known) => known === name),
+  };
+}
+
+/** Parses a metric for choosing a model. Throws UserError, as `parseMetric`, and for a metric that does not compare with the held-out items. */
+export function parseAccuracyMetric(text: string): Metric & { ofUser: NonNullable<Metric["ofUser"]> } {
+  const metric = parseMetric(text);
+  const { name, ofUser, ofLists } = metric;
+  if (!ofUser)
+    throw new UserError({
+      place: "metric",
+      problem: ofLists
+        ? `${name} is not a mean over users (it has no value per user), so nothing can be chosen by it`
+        : `${name} describes the lists and not how well they predict, so nothing can be chosen by it`,
+      expected: "a metric that compares with the held-out items, such as ndcg@100",
+    });
+  return { ...metric, ofUser };
 }
 
 function count(hits: Uint8Array, k: number): number {

@@ -4,8 +4,8 @@
 import type { MetricValue } from "../evaluation/evaluate.js";
 import { type DepthLine, drawDepths } from "./depth-chart.js";
 import { type Html, html } from "./html.js";
+import { metricLabel } from "./metric-label.js";
 import type { Published } from "./presets/preset.js";
-import { metricLabel } from "./report.js";
 import type { ReproducedRun, ReproducedStudy } from "./reproduce.js";
 
 type Values = Readonly<Record<string, MetricValue | Published | undefined>>;

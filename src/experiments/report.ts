@@ -2,18 +2,21 @@
 // users, and options. No script, no network, no embedded fonts; light, dark and print.
 
 import { duration } from "../core/duration.js";
+import type { Segments } from "../evaluation/segments.js";
 import type { NetworkOutline } from "../recommender/outline.js";
 import type { EpochRecord } from "../recommender/run-context.js";
 import { dataPlots, type PlottedData } from "./data-plots.js";
 import { type Html, html } from "./html.js";
 import { drawCurves } from "./learning-curves.js";
+import { metricLabel } from "./metric-label.js";
 import { networkSection } from "./network-diagram.js";
 import { count } from "./numbers.js";
 import { pageText } from "./page.js";
+import { segmentsSection } from "./segments-section.js";
 
 export interface Estimate {
   readonly mean: number;
-  /** Absent for metrics that are not a mean over users (coverage). */
+  /** Absent for metrics that are not a mean over users (coverage, Gini index). */
   readonly standardError?: number;
 }
 
@@ -66,12 +69,17 @@ export interface Report {
     readonly validation?: Estimate;
     readonly test?: Estimate;
   }[];
+  /** Of the test users: by length of the history and by popularity of the held-out items. */
+  readonly segments?: Segments;
   /** Of a model that is a network. */
   readonly network?: NetworkOutline;
   readonly examples: readonly ReportExample[];
   /** When the run ended. */
   readonly finished: Date;
 }
+
+/** The first metrics are also shown by segments. */
+const SEGMENT_METRICS = 3;
 
 /** The whole page. */
 export async function renderReport(report: Report): Promise<string> {
@@ -87,6 +95,13 @@ ${what(report)}
 ${dataset.plots && (await dataPlots(dataset.plots))}
 ${await learning(report)}
 ${ranking(report)}
+${
+  report.segments &&
+  segmentsSection(
+    report.segments,
+    report.metrics.slice(0, SEGMENT_METRICS).map(({ name }) => name),
+  )
+}
 ${examples(report)}
 ${report.network && networkSection(report.network)}
 ${options(report)}`,
@@ -238,24 +253,6 @@ ${options.map(({ name, value, defaultValue, meaning }) => {
 })}</tbody>
 </table>
 </section>`;
-}
-
-const metricNames: Record<string, string> = {
-  ndcg: "NDCG",
-  recall: "Recall",
-  "recall-plain": "Recall (plain)",
-  precision: "Precision",
-  map: "MAP",
-  mrr: "MRR",
-  "hit-rate": "Hit rate",
-  coverage: "Coverage",
-};
-
-/** "ndcg@100" -> "NDCG@100". */
-export function metricLabel(name: string): string {
-  const [kind, k] = name.split("@");
-  const label = metricNames[kind] ?? kind;
-  return k === undefined ? label : `${label}@${k}`;
 }
 
 function percent(share: number): string {

@@ -9,13 +9,13 @@ import { depthSection, listsSection } from "./depth-section.js";
 import { drawHeatMap, HEAT_MAP_STYLE } from "./heat-map.js";
 import { type Html, html } from "./html.js";
 import { drawCurves } from "./learning-curves.js";
+import { metricLabel } from "./metric-label.js";
 import { networkSection } from "./network-diagram.js";
 import { count } from "./numbers.js";
 import { optionText, optionTexts } from "./option-text.js";
 import { writePage } from "./page.js";
 import type { Published } from "./presets/preset.js";
 import type { PublishedChance, RepeatedValue } from "./repetitions.js";
-import { metricLabel } from "./report.js";
 import type { ReproducedRun, ReproducedStudy, Reproduction } from "./reproduce.js";
 
 /** The difference in units of its standard error; undefined if either standard error is unknown. */

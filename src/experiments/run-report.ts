@@ -6,7 +6,7 @@ import type { ProgressListener } from "../core/progress.js";
 import type { Dataset, HeldOutSplit } from "../data/dataset.js";
 import { describeDataset } from "../data/describe.js";
 import { protocols } from "../data/protocol.js";
-import { evaluate } from "../evaluation/evaluate.js";
+import { type EvaluateOptions, type Evaluation, evaluate } from "../evaluation/evaluate.js";
 import { describeOptions, layeredOptions, parseOptions } from "../models/options.js";
 import { findAlgorithm } from "../models/registry.js";
 import { recommend } from "../recommender/recommend.js";
@@ -14,7 +14,7 @@ import type { Recommender } from "../recommender/recommender.js";
 import type { EpochRecord } from "../recommender/run-context.js";
 import { entryCount, rowIndices } from "../sparse/csr.js";
 import { optionText } from "./option-text.js";
-import { type Estimate, type Report, type ReportExample, renderReport } from "./report.js";
+import { type Report, type ReportExample, renderReport } from "./report.js";
 import { readRunFolder } from "./run-folder.js";
 
 const METRICS = [
@@ -27,6 +27,10 @@ const METRICS = [
   "mrr@10",
   "hit-rate@10",
   "coverage@100",
+  "gini@100",
+  "novelty@10",
+  "diversity@10",
+  "long-tail@10",
 ];
 const SELECTION = "validation ndcg@100";
 
@@ -46,10 +50,8 @@ export async function reportOnRun(
 ): Promise<Report> {
   const { config, epochs } = await readRunFolder(path);
   const algorithm = await findAlgorithm(config.model);
-  const [test, validation] = [
-    await metricsOn("test", recommender, dataset, { signal, progress }),
-    await metricsOn("validation", recommender, dataset, { signal, progress }),
-  ];
+  const test = await evaluationOn("test", recommender, dataset, { segments: true, signal, progress });
+  const validation = await evaluationOn("validation", recommender, dataset, { signal, progress });
   const given = layeredOptions(algorithm, config.options);
   const report: Report = {
     algorithm: { name: algorithm.name, summary: algorithm.summary, source: algorithm.source },
@@ -78,7 +80,12 @@ export async function reportOnRun(
     epochs,
     unseenUsers: dataset.test.users.ids.every((id) => dataset.users.indexOf(id) === undefined),
     chosenEpoch: chosenEpoch(epochs),
-    metrics: METRICS.map((name) => ({ name, test: test[name], validation: validation[name] })),
+    metrics: METRICS.map((name) => ({
+      name,
+      test: test?.metrics[name],
+      validation: validation?.metrics[name],
+    })),
+    segments: test?.segments,
     network: algorithm.outline?.(dataset.items.size, parseOptions(algorithm, given)),
     examples: await examplesOf(recommender, dataset.test),
     finished: new Date(),
@@ -88,15 +95,15 @@ export async function reportOnRun(
   return report;
 }
 
-/** The metrics on a split; none if it has no held-out items. */
-async function metricsOn(
+/** The evaluation on a split; none if it has no held-out items. */
+async function evaluationOn(
   on: "test" | "validation",
   recommender: Recommender,
   dataset: Dataset,
-  options: { signal?: AbortSignal; progress?: ProgressListener },
-): Promise<Record<string, Estimate>> {
-  if (entryCount(dataset[on].heldOut) === 0) return {};
-  return (await evaluate(recommender, dataset, { on, metrics: METRICS, ...options })).metrics;
+  options: Pick<EvaluateOptions, "segments" | "signal" | "progress">,
+): Promise<Evaluation | undefined> {
+  if (entryCount(dataset[on].heldOut) === 0) return undefined;
+  return evaluate(recommender, dataset, { on, metrics: METRICS, ...options });
 }
 
 /** Protocol and filters of the dataset, in one sentence. */

@@ -43,6 +43,7 @@ thead th { color: var(--muted); font-size: 0.85rem; }
 tbody th { white-space: nowrap; }
 .ranking { max-width: 40rem; }
 .wide { overflow-x: auto; }
+.wide + h3 { margin-top: 1.6rem; }
 .estimate { white-space: nowrap; }
 .options { font-size: 0.92rem; }
 .options td:nth-child(2) { min-width: 7rem; overflow-wrap: anywhere; }

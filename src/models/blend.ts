@@ -339,7 +339,7 @@ function countOf(parts: number, units: number): number {
 
 /** The candidate weights and the metric that selects them. Throws UserError for invalid options; reads no files. */
 export async function planBlend({ runs, weights, step, metric: name }: BlendOptions) {
-  const { parseMetric } = await import("../evaluation/metrics.js");
+  const { parseAccuracyMetric } = await import("../evaluation/metrics.js");
   if (runs.length < 2)
     throw new UserError({
       place: "runs",
@@ -347,16 +347,9 @@ export async function planBlend({ runs, weights, step, metric: name }: BlendOpti
       expected: "two or more trained runs",
       remedy: "Give them as in foldin blend <run> <run> --out <run>",
     });
-  const metric = parseMetric(name);
-  const { ofUser } = metric;
-  if (ofUser === undefined)
-    throw new UserError({
-      place: "metric",
-      problem: `${metric.name} has no value per user, so it cannot be used to choose the weights`,
-      remedy: "Use a metric with a value per user, such as ndcg@100",
-    });
+  const metric = parseAccuracyMetric(name);
   const candidates = weights ? [checkWeights(weights, runs)] : candidatesOf(runs, step);
-  return { metric: { ...metric, ofUser }, candidates };
+  return { metric, candidates };
 }
 
 /** The number of models in a saved blend, including those of nested blends. */

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { loadDataset } from "../../src/data/dataset.js";
-import { evaluate } from "../../src/evaluation/evaluate.js";
+import { evaluate, type MetricValue } from "../../src/evaluation/evaluate.js";
 import { loadRecommender } from "../../src/serving/load.js";
 import { foldin, forbidding } from "../support/foldin.js";
 
@@ -85,6 +85,22 @@ describe("from a file of clicks to recommendations, with --json throughout", () 
       users: 30,
       metrics,
     });
+  });
+
+  it("evaluate --segments, as JSON and as tables", async () => {
+    const args = ["evaluate", "run", "--metrics", "ndcg@10", "novelty@5", "gini@5", "--segments"];
+    const { users, metrics, segments } = await json(...args);
+    expect(Object.keys(metrics)).toEqual(["ndcg@10", "novelty@5", "gini@5"]);
+    // Every history of this dataset has the same length.
+    expect(segments.history.map(({ users }: { users: number }) => users)).toEqual([users]);
+    for (const { metrics } of segments.history)
+      expect(Object.keys(metrics)).toEqual(["ndcg@10", "novelty@5"]);
+    expect(segments.popularity.map(({ name }: { name: string }) => name)).toEqual(["head", "middle", "tail"]);
+    const { stdout } = await foldin(args, { cwd: folder });
+    const shown = ({ mean, standardError }: MetricValue) =>
+      `${mean.toFixed(5)} ± ${standardError?.toFixed(5)}`;
+    for (const { metrics } of segments.history) expect(stdout).toContain(shown(metrics["novelty@5"]));
+    expect(stdout).toContain(shown(segments.popularity[0].metrics["ndcg@10"]));
   });
 
   it("recommend, by titles with commas too", async () => {

@@ -256,6 +256,7 @@ describe("foldin search", () => {
     [["--grid", "dropot=.5"], /dropot: .*no such option.*"dropout"/],
     [["--grid", "dropout=.5,7", "batchSize=10,20"], /dropout: 7 is not valid/],
     [["--grid", "dropout=.5", "--metric", "coverage@10"], /not a mean over users/],
+    [["--grid", "dropout=.5", "--metric", "novelty@10"], /novelty@10 describes the lists/],
     [["--grid", "dropout=.5", "--choose-on", "test", "--write-recipe", "x.json"], /not on test users/],
     [["--grid", "dropout=0..0.5"], /--random/],
     [[], /--grid/],

@@ -52,7 +52,8 @@ describe("metrics of one user", () => {
 describe("names of metrics", () => {
   it("are read in any case, and written in one form", () => {
     expect(parseMetric(" NDCG@0100 ").name).toBe("ndcg@100");
-    expect(parseMetric("coverage@10").ofUser).toBeUndefined();
+    for (const name of ["coverage@10", "gini@10", "novelty@10", "diversity@10", "long-tail@10"])
+      expect(parseMetric(name).ofUser).toBeUndefined();
   });
 
   it("an unknown one is rejected with the most similar name", () => {

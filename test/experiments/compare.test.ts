@@ -110,6 +110,14 @@ describe("compare", () => {
     expect(nameless(other)).toEqual(nameless(dae));
   });
 
+  it("tests metrics of the lists that have a value per user", async () => {
+    const metrics = ["novelty@10", "diversity@10", "long-tail@10"];
+    const { pairs, systems } = await compare([at("popular"), at("dae")], { metrics, engine: "reference" });
+    expect(pairs.map(({ metric }) => metric)).toEqual(metrics);
+    // The most popular items are the least novel ones.
+    expect(systems.map(({ name }) => name)).toEqual(["dae", "popular"]);
+  });
+
   it("writes per-user values that it can read, including unusual ids", async () => {
     const path = await table("odd.csv", [0.25, 1, 1 / 3]);
     const { users, values } = await readPerUser(path);
@@ -164,7 +172,8 @@ describe("compare", () => {
     const options = { metrics: ["ndcg@10"] };
     await expect(compare([a, b], options)).rejects.toThrow(/b-table.csv: has 4 users, the others have 3/);
     await expect(compare([a, b], { metrics: ["recall@5"] })).rejects.toThrow(/no column recall@5/);
-    await expect(compare([a, b], { metrics: ["coverage@5"] })).rejects.toThrow(/no value per user/);
+    for (const metric of ["coverage@5", "gini@5"])
+      await expect(compare([a, b], { metrics: [metric] })).rejects.toThrow(/no value per user/);
     const damaged = async (text: string) => {
       await writeFile(at("damaged.csv"), text);
       return compare([a, at("damaged.csv")], options);

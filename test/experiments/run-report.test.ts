@@ -29,6 +29,13 @@ describe("the report of a run", () => {
       validation: { users: 20 },
     });
 
+    const ofHistory = report.segments?.history ?? [];
+    expect(ofHistory.reduce((sum, { users }) => sum + users, 0)).toBe(20);
+    const mean =
+      ofHistory.reduce((sum, { users, metrics }) => sum + users * metrics["recall@20"].mean, 0) / 20;
+    expect(mean).toBeCloseTo(metrics["recall@20"].mean, 12);
+    expect(page).toContain("Popularity of the held-out items");
+
     expect(report.unseenUsers).toBe(true);
     expect(report.examples).toHaveLength(4);
     for (const { user, history, recommendations, heldOut } of report.examples) {

@@ -164,7 +164,10 @@ describe("a blend", () => {
     await expect(blending({ runs: Array(8).fill(runs[0]), step: 0.05 })).rejects.toThrow(
       /step: .* 888030 weight combinations for 8 runs .*larger step/,
     );
-    await expect(blending({ metric: "coverage@10" })).rejects.toThrow(/coverage@10 has no value per user/);
+    for (const metric of ["coverage@10", "gini@10"])
+      await expect(blending({ metric })).rejects.toThrow(/no value per user/);
+    for (const metric of ["novelty@10", "diversity@10", "long-tail@10"])
+      await expect(blending({ metric })).rejects.toThrow(`${metric} describes the lists`);
     await expect(blending({ metric: "ndgc@10" })).rejects.toThrow(/Did you mean/);
     await expect(blending({}, tastes({ items: 41, seed: 5 }))).rejects.toThrow(
       /popularity: was not trained on this .*40 items differ/,

@@ -2,6 +2,7 @@
 
 import { type Command, Option } from "commander";
 import { UserError } from "../../core/errors.js";
+import type { MetricValue, Segment, Segments } from "../../evaluation/evaluate.js";
 import type { CliContext } from "../context.js";
 import { datasetOfRun } from "../dataset-of-run.js";
 import { addEngineOptions, type EngineFlags, engineOf } from "../engine-options.js";
@@ -13,6 +14,7 @@ interface Flags extends EngineFlags {
   metrics?: string[];
   coldItems?: true | "alone" | "among-all";
   evaluator: "foldin" | "cvae-paper";
+  segments?: boolean;
   perUser?: string;
   force?: boolean;
   json?: boolean;
@@ -35,7 +37,7 @@ export function register(program: Command, context: CliContext): void {
       .option("--dataset <folder>", "the dataset folder (default: that of the run)")
       .option(
         "--metrics <names...>",
-        "metrics such as ndcg@100 recall@20 recall-plain@20 precision@10 map@10 mrr@10 hit-rate@10 coverage@100",
+        "metrics such as ndcg@100 recall@20 recall-plain@20 precision@10 map@10 mrr@10 hit-rate@10, and of the lists themselves: coverage@100 gini@100 novelty@20 diversity@20 long-tail@20",
       )
       .addOption(
         new Option(
@@ -53,6 +55,7 @@ export function register(program: Command, context: CliContext): void {
       ),
     "that of the run",
   )
+    .option("--segments", "also by length of the history and by popularity of the held-out items")
     .option("--per-user <file>", "write per-user values as CSV, for foldin compare")
     .option("--force", "replace the file in --per-user")
     .option("--json", "print one JSON object")
@@ -106,17 +109,22 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
     });
   const recommender = await loadRecommender(run, engineOf(flags));
   try {
-    const { algorithm, users, skipped, metrics, rows, perUser } = await evaluate(recommender, dataset, {
-      on: flags.on,
-      // Metric names may be separated by commas or by spaces.
-      metrics:
-        flags.metrics?.flatMap((names) => names.split(",")).filter((name) => name !== "") ??
-        (paper ? [50, 100, 150, 200, 250, 300].map((m) => `recall-plain@${m}`) : undefined),
-      ...(paper && cvaePaper),
-      ...(cold && { only: { items: cold, among: flags.coldItems === "among-all" ? "all" : "themselves" } }),
-      signal: context.signal,
-      progress: context.progress,
-    });
+    const { algorithm, users, skipped, metrics, rows, perUser, segments } = await evaluate(
+      recommender,
+      dataset,
+      {
+        on: flags.on,
+        // Metric names may be separated by commas or by spaces.
+        metrics:
+          flags.metrics?.flatMap((names) => names.split(",")).filter((name) => name !== "") ??
+          (paper ? [50, 100, 150, 200, 250, 300].map((m) => `recall-plain@${m}`) : undefined),
+        ...(paper && cvaePaper),
+        ...(cold && { only: { items: cold, among: flags.coldItems === "among-all" ? "all" : "themselves" } }),
+        segments: flags.segments,
+        signal: context.signal,
+        progress: context.progress,
+      },
+    );
     if (flags.perUser !== undefined) {
       const { writePerUser } = await import("../../experiments/compare/per-user.js");
       const { ids } = (paper ? everyone(dataset) : dataset[flags.on]).users;
@@ -136,7 +144,7 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
           ...evaluator,
           ...(cold && { coldItems }),
         },
-        ...{ users, metrics },
+        ...{ users, metrics, segments },
       });
       return;
     }
@@ -166,7 +174,57 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
         context.style.dim,
       ),
     );
+    if (segments) printSegments(segments, context);
   } finally {
     recommender.dispose();
   }
+}
+
+/** Two tables: users by the length of their history, and held-out items by popularity. */
+function printSegments({ history, popularity }: Segments, { out, style }: CliContext): void {
+  const right = (heading: string) => ({ heading, align: "right" as const });
+  const valuesOf = ({ metrics }: Segment, names: readonly string[]) =>
+    names.map((name) => valueText(metrics[name]));
+  const namesOf = (segments: readonly Segment[]) =>
+    Object.keys(segments.find(({ users }) => users > 0)?.metrics ?? {});
+  const ofUsers = namesOf(history);
+  out(`\n${style.bold("by length of the history")}`);
+  out(
+    table(
+      [{ heading: "items in it" }, right("users"), ...ofUsers.map(right)],
+      history.map((segment) => [
+        segment.from === segment.to ? count(segment.to) : `${count(segment.from)}–${count(segment.to)}`,
+        count(segment.users),
+        ...valuesOf(segment, ofUsers),
+      ]),
+      style.dim,
+    ),
+  );
+  const ofItems = namesOf(popularity);
+  out(`\n${style.bold("by popularity of the held-out items")}`);
+  out(
+    table(
+      [
+        { heading: "" },
+        right("items"),
+        right("interactions"),
+        right("held out"),
+        right("users"),
+        ...ofItems.map(right),
+      ],
+      popularity.map((segment) => [
+        segment.name,
+        count(segment.items),
+        `${(100 * segment.share).toFixed(1)} %`,
+        count(segment.heldOut),
+        count(segment.users),
+        ...valuesOf(segment, ofItems),
+      ]),
+      style.dim,
+    ),
+  );
+}
+
+function valueText(value: MetricValue | undefined): string {
+  return value === undefined ? "–" : `${value.mean.toFixed(5)} ± ${value.standardError?.toFixed(5)}`;
 }

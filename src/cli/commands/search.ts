@@ -103,7 +103,7 @@ async function runSearch(dataset: string, flags: Flags, context: CliContext): Pr
       import("../../models/options.js"),
       import("../../data/dataset.js"),
     ]);
-  const [{ optionText }, { edgesOf }, { parseMetric }] = await Promise.all([
+  const [{ optionText }, { edgesOf }, { parseAccuracyMetric }] = await Promise.all([
     import("../../experiments/option-text.js"),
     import("../../experiments/search/edges.js"),
     import("../../evaluation/metrics.js"),
@@ -124,7 +124,7 @@ async function runSearch(dataset: string, flags: Flags, context: CliContext): Pr
   if (flags.chooseOn === "test")
     context.say("warning: CHOOSING ON THE TEST USERS: the test result of the best point is biased");
 
-  const metricName = parseMetric(flags.metric).name;
+  const metricName = parseAccuracyMetric(flags.metric).name;
   const settingText = ({ setting }: SearchPoint) =>
     Object.entries(setting)
       .map(([name, value]) => `${name}=${optionText(value)}`)

@@ -3,10 +3,10 @@
 import { duration } from "../../core/duration.js";
 import { COMPARISON_STYLE, drawMeans, LEVEL, pairOf, testsOf } from "../compare/report.js";
 import { type Html, html } from "../html.js";
+import { metricLabel } from "../metric-label.js";
 import { count } from "../numbers.js";
 import { optionText } from "../option-text.js";
 import { writePage } from "../page.js";
-import { metricLabel } from "../report.js";
 import { estimateText } from "../reproduction-report.js";
 import type { BaselineRow, Baselines } from "./result.js";
 

@@ -143,8 +143,8 @@ export async function compare(given: readonly Compared[], options: CompareOption
 }
 
 function userMetric(text: string): string {
-  const { name, ofUser } = parseMetric(text);
-  if (!ofUser)
+  const { name, ofLists } = parseMetric(text);
+  if (ofLists)
     throw new UserError({
       place: "metric",
       problem: `${name} has no value per user, so differences cannot be tested`,

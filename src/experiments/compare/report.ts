@@ -4,9 +4,9 @@ import { writeFileWhole } from "../../core/atomic-file.js";
 import { csvCell } from "../../core/csv.js";
 import { drawChart } from "../chart.js";
 import { type Html, html } from "../html.js";
+import { metricLabel } from "../metric-label.js";
 import { count } from "../numbers.js";
 import { writePage } from "../page.js";
-import { metricLabel } from "../report.js";
 import { estimateText } from "../reproduction-report.js";
 import type { ComparedPair, ComparedSystem, Comparison } from "./compare.js";
 
@@ -179,10 +179,8 @@ export async function drawMeans(systems: readonly ComparedSystem[], metric: stri
 }
 
 export const COMPARISON_STYLE = `
-.wide { overflow-x: auto; }
 .best { font-weight: 650; }
 .pairs { width: auto; font-size: 0.92rem; }
 .pairs td, .pairs th { padding-right: 1.6rem; white-space: nowrap; }
-.pairs + h3, .wide + h3 { margin-top: 1.6rem; }
 .pairs mark { margin-left: -0.35em; }
 `;

@@ -4,8 +4,8 @@ import { extent } from "../../core/extent.js";
 import { type ChartSpec, drawChart } from "../chart.js";
 import { drawHeatMap, type HeatMapCell } from "../heat-map.js";
 import type { Html } from "../html.js";
+import { metricLabel } from "../metric-label.js";
 import { optionText } from "../option-text.js";
-import { metricLabel } from "../report.js";
 import type { SearchPoint, SearchResult } from "./result.js";
 import { type Dimension, isRange } from "./space.js";
 

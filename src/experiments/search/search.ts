@@ -22,7 +22,7 @@ import { shellCommand } from "../../core/shell.js";
 import { version } from "../../core/version.js";
 import { loadDataset, readManifest } from "../../data/dataset.js";
 import type { Manifest } from "../../data/manifest.js";
-import { defaultMetrics, parseMetric } from "../../evaluation/metrics.js";
+import { defaultMetrics, parseAccuracyMetric } from "../../evaluation/metrics.js";
 import { layeredOptions, parseOptions } from "../../models/options.js";
 import { findAlgorithm } from "../../models/registry.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
@@ -118,13 +118,7 @@ export async function search(dataset: string, given: SearchOptions): Promise<Sea
 async function searchAll(dataset: string, given: SearchOptions): Promise<SearchResult> {
   const { out, seed = DEFAULT_SEED, chooseOn = "validation", progress, signal } = given;
   const algorithm = await findAlgorithm(given.model);
-  const metric = parseMetric(given.metric ?? "ndcg@100");
-  if (!metric.ofUser)
-    throw new UserError({
-      place: "metric",
-      problem: `${metric.name} is not a mean over users, so it cannot be used to choose the best point`,
-      expected: "a metric with a value per user, such as ndcg@100",
-    });
+  const metric = parseAccuracyMetric(given.metric ?? "ndcg@100");
   if (chooseOn === "test" && given.writeRecipe !== undefined)
     throw new UserError({
       place: "write-recipe",

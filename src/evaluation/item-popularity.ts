@@ -1,0 +1,40 @@
+// The popularity of items in the training data: how many users have each item, how surprising it is, and which items are the head
+// and the long tail.
+
+import type { CsrMatrix } from "../sparse/csr.js";
+
+/** The long tail begins after the most popular items that have this share of the training interactions. */
+export const HEAD_SHARE = 0.8;
+
+/** For each item, the number of training users who have it. */
+export function userCounts(train: CsrMatrix): Uint32Array {
+  const counts = new Uint32Array(train.columns);
+  for (const item of train.indices) counts[item]++;
+  return counts;
+}
+
+/**
+ * For each item, its self-information in bits: -log2 of the share of the `users` training users who have it. An item that nobody has
+ * counts as if one user had it.
+ */
+export function selfInformation(counts: Uint32Array, users: number): Float64Array {
+  return Float64Array.from(counts, (count) => Math.log2(Math.max(1, users) / Math.max(1, count)));
+}
+
+/**
+ * Divides the items by popularity. Group g contains the most popular items that together have at least the share shares[g] of the
+ * interactions, without those of the groups before it; the last group contains the rest. Equal counts are ordered by index.
+ */
+export function popularityGroups(counts: Uint32Array, shares: readonly number[]): Uint8Array {
+  const order = Uint32Array.from(counts.keys()).sort((a, b) => counts[b] - counts[a] || a - b);
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  const groups = new Uint8Array(counts.length);
+  let group = 0;
+  let sum = 0;
+  for (const item of order) {
+    while (group < shares.length && sum >= shares[group] * total) group++;
+    groups[item] = group;
+    sum += counts[item];
+  }
+  return groups;
+}
