@@ -3,6 +3,7 @@
 
 import { TextTable } from "../core/text-table.js";
 import { ItemAttributes, joinedAttributes } from "./attributes/attributes.js";
+import type { ItemPopularity } from "./item-popularity.js";
 
 /** An integer in plain decimal notation, small enough to be exact as a float64. */
 export const plainInteger = /^(0|-?[1-9]\d{0,14})$/;
@@ -14,10 +15,17 @@ export class Vocabulary {
   readonly titles: readonly (string | null)[] | undefined;
   /** The items' attributes, if any are known. */
   readonly attributes: ItemAttributes | undefined;
+  /** How many training users have each item, if it is known. */
+  readonly popularity: ItemPopularity | undefined;
   #indexById: TextTable | undefined;
   #numeric: boolean | undefined;
 
-  constructor(ids: readonly string[], titles?: readonly (string | null)[], attributes?: ItemAttributes) {
+  constructor(
+    ids: readonly string[],
+    titles?: readonly (string | null)[],
+    attributes?: ItemAttributes,
+    popularity?: ItemPopularity,
+  ) {
     if (titles && titles.length !== ids.length)
       throw new RangeError("Vocabulary: the number of titles must equal the number of ids");
     if (attributes && attributes.size !== ids.length)
@@ -25,6 +33,17 @@ export class Vocabulary {
     this.ids = ids;
     this.titles = titles;
     this.attributes = attributes;
+    if (popularity && popularity.counts.length !== ids.length)
+      throw new RangeError("Vocabulary: the popularity must be that of the same number of items");
+    this.popularity = popularity;
+  }
+
+  /** The same items with their popularity in training data. */
+  withPopularity(popularity: ItemPopularity): Vocabulary {
+    const items = new Vocabulary(this.ids, this.titles, this.attributes, popularity);
+    items.#indexById = this.#indexById;
+    items.#numeric = this.#numeric;
+    return items;
   }
 
   /** Whether every id is an integer in plain decimal notation. */
@@ -64,7 +83,19 @@ export function joined(one: Vocabulary, other: Vocabulary): Vocabulary {
     ids,
     one.titles || other.titles ? [...titlesOf(one), ...titlesOf(other)] : undefined,
     one.attributes || other.attributes ? joinedAttributes(attributesOf(one), attributesOf(other)) : undefined,
+    one.popularity && joinedPopularity(one.popularity, other),
   );
+}
+
+/** The popularity of the first items, followed by that of others, which nobody has if it is not known. */
+function joinedPopularity(
+  { users, counts }: ItemPopularity,
+  { size, popularity }: Vocabulary,
+): ItemPopularity {
+  const all = new Uint32Array(counts.length + size);
+  all.set(counts);
+  if (popularity) all.set(popularity.counts, counts.length);
+  return { users, counts: all };
 }
 
 /**

@@ -4,8 +4,12 @@
 import { NO_ITEM, type TopK } from "../compute/engine.js";
 import { throwIfAborted, UserError } from "../core/errors.js";
 import type { ProgressListener } from "../core/progress.js";
+import { SharedTurns } from "../core/shared-turns.js";
 import type { Dataset, HeldOutSplit } from "../data/dataset.js";
+import { popularityIn } from "../data/item-popularity.js";
 import type { Recommender } from "../recommender/recommender.js";
+import { type Best, rerank } from "../recommender/rules/rerank.js";
+import { poolSize, type RuleOptions, rulesOf } from "../recommender/rules/rules.js";
 import { type CsrMatrix, rowIndices, takeRows } from "../sparse/csr.js";
 import { CatalogueMetrics } from "./catalogue-metrics.js";
 import { type ItemSelection, topKOf } from "./cold-items.js";
@@ -45,6 +49,8 @@ export interface EvaluateOptions {
   only?: ItemSelection;
   /** Whether to evaluate segments too: users by the length of their history, held-out items by popularity. Default false. */
   segments?: boolean;
+  /** Rules by which the best items are re-ranked, as in `recommend`; the pool is that of the largest k. Default: none. */
+  rules?: RuleOptions;
   signal?: AbortSignal;
   progress?: ProgressListener;
 }
@@ -108,6 +114,7 @@ export async function evaluateSplit(
     maskKnown = true,
     only,
     segments = false,
+    rules: ruleOptions = {},
     train,
     signal,
     progress,
@@ -137,6 +144,13 @@ export async function evaluateSplit(
   const ofLists = new CatalogueMetrics(metrics, catalogue, ranked);
   const popularity = segments ? new PopularitySegments(metrics, required(train)) : undefined;
   const isHeldOut = new Uint8Array(catalogue);
+  const { items } = recommender;
+  const rules = rulesOf(
+    items.popularity || !train ? items : items.withPopularity(popularityIn(train)),
+    ruleOptions,
+  );
+  const reach = rules ? poolSize(depth) : depth;
+  const pauses = new SharedTurns().begin(signal);
   const hits = new Uint8Array(Math.min(depth, ranked?.length ?? catalogue));
   const usersAtOnce = ranked
     ? Math.max(1, Math.min(USERS_PER_BATCH, Math.floor(SCORES_PER_BATCH / ranked.length)))
@@ -150,11 +164,14 @@ export async function evaluateSplit(
     const histories = takeRows(foldIn, batch);
     const scores = recommender.score(histories, { signal });
     const known = maskKnown ? histories : undefined;
-    const best = await (ranked ? topKOf(scores, ranked, depth, known) : scores.topK(depth, known));
+    const best = await (ranked ? topKOf(scores, ranked, reach, known) : scores.topK(reach, known));
     for (let b = 0; b < batch.length; b++) {
       const relevant = truthOf(batch[b]);
       for (const item of relevant) isHeldOut[item] = 1;
-      const list = listOf(best, b);
+      const pool = bestOf(best, b);
+      const { items: list } = rules
+        ? await rerank(recommender, pool, { k: depth, rules }, pauses, { signal })
+        : pool;
       hits.fill(0);
       for (let rank = 0; rank < list.length; rank++) hits[rank] = isHeldOut[list[rank]];
       for (const { name, ofUser } of evaluated)
@@ -191,11 +208,11 @@ export async function evaluateSplit(
   };
 }
 
-/** The items in a row of a top-k list, which is shorter than k if there are no more items. */
-function listOf({ items, k }: TopK, row: number): Uint32Array {
-  const list = items.subarray(row * k, (row + 1) * k);
-  const end = list.indexOf(NO_ITEM);
-  return end < 0 ? list : list.subarray(0, end);
+/** A row of a top-k list, which is shorter than k if there are no more items. */
+function bestOf({ items, scores, k }: TopK, row: number): Best {
+  const end = items.subarray(row * k, (row + 1) * k).indexOf(NO_ITEM);
+  const to = row * k + (end < 0 ? k : end);
+  return { items: items.subarray(row * k, to), scores: scores.subarray(row * k, to) };
 }
 
 function required(train: CsrMatrix | undefined): CsrMatrix {

@@ -1,8 +1,14 @@
 // Computes the metrics of a user's list that do not depend on the held-out items (metrics.ts).
 
 import { UserError } from "../core/errors.js";
+import {
+  HEAD_SHARE,
+  popularityGroups,
+  popularityIn,
+  selfInformation,
+  userCounts,
+} from "../data/item-popularity.js";
 import type { CsrMatrix } from "../sparse/csr.js";
-import { HEAD_SHARE, popularityGroups, selfInformation, userCounts } from "./item-popularity.js";
 import { ListDiversity } from "./list-diversity.js";
 import type { ListMetric, Metric } from "./metrics.js";
 
@@ -31,7 +37,10 @@ export function listMetrics(metrics: readonly Metric[], train: CsrMatrix | undef
 function open(metric: ListMetric, train: CsrMatrix): OfList {
   switch (metric) {
     case "novelty": {
-      const information = selfInformation(userCounts(train), train.rows);
+      const popularity = popularityIn(train);
+      const information = Float64Array.from(popularity.counts, (_, item) =>
+        selfInformation(popularity, item),
+      );
       return (list) => meanOver(list, information);
     }
     case "long-tail": {

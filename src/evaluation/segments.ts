@@ -1,7 +1,7 @@
 // Metrics by segments: users by the length of their history, and held-out items by popularity.
 
+import { HEAD_SHARE, popularityGroups, userCounts } from "../data/item-popularity.js";
 import type { CsrMatrix } from "../sparse/csr.js";
-import { HEAD_SHARE, popularityGroups, userCounts } from "./item-popularity.js";
 import { type MetricValue, meanOf } from "./mean.js";
 import type { Metric } from "./metrics.js";
 

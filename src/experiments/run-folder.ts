@@ -102,7 +102,7 @@ export function checkpointFolderOf(run: string): string {
 export const runFolderKind: FolderKind = {
   marker: "config.json",
   recognises: (head) => configSchema.safeParse(head).success,
-  own: /^(config\.json|metrics\.jsonl|report\.html|result\.json|checkpoint\/[^/]*|model\/((config|items|content)\.json|(model|index|attributes)\.safetensors))$/,
+  own: /^(config\.json|metrics\.jsonl|report\.html|result\.json|checkpoint\/[^/]*|model\/((config|items|content)\.json|(model|index|attributes|popularity)\.safetensors))$/,
 };
 
 /** Completes or undoes a replacement of the run that was interrupted; the caller holds the lock of `path`. */

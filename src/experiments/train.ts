@@ -13,6 +13,7 @@ import { outOfMemory } from "../core/memory.js";
 import type { ProgressListener } from "../core/progress.js";
 import { version } from "../core/version.js";
 import type { Dataset } from "../data/dataset.js";
+import { popularityIn } from "../data/item-popularity.js";
 import { layeredOptions, parseOptions } from "../models/options.js";
 import { algorithmNames, findAlgorithm, restoreModel } from "../models/registry.js";
 import type { Algorithm } from "../recommender/algorithm.js";
@@ -172,6 +173,7 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
     ...(started && { initFrom: started }),
     ...(start && { initFrom: { path: resolve(start.path), digest: start.initial.digest } }),
   };
+  const counted = { ...dataset, items: dataset.items.withPopularity(popularityIn(dataset.train)) };
   const cache = given.cache === undefined ? undefined : fileCache(given.cache);
   const own = (recommender: Recommender) =>
     choice === engine ? recommender : closingWith(recommender, engine);
@@ -186,7 +188,7 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
     }
     if (out === undefined || place === undefined)
       return own(
-        await algorithm.fit(dataset, options, {
+        await algorithm.fit(counted, options, {
           engine,
           seed,
           progress,
@@ -212,7 +214,7 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
         write(record);
         given.onEpoch?.(record);
       };
-      const recommender = await algorithm.fit(dataset, options, {
+      const recommender = await algorithm.fit(counted, options, {
         engine,
         seed,
         progress,

@@ -4,6 +4,7 @@
 //   content.json       the form of the content of new items, for content-based models
 //   items.json         the items' ids and titles, in the order of the model's columns
 //   attributes.safetensors  the items' attributes, if they have any (attribute-files.ts)
+//   popularity.safetensors  how many training users have each item; absent in models of earlier versions
 //   index.safetensors  the items in blocks, if foldin index has written it (item-index.ts)
 
 import { createHash } from "node:crypto";
@@ -11,13 +12,15 @@ import { existsSync } from "node:fs";
 import { open, realpath, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import type { EnginePrecision } from "../compute/tensor.js";
+import { findTensor } from "../compute/named-tensors.js";
+import type { EnginePrecision, NamedTensors } from "../compute/tensor.js";
 import { type FolderKind, restoreReplaced } from "../core/atomic-folder.js";
 import { UserError } from "../core/errors.js";
 import { readPieces, requireFile } from "../core/input-file.js";
 import type { JsonObject } from "../core/json.js";
 import { checkJson, type JsonRules, readJson, refuseNewer } from "../core/json-file.js";
 import { contentForm } from "../data/content.js";
+import type { ItemPopularity } from "../data/item-popularity.js";
 import { Vocabulary } from "../data/vocabulary.js";
 import { ATTRIBUTES_FILE, readAttributes, writeAttributes } from "./attribute-files.js";
 import type { ModelFiles } from "./recommender.js";
@@ -30,6 +33,7 @@ const CONFIG_RULES: JsonRules = { most: 64 << 20, containers: 100_000 };
 const LIST_RULES: JsonRules = { most: 400 << 20, containers: 100 };
 /** Larger weights are copied from the file to the engine piece by piece, so that they are not in memory twice. */
 const STORED_FROM = 64 << 20;
+const POPULARITY = "popularity.safetensors";
 const EXPECTED = "a model folder written by foldin train";
 
 const configSchema = z.object({
@@ -48,18 +52,19 @@ const itemsSchema = z.object({
 export const modelFolderKind: FolderKind = {
   marker: "config.json",
   recognises: (head) => configSchema.safeParse(head).success,
-  own: /^((config|items|content)\.json|(model|index|attributes)\.safetensors)$/,
+  own: /^((config|items|content)\.json|(model|index|attributes|popularity)\.safetensors)$/,
 };
 
 /** Writes a model into an existing empty folder. Call it within `writeFolder` (core/atomic-folder.ts) to write atomically. */
 export async function writeModelFiles(folder: string, files: ModelFiles): Promise<void> {
   const { algorithm, config, tensors, items, content, precision } = files;
-  const file = await open(join(folder, "model.safetensors"), "w");
-  try {
-    await writeSafetensors(file, tensors);
-    await file.sync();
-  } finally {
-    await file.close();
+  await writeTensors(join(folder, "model.safetensors"), tensors);
+  if (items.popularity) {
+    const { users, counts } = items.popularity;
+    await writeTensors(join(folder, POPULARITY), {
+      users: { shape: [1], data: Uint32Array.of(users) },
+      counts: { shape: [items.size], data: counts },
+    });
   }
   await writeFile(
     join(folder, "items.json"),
@@ -73,6 +78,16 @@ export async function writeModelFiles(folder: string, files: ModelFiles): Promis
     ...(precision !== undefined && precision !== "float32" && { precision }),
   };
   await writeFile(join(folder, "config.json"), `${JSON.stringify(head, null, 2)}\n`);
+}
+
+async function writeTensors(path: string, tensors: NamedTensors): Promise<void> {
+  const file = await open(path, "w");
+  try {
+    await writeSafetensors(file, tensors);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 /** The model folder of a path: the `model/` of a run folder, or the path itself. Throws UserError for an unfinished run. */
@@ -122,7 +137,9 @@ export async function readModelFiles(folder: string): Promise<ModelFiles> {
   // The weights are read while the names are parsed. If both are invalid, the error is always the one about the names.
   const weights = readWeights(join(folder, "model.safetensors"));
   weights.catch(() => {});
-  const items = await readItems(folder);
+  const named = await readItems(folder);
+  const popularity = await readPopularity(join(folder, POPULARITY), named.size);
+  const items = popularity ? named.withPopularity(popularity) : named;
   const { tensors } = await weights;
   const contentPath = join(folder, "content.json");
   const content = existsSync(contentPath)
@@ -134,6 +151,18 @@ export async function readModelFiles(folder: string): Promise<ModelFiles> {
 async function readWeights(path: string) {
   await requireOwnFile(path);
   return readSafetensors(path, { storedFrom: STORED_FROM });
+}
+
+/** Undefined if there is no such file. */
+async function readPopularity(path: string, items: number): Promise<ItemPopularity | undefined> {
+  if (!existsSync(path)) return undefined;
+  await requireOwnFile(path);
+  const { tensors } = await readSafetensors(path, {});
+  const users = findTensor(tensors, "users", [1], "whole numbers");
+  const counts = findTensor(tensors, "counts", [items], "whole numbers");
+  if (!users || !counts || counts.some((count) => count > users[0]))
+    throw damaged(path, `it does not have the number of users of ${items} items`);
+  return { users: users[0], counts };
 }
 
 async function readItems(folder: string): Promise<Vocabulary> {

@@ -8,8 +8,9 @@ import type { Filter } from "./filter/filter.js";
 import type { ItemId } from "./item-ids.js";
 import type { ItemSet } from "./item-set.js";
 import { type AmbiguousTitle, type LookUpOptions, lookUp } from "./look-up.js";
+import { poolSize, type RuleOptions, type Rules, rulesOf } from "./rules/rules.js";
 
-export interface RecommendOptions {
+export interface RecommendOptions extends RuleOptions {
   /** The number of items; fewer are returned if the catalogue has no more. Default 10. */
   k?: number;
   /**
@@ -45,30 +46,30 @@ export interface Question {
   readonly includeHistory: boolean;
   readonly k: number;
   readonly explain: boolean;
+  /** How the best items are re-ranked. Default: not at all. */
+  readonly rules?: Rules;
 }
 
 /** The common part of all questions of a request, resolved once. */
 export type Choice = Omit<Question, "history" | "unknown" | "ambiguous">;
 
-/** Resolves the options. Throws UserError if k is not a positive integer, an id is not valid, or the filter is not (`itemsMatching`). */
+/**
+ * Resolves the options. Throws UserError if k is not a positive integer, an id is not valid, the filter is not (`itemsMatching`), or a
+ * rule cannot be applied.
+ */
 export async function choiceOf(
   items: Vocabulary,
-  {
-    k = 10,
-    exclude = [],
-    candidates,
-    filter,
-    includeHistory = false,
-    explain = false,
-  }: RecommendOptions = {},
+  options: RecommendOptions = {},
   { pauses, filterPlace }: { pauses?: Pauses; filterPlace?: string } = {},
 ): Promise<Choice> {
+  const { k = 10, exclude = [], candidates, filter, includeHistory = false, explain = false } = options;
   if (!(Number.isInteger(k) && k >= 1))
     throw new UserError({
       place: "k",
       problem: `${String(k)} is not a number of items`,
       expected: "a whole number of at least 1",
     });
+  const rules = rulesOf(items, options);
   const sorted = async (given: unknown, place: string) =>
     (await lookUp(items, given, { place, severalOf: "all", pauses })).known.sort();
   return {
@@ -80,6 +81,7 @@ export async function choiceOf(
     }),
     includeHistory,
     explain,
+    ...(rules && { rules }),
   };
 }
 
@@ -117,4 +119,9 @@ export function leftOut({ excluded, history, includeHistory }: Question): Uint32
     if (count === 0 || both[count - 1] !== next) both[count++] = next;
   }
   return both.subarray(0, count);
+}
+
+/** The number of best items that the answer is made of: k, or the pool of the rules. */
+export function depthOf({ k, rules }: Question): number {
+  return rules ? poolSize(k) : k;
 }

@@ -7,13 +7,14 @@ import { type Pauses, SharedTurns } from "../core/shared-turns.js";
 import { fromRows } from "../sparse/csr.js";
 import { influences } from "./explain.js";
 import { ItemSet } from "./item-set.js";
-import { leftOut, type Question } from "./question.js";
+import { depthOf, leftOut, type Question } from "./question.js";
 import type { Recommender } from "./recommender.js";
+import { type Best, rerank } from "./rules/rerank.js";
 import { isUncertain, type Uncertain } from "./uncertain.js";
 
 export interface Ranked {
   readonly question: Question;
-  /** Indices, best first; equal scores by ascending index. */
+  /** Indices, best first; equal scores by ascending index. In the order of the rules, if there are any. */
   readonly items: Uint32Array;
   readonly scores: Float32Array;
   /** The standard deviations of the scores, if the model provides them. */
@@ -44,7 +45,9 @@ export async function rank(
 ): Promise<Ranked[]> {
   const { signal, pauses = new SharedTurns().begin(signal) } = options;
   const best = await bestOf(recommender, questions, options);
-  const answers: Ranked[] = questions.map((question, place) => ({ question, ...best[place] }));
+  const answers: Ranked[] = [];
+  for (const [place, question] of questions.entries())
+    answers.push({ question, ...(await ruled(recommender, question, best[place], pauses, signal)) });
   for (const [place, answer] of answers.entries()) {
     const { question, items } = answer;
     answers[place] = {
@@ -73,7 +76,16 @@ async function deviations(
   return all;
 }
 
-type Best = Pick<Ranked, "items" | "scores">;
+/** The answer to a question, given its best items. */
+async function ruled(
+  recommender: Recommender,
+  { k, rules }: Question,
+  best: Best,
+  pauses: Pauses,
+  signal: AbortSignal | undefined,
+): Promise<Best> {
+  return rules ? rerank(recommender, best, { k, rules }, pauses, { signal }) : best;
+}
 
 async function bestOf(
   recommender: Recommender,
@@ -81,7 +93,7 @@ async function bestOf(
   { signal, available }: RankOptions,
 ): Promise<Best[]> {
   const { size } = recommender.items;
-  const k = questions.reduce((most, question) => Math.max(most, question.k), 1);
+  const k = questions.reduce((most, question) => Math.max(most, depthOf(question)), 1);
   const histories = fromRows(
     size,
     questions.map(({ history }) => history),
@@ -90,10 +102,10 @@ async function bestOf(
   const best = await recommender
     .score(histories, { signal })
     .topK(k, without.indices.length > 0 ? without : undefined, allowedSets(questions, size, available));
-  return questions.map(({ k }, row) => {
+  return questions.map((question, row) => {
     const from = row * best.k;
     let count = 0;
-    while (count < Math.min(k, best.k) && best.items[from + count] !== NO_ITEM) count++;
+    while (count < Math.min(depthOf(question), best.k) && best.items[from + count] !== NO_ITEM) count++;
     return {
       items: best.items.slice(from, from + count),
       scores: best.scores.slice(from, from + count),

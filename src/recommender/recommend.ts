@@ -39,7 +39,7 @@ export interface Recommendations {
   history: NamedItem[];
   /** The entries of the history that the model does not know. */
   unknown: string[];
-  /** Best first; equal scores by ascending item index. */
+  /** Best first; equal scores by ascending item index. In the order of the rules, if there are any. */
   items: RecommendedItem[];
 }
 
@@ -47,8 +47,8 @@ export interface Recommendations {
  * Recommends items for one user, who need not be in the training data: the history is folded in. It contains ids (text, whole
  * numbers or BigInts, as in the source file) or titles; unknown entries are returned in `unknown`. A Uint32Array contains item
  * indices. For an empty history, the result is the model's recommendation for a user without interactions. Throws UserError if
- * no entry of the history is known, a title is ambiguous, an id or the filter is not valid, or k is not a positive integer; RangeError
- * for an index outside the catalogue.
+ * no entry of the history is known, a title is ambiguous, an id or the filter is not valid, k is not a positive integer, or a rule
+ * cannot be applied; RangeError for an index outside the catalogue.
  */
 export async function recommend(
   recommender: Recommender,

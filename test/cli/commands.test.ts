@@ -103,6 +103,21 @@ describe("from a file of clicks to recommendations, with --json throughout", () 
     expect(stdout).toContain(shown(segments.popularity[0].metrics["ndcg@10"]));
   });
 
+  it("evaluate with rules, as the library does", async () => {
+    const rules = { diversity: 0.4, novelty: 0.3 };
+    const names = ["ndcg@10", "novelty@10"];
+    const flags = ["--diversity", "0.4", "--novelty", "0.3"];
+    const evaluated = await json("evaluate", "run", "--metrics", ...names, ...flags);
+    expect(evaluated.rules).toEqual(rules);
+    const recommender = await loadRecommender(join(folder, "run"));
+    const dataset = await loadDataset(join(folder, "data"));
+    const { metrics } = await evaluate(recommender, dataset, { metrics: names, rules });
+    recommender.dispose();
+    expect(evaluated.metrics).toEqual(metrics);
+    const { stdout } = await foldin(["evaluate", "run", ...flags], { cwd: folder });
+    expect(stdout).toContain("re-ranked by rules: diversity 0.4, novelty 0.3");
+  });
+
   it("recommend, by titles with commas too", async () => {
     const { history, recommendations } = await json(
       "recommend",

@@ -24,6 +24,18 @@ describe("more ids than one map holds", () => {
     expect(joined(vocabulary, new Vocabulary(["z"])).indexOf("z")).toBe(8);
   });
 
+  it("keep their popularity when other items are added, which nobody has", () => {
+    const popularity = { users: 9, counts: Uint32Array.from(ids.keys()) };
+    const vocabulary = new Vocabulary(ids).withPopularity(popularity);
+    expect(vocabulary.indexOf("h")).toBe(7);
+    expect(joined(vocabulary, new Vocabulary(["z"])).popularity).toEqual({
+      users: 9,
+      counts: Uint32Array.of(0, 1, 2, 3, 4, 5, 6, 7, 0),
+    });
+    expect(joined(new Vocabulary(["z"]), vocabulary).popularity).toBeUndefined();
+    expect(() => new Vocabulary(["z"]).withPopularity(popularity)).toThrow(RangeError);
+  });
+
   it("are coded and have titles, as with fewer ids", async () => {
     const interactions = ids.flatMap((user, u) => ids.slice(u).map((item) => ({ user: `u-${user}`, item })));
     const items = ids.map((id) => ({ id, title: id.toUpperCase() }));

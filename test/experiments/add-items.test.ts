@@ -103,6 +103,7 @@ describe("add-items", () => {
     expect(existsSync(join(out, "model.safetensors"))).toBe(true);
     const loaded = await loadRecommender(out);
     expect(loaded.items.titleOf(12)).toBe("R");
+    expect([...(loaded.items.popularity?.counts.subarray(12) ?? [])]).toEqual([0, 0, 0]);
     loaded.dispose();
   });
 

@@ -170,6 +170,23 @@ describe("a model folder", () => {
     expect((await readModelFiles(folder)).items.titles).toBeUndefined();
   });
 
+  it("keep the popularity of the items, and are read without it", async () => {
+    const popularity = { users: 9, counts: Uint32Array.of(9, 0, 4) };
+    const items = new Vocabulary(["1", "2", "3"]).withPopularity(popularity);
+    await writeModelFiles(folder, { ...files, items });
+    expect((await readModelFiles(folder)).items.popularity).toEqual(popularity);
+    await rm(join(folder, "popularity.safetensors"));
+    expect((await readModelFiles(folder)).items.popularity).toBeUndefined();
+    const damaged = {
+      users: { shape: [1], data: Uint32Array.of(8) },
+      counts: { shape: [3], data: popularity.counts },
+    };
+    await writeFileWhole(join(folder, "popularity.safetensors"), (file) => writeSafetensors(file, damaged));
+    await expect(readModelFiles(folder)).rejects.toThrow(
+      /popularity\.safetensors: .* number of users of 3 items/,
+    );
+  });
+
   it("says which file is missing, damaged or too new", async () => {
     await expect(readModelFiles(folder)).rejects.toThrow(
       /config\.json: there is no such file \(expected a model folder/,

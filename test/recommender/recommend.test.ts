@@ -96,6 +96,50 @@ describe("explaining", () => {
   });
 });
 
+describe("rules", () => {
+  // Scores 10, 9, 8, ..., 1; items 0 and 1 are alike, and so are the others.
+  const alike = scoring(10, ([item]) =>
+    item === undefined
+      ? Array.from({ length: 10 }, (_, i) => 10 - i)
+      : Array.from({ length: 10 }, (_, i) => Number(i < 2 === item < 2)),
+  );
+  const counts = Uint32Array.from({ length: 10 }, (_, i) => 2 ** (9 - i));
+  const counted = { ...alike, items: alike.items.withPopularity({ users: 512, counts }) };
+  const chosen = async (options: Parameters<typeof recommend>[2]) =>
+    (await recommend(counted, [], options)).items.map(({ index }) => index);
+
+  it("re-rank; scores and ranks remain those of the model and of the list", async () => {
+    expect(await chosen({ k: 3 })).toEqual([0, 1, 2]);
+    expect(await chosen({ k: 3, diversity: 0.4 })).toEqual([0, 2, 1]);
+    const { items } = await recommend(counted, [], { k: 3, diversity: 0.4 });
+    expect(items.map(({ rank, score }) => [rank, score])).toEqual([
+      [1, 10],
+      [2, 8],
+      [3, 9],
+    ]);
+    // Item i has i of 9 bits and a relevance of (9 - i) / 9.
+    expect(await chosen({ k: 2, novelty: 0.49 })).toEqual([0, 1]);
+    expect(await chosen({ k: 2, novelty: 0.51 })).toEqual([9, 8]);
+  });
+
+  it("choose from what the other options leave", async () => {
+    expect(await chosen({ k: 3, diversity: 0.4, exclude: ["item0", "item2"] })).toEqual([1, 3, 4]);
+    expect(await chosen({ k: 9, diversity: 0.4, candidates: ["item1", "item0", "item9"] })).toEqual([
+      0, 9, 1,
+    ]);
+    const { items } = await recommend(counted, ["item0"], { k: 2, diversity: 0.5, explain: true });
+    expect(items.map(({ index }) => index)).not.toContain(0);
+    expect(items[0].because?.map(({ index }) => index)).toEqual([0]);
+    const all = { k: 10, diversity: 0.5, includeHistory: true };
+    expect((await recommend(counted, ["item0"], all)).items).toHaveLength(10);
+  });
+
+  it("are refused with the name of the option", async () => {
+    await expect(chosen({ diversity: 2 })).rejects.toThrow(/diversity: 2 is not a weight/);
+    await expect(recommend(alike, [], { novelty: 0.1 })).rejects.toThrow(/novelty: .*popularity/);
+  });
+});
+
 describe("similar items", () => {
   it("are the recommendations for a history with that item alone", async () => {
     const { item, items } = await similarItems(recommender, "item3", { k: 2 });
@@ -115,6 +159,7 @@ describe("many questions at once", () => {
       [[], { k: 5 }],
       [["item0", "?"], { candidates: ["item1", "item2"] }],
       [["item2", "item1"], { explain: true, k: 3 }],
+      [["item4"], { diversity: 0.6, k: 2 }],
     ];
     const questions = await Promise.all(
       asked.map(([history, options]) => askedOf(recommender.items, history, options)),

@@ -12,6 +12,7 @@ import type { Engine } from "../../src/compute/engine.js";
 import { openEngine } from "../../src/compute/open-engine.js";
 import { UserError } from "../../src/core/errors.js";
 import type { JsonObject } from "../../src/core/json.js";
+import { popularityIn } from "../../src/data/item-popularity.js";
 import { Vocabulary } from "../../src/data/vocabulary.js";
 import { parseOptions } from "../../src/models/options.js";
 import { algorithmNames, findAlgorithm } from "../../src/models/registry.js";
@@ -25,8 +26,15 @@ import { served } from "../support/served.js";
 const numRuns = Number(process.env.FOLDIN_FUZZ_RUNS ?? 500);
 /** The same input every time; another number makes other input. */
 const seed = Number(process.env.FOLDIN_FUZZ_SEED ?? 1);
-const dataset = withWords(checkerboard(20, 20));
-const files = ["config.json", "items.json", "model.safetensors", "content.json"] as const;
+const words = withWords(checkerboard(20, 20));
+const dataset = { ...words, items: words.items.withPopularity(popularityIn(words.train)) };
+const files = [
+  "config.json",
+  "items.json",
+  "model.safetensors",
+  "popularity.safetensors",
+  "content.json",
+] as const;
 type Folder = Record<string, Buffer>;
 
 const network = { latent: 4, batchSize: 10, epochs: 1 };
@@ -513,6 +521,8 @@ describe("untrusted requests", () => {
         candidates: fc.oneof(fc.array(entry, { maxLength: 4 }), odd),
         includeHistory: fc.oneof(fc.boolean(), odd),
         explain: fc.oneof(fc.boolean(), odd),
+        diversity: fc.oneof(fc.double({ min: 0, max: 1 }), odd),
+        novelty: fc.oneof(fc.double({ min: 0, max: 1 }), odd),
         model: fc.oneof(fc.constant("main"), odd),
         user: fc.oneof(text, odd),
         events: fc.oneof(

@@ -59,6 +59,15 @@ describe("POST /v1/recommendations", () => {
     expect(body.results[0].items[0].because).toHaveLength(2);
   });
 
+  it("applies rules as the library does", async () => {
+    const rules = { diversity: 0.5, novelty: 0.2, k: 5 };
+    const ids = (items: { id: string }[]) => items.map(({ id }) => id);
+    const { body } = await ask("POST", "/v1/recommendations", { history: ["item3", "item7"], ...rules });
+    const ruled = ids((await expected(["item3", "item7"], rules)).items);
+    expect(ids(body.results[0].items)).toEqual(ruled);
+    expect(ruled).not.toEqual(ids((await expected(["item3", "item7"], { k: 5 })).items));
+  });
+
   it("reports unknown items and still answers", async () => {
     const { status, body } = await ask("POST", "/v1/recommendations", { history: ["nobody"], k: 3 });
     expect(status).toBe(200);
@@ -100,6 +109,8 @@ describe("bad requests", () => {
     [{ history: Array(1001).fill("item1") }, "body.history"],
     [{ histories: [[], []], explain: true }, "body.explain"],
     [{ history: [], model: "other" }, "model"],
+    [{ history: [], diversity: 1.5 }, "body.diversity"],
+    [{ history: [], novelty: "0.5" }, "body.novelty"],
   ])("%j names %s", async (payload, field) => {
     const { status, type, body } = await ask("POST", "/v1/recommendations", payload);
     expect(status).toBe(400);
@@ -121,6 +132,7 @@ describe("bad requests", () => {
     ["GET", "/v1/items/%E0%A4%A/similar", undefined, {}, 400],
     ["GET", "/v1/items/nobody/similar", undefined, {}, 404],
     ["GET", "/v1/items/item1/similar?k=many", undefined, {}, 400],
+    ["GET", "/v1/users/someone/recommendations?diversity=2", undefined, {}, 400],
     ["GET", "/v1/models", undefined, { host: "evil.example" }, 421],
   ] as const)("%s %s %s is a problem with its status", async (method, url, payload, headers, wanted) => {
     const { status, type, body } = await ask(method, url, payload, headers);
@@ -207,6 +219,10 @@ describe("users", () => {
     const { items } = await expected(["item1", "item5"], { k: 4, explain: true });
     expect(body.items).toEqual(items);
     expect(body.unknown).toEqual(["unheard of"]);
+    const ruled = await ask("GET", `${url}/recommendations?k=4&diversity=0.6&novelty=0.1`);
+    expect(ruled.body.items).toEqual(
+      (await expected(["item1", "item5"], { k: 4, diversity: 0.6, novelty: 0.1 })).items,
+    );
     expect((await ask("DELETE", url)).body).toEqual({ removed: 3 });
     expect((await ask("DELETE", url)).body).toEqual({ removed: 0 });
     expect((await ask("GET", `${url}/events`)).body).toEqual({ events: [] });

@@ -6,9 +6,10 @@ import type { MetricValue, Segment, Segments } from "../../evaluation/evaluate.j
 import type { CliContext } from "../context.js";
 import { datasetOfRun } from "../dataset-of-run.js";
 import { addEngineOptions, type EngineFlags, engineOf } from "../engine-options.js";
+import { addRuleOptions, type RuleFlags, rulesFrom } from "../rule-options.js";
 import { count, plural, table } from "../table.js";
 
-interface Flags extends EngineFlags {
+interface Flags extends EngineFlags, RuleFlags {
   on: "test" | "validation";
   dataset?: string;
   metrics?: string[];
@@ -21,7 +22,7 @@ interface Flags extends EngineFlags {
 }
 
 export function register(program: Command, context: CliContext): void {
-  addEngineOptions(
+  const command = addEngineOptions(
     program
       .command("evaluate")
       .summary("evaluate a trained model on held-out users")
@@ -54,7 +55,8 @@ export function register(program: Command, context: CliContext): void {
           .default("foldin"),
       ),
     "that of the run",
-  )
+  );
+  addRuleOptions(command)
     .option("--segments", "also by length of the history and by popularity of the held-out items")
     .option("--per-user <file>", "write per-user values as CSV, for foldin compare")
     .option("--force", "replace the file in --per-user")
@@ -65,6 +67,7 @@ export function register(program: Command, context: CliContext): void {
 Examples:
   foldin evaluate runs/ml-1m
   foldin evaluate runs/ml-1m --metrics ndcg@10 recall@10 --on validation
+  foldin evaluate runs/ml-1m --metrics ndcg@10 diversity@10 coverage@10 --diversity 0.3
   foldin evaluate runs/ml-1m --per-user ml-1m.csv`,
     )
     .action((run: string, flags: Flags) => evaluateRun(run, flags, context));
@@ -121,6 +124,7 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
         ...(paper && cvaePaper),
         ...(cold && { only: { items: cold, among: flags.coldItems === "among-all" ? "all" : "themselves" } }),
         segments: flags.segments,
+        rules: rulesFrom(flags),
         signal: context.signal,
         progress: context.progress,
       },
@@ -130,6 +134,7 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
       const { ids } = (paper ? everyone(dataset) : dataset[flags.on]).users;
       await writePerUser(flags.perUser, { users: Array.from(rows, (row) => ids[row]), values: perUser });
     }
+    const rules = givenRules(flags);
     if (flags.json) {
       const coldItems = cold && {
         items: cold.length,
@@ -143,6 +148,7 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
           split: paper ? cvaePaper.on : flags.on,
           ...evaluator,
           ...(cold && { coldItems }),
+          ...(Object.keys(rules).length > 0 && { rules }),
         },
         ...{ users, metrics, segments },
       });
@@ -158,6 +164,12 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
     if (cold)
       context.out(
         `evaluated on ${plural(cold.length, "cold item")}, ranked ${flags.coldItems === "among-all" ? "among all items" : "among themselves"}`,
+      );
+    if (Object.keys(rules).length > 0)
+      context.out(
+        `re-ranked by rules: ${Object.entries(rules)
+          .map(([name, weight]) => `${name} ${weight}`)
+          .join(", ")}`,
       );
     context.out(
       table(
@@ -178,6 +190,13 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
   } finally {
     recommender.dispose();
   }
+}
+
+/** The rules that change the ranking. */
+function givenRules(flags: RuleFlags): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(rulesFrom(flags)).filter(([, weight]) => weight !== undefined && weight > 0),
+  );
 }
 
 /** Two tables: users by the length of their history, and held-out items by popularity. */

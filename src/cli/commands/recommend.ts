@@ -13,9 +13,10 @@ import {
   wholeNumber,
 } from "../engine-options.js";
 import { UNAVAILABLE_HELP, WHERE_HELP } from "../rules-help.js";
+import { addRuleOptions, type RuleFlags, rulesFrom } from "../rule-options.js";
 import { clip, table } from "../table.js";
 
-interface Flags extends EngineFlags {
+interface Flags extends EngineFlags, RuleFlags {
   approximate?: true | number;
   history?: string[];
   exclude?: string[];
@@ -27,7 +28,7 @@ interface Flags extends EngineFlags {
 }
 
 export function register(program: Command, context: CliContext): void {
-  addApproximateOption(
+  const command = addApproximateOption(
     addEngineOptions(
       program
         .command("recommend")
@@ -52,7 +53,8 @@ export function register(program: Command, context: CliContext): void {
         .option("--include-history", "also recommend items of the history"),
       "that of the run",
     ),
-  )
+  );
+  addRuleOptions(command)
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
@@ -62,6 +64,7 @@ Examples:
   foldin recommend runs/ml-1m --history 1,1214 -k 20 --json
   foldin recommend runs/ml-1m --history @seen.txt --exclude 'Toy Story'
   foldin recommend runs/ml-1m --history 'Toy Story' --where 'genres = Comedy and not genres in (Horror, War)'
+  foldin recommend runs/ml-1m --history 'Toy Story' --diversity 0.3 --novelty 0.1
   foldin recommend runs/ml-1m --history ''`,
     )
     .action((run: string, flags: Flags) => recommendItems(run, flags, context));
@@ -97,6 +100,7 @@ async function recommendItems(run: string, flags: Flags, context: CliContext): P
       ...{ k: flags.k, filter },
       exclude: Uint32Array.from([...excluded, ...out]),
       includeHistory: flags.includeHistory,
+      ...rulesFrom(flags),
       signal: context.signal,
     });
     if (flags.json) {

@@ -29,6 +29,10 @@ const event = z.strictObject({
   at: z.iso.datetime({ offset: true }).optional().describe("time of the interaction; default: now"),
 });
 const userId = text(200).describe("user id of the application");
+const weight = z.number().min(0).max(1);
+const DIVERSITY =
+  "re-rank the best items so that the items of a list differ: weight of the similarity with items that rank higher";
+const NOVELTY = "re-rank the best items in favour of those that few users have: weight against relevance";
 const flag = z.enum(["true", "false"]).transform((value) => value === "true");
 
 const named = { id: z.string(), title: z.string().describe("the id if the item has no title") };
@@ -110,6 +114,8 @@ export function schemasOf(limits: Limits) {
             .describe(
               `explain each recommendation by the influence of the history items; only for one history of at most ${limits.explained} items, with at most ${limits.reasons} reasons (k times history items)`,
             ),
+          diversity: weight.default(0).describe(DIVERSITY),
+          novelty: weight.default(0).describe(NOVELTY),
           model: modelName.optional(),
           user: userId
             .optional()
@@ -205,6 +211,8 @@ export function schemasOf(limits: Limits) {
         ...query.shape,
         explain: flag.default(false),
         includeHistory: flag.default(false),
+        diversity: z.coerce.number().pipe(weight).default(0).describe(DIVERSITY),
+        novelty: z.coerce.number().pipe(weight).default(0).describe(NOVELTY),
       }),
       answer: z.object({ ...model, ...result.shape }),
       history: z.object({

@@ -36,6 +36,28 @@ describe("foldin recommend", () => {
     for (const { id } of answer.recommendations) expect(["4", "1", "2"]).not.toContain(id);
   });
 
+  it("re-ranks by rules", async () => {
+    const found = async (...rules: string[]) => {
+      const args = ["recommend", run, "--history", "", "-k", "5", "--json", ...rules];
+      return JSON.parse((await foldin(args)).stdout).recommendations.map(({ id }: { id: string }) => id);
+    };
+    const counts = dataset.items.ids.map((_, item) => dataset.train.indices.filter((i) => i === item).length);
+    const rare = [...counts.keys()].sort((a, b) => counts[a] - counts[b] || a - b).slice(0, 5);
+    expect(await found("--novelty", "1")).toEqual(rare.map((item) => dataset.items.ids[item]));
+    expect(await found("--novelty", "0", "--diversity", "0")).toEqual(await found());
+  });
+
+  it.each([
+    ["--diversity", "1.5"],
+    ["--novelty", "much"],
+    ["--diversity", ""],
+  ])("refuses %s '%s'", async (option, value) => {
+    const { code, stderr } = await foldin(["recommend", run, "--history", "1", option, value]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`${option} <weight>`);
+    expect(stderr).toContain("Expected a weight from 0 to 1.");
+  });
+
   it("prints titles on stdout", async () => {
     const { code, stdout } = await foldin(["recommend", run, "--history", "1", "-k", "100"]);
     expect(code).toBe(0);

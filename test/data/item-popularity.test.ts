@@ -1,10 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { popularityGroups, selfInformation } from "../../src/evaluation/item-popularity.js";
+import { popularityGroups, selfInformation } from "../../src/data/item-popularity.js";
 
 describe("popularity of items", () => {
   it("self-information is in bits; an item that nobody has counts as if one user had it", () => {
-    expect([...selfInformation(Uint32Array.of(16, 8, 1, 0), 16)]).toEqual([0, 1, 4, 4]);
+    const popularity = { users: 16, counts: Uint32Array.of(16, 8, 1, 0) };
+    expect([0, 1, 2, 3].map((item) => selfInformation(popularity, item))).toEqual([0, 1, 4, 4]);
   });
 
   it.each([

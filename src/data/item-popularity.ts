@@ -6,6 +6,19 @@ import type { CsrMatrix } from "../sparse/csr.js";
 /** The long tail begins after the most popular items that have this share of the training interactions. */
 export const HEAD_SHARE = 0.8;
 
+/** How many users of the training data have each item. */
+export interface ItemPopularity {
+  /** The number of training users. */
+  readonly users: number;
+  /** For each item, the number of training users who have it. */
+  readonly counts: Uint32Array;
+}
+
+/** The popularity of the items in a training matrix [users, items]. */
+export function popularityIn(train: CsrMatrix): ItemPopularity {
+  return { users: train.rows, counts: userCounts(train) };
+}
+
 /** For each item, the number of training users who have it. */
 export function userCounts(train: CsrMatrix): Uint32Array {
   const counts = new Uint32Array(train.columns);
@@ -14,11 +27,11 @@ export function userCounts(train: CsrMatrix): Uint32Array {
 }
 
 /**
- * For each item, its self-information in bits: -log2 of the share of the `users` training users who have it. An item that nobody has
- * counts as if one user had it.
+ * The self-information of an item in bits: -log2 of the share of the training users who have it. An item that nobody has counts as
+ * if one user had it.
  */
-export function selfInformation(counts: Uint32Array, users: number): Float64Array {
-  return Float64Array.from(counts, (count) => Math.log2(Math.max(1, users) / Math.max(1, count)));
+export function selfInformation({ users, counts }: ItemPopularity, item: number): number {
+  return Math.log2(Math.max(1, users) / Math.max(1, counts[item]));
 }
 
 /**
