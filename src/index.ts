@@ -104,6 +104,7 @@ export * from "./recommender/content-aware.js";
 export type { NetworkOutline, OutlineLayer } from "./recommender/outline.js";
 export * from "./recommender/recommend.js";
 export * from "./recommender/recommender.js";
+export type { Boost, RuleOptions } from "./recommender/rules/rules.js";
 export * from "./recommender/run-context.js";
 export * from "./recommender/similar.js";
 export * from "./recommender/uncertain.js";

@@ -145,7 +145,7 @@ export async function evaluateSplit(
   const popularity = segments ? new PopularitySegments(metrics, required(train)) : undefined;
   const isHeldOut = new Uint8Array(catalogue);
   const { items } = recommender;
-  const rules = rulesOf(
+  const rules = await rulesOf(
     items.popularity || !train ? items : items.withPopularity(popularityIn(train)),
     ruleOptions,
   );
@@ -156,21 +156,34 @@ export async function evaluateSplit(
     ? Math.max(1, Math.min(USERS_PER_BATCH, Math.floor(SCORES_PER_BATCH / ranked.length)))
     : USERS_PER_BATCH;
 
+  const bestOfRows = async (some: Uint32Array, k: number): Promise<TopK> => {
+    const histories = takeRows(foldIn, some);
+    const scores = recommender.score(histories, { signal });
+    const known = maskKnown ? histories : undefined;
+    return ranked ? topKOf(scores, ranked, k, known) : scores.topK(k, known);
+  };
+
   const task = "evaluate";
   progress?.({ type: "start", task, total: rows.length, unit: "users" });
   for (let first = 0; first < rows.length; first += usersAtOnce) {
     throwIfAborted(signal);
     const batch = rows.subarray(first, first + usersAtOnce);
-    const histories = takeRows(foldIn, batch);
-    const scores = recommender.score(histories, { signal });
-    const known = maskKnown ? histories : undefined;
-    const best = await (ranked ? topKOf(scores, ranked, reach, known) : scores.topK(reach, known));
+    const best = await bestOfRows(batch, reach);
     for (let b = 0; b < batch.length; b++) {
       const relevant = truthOf(batch[b]);
       for (const item of relevant) isHeldOut[item] = 1;
       const pool = bestOf(best, b);
       const { items: list } = rules
-        ? await rerank(recommender, pool, { k: depth, rules }, pauses, { signal })
+        ? await rerank(
+            recommender,
+            pool,
+            {
+              ...{ k: depth, rules, depth: reach },
+              deeper: async (size) => bestOf(await bestOfRows(batch.subarray(b, b + 1), size), 0),
+            },
+            pauses,
+            { signal },
+          )
         : pool;
       hits.fill(0);
       for (let rank = 0; rank < list.length; rank++) hits[rank] = isHeldOut[list[rank]];

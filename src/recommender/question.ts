@@ -69,7 +69,7 @@ export async function choiceOf(
       problem: `${String(k)} is not a number of items`,
       expected: "a whole number of at least 1",
     });
-  const rules = rulesOf(items, options);
+  const rules = await rulesOf(items, options, pauses);
   const sorted = async (given: unknown, place: string) =>
     (await lookUp(items, given, { place, severalOf: "all", pauses })).known.sort();
   return {

@@ -47,7 +47,10 @@ export async function rank(
   const best = await bestOf(recommender, questions, options);
   const answers: Ranked[] = [];
   for (const [place, question] of questions.entries())
-    answers.push({ question, ...(await ruled(recommender, question, best[place], pauses, signal)) });
+    answers.push({
+      question,
+      ...(await ruled(recommender, question, best[place], { ...options, pauses })),
+    });
   for (const [place, answer] of answers.entries()) {
     const { question, items } = answer;
     answers[place] = {
@@ -79,21 +82,25 @@ async function deviations(
 /** The answer to a question, given its best items. */
 async function ruled(
   recommender: Recommender,
-  { k, rules }: Question,
+  question: Question,
   best: Best,
-  pauses: Pauses,
-  signal: AbortSignal | undefined,
+  options: RankOptions & { readonly pauses: Pauses },
 ): Promise<Best> {
-  return rules ? rerank(recommender, best, { k, rules }, pauses, { signal }) : best;
+  const { k, rules } = question;
+  if (!rules) return best;
+  const deeper = async (depth: number) => (await bestOf(recommender, [question], options, () => depth))[0];
+  const reranking = { k, rules, depth: depthOf(question), deeper };
+  return rerank(recommender, best, reranking, options.pauses, { signal: options.signal });
 }
 
 async function bestOf(
   recommender: Recommender,
   questions: readonly Question[],
   { signal, available }: RankOptions,
+  depthOfEach = depthOf,
 ): Promise<Best[]> {
   const { size } = recommender.items;
-  const k = questions.reduce((most, question) => Math.max(most, depthOf(question)), 1);
+  const k = questions.reduce((most, question) => Math.max(most, depthOfEach(question)), 1);
   const histories = fromRows(
     size,
     questions.map(({ history }) => history),
@@ -105,7 +112,7 @@ async function bestOf(
   return questions.map((question, row) => {
     const from = row * best.k;
     let count = 0;
-    while (count < Math.min(depthOf(question), best.k) && best.items[from + count] !== NO_ITEM) count++;
+    while (count < Math.min(depthOfEach(question), best.k) && best.items[from + count] !== NO_ITEM) count++;
     return {
       items: best.items.slice(from, from + count),
       scores: best.scores.slice(from, from + count),

@@ -6,7 +6,7 @@ import type { MetricValue, Segment, Segments } from "../../evaluation/evaluate.j
 import type { CliContext } from "../context.js";
 import { datasetOfRun } from "../dataset-of-run.js";
 import { addEngineOptions, type EngineFlags, engineOf } from "../engine-options.js";
-import { addRuleOptions, type RuleFlags, rulesFrom } from "../rule-options.js";
+import { addRuleOptions, type RuleFlags, rulesFrom, rulesText } from "../rule-options.js";
 import { count, plural, table } from "../table.js";
 
 interface Flags extends EngineFlags, RuleFlags {
@@ -93,6 +93,7 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
     const { requireFreeFile } = await import("../../core/atomic-file.js");
     await requireFreeFile(flags.perUser, { force: flags.force });
   }
+  const rules = await rulesFrom(flags);
   const paper = flags.evaluator === "cvae-paper";
   if (paper && flags.on === "validation")
     throw new UserError({
@@ -124,7 +125,7 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
         ...(paper && cvaePaper),
         ...(cold && { only: { items: cold, among: flags.coldItems === "among-all" ? "all" : "themselves" } }),
         segments: flags.segments,
-        rules: rulesFrom(flags),
+        rules,
         signal: context.signal,
         progress: context.progress,
       },
@@ -134,7 +135,6 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
       const { ids } = (paper ? everyone(dataset) : dataset[flags.on]).users;
       await writePerUser(flags.perUser, { users: Array.from(rows, (row) => ids[row]), values: perUser });
     }
-    const rules = givenRules(flags);
     if (flags.json) {
       const coldItems = cold && {
         items: cold.length,
@@ -165,12 +165,7 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
       context.out(
         `evaluated on ${plural(cold.length, "cold item")}, ranked ${flags.coldItems === "among-all" ? "among all items" : "among themselves"}`,
       );
-    if (Object.keys(rules).length > 0)
-      context.out(
-        `re-ranked by rules: ${Object.entries(rules)
-          .map(([name, weight]) => `${name} ${weight}`)
-          .join(", ")}`,
-      );
+    if (Object.keys(rules).length > 0) context.out(`re-ranked by rules: ${rulesText(flags)}`);
     context.out(
       table(
         [
@@ -190,13 +185,6 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
   } finally {
     recommender.dispose();
   }
-}
-
-/** The rules that change the ranking. */
-function givenRules(flags: RuleFlags): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(rulesFrom(flags)).filter(([, weight]) => weight !== undefined && weight > 0),
-  );
 }
 
 /** Two tables: users by the length of their history, and held-out items by popularity. */

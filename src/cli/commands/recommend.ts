@@ -86,6 +86,7 @@ async function recommendItems(run: string, flags: Flags, context: CliContext): P
       import("../rules.js"),
     ]);
   const { filter, unavailable } = await rulesOf(flags);
+  const rules = await rulesFrom(flags);
   const recommender = await loadRecommender(run, {
     ...engineOf(flags),
     approximate: flags.approximate,
@@ -100,7 +101,7 @@ async function recommendItems(run: string, flags: Flags, context: CliContext): P
       ...{ k: flags.k, filter },
       exclude: Uint32Array.from([...excluded, ...out]),
       includeHistory: flags.includeHistory,
-      ...rulesFrom(flags),
+      ...rules,
       signal: context.signal,
     });
     if (flags.json) {

@@ -6,6 +6,7 @@
 // The similarity is the cosine. The first item is the one with the largest value. Ties are broken by value, then by index.
 
 import type { Pauses } from "../../core/shared-turns.js";
+import type { Caps } from "./caps.js";
 import type { UnitVectors } from "./item-vectors.js";
 
 export interface Selection {
@@ -18,11 +19,13 @@ export interface Selection {
   readonly diversity: number;
   /** The items' vectors; needed if diversity > 0. */
   readonly vectors?: UnitVectors;
+  /** Which items may still be added; an item that is not admitted once is not admitted later. */
+  readonly caps?: Caps;
 }
 
-/** The positions of the chosen items, in order: k of them, or all if there are fewer. Throws AbortedError if the signal of `pauses` is aborted. */
+/** The positions of the chosen items, in order: k of them, or fewer if no more are admitted. Throws AbortedError if the signal of `pauses` is aborted. */
 export async function select(
-  { items, values, k, diversity, vectors }: Selection,
+  { items, values, k, diversity, vectors, caps }: Selection,
   pauses: Pauses,
 ): Promise<number[]> {
   const open = Uint32Array.from(items.keys());
@@ -45,11 +48,22 @@ export async function select(
     const next = open[best];
     chosen.push(next);
     open[best] = open[--left];
+    if (caps) {
+      caps.add(items[next]);
+      left = keepAdmitted(left, caps);
+    }
     if (vectors && diversity > 0)
       for (let o = 0; o < left; o++)
         nearest[open[o]] = Math.max(nearest[open[o]], cosine(vectors, next, open[o]));
   }
   return chosen;
+
+  /** Moves the open items that may still be added to the front, and returns their number. */
+  function keepAdmitted(count: number, caps: Caps): number {
+    let kept = 0;
+    for (let o = 0; o < count; o++) if (caps.admits(items[open[o]])) open[kept++] = open[o];
+    return kept;
+  }
 
   function isBefore(one: number, other: number): boolean {
     return values[one] === values[other] ? items[one] < items[other] : values[one] > values[other];

@@ -116,6 +116,10 @@ export function schemasOf(limits: Limits) {
             ),
           diversity: weight.default(0).describe(DIVERSITY),
           novelty: weight.default(0).describe(NOVELTY),
+          atMost: z
+            .record(text(200), z.int().min(1))
+            .default({})
+            .describe("by the name of an attribute: at most this number of items with the same value"),
           model: modelName.optional(),
           user: userId
             .optional()
