@@ -5,6 +5,7 @@ import { NO_ITEM, type TopK } from "../compute/engine.js";
 import { throwIfAborted, UserError } from "../core/errors.js";
 import type { ProgressListener } from "../core/progress.js";
 import { SharedTurns } from "../core/shared-turns.js";
+import type { ItemAttributes } from "../data/attributes/attributes.js";
 import type { Dataset, HeldOutSplit } from "../data/dataset.js";
 import { popularityIn } from "../data/item-popularity.js";
 import type { Recommender } from "../recommender/recommender.js";
@@ -51,6 +52,8 @@ export interface EvaluateOptions {
   segments?: boolean;
   /** Rules by which the best items are re-ranked, as in `recommend`; the pool is that of the largest k. Default: none. */
   rules?: RuleOptions;
+  /** The attribute with the categories of items, which calibration@k compares. */
+  categories?: string;
   signal?: AbortSignal;
   progress?: ProgressListener;
 }
@@ -58,6 +61,8 @@ export interface EvaluateOptions {
 export interface EvaluateSplitOptions extends EvaluateOptions {
   /** The training interactions [users, items], on which segments and the metrics novelty, diversity and long-tail depend. */
   train?: CsrMatrix;
+  /** The attributes of the items. Default: those of the model. */
+  attributes?: ItemAttributes;
 }
 
 /** Users whose lists are computed at a time. */
@@ -103,7 +108,7 @@ export async function evaluate(
 
 /**
  * Evaluates a recommender on held-out users whose matrices have the model's items as columns. Throws UserError for an unknown metric,
- * and for a metric or segments that depend on the training interactions without them.
+ * and for a metric or segments that depend on the training interactions or on categories without them.
  */
 export async function evaluateSplit(
   recommender: Recommender,
@@ -115,7 +120,9 @@ export async function evaluateSplit(
     only,
     segments = false,
     rules: ruleOptions = {},
+    categories,
     train,
+    attributes = recommender.items.attributes,
     signal,
     progress,
   }: EvaluateSplitOptions = {},
@@ -140,7 +147,7 @@ export async function evaluateSplit(
   );
   const evaluated = metrics.filter((metric) => !metric.ofLists);
   const perUser = Object.fromEntries(evaluated.map(({ name }) => [name, new Float64Array(rows.length)]));
-  const ofList = listMetrics(metrics, train);
+  const ofList = await listMetrics(metrics, { train, attributes, categories });
   const ofLists = new CatalogueMetrics(metrics, catalogue, ranked);
   const popularity = segments ? new PopularitySegments(metrics, required(train)) : undefined;
   const isHeldOut = new Uint8Array(catalogue);
@@ -171,6 +178,7 @@ export async function evaluateSplit(
     const best = await bestOfRows(batch, reach);
     for (let b = 0; b < batch.length; b++) {
       const relevant = truthOf(batch[b]);
+      const history = rowIndices(foldIn, batch[b]);
       for (const item of relevant) isHeldOut[item] = 1;
       const pool = bestOf(best, b);
       const { items: list } = rules
@@ -188,7 +196,7 @@ export async function evaluateSplit(
       hits.fill(0);
       for (let rank = 0; rank < list.length; rank++) hits[rank] = isHeldOut[list[rank]];
       for (const { name, ofUser } of evaluated)
-        perUser[name][first + b] = ofUser?.(hits, relevant.length) ?? ofList.get(name)?.(list) ?? 0;
+        perUser[name][first + b] = ofUser?.(hits, relevant.length) ?? ofList.get(name)?.(list, history) ?? 0;
       ofLists.add(list);
       popularity?.add(list, hits, relevant);
       for (const item of relevant) isHeldOut[item] = 0;

@@ -14,6 +14,7 @@
 //   novelty@k       mean over L of -log2(share of the training users who have the item)        item-popularity.ts
 //   diversity@k     mean over the pairs of L of 1 - cosine of their training columns           list-diversity.ts
 //   long-tail@k     share of L outside the most popular items with 80 % of the interactions    item-popularity.ts
+//   calibration@k   divergence of the categories of L from those of the history, in bits       calibration.ts
 //
 // and some describe the lists of all users together, without a value per user:
 //
@@ -49,12 +50,15 @@ const perUser = {
 } satisfies Record<string, UserMetric>;
 
 /** Metrics of a user's list, whatever was held out. */
-const ofList = ["novelty", "diversity", "long-tail"] as const;
+const ofList = ["novelty", "diversity", "long-tail", "calibration"] as const;
 export type ListMetric = (typeof ofList)[number];
 
 /** Metrics of the lists of all users together. */
 const ofLists = ["coverage", "gini"] as const;
 export type CatalogueMetric = (typeof ofLists)[number];
+
+/** Metrics of which a lower value is better. */
+const lowerIsBetter = new Set(["calibration", "gini"]);
 
 /** The names of all metrics, without their `@k`. */
 export const metricNames: readonly string[] = [...Object.keys(perUser), ...ofList, ...ofLists];
@@ -73,6 +77,7 @@ export interface Metric {
   readonly ofList: ListMetric | undefined;
   /** A metric of the lists of all users, which is not a mean over users. */
   readonly ofLists: CatalogueMetric | undefined;
+  readonly lowerIsBetter: boolean;
 }
 
 /** Parses "ndcg@100". Throws UserError with the most similar name if it is not a metric. */
@@ -99,7 +104,13 @@ export function parseMetric(text: string): Metric {
     ofUser: ofUser && ((hits, n) => ofUser(hits, k, n)),
     ofList: ofList.find((known) => known === name),
     ofLists: ofLists.find((known) => known === name),
+    lowerIsBetter: lowerIsBetter.has(name),
   };
+}
+
+/** By how much one value of a metric is better than another. */
+export function gain(metric: string, one: number, other: number): number {
+  return parseMetric(metric).lowerIsBetter ? other - one : one - other;
 }
 
 /** Parses a metric for choosing a model. Throws UserError, as `parseMetric`, and for a metric that does not compare with the held-out items. */

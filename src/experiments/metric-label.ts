@@ -13,6 +13,7 @@ const metricNames: Record<string, string> = {
   novelty: "Novelty",
   diversity: "Diversity",
   "long-tail": "Long tail",
+  calibration: "Calibration",
 };
 
 /** "ndcg@100" -> "NDCG@100". */

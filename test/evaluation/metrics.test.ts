@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { UserError } from "../../src/core/errors.js";
-import { parseMetric } from "../../src/evaluation/metrics.js";
+import { gain, parseMetric } from "../../src/evaluation/metrics.js";
 
 /** A ranking as text, "x" for a hit, "." for a miss, from rank 1. */
 const of = (metric: string, ranking: string, heldOut: number) =>
@@ -52,8 +52,21 @@ describe("metrics of one user", () => {
 describe("names of metrics", () => {
   it("are read in any case, and written in one form", () => {
     expect(parseMetric(" NDCG@0100 ").name).toBe("ndcg@100");
-    for (const name of ["coverage@10", "gini@10", "novelty@10", "diversity@10", "long-tail@10"])
+    for (const name of [
+      "coverage@10",
+      "gini@10",
+      "novelty@10",
+      "diversity@10",
+      "long-tail@10",
+      "calibration@10",
+    ])
       expect(parseMetric(name).ofUser).toBeUndefined();
+  });
+
+  it("say which of two values is better", () => {
+    expect(gain("NDCG@10", 0.5, 0.25)).toBe(0.25);
+    expect(gain("calibration@10", 0.5, 0.25)).toBe(-0.25);
+    expect(gain("gini@10", 0.25, 0.5)).toBe(0.25);
   });
 
   it("an unknown one is rejected with the most similar name", () => {

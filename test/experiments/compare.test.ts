@@ -118,6 +118,21 @@ describe("compare", () => {
     expect(systems.map(({ name }) => name)).toEqual(["dae", "popular"]);
   });
 
+  it("puts the lower value first if a lower one is better", async () => {
+    for (const [name, value] of [
+      ["far", 3],
+      ["near", 1],
+    ])
+      await writePerUser(at(`${name}.csv`), {
+        users: ["a", "b"],
+        values: { "calibration@10": Float64Array.of(Number(value), Number(value) + 1) },
+      });
+    const tables = [at("far.csv"), at("near.csv")];
+    const { systems, pairs } = await compare(tables, { metrics: ["calibration@10"], against: "best" });
+    expect(systems.map(({ name }) => name)).toEqual(["near", "far"]);
+    expect(pairs.map(({ a, difference }) => [a, difference])).toEqual([["near", -2]]);
+  });
+
   it("writes per-user values that it can read, including unusual ids", async () => {
     const path = await table("odd.csv", [0.25, 1, 1 / 3]);
     const { users, values } = await readPerUser(path);

@@ -11,6 +11,7 @@ interface Flags extends EngineFlags {
   on: "test" | "validation";
   dataset?: string;
   metrics?: string[];
+  categories?: string;
   against: Against;
   rounds: number;
   seed: number;
@@ -42,6 +43,10 @@ export function register(program: Command, context: CliContext): void {
         "--metrics <names...>",
         "metrics such as ndcg@100 recall@20; runs are sorted by the first",
         namesOf,
+      )
+      .option(
+        "--categories <attribute>",
+        "attribute with the categories of items, for the metric calibration@k",
       )
       .addOption(
         new Option(

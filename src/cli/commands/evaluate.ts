@@ -13,6 +13,7 @@ interface Flags extends EngineFlags, RuleFlags {
   on: "test" | "validation";
   dataset?: string;
   metrics?: string[];
+  categories?: string;
   coldItems?: true | "alone" | "among-all";
   evaluator: "foldin" | "cvae-paper";
   segments?: boolean;
@@ -38,7 +39,11 @@ export function register(program: Command, context: CliContext): void {
       .option("--dataset <folder>", "the dataset folder (default: that of the run)")
       .option(
         "--metrics <names...>",
-        "metrics such as ndcg@100 recall@20 recall-plain@20 precision@10 map@10 mrr@10 hit-rate@10, and of the lists themselves: coverage@100 gini@100 novelty@20 diversity@20 long-tail@20",
+        "metrics such as ndcg@100 recall@20 recall-plain@20 precision@10 map@10 mrr@10 hit-rate@10, and of the lists themselves: coverage@100 gini@100 novelty@20 diversity@20 long-tail@20 calibration@20",
+      )
+      .option(
+        "--categories <attribute>",
+        "attribute with the categories of items, for the metric calibration@k",
       )
       .addOption(
         new Option(
@@ -126,6 +131,7 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
         ...(cold && { only: { items: cold, among: flags.coldItems === "among-all" ? "all" : "themselves" } }),
         segments: flags.segments,
         rules,
+        categories: flags.categories,
         signal: context.signal,
         progress: context.progress,
       },

@@ -10,7 +10,7 @@ import type { ProgressListener } from "../../core/progress.js";
 import { type Dataset, loadDataset } from "../../data/dataset.js";
 import { evaluate, type MetricValue } from "../../evaluation/evaluate.js";
 import { meanOf } from "../../evaluation/mean.js";
-import { defaultMetrics, parseMetric } from "../../evaluation/metrics.js";
+import { defaultMetrics, gain, parseMetric } from "../../evaluation/metrics.js";
 import { holm, type PairedTest, pairedTests } from "../../evaluation/significance.js";
 import { restoreModel } from "../../models/registry.js";
 import { readModelFiles } from "../../recommender/model-files.js";
@@ -32,6 +32,8 @@ export interface CompareOptions {
   rounds?: number;
   /** The seed of the randomisation test. Default 98765. */
   seed?: number;
+  /** The attribute with the categories of items, which calibration@k compares. */
+  categories?: string;
   /** The dataset's folder. Default: its location when the first run was trained. */
   dataset?: string;
   engine?: EngineChoice;
@@ -104,9 +106,13 @@ export async function compare(given: readonly Compared[], options: CompareOption
     values: evaluated.systems[p].values,
   }));
   const first = systems[0];
-  const ranked = [...systems].sort((a, b) => b.metrics[metrics[0]].mean - a.metrics[metrics[0]].mean);
+  const ranked = [...systems].sort((a, b) =>
+    gain(metrics[0], b.metrics[metrics[0]].mean, a.metrics[metrics[0]].mean),
+  );
   const pairs = metrics.flatMap((metric) => {
-    const best = systems.reduce((a, b) => (b.metrics[metric].mean > a.metrics[metric].mean ? b : a));
+    const best = systems.reduce((a, b) =>
+      gain(metric, b.metrics[metric].mean, a.metrics[metric].mean) > 0 ? b : a,
+    );
     const reference = against === "first" ? first : best;
     const tested =
       against === "all"
@@ -205,8 +211,10 @@ async function perUserOf(
       if (!dataset || !engine) throw new Error("there are runs, but no dataset");
       const recommender = await restoreModel(await readModelFiles(modelFolderOf(path)), { engine });
       try {
-        const { on, signal, progress } = options;
-        const { perUser, rows } = await evaluate(recommender, dataset, { on, metrics, signal, progress });
+        const { on, categories, signal, progress } = options;
+        const { perUser, rows } = await evaluate(recommender, dataset, {
+          ...{ on, metrics, categories, signal, progress },
+        });
         evaluated.set(path, perUser);
         users ??= Array.from(rows, (row) => printable(dataset[on].users.ids[row]));
       } finally {

@@ -2,6 +2,7 @@
 
 import { writeFileWhole } from "../../core/atomic-file.js";
 import { csvCell } from "../../core/csv.js";
+import { gain } from "../../evaluation/metrics.js";
 import { drawChart } from "../chart.js";
 import { type Html, html } from "../html.js";
 import { metricLabel } from "../metric-label.js";
@@ -99,7 +100,7 @@ ${systems.map(
 </section>`;
 
   function isBest(system: ComparedSystem, name: string): boolean {
-    return systems.every(({ metrics }) => metrics[name].mean <= system.metrics[name].mean);
+    return systems.every(({ metrics }) => gain(name, system.metrics[name].mean, metrics[name].mean) >= 0);
   }
 }
 
