@@ -2,7 +2,7 @@
 // have the same options under different prefixes.
 
 import type { Command } from "commander";
-import type { FileOptions } from "../data/table-source.js";
+import type { FileOptions, QueryOptions } from "../data/table-source.js";
 
 /** The parsed options from commander. */
 export type FileFlags = Readonly<Record<string, unknown>>;
@@ -70,3 +70,25 @@ export function givenFileOption(given: FileFlags, prefix: "" | "items-" | "conte
 /** Commander's name of an option: "items-no-header" becomes itemsNoHeader. */
 const nameOf = (prefix: string, name: string): string =>
   `${prefix}${name}`.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+
+/** Adds --query and --table, which choose the rows of a database; `what` names the input in the help. */
+export function addQueryOptions<C extends Command>(command: C, prefix: "" | "items-", what: string): C {
+  return command
+    .option(`--${prefix}query <select>`, `${what}database: the rows of this SELECT`)
+    .option(`--${prefix}table <name>`, `${what}database: the rows of this table or view`) as C;
+}
+
+/** The given query options. */
+export function queryOptions(given: FileFlags, prefix: "" | "items-"): QueryOptions {
+  const text = (name: string) => {
+    const found = given[nameOf(prefix, name)];
+    return typeof found === "string" ? found : undefined;
+  };
+  return { query: text("query"), table: text("table") };
+}
+
+/** The first given query option, as written on the command line. */
+export function givenQueryOption(given: FileFlags, prefix: "" | "items-"): string | undefined {
+  const found = Object.entries(queryOptions(given, prefix)).find(([, value]) => value !== undefined);
+  return found && `--${prefix}${found[0]}`;
+}

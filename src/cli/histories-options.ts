@@ -6,7 +6,15 @@ import type { Histories } from "../data/histories.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import type { CliContext } from "./context.js";
 import { datasetOfRun } from "./dataset-of-run.js";
-import { addFileOptions, type FileFlags, fileOptions, givenFileOption } from "./file-options.js";
+import {
+  addFileOptions,
+  addQueryOptions,
+  type FileFlags,
+  fileOptions,
+  givenFileOption,
+  givenQueryOption,
+  queryOptions,
+} from "./file-options.js";
 import { plural } from "./table.js";
 
 /** The options under commander's names. */
@@ -23,7 +31,7 @@ export function addHistoriesOptions(command: Command): Command {
   command
     .option(
       "--histories <file>",
-      "users to fold in: a file with one user and item per row (CSV, TSV, Parquet, JSON lines)",
+      "users to fold in: a file with one user and item per row (CSV, TSV, Parquet, JSON lines), or a database",
     )
     .option(
       "--dataset <folder>",
@@ -33,7 +41,7 @@ export function addHistoriesOptions(command: Command): Command {
     .option("--item <column>", "histories file: item column")
     .option("--rating <column>", "histories file: rating column")
     .option("--min-rating <n>", "histories file: ignore rows with a lower rating", number);
-  return addFileOptions(command, "", "histories file");
+  return addQueryOptions(addFileOptions(command, "", "histories file"), "", "histories ");
 }
 
 function number(text: string): number {
@@ -58,7 +66,11 @@ export async function locateHistories(
   if (histories !== undefined) return { kind: "file", path: histories };
   const named = (["user", "item", "rating", "minRating"] as const).find((name) => flags[name] !== undefined);
   const stray =
-    named === undefined ? givenFileOption(given, "") : named === "minRating" ? "--min-rating" : `--${named}`;
+    named === undefined
+      ? (givenFileOption(given, "") ?? givenQueryOption(given, ""))
+      : named === "minRating"
+        ? "--min-rating"
+        : `--${named}`;
   if (stray !== undefined)
     throw new UserError({
       place: stray,
@@ -83,7 +95,13 @@ export async function readHistories(
   let read: Histories;
   if (kind === "file") {
     const { user, item, rating } = flags;
-    const columns = { user, item, rating, ...fileOptions({ ...flags }, "") };
+    const columns = {
+      user,
+      item,
+      rating,
+      ...fileOptions({ ...flags }, ""),
+      ...queryOptions({ ...flags }, ""),
+    };
     read = await historiesOfFile({ path, columns, minRating: flags.minRating }, items, { signal, progress });
   } else {
     const { loadDataset } = await import("../data/dataset.js");

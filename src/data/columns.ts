@@ -3,12 +3,18 @@
 
 import { UserError } from "../core/errors.js";
 import { type Database, literal } from "./database.js";
-import { type FileOptions, openTable, plainName, type TableSource } from "./table-source.js";
+import {
+  type FileOptions,
+  openTable,
+  plainName,
+  type QueryOptions,
+  type TableSource,
+} from "./table-source.js";
 import type { Expectations } from "./tables/table.js";
 import { isEpoch, looksLikeDate } from "./times.js";
 
 /** The names of the columns. Those that are not given are found by their usual names. */
-export interface ReadOptions extends FileOptions {
+export interface ReadOptions extends FileOptions, QueryOptions {
   user?: string;
   item?: string;
   /** `false`: the file has no ratings, or they are ignored. */
@@ -27,7 +33,7 @@ export const usualNames = {
     names(`rating ratings score stars overall value playcount plays count bookrating userrating reviewrating
     reviewscore reviewoverall starrating userscore weight listencount watchratio`),
   time: names(`timestamp time datetime date unixreviewtime unixtime ts createdat reviewtime reviewdate eventtime
-    eventtimestamp ratedat ratingtimestamp playedat dateadded timestampms tdat invoicedate`),
+    eventtimestamp ratedat ratingtimestamp playedat dateadded timestampms tdat invoicedate at`),
 } as const;
 
 function names(text: string): readonly string[] {
@@ -68,9 +74,10 @@ export async function openInputs(
   const known = {
     knownNames: new Set([...knownNames, ...given.map(plainName)]),
     positions: [],
+    databases: true,
     ...listening,
   };
-  const open = (file: string, options: FileOptions) => openTable(file, database, options, known);
+  const open = (file: string, options: ReadOptions) => openTable(file, database, options, known);
   const sources: TableSource[] = [];
   for (const file of files) sources.push(await open(file, columns));
   if (columns.columns && columns.header === undefined) for (const source of sources) refuseHeader(source);
@@ -121,7 +128,7 @@ function findColumns(source: TableSource, columns: ReadOptions, minRating: numbe
     throw new UserError({
       place: source.file,
       problem: given === undefined ? `no ${role} column found` : `there is no column "${given}"`,
-      expected: `one of the file's columns: ${source.columns.join(", ")}`,
+      expected: `one of the ${source.format === "query" ? "query" : "file"}'s columns: ${source.columns.join(", ")}`,
       remedy: `Name it with ${flags[role]}${source.text?.header ? "; or add --no-header if the first line is a row" : ""}`,
     });
   };

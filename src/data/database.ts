@@ -79,12 +79,14 @@ export async function withDatabase<T>(
     await connection.run("SET TimeZone = 'UTC'");
     const interrupt = () => connection.interrupt();
     signal?.addEventListener("abort", interrupt);
+    const database = new Database(connection, signal, `${folder}-scratch`);
     try {
-      return await work(new Database(connection, signal, `${folder}-scratch`));
+      return await work(database);
     } catch (error) {
       throw signal?.aborted ? new AbortedError() : error;
     } finally {
       signal?.removeEventListener("abort", interrupt);
+      await database.release();
       connection.closeSync();
       instance.closeSync();
     }
@@ -120,13 +122,56 @@ export class Database {
   readonly #connection: DuckDBConnection;
   readonly #signal: AbortSignal | undefined;
   readonly #scratch: string;
+  readonly #closing: (() => Promise<void>)[] = [];
   #scratchFiles = 0;
+  #attached = 0;
 
   /** `scratch`: a folder that does not exist yet, for files that are removed with the database. */
   constructor(connection: DuckDBConnection, signal: AbortSignal | undefined, scratch: string) {
     this.#connection = connection;
     this.#signal = signal;
     this.#scratch = scratch;
+  }
+
+  /** Calls `close` when the work with this database ends. */
+  onClose(close: () => Promise<void>): void {
+    this.#closing.push(close);
+  }
+
+  async release(): Promise<void> {
+    for (const close of this.#closing.splice(0)) await close();
+  }
+
+  /** Opens a DuckDB file read-only; returns the name of its catalogue. */
+  async attach(path: string): Promise<string> {
+    const name = `attached_${this.#attached++}`;
+    await this.run(`ATTACH ${literal(resolve(path))} AS ${name} (TYPE duckdb, READ_ONLY)`);
+    return name;
+  }
+
+  /**
+   * Stores the result of a query over an attached file in a new table, in the order of the query; returns the table's name, and
+   * the names of the query's columns. Throws Error if the text is not one SELECT.
+   */
+  async keep(query: string, catalogue: string): Promise<{ readonly from: string; readonly names: string[] }> {
+    const [[own]] = await this.rows("SELECT current_database()");
+    const table = [String(own), "main", `${catalogue}_rows_${this.#scratchFiles++}`]
+      .map(identifier)
+      .join(".");
+    await this.run(`USE ${catalogue}`);
+    try {
+      const statements = await this.#connection.extractStatements(query);
+      if (statements.count !== 1) throw new Error("there is more than one statement");
+      const prepared = await statements.prepare(0);
+      // The numbers of DuckDB's statement types; SELECT is 1.
+      if (prepared.statementType !== 1) throw new Error("the statement is not a SELECT");
+      const names = Array.from({ length: prepared.columnCount }, (_, column) => prepared.columnName(column));
+      prepared.destroySync();
+      await this.run(`CREATE TABLE ${table} AS ${query}\n`);
+      return { from: table, names };
+    } finally {
+      await this.#connection.run(`USE ${identifier(String(own))}`);
+    }
   }
 
   /**

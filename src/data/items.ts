@@ -11,12 +11,14 @@ import {
   type FileOptions,
   openTable,
   plainName,
+  type QueryOptions,
   type TableSource,
 } from "./table-source.js";
 import type { Vocabulary } from "./vocabulary.js";
 
-/** A file with one row per item. */
-export interface ItemFile extends FileOptions {
+/** A file, or a query of a database, with one row per item. */
+export interface ItemFile extends FileOptions, QueryOptions {
+  /** A file, or the URL of a PostgreSQL database. */
   file: string;
   /** The column of the item's id; if not given, it is found by its usual names. */
   id?: string;
@@ -88,13 +90,13 @@ export async function readItems(
 ): Promise<ItemSource> {
   return withDatabase(
     async (database) => {
-      const { file } = itemFile;
       const given = [itemFile.id, itemFile.title].filter((name) => name !== undefined);
       const knownNames = new Set([...idNames, ...titleNames, ...given.map(plainName)]);
-      const source = await openTable(file, database, itemFile, {
-        ...{ knownNames, positions, prefix: "items-" },
+      const source = await openTable(itemFile.file, database, itemFile, {
+        ...{ knownNames, positions, prefix: "items-", databases: true },
         ...{ progress, signal },
       });
+      const { file } = source;
       const find = (names: readonly string[]) =>
         names.flatMap((name) => source.columns.filter((column) => plainName(column) === plainName(name)));
       const title = find(itemFile.title === undefined ? titleNames : [itemFile.title]).at(0);
@@ -106,7 +108,7 @@ export async function readItems(
         new UserError({
           place: file,
           problem,
-          expected: `one of the file's columns: ${source.columns.join(", ")}`,
+          expected: `one of the ${source.format === "query" ? "query" : "file"}'s columns: ${source.columns.join(", ")}`,
           remedy: `Name it with ${option}`,
         });
       if (ids.length === 0)

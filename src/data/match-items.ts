@@ -1,8 +1,8 @@
 // How well item metadata matches the catalogue: the counts for the manifest, and a warning if few items match.
 
-import { basename } from "node:path";
 import type { ItemSource, ItemTable } from "./items.js";
 import type { ItemsManifest } from "./manifest.js";
+import { shortInput } from "./queries/database-input.js";
 import type { Vocabulary } from "./vocabulary.js";
 
 type Matched = ReturnType<ItemSource["matching"]>;
@@ -17,7 +17,7 @@ export function describeItems(
   catalogue: Vocabulary,
 ): ItemsManifest {
   return {
-    ...(file !== undefined && { file: basename(file) }),
+    ...(file !== undefined && { file: shortInput(file) }),
     id,
     ...(title !== undefined && title !== id && { title }),
     rows,

@@ -6,6 +6,7 @@ import { refuseToOverwrite, writeFolder } from "../core/atomic-folder.js";
 import { throwIfAborted, UserError } from "../core/errors.js";
 import { withLock } from "../core/lock.js";
 import { type ProgressListener, silent } from "../core/progress.js";
+import { withoutPasswords } from "../core/secrets.js";
 import { version } from "../core/version.js";
 import { fromPairs } from "../sparse/csr.js";
 import { ItemAttributes } from "./attributes/attributes.js";
@@ -43,6 +44,7 @@ import {
 } from "./manifest.js";
 import { describeItems, itemsWarning } from "./match-items.js";
 import { type ProtocolInput, type ProtocolOptions, parseProtocol } from "./protocol.js";
+import { databaseInput, nameOfInput, shortInput, shownInput } from "./queries/database-input.js";
 import { readInteractions } from "./read.js";
 import { part, presentCodes, type SplitTable, SplitTables, splitInteractions, userSplits } from "./split.js";
 import { mixedUnits, summariseTimes } from "./times.js";
@@ -50,9 +52,9 @@ import { Vocabulary } from "./vocabulary.js";
 import { type DatasetContents, writeDataset } from "./write-dataset.js";
 
 export interface BuildOptions {
-  /** Files (read in the order given), or interactions. */
+  /** Files or URLs of PostgreSQL databases (read in the order given), or interactions. */
   input: string | readonly string[] | Iterable<Interaction> | AsyncIterable<Interaction>;
-  /** How to read the files; ignored for an iterable. */
+  /** How to read the files, and which rows of databases; ignored for an iterable. */
   columns?: ReadOptions;
   /** Titles and attributes of the items: a file, or records. */
   items?: string | ItemFile | Iterable<ItemRecord>;
@@ -174,7 +176,7 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
     wholeCatalogue && matched ? withCatalogue(frequent.kept, matched.table.byId.keys()) : frequent.kept;
   if (interactions.userOf.length === 0)
     throw new UserError({
-      place: files?.join(", "),
+      place: files?.map(shownInput).join(", "),
       problem:
         rowsRead === 0
           ? "there are no interactions"
@@ -221,7 +223,7 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
     options.content === undefined
       ? undefined
       : await readContent(options.content, new WantedItems({ catalogue: items }), { progress, signal });
-  const name = options.name ?? (files ? basename(files[0]).split(".")[0] : "dataset");
+  const name = options.name ?? (files ? nameOfInput(files[0]) : "dataset");
   return {
     interactions,
     split,
@@ -234,7 +236,12 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
       formatVersion: formatVersionOf(content),
       foldin: version,
       name,
-      source: { name, files: (files ?? []).map((file) => basename(file)), ...options.source },
+      source: {
+        name,
+        files: (files ?? []).map(shortInput),
+        ...(files && askedRows(files, columns)),
+        ...options.source,
+      },
       protocol,
       counts,
       columns: { value: interactions.ratingOf !== undefined, time: interactions.timeOf !== undefined },
@@ -251,6 +258,14 @@ function filesOf(input: BuildOptions["input"]): readonly string[] | undefined {
   if (Array.isArray(input) && input.every((entry) => typeof entry === "string") && input.length > 0)
     return input;
   return undefined;
+}
+
+/** What was asked of a database, without anything secret. */
+function askedRows([first]: readonly string[], { query, table }: ReadOptions = {}): Partial<DatasetSource> {
+  const input = query === undefined && table === undefined ? undefined : databaseInput(first);
+  if (input === undefined) return {};
+  const hide = (text: string) => withoutPasswords(input.kind === "postgres" ? input.url.hide(text) : text);
+  return { ...(query !== undefined && { query: hide(query) }), ...(table !== undefined && { table }) };
 }
 
 async function readItemTable(

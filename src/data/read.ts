@@ -1,4 +1,4 @@
-// Reads interactions from CSV, TSV, "::" and "|" files, Parquet and JSON lines, gzipped or not. DuckDB reads them in bounded
+// Reads interactions from CSV, TSV, "::" and "|" files, Parquet and JSON lines, gzipped or not, and from databases. DuckDB reads them in bounded
 // memory and streams them into typed arrays, in row order. Plain text is read without DuckDB (plain-rows.ts). Text ids are
 // coded by DuckDB in a table on disk, which avoids a JavaScript string per row.
 
@@ -99,7 +99,7 @@ class Reader {
     for (const input of this.#inputs) {
       const { source, user, item } = input;
       const id = (column: string) => `TRY_CAST(${source.expression(column)} AS UINTEGER)`;
-      const sql = `SELECT ${id(user)}, ${id(item)}, ${numbersOf(input)} FROM ${await source.from()}`;
+      const sql = `SELECT ${id(user)}, ${id(item)}, ${numbersOf(input)} FROM ${await source.from(selectionOf(input))}`;
       if ((await this.#collect(sql, input, collector)) === "id") return undefined;
     }
     return this.#coded(kept, collector);
@@ -149,7 +149,8 @@ class Reader {
     const kept = this.#collected();
     const collector = new Collector(this.#minRating, kept);
     for (const [place, input] of this.#inputs.entries()) {
-      const code = (column: string, type: string) => `enum_code(TRY_CAST(${column} AS ${type}))::UINTEGER`;
+      const code = (column: string, type: string) =>
+        `enum_code(TRY_CAST(NULLIF(${column}, '') AS ${type}))::UINTEGER`;
       const problem = await this.#collect(
         `SELECT ${code("u", "user_ids")}, ${code("i", "item_ids")}, r, t, h FROM source_rows
          WHERE rowid >= ${ends[place - 1] ?? 0} AND rowid < ${ends[place]}`,

@@ -1,28 +1,34 @@
-// Opens an input file: detects its format from its first bytes and chooses the reader.
+// Opens an input: a file, whose format is detected from its first bytes, or a query of a database.
 // All columns of text files are read as text; the caller decides what they mean (a rating, a time).
 
 import { statSync } from "node:fs";
 import { UserError } from "../core/errors.js";
 import type { Database } from "./database.js";
+import { databaseInput } from "./queries/database-input.js";
+import { openQuery, refuseQuery } from "./queries/open-query.js";
 import { type FileBytes, openBytes } from "./tables/bytes.js";
 import { refuseForeign } from "./tables/foreign.js";
 import { openJson } from "./tables/json-table.js";
 import { openParquet, openParquetFolder } from "./tables/parquet-table.js";
-import type { Expectations, FileOptions, TableSource } from "./tables/table.js";
+import type { Expectations, FileOptions, QueryOptions, TableSource } from "./tables/table.js";
 import { openText } from "./tables/text-table.js";
 
 export { explainTableError } from "./tables/read-error.js";
-export { type FileOptions, plainName, type TableSource } from "./tables/table.js";
+export { type FileOptions, plainName, type QueryOptions, type TableSource } from "./tables/table.js";
 
 /**
- * Opens a file, or a folder of Parquet files. Throws UserError if it is missing, empty or not a table, or if its name says another format.
+ * Opens a file, a folder of Parquet files, or a query of a database. Throws UserError if it is missing, empty or not a table, or
+ * if its name says another format.
  */
 export async function openTable(
   file: string,
   database: Database,
-  options: FileOptions,
+  options: FileOptions & QueryOptions,
   expectations: Expectations,
 ): Promise<TableSource> {
+  const queried = expectations.databases ? databaseInput(file) : undefined;
+  if (queried) return openQuery(queried, database, options, expectations);
+  refuseQuery(file, options, expectations);
   if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
     if (options.format === undefined || options.format === "parquet")
       return openParquetFolder(file, database);
@@ -44,7 +50,7 @@ export async function openTable(
   }
 }
 
-function formatOf({ file, head }: FileBytes): TableSource["format"] {
+function formatOf({ file, head }: FileBytes): NonNullable<FileOptions["format"]> {
   if (head.subarray(0, 4).toString("latin1") === "PAR1") return "parquet";
   const name = file.toLowerCase().replace(/\.gz$/, "");
   if (/\.(jsonl|ndjson|json)$/.test(name)) return "json-lines";

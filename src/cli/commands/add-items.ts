@@ -7,7 +7,14 @@ import type { ItemFile } from "../../data/items.js";
 import { addContentOptions, type ContentFlags, contentInput, skippedLines } from "../content-options.js";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, type EngineFlags } from "../engine-options.js";
-import { addFileOptions, fileOptions, givenFileOption } from "../file-options.js";
+import {
+  addFileOptions,
+  addQueryOptions,
+  fileOptions,
+  givenFileOption,
+  givenQueryOption,
+  queryOptions,
+} from "../file-options.js";
 import { addItemTypeOption, type ItemTypeFlags, itemTypes } from "../item-types.js";
 import { plural } from "../table.js";
 
@@ -37,7 +44,7 @@ export function register(program: Command, context: CliContext): void {
       "how the model derives a new item from its content (default: the model's own rule)",
     )
     .option("--force", "replace the run in --out");
-  addItemTypeOption(addFileOptions(command, "items-", "items file"));
+  addItemTypeOption(addQueryOptions(addFileOptions(command, "items-", "items file"), "items-", "items "));
   addEngineOptions(addContentOptions(command, { trained: true }))
     .option("--json", "print one JSON object")
     .addHelpText(
@@ -82,8 +89,14 @@ async function addToRun(run: string, flags: Flags, context: CliContext): Promise
 }
 
 function itemFile(flags: Flags): ItemFile | undefined {
-  if (flags.items !== undefined) return { file: flags.items, ...fileOptions({ ...flags }, "items-") };
-  const stray = flags.itemType ? "--item-type" : givenFileOption({ ...flags }, "items-");
+  if (flags.items !== undefined)
+    return {
+      ...{ file: flags.items, ...fileOptions({ ...flags }, "items-") },
+      ...queryOptions({ ...flags }, "items-"),
+    };
+  const stray = flags.itemType
+    ? "--item-type"
+    : (givenFileOption({ ...flags }, "items-") ?? givenQueryOption({ ...flags }, "items-"));
   if (stray === undefined) return undefined;
   throw new UserError({
     place: stray,

@@ -6,6 +6,7 @@ import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
 import { nearestName } from "../../core/nearest.js";
 import { printable } from "../../core/printable.js";
+import { withoutPasswords } from "../../core/secrets.js";
 import { pathArgument, shellCommand } from "../../core/shell.js";
 import type { ReadOptions } from "../../data/columns.js";
 import type { ItemFile } from "../../data/items.js";
@@ -19,7 +20,14 @@ import {
   skippedLines,
 } from "../content-options.js";
 import { type CliContext, required } from "../context.js";
-import { addFileOptions, fileOptions, givenFileOption } from "../file-options.js";
+import {
+  addFileOptions,
+  addQueryOptions,
+  fileOptions,
+  givenFileOption,
+  givenQueryOption,
+  queryOptions,
+} from "../file-options.js";
 import { addItemTypeOption, type ItemTypeFlags, itemTypes } from "../item-types.js";
 import { count, plural, table } from "../table.js";
 
@@ -90,11 +98,11 @@ export function register(program: Command, context: CliContext): void {
     .command("prepare")
     .summary("make a dataset from interaction files")
     .description(
-      "Read interactions (CSV, TSV, ::-separated .dat, Parquet or JSON lines, optionally gzipped), filter and split them, and write a dataset folder.",
+      "Read interactions from files (CSV, TSV, ::-separated .dat, Parquet or JSON lines, optionally gzipped) or a database (PostgreSQL, SQLite, DuckDB), filter and split them, and write a dataset folder.",
     )
     .argument(
-      "<files...>",
-      "interaction files, read in this order; or the name of one known source (see below)",
+      "[files...]",
+      "interaction files, read in this order; a database (see below); or the name of one known source",
     )
     .option("--out <folder>", "the dataset folder to write")
     .option("--force", "replace the dataset in --out")
@@ -118,6 +126,9 @@ export function register(program: Command, context: CliContext): void {
     "--format <name>",
     "file format: text, parquet or json-lines (default: detected)",
   );
+  command.optionsGroup("Database:");
+  addQueryOptions(command, "", "");
+  addQueryOptions(command, "items-", "items from the same ");
   command
     .optionsGroup("Items file:")
     .option(
@@ -138,6 +149,8 @@ export function register(program: Command, context: CliContext): void {
       "\nKnown sources, with predefined columns, protocol and expected counts:\n" +
         "  demo (generated, no files needed), ml-100k, ml-latest-small, ml-1m, ml-20m, netflix, amazon-movies,\n" +
         "  citeulike-a, citeulike-t. Filter and protocol options override the published ones.\n" +
+        "\nDatabases: postgres://user:password@host:port/database, or a SQLite or DuckDB file; with --query or --table.\n" +
+        "  Without an argument, FOLDIN_DATABASE names the database. A password may be in PGPASSWORD instead of the URL.\n" +
         "\nExamples:\n" +
         "  foldin prepare demo --out data/demo\n" +
         "  foldin prepare demo --items 1000000 --users 1000000 --interactions 30000000 --out data/million\n" +
@@ -145,12 +158,15 @@ export function register(program: Command, context: CliContext): void {
         "  foldin prepare ratings.csv --min-rating 4 --items movies.csv --out data/mine\n" +
         "  foldin prepare ratings.csv --items movies.csv --item-type 'tags=list;' --out data/mine\n" +
         "  foldin prepare ratings.csv --items movies.csv --content plots.csv --catalogue catalogue --out data/mine\n" +
+        "  foldin prepare postgres://reader@db.example/shop --query 'select user_id, item_id, at from clicks order by id' --out data/clicks\n" +
+        "  foldin prepare shop.sqlite --table ratings --items-table films --out data/shop\n" +
         "  foldin prepare clicks-*.jsonl.gz --protocol leave-last-out --out data/clicks",
     )
     .action((files: string[], given: Given) => prepare(files, given, context));
 }
 
-async function prepare(files: string[], given: Given, context: CliContext): Promise<void> {
+async function prepare(named: string[], given: Given, context: CliContext): Promise<void> {
+  const files = named.length > 0 ? named : [databaseOf(given)];
   const out = required(text(given.out), "--out", "the folder to write, such as --out data/mine");
   const { prepareDataset } = await import("../../data/prepare.js");
   const started = performance.now();
@@ -163,7 +179,7 @@ async function prepare(files: string[], given: Given, context: CliContext): Prom
       manifest = await prepareDataset({
         input: files,
         columns: readOptions(given),
-        items: itemFile(given),
+        items: itemFile(given, files),
         itemTypes: itemTypes(given),
         content: contentInput(given),
         options: protocolInput(given),
@@ -185,6 +201,22 @@ async function prepare(files: string[], given: Given, context: CliContext): Prom
         `${agree} of ${plural(compared.length, "expected count")} matched${agree < compared.length ? "; see above for the others" : ""}`,
       );
   }
+}
+
+/** The database that the environment names. Throws UserError if there is none. */
+function databaseOf(given: Given): string {
+  const database = process.env.FOLDIN_DATABASE?.trim();
+  if (givenQueryOption(given, "") === undefined)
+    throw new UserError({
+      problem: "no input is given",
+      expected: "interaction files, a database, or a known source",
+      remedy: "foldin help prepare shows examples",
+    });
+  if (database) return database;
+  throw new UserError({
+    problem: "no database is given",
+    expected: "its URL or file as an argument, or in the environment variable FOLDIN_DATABASE",
+  });
 }
 
 /** Whether the argument is a known source and not a file. Throws UserError if source and file arguments are mixed. */
@@ -216,7 +248,7 @@ async function isSource(files: readonly string[], given: Given): Promise<boolean
   if (files.length === 1 && !isSize) findSource(files[0]);
   throw new UserError({
     place: `--${option}`,
-    problem: `cannot be used with files (${files.join(", ")})`,
+    problem: `cannot be used with files (${withoutPasswords(files.join(", "))})`,
     expected: isSize ? "foldin prepare demo" : `a known source: ${sourceNames.join(", ")}`,
   });
 }
@@ -237,7 +269,10 @@ async function fromSource(source: string, out: string, given: Given, context: Cl
   ].find((name) => given[name] !== undefined && !(given[name] === true && ["rating", "time"].includes(name)));
   const stray =
     named === undefined
-      ? (givenFileOption(given, "") ?? givenFileOption(given, "items-"))
+      ? (givenFileOption(given, "") ??
+        givenFileOption(given, "items-") ??
+        givenQueryOption(given, "") ??
+        givenQueryOption(given, "items-"))
       : `--${given[named] === false ? "no-" : ""}${named.replace(/[A-Z]/g, "-$&").toLowerCase()}`;
   if (stray !== undefined)
     throw new UserError({
@@ -293,6 +328,7 @@ function readOptions(given: Given): ReadOptions {
     rating: given.rating === false ? false : text(given.rating),
     time: given.time === false ? false : text(given.time),
     ...fileOptions(given, ""),
+    ...queryOptions(given, ""),
     format: formatNamed(text(given.format)),
   };
 }
@@ -309,10 +345,21 @@ function formatNamed(name: string | undefined): ReadOptions["format"] {
   });
 }
 
-function itemFile(given: Given): ItemFile | undefined {
-  const file = text(given.items);
+/** The item file; with --items-query or --items-table alone, it is the database of the interactions. */
+function itemFile(given: Given, files: readonly string[]): ItemFile | undefined {
+  const queried = givenQueryOption(given, "items-");
+  if (queried !== undefined && given.items === undefined && files.length > 1)
+    throw new UserError({
+      place: queried,
+      problem: `${files.length} inputs are given`,
+      expected: "one database, or --items <database>",
+    });
+  const file = text(given.items) ?? (queried === undefined ? undefined : files[0]);
   if (file !== undefined)
-    return { file, id: text(given.itemId), title: text(given.itemTitle), ...fileOptions(given, "items-") };
+    return {
+      ...{ file, id: text(given.itemId), title: text(given.itemTitle) },
+      ...{ ...fileOptions(given, "items-"), ...queryOptions(given, "items-") },
+    };
   const column = given.itemId
     ? "--item-id"
     : given.itemTitle

@@ -44,8 +44,8 @@ export function idOfJson(bytes: Uint8Array, kind: number): { text: Uint8Array | 
   return { wrong: shown() };
 }
 
-/** A whole JSON number in plain decimal notation with all of its digits; undefined if it is not whole. */
-function wholeNumber(text: string): string | undefined {
+/** A whole number in plain decimal notation with all of its digits; undefined if it is not whole. */
+export function wholeNumber(text: string): string | undefined {
   if (/^(?:0|-?[1-9]\d*)$/.test(text)) return text;
   const [, sign, whole, fraction = "", exponent = "0"] =
     /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d+))?$/.exec(text) ?? [];

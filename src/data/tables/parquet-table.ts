@@ -5,7 +5,8 @@ import { UserError } from "../../core/errors.js";
 import { type Database, identifier } from "../database.js";
 import { type ParquetParts, partsOf } from "./parquet-folder.js";
 import { explainReadError } from "./read-error.js";
-import { numberInText, type Selection, type TableSource } from "./table.js";
+import type { Selection, TableSource } from "./table.js";
+import { typedColumns } from "./typed-columns.js";
 
 /** Opens a Parquet file. Throws UserError if it is not a Parquet file or is damaged. */
 export async function openParquet(file: string, database: Database): Promise<TableSource> {
@@ -77,7 +78,6 @@ async function openParts(file: string, parts: ParquetParts, database: Database):
   const files = parts.files.map((part) => (root === file ? part : join(root, relative(file, part))));
   const from = database.files("parquet", files, [], options);
   const types = await columnsOf(from, file, database);
-  const typeOf = (column: string) => types.get(column) ?? "VARCHAR";
   const rowsOf = parts.files.length > 1 ? await database.parquetRows(parts.files) : [];
   const place = (row: number): string => {
     let [part, before] = [0, 0];
@@ -85,61 +85,25 @@ async function openParts(file: string, parts: ParquetParts, database: Database):
     return `${parts.files[part]}, row ${row - before + 1}`;
   };
 
-  const id = (column: string): string => {
-    const type = typeOf(column);
-    const value = identifier(column);
-    if (type === "BLOB") return `decode(${value})`;
-    if (isFraction(type))
-      return `CASE WHEN ${isWhole(value)} THEN CAST(CAST(${value} AS BIGINT) AS VARCHAR) ELSE CAST(${value} AS VARCHAR) END`;
-    const wrapped = wrappedId.exec(type);
-    return `CAST(${wrapped ? `${value}.${wrapped[1]}` : value} AS VARCHAR)`;
+  const typed = typedColumns(file, types);
+  const fraction = async (column: string) => {
+    const [found] = await database.rows(
+      `SELECT filename, file_row_number, CAST(${identifier(column)} AS VARCHAR)
+       FROM ${database.files("parquet", files, ["filename = true", "file_row_number = true"], options)}
+       WHERE ${typed.isFraction(column)}
+       LIMIT 1`,
+    );
+    return found && { place: `${found[0]}, row ${Number(found[1]) + 1}`, value: String(found[2]) };
   };
-
-  const requireIds = async (columns: readonly string[]): Promise<void> => {
-    for (const column of columns) {
-      const type = typeOf(column);
-      const expected = "text or a whole number";
-      if (/\[\d*\]$|^(?:STRUCT|MAP|UNION|BOOLEAN|INTERVAL)/.test(type) && !wrappedId.test(type))
-        throw new UserError({
-          place: file,
-          problem: `the column "${column}" holds ${kindOf(type)}: ${type.length > 60 ? `${type.slice(0, 60)}...` : type}`,
-          expected,
-          remedy: type.endsWith("]") ? "Write one row per user and item" : undefined,
-        });
-      if (!isFraction(type)) continue;
-      const value = identifier(column);
-      const [found] = await database.rows(
-        `SELECT filename, file_row_number, CAST(${value} AS VARCHAR)
-         FROM ${database.files("parquet", files, ["filename = true", "file_row_number = true"], options)}
-         WHERE ${value} IS NOT NULL AND NOT (${isWhole(value)})
-         LIMIT 1`,
-      );
-      if (found !== undefined)
-        throw new UserError({
-          place: `${found[0]}, row ${Number(found[1]) + 1}`,
-          problem: `the column "${column}" holds the number ${found[2]}`,
-          expected,
-        });
-    }
-  };
-
   return {
     file,
     format: "parquet",
     columns: [...types.keys()],
     named: true,
-    typeOf,
-    expression: identifier,
-    id,
-    number: (column) => {
-      const type = typeOf(column);
-      const value = identifier(column);
-      if (type !== "VARCHAR") return `TRY_CAST(${value} AS DOUBLE)`;
-      return numberInText(value);
-    },
+    ...typed.expressions,
     from: async (selection?: Selection) => {
       try {
-        await requireIds(selection?.ids ?? []);
+        await typed.requireIds(selection?.ids ?? [], fraction);
       } catch (error) {
         throw explainReadError(error, file);
       }
@@ -149,19 +113,4 @@ async function openParts(file: string, parts: ParquetParts, database: Database):
     place,
     sample: () => [],
   };
-}
-
-/** A document id in a MongoDB export: a struct with one field. */
-const wrappedId = /^STRUCT\(("\$(?:oid|uuid|numberLong|numberInt)") (?:VARCHAR|BIGINT|INTEGER)\)$/;
-
-const isFraction = (type: string): boolean => /^(?:FLOAT|DOUBLE|DECIMAL)/.test(type) && !type.endsWith("]");
-
-/** SQL: whether a float is a whole number that a float64 represents exactly; NULL for NULL. */
-const isWhole = (value: string): string =>
-  `isfinite(${value}::DOUBLE) AND abs(${value}) <= 9007199254740992 AND ${value} = floor(${value})`;
-
-function kindOf(type: string): string {
-  if (/\]$/.test(type)) return "lists";
-  if (type === "BOOLEAN") return "booleans";
-  return type === "INTERVAL" ? "durations" : "objects";
 }

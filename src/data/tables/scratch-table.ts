@@ -94,6 +94,23 @@ export class ScratchTable {
     this.#buffer[this.#used++] = comma;
   }
 
+  /** Adds a field of text to the row; null and an empty text are different. */
+  text(text: string | null): void {
+    const plain = text !== null && text.length < 64 && /^[\x20\x21\x23-\x7e]*$/.test(text);
+    if (!plain) {
+      this.field(text === null ? null : Buffer.from(text, "utf8"));
+      return;
+    }
+    this.#reserve(text.length + 3);
+    const buffer = this.#buffer;
+    let used = this.#used;
+    buffer[used++] = quote;
+    for (let k = 0; k < text.length; k++) buffer[used++] = text.charCodeAt(k);
+    buffer[used++] = quote;
+    buffer[used++] = comma;
+    this.#used = used;
+  }
+
   /** Ends a row that begins in this line of the source. */
   endRow(line: number): void {
     // A row with a single null would be a blank line, which is skipped.

@@ -23,6 +23,14 @@ export interface FileOptions {
   escape?: string;
 }
 
+/** Which rows of a database to read: exactly one of the two. */
+export interface QueryOptions {
+  /** One SELECT, in the database's own SQL. */
+  query?: string;
+  /** The name of a table or view, with its schema if needed: all of its rows. */
+  table?: string;
+}
+
 /** What the caller expects of a file. */
 export interface Expectations {
   /** Plain column names that identify a first line as a header. */
@@ -34,6 +42,8 @@ export interface Expectations {
   /** Notified of assumptions that the user should know. */
   readonly progress?: ProgressListener;
   readonly signal?: AbortSignal;
+  /** Whether the file may be a database. */
+  readonly databases?: boolean;
 }
 
 /** A selection of columns. */
@@ -44,10 +54,11 @@ export interface Selection {
   readonly ids?: readonly string[];
 }
 
-/** An opened file. */
+/** An opened file, or the result of a query. */
 export interface TableSource {
+  /** The file, or the database without anything secret. */
   readonly file: string;
-  readonly format: "text" | "parquet" | "json-lines";
+  readonly format: "text" | "parquet" | "json-lines" | "query";
   readonly columns: readonly string[];
   /** Whether the column names come from the file (or the caller), not from the columns' positions. */
   readonly named: boolean;

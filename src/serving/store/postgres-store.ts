@@ -3,6 +3,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import pg from "pg";
 import { UserError } from "../../core/errors.js";
+import { connectionMessage } from "../../core/postgres-url.js";
 import { BatchQueue } from "./batch-queue.js";
 import {
   type HistoryStore,
@@ -57,7 +58,8 @@ export async function openPostgres(
   } catch (error) {
     throw unusable(place, error);
   }
-  const storeError = (error: unknown) => new StoreError(troubleOf(error), place.hide(messageOf(error)));
+  const storeError = (error: unknown) =>
+    new StoreError(troubleOf(error), place.hide(connectionMessage(error)));
   // An idle connection that breaks is replaced when the next one is needed.
   pool.on("error", (error) => onError?.(storeError(error)));
   try {
@@ -208,16 +210,10 @@ function troubleOf(error: unknown): StoreTrouble {
   return /^(40001|40P01|55P03|53300|57014)$/.test(code) ? "busy" : "failed";
 }
 
-/** A failed attempt to connect to several addresses is an AggregateError without a message; use that of the first address. */
-function messageOf(error: unknown): string {
-  const first = error instanceof AggregateError ? error.errors[0] : error;
-  return first instanceof Error ? first.message : String(first);
-}
-
 function unusable({ shown, hide }: PostgresPlace, error: unknown): UserError {
   return new UserError({
     place: `--store ${shown}`,
-    problem: `PostgreSQL cannot be used: ${hide(messageOf(error))}`,
+    problem: `PostgreSQL cannot be used: ${hide(connectionMessage(error))}`,
     expected: "postgres://user:password@host:port/database",
   });
 }
