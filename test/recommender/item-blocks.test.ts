@@ -112,6 +112,17 @@ describe.each(engineNames)("blocks of items on the %s engine", async (name) => {
     expect(await top(1)).toEqual([...first, ...Array(8).fill(none)]);
     expect(await top(2)).toEqual([...first, ...second, ...Array(3).fill(none)]);
     expect(await top(undefined)).toEqual([...first, ...second, 14, 13, 12]);
+    // With a filter, blocks without an item to choose from do not count, and k items are found where there are k.
+    const among = async (most: number, k: number, allowed: readonly number[]) => {
+      ranking.useIndex({ blocks, most });
+      const words = Uint32Array.of(allowed.reduce((bits, item) => bits | (1 << item), 0));
+      const { items } = await ranking.topK(hidden, k, fromRows(15, [[4]]), undefined, words);
+      return [...items].filter((item) => item !== none);
+    };
+    expect(await among(1, 2, [4, 6, 7, 8, 12])).toEqual([8, 7]);
+    expect(await among(1, 4, [4, 6, 7, 8, 12])).toEqual([8, 7, 6, 12]);
+    expect(await among(1, 12, [0, 13])).toEqual([0, 13]);
+    expect(await among(1, 1, [0, 13])).toEqual([0]);
     ranking.dispose();
   });
 });

@@ -3,6 +3,8 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ItemAttributes } from "../../src/data/attributes/attributes.js";
+import { encodeColumn } from "../../src/data/attributes/encode.js";
 import { literal, withDatabase } from "../../src/data/database.js";
 import { historiesOfDataset, historiesOfFile } from "../../src/data/histories.js";
 import { Vocabulary } from "../../src/data/vocabulary.js";
@@ -53,6 +55,30 @@ describe("scoring all users", () => {
     }
   });
 
+  it("leaves out unavailable items, and those that the filter does not admit", async () => {
+    const out = join(folder, "filtered.parquet");
+    const { ids, titles } = dataset.items;
+    const values = ids.map((_, item) => String(item));
+    const number = encodeColumn({ name: "number", values }, { type: "number" }, String);
+    const items = new Vocabulary(ids, titles, ItemAttributes.of(ids.length, [number]));
+    const filtered: Recommender = {
+      ...{ algorithm: model.algorithm, items, save: () => model.save(), dispose: () => {} },
+      score: (histories, options) => model.score(histories, options),
+    };
+    const histories = historiesOfDataset(dataset, items);
+    const filter = { attribute: "number", below: 40 };
+    const rules = { filter, unavailable: ["item3", "item17", "nothing"] };
+    await scoreAll(filtered, histories, { out, model: "m", k: 5, ...rules });
+    const written = await table(out);
+    for (const row of [0, 100, 279]) {
+      const history = rowIndices(histories.matrix, row);
+      const { items } = await recommend(filtered, history, { k: 5, filter, exclude: rules.unavailable });
+      expect(written.filter(([user]) => user === histories.users[row]).map(([, , id]) => id)).toEqual(
+        items.map(({ id }) => id),
+      );
+    }
+  });
+
   it("writes the same file in a folder whose name looks like a partition or a pattern", async () => {
     const histories = historiesOfDataset(dataset, model.items);
     const texts: string[] = [];
@@ -86,6 +112,12 @@ describe("scoring all users", () => {
     await expect(scoreAll(model, histories, { ...same, model: "other", out, resume: true })).rejects.toThrow(
       "the interrupted scoring had a different model",
     );
+    for (const rule of [{ unavailable: ["item3"] }, { filter: { or: [] } }])
+      await expect(scoreAll(model, histories, { ...same, ...rule, out, resume: true })).rejects.toThrow(
+        "filter" in rule
+          ? /the model has no item attributes/
+          : /the interrupted scoring had a different filter/,
+      );
     expect(await scoreAll(model, histories, { ...same, out, resume: true })).toMatchObject({
       ...{ users: 280, resumed: 128 },
     });

@@ -1,6 +1,6 @@
 //! Which columns a ranking may choose from: sets of bits, one for all rows or one per row.
 
-const BITS: usize = u32::BITS as usize;
+pub const BITS: usize = u32::BITS as usize;
 
 /// The sets of a call; without sets, all columns are allowed.
 #[derive(Default)]
@@ -26,6 +26,18 @@ impl Allowed {
         let first = if self.is_shared { 0 } else { row * self.length };
         (self.length > 0).then(|| &self.words[first..first + self.length])
     }
+}
+
+/// Up to this many of 32 rows are read one by one. If more are allowed, reading all of them in order is faster than skipping some.
+pub const MOST_SKIPPING: u32 = 4;
+
+/// The rows to read among the 32 from `first`, a multiple of 32: those in a set, or all if most of them are read anyway.
+#[inline(always)]
+pub fn read_from(set: Option<&[u32]>, first: usize) -> u32 {
+    set.map_or(u32::MAX, |words| {
+        let word = words[first / BITS];
+        if word.count_ones() > MOST_SKIPPING { u32::MAX } else { word }
+    })
 }
 
 /// Whether a column is in a set.

@@ -7,7 +7,7 @@
 //! The result is that of computing all products, bit for bit, unless the caller limits the number of visited blocks: then it is that
 //! of computing the products of these blocks, which depend only on the history.
 
-use super::allowed::{Allowed, has};
+use super::allowed::{Allowed, BITS, MOST_SKIPPING, has};
 use super::best_products::{History, products};
 use super::quantise::{above, quantise_weights, rounding};
 use super::top_k::TopK;
@@ -235,17 +235,25 @@ impl<'a> Search<'a> {
             #[inline(always)]
             || {
                 for &block in blocks {
-                    for entry in items.entries(block as usize) {
-                        if !has(self.allowed, items.indices[entry] as usize) {
-                            continue;
-                        }
-                        let &[scale, error, norm, bias] = statistics.row(entry) else {
-                            unreachable!("four statistics")
-                        };
-                        let (lower, upper) = self.history.bounds(quantised.row(entry), [scale, error, norm], bias);
-                        #[allow(clippy::neg_cmp_op_on_partial_ord)]
-                        if !(upper < self.least) {
-                            found.push(Found { item: items.indices[entry], lower, upper });
+                    let entries = items.entries(block as usize);
+                    for first in entries.clone().step_by(BITS) {
+                        let some = first..entries.end.min(first + BITS);
+                        let is_allowed = |entry: &usize| has(self.allowed, items.indices[*entry] as usize);
+                        let count = some.clone().filter(is_allowed).count();
+                        let reads_all = count > MOST_SKIPPING as usize;
+                        for entry in some {
+                            let allowed = is_allowed(&entry);
+                            if !allowed && !reads_all {
+                                continue;
+                            }
+                            let &[scale, error, norm, bias] = statistics.row(entry) else {
+                                unreachable!("four statistics")
+                            };
+                            let (lower, upper) = self.history.bounds(quantised.row(entry), [scale, error, norm], bias);
+                            #[allow(clippy::neg_cmp_op_on_partial_ord)]
+                            if allowed && !(upper < self.least) {
+                                found.push(Found { item: items.indices[entry], lower, upper });
+                            }
                         }
                     }
                 }

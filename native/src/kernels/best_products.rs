@@ -8,7 +8,7 @@
 //!   |a'w - a~'w~| <= |a| |w - w~| + |a - a~| |w~|
 //! e is |w - w~| plus the rounding error of the product itself, at most (width + LANES) 2^-24 |w|.
 
-use super::allowed::{Allowed, exclude_others, has};
+use super::allowed::{Allowed, BITS, exclude_others, read_from};
 use super::matmul::dot;
 use super::quantise::{Quantised, SLACK, above, quantise_row};
 use super::top_k::{Candidate, TopK, select};
@@ -27,6 +27,7 @@ kernels! {
         ));
 }
 
+/// A multiple of 32.
 const ROWS_PER_TASK: usize = 256;
 /// Upper bound of a history's integers, reduced if a sum might overflow.
 const MOST_STEPS: usize = 16_383;
@@ -79,7 +80,7 @@ pub(super) fn matrix(of: &mut [f32], columns: usize) -> Matrix {
     Matrix { data: of.as_mut_ptr(), rows: of.len() / columns, columns, stride: columns }
 }
 
-/// lower and upper [rows, n]: bounds of the products that are allowed; NaN if unknown.
+/// lower and upper [rows, n]: bounds of the products that are allowed, and of others where that is faster; NaN if unknown.
 fn bounds(a: Matrix, layer: &Layer, allowed: &Allowed, lower: Matrix, upper: Matrix) {
     let Layer { quantised, statistics, bias, .. } = layer;
     let histories: Vec<_> = (0..a.rows).map(|row| (History::of(a.row(row)), allowed.row(row))).collect();
@@ -89,11 +90,15 @@ fn bounds(a: Matrix, layer: &Layer, allowed: &Allowed, lower: Matrix, upper: Mat
         vectorised(
             #[inline(always)]
             || {
+                let mut masks = vec![u32::MAX; histories.len()];
                 for c in columns {
+                    if c % BITS == 0 {
+                        masks.iter_mut().zip(&histories).for_each(|(mask, (_, set))| *mask = read_from(*set, c));
+                    }
                     let (integers, bias) = (quantised.row(c), bias.row(0)[c]);
                     let &[scale, error, norm] = statistics.row(c) else { unreachable!("three statistics") };
-                    for (r, (history, set)) in histories.iter().enumerate() {
-                        if !has(*set, c) {
+                    for (r, (history, _)) in histories.iter().enumerate() {
+                        if masks[r] >> (c % BITS) & 1 == 0 {
                             continue;
                         }
                         let (least, most) = history.bounds(integers, [scale, error, norm], bias);

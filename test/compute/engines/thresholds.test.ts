@@ -3,6 +3,7 @@
 
 import { afterAll, describe, expect, it } from "vitest";
 import type { Engine } from "../../../src/compute/engine.js";
+import { NO_ITEM } from "../../../src/compute/engine.js";
 import { loadNativeEngine } from "../../../src/compute/engines/native.js";
 import { ReferenceEngine } from "../../../src/compute/engines/reference.js";
 import { openEngine } from "../../../src/compute/open-engine.js";
@@ -171,6 +172,61 @@ describe.skipIf(missing)("native kernels whose path depends on what the inputs h
         const scores = normals(rows, 3).map((b, r) => Math.fround((r < 40 ? width : -width) + b));
         expect([...found.items], `width ${width}`).toEqual(largest(scores, 50));
         for (const tensor of [of, bias, quantised, statistics, history]) engine.release(tensor);
+      }
+    }
+  });
+
+  // allowed.rs: up to MOST_SKIPPING = 4 of 32 rows are read one by one.
+  it("few and many allowed rows are ranked with the same result, by bounds and in blocks", async () => {
+    const [rows, width, k] = [96, 20, 30];
+    for (const count of [0, ...around(4), 31, 32]) {
+      const chosen = [0, 32, 64].flatMap((from) =>
+        Array.from({ length: count }, (_, n) => from + ((n * 7) % 32)),
+      );
+      const allowed = new Uint32Array(3);
+      for (const row of chosen) allowed[row >> 5] |= 1 << (row & 31);
+      for (const engine of natives) {
+        const [of, bias] = [
+          engine.tensor(rows, width, normals(rows * width, 5)),
+          engine.tensor(1, rows, normals(rows, 6)),
+        ];
+        const history = engine.tensor(1, width, normals(width, 7));
+        const scores = engine.empty(1, rows);
+        engine.matmul(scores, history, of, { transposeB: true });
+        engine.addRow(scores, bias);
+        const all = await engine.read(scores);
+        const expected = chosen.toSorted((a, b) => all[b] - all[a]).slice(0, k);
+        const found = (items: Uint32Array) => [...items].filter((item) => item !== NO_ITEM);
+        const [quantised, statistics] = [engine.empty(rows, width, "int8"), engine.empty(rows, 3)];
+        engine.quantise(quantised, statistics, of);
+        const layer = { weights: of, quantised, statistics, bias };
+        expect(
+          found((await engine.bestProducts(history, layer, k, undefined, allowed)).items),
+          `${count}`,
+        ).toEqual(expected);
+        const items = engine.sparse(fromRows(rows, [[...Array(rows).keys()]]));
+        const [inOrder, numbers] = [engine.empty(rows, width, "int8"), engine.empty(rows, 4)];
+        const [centres, reach] = [engine.empty(1, width), engine.empty(1, 3)];
+        engine.arrangeBlocks(inOrder, numbers, centres, reach, of, bias, items);
+        const blocks = { weights: of, bias, quantised: inOrder, statistics: numbers, centres, reach, items };
+        expect(
+          found((await engine.bestInBlocks(history, blocks, k, 1, undefined, allowed)).items),
+          `${count}`,
+        ).toEqual(expected);
+        engine.releaseSparse(items);
+        for (const tensor of [
+          of,
+          bias,
+          history,
+          scores,
+          quantised,
+          statistics,
+          inOrder,
+          numbers,
+          centres,
+          reach,
+        ])
+          engine.release(tensor);
       }
     }
   });
