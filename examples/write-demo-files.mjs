@@ -1,5 +1,5 @@
 // Writes the generated catalogue as files, to try foldin without your own data: views.csv (user, item, time), films.csv
-// (id, title, year) and plots.csv (id, text), and two files for later: new-views.csv, and new-films.csv with films
+// (id, title, year, genres) and plots.csv (id, text), and two files for later: new-views.csv, and new-films.csv with films
 // without views.
 //
 //   node examples/write-demo-files.mjs <folder>
@@ -30,8 +30,8 @@ csv(
 csv("new-views.csv", "user,item,time", rows);
 csv(
   "films.csv",
-  "id,title,year",
-  released.map(({ id, title, year }) => [id, quoted(title), year]),
+  "id,title,year,genres",
+  released.map(({ id, title, year, genres }) => [id, quoted(title), year, genres.join("|")]),
 );
 const plots = (some) => some.map(({ id, title, description }) => [id, quoted(title), quoted(description)]);
 csv("plots.csv", "id,title,text", plots(released));

@@ -119,8 +119,9 @@ function userProblem({ message, place }: UserError): ProblemBody {
   const [, field] = /^((?:body|query)\.[^,]+)/.exec(place ?? "") ?? [];
   if (field === undefined) return problemBody(400, message);
   const problem = message.slice(`${place}: `.length).slice(0, 500);
-  const dotted = field.replace(/\[(\d+)\]/g, ".$1");
-  return problemBody(400, message, [{ field: dotted, problem }]);
+  // As in the paths of a schema: body.filter.and.0
+  const dotted = (text: string) => text.replace(/\[(\d+)\]/g, ".$1");
+  return problemBody(400, `${dotted(place ?? "")}: ${problem}`, [{ field: dotted(field), problem }]);
 }
 
 function invalid({ issues, validationContext = "request" }: InvalidInput): ProblemBody {
