@@ -53,6 +53,12 @@ export interface Question {
 /** The common part of all questions of a request, resolved once. */
 export type Choice = Omit<Question, "history" | "unknown" | "ambiguous">;
 
+interface ChoiceContext {
+  readonly pauses?: Pauses;
+  /** What precedes the names of the filter and of rules in messages, such as "body.". */
+  readonly within?: string;
+}
+
 /**
  * Resolves the options. Throws UserError if k is not a positive integer, an id is not valid, the filter is not (`itemsMatching`), or a
  * rule cannot be applied.
@@ -60,7 +66,7 @@ export type Choice = Omit<Question, "history" | "unknown" | "ambiguous">;
 export async function choiceOf(
   items: Vocabulary,
   options: RecommendOptions = {},
-  { pauses, filterPlace }: { pauses?: Pauses; filterPlace?: string } = {},
+  { pauses, within = "" }: ChoiceContext = {},
 ): Promise<Choice> {
   const { k = 10, exclude = [], candidates, filter, includeHistory = false, explain = false } = options;
   if (!(Number.isInteger(k) && k >= 1))
@@ -69,7 +75,7 @@ export async function choiceOf(
       problem: `${String(k)} is not a number of items`,
       expected: "a whole number of at least 1",
     });
-  const rules = await rulesOf(items, options, pauses);
+  const rules = await rulesOf(items, options, { pauses, within });
   const sorted = async (given: unknown, place: string) =>
     (await lookUp(items, given, { place, severalOf: "all", pauses })).known.sort();
   return {
@@ -77,7 +83,7 @@ export async function choiceOf(
     excluded: await sorted(exclude, "exclude"),
     candidates: candidates === undefined ? undefined : await sorted(candidates, "candidates"),
     ...(filter !== undefined && {
-      admitted: await itemsMatching(items, filter, { pauses, place: filterPlace }),
+      admitted: await itemsMatching(items, filter, { pauses, place: `${within}filter` }),
     }),
     includeHistory,
     explain,

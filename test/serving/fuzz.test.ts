@@ -523,6 +523,11 @@ describe("untrusted requests", () => {
         explain: fc.oneof(fc.boolean(), odd),
         diversity: fc.oneof(fc.double({ min: 0, max: 1 }), odd),
         novelty: fc.oneof(fc.double({ min: 0, max: 1 }), odd),
+        atMost: fc.oneof(fc.dictionary(text, fc.oneof(fc.nat(3), odd), { maxKeys: 3 }), odd),
+        boost: fc.oneof(
+          fc.array(fc.record({ where: odd, by: fc.oneof(fc.double(), odd) }), { maxLength: 3 }),
+          odd,
+        ),
         model: fc.oneof(fc.constant("main"), odd),
         user: fc.oneof(text, odd),
         events: fc.oneof(

@@ -6,7 +6,7 @@ import { openEngine } from "../../src/compute/open-engine.js";
 import { type RecommendOptions, recommend } from "../../src/recommender/recommend.js";
 import { similarItems } from "../../src/recommender/similar.js";
 import { sameToken } from "../../src/serving/server/guards.js";
-import { served, trainRun } from "../support/served.js";
+import { attributed, served, trainRun } from "../support/served.js";
 
 let fixture: Awaited<ReturnType<typeof served>>;
 const ask: (typeof fixture)["ask"] = (...call) => fixture.ask(...call);
@@ -93,6 +93,42 @@ describe("POST /v1/recommendations", () => {
     const batches = Number(/foldin_batch_histories_count\{model="main"\} (\d+)/.exec(body)?.[1]);
     const scored = Number(/foldin_batch_histories_sum\{model="main"\} (\d+)/.exec(body)?.[1]);
     expect(scored - batches).toBeGreaterThan(40);
+  });
+});
+
+describe("rules on attributes", () => {
+  let server: Awaited<ReturnType<typeof served>>;
+  beforeAll(async () => {
+    server = await served({}, attributed());
+  });
+  afterAll(() => server.close());
+
+  it("are those of the library", async () => {
+    const rules = {
+      k: 6,
+      atMost: { tags: 2 },
+      boost: [{ where: { attribute: "kind", is: "odd" }, by: 0.5 }],
+      filter: { attribute: "number", below: 40 },
+    };
+    const { body } = await server.ask("POST", "/v1/recommendations", { history: ["item3"], ...rules });
+    const { items } = await recommend(server.recommender, ["item3"], rules);
+    const ids = (list: { id: string }[]) => list.map(({ id }) => id);
+    expect(ids(body.results[0].items)).toEqual(ids(items));
+    const { items: plain } = await recommend(server.recommender, ["item3"], { k: 6 });
+    expect(ids(items)).not.toEqual(ids(plain));
+  });
+
+  it.each([
+    [{ atMost: { tgas: 1 } }, "body.atMost", /no attribute "tgas".*Did you mean "tags"/],
+    [{ atMost: { tags: 0 } }, "body.atMost.tags", /./],
+    [{ boost: [{ where: { attribute: "knd", is: "odd" }, by: 0.1 }] }, "body.boost.0.where", /knd/],
+    [{ boost: [{ where: { attribute: "kind" }, by: 0.1 }] }, "body.boost.0.where", /has no condition/],
+    [{ boost: [{ where: { attribute: "kind", is: "odd" }, by: 2 }] }, "body.boost.0.by", /./],
+  ])("%j names %s", async (rules, field, problem) => {
+    const { status, body } = await server.ask("POST", "/v1/recommendations", { history: [], ...rules });
+    expect(status).toBe(400);
+    expect(body.errors[0].field).toBe(field);
+    expect(body.errors[0].problem).toMatch(problem);
   });
 });
 

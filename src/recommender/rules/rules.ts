@@ -67,23 +67,23 @@ export function largerPool(size: number): number {
 }
 
 /**
- * The rules for a catalogue; undefined if no option changes the ranking. Throws UserError for a weight or limit that is not valid, for
+ * The rules for a catalogue; undefined if no option changes the ranking. `within` precedes the names of options in messages. Throws UserError for a weight or limit that is not valid, for
  * `novelty` if the popularity of the items is not known, and for attributes and filters like `itemsMatching`.
  */
 export async function rulesOf(
   items: Vocabulary,
   { diversity = 0, novelty = 0, atMost = {}, boost = [] }: RuleOptions,
-  pauses?: Pauses,
+  { pauses, within = "" }: { readonly pauses?: Pauses; readonly within?: string } = {},
 ): Promise<Rules | undefined> {
-  requireNumber(diversity, "diversity", 0);
-  requireNumber(novelty, "novelty", 0);
-  const caps = await capsOf(items, atMost);
-  const boosts = await boostsOf(items, boost, pauses);
+  requireNumber(diversity, `${within}diversity`, 0);
+  requireNumber(novelty, `${within}novelty`, 0);
+  const caps = await capsOf(items, atMost, `${within}atMost`);
+  const boosts = await boostsOf(items, boost, `${within}boost`, pauses);
   if (diversity === 0 && novelty === 0 && caps.length === 0 && boosts.length === 0) return undefined;
   const { popularity } = items;
   if (novelty > 0 && !popularity)
     throw new UserError({
-      place: "novelty",
+      place: `${within}novelty`,
       problem: "the model was saved without the popularity of its items",
       remedy: "Train it again: models of earlier versions do not have it",
     });
@@ -99,16 +99,20 @@ function requireNumber(value: unknown, place: string, least: number): void {
   });
 }
 
-async function capsOf(items: Vocabulary, atMost: Readonly<Record<string, number>>): Promise<Cap[]> {
+async function capsOf(
+  items: Vocabulary,
+  atMost: Readonly<Record<string, number>>,
+  place: string,
+): Promise<Cap[]> {
   const limits = Object.entries(atMost);
-  requireFew(limits.length, "atMost");
+  requireFew(limits.length, place);
   const caps: Cap[] = [];
   for (const [name, most] of limits) {
-    const attributes = requireAttributes(items.attributes, "atMost");
-    const found = attributes.find(name, "atMost");
+    const attributes = requireAttributes(items.attributes, place);
+    const found = attributes.find(name, place);
     if (!(Number.isSafeInteger(most) && most >= 1))
       throw new UserError({
-        place: `atMost.${name}`,
+        place: `${place}.${name}`,
         problem: `${String(most)} is not a number of items`,
         expected: "a whole number of at least 1",
       });
@@ -120,13 +124,14 @@ async function capsOf(items: Vocabulary, atMost: Readonly<Record<string, number>
 async function boostsOf(
   items: Vocabulary,
   boost: readonly Boost[],
+  place: string,
   pauses: Pauses | undefined,
 ): Promise<Rules["boosts"]> {
-  requireFew(boost.length, "boost");
+  requireFew(boost.length, place);
   const boosts: Rules["boosts"][number][] = [];
   for (const [b, { where, by }] of boost.entries()) {
-    requireNumber(by, `boost[${b}].by`, -1);
-    const matching = await itemsMatching(items, where, { place: `boost[${b}].where`, pauses });
+    requireNumber(by, `${place}[${b}].by`, -1);
+    const matching = await itemsMatching(items, where, { place: `${place}[${b}].where`, pauses });
     if (by !== 0) boosts.push({ items: matching, by });
   }
   return boosts;

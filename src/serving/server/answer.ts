@@ -31,7 +31,7 @@ export async function ask(
   { metrics, availability }: Serving,
 ): Promise<Ranked[]> {
   const { items } = model.recommender;
-  const choice: Choice = await choiceOf(items, options, { pauses, filterPlace: "body.filter" });
+  const choice: Choice = await choiceOf(items, options, { pauses, within: "body." });
   const questions = [];
   for (const [h, history] of histories.entries())
     questions.push(await questionOf(items, history, choice, { place: fieldOf(h), severalOf, pauses }));

@@ -1,6 +1,7 @@
 // The schemas of requests and answers, used for validation and for the OpenAPI document.
 
 import { z } from "zod";
+import { MOST_RULES } from "../../recommender/rules/rules.js";
 import { boundedList, failure } from "./bounded-list.js";
 import { filterSchema } from "./filter-schema.js";
 import type { Limits } from "./limits.js";
@@ -120,6 +121,13 @@ export function schemasOf(limits: Limits) {
             .record(text(200), z.int().min(1))
             .default({})
             .describe("by the name of an attribute: at most this number of items with the same value"),
+          boost: z
+            .array(z.strictObject({ where: filterSchema, by: z.number().min(-1).max(1) }))
+            .max(MOST_RULES)
+            .default([])
+            .describe(
+              "rank the items of a filter higher, or lower if `by` is negative; 1 is the difference between the best and the last item that is considered",
+            ),
           model: modelName.optional(),
           user: userId
             .optional()
