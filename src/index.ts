@@ -46,6 +46,7 @@ export {
   historiesOfFile,
 } from "./data/histories.js";
 export type { GivenPart, Interaction } from "./data/interactions.js";
+export type { ItemPopularity } from "./data/item-popularity.js";
 export type { ItemFile, ItemRecord, ItemValue } from "./data/items.js";
 export type { DatasetCounts, DatasetSource, Manifest } from "./data/manifest.js";
 export { type BuildOptions, buildDataset, type PrepareOptions, prepareDataset } from "./data/prepare.js";

@@ -12,7 +12,7 @@ import {
   engineOf,
   wholeNumber,
 } from "../engine-options.js";
-import { addRuleOptions, type RuleFlags, rulesFrom } from "../rule-options.js";
+import { addRuleOptions, type RuleFlags, rulesFrom, rulesText } from "../rule-options.js";
 import { UNAVAILABLE_HELP, WHERE_HELP } from "../rules-help.js";
 import { clip, table } from "../table.js";
 
@@ -124,6 +124,7 @@ async function recommendItems(run: string, flags: Flags, context: CliContext): P
     const titleWidth = Math.max(20, (context.width ?? 100) - 30);
     const titled = recommender.items.titles !== undefined;
     context.out(dim(`history: ${found.history.map(({ title }) => printable(title)).join(" · ") || "empty"}`));
+    if (Object.keys(rules).length > 0) context.out(dim(`re-ranked by rules: ${rulesText(flags)}`));
     context.out(
       table(
         [

@@ -45,6 +45,8 @@ describe("foldin recommend", () => {
     const rare = [...counts.keys()].sort((a, b) => counts[a] - counts[b] || a - b).slice(0, 5);
     expect(await found("--novelty", "1")).toEqual(rare.map((item) => dataset.items.ids[item]));
     expect(await found("--novelty", "0", "--diversity", "0")).toEqual(await found());
+    const { stdout } = await foldin(["recommend", run, "--history", "", "--novelty", "0.5"]);
+    expect(stdout).toContain("re-ranked by rules: novelty 0.5");
   });
 
   it.each([
