@@ -12,8 +12,8 @@ import {
   engineOf,
   wholeNumber,
 } from "../engine-options.js";
-import { UNAVAILABLE_HELP, WHERE_HELP } from "../rules-help.js";
 import { addRuleOptions, type RuleFlags, rulesFrom } from "../rule-options.js";
+import { UNAVAILABLE_HELP, WHERE_HELP } from "../rules-help.js";
 import { clip, table } from "../table.js";
 
 interface Flags extends EngineFlags, RuleFlags {
