@@ -39,6 +39,7 @@ export interface NumberColumn {
   readonly numbers: Float64Array;
 }
 
+/** The values of an attribute for all items. */
 export type AttributeColumn = CodedColumn | ListColumn | NumberColumn;
 
 /** The attributes of the items of a catalogue, in its order. */

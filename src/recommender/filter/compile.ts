@@ -1,6 +1,6 @@
 // Finds the items that a filter admits, as a set of bits. Sets of conditions and of whole filters are kept, up to a number of bytes per
-// catalogue, so that a filter that is used again costs nothing. A condition passes once over its column, which takes about a
-// millisecond for a million items: an index of sorted values would not be faster, because the result has a bit for every item.
+// catalogue, so that a filter that is used again costs nothing. A condition passes once over its column, which takes a few
+// milliseconds for a million items: an index of sorted values would not be faster, because the result has a bit for every item.
 
 import type { Pauses } from "../../core/shared-turns.js";
 import {

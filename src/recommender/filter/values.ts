@@ -65,7 +65,7 @@ export function wrongType(
 }
 
 /** The first few different values of an attribute, for messages. */
-export function examplesOf(column: AttributeColumn, most = 3): string[] {
+function examplesOf(column: AttributeColumn, most = 3): string[] {
   const found = new Set<string>();
   const items =
     "numbers" in column
