@@ -97,6 +97,7 @@ export type { SearchPoint, SearchResult } from "./experiments/search/result.js";
 export { type SearchOptions, search } from "./experiments/search/search.js";
 export { type Dimension, parseSpace, type Range, type Setting } from "./experiments/search/space.js";
 export { type MlflowOptions, openMlflow } from "./experiments/trackers/mlflow/mlflow.js";
+export type { TrackerChoice } from "./experiments/trackers/open-trackers.js";
 export { openTensorboard, type TensorboardOptions } from "./experiments/trackers/tensorboard/tensorboard.js";
 export type { TrackedEnd, TrackedReport, TrackedRun, Tracker } from "./experiments/trackers/tracker.js";
 export { type TrainOptions, train } from "./experiments/train.js";

@@ -57,6 +57,46 @@ describe("a training with trackers", { timeout: 60_000 }, () => {
     expect(readdirSync(join(home, "logs/all/followed"))).toHaveLength(1);
   });
 
+  it("is each point of a search, without models", async () => {
+    const server = await mlflowServer();
+    const out = join(home, "search");
+    const { code, stderr } = await foldin([
+      ...[
+        "search",
+        data,
+        "--model",
+        "mult-dae",
+        "--grid",
+        "dropout=0.3,0.5",
+        "--set",
+        "hidden=8",
+        "--epochs",
+        "2",
+      ],
+      ...["--jobs", "2", "--out", out, "--mlflow", server.url, "--tensorboard", join(home, "logs/search")],
+    ]);
+    await server.close();
+    expect([code, stderr.match(/warning/)]).toEqual([0, null]);
+    const runs = [...server.runs.values()];
+    expect(runs.map(({ params, status }) => [params.dropout, status]).sort()).toEqual([
+      ["0.3", "FINISHED"],
+      ["0.5", "FINISHED"],
+    ]);
+    for (const { metrics } of runs) {
+      const keys = metrics.map(({ key, step }) => `${key} ${step}`);
+      expect(keys).toEqual(
+        expect.arrayContaining([
+          "train/loss 1",
+          "train/loss 2",
+          expect.stringMatching(/^validation\/recall_at_20/),
+        ]),
+      );
+      expect(new Set(keys).size).toBe(keys.length);
+    }
+    expect(server.files.size).toBe(0);
+    expect(readdirSync(join(home, "logs/search")).sort()).toEqual(runs.map(({ name }) => name).sort());
+  });
+
   it("succeeds without its server, and says so without the password", async () => {
     const server = await mlflowServer();
     await server.close();

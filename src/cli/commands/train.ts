@@ -3,14 +3,15 @@
 import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
 import { pathArgument, shellCommand } from "../../core/shell.js";
+import type { TrackerChoice } from "../../experiments/trackers/open-trackers.js";
 import { cacheFolder } from "../cache-folder.js";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, collected, type EngineFlags, engineOf, wholeNumber } from "../engine-options.js";
 import { withResumeHint } from "../resume-hint.js";
-import { addTrackerOptions, openTrackers, type TrackerFlags } from "../tracker-options.js";
+import { addTrackerOptions } from "../tracker-options.js";
 import { printTrained } from "../trained.js";
 
-interface Flags extends EngineFlags, TrackerFlags {
+interface Flags extends EngineFlags, TrackerChoice {
   model?: string;
   recipe?: string;
   initFrom?: string;
@@ -102,7 +103,10 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
   if (flags.epochs !== undefined) options.epochs = flags.epochs;
   const recipe = flags.recipe === undefined ? undefined : await findRecipe(flags.recipe, algorithm.name);
   parseOptions(algorithm, layeredOptions(algorithm, recipe?.options, options));
-  const trackers = await openTrackers(flags, context);
+  const { openTrackers } = await import("../../experiments/trackers/open-trackers.js");
+  const trackers = await openTrackers(flags, {
+    onNote: (text) => context.progress({ type: "note", text }),
+  });
   const dataset = await loadDataset(datasetPath, { signal: context.signal });
 
   const started = performance.now();

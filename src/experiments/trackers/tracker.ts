@@ -38,8 +38,8 @@ export type TrackedEnd =
 
 /** What is known after the evaluation. */
 export interface TrackedReport {
-  /** The run folder, which has report.html. */
-  readonly folder: string;
+  /** The run folder, which has report.html; undefined if there is no report. */
+  readonly folder: string | undefined;
   /** The epoch whose weights were kept; undefined for a model without epochs. */
   readonly epoch: number | undefined;
   /** "test/ndcg@100" and so on. */

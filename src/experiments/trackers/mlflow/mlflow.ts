@@ -47,6 +47,8 @@ export interface MlflowOptions {
   readonly experiment?: string;
   /** Receives one line if something is not logged. */
   readonly onNote?: (text: string) => void;
+  /** Whether the model and the report are logged; default true. */
+  readonly files?: boolean;
   /** Seconds until the second attempt; default 1. */
   readonly firstWait?: number;
   /** Where server and login are found if they are not given; default: the environment of the process. */
@@ -58,9 +60,9 @@ export interface MlflowOptions {
  * address is not that of a server.
  */
 export function openMlflow(url?: string, options: MlflowOptions = {}): Tracker {
-  const { env = process.env, onNote = () => {}, firstWait = FIRST_WAIT } = options;
+  const { env = process.env, onNote = () => {}, firstWait = FIRST_WAIT, files = true } = options;
   const experiment = options.experiment ?? env.MLFLOW_EXPERIMENT_NAME;
-  return new Mlflow(mlflowPlace(url, env), experiment || undefined, onNote, firstWait);
+  return new Mlflow(mlflowPlace(url, env), experiment || undefined, { onNote, firstWait, files });
 }
 
 type Task = { readonly what: string; readonly run: (run: ServerRun) => Promise<void> };
@@ -88,7 +90,8 @@ class Mlflow implements Tracker {
   #isUncertain = false;
   /** Whether the run on the server has no options yet. */
   #isNew = false;
-  #storesNoFiles = false;
+  /** Whether no files are uploaded. */
+  #storesNoFiles: boolean;
   readonly #id = randomUUID();
   /** Ends the wait for the next attempt. */
   #hurry = new AbortController();
@@ -96,13 +99,13 @@ class Mlflow implements Tracker {
   constructor(
     place: MlflowPlace,
     experiment: string | undefined,
-    note: (text: string) => void,
-    firstWait: number,
+    { onNote, firstWait, files }: Required<Pick<MlflowOptions, "onNote" | "firstWait" | "files">>,
   ) {
     this.#place = place;
     this.#experiment = experiment;
-    this.#note = note;
+    this.#note = onNote;
     this.#firstWait = firstWait;
+    this.#storesNoFiles = !files;
     this.#client = new MlflowClient(place, this.#stop.signal);
   }
 
@@ -126,7 +129,7 @@ class Mlflow implements Tracker {
 
   report({ folder, metrics, epoch }: TrackedReport): void {
     this.#tasks.push({
-      what: "the test metrics",
+      what: "the metrics of the evaluation",
       run: async (run) => {
         const step = epoch ?? 0;
         const unsent = Object.entries(metrics).filter(([name]) => !run.steps.has(keyOf(name)));
@@ -136,7 +139,7 @@ class Mlflow implements Tracker {
         );
       },
     });
-    this.#upload("the report", folder, ["report.html"]);
+    if (folder !== undefined) this.#upload("the report", folder, ["report.html"]);
     this.#work();
   }
 
@@ -264,6 +267,7 @@ class Mlflow implements Tracker {
   }
 
   #upload(what: string, folder: string, names: readonly string[]): void {
+    if (this.#storesNoFiles) return;
     for (const name of names) this.#tasks.push({ what, run: (run) => this.#uploadFile(run, folder, name) });
   }
 

@@ -206,7 +206,9 @@ describe("a server that is not there", () => {
     });
     expect(notes).toEqual([
       expect.stringMatching(/ECONNREFUSED.*logging is tried again$/),
-      expect.stringMatching(/ECONNREFUSED.*not logged: 2 epochs, the model, the test metrics, the report$/),
+      expect.stringMatching(
+        /ECONNREFUSED.*not logged: 2 epochs, the model, the metrics of the evaluation, the report$/,
+      ),
     ]);
     expect(notes.join()).not.toMatch(/hush/);
     expect(blocked).toBeLessThan(50);
