@@ -97,6 +97,10 @@ export {
 export type { SearchPoint, SearchResult } from "./experiments/search/result.js";
 export { type SearchOptions, search } from "./experiments/search/search.js";
 export { type Dimension, parseSpace, type Range, type Setting } from "./experiments/search/space.js";
+export { type MlflowOptions, openMlflow } from "./experiments/trackers/mlflow/mlflow.js";
+export type { TrackerChoice } from "./experiments/trackers/open-trackers.js";
+export { openTensorboard, type TensorboardOptions } from "./experiments/trackers/tensorboard/tensorboard.js";
+export type { TrackedEnd, TrackedReport, TrackedRun, Tracker } from "./experiments/trackers/tracker.js";
 export { type TrainOptions, train } from "./experiments/train.js";
 export { describeOptions, type OptionDescription } from "./models/options.js";
 export { algorithmNames, findAlgorithm } from "./models/registry.js";

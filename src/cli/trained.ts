@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { duration } from "../core/duration.js";
 import type { Dataset } from "../data/dataset.js";
+import type { Tracker } from "../experiments/trackers/tracker.js";
 import type { Recommender } from "../recommender/recommender.js";
 import type { CliContext } from "./context.js";
 import { count, plural, table } from "./table.js";
@@ -13,6 +14,7 @@ export interface PrintOptions {
   json?: boolean;
   /** Additional fields of the JSON object. */
   more?: Record<string, unknown>;
+  trackers?: readonly Tracker[];
 }
 
 /** Evaluates a finished run, writes its report, and prints the metrics. */
@@ -20,11 +22,13 @@ export async function printTrained(
   out: string,
   recommender: Recommender,
   dataset: Dataset,
-  { seconds, json = false, more = {} }: PrintOptions,
+  { seconds, json = false, more = {}, trackers }: PrintOptions,
   context: CliContext,
 ): Promise<void> {
   const { reportOnRun } = await import("../experiments/run-report.js");
-  const report = await reportOnRun(out, recommender, dataset, { seconds, signal: context.signal });
+  const report = await reportOnRun(out, recommender, dataset, {
+    ...{ seconds, signal: context.signal, trackers },
+  });
   if (json) {
     context.json({
       run: out,

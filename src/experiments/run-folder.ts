@@ -4,6 +4,7 @@
 //   checkpoint/    needed to resume; removed when the run is complete
 //   model/         appears atomically when training has ended: a run is complete if and only if it has a model
 //   report.html    written by the CLI
+//   mlflow.json    the run on an MLflow server, if there is one
 // A run that fails or is stopped before its first checkpoint leaves no folder; after that it can be resumed. A run that replaces
 // another is trained in a separate folder (`replacementOf`) until it is complete.
 
@@ -102,7 +103,7 @@ export function checkpointFolderOf(run: string): string {
 export const runFolderKind: FolderKind = {
   marker: "config.json",
   recognises: (head) => configSchema.safeParse(head).success,
-  own: /^(config\.json|metrics\.jsonl|report\.html|result\.json|checkpoint\/[^/]*|model\/((config|items|content)\.json|(model|index|attributes|popularity)\.safetensors))$/,
+  own: /^(config\.json|metrics\.jsonl|report\.html|result\.json|mlflow\.json|checkpoint\/[^/]*|model\/((config|items|content)\.json|(model|index|attributes|popularity)\.safetensors))$/,
 };
 
 /** Completes or undoes a replacement of the run that was interrupted; the caller holds the lock of `path`. */

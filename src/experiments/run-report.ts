@@ -16,6 +16,7 @@ import { entryCount, rowIndices } from "../sparse/csr.js";
 import { optionText } from "./option-text.js";
 import { type Report, type ReportExample, renderReport } from "./report.js";
 import { readRunFolder } from "./run-folder.js";
+import { type Tracker, together } from "./trackers/tracker.js";
 
 const METRICS = [
   "ndcg@100",
@@ -39,6 +40,8 @@ export interface RunReportOptions {
   seconds?: number;
   signal?: AbortSignal;
   progress?: ProgressListener;
+  /** Receive the metrics and the report. */
+  trackers?: readonly Tracker[];
 }
 
 /** Writes report.html into the folder of a finished run and returns its contents. */
@@ -46,7 +49,7 @@ export async function reportOnRun(
   path: string,
   recommender: Recommender,
   dataset: Dataset,
-  { seconds = 0, signal, progress }: RunReportOptions = {},
+  { seconds = 0, signal, progress, trackers = [] }: RunReportOptions = {},
 ): Promise<Report> {
   const { config, epochs } = await readRunFolder(path);
   const algorithm = await findAlgorithm(config.model);
@@ -92,6 +95,10 @@ export async function reportOnRun(
   };
   const page = await renderReport(report);
   await writeFileWhole(join(path, "report.html"), (file) => file.writeFile(page));
+  const tested = Object.entries(test?.metrics ?? {}).map(
+    ([name, { mean }]) => [`test/${name}`, mean] as const,
+  );
+  together(trackers).report({ folder: path, epoch: report.chosenEpoch, metrics: Object.fromEntries(tested) });
   return report;
 }
 

@@ -1,6 +1,6 @@
 // Trains a recommender on a dataset; with `out` also writes a run folder, from which an interrupted run can be resumed.
 
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import type { Engine } from "../compute/engine.js";
 import { precisionOf } from "../compute/engine.js";
 import { type EngineChoice, openEngine } from "../compute/open-engine.js";
@@ -27,6 +27,7 @@ import {
 import type { Recommender } from "../recommender/recommender.js";
 import type { EpochRecord } from "../recommender/run-context.js";
 import { type InitialModel, requireAlgorithm } from "../recommender/warm-start.js";
+import { entryCount } from "../sparse/csr.js";
 import { fileCheckpoints } from "../training/checkpoint.js";
 import { fingerprint, requireSameRun } from "../training/identity.js";
 import { fileCache } from "../training/tensor-cache.js";
@@ -44,6 +45,7 @@ import {
   removeIfWorthless,
   settleRunFolder,
 } from "./run-folder.js";
+import { type Tracker, together } from "./trackers/tracker.js";
 
 export interface TrainOptions {
   /** A registered name. Default "mult-vae" (when resuming: the run's). */
@@ -79,6 +81,8 @@ export interface TrainOptions {
   progress?: ProgressListener;
   signal?: AbortSignal;
   onEpoch?: (record: EpochRecord) => void;
+  /** Follow the training in other programs (`openTensorboard`, `openMlflow`); the caller closes them. */
+  trackers?: readonly Tracker[];
 }
 
 /** The seed of Liang et al.'s notebook. */
@@ -174,6 +178,22 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
     ...(start && { initFrom: { path: resolve(start.path), digest: start.initial.digest } }),
   };
   const counted = { ...dataset, items: dataset.items.withPopularity(popularityIn(dataset.train)) };
+  const tracker = together(given.trackers ?? []);
+  const begin = () =>
+    tracker.begin({
+      ...{
+        name: out === undefined ? algorithm.name : basename(resolve(out)),
+        folder: place,
+        foldin: version,
+      },
+      ...{ model: algorithm.name, options: config.options, seed },
+      ...{ engine: engine.name, precision: config.precision, threads: engine.threads },
+      dataset: {
+        ...{ name: dataset.name, fingerprint: config.dataset.fingerprint },
+        ...{ users: dataset.train.rows, items: dataset.items.size, interactions: entryCount(dataset.train) },
+      },
+      ...{ resumed: before !== undefined, earlier: before?.epochs ?? [] },
+    });
   const cache = given.cache === undefined ? undefined : fileCache(given.cache);
   const own = (recommender: Recommender) =>
     choice === engine ? recommender : closingWith(recommender, engine);
@@ -184,20 +204,22 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
       await fileCheckpoints(checkpointFolderOf(before.path)).clear();
       const files = await readModelFiles(modelFolderOf(before.path));
       await finish();
+      begin();
+      tracker.end({ state: "finished", folder: out });
       return own(await restoreModel(files, { engine }));
     }
-    if (out === undefined || place === undefined)
-      return own(
-        await algorithm.fit(counted, options, {
-          engine,
-          seed,
-          progress,
-          signal,
-          cache,
-          initial: start?.initial,
-          onEpoch: given.onEpoch,
-        }),
-      );
+    if (out === undefined || place === undefined) {
+      begin();
+      const onEpoch = (record: EpochRecord) => {
+        tracker.epoch(record);
+        given.onEpoch?.(record);
+      };
+      const initial = start?.initial;
+      const run = { engine, seed, progress, signal, cache, initial, onEpoch };
+      const recommender = await algorithm.fit(counted, options, run);
+      tracker.end({ state: "finished", folder: undefined });
+      return own(recommender);
+    }
 
     if (!before) await createRunFolder(place, config);
     if (place !== out && !before)
@@ -205,6 +227,7 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
         type: "note",
         text: `the new run is trained in ${place} and replaces ${out} when it is finished`,
       });
+    begin();
     try {
       const checkpoints = fileCheckpoints(checkpointFolderOf(place), {
         everySeconds: given.checkpointSeconds,
@@ -212,6 +235,7 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
       const write = epochWriter(place);
       const onEpoch = (record: EpochRecord) => {
         write(record);
+        tracker.epoch(record);
         given.onEpoch?.(record);
       };
       const recommender = await algorithm.fit(counted, options, {
@@ -230,6 +254,7 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
       );
       await checkpoints.clear();
       await finish();
+      tracker.end({ state: "finished", folder: out });
       return own(recommender);
     } catch (error) {
       if ((await removeIfWorthless(place)) && place !== out)
@@ -240,6 +265,10 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
       throw error;
     }
   } catch (error) {
+    tracker.end({
+      state: signal?.aborted ? "stopped" : "failed",
+      message: error instanceof Error ? error.message : String(error),
+    });
     if (choice !== engine) await engine.close();
     throw outOfMemory(error) ?? error;
   }

@@ -7,13 +7,15 @@ import { duration } from "../../core/duration.js";
 import { UserError } from "../../core/errors.js";
 import type { MetricValue } from "../../evaluation/evaluate.js";
 import type { SearchPoint } from "../../experiments/search/result.js";
+import type { TrackerChoice } from "../../experiments/trackers/open-trackers.js";
 import { cacheFolder } from "../cache-folder.js";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, collected, type EngineFlags, wholeNumber } from "../engine-options.js";
 import { withResumeHint } from "../resume-hint.js";
 import { plural, table } from "../table.js";
+import { addTrackerOptions } from "../tracker-options.js";
 
-interface Flags extends EngineFlags {
+interface Flags extends EngineFlags, TrackerChoice {
   model?: string;
   grid?: string[];
   random?: number;
@@ -38,7 +40,7 @@ export function register(program: Command, context: CliContext): void {
 }
 
 function define(command: Command, context: CliContext): void {
-  addEngineOptions(
+  const added = addEngineOptions(
     command
       .summary("search for the best options of a model")
       .description(
@@ -72,12 +74,12 @@ function define(command: Command, context: CliContext): void {
       )
       .option("--keep-models", "keep the models of all points, not only of the best"),
     "float32",
-  )
-    .option(
-      "--checkpoint-seconds <n>",
-      "seconds between a training's checkpoints (default: 10)",
-      wholeNumber(0),
-    )
+  ).option(
+    "--checkpoint-seconds <n>",
+    "seconds between a training's checkpoints (default: 10)",
+    wholeNumber(0),
+  );
+  addTrackerOptions(added)
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
@@ -136,6 +138,7 @@ async function runSearch(dataset: string, flags: Flags, context: CliContext): Pr
     options,
     out,
     cache: cacheFolder(process.env),
+    trackers: { tensorboard: flags.tensorboard, mlflow: flags.mlflow },
     progress: context.progress,
     signal: context.signal,
     onPoint: (point, finished, points) =>

@@ -3,13 +3,15 @@
 import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
 import { pathArgument, shellCommand } from "../../core/shell.js";
+import type { TrackerChoice } from "../../experiments/trackers/open-trackers.js";
 import { cacheFolder } from "../cache-folder.js";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, collected, type EngineFlags, engineOf, wholeNumber } from "../engine-options.js";
 import { withResumeHint } from "../resume-hint.js";
+import { addTrackerOptions } from "../tracker-options.js";
 import { printTrained } from "../trained.js";
 
-interface Flags extends EngineFlags {
+interface Flags extends EngineFlags, TrackerChoice {
   model?: string;
   recipe?: string;
   initFrom?: string;
@@ -24,7 +26,7 @@ interface Flags extends EngineFlags {
 }
 
 export function register(program: Command, context: CliContext): void {
-  addEngineOptions(
+  const command = addEngineOptions(
     program
       .command("train")
       .summary("train a model on a dataset")
@@ -49,7 +51,8 @@ export function register(program: Command, context: CliContext): void {
   )
     .option("--resume", "resume the interrupted run in --out")
     .option("--force", "replace the run in --out after the new one is complete")
-    .option("--checkpoint-seconds <n>", "seconds between checkpoints (default: 10)", wholeNumber(0))
+    .option("--checkpoint-seconds <n>", "seconds between checkpoints (default: 10)", wholeNumber(0));
+  addTrackerOptions(command)
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
@@ -59,7 +62,8 @@ Examples:
   foldin train data/ml-1m --model mult-dae --epochs 100 --set dropout=0.3 --out runs/dae
   foldin train data/ml-1m --recipe ml-1m --out runs/tuned
   foldin train data/today --init-from runs/yesterday --epochs 20 --out runs/today
-  foldin train data/ml-1m --out runs/vae --resume`,
+  foldin train data/ml-1m --out runs/vae --resume
+  foldin train data/ml-1m --tensorboard logs --mlflow http://localhost:5000 --out runs/vae`,
     )
     .action((dataset: string, flags: Flags) => trainRun(dataset, flags, context));
 }
@@ -99,34 +103,43 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
   if (flags.epochs !== undefined) options.epochs = flags.epochs;
   const recipe = flags.recipe === undefined ? undefined : await findRecipe(flags.recipe, algorithm.name);
   parseOptions(algorithm, layeredOptions(algorithm, recipe?.options, options));
+  const { openTrackers } = await import("../../experiments/trackers/open-trackers.js");
+  const trackers = await openTrackers(flags, {
+    onNote: (text) => context.progress({ type: "note", text }),
+  });
   const dataset = await loadDataset(datasetPath, { signal: context.signal });
 
   const started = performance.now();
-  const recommender = await train(dataset, {
-    model,
-    recipe: flags.recipe,
-    initFrom: flags.initFrom,
-    options,
-    seed: flags.seed,
-    ...engineOf(flags),
-    out,
-    resume: flags.resume,
-    force: flags.force,
-    datasetPath,
-    checkpointSeconds: flags.checkpointSeconds,
-    cache: cacheFolder(process.env),
-    progress: context.progress,
-    signal: context.signal,
-  }).catch(async (error: unknown) => {
-    if (!(await hasCheckpoint(out))) throw error;
-    const again = shellCommand("foldin", "train", pathArgument(datasetPath), "--out", out, "--resume");
-    throw withResumeHint(error, again, context);
-  });
-  const seconds = (performance.now() - started) / 1000;
   try {
-    await printTrained(out, recommender, dataset, { seconds, json: flags.json }, context);
+    const recommender = await train(dataset, {
+      model,
+      recipe: flags.recipe,
+      initFrom: flags.initFrom,
+      options,
+      seed: flags.seed,
+      ...engineOf(flags),
+      out,
+      resume: flags.resume,
+      force: flags.force,
+      datasetPath,
+      checkpointSeconds: flags.checkpointSeconds,
+      cache: cacheFolder(process.env),
+      progress: context.progress,
+      signal: context.signal,
+      trackers,
+    }).catch(async (error: unknown) => {
+      if (!(await hasCheckpoint(out))) throw error;
+      const again = shellCommand("foldin", "train", pathArgument(datasetPath), "--out", out, "--resume");
+      throw withResumeHint(error, again, context);
+    });
+    const seconds = (performance.now() - started) / 1000;
+    try {
+      await printTrained(out, recommender, dataset, { seconds, json: flags.json, trackers }, context);
+    } finally {
+      recommender.dispose();
+    }
   } finally {
-    recommender.dispose();
+    await Promise.all(trackers.map((tracker) => tracker.close()));
   }
 }
 

@@ -12,6 +12,8 @@ import type { ProgressListener } from "../../core/progress.js";
 import type { Dataset } from "../../data/dataset.js";
 import { evaluate } from "../../evaluation/evaluate.js";
 import { findRunFolder, modelFolderOf, readRunFolder } from "../run-folder.js";
+import { openTrackers, type TrackerChoice } from "../trackers/open-trackers.js";
+import { together } from "../trackers/tracker.js";
 import { train } from "../train.js";
 
 export type EvaluatedOn = "validation" | "test";
@@ -44,6 +46,8 @@ export interface PointJob {
   readonly checkpointSeconds?: number;
   /** Where pretraining is kept for other runs. */
   readonly cache?: string;
+  /** The programs in which the training is followed. */
+  readonly trackers?: TrackerChoice;
 }
 
 /** The result of a point; undefined if it is not finished. Throws UserError if its file is damaged. */
@@ -69,11 +73,17 @@ export async function readResult(
 export async function runPoint(
   dataset: Dataset,
   engine: Engine,
-  { folder, model, options, seed, metrics, on, datasetPath, checkpointSeconds, cache }: PointJob,
-  { progress, signal }: { progress?: ProgressListener; signal?: AbortSignal } = {},
+  { folder, model, options, seed, metrics, on, datasetPath, checkpointSeconds, cache, ...job }: PointJob,
+  {
+    progress,
+    signal,
+    onNote = () => {},
+  }: { progress?: ProgressListener; signal?: AbortSignal; onNote?: (text: string) => void } = {},
 ): Promise<PointResult> {
   const started = performance.now();
   const before = await findRunFolder(folder);
+  const trackers = await openTrackers(job.trackers ?? {}, { onNote, files: false });
+  const tracker = together(trackers);
   const recommender = await train(dataset, {
     model,
     options,
@@ -88,6 +98,10 @@ export async function runPoint(
     cache,
     progress,
     signal,
+    trackers,
+  }).catch(async (error: unknown) => {
+    await tracker.close();
+    throw error;
   });
   try {
     const trained = performance.now();
@@ -103,12 +117,19 @@ export async function runPoint(
         ? epochs.reduce((sum, epoch) => sum + epoch.seconds + epoch.validationSeconds, 0)
         : (trained - started) / 1000,
     };
+    const found = Object.entries(values).map(([name, { mean }]) => [`${on}/${name}`, mean] as const);
+    tracker.report({
+      ...{ folder: undefined, epoch: result.chosenEpoch ?? undefined },
+      // The monitored metric of each epoch is already there.
+      metrics: Object.fromEntries(found.filter(([name]) => name !== "validation/ndcg@100")),
+    });
     await writeFileWhole(join(folder, "result.json"), (file) =>
       file.writeFile(`${JSON.stringify(result, null, 2)}\n`),
     );
     return result;
   } finally {
     recommender.dispose();
+    await tracker.close();
   }
 }
 

@@ -33,6 +33,7 @@ import { findRecipe } from "../recipes/registry.js";
 import type { Report } from "../report.js";
 import { modelFolderOf, readRunFolder } from "../run-folder.js";
 import { reportOnRun } from "../run-report.js";
+import { openTrackers, type TrackerChoice } from "../trackers/open-trackers.js";
 import { DEFAULT_SEED, train } from "../train.js";
 import { searchCommand } from "./command.js";
 import {
@@ -82,6 +83,8 @@ export interface SearchOptions {
   checkpointSeconds?: number;
   /** A folder in which pretraining is kept for other points with the same content and options; see `TrainOptions`. Default: none. */
   cache?: string;
+  /** Follow every training in other programs, without models and reports. */
+  trackers?: TrackerChoice;
   progress?: ProgressListener;
   signal?: AbortSignal;
   /** Called for every point when it ends. */
@@ -152,10 +155,13 @@ async function searchAll(dataset: string, given: SearchOptions): Promise<SearchR
       datasetPath: resolve(dataset),
       checkpointSeconds: given.checkpointSeconds,
       cache: given.cache,
+      trackers: given.trackers,
     };
     return { key, setting, job, misfit: misfitOf(algorithm, options) };
   });
   refuseHopeless(algorithm, fixed, points);
+  // An invalid choice is refused before the first training.
+  await openTrackers(given.trackers ?? {}, { onNote: () => {} });
   if (given.writeRecipe !== undefined) await existing(given.writeRecipe, algorithm.name);
   await claimSearchFolder(out, { dataset: manifest.name, data, model: algorithm.name });
 

@@ -78,6 +78,7 @@ async function train(point: PointJob): Promise<void> {
   try {
     const result = await runPoint(dataset, engine, point, {
       signal: stop.signal,
+      onNote: (note) => send({ note }),
       progress: (event) => {
         if (event.type === "note" || event.task !== "train") return;
         if (event.type === "start") total = event.total ?? 0;
