@@ -155,8 +155,8 @@ describe.skipIf(missing)("the tarballs, installed into an empty folder without c
       writeFileSync(
         script,
         `const names = ${JSON.stringify(entries())}.filter((name) => !name.endsWith(".json"));
-        Promise.all(names.map(async (name) => require(name) === (await import(name)) && require(name).recommend))
-          .then((found) => console.log(found.length > 1 && found.every((recommend) => typeof recommend === "function")));
+        Promise.all(names.map(async (name) => require(name) === (await import(name)) && (require(name).recommend ?? require(name).createClient)))
+          .then((found) => console.log(found.length > 1 && found.every((exported) => typeof exported === "function")));
         if (require("foldin/package.json").name !== "foldin") throw new Error("another package");`,
       );
       expect(inApp(join(bin, "node"), [script]).stdout.trim()).toBe("true");

@@ -15,8 +15,8 @@ describe("the public API", () => {
     );
   });
 
-  it("has an entry point each for the library and for serving", () => {
-    expect(entries.map(({ name }) => name)).toEqual(["foldin", "serving"]);
+  it("has an entry point each for the library, for serving and for clients", () => {
+    expect(entries.map(({ name }) => name)).toEqual(["foldin", "serving", "client"]);
   });
 
   it("names the first line that differs", () => {

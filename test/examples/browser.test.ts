@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -9,17 +9,10 @@ import { train } from "../../src/experiments/train.js";
 import { recommend } from "../../src/recommender/recommend.js";
 import type { Recommender } from "../../src/recommender/recommender.js";
 import { onnxOf } from "../../src/serving/onnx/export.js";
+import { browserPath } from "../support/browser.js";
 import { demoDataset } from "../support/demo-dataset.js";
 
 const root = resolve(import.meta.dirname, "../..");
-/** A Chromium of the system: named by FOLDIN_CHROMIUM, or where Debian, Fedora and Ubuntu put it. */
-const browserPath = [
-  process.env.FOLDIN_CHROMIUM,
-  "/usr/bin/chromium",
-  "/usr/bin/chromium-browser",
-  "/usr/bin/google-chrome",
-].find((path) => path && existsSync(path));
-if (!browserPath) console.log("skipped: there is no Chromium to try the page in (FOLDIN_CHROMIUM names one)");
 /** Where the screenshot goes; git ignores it. */
 const output = join(root, "test-output");
 
