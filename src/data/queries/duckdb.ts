@@ -79,7 +79,9 @@ function explainOpening(error: unknown, path: string): unknown {
   const [first] = error.message.split("\n");
   const fail = (problem: string, remedy?: string) =>
     new UserError({ place: path, problem, remedy, cause: error });
-  const [, owner] = /Conflicting lock is held in (.+? \(PID \d+\))/.exec(first) ?? [];
+  const [, holder = ""] = first.split("Conflicting lock is held in ");
+  const [process] = /\(PID \d+\)/.exec(holder) ?? [];
+  const owner = process && holder.slice(0, holder.indexOf(process) + process.length);
   if (/Could not set lock|already attached|Unique file handle/i.test(first))
     return fail(
       `the database is locked by another program${owner === undefined ? "" : `: ${owner}`}`,

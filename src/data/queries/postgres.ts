@@ -4,6 +4,7 @@
 import pg from "pg";
 import { AbortedError, UserError } from "../../core/errors.js";
 import { connectionMessage, type PostgresUrl } from "../../core/postgres-url.js";
+import { trimEnd } from "../../core/trim-end.js";
 import { version } from "../../core/version.js";
 import { identifier } from "../database.js";
 import { wholeNumber } from "../tables/json-values.js";
@@ -304,7 +305,7 @@ function refusedConnection({ shown, hide, database }: PostgresUrl, error: unknow
   }
   if (/timeout/i.test(message))
     return fail(`the server did not answer in ${CONNECT_TIMEOUT / 1000} s`, "Check the host and the port");
-  if (/SASL.*password must be a (non-empty )?string/i.test(message))
+  if (/password must be a (non-empty )?string/i.test(message))
     return fail("the server asks for a password, and none is given", "Set PGPASSWORD");
   if (/does not support SSL/i.test(message))
     return fail("the server does not support SSL", "Remove sslmode from the URL");
@@ -366,7 +367,7 @@ function textOf(value: Text, column: QueryColumn, id: boolean): Text {
       return value.replace(/ BC$/, " (BC)");
     case "bpchar":
       // The blanks that fill up a char(n) mean nothing.
-      return value.replace(/ +$/, "");
+      return trimEnd(value, " ");
     case "bytea":
       return bytesAsText(Buffer.from(value.slice(2), "hex"));
     default:

@@ -2,6 +2,7 @@
 
 import { UserError } from "../../core/errors.js";
 import { suggestion } from "../../core/nearest.js";
+import { trimEnd } from "../../core/trim-end.js";
 
 /** Which rows to read: those of a query or of a whole table. */
 export type Asked = { readonly query: string } | { readonly table: string };
@@ -139,7 +140,7 @@ export function onlyPlaceOf(word: string, query: string): number | undefined {
 }
 
 /** A query without the semicolon at its end. */
-export const withoutSemicolon = (query: string): string => query.replace(/[;\s]+$/, "");
+export const withoutSemicolon = (query: string): string => trimEnd(query, "; \t\r\n");
 
 /** Binary data as the text that it encodes in UTF-8. Throws CellFault if it is something else. */
 export function bytesAsText(bytes: Uint8Array): string {

@@ -187,7 +187,9 @@ function explain(error: unknown, path: string, query: string, database: Sqlite.D
     return fail("the SQLite database cannot be opened", "Check its permissions and those of its folder");
   if (/disk I\/O error/.test(message)) return fail(`the file cannot be read: ${message}`, "Check the disk");
   const [, table] = /^no such table: (?:main\.)?(.+)$/.exec(message) ?? [];
-  const [, word] = /^(?:near "|no such (?:table|column|function): )(.+?)(?:": .*)?$/.exec(message) ?? [];
+  const [, named] = /^(?:near "|no such (?:table|column|function): )(.+)$/.exec(message) ?? [];
+  // near "word": syntax error
+  const word = named?.split('": ')[0];
   const at = word === undefined ? undefined : onlyPlaceOf(word, query);
   const remedy = table === undefined ? undefined : nearest(table, tablesOf(database));
   return wrongQuery(path, query, message, { at }, remedy);

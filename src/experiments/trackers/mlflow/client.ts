@@ -4,6 +4,7 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { UserError } from "../../../core/errors.js";
+import { trimEnd } from "../../../core/trim-end.js";
 
 /** Milliseconds for an answer; for a file, and for each of its megabytes. */
 const ANSWER_TIMEOUT = 10_000;
@@ -52,7 +53,7 @@ export function mlflowPlace(given: string | undefined, env: NodeJS.ProcessEnv = 
   const secrets = [password, url.password, token, basic].filter(
     (secret) => secret !== undefined && secret.length >= 3,
   );
-  const bare = `${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, "")}`;
+  const bare = `${url.protocol}//${url.host}${trimEnd(url.pathname, "/")}`;
   return {
     url: bare,
     authorization: basic !== undefined ? `Basic ${basic}` : token && `Bearer ${token}`,
