@@ -10,7 +10,7 @@ const docs = resolve(import.meta.dirname, "..");
 
 /** Pages of docs/ itself, by group; a page that is not named here is a how-to guide. */
 const placed = {
-  formats: ["datasets", "runs", "serving", "rules", "exporting"],
+  formats: ["datasets", "runs", "serving", "rules", "rules-reranking", "exporting"],
   explanation: ["architecture", "glossary"],
   results: ["results", "reproducing", "sources", "performance", "large-catalogues"],
   elsewhere: ["index", "tutorial"],

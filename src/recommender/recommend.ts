@@ -13,7 +13,7 @@ import type { Recommender, ScoreOptions } from "./recommender.js";
 export type { Condition, Filter, FilterValue } from "./filter/filter.js";
 export { parseWhere } from "./filter/where.js";
 export type { ItemId } from "./item-ids.js";
-export type { ItemSet } from "./item-set.js";
+export { ItemSet } from "./item-set.js";
 export { type AmbiguousTitle, AmbiguousTitlesError, type NamedItem, namedItem } from "./look-up.js";
 export { askedOf, type Question, type RecommendOptions } from "./question.js";
 
