@@ -14,6 +14,7 @@ import type { JsonObject } from "../core/json.js";
 import { readJson } from "../core/json-file.js";
 import { requireMemory } from "../core/memory.js";
 import { Turns } from "../core/turns.js";
+import { contentForm } from "../data/content.js";
 import type { Dataset } from "../data/dataset.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import type { Metric } from "../evaluation/metrics.js";
@@ -67,6 +68,8 @@ const savedPart = z.object({
   weight: z.number().min(0),
   algorithm: z.string(),
   config: z.record(z.string(), z.json()) as z.ZodType<JsonObject>,
+  /** The form of the content of new items, for content-based models. */
+  content: contentForm.optional(),
 });
 type SavedPart = z.infer<typeof savedPart>;
 const savedBlend = z.object({ parts: z.array(savedPart).min(1), chosen: z.json().optional() });
@@ -152,9 +155,9 @@ function blendRecommender(
           ([name, tensor]) => [`${place}.${name}`, tensor] as [string, typeof tensor],
         ),
       );
-      const described = files.map(({ algorithm, config }, place) => {
+      const described = files.map(({ algorithm, config, content }, place) => {
         const { name, weight } = parts[place];
-        return { name, weight, algorithm, config };
+        return { name, weight, algorithm, config, ...(content && { content }) };
       });
       return {
         algorithm: "blend",
@@ -444,8 +447,9 @@ export function blendOf(find: (name: string) => Promise<Algorithm>): Algorithm<B
       const tensorsOf = tensorsByPart(files.tensors);
       const parts: Part[] = [];
       try {
-        for (const [place, { name, weight, algorithm, config }] of described.parts.entries()) {
-          const files = { algorithm, config, items, tensors: tensorsOf.get(String(place)) ?? {} };
+        for (const [place, { name, weight, ...part }] of described.parts.entries()) {
+          const { algorithm } = part;
+          const files = { ...part, items, tensors: tensorsOf.get(String(place)) ?? {} };
           parts.push({ name, weight, recommender: await (await find(algorithm)).restore(files, { engine }) });
         }
       } catch (error) {

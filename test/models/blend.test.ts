@@ -14,7 +14,9 @@ import { findAlgorithm } from "../../src/models/registry.js";
 import { readModelFiles } from "../../src/recommender/model-files.js";
 import { loadRecommender } from "../../src/serving/load.js";
 import { emptyMatrix, fromRows } from "../../src/sparse/csr.js";
+import { histories, smallCatalogue } from "../support/content-models.js";
 import { split, tastes } from "../support/datasets.js";
+import { brief } from "../support/modalities.js";
 import { trainedRuns } from "../support/parts.js";
 
 describe("standardised scores", () => {
@@ -153,6 +155,17 @@ describe("a blend", () => {
     // A part without weight is not kept.
     expect(((await again.save()).config.parts as unknown[]).length).toBe(1);
     for (const model of [again, once]) model.dispose();
+  });
+
+  it("keeps what its content-based parts need to be loaded", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "foldin-blend-"));
+    const parts = await trainedRuns(smallCatalogue, { "content-knn": {}, cvae: brief, popularity: {} });
+    const out = join(folder, "run");
+    const options = { runs: parts, weights: [1, 1, 1] };
+    const made = await train(smallCatalogue, { model: "blend", options, out, engine });
+    const loaded = await loadRecommender(out, { engine });
+    expect(await loaded.score(histories).read()).toEqual(await made.score(histories).read());
+    for (const model of [made, loaded]) model.dispose();
   });
 
   it("rejects runs that cannot be blended", async () => {
