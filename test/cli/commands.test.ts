@@ -115,7 +115,7 @@ describe("from a file of clicks to recommendations, with --json throughout", () 
     recommender.dispose();
     expect(evaluated.metrics).toEqual(metrics);
     const { stdout } = await foldin(["evaluate", "run", ...flags], { cwd: folder });
-    expect(stdout).toContain("re-ranked by rules: diversity 0.4, novelty 0.3");
+    expect(stdout).toContain("re-ranked by rules: diversity 0.4; novelty 0.3");
   });
 
   it("recommend, by titles with commas too", async () => {
