@@ -28,8 +28,10 @@ export async function openTable(
 ): Promise<TableSource> {
   const queried = expectations.databases ? databaseInput(file) : undefined;
   if (queried) return openQuery(queried, database, options, expectations);
-  refuseQuery(file, options, expectations);
-  if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
+  const found = statSync(file, { throwIfNoEntry: false });
+  // A file that is missing is reported as missing.
+  if (found) refuseQuery(file, options, expectations);
+  if (found?.isDirectory()) {
     if (options.format === undefined || options.format === "parquet")
       return openParquetFolder(file, database);
     throw new UserError({

@@ -118,8 +118,10 @@ async function recommendItems(run: string, flags: Flags, context: CliContext): P
       });
       return;
     }
-    if (filter && found.items.length === 0)
+    if (filter && found.items.length === 0) {
       context.say("no item is left: the filter and the exclusions leave out all of them");
+      return;
+    }
     const { dim, bold } = context.style;
     const titleWidth = Math.max(20, (context.width ?? 100) - 30);
     const titled = recommender.items.titles !== undefined;

@@ -1,6 +1,6 @@
 // The same rows through every source give the same dataset, byte for byte.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Sqlite from "libsql";
@@ -137,7 +137,15 @@ it.each([
   [{ query: "SELECT 1" }, "clicks.csv: --query needs a database"],
   [{ table: "clicks" }, "clicks.csv: --table needs a database"],
 ])("a file that is not a database is refused with %j", async (asked, message) => {
-  await expect(readInteractions(["clicks.csv"], { columns: asked })).rejects.toThrow(message);
+  const file = join(mkdtempSync(join(tmpdir(), "foldin-query-")), "clicks.csv");
+  writeFileSync(file, "user,item\n1,2\n");
+  await expect(readInteractions([file], { columns: asked })).rejects.toThrow(message);
+});
+
+it("a database that is missing is reported as missing", async () => {
+  await expect(readInteractions(["none.sqlite"], { columns: { table: "clicks" } })).rejects.toThrow(
+    "none.sqlite: there is no such file",
+  );
 });
 
 it.each([
