@@ -13,8 +13,10 @@ export class FoldinRequestError extends Error {
   readonly problem: ProblemDetails | undefined;
 
   constructor(status: number, url: string, problem: ProblemDetails | undefined) {
+    const text = problem?.detail ?? `status ${status} from ${url}`;
     const fields = problem?.errors?.map(({ field, problem }) => `${field}: ${problem}`) ?? [];
-    super([problem?.detail ?? `status ${status} from ${url}`, ...fields].join("\n"));
+    // The detail may name the first field already.
+    super([text, ...fields.filter((field) => !text.includes(field))].join("\n"));
     this.status = status;
     this.problem = problem;
   }

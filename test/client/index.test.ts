@@ -77,7 +77,7 @@ describe("the client", () => {
     const { status, problem, message } = failure as FoldinRequestError;
     expect(status).toBe(400);
     expect(problem?.errors?.[0].field).toBe("body.k");
-    expect(message).toContain("body.k");
+    expect(message.split("body.k")).toHaveLength(2);
     await expect(createClient({ url, retries: 0 }).models()).rejects.toMatchObject({ status: 401 });
     await expect(client.search("item1", { limit: 1000 })).rejects.toThrow(/limit/);
   });
