@@ -118,8 +118,20 @@ describe("--where and --unavailable", () => {
     expect(line.split("\n")).toHaveLength(1);
   });
 
+  it("that name a value that no item has say so", async () => {
+    const where = "year >= 1900 and (genres = Comdy or not genres in (Drama, comedy))";
+    const { code, line } = await said(["recommend", "run", "--history", "0", "--where", where]);
+    expect(code).toBe(0);
+    expect(line).toBe(
+      'no item has genres = Comdy. Did you mean "Comedy"?\nno item has genres = comedy. Did you mean "Comedy"?',
+    );
+  });
+
   it("that leave nothing say so", async () => {
     const { code, line } = await said(["recommend", "run", "--history", "0", "--where", "genres = Western"]);
-    expect([code, line]).toEqual([0, "no item is left: the filter and the exclusions leave out all of them"]);
+    expect([code, line]).toEqual([
+      0,
+      "no item has genres = Western\nno item is left: the filter and the exclusions leave out all of them",
+    ]);
   });
 });

@@ -118,6 +118,13 @@ async function recommendItems(run: string, flags: Flags, context: CliContext): P
       });
       return;
     }
+    if (filter) {
+      const { unknownValues } = await import("../../recommender/filter/unknown-values.js");
+      for (const { attribute, value, nearest } of await unknownValues(items, filter))
+        context.say(
+          `no item has ${printable(`${attribute} = ${value}`)}${nearest === undefined ? "" : `. Did you mean "${printable(nearest)}"?`}`,
+        );
+    }
     if (filter && found.items.length === 0) {
       context.say("no item is left: the filter and the exclusions leave out all of them");
       return;
