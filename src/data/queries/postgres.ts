@@ -57,7 +57,7 @@ type Row = readonly Text[];
 export interface PostgresOptions {
   readonly prefix?: string;
   readonly signal?: AbortSignal;
-  /** Registers what is to be done when the query is no longer needed. */
+  /** Registers a cleanup that runs when the query is no longer needed. */
   readonly onClose: (close: () => Promise<void>) => void;
 }
 

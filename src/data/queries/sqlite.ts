@@ -36,7 +36,7 @@ type Value = bigint | number | string | Uint8Array | null;
 export interface SqliteOptions {
   readonly prefix?: string;
   readonly signal?: AbortSignal;
-  /** Registers what is to be done when the query is no longer needed. */
+  /** Registers a cleanup that runs when the query is no longer needed. */
   readonly onClose: (close: () => Promise<void>) => void;
 }
 

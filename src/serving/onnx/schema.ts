@@ -1,5 +1,6 @@
 // The part of onnx.proto (github.com/onnx/onnx, onnx/onnx.proto) that an exported model needs, and its bytes.
 
+import { field, many, type ProtobufField } from "../../core/protobuf-fields.js";
 import { Turns } from "../../core/turns.js";
 
 /** TensorProto.DataType */
@@ -57,11 +58,7 @@ export interface ModelProto {
   readonly metadataProps: readonly { readonly key: string; readonly value: string }[];
 }
 
-type Field = { type: string; id: number; rule?: "repeated" };
-const field = (type: string, id: number): Field => ({ type, id });
-const many = (type: string, id: number): Field => ({ type, id, rule: "repeated" });
-
-const messages: Record<string, { fields: Record<string, Field> }> = {
+const messages: Record<string, { fields: Record<string, ProtobufField> }> = {
   ModelProto: {
     fields: {
       irVersion: field("int64", 1),

@@ -4,10 +4,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { UserError } from "../../../src/core/errors.js";
 import type { ReadOptions } from "../../../src/data/columns.js";
 import { withDatabase } from "../../../src/data/database.js";
 import { readInteractions } from "../../../src/data/read.js";
+import { messageOf } from "../../support/message-of.js";
 
 let home: string;
 let file: string;
@@ -25,15 +25,6 @@ beforeAll(async () => {
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 const read = (columns: ReadOptions, path = file) => readInteractions([path], { columns });
-const messageOf = (work: Promise<unknown>): Promise<string> =>
-  work.then(
-    () => "no error",
-    (error: Error) => {
-      expect(error).toBeInstanceOf(UserError);
-      expect(error.message).not.toContain("\n");
-      return error.message;
-    },
-  );
 
 describe("a query of a DuckDB file", () => {
   it("keeps all digits of ids, and reads times", async () => {

@@ -1,21 +1,12 @@
 import { createServer } from "node:net";
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
-import { AbortedError, UserError } from "../../../src/core/errors.js";
+import { AbortedError } from "../../../src/core/errors.js";
 import type { ReadOptions } from "../../../src/data/columns.js";
 import { readItems } from "../../../src/data/items.js";
 import { readInteractions } from "../../../src/data/read.js";
+import { messageOf } from "../../support/message-of.js";
 import { postgres, useDatabase } from "../../support/postgres.js";
-
-const messageOf = (work: Promise<unknown>): Promise<string> =>
-  work.then(
-    () => "no error",
-    (error: Error) => {
-      expect(error).toBeInstanceOf(UserError);
-      expect(error.message).not.toContain("\n");
-      return error.message;
-    },
-  );
 
 describe.skipIf(postgres === undefined)("a query of PostgreSQL", () => {
   const database = useDatabase();

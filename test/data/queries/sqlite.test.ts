@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Sqlite from "libsql";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { UserError } from "../../../src/core/errors.js";
 import type { ReadOptions } from "../../../src/data/columns.js";
 import { readInteractions } from "../../../src/data/read.js";
+import { messageOf } from "../../support/message-of.js";
 
 let home: string;
 let file: string;
@@ -23,15 +23,6 @@ function make(path: string, mode = "DELETE"): void {
   database.close();
 }
 const read = (columns: ReadOptions, path = file) => readInteractions([path], { columns });
-const messageOf = (work: Promise<unknown>): Promise<string> =>
-  work.then(
-    () => "no error",
-    (error: Error) => {
-      expect(error).toBeInstanceOf(UserError);
-      expect(error.message).not.toContain("\n");
-      return error.message;
-    },
-  );
 
 describe("a query of a SQLite file", () => {
   it("keeps all digits of ids, and reads dates and missing times", async () => {

@@ -1,6 +1,7 @@
 // The part of TensorFlow's event.proto, summary.proto and the hparams plugin's messages that TensorBoard needs, and a record of a
 // TFRecord file: its length (uint64), the checksum of the length, the event, the checksum of the event.
 
+import { field, many } from "../../../core/protobuf-fields.js";
 import { maskedCrc32c } from "./crc32c.js";
 
 /** A value of a summary: a number, or a text or settings for a plugin of TensorBoard. */
@@ -45,9 +46,6 @@ export interface HparamsData {
   /** status 1 = success, 2 = failure. */
   readonly sessionEndInfo?: { readonly status: number; readonly endTimeSecs: number };
 }
-
-const field = (type: string, id: number) => ({ type, id });
-const many = (type: string, id: number) => ({ type, id, rule: "repeated" as const });
 
 const messages = {
   Event: {
