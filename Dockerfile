@@ -19,6 +19,7 @@ RUN npm ci --no-audit --no-fund
 COPY tsconfig.json ./
 COPY scripts ./scripts
 COPY src ./src
+COPY studio ./studio
 RUN npm run build && npm prune --omit=dev
 
 FROM node:22-bookworm-slim

@@ -9,12 +9,16 @@ const root = join(import.meta.dirname, "..");
 /** The files below `dist` that no module below `src` compiles to, by their paths in `dist`. */
 export function staleFiles(dist = join(root, "dist"), src = join(root, "src")) {
   if (!existsSync(dist)) return [];
-  return readdirSync(dist, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(dist.length + 1))
-    .filter((name) => name !== ".tsbuildinfo")
-    .filter((name) => !existsSync(join(src, name.replace(/\.(?:js|d\.ts)(?:\.map)?$/, ".ts"))))
-    .sort();
+  return (
+    readdirSync(dist, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name).slice(dist.length + 1))
+      .filter((name) => name !== ".tsbuildinfo")
+      // The built page; its build empties the folder.
+      .filter((name) => !name.startsWith(join("studio", "page")))
+      .filter((name) => !existsSync(join(src, name.replace(/\.(?:js|d\.ts)(?:\.map)?$/, ".ts"))))
+      .sort()
+  );
 }
 
 /** Deletes those files. */

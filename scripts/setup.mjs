@@ -5,6 +5,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { buildStudio } from "./build-studio.mjs";
 import { prune } from "./prune-dist.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -39,3 +40,4 @@ run("building the TypeScript", process.execPath, [
   "tsconfig.json",
 ]);
 prune();
+await buildStudio();

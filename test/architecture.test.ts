@@ -16,6 +16,7 @@ const layers = [
   ["training"],
   ["models"],
   ["serving", "experiments"],
+  ["studio"],
   ["cli"],
 ];
 const layerOf = new Map(layers.flatMap((modules, layer) => modules.map((name) => [name, layer] as const)));
@@ -154,6 +155,9 @@ describe("test/ mirrors src/", () => {
     ],
     "the hyperparameter search, from the command line": ["cli/search"],
     "checkpoints and the disk": ["training/durable-checkpoint"],
+    "the studio's page": [
+      ...["studio/browser", "studio/page/columns", "studio/page/filter", "studio/page/pareto"],
+    ],
     "a server as its clients see it": ["serving/fuzz", "serving/hostile", "serving/troubled-store"],
   };
   const test = import.meta.dirname;

@@ -20,11 +20,14 @@ describe("a build", () => {
       for (const ending of [".js", ".js.map", ".d.ts", ".d.ts.map"])
         writeFileSync(join(dist, "a", name + ending), "");
     writeFileSync(join(dist, ".tsbuildinfo"), "");
+    mkdirSync(join(dist, "studio", "page"), { recursive: true });
+    writeFileSync(join(dist, "studio", "page", "index.html"), "");
     expect(prune(dist, src)).toEqual(
       ["gone.d.ts", "gone.d.ts.map", "gone.js", "gone.js.map"].map((name) => join("a", name)),
     );
     expect(readdirSync(join(dist, "a"))).toEqual(["kept.d.ts", "kept.d.ts.map", "kept.js", "kept.js.map"]);
     expect(existsSync(join(dist, ".tsbuildinfo"))).toBe(true);
+    expect(existsSync(join(dist, "studio", "page", "index.html"))).toBe(true);
   });
 
   it("is packed without a file that has no source", () => {
@@ -38,7 +41,10 @@ describe("a build", () => {
     const [{ files }] = (Array.isArray(answer) ? answer : Object.values(answer)) as {
       files: { path: string }[];
     }[];
-    const sources = files.map(({ path }) =>
+    const page = files.filter(({ path }) => path.startsWith("dist/studio/page/"));
+    expect(page.map(({ path }) => path)).toContain("dist/studio/page/index.html");
+    const others = files.filter((file) => !page.includes(file));
+    const sources = others.map(({ path }) =>
       path.replace(/^dist\/(.*?)\.(?:js|d\.ts)(?:\.map)?$/, "src/$1.ts"),
     );
     expect(sources.filter((path) => path.startsWith("src/")).length).toBeGreaterThan(1000);

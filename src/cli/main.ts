@@ -19,6 +19,7 @@ import * as reproduce from "./commands/reproduce.js";
 import * as score from "./commands/score.js";
 import * as search from "./commands/search.js";
 import * as serve from "./commands/serve.js";
+import * as studio from "./commands/studio.js";
 import * as train from "./commands/train.js";
 import type { Register } from "./context.js";
 import { run } from "./run.js";
@@ -32,6 +33,7 @@ const commands: readonly Register[] = [
   blend,
   evaluate,
   compare,
+  studio,
   index,
   recommend,
   serve,

@@ -187,6 +187,38 @@ function holderOf(database: LibsqlDatabase): Holder | undefined {
   }
 }
 
+/**
+ * Whether another process, or this one, appears to be writing `path`: there is a lock file whose holder is alive. The lock is not
+ * touched. A holder on another machine counts as alive.
+ */
+export async function isBeingWritten(path: string): Promise<boolean> {
+  const target = await realpath(path).catch(() => resolve(path));
+  const file = join(dirname(target), `.${basename(target)}.lock`);
+  if (!existsSync(file)) return false;
+  const { default: Database } = await import("libsql");
+  try {
+    const database = new Database(file, { timeout: 0, readonly: true });
+    try {
+      const holder = holderOf(database);
+      return holder !== undefined && (holder.host !== hostname() || isRunning(holder.process));
+    } finally {
+      database.close();
+    }
+  } catch {
+    // Released meanwhile, or not a lock file.
+    return false;
+  }
+}
+
+function isRunning(id: number): boolean {
+  try {
+    process.kill(id, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
 function isBusy(error: unknown): boolean {
   return ((error as { code?: string }).code ?? "").startsWith("SQLITE_BUSY");
 }

@@ -161,6 +161,11 @@ export async function readManifest(folder: string): Promise<Manifest> {
     expected: "a dataset folder",
     remedy: "Create one with: foldin prepare",
   });
+  return checkManifest(json, path);
+}
+
+/** The manifest in a file that was read from `path`. Throws UserError if it is not one, or has a newer format. */
+export function checkManifest(json: unknown, path: string): Manifest {
   const version = typeof json === "object" && json !== null ? Reflect.get(json, "formatVersion") : undefined;
   if (typeof version === "number" && version > formatVersion)
     throw new UserError({

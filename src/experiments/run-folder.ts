@@ -4,6 +4,7 @@
 //   checkpoint/    needed to resume; removed when the run is complete
 //   model/         appears atomically when training has ended: a run is complete if and only if it has a model
 //   report.html    written by the CLI
+//   result.json    the metrics of the report; of a search's point, those of the search
 //   mlflow.json    the run on an MLflow server, if there is one
 // A run that fails or is stopped before its first checkpoint leaves no folder; after that it can be resumed. A run that replaces
 // another is trained in a separate folder (`replacementOf`) until it is complete.
@@ -209,14 +210,18 @@ export async function readRunFolder(path: string): Promise<RunFolder> {
       problem: "is not a run folder: it has no config.json",
       expected: EXPECTED,
     });
-  const json = await readJson(configPath, { expected: EXPECTED });
-  refuseNewer(json, configPath, RUN_FORMAT_VERSION, "run");
-  const config = checkJson(configSchema, json, configPath, {
+  const config = checkRunConfig(await readJson(configPath, { expected: EXPECTED }), configPath);
+  const complete = await exists(modelFolderOf(path));
+  return { path, config, complete, epochs: readEpochs(path) };
+}
+
+/** The configuration in a config.json that was read from `path`. Throws UserError if it is not that of a run, or has a newer format. */
+export function checkRunConfig(json: unknown, path: string): RunConfig {
+  refuseNewer(json, path, RUN_FORMAT_VERSION, "run");
+  return checkJson(configSchema, json, path, {
     problem: "is not a valid run configuration",
     expected: EXPECTED,
   });
-  const complete = await exists(modelFolderOf(path));
-  return { path, config, complete, epochs: readEpochs(path) };
 }
 
 /** Throws UserError for a run without a model. */
@@ -266,7 +271,8 @@ export function epochWriter(path: string): (record: EpochRecord) => void {
   };
 }
 
-function readEpochs(path: string): EpochRecord[] {
+/** The finished epochs of the run in a folder. Throws UserError, naming the line, if metrics.jsonl is damaged. */
+export function readEpochs(path: string): EpochRecord[] {
   const file = join(path, "metrics.jsonl");
   if (!existsSync(file)) return [];
   const text = readTextSync(file, { most: MOST_METRICS_BYTES, expected: "one line of JSON per epoch" });

@@ -16,6 +16,7 @@ import { entryCount, rowIndices } from "../sparse/csr.js";
 import { optionText } from "./option-text.js";
 import { type Report, type ReportExample, renderReport } from "./report.js";
 import { readRunFolder } from "./run-folder.js";
+import { type RunResult, readRunResult, writeRunResult } from "./run-result.js";
 import { type Tracker, together } from "./trackers/tracker.js";
 
 const METRICS = [
@@ -44,7 +45,7 @@ export interface RunReportOptions {
   trackers?: readonly Tracker[];
 }
 
-/** Writes report.html into the folder of a finished run and returns its contents. */
+/** Writes report.html and result.json into the folder of a finished run; returns the contents of the report. */
 export async function reportOnRun(
   path: string,
   recommender: Recommender,
@@ -95,11 +96,35 @@ export async function reportOnRun(
   };
   const page = await renderReport(report);
   await writeFileWhole(join(path, "report.html"), (file) => file.writeFile(page));
+  await writeRunResult(path, await resultOf(path, report, { test, validation }));
   const tested = Object.entries(test?.metrics ?? {}).map(
     ([name, { mean }]) => [`test/${name}`, mean] as const,
   );
   together(trackers).report({ folder: path, epoch: report.chosenEpoch, metrics: Object.fromEntries(tested) });
   return report;
+}
+
+/** The result of the run. Other metrics that a search has measured for the same model are kept. */
+async function resultOf(
+  path: string,
+  { epochs, chosenEpoch, seconds }: Report,
+  evaluations: Partial<Record<"test" | "validation", Evaluation>>,
+): Promise<RunResult> {
+  const former = await readRunResult(path).catch(() => undefined);
+  const on = (split: "test" | "validation") => {
+    const evaluation = evaluations[split];
+    if (!evaluation) return {};
+    const { users, metrics } = evaluation;
+    return { [split]: { users, metrics: { ...former?.[split]?.metrics, ...metrics } } };
+  };
+  return {
+    formatVersion: 1,
+    ...on("validation"),
+    ...on("test"),
+    epochs: epochs.length,
+    chosenEpoch: chosenEpoch ?? null,
+    seconds,
+  };
 }
 
 /** The evaluation on a split; none if it has no held-out items. */

@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { UserError } from "../../src/core/errors.js";
-import { withLock } from "../../src/core/lock.js";
+import { isBeingWritten, withLock } from "../../src/core/lock.js";
 
 const child = resolve(import.meta.dirname, "../support/lock-in-child.mjs");
 if (!existsSync(resolve(import.meta.dirname, "../../dist/core/lock.js")))
@@ -136,4 +136,26 @@ describe("withLock", () => {
       chmodSync(folder, 0o700);
     },
   );
+});
+
+describe("isBeingWritten", () => {
+  it("is true while another process, or this one, holds the lock", async () => {
+    const path = join(home, "run");
+    expect(await isBeingWritten(path)).toBe(false);
+    const other = await holder(path);
+    expect(await isBeingWritten(path)).toBe(true);
+    other.kill("SIGKILL");
+    await ended(other);
+    // The lock file is left behind.
+    expect(existsSync(join(home, ".run.lock"))).toBe(true);
+    expect(await isBeingWritten(path)).toBe(false);
+    await withLock(path, async () => expect(await isBeingWritten(path)).toBe(true));
+    expect(await isBeingWritten(path)).toBe(false);
+  });
+
+  it("is false for a file that is not a lock, and does not change it", async () => {
+    writeFileSync(join(home, ".run.lock"), "text");
+    expect(await isBeingWritten(join(home, "run"))).toBe(false);
+    expect(readFileSync(join(home, ".run.lock"), "utf8")).toBe("text");
+  });
 });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { evaluate } from "../../src/evaluation/evaluate.js";
 import { reportOnRun } from "../../src/experiments/run-report.js";
+import { readRunResult, writeRunResult } from "../../src/experiments/run-result.js";
 import { train } from "../../src/experiments/train.js";
 import { demoDataset } from "../support/demo-dataset.js";
 
@@ -57,6 +58,27 @@ describe("the report of a run", () => {
     expect(
       report.examples.some(({ recommendations }) => recommendations.some(({ heldOut }) => heldOut)),
     ).toBe(true);
+    recommender.dispose();
+  });
+
+  it("is also in result.json, next to the metrics that a search has measured", async () => {
+    const dataset = demoDataset();
+    const out = join(mkdtempSync(join(tmpdir(), "foldin-")), "run");
+    const recommender = await train(dataset, { model: "popularity", engine: "reference", out });
+    const searched = { users: 20, metrics: { "recall@7": { mean: 0.5 }, "ndcg@100": { mean: 0 } } };
+    await writeRunResult(out, {
+      ...{ formatVersion: 1, validation: searched },
+      ...{ epochs: 0, chosenEpoch: null, seconds: 0 },
+    });
+    const report = await reportOnRun(out, recommender, dataset, { seconds: 3 });
+    const result = await readRunResult(out);
+    expect(result).toMatchObject({ epochs: 0, chosenEpoch: null, seconds: 3 });
+    expect(result?.test?.users).toBe(20);
+    for (const { name, test, validation } of report.metrics) {
+      expect(result?.test?.metrics[name]).toEqual(test);
+      expect(result?.validation?.metrics[name]).toEqual(validation);
+    }
+    expect(result?.validation?.metrics["recall@7"]).toEqual({ mean: 0.5 });
     recommender.dispose();
   });
 });

@@ -15,6 +15,7 @@ import {
   engineOf,
   wholeNumber,
 } from "../engine-options.js";
+import { listening, requirePort, stopped } from "../listening.js";
 
 interface Flags extends EngineFlags {
   approximate?: true | number;
@@ -142,8 +143,7 @@ async function serve(runs: readonly string[], flags: Flags, context: CliContext)
       problem: `unknown level '${flags.logLevel}'`,
       expected: LEVELS.join(", "),
     });
-  if (flags.port > 65_535)
-    throw new UserError({ place: "--port", problem: `must be from 0 to 65535; got ${flags.port}` });
+  requirePort(flags.port);
   const [{ parsePlace }, { createServer }, hosts, { parseProxies }, { openStore }, { openEngine }] =
     await Promise.all([
       import("../../serving/model-router.js"),
@@ -197,18 +197,8 @@ async function serve(runs: readonly string[], flags: Flags, context: CliContext)
     const timer = flags.watch > 0 ? setInterval(reload, flags.watch * 1000) : undefined;
     process.on("SIGHUP", reload);
     try {
-      const address = await server.listen(flags.port).catch((cause: NodeJS.ErrnoException) => {
-        throw new UserError({
-          place: `--host ${flags.host} --port ${flags.port}`,
-          problem:
-            cause.code === "EADDRINUSE" ? "the port is in use (EADDRINUSE)" : `cannot listen (${cause.code})`,
-          remedy:
-            cause.code === "EADDRINUSE"
-              ? "Choose another --port, or stop the process that uses it"
-              : undefined,
-          cause,
-        });
-      });
+      const place = `--host ${flags.host} --port ${flags.port}`;
+      const address = await listening(() => server.listen(flags.port), place);
       context.say(
         `serving ${places.map(({ name }) => name).join(", ")} at ${address} (API: ${address}/docs)`,
       );
@@ -230,13 +220,6 @@ async function serve(runs: readonly string[], flags: Flags, context: CliContext)
 /** Log lines may be read on a terminal, and errors may contain a URL with a password. */
 function logLine(line: string): void {
   process.stdout.write(printableJson(withoutPasswords(line)));
-}
-
-function stopped(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }
 
 /** The traffic shares of the models; without --share, the first model gets all. */

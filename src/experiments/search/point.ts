@@ -1,38 +1,21 @@
 // One point of a search: an ordinary run folder with an additional result.json. A finished point is not trained again, an
 // interrupted one resumes from its checkpoint. A finished point may lack its model, since only the best point keeps it.
 
-import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
-import { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
-import { writeFileWhole } from "../../core/atomic-file.js";
-import { checkJson, readJson } from "../../core/json-file.js";
 import type { ProgressListener } from "../../core/progress.js";
 import type { Dataset } from "../../data/dataset.js";
 import { evaluate } from "../../evaluation/evaluate.js";
 import { findRunFolder, modelFolderOf, readRunFolder } from "../run-folder.js";
+import { type RunResult, readRunResult, writeRunResult } from "../run-result.js";
 import { openTrackers, type TrackerChoice } from "../trackers/open-trackers.js";
 import { together } from "../trackers/tracker.js";
 import { train } from "../train.js";
 
 export type EvaluatedOn = "validation" | "test";
 
-const value = z.object({ mean: z.number(), standardError: z.number().optional() });
-const resultSchema = z.object({
-  formatVersion: z.literal(1),
-  /** Number of evaluated users, and the metrics by name. */
-  validation: z.object({ users: z.int(), metrics: z.record(z.string(), value) }).optional(),
-  test: z.object({ users: z.int(), metrics: z.record(z.string(), value) }).optional(),
-  /** Number of finished epochs, and the epoch whose weights were evaluated; null for a model without epochs. */
-  epochs: z.int(),
-  chosenEpoch: z.int().nullable(),
-  /** Wall-clock seconds of training, possibly in parallel with other work. */
-  seconds: z.number(),
-});
-
 /** The result of a point. */
-export type PointResult = z.infer<typeof resultSchema>;
+export type PointResult = RunResult;
 
 export interface PointJob {
   /** The run folder, absolute. */
@@ -52,11 +35,7 @@ export interface PointJob {
 
 /** The result of a point; undefined if it is not finished. Throws UserError if its file is damaged. */
 export async function readPointResult(folder: string): Promise<PointResult | undefined> {
-  const file = join(folder, "result.json");
-  if (!existsSync(file)) return undefined;
-  const remedy = "Remove it to train the point again";
-  const problem = "is not the result of a point";
-  return checkJson(resultSchema, await readJson(file, { remedy }), file, { problem, remedy });
+  return readRunResult(folder, { remedy: "Remove it to train the point again" });
 }
 
 /** The result of a point that is finished and was evaluated on these users with these metrics; otherwise undefined. */
@@ -123,9 +102,7 @@ export async function runPoint(
       // The monitored metric of each epoch is already there.
       metrics: Object.fromEntries(found.filter(([name]) => name !== "validation/ndcg@100")),
     });
-    await writeFileWhole(join(folder, "result.json"), (file) =>
-      file.writeFile(`${JSON.stringify(result, null, 2)}\n`),
-    );
+    await writeRunResult(folder, result);
     return result;
   } finally {
     recommender.dispose();

@@ -1,0 +1,121 @@
+// The datasets and runs of a folder. Each look searches the folder again, but reads only what has changed: files are recognised by
+// their times and sizes.
+
+import { stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { UserError } from "../core/errors.js";
+import { version } from "../core/version.js";
+import type { DatasetSummary, FolderAnswer, Run } from "./api.js";
+import { FIND_LIMITS, type FoundFolder, findFolders } from "./find-folders.js";
+import { readDatasetSummary } from "./read-dataset.js";
+import { readRun } from "./read-run.js";
+
+/** What was read from a folder: a summary, nothing (it is something else), or why it cannot be read. */
+type Reading<T> = { readonly summary?: T; readonly problem?: string };
+
+interface Remembered<T> {
+  readonly stamp: string;
+  readonly reading: Reading<T>;
+}
+
+/** Folders that are read at the same time. */
+const AT_ONCE = 16;
+
+export class Catalogue {
+  readonly root: string;
+  readonly #runs = new Map<string, Remembered<Run>>();
+  readonly #datasets = new Map<string, Remembered<DatasetSummary>>();
+  #looking: Promise<FolderAnswer> | undefined;
+
+  constructor(root: string) {
+    this.root = resolve(root);
+  }
+
+  /** Reads what has changed. Calls at the same time share one look. Throws UserError if the folder cannot be read. */
+  look(): Promise<FolderAnswer> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  /** The path of a run of the last look; undefined for any other id, so that a request cannot name other folders. */
+  pathOfRun(id: string): string | undefined {
+    return this.#runs.get(id)?.reading.summary && join(this.root, id);
+  }
+
+  async #look(): Promise<FolderAnswer> {
+    const found = await findFolders(this.root);
+    const runs = await readAll(found.runs, this.#runs, readRun, stampOfRun);
+    const datasets = await readAll(found.datasets, this.#datasets, readDatasetSummary, ({ path }) =>
+      stampOf(join(path, "manifest.json")),
+    );
+    const limits = `the folder is too large to be searched completely: at most ${FIND_LIMITS.folders} folders, ${FIND_LIMITS.depth} levels deep`;
+    return {
+      folder: this.root,
+      version,
+      runs: runs.summaries,
+      datasets: datasets.summaries,
+      problems: [
+        ...(found.isPartial ? [{ id: ".", problem: limits }] : []),
+        ...datasets.problems,
+        ...runs.problems,
+      ],
+    };
+  }
+}
+
+/** Reads the folders whose stamp has changed, and forgets those that are gone. */
+async function readAll<T>(
+  found: readonly FoundFolder[],
+  remembered: Map<string, Remembered<T>>,
+  read: (folder: FoundFolder) => Promise<T | undefined>,
+  stampOf: (folder: FoundFolder, known: T | undefined) => Promise<string>,
+) {
+  const ids = new Set(found.map(({ id }) => id));
+  for (const id of remembered.keys()) if (!ids.has(id)) remembered.delete(id);
+  for (let start = 0; start < found.length; start += AT_ONCE)
+    await Promise.all(
+      found.slice(start, start + AT_ONCE).map(async (folder) => {
+        const known = remembered.get(folder.id);
+        const stamp = await stampOf(folder, known?.reading.summary);
+        if (known?.stamp === stamp) return;
+        remembered.set(folder.id, { stamp, reading: await readingOf(folder, read) });
+      }),
+    );
+  const summaries: T[] = [];
+  const problems: { id: string; problem: string }[] = [];
+  for (const { id } of found) {
+    const { summary, problem } = remembered.get(id)?.reading ?? {};
+    if (summary !== undefined) summaries.push(summary);
+    if (problem !== undefined) problems.push({ id, problem });
+  }
+  return { summaries, problems };
+}
+
+async function readingOf<T>(
+  folder: FoundFolder,
+  read: (folder: FoundFolder) => Promise<T | undefined>,
+): Promise<Reading<T>> {
+  try {
+    return { summary: await read(folder) };
+  } catch (error) {
+    if (error instanceof UserError) return { problem: error.message };
+    // The folder was removed while it was read.
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return {};
+    throw error;
+  }
+}
+
+/** A run that is not finished is read at every look: whether its process is alive is not in a file. */
+async function stampOfRun({ path, names }: FoundFolder, known: Run | undefined): Promise<string> {
+  const parts = ["config.json", "metrics.jsonl", "result.json", "model", "report.html"];
+  const stamps = await Promise.all(parts.map((name) => (names.has(name) ? stampOf(join(path, name)) : "-")));
+  const isOpen = known !== undefined && known.state !== "finished";
+  return [...stamps, names.has("checkpoint"), isOpen ? performance.now() : ""].join(" ");
+}
+
+async function stampOf(path: string): Promise<string> {
+  const status = await stat(path).catch(() => undefined);
+  return status ? `${status.mtimeMs}:${status.size}:${status.ino}` : "-";
+}

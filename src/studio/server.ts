@@ -1,0 +1,104 @@
+// The server of `foldin studio`: the built page, and answers as JSON about the datasets and runs of a folder. It listens only on
+// this machine and changes nothing.
+
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
+import type { z } from "zod";
+import { UserError } from "../core/errors.js";
+import { readText } from "../core/input-file.js";
+import { handleError, InvalidInput, Problem, problemBody, sendProblem } from "../serving/server/problems.js";
+import { type CurvesAnswer, curvesQuery, type FolderAnswer, reportQuery } from "./api.js";
+import { Catalogue } from "./catalogue.js";
+import { guard, REPORT_POLICY } from "./guards.js";
+import { PAGE_FOLDER, servePage } from "./page-files.js";
+import { readCurve } from "./read-run.js";
+
+export interface StudioOptions {
+  /** The folder with datasets and runs. */
+  readonly folder: string;
+  /** The folder of the built page. */
+  readonly page?: string;
+  /** Receives the messages of internal errors, which answers do not contain. */
+  onError?(error: Error): void;
+}
+
+const HOST = "127.0.0.1";
+const MOST_REPORT_BYTES = 64 << 20;
+
+/** Creates the studio's server, which is not listening yet. Throws UserError if the folder cannot be read or the page was not built. */
+export async function createStudio({ folder, page = PAGE_FOLDER, onError = () => {} }: StudioOptions) {
+  const catalogue = new Catalogue(folder);
+  await catalogue.look();
+  const app = fastify({ logger: false, bodyLimit: 1 << 16, forceCloseConnections: true });
+  app.setValidatorCompiler<z.ZodType>(({ schema }) => (data) => {
+    const parsed = schema.safeParse(data);
+    return parsed.success ? { value: parsed.data } : { error: new InvalidInput(parsed.error.issues) };
+  });
+  app.setErrorHandler((error: Error, request, reply) => {
+    const answer = handleError(error, request, reply);
+    if (answer.statusCode >= 500) onError(error);
+    return answer;
+  });
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(
+      reply,
+      problemBody(404, `there is no route ${request.method} ${request.url.slice(0, 200).split("?")[0]}`),
+    ),
+  );
+  guard(app);
+  servePage(app, page);
+
+  app.get("/api/folder", async (request, reply) => {
+    const answer: FolderAnswer = await catalogue.look();
+    return sendJson(request, reply, answer);
+  });
+
+  app.get<{ Querystring: z.output<typeof curvesQuery> }>(
+    "/api/curves",
+    { schema: { querystring: curvesQuery } },
+    async (request, reply) => {
+      const curves = request.query.run.map((id) => readCurve(id, pathOf(id)));
+      return sendJson(request, reply, { curves } satisfies CurvesAnswer);
+    },
+  );
+
+  app.get<{ Querystring: z.output<typeof reportQuery> }>(
+    "/report",
+    { schema: { querystring: reportQuery } },
+    async (request, reply) => {
+      const file = join(pathOf(request.query.run), "report.html");
+      const text = await readText(file, { most: MOST_REPORT_BYTES }).catch((error: unknown) => {
+        if (error instanceof UserError) throw new Problem(404, error.message);
+        throw error;
+      });
+      reply.headers({ "content-security-policy": REPORT_POLICY, "cache-control": "no-cache" });
+      return reply.type("text/html; charset=utf-8").send(text);
+    },
+  );
+
+  await app.ready();
+  return {
+    app,
+    catalogue,
+    /** Starts to listen; resolves to the address. */
+    listen: (port: number) => app.listen({ host: HOST, port }),
+    close: () => app.close(),
+  };
+
+  function pathOf(id: string): string {
+    const path = catalogue.pathOfRun(id);
+    if (path === undefined)
+      throw new Problem(404, `there is no run ${id.slice(0, 200)} in ${catalogue.root}`);
+    return path;
+  }
+}
+
+/** Sends JSON with a tag of its contents, so that a page that asks again receives it only if it has changed. */
+function sendJson(request: FastifyRequest, reply: FastifyReply, answer: object): FastifyReply {
+  const text = JSON.stringify(answer);
+  const tag = `"${createHash("sha256").update(text).digest("base64url").slice(0, 20)}"`;
+  reply.headers({ etag: tag, "cache-control": "no-cache" });
+  if (request.headers["if-none-match"] === tag) return reply.code(304).send();
+  return reply.type("application/json; charset=utf-8").send(text);
+}

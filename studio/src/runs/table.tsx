@@ -1,0 +1,126 @@
+// The table of runs: a row per run, sorted by the buttons in its headings.
+
+import type { Estimate, Run, SplitName } from "../../../src/studio/api.js";
+import { classOf } from "../charts/colours.js";
+import { duration, metricLabel, size } from "../texts.js";
+import { addressOfRun } from "../use-address.js";
+import type { Order } from "./columns.js";
+import { State } from "./state.js";
+
+interface Props {
+  readonly rows: readonly Run[];
+  readonly split: SplitName;
+  readonly order: Order;
+  readonly metrics: readonly string[];
+  readonly options: readonly string[];
+  readonly withDataset: boolean;
+  /** The runs in the chart of curves, in the order of their colours. */
+  readonly drawn: readonly string[];
+  readonly selected: readonly string[];
+  /** Whether no more runs can be selected. */
+  readonly full: boolean;
+  readonly onSort: (field: string) => void;
+  readonly onSelect: (id: string) => void;
+}
+
+export function RunsTable(props: Props) {
+  const { rows, split, order, metrics, options, withDataset, drawn, selected, full, onSelect } = props;
+  const heading = (field: string, label: string, kind = "") => {
+    const isSorted = order.field === field;
+    const direction = order.descending ? "descending" : "ascending";
+    return (
+      <th key={field} scope="col" class={kind} aria-sort={isSorted ? direction : undefined}>
+        <button type="button" onClick={() => props.onSort(field)}>
+          {label}
+          <span class="arrow" aria-hidden="true">
+            {isSorted ? (order.descending ? "▼" : "▲") : ""}
+          </span>
+        </button>
+      </th>
+    );
+  };
+  const best = new Map(metrics.map((name) => [name, bestOf(rows, split, name)]));
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard.
+    <section class="wide" aria-label="Table of runs" tabIndex={0}>
+      <table class="data">
+        <thead>
+          <tr>
+            <th scope="col">
+              <span class="hidden">Draw its curves</span>
+            </th>
+            {heading("run", "Run")}
+            {heading("model", "Model")}
+            {withDataset && heading("dataset", "Dataset")}
+            {heading("state", "State")}
+            {metrics.map((name) => heading(name, metricLabel(name), "number"))}
+            {heading("seconds", "Time", "number")}
+            {heading("size", "Size", "number")}
+            {options.map((name) => heading(name, name, "number option"))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((run) => {
+            const colour = drawn.indexOf(run.id);
+            const isSelected = selected.includes(run.id);
+            return (
+              <tr key={run.id} class={isSelected ? "selected" : undefined}>
+                <td>
+                  <label class="pick">
+                    <input
+                      type="checkbox"
+                      checked={isSelected}
+                      disabled={full && !isSelected}
+                      onChange={() => onSelect(run.id)}
+                    />
+                    <span class="hidden">Draw the curves of {run.id}</span>
+                    {colour >= 0 && <span class={`swatch ${classOf(colour)}`} aria-hidden="true" />}
+                  </label>
+                </td>
+                <th scope="row">
+                  <a href={addressOfRun(run.id)}>{run.id}</a>
+                </th>
+                <td>{run.model}</td>
+                {withDataset && <td>{run.dataset.name}</td>}
+                <td>
+                  <State run={run} />
+                </td>
+                {metrics.map((name) => (
+                  <td key={name} class="number">
+                    <Value estimate={run.on[split]?.metrics[name]} best={best.get(name)} />
+                  </td>
+                ))}
+                <td class="number">{run.seconds === null ? "–" : duration(run.seconds)}</td>
+                <td class="number">{run.modelBytes === null ? "–" : size(run.modelBytes)}</td>
+                {options.map((name) => (
+                  <td key={name} class="number">
+                    {run.options[name] ?? ""}
+                  </td>
+                ))}
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+/** The largest mean of a metric; none where the runs have different datasets, or there is only one. */
+function bestOf(rows: readonly Run[], split: SplitName, metric: string): number | undefined {
+  if (rows.length < 2 || new Set(rows.map((run) => run.dataset.name)).size > 1) return undefined;
+  // Of the Gini index and the popularity of lists, larger is not better.
+  if (/^(?:gini|long-tail|novelty|diversity|coverage|calibration)/.test(metric)) return undefined;
+  return Math.max(...rows.map((run) => run.on[split]?.metrics[metric]?.mean ?? Number.NEGATIVE_INFINITY));
+}
+
+function Value({ estimate, best }: { estimate: Estimate | undefined; best: number | undefined }) {
+  if (estimate === undefined) return <>–</>;
+  const { mean, standardError } = estimate;
+  return (
+    <>
+      {mean === best ? <strong>{mean.toFixed(4)}</strong> : mean.toFixed(4)}
+      {standardError !== undefined && <span class="error"> ± {standardError.toFixed(4)}</span>}
+    </>
+  );
+}
