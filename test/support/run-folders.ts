@@ -13,12 +13,14 @@ export interface GeneratedRun {
   readonly finished?: boolean;
   /** NDCG@100 on test users. */
   readonly ndcg?: number;
+  /** Of the model's file. */
+  readonly bytes?: number;
 }
 
 /** Writes one run folder. */
 export function writeRun(folder: string, given: GeneratedRun = {}): void {
   const { model = "mult-vae", dataset = "films", options = {}, seed = 1, epochs = 3 } = given;
-  const { finished = true, ndcg = 0.4 } = given;
+  const { finished = true, ndcg = 0.4, bytes = 2048 } = given;
   mkdirSync(folder, { recursive: true });
   const write = (name: string, value: unknown) =>
     writeFileSync(join(folder, name), `${JSON.stringify(value)}\n`);
@@ -34,7 +36,7 @@ export function writeRun(folder: string, given: GeneratedRun = {}): void {
     return;
   }
   mkdirSync(join(folder, "model"), { recursive: true });
-  writeFileSync(join(folder, "model", "model.safetensors"), new Uint8Array(2048 + seed));
+  writeFileSync(join(folder, "model", "model.safetensors"), new Uint8Array(bytes));
   writeFileSync(
     join(folder, "report.html"),
     `<!doctype html><title>${model}</title><p>report of ${model}</p>`,
@@ -69,8 +71,9 @@ export function writeRuns(folder: string, number: number): void {
       model,
       options: { ...options, latent: 50 * ((run >> 1) % 5), epochs: 50, hidden: [600] },
       seed: run,
-      epochs: model === "ease" ? 0 : 50,
+      epochs: model === "ease" ? 0 : 30 + ((run * 7) % 40),
       ndcg: 0.3 + (0.15 * ((run * 37) % number)) / number,
+      bytes: 1000 + ((run * 5011) % 40_000),
     });
   }
 }

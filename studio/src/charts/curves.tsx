@@ -145,6 +145,7 @@ function specOf(
       axis: {
         title: axis === "epoch" ? "epoch" : "seconds",
         grid: false,
+        tickCount: Math.ceil(width / 90),
         ...(axis === "epoch" && { tickMinStep: 1, format: "d" }),
       },
     },

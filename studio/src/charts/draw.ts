@@ -31,6 +31,8 @@ export async function draw(spec: ChartSpec, place: HTMLElement): Promise<() => v
     },
   });
   const holder = document.createElement("div");
+  // Vega names its marks for screen readers one by one; the place has a label for the whole.
+  holder.setAttribute("aria-hidden", "true");
   const view = new View(parse(compiled, undefined, { ast: true }), {
     renderer: "svg",
     expr: expressionInterpreter,
