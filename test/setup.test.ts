@@ -38,7 +38,16 @@ describe.skipIf(process.platform === "win32")("a clone without a usable cargo", 
 
   beforeAll(() => {
     const isSource = (path: string) => !/native\/target|\.node$/.test(path);
-    const files = ["package.json", "package-lock.json", "tsconfig.json", "src", "studio", "scripts", "native", "dist"];
+    const files = [
+      "package.json",
+      "package-lock.json",
+      "tsconfig.json",
+      "src",
+      "studio",
+      "scripts",
+      "native",
+      "dist",
+    ];
     for (const name of files)
       cpSync(join(root, name), join(clone, name), {
         recursive: true,

@@ -98,3 +98,43 @@ export type CurvesAnswer = z.infer<typeof curvesAnswer>;
 
 /** Query of GET /report. */
 export const reportQuery = z.strictObject({ run: z.string() });
+
+/** The most runs of one comparison: more cannot be read side by side. */
+export const MOST_COMPARED = 8;
+
+/** Body of POST /api/comparisons. */
+export const comparisonRequest = z.strictObject({
+  runs: z.array(z.string()).min(2).max(MOST_COMPARED).describe("ids of finished runs"),
+  on: z.enum(splits).default("test"),
+  metrics: z.array(z.string()).min(1).max(10).optional().describe("default: ndcg@100, recall@20, recall@50"),
+});
+
+const comparison = z.object({
+  on: z.enum(splits),
+  users: count,
+  method: z.string().describe("the tests and their correction, in one sentence"),
+  metrics: z.array(z.string()),
+  systems: z
+    .array(z.object({ id: z.string(), model: z.string(), metrics: z.record(z.string(), estimate) }))
+    .describe("best first, by the first metric"),
+  pairs: z.array(
+    z.object({
+      metric: z.string(),
+      a: z.string(),
+      b: z.string(),
+      difference: z.number().describe("mean of a minus mean of b"),
+      standardError: z.number(),
+      p: z.number().describe("of the randomisation test, corrected"),
+    }),
+  ),
+});
+
+/** Answer of POST /api/comparisons and GET /api/comparisons/:id. */
+export const comparisonAnswer = z.object({
+  id: z.string(),
+  state: z.enum(["waiting", "running", "done", "failed"]),
+  progress: z.string().optional(),
+  problem: z.string().optional(),
+  comparison: comparison.optional(),
+});
+export type ComparisonAnswer = z.infer<typeof comparisonAnswer>;

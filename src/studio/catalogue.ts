@@ -39,9 +39,10 @@ export class Catalogue {
     return this.#looking;
   }
 
-  /** The path of a run of the last look; undefined for any other id, so that a request cannot name other folders. */
-  pathOfRun(id: string): string | undefined {
-    return this.#runs.get(id)?.reading.summary && join(this.root, id);
+  /** A run of the last look with its path; undefined for any other id, so that a request cannot name other folders. */
+  find(id: string): { readonly run: Run; readonly path: string } | undefined {
+    const run = this.#runs.get(id)?.reading.summary;
+    return run && { run, path: join(this.root, id) };
   }
 
   async #look(): Promise<FolderAnswer> {

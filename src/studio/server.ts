@@ -1,5 +1,5 @@
 // The server of `foldin studio`: the built page, and answers as JSON about the datasets and runs of a folder. It listens only on
-// this machine and changes nothing.
+// this machine and changes no file.
 
 import { createHash } from "node:crypto";
 import { join } from "node:path";
@@ -8,8 +8,9 @@ import type { z } from "zod";
 import { UserError } from "../core/errors.js";
 import { readText } from "../core/input-file.js";
 import { handleError, InvalidInput, Problem, problemBody, sendProblem } from "../serving/server/problems.js";
-import { type CurvesAnswer, curvesQuery, type FolderAnswer, reportQuery } from "./api.js";
+import { type CurvesAnswer, comparisonRequest, curvesQuery, type FolderAnswer, reportQuery } from "./api.js";
 import { Catalogue } from "./catalogue.js";
+import { Comparisons } from "./comparisons.js";
 import { guard, REPORT_POLICY } from "./guards.js";
 import { PAGE_FOLDER, servePage } from "./page-files.js";
 import { readCurve } from "./read-run.js";
@@ -29,6 +30,7 @@ const MOST_REPORT_BYTES = 64 << 20;
 /** Creates the studio's server, which is not listening yet. Throws UserError if the folder cannot be read or the page was not built. */
 export async function createStudio({ folder, page = PAGE_FOLDER, onError = () => {} }: StudioOptions) {
   const catalogue = new Catalogue(folder);
+  const comparisons = new Comparisons();
   await catalogue.look();
   const app = fastify({ logger: false, bodyLimit: 1 << 16, forceCloseConnections: true });
   app.setValidatorCompiler<z.ZodType>(({ schema }) => (data) => {
@@ -58,7 +60,7 @@ export async function createStudio({ folder, page = PAGE_FOLDER, onError = () =>
     "/api/curves",
     { schema: { querystring: curvesQuery } },
     async (request, reply) => {
-      const curves = request.query.run.map((id) => readCurve(id, pathOf(id)));
+      const curves = request.query.run.map((id) => readCurve(id, find(id).path));
       return sendJson(request, reply, { curves } satisfies CurvesAnswer);
     },
   );
@@ -67,7 +69,7 @@ export async function createStudio({ folder, page = PAGE_FOLDER, onError = () =>
     "/report",
     { schema: { querystring: reportQuery } },
     async (request, reply) => {
-      const file = join(pathOf(request.query.run), "report.html");
+      const file = join(find(request.query.run).path, "report.html");
       const text = await readText(file, { most: MOST_REPORT_BYTES }).catch((error: unknown) => {
         if (error instanceof UserError) throw new Problem(404, error.message);
         throw error;
@@ -77,20 +79,48 @@ export async function createStudio({ folder, page = PAGE_FOLDER, onError = () =>
     },
   );
 
+  app.post<{ Body: z.output<typeof comparisonRequest> }>(
+    "/api/comparisons",
+    { schema: { body: comparisonRequest } },
+    async (request, reply) => {
+      const { runs, on, metrics } = request.body;
+      const compared = runs.map((id) => {
+        const { run, path } = find(id);
+        if (run.modelBytes === null) throw new Problem(409, `${id} has no model to evaluate`);
+        return { name: id, path, changed: run.changed };
+      });
+      return reply.code(202).send(comparisons.start({ runs: compared, on, metrics }));
+    },
+  );
+
+  app.get<{ Params: { id: string } }>("/api/comparisons/:id", async (request, reply) => {
+    const answer = comparisons.get(request.params.id);
+    if (!answer) throw new Problem(404, "there is no comparison with this id");
+    return sendJson(request, reply, answer);
+  });
+
+  app.delete<{ Params: { id: string } }>("/api/comparisons/:id", async (request, reply) => {
+    if (!comparisons.stop(request.params.id)) throw new Problem(404, "this comparison is not running");
+    return reply.code(204).send();
+  });
+
   await app.ready();
   return {
     app,
     catalogue,
     /** Starts to listen; resolves to the address. */
     listen: (port: number) => app.listen({ host: HOST, port }),
-    close: () => app.close(),
+    async close() {
+      comparisons.close();
+      await app.close();
+    },
   };
 
-  function pathOf(id: string): string {
-    const path = catalogue.pathOfRun(id);
-    if (path === undefined)
+  function find(id: string) {
+    const found = catalogue.find(id);
+    if (found === undefined)
       throw new Problem(404, `there is no run ${id.slice(0, 200)} in ${catalogue.root}`);
-    return path;
+    return found;
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { useEffect } from "preact/hooks";
 import type { FolderAnswer } from "../../src/studio/api.js";
+import { ComparePage } from "./compare/page.js";
 import { DatasetsPage } from "./datasets/page.js";
 import { RunPage } from "./run/page.js";
 import { RunsPage } from "./runs/page.js";
@@ -10,6 +11,7 @@ import { type Address, useAddress } from "./use-address.js";
 import { usePolled } from "./use-polled.js";
 
 const views: Readonly<Record<string, string>> = { runs: "Runs", datasets: "Datasets" };
+const titles: Readonly<Record<string, string>> = { ...views, compare: "Comparison" };
 
 /** Runs in training are followed closely. */
 const secondsAfter = (answer: FolderAnswer | undefined) =>
@@ -18,9 +20,9 @@ const secondsAfter = (answer: FolderAnswer | undefined) =>
 export function App() {
   const address = useAddress();
   const { answer, problem } = usePolled<FolderAnswer>("/api/folder", secondsAfter);
-  const current = address.page === "run" ? "runs" : address.page;
+  const current = address.page === "datasets" ? "datasets" : "runs";
   useEffect(() => {
-    const title = address.page === "run" ? (address.parameters.get("id") ?? "Run") : views[address.page];
+    const title = address.page === "run" ? (address.parameters.get("id") ?? "Run") : titles[address.page];
     document.title = `${title ?? "Not found"} – foldin studio`;
   }, [address]);
   return (
@@ -63,6 +65,8 @@ function View({ answer, address }: { answer: FolderAnswer; address: Address }) {
       );
     case "run":
       return <RunPage runs={answer.runs} id={address.parameters.get("id") ?? ""} />;
+    case "compare":
+      return <ComparePage runs={answer.runs} ids={(address.parameters.get("runs") ?? "").split("|")} />;
     case "datasets":
       return <DatasetsPage datasets={answer.datasets} />;
     default:

@@ -1,12 +1,23 @@
 // Requests to the studio's server.
 
 /** The answer of a GET request. Throws an Error with the server's message. */
-export async function ask<T>(path: string, signal?: AbortSignal): Promise<T> {
-  const response = await fetch(path, { signal, headers: { accept: "application/json" } }).catch((cause) => {
-    if (signal?.aborted) throw cause;
+export function ask<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return request<T>(path, { signal });
+}
+
+/** The answer of another request; undefined where there is none. Throws an Error with the server's message. */
+export function tell<T>(method: "POST" | "DELETE", path: string, body?: object): Promise<T> {
+  const json = body && { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
+  return request<T>(path, { method, ...json });
+}
+
+async function request<T>(path: string, init: RequestInit): Promise<T> {
+  const response = await fetch(path, init).catch((cause) => {
+    if (init.signal?.aborted) throw cause;
     throw new Error("the studio does not answer; was it stopped?", { cause });
   });
-  const answer = (await response.json()) as { detail?: string };
-  if (!response.ok) throw new Error(answer.detail ?? `the server answered ${response.status}`);
+  const text = await response.text();
+  const answer = text === "" ? undefined : JSON.parse(text);
+  if (!response.ok) throw new Error(answer?.detail ?? `the server answered ${response.status}`);
   return answer as T;
 }

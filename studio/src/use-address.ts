@@ -41,3 +41,7 @@ function addressOf(page: string, parameters: URLSearchParams): string {
 
 /** The address of the page of a run. */
 export const addressOfRun = (id: string): string => addressOf("run", new URLSearchParams({ id }));
+
+/** The address of the comparison of runs. */
+export const addressOfComparison = (ids: readonly string[]): string =>
+  addressOf("compare", new URLSearchParams({ runs: ids.join("|") }));

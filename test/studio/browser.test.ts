@@ -1,17 +1,16 @@
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { withLock } from "../../src/core/lock.js";
 import { createStudio } from "../../src/studio/server.js";
+import { accessibility } from "../support/accessibility.js";
 import { browserPath } from "../support/browser.js";
 import { epochLine, writeManifest, writeRun, writeRuns } from "../support/run-folders.js";
 
 /** Where the screenshots go; git ignores it. */
 const output = resolve(import.meta.dirname, "../../test-output/studio");
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 describe.skipIf(!browserPath)("the studio in a browser", () => {
   const root = mkdtempSync(join(tmpdir(), "foldin-studio-"));
@@ -25,7 +24,12 @@ describe.skipIf(!browserPath)("the studio in a browser", () => {
     mkdirSync(output, { recursive: true });
     writeManifest(join(root, "data", "films"));
     writeRuns(join(root, "runs"), 200);
-    writeRun(join(root, "runs", "open"), { model: "wmf", finished: false, epochs: 6, options: { epochs: 50 } });
+    writeRun(join(root, "runs", "open"), {
+      model: "wmf",
+      finished: false,
+      epochs: 6,
+      options: { epochs: 50 },
+    });
     studio = await createStudio({ folder: root });
     address = await studio.listen(0);
     browser = await chromium.launch({ executablePath: browserPath, args: ["--no-sandbox"] });
@@ -48,18 +52,6 @@ describe.skipIf(!browserPath)("the studio in a browser", () => {
     await page.goto(`${address}/${path}`);
     await page.locator("h1").waitFor();
     return page;
-  }
-
-  /** What axe finds on the page, with the places. */
-  async function accessibility(page: Page): Promise<string[]> {
-    await page.evaluate(axe);
-    return page.evaluate(async () => {
-      const { axe } = globalThis as unknown as {
-        axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-      };
-      const { violations } = await axe.run();
-      return violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 200)} (${nodes.length})`);
-    });
   }
 
   const rows = (page: Page) => page.locator("table.data tbody tr");

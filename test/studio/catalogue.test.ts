@@ -70,9 +70,9 @@ describe("the catalogue of a folder", () => {
       ["a", 3],
       ["c", 3],
     ]);
-    expect(catalogue.pathOfRun("b")).toBeUndefined();
-    expect(catalogue.pathOfRun("../a")).toBeUndefined();
-    expect(catalogue.pathOfRun("c")).toBe(join(root, "c"));
+    expect(catalogue.find("b")).toBeUndefined();
+    expect(catalogue.find("../a")).toBeUndefined();
+    expect(catalogue.find("c")?.path).toBe(join(root, "c"));
   });
 
   it("does not read a run again that has not changed", async () => {

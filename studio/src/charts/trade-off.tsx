@@ -122,7 +122,7 @@ function specOf(
       x: {
         field: "cost",
         type: "quantitative",
-        scale: { type: "log", nice: true },
+        scale: { type: "log", nice: false, padding: 12 },
         axis: { title: cost === "seconds" ? "seconds" : "MiB", grid: false, tickCount: 5, format: "~s" },
       },
       color: {

@@ -5,7 +5,7 @@ import type { Run, SplitName } from "../../../src/studio/api.js";
 import { Curves } from "../charts/curves.js";
 import { TradeOff } from "../charts/trade-off.js";
 import { metricLabel, plural } from "../texts.js";
-import type { Address } from "../use-address.js";
+import { type Address, addressOfComparison } from "../use-address.js";
 import { differingOptions, metricsOf, type Order, sorted } from "./columns.js";
 import { matches, parseFilter, unknownFields } from "./filter.js";
 import { RunsTable } from "./table.js";
@@ -133,7 +133,10 @@ export function RunsPage({ runs, address }: { runs: readonly Run[]; address: Add
         onSelect={(id) => set({ selected: toggle(selected, id).join("|") })}
       />
       {selected.length > 0 && (
-        <p>
+        <p class="actions">
+          {selected.length > 1 && (
+            <a href={addressOfComparison(selected)}>Compare {plural(selected.length, "run")}</a>
+          )}
           <button type="button" onClick={() => set({ selected: undefined })}>
             Clear the selection of {plural(selected.length, "run")}
           </button>
