@@ -83,7 +83,7 @@ const curve = z.object({
 export type Curve = z.infer<typeof curve>;
 
 /** The most runs of one request for curves. */
-export const MOST_CURVES = 20;
+const MOST_CURVES = 20;
 
 /** Query of GET /api/curves. */
 export const curvesQuery = z.strictObject({
@@ -100,7 +100,7 @@ export type CurvesAnswer = z.infer<typeof curvesAnswer>;
 export const reportQuery = z.strictObject({ run: z.string() });
 
 /** The most runs of one comparison: more cannot be read side by side. */
-export const MOST_COMPARED = 8;
+const MOST_COMPARED = 8;
 
 /** Body of POST /api/comparisons. */
 export const comparisonRequest = z.strictObject({

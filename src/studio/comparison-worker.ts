@@ -2,17 +2,7 @@
 
 import { type Compared, compare } from "../experiments/compare/compare.js";
 import { methodText } from "../experiments/compare/report.js";
-import type { ComparisonAnswer } from "./api.js";
-import type { ComparisonJob } from "./comparisons.js";
-
-export interface ToComparison {
-  readonly job: ComparisonJob;
-}
-
-export type FromComparison =
-  | { readonly progress: string }
-  | { readonly problem: string }
-  | { readonly comparison: NonNullable<ComparisonAnswer["comparison"]> };
+import type { ComparisonJob, FromComparison, ToComparison } from "./comparison-messages.js";
 
 /** Milliseconds between two reports of progress. */
 const INTERVAL = 300;

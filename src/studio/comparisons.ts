@@ -4,17 +4,11 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
-import type { ComparisonAnswer, SplitName } from "./api.js";
-import type { FromComparison, ToComparison } from "./comparison-worker.js";
+import type { ComparisonAnswer } from "./api.js";
+import type { ComparisonJob, FromComparison, ToComparison } from "./comparison-messages.js";
 
 const WORKER = resolve(import.meta.dirname, "../../dist/studio/comparison-worker.js");
 const MOST_KEPT = 50;
-
-export interface ComparisonJob {
-  readonly runs: readonly { readonly name: string; readonly path: string; readonly changed: number }[];
-  readonly on: SplitName;
-  readonly metrics?: readonly string[];
-}
 
 export class Comparisons {
   readonly #answers = new Map<string, ComparisonAnswer>();

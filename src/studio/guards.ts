@@ -6,7 +6,7 @@ import { requireKnownHost } from "../serving/server/hosts.js";
 import { Problem } from "../serving/server/problems.js";
 
 /** What the studio's page may do: load its own scripts and styles, and ask its own server. */
-export const PAGE_POLICY = [
+const PAGE_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",

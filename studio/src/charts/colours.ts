@@ -1,6 +1,6 @@
 // Colours of runs in charts, legends and tables.
 
-export const COLOURS = 8;
+const COLOURS = 8;
 
 /** The CSS variable of the run at a place among the shown ones. */
 export const colourOf = (place: number): string => `var(--run-${place % COLOURS})`;

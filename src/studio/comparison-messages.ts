@@ -1,0 +1,19 @@
+// What the studio and the process of a comparison send to each other.
+
+import type { ComparisonAnswer, SplitName } from "./api.js";
+
+export interface ComparisonJob {
+  /** `changed`: milliseconds since 1970; a run that has changed makes another job. */
+  readonly runs: readonly { readonly name: string; readonly path: string; readonly changed: number }[];
+  readonly on: SplitName;
+  readonly metrics?: readonly string[];
+}
+
+export interface ToComparison {
+  readonly job: ComparisonJob;
+}
+
+export type FromComparison =
+  | { readonly progress: string }
+  | { readonly problem: string }
+  | { readonly comparison: NonNullable<ComparisonAnswer["comparison"]> };
