@@ -62,7 +62,13 @@ function main(update) {
   const documents = readdirSync(root).filter(
     (name) => name.endsWith(".md") && name !== "THIRD_PARTY_LICENSES.md",
   );
-  const files = [...documents, ...filesBelow("docs", ".md"), ...filesBelow("src", ".ts")]
+  const files = [
+    ...documents,
+    ...filesBelow("docs", ".md"),
+    ...filesBelow("src", ".ts"),
+    ...filesBelow("studio/src", ".ts"),
+    ...filesBelow("studio/src", ".tsx"),
+  ]
     .filter((file) => !notProse.includes(file))
     .sort();
   const problems = [];

@@ -56,3 +56,17 @@ function compare(a: string | number, b: string | number): number {
   if (!Number.isNaN(x) && !Number.isNaN(y)) return x - y;
   return String(a).localeCompare(String(b), "en", { numeric: true });
 }
+
+/** The datasets of the runs by fingerprint, with names that tell them apart: "films", or "films (data/seed-2)". */
+export function datasetNames(runs: readonly Run[]): Map<string, string> {
+  const first = new Map<string, Run["dataset"]>();
+  for (const { dataset } of runs)
+    if (!first.has(dataset.fingerprint)) first.set(dataset.fingerprint, dataset);
+  const names = [...first.values()].map(({ name }) => name);
+  const labelled = [...first].map(([fingerprint, { name, path }]): [string, string] => {
+    const isShared = names.filter((other) => other === name).length > 1;
+    const place = path?.split(/[\\/]/).slice(-2).join("/") ?? fingerprint.slice(0, 8);
+    return [fingerprint, isShared ? `${name} (${place})` : name];
+  });
+  return new Map(labelled.sort(([, a], [, b]) => (a < b ? -1 : 1)));
+}

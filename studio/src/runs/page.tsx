@@ -6,7 +6,7 @@ import { Curves } from "../charts/curves.js";
 import { TradeOff } from "../charts/trade-off.js";
 import { metricLabel, plural } from "../texts.js";
 import { type Address, addressOfComparison } from "../use-address.js";
-import { differingOptions, metricsOf, type Order, sorted } from "./columns.js";
+import { datasetNames, differingOptions, metricsOf, type Order, sorted } from "./columns.js";
 import { matches, parseFilter, unknownFields } from "./filter.js";
 import { RunsTable } from "./table.js";
 
@@ -23,12 +23,12 @@ export function RunsPage({ runs, address }: { runs: readonly Run[]; address: Add
   const dataset = parameters.get("dataset") ?? "";
   const split: SplitName =
     parameters.get("on") === "validation" || !runs.some((run) => run.on.test) ? "validation" : "test";
-  const datasets = useMemo(() => [...new Set(runs.map((run) => run.dataset.name))].sort(), [runs]);
+  const datasets = useMemo(() => datasetNames(runs), [runs]);
   const conditions = useMemo(() => parseFilter(text), [text]);
   const shown = useMemo(
     () =>
       runs.filter(
-        (run) => (dataset === "" || run.dataset.name === dataset) && matches(run, conditions, split),
+        (run) => (dataset === "" || run.dataset.fingerprint === dataset) && matches(run, conditions, split),
       ),
     [runs, dataset, conditions, split],
   );
@@ -74,13 +74,15 @@ export function RunsPage({ runs, address }: { runs: readonly Run[]; address: Add
             onInput={({ currentTarget }) => set({ filter: currentTarget.value })}
           />
         </label>
-        {datasets.length > 1 && (
+        {datasets.size > 1 && (
           <label>
             Dataset
             <select value={dataset} onChange={({ currentTarget }) => set({ dataset: currentTarget.value })}>
               <option value="">all</option>
-              {datasets.map((name) => (
-                <option key={name}>{name}</option>
+              {[...datasets].map(([fingerprint, name]) => (
+                <option key={fingerprint} value={fingerprint}>
+                  {name}
+                </option>
               ))}
             </select>
           </label>
@@ -124,7 +126,7 @@ export function RunsPage({ runs, address }: { runs: readonly Run[]; address: Add
         {...{ rows, split, order, drawn, selected }}
         metrics={shownMetrics}
         options={shownOptions}
-        withDataset={datasets.length > 1}
+        datasets={datasets}
         full={selected.length >= MOST_SELECTED}
         onSort={(field) => {
           const descending = order.field === field ? !order.descending : !ascendingFirst.has(field);
@@ -153,7 +155,7 @@ export function RunsPage({ runs, address }: { runs: readonly Run[]; address: Add
       {mainMetric !== undefined && (
         <section>
           <h2>{metricLabel(mainMetric)} against cost</h2>
-          {dataset === "" && datasets.length > 1 ? (
+          {dataset === "" && datasets.size > 1 ? (
             <p class="note">
               The runs have different datasets, so that their metrics cannot be compared. Choose one dataset.
             </p>

@@ -13,7 +13,8 @@ interface Props {
   readonly order: Order;
   readonly metrics: readonly string[];
   readonly options: readonly string[];
-  readonly withDataset: boolean;
+  /** Names of the datasets by fingerprint; with only one, there is no column for it. */
+  readonly datasets: ReadonlyMap<string, string>;
   /** The runs in the chart of curves, in the order of their colours. */
   readonly drawn: readonly string[];
   readonly selected: readonly string[];
@@ -24,7 +25,8 @@ interface Props {
 }
 
 export function RunsTable(props: Props) {
-  const { rows, split, order, metrics, options, withDataset, drawn, selected, full, onSelect } = props;
+  const { rows, split, order, metrics, options, datasets, drawn, selected, full, onSelect } = props;
+  const withDataset = datasets.size > 1;
   const heading = (field: string, label: string, kind = "") => {
     const isSorted = order.field === field;
     const direction = order.descending ? "descending" : "ascending";
@@ -81,7 +83,7 @@ export function RunsTable(props: Props) {
                   <a href={addressOfRun(run.id)}>{run.id}</a>
                 </th>
                 <td>{run.model}</td>
-                {withDataset && <td>{run.dataset.name}</td>}
+                {withDataset && <td>{datasets.get(run.dataset.fingerprint)}</td>}
                 <td>
                   <State run={run} />
                 </td>
@@ -108,7 +110,7 @@ export function RunsTable(props: Props) {
 
 /** The largest mean of a metric; none where the runs have different datasets, or there is only one. */
 function bestOf(rows: readonly Run[], split: SplitName, metric: string): number | undefined {
-  if (rows.length < 2 || new Set(rows.map((run) => run.dataset.name)).size > 1) return undefined;
+  if (rows.length < 2 || new Set(rows.map((run) => run.dataset.fingerprint)).size > 1) return undefined;
   // Of the Gini index and the popularity of lists, larger is not better.
   if (/^(?:gini|long-tail|novelty|diversity|coverage|calibration)/.test(metric)) return undefined;
   return Math.max(...rows.map((run) => run.on[split]?.metrics[metric]?.mean ?? Number.NEGATIVE_INFINITY));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { differingOptions, metricsOf, sorted } from "../../../studio/src/runs/columns.js";
+import { datasetNames, differingOptions, metricsOf, sorted } from "../../../studio/src/runs/columns.js";
 import { runOf } from "./run-of.js";
 
 describe("the columns of the table of runs", () => {
@@ -44,5 +44,23 @@ describe("the order of runs", () => {
     expect(ids("latent", false)).toBe("adbc");
     expect(ids("latent", true)).toBe("badc");
     expect(ids("run", true)).toBe("dcba");
+  });
+});
+
+describe("the datasets of runs", () => {
+  it("are told apart by their folders where they have the same name", () => {
+    const on = (name: string, path: string | null, fingerprint: string) =>
+      runOf({ dataset: { name, path, fingerprint } });
+    const names = datasetNames([
+      on("papers", "/x/data/seed-1", "a"),
+      on("papers", "/x/data/seed-2", "b"),
+      on("papers", "/copied/elsewhere", "a"),
+      on("films", "/x/films", "c"),
+    ]);
+    expect([...names]).toEqual([
+      ["c", "films"],
+      ["a", "papers (data/seed-1)"],
+      ["b", "papers (data/seed-2)"],
+    ]);
   });
 });
