@@ -110,10 +110,12 @@ async function readingOf<T>(
 
 /** A run that is not finished is read at every look: whether its process is alive is not in a file. */
 async function stampOfRun({ path, names }: FoundFolder, known: Run | undefined): Promise<string> {
-  const parts = ["config.json", "metrics.jsonl", "result.json", "model", "report.html"];
+  const parts = ["config.json", "metrics.jsonl", "result.json", "model"];
   const stamps = await Promise.all(parts.map((name) => (names.has(name) ? stampOf(join(path, name)) : "-")));
   const isOpen = known !== undefined && known.state !== "finished";
-  return [...stamps, names.has("checkpoint"), isOpen ? performance.now() : ""].join(" ");
+  return [...stamps, names.has("checkpoint"), names.has("report.html"), isOpen ? performance.now() : ""].join(
+    " ",
+  );
 }
 
 async function stampOf(path: string): Promise<string> {

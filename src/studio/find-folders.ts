@@ -41,30 +41,37 @@ export async function findFolders(root: string, limits = FIND_LIMITS): Promise<F
   const datasets: FoundFolder[] = [];
   const visited = new Set<string>();
   let isPartial = false;
-  let level: { id: string; path: string }[] = [{ id: ".", path: root }];
+  let level: { id: string; path: string; isLink: boolean }[] = [{ id: ".", path: root, isLink: true }];
+  let visits = 0;
   for (let depth = 0; level.length > 0; depth++) {
     const below: typeof level = [];
-    for (const { id, path } of level) {
-      if (visited.size >= limits.folders) {
+    for (const { id, path, isLink } of level) {
+      if (visits++ >= limits.folders) {
         isPartial = true;
         break;
       }
-      const real = await realpath(path).catch(() => path);
       // Symbolic links may lead back.
-      if (visited.has(real)) continue;
-      visited.add(real);
+      if (isLink) {
+        const real = await realpath(path).catch(() => path);
+        if (visited.has(real)) continue;
+        visited.add(real);
+      }
       const entries = await entriesOf(path, depth === 0);
       const names = new Set(entries.map(({ name }) => name));
-      const folders = entries
-        .filter((entry) => entry.isDirectory() || entry.isSymbolicLink())
-        .map(({ name }) => name);
+      const folders = entries.filter((entry) => entry.isDirectory() || entry.isSymbolicLink());
       if (names.has(manifestFile)) datasets.push({ id, path, names });
-      else if (names.has("config.json") && folders.every((name) => PARTS_OF_RUN.has(name)))
+      else if (names.has("config.json") && folders.every(({ name }) => PARTS_OF_RUN.has(name)))
         runs.push({ id, path, names });
       else
-        for (const name of folders)
+        for (const entry of folders) {
+          const { name } = entry;
           if ((!name.startsWith(".") || REPLACEMENT.test(name)) && name !== "node_modules")
-            below.push({ id: id === "." ? name : `${id}/${name}`, path: join(path, name) });
+            below.push({
+              id: id === "." ? name : `${id}/${name}`,
+              path: join(path, name),
+              isLink: entry.isSymbolicLink(),
+            });
+        }
     }
     if (depth === limits.depth && below.length > 0) {
       isPartial = true;

@@ -26,6 +26,9 @@ export function Chart({ spec, label }: Props) {
     let release: (() => void) | undefined;
     let isStale = false;
     const work = async () => {
+      // The rest of the page comes first: Vega is large.
+      await new Promise((idle) => requestIdleCallback(idle, { timeout: 1000 }));
+      if (isStale) return;
       const { draw } = await import("./draw.js");
       if (isStale) return;
       const done = await draw(spec(width), element);
