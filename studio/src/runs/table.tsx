@@ -1,11 +1,15 @@
 // The table of runs: a row per run, sorted by the buttons in its headings.
 
+import { useEffect, useState } from "preact/hooks";
 import type { Estimate, Run, SplitName } from "../../../src/studio/api.js";
 import { classOf } from "../charts/colours.js";
 import { duration, metricLabel, size } from "../texts.js";
 import { addressOfRun } from "../use-address.js";
 import type { Order } from "./columns.js";
 import { State } from "./state.js";
+
+/** More than fit on a screen. */
+const FIRST_ROWS = 40;
 
 interface Props {
   readonly rows: readonly Run[];
@@ -27,6 +31,13 @@ interface Props {
 export function RunsTable(props: Props) {
   const { rows, split, order, metrics, options, datasets, drawn, selected, full, onSelect } = props;
   const withDataset = datasets.size > 1;
+  // The first page is shown before the rest of the rows are made.
+  const [isFirst, setIsFirst] = useState(true);
+  useEffect(() => {
+    const timer = setTimeout(() => setIsFirst(false), 50);
+    return () => clearTimeout(timer);
+  }, []);
+  const shown = isFirst ? rows.slice(0, FIRST_ROWS) : rows;
   const heading = (field: string, label: string, kind = "") => {
     const isSorted = order.field === field;
     const direction = order.descending ? "descending" : "ascending";
@@ -62,7 +73,7 @@ export function RunsTable(props: Props) {
           </tr>
         </thead>
         <tbody>
-          {rows.map((run) => {
+          {shown.map((run) => {
             const colour = drawn.indexOf(run.id);
             const isSelected = selected.includes(run.id);
             return (
