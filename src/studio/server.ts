@@ -12,6 +12,8 @@ import { type CurvesAnswer, comparisonRequest, curvesQuery, type FolderAnswer, r
 import { Catalogue } from "./catalogue.js";
 import { Comparisons } from "./comparisons.js";
 import { guard, REPORT_POLICY } from "./guards.js";
+import { Models } from "./models.js";
+import { modelRoutes } from "./models-routes.js";
 import { PAGE_FOLDER, servePage } from "./page-files.js";
 import { readCurve } from "./read-run.js";
 
@@ -31,6 +33,7 @@ const MOST_REPORT_BYTES = 64 << 20;
 export async function createStudio({ folder, page = PAGE_FOLDER, onError = () => {} }: StudioOptions) {
   const catalogue = new Catalogue(folder);
   const comparisons = new Comparisons();
+  const models = new Models();
   await catalogue.look();
   const app = fastify({ logger: false, bodyLimit: 1 << 16, forceCloseConnections: true });
   app.setValidatorCompiler<z.ZodType>(({ schema }) => (data) => {
@@ -104,6 +107,8 @@ export async function createStudio({ folder, page = PAGE_FOLDER, onError = () =>
     return reply.code(204).send();
   });
 
+  modelRoutes(app, { models, find });
+
   await app.ready();
   return {
     app,
@@ -112,6 +117,7 @@ export async function createStudio({ folder, page = PAGE_FOLDER, onError = () =>
     listen: (port: number) => app.listen({ host: HOST, port }),
     async close() {
       comparisons.close();
+      models.close();
       await app.close();
     },
   };
