@@ -4,13 +4,18 @@ import { useEffect } from "preact/hooks";
 import type { FolderAnswer } from "../../src/studio/api.js";
 import { ComparePage } from "./compare/page.js";
 import { DatasetsPage } from "./datasets/page.js";
+import { PlaygroundPage } from "./playground/page.js";
 import { RunPage } from "./run/page.js";
 import { RunsPage } from "./runs/page.js";
 import { plural } from "./texts.js";
 import { type Address, useAddress } from "./use-address.js";
 import { usePolled } from "./use-polled.js";
 
-const views: Readonly<Record<string, string>> = { runs: "Runs", datasets: "Datasets" };
+const views: Readonly<Record<string, string>> = {
+  runs: "Runs",
+  datasets: "Datasets",
+  playground: "Playground",
+};
 const titles: Readonly<Record<string, string>> = { ...views, compare: "Comparison" };
 
 /** Runs in training are followed closely. */
@@ -20,7 +25,7 @@ const secondsAfter = (answer: FolderAnswer | undefined) =>
 export function App() {
   const address = useAddress();
   const { answer, problem } = usePolled<FolderAnswer>("/api/folder", secondsAfter);
-  const current = address.page === "datasets" ? "datasets" : "runs";
+  const current = address.page in views ? address.page : "runs";
   useEffect(() => {
     const title = address.page === "run" ? (address.parameters.get("id") ?? "Run") : titles[address.page];
     document.title = `${title ?? "Not found"} – foldin studio`;
@@ -67,6 +72,8 @@ function View({ answer, address }: { answer: FolderAnswer; address: Address }) {
       return <RunPage runs={answer.runs} id={address.parameters.get("id") ?? ""} />;
     case "compare":
       return <ComparePage runs={answer.runs} ids={(address.parameters.get("runs") ?? "").split("|")} />;
+    case "playground":
+      return <PlaygroundPage runs={answer.runs} address={address} />;
     case "datasets":
       return <DatasetsPage datasets={answer.datasets} />;
     default:
