@@ -9,11 +9,6 @@ export interface ComparisonJob {
   readonly metrics?: readonly string[];
 }
 
-export interface ToComparison {
-  readonly job: ComparisonJob;
+export interface ComparisonResult {
+  readonly comparison: NonNullable<ComparisonAnswer["comparison"]>;
 }
-
-export type FromComparison =
-  | { readonly progress: string }
-  | { readonly problem: string }
-  | { readonly comparison: NonNullable<ComparisonAnswer["comparison"]> };

@@ -4,6 +4,7 @@ import { useEffect } from "preact/hooks";
 import type { FolderAnswer } from "../../src/studio/api.js";
 import { ComparePage } from "./compare/page.js";
 import { DatasetsPage } from "./datasets/page.js";
+import { MapPage } from "./map/page.js";
 import { PlaygroundPage } from "./playground/page.js";
 import { RunPage } from "./run/page.js";
 import { RunsPage } from "./runs/page.js";
@@ -15,6 +16,7 @@ const views: Readonly<Record<string, string>> = {
   runs: "Runs",
   datasets: "Datasets",
   playground: "Playground",
+  map: "Map",
 };
 const titles: Readonly<Record<string, string>> = { ...views, compare: "Comparison" };
 
@@ -74,6 +76,8 @@ function View({ answer, address }: { answer: FolderAnswer; address: Address }) {
       return <ComparePage runs={answer.runs} ids={(address.parameters.get("runs") ?? "").split("|")} />;
     case "playground":
       return <PlaygroundPage runs={answer.runs} address={address} />;
+    case "map":
+      return <MapPage runs={answer.runs} address={address} />;
     case "datasets":
       return <DatasetsPage datasets={answer.datasets} />;
     default:
