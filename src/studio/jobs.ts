@@ -152,9 +152,13 @@ export function workOn<Job, Result extends object>(
   const send = (message: FromJob<Result>) =>
     new Promise<void>((sent) => process.send?.(message, () => sent()) ?? sent());
   let told = 0;
+  let task = "";
   const progress = (text: string) => {
-    if (performance.now() - told < INTERVAL) return;
+    // "task, 5 %": a new task is always reported, because it may take long.
+    const [now] = text.split(",");
+    if (now === task && performance.now() - told < INTERVAL) return;
     told = performance.now();
+    task = now;
     void send({ progress: text });
   };
   process.once("message", ({ job }: ToJob<Job>) => {

@@ -41,6 +41,7 @@ export async function layOut(
   const { near, similarities } = await nearestRows(engine, data, width, neighbours, (share) =>
     progress("finding the nearest items", share),
   );
+  const turns = new Turns();
   const random = new RandomSequence({ seed: SEED, step: 0, stream: 0 });
   // The row itself comes first, as in the library's own search.
   const indices: number[][] = [];
@@ -54,6 +55,9 @@ export async function layOut(
     ]);
   }
   const umap = new UMAP({ nNeighbors: neighbours, nEpochs: EPOCHS, random: () => random.uniform() });
+  // This may take many seconds, in one piece.
+  progress("building the graph of nearest items", 0);
+  await turns.yield();
   umap.setPrecomputedKNN(indices, distances);
   // Only the number of vectors is used when the nearest ones are given.
   const epochs = umap.initializeFit(Array.from({ length: rows }, () => []));
@@ -62,7 +66,6 @@ export async function layOut(
   for (const [row, position] of positions.entries())
     for (const axis of [0, 1])
       position[axis] = START.size * start[2 * row + axis] + START.noise * random.normal();
-  const turns = new Turns();
   for (let epoch = 1; epoch <= epochs; epoch++) {
     umap.step();
     progress("arranging the items", epoch / epochs);

@@ -21,7 +21,7 @@ workOn<MapJob, MapResult>(async ({ path, stamp, file }, progress) => {
   const recommender = await loadRecommender(path);
   try {
     const map = await mapOf(recommender, stamp, (what, share) =>
-      progress(`${what}, ${Math.round(100 * share)} %`),
+      progress(share === 0 ? what : `${what}, ${Math.round(100 * share)} %`),
     );
     await writeFileAtomic(file, JSON.stringify(map));
     return { file };

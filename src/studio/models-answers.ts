@@ -1,11 +1,6 @@
 // Answers requests with a loaded model.
 
-import {
-  type AttributeColumn,
-  type AttributeDescription,
-  type ItemAttributes,
-  requireAttributes,
-} from "../data/attributes/attributes.js";
+import type { AttributeColumn, ItemAttributes } from "../data/attributes/attributes.js";
 import { dateText } from "../data/attributes/types.js";
 import type { Vocabulary } from "../data/vocabulary.js";
 import type { Filter } from "../recommender/filter/filter.js";
@@ -140,9 +135,4 @@ export function frequentCodes(column: Exclude<AttributeColumn, { numbers: Float6
   const counts = new Uint32Array(column.values.size);
   for (const code of column.codes) if (code < counts.length) counts[code]++;
   return [...counts.keys()].sort((a, b) => counts[b] - counts[a] || a - b);
-}
-
-/** The attribute of a name, as filters find it. Throws UserError for an unknown one. */
-export function attributeOf(items: Vocabulary, name: string): AttributeDescription {
-  return requireAttributes(items.attributes, "attribute").find(name, "attribute");
 }

@@ -12,7 +12,7 @@ import type { AnswerTo, Asked, FromModels, ModelLimits, SentError, ToModels } fr
 
 const WORKER = resolve(import.meta.dirname, "../../dist/studio/models-worker.js");
 /** Models in memory at the same time: those of one page. */
-export const MOST_MODELS = 4;
+const MOST_MODELS = 4;
 /** Milliseconds without requests after which the memory is released. */
 const IDLE = 10 * 60_000;
 

@@ -102,7 +102,9 @@ describe("the layout", () => {
     }
     const most = Math.max(...[...x, ...y].map(Math.abs));
     expect(most).toBeCloseTo(1, 6);
-    expect(new Set(told)).toEqual(new Set(["finding the nearest items", "arranging the items"]));
+    expect(new Set(told)).toEqual(
+      new Set(["finding the nearest items", "building the graph of nearest items", "arranging the items"]),
+    );
     const again = await layOut(engine, data, 16);
     expect(again.x).toEqual(x);
     expect(again.y).toEqual(y);

@@ -9,7 +9,7 @@ import { foldin } from "./foldin.js";
 export const FILMS = 40;
 const GENRES = ["comedy", "drama", "war"];
 
-export const seriesOf = (film: number): number => (film - 1) % 4;
+const seriesOf = (film: number): number => (film - 1) % 4;
 const titleOf = (film: number): string => (film > FILMS - 2 ? "twins" : `film ${film} (${1960 + film})`);
 
 /** Makes the dataset `films` and runs of the given models, which have their names, in a folder. "wmf factors=4" is a model with an option. */

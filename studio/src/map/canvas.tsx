@@ -1,6 +1,6 @@
 // The canvas with the map: dragged, zoomed by wheel, pinch and keys, and items selected by click or Enter.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { count } from "../texts.js";
 import { draw, type Palette, paletteOf, type Scene } from "./draw.js";
 import { moved, pointAt, type Size, scaleOf, type View, WHOLE, zoomed } from "./view.js";
@@ -27,6 +27,8 @@ export function MapCanvas({ scene, view, onView, onSelect }: Props) {
   const [palette, setPalette] = useState<Palette>();
   const pointers = useRef(new Map<number, { left: number; top: number }>());
   const pressed = useRef<{ left: number; top: number; isClick: boolean }>(undefined);
+  const toDraw = useRef<() => void>(undefined);
+  const frame = useRef<number>(undefined);
   // Several events between two frames build on each other.
   const latest = useRef(view);
   latest.current = view;
@@ -53,11 +55,12 @@ export function MapCanvas({ scene, view, onView, onSelect }: Props) {
     };
   }, []);
 
-  useEffect(() => {
+  // In the same frame as the event, unlike an effect; once for all events of a frame, which never puts the drawing off.
+  useLayoutEffect(() => {
     const element = canvas.current;
     const context = element?.getContext("2d");
     if (!element || !context || !palette || size.width === 0) return;
-    const frame = requestAnimationFrame(() => {
+    toDraw.current = () => {
       const ratio = devicePixelRatio;
       const [width, height] = [Math.round(size.width * ratio), Math.round(size.height * ratio)];
       if (element.width !== width) element.width = width;
@@ -66,8 +69,11 @@ export function MapCanvas({ scene, view, onView, onSelect }: Props) {
       const started = performance.now();
       draw(context, { ...scene, hovered }, view, size, palette);
       performance.measure("map", { start: started });
+    };
+    frame.current ??= requestAnimationFrame(() => {
+      frame.current = undefined;
+      toDraw.current?.();
     });
-    return () => cancelAnimationFrame(frame);
   }, [scene, hovered, view, size, palette]);
 
   // Not an attribute: the page must not scroll, which only a listener that is not passive can prevent.
