@@ -23,6 +23,10 @@ const run = z.object({
     name: z.string(),
     path: z.string().nullable(),
     fingerprint: z.string(),
+    id: z
+      .string()
+      .optional()
+      .describe("id of the dataset in the folder: by its path, or by its name if it was moved"),
   }),
   state: z.enum(["training", "stopped", "finished"]).describe("stopped: can be resumed"),
   replaces: z.string().optional().describe("id of the run that it replaces when it is finished"),

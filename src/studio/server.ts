@@ -11,6 +11,8 @@ import { handleError, InvalidInput, Problem, problemBody, sendProblem } from "..
 import { type CurvesAnswer, comparisonRequest, curvesQuery, type FolderAnswer, reportQuery } from "./api.js";
 import { Catalogue } from "./catalogue.js";
 import { Comparisons } from "./comparisons.js";
+import { datasetRoutes } from "./dataset-routes.js";
+import { Datasets } from "./datasets.js";
 import { guard, REPORT_POLICY } from "./guards.js";
 import { PAGE_FOLDER, servePage } from "./page-files.js";
 import { readCurve } from "./read-run.js";
@@ -31,6 +33,7 @@ const MOST_REPORT_BYTES = 64 << 20;
 export async function createStudio({ folder, page = PAGE_FOLDER, onError = () => {} }: StudioOptions) {
   const catalogue = new Catalogue(folder);
   const comparisons = new Comparisons();
+  const datasets = new Datasets();
   await catalogue.look();
   const app = fastify({ logger: false, bodyLimit: 1 << 16, forceCloseConnections: true });
   app.setValidatorCompiler<z.ZodType>(({ schema }) => (data) => {
@@ -104,6 +107,17 @@ export async function createStudio({ folder, page = PAGE_FOLDER, onError = () =>
     return reply.code(204).send();
   });
 
+  datasetRoutes(app, {
+    datasets,
+    send: sendJson,
+    async find(id) {
+      const found = await catalogue.findDataset(id);
+      if (found === undefined)
+        throw new Problem(404, `there is no dataset ${id.slice(0, 200)} in ${catalogue.root}`);
+      return found;
+    },
+  });
+
   await app.ready();
   return {
     app,
@@ -112,6 +126,7 @@ export async function createStudio({ folder, page = PAGE_FOLDER, onError = () =>
     listen: (port: number) => app.listen({ host: HOST, port }),
     async close() {
       comparisons.close();
+      datasets.close();
       await app.close();
     },
   };

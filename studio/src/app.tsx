@@ -3,12 +3,14 @@
 import { useEffect } from "preact/hooks";
 import type { FolderAnswer } from "../../src/studio/api.js";
 import { ComparePage } from "./compare/page.js";
+import { DatasetPage } from "./datasets/dataset.js";
 import { DatasetsPage } from "./datasets/page.js";
 import { RunPage } from "./run/page.js";
 import { RunsPage } from "./runs/page.js";
 import { plural } from "./texts.js";
 import { type Address, useAddress } from "./use-address.js";
 import { usePolled } from "./use-polled.js";
+import { UserPage } from "./users/page.js";
 
 const views: Readonly<Record<string, string>> = { runs: "Runs", datasets: "Datasets" };
 const titles: Readonly<Record<string, string>> = { ...views, compare: "Comparison" };
@@ -20,9 +22,9 @@ const secondsAfter = (answer: FolderAnswer | undefined) =>
 export function App() {
   const address = useAddress();
   const { answer, problem } = usePolled<FolderAnswer>("/api/folder", secondsAfter);
-  const current = address.page === "datasets" ? "datasets" : "runs";
+  const current = ["datasets", "dataset", "user"].includes(address.page) ? "datasets" : "runs";
   useEffect(() => {
-    const title = address.page === "run" ? (address.parameters.get("id") ?? "Run") : titles[address.page];
+    const title = address.parameters.get("id") ?? address.parameters.get("user") ?? titles[address.page];
     document.title = `${title ?? "Not found"} – foldin studio`;
   }, [address]);
   return (
@@ -69,6 +71,16 @@ function View({ answer, address }: { answer: FolderAnswer; address: Address }) {
       return <ComparePage runs={answer.runs} ids={(address.parameters.get("runs") ?? "").split("|")} />;
     case "datasets":
       return <DatasetsPage datasets={answer.datasets} />;
+    case "dataset":
+      return (
+        <DatasetPage
+          key={address.parameters.get("id")}
+          datasets={answer.datasets}
+          address={address}
+        />
+      );
+    case "user":
+      return <UserPage datasets={answer.datasets} runs={answer.runs} address={address} />;
     default:
       return <h1>There is nothing at this address</h1>;
   }
