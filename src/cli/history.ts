@@ -4,12 +4,11 @@
 
 import { devNull } from "node:os";
 import { text as textOf } from "node:stream/consumers";
-import { distance } from "fastest-levenshtein";
 import { UserError } from "../core/errors.js";
 import { readText } from "../core/input-file.js";
-import { LONGEST_NAME } from "../core/nearest.js";
 import type { Vocabulary } from "../data/vocabulary.js";
-import { folded, TitleIndex, withoutYear } from "../recommender/titles.js";
+import { nearTitles } from "../recommender/near-titles.js";
+import { TitleIndex } from "../recommender/titles.js";
 
 /** How many items with the same title are listed in a message. */
 const LISTED = 10;
@@ -113,7 +112,7 @@ function named(index: number, items: Vocabulary): string {
 }
 
 function unknownItems(unknown: readonly string[], items: Vocabulary, option: string): UserError {
-  const near = items.titles ? nearTitles(unknown[0], items) : [];
+  const near = nearTitles(unknown[0], items).map((index) => items.titleOf(index));
   const others = unknown.length > 4 ? ` and ${unknown.length - 4} more` : "";
   return new UserError({
     place: option,
@@ -121,25 +120,6 @@ function unknownItems(unknown: readonly string[], items: Vocabulary, option: str
     expected: near.length > 0 ? undefined : `ids like ${quoted(items.ids.slice(0, 3))}`,
     remedy: near.length > 0 ? `Did you mean ${near.map((title) => `'${title}'`).join(" or ")}?` : undefined,
   });
-}
-
-/** Up to three similar titles: those that contain the text first, then those within a small edit distance. */
-function nearTitles(text: string, items: Vocabulary): string[] {
-  const wanted = folded(text);
-  if (wanted === "" || wanted.length > LONGEST_NAME) return [];
-  const near: { title: string; apart: number }[] = [];
-  for (const title of items.titles ?? []) {
-    if (title === null) continue;
-    const known = folded(title);
-    const apart = Math.min(distance(wanted, known), distance(wanted, withoutYear(known)));
-    const contains = wanted.length >= 3 && known.includes(wanted);
-    if (contains || apart <= Math.max(1, Math.floor(wanted.length / 3)))
-      near.push({ title, apart: contains ? Math.min(apart / 100, 1) : apart });
-  }
-  return near
-    .sort((a, b) => a.apart - b.apart)
-    .slice(0, 3)
-    .map(({ title }) => title);
 }
 
 function quoted(texts: readonly string[]): string {

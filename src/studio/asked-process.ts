@@ -5,9 +5,13 @@ import { type ChildProcess, fork } from "node:child_process";
 import { AbortedError, UserError, type UserErrorParts } from "../core/errors.js";
 
 /** Questions and answers by kind. */
-export type Questions<Q> = { readonly [K in keyof Q]: { readonly question: unknown; readonly answer: unknown } };
+export type Questions<Q> = {
+  readonly [K in keyof Q]: { readonly question: unknown; readonly answer: unknown };
+};
 
-type ToProcess = { readonly start: unknown } | { readonly id: number; readonly kind: string; readonly question: unknown };
+type ToProcess =
+  | { readonly start: unknown }
+  | { readonly id: number; readonly kind: string; readonly question: unknown };
 type FromProcess = { readonly id: number } & (
   | { readonly answer: unknown }
   | { readonly parts: UserErrorParts }

@@ -1,8 +1,8 @@
 // Requests about the contents of a dataset, and their answers.
 
 import { z } from "zod";
-import type { LongTail } from "../data/item-popularity.js";
 import type { DatasetDescription } from "../data/describe.js";
+import type { LongTail } from "../data/item-popularity.js";
 import type { UnknownValue } from "../recommender/filter/unknown-values.js";
 
 /** The parts of a dataset that have users. */

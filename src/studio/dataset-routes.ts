@@ -2,12 +2,7 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { z } from "zod";
-import {
-  datasetItemsQuery,
-  datasetQuery,
-  datasetUserQuery,
-  datasetUsersQuery,
-} from "./dataset-api.js";
+import { datasetItemsQuery, datasetQuery, datasetUserQuery, datasetUsersQuery } from "./dataset-api.js";
 import type { Datasets, LocatedDataset } from "./datasets.js";
 
 export interface DatasetsContext {

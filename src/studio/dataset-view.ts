@@ -177,9 +177,7 @@ export class DatasetView {
       const inAttributes = columns.flatMap((column) => testOf(column, word));
       const inId = containing(this.#dataset.items, word);
       return (item: number) =>
-        this.#titles?.[item]?.includes(word) ||
-        inId(item) ||
-        inAttributes.some((test) => test(item));
+        this.#titles?.[item]?.includes(word) || inId(item) || inAttributes.some((test) => test(item));
     });
     return (item) => tests.every((test) => test(item));
   }

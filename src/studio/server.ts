@@ -14,6 +14,8 @@ import { Comparisons } from "./comparisons.js";
 import { datasetRoutes } from "./dataset-routes.js";
 import { Datasets } from "./datasets.js";
 import { guard, REPORT_POLICY } from "./guards.js";
+import { Models } from "./models.js";
+import { modelRoutes } from "./models-routes.js";
 import { PAGE_FOLDER, servePage } from "./page-files.js";
 import { readCurve } from "./read-run.js";
 
@@ -34,6 +36,7 @@ export async function createStudio({ folder, page = PAGE_FOLDER, onError = () =>
   const catalogue = new Catalogue(folder);
   const comparisons = new Comparisons();
   const datasets = new Datasets();
+  const models = new Models();
   await catalogue.look();
   const app = fastify({ logger: false, bodyLimit: 1 << 16, forceCloseConnections: true });
   app.setValidatorCompiler<z.ZodType>(({ schema }) => (data) => {
@@ -117,6 +120,7 @@ export async function createStudio({ folder, page = PAGE_FOLDER, onError = () =>
       return found;
     },
   });
+  modelRoutes(app, { models, find });
 
   await app.ready();
   return {
@@ -127,6 +131,7 @@ export async function createStudio({ folder, page = PAGE_FOLDER, onError = () =>
     async close() {
       comparisons.close();
       datasets.close();
+      models.close();
       await app.close();
     },
   };

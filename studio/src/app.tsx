@@ -72,13 +72,7 @@ function View({ answer, address }: { answer: FolderAnswer; address: Address }) {
     case "datasets":
       return <DatasetsPage datasets={answer.datasets} />;
     case "dataset":
-      return (
-        <DatasetPage
-          key={address.parameters.get("id")}
-          datasets={answer.datasets}
-          address={address}
-        />
-      );
+      return <DatasetPage key={address.parameters.get("id")} datasets={answer.datasets} address={address} />;
     case "user":
       return <UserPage datasets={answer.datasets} runs={answer.runs} address={address} />;
     default:

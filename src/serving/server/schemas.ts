@@ -9,7 +9,7 @@ import { problemSchema } from "./problems.js";
 
 /** Text without control characters and lone surrogates, which stores would not return unchanged. */
 const PLAIN = /^[^\p{Cc}\p{Cs}]+$/u;
-const text = (most: number) =>
+export const text = (most: number) =>
   z.string().min(1).max(most).regex(PLAIN, "expected text without control characters");
 /** An id or a title. */
 const item = z.union([z.int(), text(500)], { error: "expected an id or a title: a string or an integer" });
@@ -30,7 +30,7 @@ const event = z.strictObject({
   at: z.iso.datetime({ offset: true }).optional().describe("time of the interaction; default: now"),
 });
 const userId = text(200).describe("user id of the application");
-const weight = z.number().min(0).max(1);
+export const weight = z.number().min(0).max(1);
 const DIVERSITY =
   "re-rank the best items so that the items of a list differ: weight of the similarity with items that rank higher";
 const NOVELTY = "re-rank the best items in favour of those that few users have: weight against relevance";

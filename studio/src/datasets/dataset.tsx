@@ -111,7 +111,10 @@ function Distributions({ answer }: { answer: DatasetAnswer }) {
 
 function Bars({ title, bins }: ReturnType<typeof plotsOf>[number]) {
   const spec = useCallback(
-    (width: number) => ({ ...barsSpec(bins, width, HEIGHT), autosize: { type: "fit", contains: "padding" } as const }),
+    (width: number) => ({
+      ...barsSpec(bins, width, HEIGHT),
+      autosize: { type: "fit", contains: "padding" } as const,
+    }),
     [bins],
   );
   return (

@@ -6,7 +6,9 @@ import { count } from "../texts.js";
 /** "Crime, Drama"; nothing for an item without a value. */
 function valuesText(item: ListedItem, attribute: string): string {
   const values = item.attributes?.[attribute] ?? [];
-  return values.map((value) => (typeof value === "number" ? String(Number(value.toPrecision(12))) : value)).join(", ");
+  return values
+    .map((value) => (typeof value === "number" ? String(Number(value.toPrecision(12))) : value))
+    .join(", ");
 }
 
 /** The attributes that any of the items has. */

@@ -19,8 +19,9 @@ export function LongTail({ longTail, popularity }: Pick<DatasetAnswer, "longTail
     <section>
       <h2>The long tail</h2>
       <p>
-        The {count(head)} most popular items ({percent(head / items)} of the catalogue) have 80 % of the training
-        interactions. The other {count(items - head)} are the long tail, to the right of the dashed line.
+        The {count(head)} most popular items ({percent(head / items)} of the catalogue) have 80 % of the
+        training interactions. The other {count(items - head)} are the long tail, to the right of the dashed
+        line.
       </p>
       <div class="toolbar">
         <label>
@@ -77,7 +78,7 @@ function specOf({ points, head }: DatasetAnswer["longTail"], quantity: Quantity,
   const x = {
     type: "quantitative",
     // Shares by equal steps in the catalogue; with two logarithms, a power law is a straight line.
-    scale: isShare ? { zero: true, nice: false } : { type: "log", nice: false },
+    scale: isShare ? { zero: true, nice: false } : { type: "log" as const, nice: false },
     axis: {
       title: "items, the most popular first",
       grid: false,
@@ -88,7 +89,7 @@ function specOf({ points, head }: DatasetAnswer["longTail"], quantity: Quantity,
   const y = {
     field: "value",
     type: "quantitative",
-    scale: isShare ? { domain: [0, 1] } : { type: "log", nice: true },
+    scale: isShare ? { domain: [0, 1] } : { type: "log" as const, nice: true },
     axis: {
       title: isShare ? "share of the interactions" : "training users",
       tickCount: 5,

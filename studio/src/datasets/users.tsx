@@ -1,6 +1,6 @@
 // A search through the users of a dataset by their ids.
 
-import { type DatasetPart, type UsersPage } from "../../../src/studio/dataset-api.js";
+import type { DatasetPart, UsersPage } from "../../../src/studio/dataset-api.js";
 import { Pager } from "../pager.js";
 import { count, plural } from "../texts.js";
 import { type Address, addressOf } from "../use-address.js";

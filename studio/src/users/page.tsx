@@ -10,7 +10,7 @@ import { addressOfUser } from "../datasets/users.js";
 import { count, plural } from "../texts.js";
 import type { Address } from "../use-address.js";
 import { useAsked } from "../use-asked.js";
-import { type Recommended, Recommendations } from "./recommendations.js";
+import { Recommendations, type Recommended } from "./recommendations.js";
 
 const DEPTHS = [10, 20, 50, 100];
 const partNames: Readonly<Record<string, string>> = {
@@ -34,8 +34,11 @@ export function UserPage({ datasets, runs, address: { parameters, set } }: Props
   const run = usable.find(({ id }) => id === parameters.get("run"))?.id ?? usable[0]?.id;
   const isKnown = datasets.some(({ id }) => id === dataset);
   const query = new URLSearchParams({ dataset, of, user });
-  const { answer, problem, isBusy } = useAsked<UserAnswer>(isKnown ? `/api/dataset/user?${query}` : undefined);
-  const shown = answer && answer.id === user && answer.of === of && problem === undefined ? answer : undefined;
+  const { answer, problem, isBusy } = useAsked<UserAnswer>(
+    isKnown ? `/api/dataset/user?${query}` : undefined,
+  );
+  const shown =
+    answer && answer.id === user && answer.of === of && problem === undefined ? answer : undefined;
   const asked = useRecommended(run, shown, k);
   const go = (to: string) => set({ user: to });
   if (!isKnown)
@@ -96,7 +99,12 @@ export function UserPage({ datasets, runs, address: { parameters, set } }: Props
                     </select>
                   </label>
                 </div>
-                <Recommendations {...asked} {...{ k, run }} heldOut={shown.heldOut} heldOutLength={shown.heldOutLength} />
+                <Recommendations
+                  {...asked}
+                  {...{ k, run }}
+                  heldOut={shown.heldOut}
+                  heldOutLength={shown.heldOutLength}
+                />
               </>
             )}
           </section>
