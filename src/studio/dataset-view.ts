@@ -99,7 +99,6 @@ export class DatasetView {
     const row = users.indexOf(user);
     if (row === undefined)
       throw new UserError({
-        place: "query.user",
         problem: `there is no user ${user} among the ${of === "train" ? "training" : of} users`,
       });
     return {

@@ -6,7 +6,7 @@ import { count, plural } from "../texts.js";
 import { type Address, addressOf } from "../use-address.js";
 import { useAsked, useSettled } from "../use-asked.js";
 
-const ROWS = 25;
+const ROWS = 15;
 
 interface Props {
   readonly dataset: string;

@@ -160,7 +160,7 @@ interface NeighbourProps {
 }
 
 function Neighbour({ label, dataset, of, run, user }: NeighbourProps) {
-  if (user === undefined) return <span class="note">{label}</span>;
+  if (user === undefined) return <span>{label}</span>;
   return <a href={addressOfUser(dataset, of as DatasetPart, user, run)}>{label}</a>;
 }
 
