@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import { UserError } from "../core/errors.js";
 import { version } from "../core/version.js";
 import { manifestFile } from "../data/manifest.js";
+import { gain, metricNames } from "../evaluation/metrics.js";
 import type { DatasetSummary, FolderAnswer, Run } from "./api.js";
 import { FIND_LIMITS, type FoundFolder, findFolders } from "./find-folders.js";
 import { readDatasetSummary } from "./read-dataset.js";
@@ -27,6 +28,7 @@ export class Catalogue {
   readonly #runs = new Map<string, Remembered<Run>>();
   readonly #datasets = new Map<string, Remembered<DatasetSummary>>();
   #looking: Promise<FolderAnswer> | undefined;
+  #last: FolderAnswer | undefined;
 
   constructor(root: string) {
     this.root = resolve(root);
@@ -38,6 +40,11 @@ export class Catalogue {
       this.#looking = undefined;
     });
     return this.#looking;
+  }
+
+  /** The last look, without asking the file system; a new one if there is none. */
+  async recent(): Promise<FolderAnswer> {
+    return this.#last ?? this.look();
   }
 
   /** A run of the last look with its path; undefined for any other id, so that a request cannot name other folders. */
@@ -60,18 +67,30 @@ export class Catalogue {
       stampOf(join(path, manifestFile)),
     );
     const limits = `the folder is too large to be searched completely: at most ${FIND_LIMITS.folders} folders, ${FIND_LIMITS.depth} levels deep`;
-    return {
+    this.#last = {
       folder: this.root,
       version,
       runs: placed(runs.summaries, datasets.summaries, this.root),
       datasets: datasets.summaries,
+      lowerIsBetter: lowerIsBetter(runs.summaries),
       problems: [
         ...(found.isPartial ? [{ id: ".", problem: limits }] : []),
         ...datasets.problems,
         ...runs.problems,
       ],
     };
+    return this.#last;
   }
+}
+
+/** The metrics of the runs of which a lower value is better. */
+function lowerIsBetter(runs: readonly Run[]): string[] {
+  const names = new Set(
+    runs.flatMap(({ on }) => [on.test, on.validation].flatMap((one) => Object.keys(one?.metrics ?? {}))),
+  );
+  // A later version may have other metrics.
+  const isKnown = (name: string) => metricNames.includes(name.split("@")[0]);
+  return [...names].filter((name) => isKnown(name) && gain(name, 0, 1) > 0);
 }
 
 /** The runs with the ids of their datasets: those at the paths where they were trained, or else the only ones of the same name. */

@@ -15,7 +15,7 @@ process.once("message", ({ job }: ToComparison) => void work(job));
 const send = (message: FromComparison) =>
   new Promise<void>((sent) => process.send?.(message, () => sent()) ?? sent());
 
-async function work({ runs, on, metrics }: ComparisonJob): Promise<void> {
+async function work({ runs, on, metrics, dataset }: ComparisonJob): Promise<void> {
   let total = 0;
   let told = 0;
   try {
@@ -24,6 +24,7 @@ async function work({ runs, on, metrics }: ComparisonJob): Promise<void> {
       {
         on,
         metrics,
+        dataset,
         progress(event) {
           if (event.type === "start") total = event.total ?? 0;
           if (event.type !== "start" && event.type !== "advance") return;

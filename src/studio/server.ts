@@ -7,8 +7,22 @@ import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import type { z } from "zod";
 import { UserError } from "../core/errors.js";
 import { readText } from "../core/input-file.js";
-import { handleError, InvalidInput, Problem, problemBody, sendProblem } from "../serving/server/problems.js";
-import { type CurvesAnswer, comparisonRequest, curvesQuery, type FolderAnswer, reportQuery } from "./api.js";
+import {
+  handleError,
+  InvalidInput,
+  Problem,
+  problemBody,
+  problemOf,
+  sendProblem,
+} from "../serving/server/problems.js";
+import {
+  type CurvesAnswer,
+  comparisonRequest,
+  curvesQuery,
+  type FolderAnswer,
+  folderQuery,
+  reportQuery,
+} from "./api.js";
 import { Catalogue } from "./catalogue.js";
 import { Comparisons } from "./comparisons.js";
 import { datasetRoutes } from "./dataset-routes.js";
@@ -44,9 +58,9 @@ export async function createStudio({ folder, page = PAGE_FOLDER, onError = () =>
     return parsed.success ? { value: parsed.data } : { error: new InvalidInput(parsed.error.issues) };
   });
   app.setErrorHandler((error: Error, request, reply) => {
-    const answer = handleError(error, request, reply);
-    if (answer.statusCode >= 500) onError(error);
-    return answer;
+    if (problemOf(error).status !== 500) return handleError(error, request, reply);
+    onError(error);
+    return sendProblem(reply, problemBody(500, "internal error; the terminal of foldin studio shows it"));
   });
   app.setNotFoundHandler((request, reply) =>
     sendProblem(
@@ -57,10 +71,15 @@ export async function createStudio({ folder, page = PAGE_FOLDER, onError = () =>
   guard(app);
   servePage(app, page);
 
-  app.get("/api/folder", async (request, reply) => {
-    const answer: FolderAnswer = await catalogue.look();
-    return sendJson(request, reply, answer);
-  });
+  app.get<{ Querystring: z.output<typeof folderQuery> }>(
+    "/api/folder",
+    { schema: { querystring: folderQuery } },
+    async (request, reply) => {
+      const { recent } = request.query;
+      const answer: FolderAnswer = await (recent === undefined ? catalogue.look() : catalogue.recent());
+      return sendJson(request, reply, answer);
+    },
+  );
 
   app.get<{ Querystring: z.output<typeof curvesQuery> }>(
     "/api/curves",
@@ -89,13 +108,14 @@ export async function createStudio({ folder, page = PAGE_FOLDER, onError = () =>
     "/api/comparisons",
     { schema: { body: comparisonRequest } },
     async (request, reply) => {
-      const { runs, on, metrics } = request.body;
+      const { runs, on, metrics, dataset } = request.body;
       const compared = runs.map((id) => {
         const { run, path } = find(id);
         if (run.modelBytes === null) throw new Problem(409, `${id} has no model to evaluate`);
         return { name: id, path, changed: run.changed };
       });
-      return reply.code(202).send(comparisons.start({ runs: compared, on, metrics }));
+      const given = dataset === undefined ? undefined : (await findDataset(dataset)).path;
+      return reply.code(202).send(comparisons.start({ runs: compared, on, metrics, dataset: given }));
     },
   );
 
@@ -113,12 +133,7 @@ export async function createStudio({ folder, page = PAGE_FOLDER, onError = () =>
   datasetRoutes(app, {
     datasets,
     send: sendJson,
-    async find(id) {
-      const found = await catalogue.findDataset(id);
-      if (found === undefined)
-        throw new Problem(404, `there is no dataset ${id.slice(0, 200)} in ${catalogue.root}`);
-      return found;
-    },
+    find: findDataset,
   });
   modelRoutes(app, { models, find });
 
@@ -135,6 +150,13 @@ export async function createStudio({ folder, page = PAGE_FOLDER, onError = () =>
       await app.close();
     },
   };
+
+  async function findDataset(id: string) {
+    const found = await catalogue.findDataset(id);
+    if (found === undefined)
+      throw new Problem(404, `there is no dataset ${id.slice(0, 200)} in ${catalogue.root}`);
+    return found;
+  }
 
   function find(id: string) {
     const found = catalogue.find(id);

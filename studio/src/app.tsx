@@ -2,6 +2,7 @@
 
 import { useEffect } from "preact/hooks";
 import type { FolderAnswer } from "../../src/studio/api.js";
+import { FIRST_QUESTION } from "../../src/studio/first-question.js";
 import { ComparePage } from "./compare/page.js";
 import { DatasetPage } from "./datasets/dataset.js";
 import { DatasetsPage } from "./datasets/page.js";
@@ -21,7 +22,7 @@ const secondsAfter = (answer: FolderAnswer | undefined) =>
 
 export function App() {
   const address = useAddress();
-  const { answer, problem } = usePolled<FolderAnswer>("/api/folder", secondsAfter);
+  const { answer, problem } = usePolled<FolderAnswer>("/api/folder", secondsAfter, FIRST_QUESTION);
   const current = ["datasets", "dataset", "user"].includes(address.page) ? "datasets" : "runs";
   useEffect(() => {
     const title = address.parameters.get("id") ?? address.parameters.get("user") ?? titles[address.page];
@@ -61,14 +62,20 @@ function View({ answer, address }: { answer: FolderAnswer; address: Address }) {
     case "runs":
       return (
         <>
-          <RunsPage runs={answer.runs} address={address} />
+          <RunsPage runs={answer.runs} lowerIsBetter={answer.lowerIsBetter} address={address} />
           <Problems problems={answer.problems} />
         </>
       );
     case "run":
       return <RunPage runs={answer.runs} id={address.parameters.get("id") ?? ""} />;
     case "compare":
-      return <ComparePage runs={answer.runs} ids={(address.parameters.get("runs") ?? "").split("|")} />;
+      return (
+        <ComparePage
+          runs={answer.runs}
+          datasets={answer.datasets}
+          ids={(address.parameters.get("runs") ?? "").split("|")}
+        />
+      );
     case "datasets":
       return <DatasetsPage datasets={answer.datasets} />;
     case "dataset":
