@@ -4,6 +4,7 @@
 import { useState } from "preact/hooks";
 import type { ComparisonAnswer, DatasetSummary, Run, SplitName } from "../../../src/studio/api.js";
 import { tell } from "../ask.js";
+import { differingOptions } from "../runs/columns.js";
 import { metricLabel, plural } from "../texts.js";
 import { addressOfRun } from "../use-address.js";
 import { usePolled } from "../use-polled.js";
@@ -66,7 +67,8 @@ function Differences({ runs }: { runs: readonly Run[] }) {
     ["dataset", runs.map(({ dataset }) => dataset.name)],
     ["seed", runs.map(({ seed }) => String(seed))],
     ["precision", runs.map(({ precision }) => precision)],
-    ...[...new Set(runs.flatMap(({ options }) => Object.keys(options)))].map((name): [string, string[]] => [
+    // Options that only one of the models has say nothing.
+    ...differingOptions(runs).map((name): [string, string[]] => [
       name,
       runs.map(({ options }) => options[name] ?? "–"),
     ]),
