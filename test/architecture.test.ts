@@ -157,6 +157,7 @@ describe("test/ mirrors src/", () => {
     "checkpoints and the disk": ["training/durable-checkpoint"],
     "the studio's page": [
       ...["studio/browser", "studio/page/columns", "studio/page/filter", "studio/page/pareto"],
+      ...["studio/page/settings", "studio/page/map", "studio/playground"],
     ],
     "a server as its clients see it": ["serving/fuzz", "serving/hostile", "serving/troubled-store"],
   };

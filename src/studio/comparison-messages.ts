@@ -11,11 +11,6 @@ export interface ComparisonJob {
   readonly dataset?: string;
 }
 
-export interface ToComparison {
-  readonly job: ComparisonJob;
+export interface ComparisonResult {
+  readonly comparison: NonNullable<ComparisonAnswer["comparison"]>;
 }
-
-export type FromComparison =
-  | { readonly progress: string }
-  | { readonly problem: string }
-  | { readonly comparison: NonNullable<ComparisonAnswer["comparison"]> };

@@ -28,6 +28,8 @@ import { Comparisons } from "./comparisons.js";
 import { datasetRoutes } from "./dataset-routes.js";
 import { Datasets } from "./datasets.js";
 import { guard, REPORT_POLICY } from "./guards.js";
+import { mapRoutes } from "./map-routes.js";
+import { Maps } from "./maps.js";
 import { Models } from "./models.js";
 import { modelRoutes } from "./models-routes.js";
 import { PAGE_FOLDER, servePage } from "./page-files.js";
@@ -38,6 +40,8 @@ export interface StudioOptions {
   readonly folder: string;
   /** The folder of the built page. */
   readonly page?: string;
+  /** The folder where maps of items are kept. Default: a temporary folder, removed at the end. */
+  readonly cache?: string;
   /** Receives the messages of internal errors, which answers do not contain. */
   onError?(error: Error): void;
 }
@@ -46,11 +50,12 @@ const HOST = "127.0.0.1";
 const MOST_REPORT_BYTES = 64 << 20;
 
 /** Creates the studio's server, which is not listening yet. Throws UserError if the folder cannot be read or the page was not built. */
-export async function createStudio({ folder, page = PAGE_FOLDER, onError = () => {} }: StudioOptions) {
+export async function createStudio({ folder, page = PAGE_FOLDER, cache, onError = () => {} }: StudioOptions) {
   const catalogue = new Catalogue(folder);
   const comparisons = new Comparisons();
   const datasets = new Datasets();
   const models = new Models();
+  const maps = new Maps(cache);
   await catalogue.look();
   const app = fastify({ logger: false, bodyLimit: 1 << 16, forceCloseConnections: true });
   app.setValidatorCompiler<z.ZodType>(({ schema }) => (data) => {
@@ -136,6 +141,7 @@ export async function createStudio({ folder, page = PAGE_FOLDER, onError = () =>
     find: findDataset,
   });
   modelRoutes(app, { models, find });
+  mapRoutes(app, { maps, find });
 
   await app.ready();
   return {
@@ -147,6 +153,7 @@ export async function createStudio({ folder, page = PAGE_FOLDER, onError = () =>
       comparisons.close();
       datasets.close();
       models.close();
+      await maps.close();
       await app.close();
     },
   };

@@ -6,6 +6,8 @@ import { FIRST_QUESTION } from "../../src/studio/first-question.js";
 import { ComparePage } from "./compare/page.js";
 import { DatasetPage } from "./datasets/dataset.js";
 import { DatasetsPage } from "./datasets/page.js";
+import { MapPage } from "./map/page.js";
+import { PlaygroundPage } from "./playground/page.js";
 import { RunPage } from "./run/page.js";
 import { RunsPage } from "./runs/page.js";
 import { plural } from "./texts.js";
@@ -13,7 +15,14 @@ import { type Address, useAddress } from "./use-address.js";
 import { usePolled } from "./use-polled.js";
 import { UserPage } from "./users/page.js";
 
-const views: Readonly<Record<string, string>> = { runs: "Runs", datasets: "Datasets" };
+const views: Readonly<Record<string, string>> = {
+  runs: "Runs",
+  datasets: "Datasets",
+  playground: "Playground",
+  map: "Map",
+};
+/** The views in the navigation that lead to others. */
+const parents: Readonly<Record<string, string>> = { dataset: "datasets", user: "datasets" };
 const titles: Readonly<Record<string, string>> = { ...views, compare: "Comparison" };
 
 /** Runs in training are followed closely. */
@@ -23,9 +32,11 @@ const secondsAfter = (answer: FolderAnswer | undefined) =>
 export function App() {
   const address = useAddress();
   const { answer, problem } = usePolled<FolderAnswer>("/api/folder", secondsAfter, FIRST_QUESTION);
-  const current = ["datasets", "dataset", "user"].includes(address.page) ? "datasets" : "runs";
+  const current = address.page in views ? address.page : (parents[address.page] ?? "runs");
   useEffect(() => {
-    const title = address.parameters.get("id") ?? address.parameters.get("user") ?? titles[address.page];
+    const { page, parameters } = address;
+    const about = page === "run" || page === "dataset" ? parameters.get("id") : null;
+    const title = about ?? (page === "user" ? `User ${parameters.get("user")}` : titles[page]);
     document.title = `${title ?? "Not found"} – foldin studio`;
   }, [address]);
   return (
@@ -76,6 +87,10 @@ function View({ answer, address }: { answer: FolderAnswer; address: Address }) {
           ids={(address.parameters.get("runs") ?? "").split("|")}
         />
       );
+    case "playground":
+      return <PlaygroundPage runs={answer.runs} address={address} />;
+    case "map":
+      return <MapPage runs={answer.runs} address={address} />;
     case "datasets":
       return <DatasetsPage datasets={answer.datasets} />;
     case "dataset":

@@ -6,9 +6,14 @@ export function ask<T>(path: string, signal?: AbortSignal): Promise<T> {
 }
 
 /** The answer of another request; undefined where there is none. Throws an Error with the server's message. */
-export function tell<T>(method: "POST" | "DELETE", path: string, body?: object): Promise<T> {
+export function tell<T>(
+  method: "POST" | "DELETE",
+  path: string,
+  body?: object,
+  signal?: AbortSignal,
+): Promise<T> {
   const json = body && { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
-  return request<T>(path, { method, ...json });
+  return request<T>(path, { method, signal, ...json });
 }
 
 async function request<T>(path: string, init: RequestInit): Promise<T> {

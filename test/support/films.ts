@@ -12,7 +12,7 @@ const GENRES = ["comedy", "drama", "war"];
 export const seriesOf = (film: number): number => (film - 1) % 4;
 const titleOf = (film: number): string => (film > FILMS - 2 ? "twins" : `film ${film} (${1960 + film})`);
 
-/** Makes the dataset `films` and runs of the given models, which have their names, in a folder. */
+/** Makes the dataset `films` and runs of the given models, which have their names, in a folder. "wmf factors=4" is a model with an option. */
 export async function makeFilms(
   folder: string,
   models: readonly string[] = ["ease", "popularity"],
@@ -37,5 +37,8 @@ export async function makeFilms(
     if (code !== 0) throw new Error(stderr);
   };
   await made("prepare", "views.csv", "--items", "films.csv", "--out", "films");
-  for (const model of models) await made("train", "films", "--model", model, "--out", model);
+  for (const [model, ...options] of models.map((text) => text.split(" "))) {
+    const set = options.flatMap((option) => ["--set", option]);
+    await made("train", "films", "--model", model, ...set, "--out", model);
+  }
 }

@@ -1,6 +1,8 @@
 // foldin studio [folder]: a web page on this machine over the datasets and runs of a folder.
 
+import { join } from "node:path";
 import type { Command } from "commander";
+import { cacheFolder } from "../cache-folder.js";
 import type { CliContext } from "../context.js";
 import { wholeNumber } from "../engine-options.js";
 import { listening, requirePort, stopped } from "../listening.js";
@@ -34,6 +36,7 @@ async function studio(folder: string, { port }: Flags, context: CliContext): Pro
   const { createStudio } = await import("../../studio/server.js");
   const server = await createStudio({
     folder,
+    cache: join(cacheFolder(process.env), "studio"),
     onError: ({ message }) => context.say(`studio: ${message}`),
   });
   try {
