@@ -1,5 +1,5 @@
 // Builds the studio's page from studio/ into dist/studio/page/, unless it is up to date. `npm run build` and the setup run it.
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -21,7 +21,13 @@ export async function buildStudio() {
   if (isUpToDate()) return;
   const { build } = await import("vite");
   const started = Date.now();
-  await build({ configFile: join(source, "vite.config.ts"), root: source, logLevel: "warn" });
+  try {
+    await build({ configFile: join(source, "vite.config.ts"), root: source, logLevel: "warn" });
+  } catch (error) {
+    // A failed build writes files that would pass for an up-to-date page.
+    rmSync(page, { recursive: true, force: true });
+    throw error;
+  }
   console.error(`foldin build: the studio's page took ${((Date.now() - started) / 1000).toFixed(0)} s`);
 }
 

@@ -1,8 +1,8 @@
-// The licences of what foldin brings with it: npm packages that an installation adds, on any platform, and Rust crates that are linked
-// into the native addons, those with their texts. `node scripts/licences.mjs` fails where a licence is not allowed or
-// THIRD_PARTY_LICENSES.md is out of date; with --update it writes that file. Needs cargo.
+// The licences of what foldin brings with it: npm packages that an installation adds, on any platform, packages in the studio's built
+// page, and Rust crates that are linked into the native addons, these with their texts. `node scripts/licences.mjs` fails where a licence is not allowed or
+// THIRD_PARTY_LICENSES.md is out of date; with --update it writes that file. Needs cargo, and a build.
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -67,6 +67,22 @@ export function npmPackages() {
   return [...new Map(found.map((entry) => [`${entry.name}@${entry.version}`, entry])).values()].sort(byName);
 }
 
+/** Where the build puts the licences of the packages in the studio's page. */
+const pageLicences = join(root, "dist", "studio", "page", "licences.md");
+
+/** The packages in the studio's page: [{name, version, licence, text}]. Throws where the page was not built. */
+export function pagePackages() {
+  if (!existsSync(pageLicences)) throw new Error("the studio's page was not built: run npm run build");
+  return readFileSync(pageLicences, "utf8")
+    .split(/^## (?=\S+ - )/m)
+    .slice(1)
+    .map((section) => {
+      const [, name, version, licence, text] = /^(\S+) - (\S+) \((.*)\)\n([\s\S]*)$/.exec(section) ?? [];
+      return { name, version, licence: licence ?? "unknown", text: (text ?? "").trim() };
+    })
+    .sort(byName);
+}
+
 /** The crates linked into the addons, of any platform: [{name, version, licence, texts}]. Throws where cargo is missing. */
 export function crates() {
   const { status, stdout, stderr, error } = spawnSync(
@@ -120,6 +136,10 @@ function textSections(found) {
 export const npmSection = () =>
   `## npm packages\n\nAn installation of foldin adds these packages; of packages for one platform, only those that fit the machine.\n\n${table(npmPackages())}`;
 
+/** The part of the studio's page. */
+export const pageSection = () =>
+  `## Packages in the studio's page\n\nThe page of \`foldin studio\` contains parts of these packages. Their licence texts are in dist/studio/page/licences.md.\n\n${table(pagePackages())}`;
+
 /** The Rust part. */
 export function rustSection(found) {
   return [
@@ -140,8 +160,13 @@ export const refused = (entries) =>
 
 function main(update) {
   const found = crates();
-  const problems = refused([...npmPackages(), ...found]).map((line) => `${line} is not an allowed licence`);
-  const now = `${HEADING}\n\n${npmSection()}\n\n${rustSection(found)}\n`;
+  const bundled = pagePackages();
+  const problems = refused([...npmPackages(), ...bundled, ...found]).map(
+    (line) => `${line} is not an allowed licence`,
+  );
+  for (const { name, version, text } of bundled)
+    if (text === "") problems.push(`${name} ${version}: the studio's page lacks the text of its licence`);
+  const now = `${HEADING}\n\n${npmSection()}\n\n${pageSection()}\n\n${rustSection(found)}\n`;
   if (update) writeFileSync(noticesFile, now);
   else if (readFileSync(noticesFile, "utf8") !== now)
     problems.push("THIRD_PARTY_LICENSES.md is out of date: run npm run licences:update");

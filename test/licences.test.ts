@@ -37,6 +37,16 @@ describe("THIRD_PARTY_LICENSES.md", () => {
     expect(licences.refused(found)).toEqual([]);
   });
 
+  it("lists the packages in the studio's page, whose texts are shipped with it", () => {
+    const bundled: { name: string; text: string }[] = licences.pagePackages();
+    expect(bundled.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(["preact", "vega", "vega-interpreter"]),
+    );
+    expect(bundled.filter(({ text }) => text.length < 200).map(({ name }) => name)).toEqual([]);
+    expect(licences.refused(bundled)).toEqual([]);
+    expect(notices).toContain(licences.pageSection());
+  });
+
   it("has only allowed licences", () => {
     const rows = [...notices.matchAll(/^\| (\S+) \| (\S+) \| ([^|]+) \|$/gm)]
       .map(([, name, version, licence]) => ({ name, version, licence }))

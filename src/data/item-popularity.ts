@@ -51,3 +51,38 @@ export function popularityGroups(counts: Uint32Array, shares: readonly number[])
   }
   return groups;
 }
+
+/** A point of the long tail: the item at a rank by popularity. */
+export interface TailPoint {
+  /** From 1, the most popular item. */
+  readonly rank: number;
+  /** Training users who have this item. */
+  readonly users: number;
+  /** Share of the interactions that the items up to this rank have. */
+  readonly share: number;
+}
+
+export interface LongTail {
+  /** The most popular items that together have 80 % of the interactions; the others are the long tail. */
+  readonly head: number;
+  readonly items: number;
+  /** Ranks that grow by a constant factor, with the first and the last one. */
+  readonly points: readonly TailPoint[];
+}
+
+/** The curve of popularity by rank, with about `points` points. */
+export function longTailOf(counts: Uint32Array, points = 120): LongTail {
+  const descending = counts.slice().sort().reverse();
+  const items = descending.length;
+  const total = descending.reduce((sum, count) => sum + count, 0);
+  const wanted = new Set<number>();
+  for (let p = 0; p < points; p++) wanted.add(Math.round(items ** (p / Math.max(1, points - 1))));
+  const curve: TailPoint[] = [];
+  let [sum, head] = [0, 0];
+  for (let rank = 1; rank <= items; rank++) {
+    if (sum < HEAD_SHARE * total) head = rank;
+    sum += descending[rank - 1];
+    if (wanted.has(rank)) curve.push({ rank, users: descending[rank - 1], share: sum / Math.max(1, total) });
+  }
+  return { head, items, points: curve };
+}

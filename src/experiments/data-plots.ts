@@ -2,52 +2,13 @@
 // and in a run's report.
 
 import type { DatasetDescription } from "../data/describe.js";
-import type { Bin } from "../data/histogram.js";
-import { type ChartSpec, drawChart } from "./chart.js";
+import { drawChart } from "./chart.js";
+import { barsSpec, inWords, PLOTS_NOTE, type PlottedData, plotsOf } from "./data-plot-specs.js";
 import { type Html, html } from "./html.js";
 import { writePage } from "./page.js";
 
 const WIDTH = 320;
 const HEIGHT = 180;
-
-/** What the plots show of a dataset. */
-export type PlottedData = Pick<DatasetDescription, "historyHistogram" | "itemHistogram" | "ratings">;
-
-const rounded = (value: number): string =>
-  Number.isInteger(value) ? value.toLocaleString("en-US") : String(Number(value.toPrecision(3)));
-
-/** "3–4", or "5" where a bin holds one value. */
-const labelOf = ({ from, to }: Bin): string =>
-  from === to ? rounded(from) : `${rounded(from)}–${rounded(to)}`;
-
-/** A bar per bin; `label` says in words what is drawn. */
-function drawBars(bins: readonly Bin[], label: string): Promise<Html> {
-  const spec: ChartSpec = {
-    width: WIDTH,
-    height: HEIGHT,
-    data: { values: bins.map((bin) => ({ bin: labelOf(bin), count: bin.count })) },
-    mark: { type: "bar", color: "var(--accent)", cornerRadiusEnd: 2 },
-    encoding: {
-      x: {
-        field: "bin",
-        type: "ordinal",
-        sort: null,
-        scale: { paddingInner: 0.15 },
-        axis: { title: null, grid: false, labelAngle: bins.length > 6 ? -45 : 0 },
-      },
-      y: {
-        field: "count",
-        type: "quantitative",
-        scale: { zero: true, nice: true },
-        axis: { title: null, tickCount: 4, format: ",d" },
-      },
-    },
-  };
-  return drawChart(spec, label);
-}
-
-const inWords = (bins: readonly Bin[]): string =>
-  bins.map((bin) => `${labelOf(bin)}: ${bin.count.toLocaleString("en-US")}`).join(", ");
 
 /** The plots of the training data, as a section of a page; nothing for a dataset without interactions. */
 export async function dataPlots(data: PlottedData): Promise<Html | false> {
@@ -62,25 +23,18 @@ ${figures}
 }
 
 /** The plots of the training data; nothing for a dataset without interactions. */
-export async function dataFigures({
-  historyHistogram,
-  itemHistogram,
-  ratings,
-}: PlottedData): Promise<Html | false> {
-  const plots = [
-    ...(ratings && ratings.length > 1 ? [{ title: "Interactions by rating", bins: ratings }] : []),
-    { title: "Users by their interactions", bins: historyHistogram },
-    { title: "Items by their interactions", bins: itemHistogram },
-  ].filter(({ bins }) => bins.length > 0);
+export async function dataFigures(data: PlottedData): Promise<Html | false> {
+  const plots = plotsOf(data);
   if (plots.length === 0) return false;
   const drawn: Html[] = [];
-  for (const { title, bins } of plots) drawn.push(await drawBars(bins, `${title}. ${inWords(bins)}`));
+  for (const { title, bins } of plots)
+    drawn.push(await drawChart(barsSpec(bins, WIDTH, HEIGHT), `${title}. ${inWords(bins)}`));
   return html`<div class="curves">
 ${plots.map(
   ({ title }, p) => html`<figure><figcaption>${title}</figcaption>${drawn[p]}</figure>
 `,
 )}</div>
-<p class="note">Training interactions, after filtering. The bins of interactions per user and per item become wider to the right.</p>`;
+<p class="note">${PLOTS_NOTE}</p>`;
 }
 
 /** Writes the page of a dataset: its counts and its plots. */

@@ -24,7 +24,7 @@ import type { Recommender } from "../recommender/recommender.js";
 import type { EpochRecord } from "../recommender/run-context.js";
 import { emptyMatrix, rowIndices, sliceRows } from "../sparse/csr.js";
 import { claimFolder } from "./claim-folder.js";
-import type { PlottedData } from "./data-plots.js";
+import type { PlottedData } from "./data-plot-specs.js";
 import { studiesAtHand } from "./presets/at-hand.js";
 import type { Candidate, ListedUser, Preset, PresetRun, Published, Split, Study } from "./presets/preset.js";
 import {

@@ -23,6 +23,10 @@ const run = z.object({
     name: z.string(),
     path: z.string().nullable(),
     fingerprint: z.string(),
+    id: z
+      .string()
+      .optional()
+      .describe("id of the dataset in the folder: by its path, or by its name if it was moved"),
   }),
   state: z.enum(["training", "stopped", "finished"]).describe("stopped: can be resumed"),
   replaces: z.string().optional().describe("id of the run that it replaces when it is finished"),
@@ -57,12 +61,16 @@ const dataset = z.object({
 });
 export type DatasetSummary = z.infer<typeof dataset>;
 
+/** Query of GET /api/folder: `recent` answers at once with the last look, which may be old. */
+export const folderQuery = z.strictObject({ recent: z.literal("").optional() });
+
 /** Answer of GET /api/folder. */
 export const folderAnswer = z.object({
   folder: z.string().describe("absolute path"),
   version: z.string().describe("of foldin"),
   runs: z.array(run),
   datasets: z.array(dataset),
+  lowerIsBetter: z.array(z.string()).describe("the metrics of the runs of which a lower value is better"),
   problems: z
     .array(z.object({ id: z.string(), problem: z.string() }))
     .describe("folders that cannot be read, and limits that were reached"),
@@ -107,6 +115,10 @@ export const comparisonRequest = z.strictObject({
   runs: z.array(z.string()).min(2).max(MOST_COMPARED).describe("ids of finished runs"),
   on: z.enum(splits).default("test"),
   metrics: z.array(z.string()).min(1).max(10).optional().describe("default: ndcg@100, recall@20, recall@50"),
+  dataset: z
+    .string()
+    .optional()
+    .describe("id of the dataset; default: where it was when the first run was trained"),
 });
 
 const comparison = z.object({

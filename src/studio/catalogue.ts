@@ -5,6 +5,8 @@ import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { UserError } from "../core/errors.js";
 import { version } from "../core/version.js";
+import { manifestFile } from "../data/manifest.js";
+import { gain, metricNames } from "../evaluation/metrics.js";
 import type { DatasetSummary, FolderAnswer, Run } from "./api.js";
 import { FIND_LIMITS, type FoundFolder, findFolders } from "./find-folders.js";
 import { readDatasetSummary } from "./read-dataset.js";
@@ -26,6 +28,7 @@ export class Catalogue {
   readonly #runs = new Map<string, Remembered<Run>>();
   readonly #datasets = new Map<string, Remembered<DatasetSummary>>();
   #looking: Promise<FolderAnswer> | undefined;
+  #last: FolderAnswer | undefined;
 
   constructor(root: string) {
     this.root = resolve(root);
@@ -39,31 +42,68 @@ export class Catalogue {
     return this.#looking;
   }
 
+  /** The last look, without asking the file system; a new one if there is none. */
+  async recent(): Promise<FolderAnswer> {
+    return this.#last ?? this.look();
+  }
+
   /** A run of the last look with its path; undefined for any other id, so that a request cannot name other folders. */
   find(id: string): { readonly run: Run; readonly path: string } | undefined {
     const run = this.#runs.get(id)?.reading.summary;
     return run && { run, path: join(this.root, id) };
   }
 
+  /** A dataset of the last look, with the present time and size of its manifest; undefined for any other id. */
+  async findDataset(id: string): Promise<{ readonly path: string; readonly stamp: string } | undefined> {
+    if (this.#datasets.get(id)?.reading.summary === undefined) return undefined;
+    const path = join(this.root, id);
+    return { path, stamp: await stampOf(join(path, manifestFile)) };
+  }
+
   async #look(): Promise<FolderAnswer> {
     const found = await findFolders(this.root);
     const runs = await readAll(found.runs, this.#runs, readRun, stampOfRun);
     const datasets = await readAll(found.datasets, this.#datasets, readDatasetSummary, ({ path }) =>
-      stampOf(join(path, "manifest.json")),
+      stampOf(join(path, manifestFile)),
     );
     const limits = `the folder is too large to be searched completely: at most ${FIND_LIMITS.folders} folders, ${FIND_LIMITS.depth} levels deep`;
-    return {
+    this.#last = {
       folder: this.root,
       version,
-      runs: runs.summaries,
+      runs: placed(runs.summaries, datasets.summaries, this.root),
       datasets: datasets.summaries,
+      lowerIsBetter: lowerIsBetter(runs.summaries),
       problems: [
         ...(found.isPartial ? [{ id: ".", problem: limits }] : []),
         ...datasets.problems,
         ...runs.problems,
       ],
     };
+    return this.#last;
   }
+}
+
+/** The metrics of the runs of which a lower value is better. */
+function lowerIsBetter(runs: readonly Run[]): string[] {
+  const names = new Set(
+    runs.flatMap(({ on }) => [on.test, on.validation].flatMap((one) => Object.keys(one?.metrics ?? {}))),
+  );
+  // A later version may have other metrics.
+  const isKnown = (name: string) => metricNames.includes(name.split("@")[0]);
+  return [...names].filter((name) => isKnown(name) && gain(name, 0, 1) > 0);
+}
+
+/** The runs with the ids of their datasets: those at the paths where they were trained, or else the only ones of the same name. */
+function placed(runs: readonly Run[], datasets: readonly DatasetSummary[], root: string): Run[] {
+  const byPath = new Map(datasets.map(({ id }) => [resolve(root, id), id]));
+  return runs.map((run) => {
+    const { name, path } = run.dataset;
+    const named = datasets.filter((one) => one.name === name);
+    const id =
+      (path === null ? undefined : byPath.get(resolve(path))) ??
+      (named.length === 1 ? named[0].id : undefined);
+    return id === undefined ? run : { ...run, dataset: { ...run.dataset, id } };
+  });
 }
 
 /** Reads the folders whose stamp has changed, and forgets those that are gone. */

@@ -7,6 +7,8 @@ export interface ComparisonJob {
   readonly runs: readonly { readonly name: string; readonly path: string; readonly changed: number }[];
   readonly on: SplitName;
   readonly metrics?: readonly string[];
+  /** The dataset's folder; default: its location when the first run was trained. */
+  readonly dataset?: string;
 }
 
 export interface ComparisonResult {

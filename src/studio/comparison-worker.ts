@@ -5,13 +5,14 @@ import { methodText } from "../experiments/compare/report.js";
 import type { ComparisonJob, ComparisonResult } from "./comparison-messages.js";
 import { workOn } from "./jobs.js";
 
-workOn<ComparisonJob, ComparisonResult>(async ({ runs, on, metrics }, progress) => {
+workOn<ComparisonJob, ComparisonResult>(async ({ runs, on, metrics, dataset }, progress) => {
   let total = 0;
   const comparison = await compare(
     runs.map(({ name, path }): Compared => ({ name, path })),
     {
       on,
       metrics,
+      dataset,
       progress(event) {
         if (event.type === "start") total = event.total ?? 0;
         if (event.type !== "start" && event.type !== "advance") return;

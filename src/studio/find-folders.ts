@@ -41,46 +41,55 @@ export async function findFolders(root: string, limits = FIND_LIMITS): Promise<F
   const datasets: FoundFolder[] = [];
   const visited = new Set<string>();
   let isPartial = false;
-  let level: { id: string; path: string; isLink: boolean }[] = [{ id: ".", path: root, isLink: true }];
   let visits = 0;
-  for (let depth = 0; level.length > 0; depth++) {
-    const below: typeof level = [];
-    for (const { id, path, isLink } of level) {
-      if (visits++ >= limits.folders) {
+  // Folders first, symbolic links after them: what can be found without a link is found under its own path.
+  const waiting: { id: string; path: string; depth: number }[] = [{ id: ".", path: root, depth: 0 }];
+  for (let link = 0; link < waiting.length && !isFull(); link++) {
+    const { id, path, depth: from } = waiting[link];
+    // Links may lead back, and to nothing.
+    const real = await realpath(path).catch(() => path);
+    let level = [{ id, path, real }];
+    for (let depth = from; level.length > 0; depth++) {
+      const below: typeof level = [];
+      for (const folder of level) {
+        if (visited.has(folder.real)) continue;
+        if (isFull()) {
+          isPartial = true;
+          break;
+        }
+        visits++;
+        visited.add(folder.real);
+        const entries = await entriesOf(folder.path, folder.id === ".");
+        const names = new Set(entries.map(({ name }) => name));
+        const folders = entries.filter((entry) => entry.isDirectory() || entry.isSymbolicLink());
+        if (names.has(manifestFile)) datasets.push({ id: folder.id, path: folder.path, names });
+        else if (names.has("config.json") && folders.every(({ name }) => PARTS_OF_RUN.has(name)))
+          runs.push({ id: folder.id, path: folder.path, names });
+        else
+          for (const entry of folders) {
+            const { name } = entry;
+            if ((name.startsWith(".") && !REPLACEMENT.test(name)) || name === "node_modules") continue;
+            const found = {
+              id: folder.id === "." ? name : `${folder.id}/${name}`,
+              path: join(folder.path, name),
+            };
+            if (entry.isSymbolicLink()) waiting.push({ ...found, depth: depth + 1 });
+            else below.push({ ...found, real: join(folder.real, name) });
+          }
+      }
+      if (depth === limits.depth && below.length > 0) {
         isPartial = true;
         break;
       }
-      // Symbolic links may lead back.
-      if (isLink) {
-        const real = await realpath(path).catch(() => path);
-        if (visited.has(real)) continue;
-        visited.add(real);
-      }
-      const entries = await entriesOf(path, depth === 0);
-      const names = new Set(entries.map(({ name }) => name));
-      const folders = entries.filter((entry) => entry.isDirectory() || entry.isSymbolicLink());
-      if (names.has(manifestFile)) datasets.push({ id, path, names });
-      else if (names.has("config.json") && folders.every(({ name }) => PARTS_OF_RUN.has(name)))
-        runs.push({ id, path, names });
-      else
-        for (const entry of folders) {
-          const { name } = entry;
-          if ((!name.startsWith(".") || REPLACEMENT.test(name)) && name !== "node_modules")
-            below.push({
-              id: id === "." ? name : `${id}/${name}`,
-              path: join(path, name),
-              isLink: entry.isSymbolicLink(),
-            });
-        }
+      level = below;
     }
-    if (depth === limits.depth && below.length > 0) {
-      isPartial = true;
-      break;
-    }
-    level = below;
   }
   const byId = (a: FoundFolder, b: FoundFolder) => (a.id < b.id ? -1 : 1);
   return { runs: runs.sort(byId), datasets: datasets.sort(byId), isPartial };
+
+  function isFull(): boolean {
+    return visits >= limits.folders;
+  }
 }
 
 /** The entries of a folder; none if it is not a folder or cannot be read, unless it is the first one. */

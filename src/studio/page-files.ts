@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { extname, join, relative, resolve, sep } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { UserError } from "../core/errors.js";
+import { FIRST_QUESTION } from "./first-question.js";
 
 /** Where the build puts the page, from src/ and from dist/. */
 export const PAGE_FOLDER = resolve(import.meta.dirname, "../../dist/studio/page");
@@ -40,6 +41,7 @@ export function servePage(app: FastifyInstance, folder: string): void {
         // The names of all other files contain a hash of their contents.
         const caching = address.startsWith("/assets/") ? "max-age=31536000, immutable" : "no-cache";
         reply.headers({ etag: tag, "cache-control": caching });
+        if (url === "/") reply.header("link", `<${FIRST_QUESTION}>; rel=preload; as=fetch; crossorigin`);
         if (request.headers["if-none-match"] === tag) return reply.code(304).send();
         return reply.type(type).send(bytes);
       });

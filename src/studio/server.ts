@@ -7,10 +7,26 @@ import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import type { z } from "zod";
 import { UserError } from "../core/errors.js";
 import { readText } from "../core/input-file.js";
-import { handleError, InvalidInput, Problem, problemBody, sendProblem } from "../serving/server/problems.js";
-import { type CurvesAnswer, comparisonRequest, curvesQuery, type FolderAnswer, reportQuery } from "./api.js";
+import {
+  handleError,
+  InvalidInput,
+  Problem,
+  problemBody,
+  problemOf,
+  sendProblem,
+} from "../serving/server/problems.js";
+import {
+  type CurvesAnswer,
+  comparisonRequest,
+  curvesQuery,
+  type FolderAnswer,
+  folderQuery,
+  reportQuery,
+} from "./api.js";
 import { Catalogue } from "./catalogue.js";
 import { Comparisons } from "./comparisons.js";
+import { datasetRoutes } from "./dataset-routes.js";
+import { Datasets } from "./datasets.js";
 import { guard, REPORT_POLICY } from "./guards.js";
 import { mapRoutes } from "./map-routes.js";
 import { Maps } from "./maps.js";
@@ -37,6 +53,7 @@ const MOST_REPORT_BYTES = 64 << 20;
 export async function createStudio({ folder, page = PAGE_FOLDER, cache, onError = () => {} }: StudioOptions) {
   const catalogue = new Catalogue(folder);
   const comparisons = new Comparisons();
+  const datasets = new Datasets();
   const models = new Models();
   const maps = new Maps(cache);
   await catalogue.look();
@@ -46,9 +63,9 @@ export async function createStudio({ folder, page = PAGE_FOLDER, cache, onError 
     return parsed.success ? { value: parsed.data } : { error: new InvalidInput(parsed.error.issues) };
   });
   app.setErrorHandler((error: Error, request, reply) => {
-    const answer = handleError(error, request, reply);
-    if (answer.statusCode >= 500) onError(error);
-    return answer;
+    if (problemOf(error).status !== 500) return handleError(error, request, reply);
+    onError(error);
+    return sendProblem(reply, problemBody(500, "internal error; the terminal of foldin studio shows it"));
   });
   app.setNotFoundHandler((request, reply) =>
     sendProblem(
@@ -59,10 +76,15 @@ export async function createStudio({ folder, page = PAGE_FOLDER, cache, onError 
   guard(app);
   servePage(app, page);
 
-  app.get("/api/folder", async (request, reply) => {
-    const answer: FolderAnswer = await catalogue.look();
-    return sendJson(request, reply, answer);
-  });
+  app.get<{ Querystring: z.output<typeof folderQuery> }>(
+    "/api/folder",
+    { schema: { querystring: folderQuery } },
+    async (request, reply) => {
+      const { recent } = request.query;
+      const answer: FolderAnswer = await (recent === undefined ? catalogue.look() : catalogue.recent());
+      return sendJson(request, reply, answer);
+    },
+  );
 
   app.get<{ Querystring: z.output<typeof curvesQuery> }>(
     "/api/curves",
@@ -91,13 +113,14 @@ export async function createStudio({ folder, page = PAGE_FOLDER, cache, onError 
     "/api/comparisons",
     { schema: { body: comparisonRequest } },
     async (request, reply) => {
-      const { runs, on, metrics } = request.body;
+      const { runs, on, metrics, dataset } = request.body;
       const compared = runs.map((id) => {
         const { run, path } = find(id);
         if (run.modelBytes === null) throw new Problem(409, `${id} has no model to evaluate`);
         return { name: id, path, changed: run.changed };
       });
-      return reply.code(202).send(comparisons.start({ runs: compared, on, metrics }));
+      const given = dataset === undefined ? undefined : (await findDataset(dataset)).path;
+      return reply.code(202).send(comparisons.start({ runs: compared, on, metrics, dataset: given }));
     },
   );
 
@@ -112,6 +135,11 @@ export async function createStudio({ folder, page = PAGE_FOLDER, cache, onError 
     return reply.code(204).send();
   });
 
+  datasetRoutes(app, {
+    datasets,
+    send: sendJson,
+    find: findDataset,
+  });
   modelRoutes(app, { models, find });
   mapRoutes(app, { maps, find });
 
@@ -123,11 +151,19 @@ export async function createStudio({ folder, page = PAGE_FOLDER, cache, onError 
     listen: (port: number) => app.listen({ host: HOST, port }),
     async close() {
       comparisons.close();
+      datasets.close();
       models.close();
       await maps.close();
       await app.close();
     },
   };
+
+  async function findDataset(id: string) {
+    const found = await catalogue.findDataset(id);
+    if (found === undefined)
+      throw new Problem(404, `there is no dataset ${id.slice(0, 200)} in ${catalogue.root}`);
+    return found;
+  }
 
   function find(id: string) {
     const found = catalogue.find(id);

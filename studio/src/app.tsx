@@ -2,7 +2,9 @@
 
 import { useEffect } from "preact/hooks";
 import type { FolderAnswer } from "../../src/studio/api.js";
+import { FIRST_QUESTION } from "../../src/studio/first-question.js";
 import { ComparePage } from "./compare/page.js";
+import { DatasetPage } from "./datasets/dataset.js";
 import { DatasetsPage } from "./datasets/page.js";
 import { MapPage } from "./map/page.js";
 import { PlaygroundPage } from "./playground/page.js";
@@ -11,6 +13,7 @@ import { RunsPage } from "./runs/page.js";
 import { plural } from "./texts.js";
 import { type Address, useAddress } from "./use-address.js";
 import { usePolled } from "./use-polled.js";
+import { UserPage } from "./users/page.js";
 
 const views: Readonly<Record<string, string>> = {
   runs: "Runs",
@@ -18,6 +21,8 @@ const views: Readonly<Record<string, string>> = {
   playground: "Playground",
   map: "Map",
 };
+/** The views in the navigation that lead to others. */
+const parents: Readonly<Record<string, string>> = { dataset: "datasets", user: "datasets" };
 const titles: Readonly<Record<string, string>> = { ...views, compare: "Comparison" };
 
 /** Runs in training are followed closely. */
@@ -26,10 +31,12 @@ const secondsAfter = (answer: FolderAnswer | undefined) =>
 
 export function App() {
   const address = useAddress();
-  const { answer, problem } = usePolled<FolderAnswer>("/api/folder", secondsAfter);
-  const current = address.page in views ? address.page : "runs";
+  const { answer, problem } = usePolled<FolderAnswer>("/api/folder", secondsAfter, FIRST_QUESTION);
+  const current = address.page in views ? address.page : (parents[address.page] ?? "runs");
   useEffect(() => {
-    const title = address.page === "run" ? (address.parameters.get("id") ?? "Run") : titles[address.page];
+    const { page, parameters } = address;
+    const about = page === "run" || page === "dataset" ? parameters.get("id") : null;
+    const title = about ?? (page === "user" ? `User ${parameters.get("user")}` : titles[page]);
     document.title = `${title ?? "Not found"} – foldin studio`;
   }, [address]);
   return (
@@ -66,20 +73,30 @@ function View({ answer, address }: { answer: FolderAnswer; address: Address }) {
     case "runs":
       return (
         <>
-          <RunsPage runs={answer.runs} address={address} />
+          <RunsPage runs={answer.runs} lowerIsBetter={answer.lowerIsBetter} address={address} />
           <Problems problems={answer.problems} />
         </>
       );
     case "run":
       return <RunPage runs={answer.runs} id={address.parameters.get("id") ?? ""} />;
     case "compare":
-      return <ComparePage runs={answer.runs} ids={(address.parameters.get("runs") ?? "").split("|")} />;
+      return (
+        <ComparePage
+          runs={answer.runs}
+          datasets={answer.datasets}
+          ids={(address.parameters.get("runs") ?? "").split("|")}
+        />
+      );
     case "playground":
       return <PlaygroundPage runs={answer.runs} address={address} />;
     case "map":
       return <MapPage runs={answer.runs} address={address} />;
     case "datasets":
       return <DatasetsPage datasets={answer.datasets} />;
+    case "dataset":
+      return <DatasetPage key={address.parameters.get("id")} datasets={answer.datasets} address={address} />;
+    case "user":
+      return <UserPage datasets={answer.datasets} runs={answer.runs} address={address} />;
     default:
       return <h1>There is nothing at this address</h1>;
   }

@@ -34,7 +34,8 @@ function parse(hash: string) {
   return { page: path === "" ? "runs" : path, parameters: new URLSearchParams(query) };
 }
 
-function addressOf(page: string, parameters: URLSearchParams): string {
+/** The address of a view: "#/run?id=a". */
+export function addressOf(page: string, parameters: URLSearchParams): string {
   const query = parameters.toString();
   return `#/${page}${query === "" ? "" : `?${query}`}`;
 }

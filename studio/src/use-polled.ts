@@ -3,6 +3,9 @@
 import { useEffect, useState } from "preact/hooks";
 import { ask } from "./ask.js";
 
+/** Milliseconds until the second question: the page is drawn first. */
+const AFTER_FIRST = 500;
+
 export interface Polled<T> {
   /** The last answer; undefined until the first. */
   readonly answer: T | undefined;
@@ -10,10 +13,14 @@ export interface Polled<T> {
   readonly problem: string | undefined;
 }
 
-/** The answer at `path`, asked for again after `secondsAfter(answer)`; undefined as path asks nothing. */
+/**
+ * The answer at `path`, asked for again after `secondsAfter(answer)`; undefined as path asks nothing. `first` is asked before, and
+ * `path` right after it.
+ */
 export function usePolled<T>(
   path: string | undefined,
   secondsAfter: (answer: T | undefined) => number,
+  first?: string,
 ): Polled<T> {
   const [state, setState] = useState<Polled<T> & { path?: string; text?: string }>({
     answer: undefined,
@@ -24,11 +31,13 @@ export function usePolled<T>(
     const stop = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     let last: T | undefined;
+    let next = first ?? path;
     const look = async () => {
       clearTimeout(timer);
       if (document.hidden) return;
+      const isFirst = next !== path;
       try {
-        const answer = await ask<T>(path, stop.signal);
+        const answer = await ask<T>(next, stop.signal);
         last = answer;
         const text = JSON.stringify(answer);
         // An equal answer keeps the old object, so that nothing is drawn again.
@@ -41,7 +50,8 @@ export function usePolled<T>(
         if (stop.signal.aborted) return;
         setState((before) => ({ ...before, problem: (error as Error).message }));
       }
-      timer = setTimeout(look, 1000 * secondsAfter(last));
+      next = path;
+      timer = setTimeout(look, isFirst ? AFTER_FIRST : 1000 * secondsAfter(last));
     };
     const onVisible = () => void (document.hidden ? undefined : look());
     document.addEventListener("visibilitychange", onVisible);
@@ -51,6 +61,6 @@ export function usePolled<T>(
       clearTimeout(timer);
       document.removeEventListener("visibilitychange", onVisible);
     };
-  }, [path, secondsAfter]);
+  }, [path, secondsAfter, first]);
   return state;
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { popularityGroups, selfInformation } from "../../src/data/item-popularity.js";
+import { longTailOf, popularityGroups, selfInformation } from "../../src/data/item-popularity.js";
 
 describe("popularity of items", () => {
   it("self-information is in bits; an item that nobody has counts as if one user had it", () => {
@@ -32,6 +32,30 @@ describe("popularity of items", () => {
           const least = Math.min(...within(group));
           for (const [item, n] of list.entries())
             if (groups[item] > group) expect(n).toBeLessThanOrEqual(least);
+        }
+      }),
+    );
+  });
+});
+
+describe("the long tail", () => {
+  it("has the head that popularityGroups finds, and points at increasing ranks", () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat({ max: 50 }), { minLength: 1, maxLength: 300 }), (list) => {
+        const counts = Uint32Array.from(list);
+        const { head, items, points } = longTailOf(counts, 20);
+        expect(head).toBe(popularityGroups(counts, [0.8]).filter((group) => group === 0).length);
+        expect(items).toBe(list.length);
+        expect(points.length).toBeLessThanOrEqual(20);
+        expect([points[0].rank, points[points.length - 1].rank]).toEqual([1, list.length]);
+        const descending = [...list].sort((a, b) => b - a);
+        const total = Math.max(
+          1,
+          list.reduce((sum, n) => sum + n, 0),
+        );
+        for (const { rank, users, share } of points) {
+          expect(users).toBe(descending[rank - 1]);
+          expect(share).toBeCloseTo(descending.slice(0, rank).reduce((sum, n) => sum + n, 0) / total, 12);
         }
       }),
     );

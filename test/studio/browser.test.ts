@@ -71,23 +71,48 @@ describe.skipIf(!browserPath)("the studio in a browser", () => {
     expect.poll(() => page.locator(".chart svg path").count(), { timeout: 30_000 }).toBeGreaterThan(0);
 
   it("shows its first page with 200 runs in under a second", async () => {
-    const times: number[] = [];
-    // Other work on the machine must not decide: one quick attempt is enough.
-    for (let attempt = 0; attempt < 8 && !times.some((time) => time < 1000); attempt++) {
-      const cold = await createStudio({ folder: root });
-      const place = await cold.listen(0);
-      const page = await browser.newPage();
-      const started = performance.now();
-      await page.goto(place);
-      // A screen full of rows; the others follow.
-      await page.locator("table.data tbody tr").nth(39).waitFor();
-      times.push(performance.now() - started);
-      await page.locator("table.data tbody tr").nth(200).waitFor();
-      await page.close();
-      await cold.close();
-    }
-    console.log(`first page with 201 runs: ${times.map((time) => time.toFixed(0)).join(", ")} ms`);
-    expect(Math.min(...times)).toBeLessThan(1000);
+    // The time on the clock depends on what else the machine does (bench/studio-first-page.mjs measures it). What it is made of
+    // does not: processor time of server and page, requests and bytes.
+    const cold = await createStudio({ folder: root });
+    const place = await cold.listen(0);
+    const page = await browser.newPage({ viewport: { width: 1360, height: 900 } });
+    const client = await page.context().newCDPSession(page);
+    await client.send("Performance.enable", { timeDomain: "threadTicks" });
+    const requests: string[] = [];
+    page.on("request", (request) => requests.push(request.url().slice(place.length)));
+    const before = process.cpuUsage();
+    await page.goto(place);
+    await rows(page).nth(200).waitFor();
+    const { user, system } = process.cpuUsage(before);
+    const { metrics } = await client.send("Performance.getMetrics");
+    const seconds = metrics.find(({ name }) => name === "TaskDuration")?.value ?? Number.NaN;
+    const server = (user + system) / 1e6;
+    console.log(
+      `first page with 201 runs: ${server.toFixed(2)} s of the server, ${seconds.toFixed(2)} s of the page`,
+    );
+    expect(server + seconds).toBeLessThan(1);
+    // Charts, and the second look at the folder, come after the table.
+    const needed = requests.filter((path) => !/draw-|favicon|^\/api\/folder$/.test(path));
+    expect(needed.sort()).toEqual(
+      [
+        "/",
+        "/api/folder?recent",
+        expect.stringMatching(/^\/assets\/index-.*\.js$/),
+        expect.stringMatching(/^\/assets\/index-.*\.css$/),
+      ].sort(),
+    );
+    const sizes = await Promise.all(
+      needed.map(
+        async (path) => (await cold.app.inject({ url: path, headers: { host: "localhost" } })).rawPayload,
+      ),
+    );
+    expect(sizes.reduce((sum, { length }) => sum + length, 0)).toBeLessThan(400_000);
+    // All rows can be reached, and the table can be used.
+    await rows(page).nth(200).scrollIntoViewIfNeeded();
+    await page.getByLabel("Filter").fill("ease");
+    await expect.poll(() => rows(page).count()).toBeLessThan(100);
+    await page.close();
+    await cold.close();
   });
 
   it("shows metrics with standard errors and the options that differ, best first", async () => {

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -75,12 +75,49 @@ describe("the catalogue of a folder", () => {
     expect(catalogue.find("c")?.path).toBe(join(root, "c"));
   });
 
+  it("names the metrics of which a lower value is better", async () => {
+    writeRun(join(root, "a"));
+    const file = join(root, "a", "result.json");
+    const result = JSON.parse(readFileSync(file, "utf8"));
+    for (const name of ["gini@100", "novelty@10", "calibration@10", "invented@5"])
+      result.test.metrics[name] = { mean: 0.5 };
+    writeFileSync(file, JSON.stringify(result));
+    expect((await new Catalogue(root).look()).lowerIsBetter).toEqual(["gini@100", "calibration@10"]);
+  });
+
   it("does not read a run again that has not changed", async () => {
     writeRun(join(root, "a"));
     const catalogue = new Catalogue(root);
     const [before] = (await catalogue.look()).runs;
     const [after] = (await catalogue.look()).runs;
     expect(after).toBe(before);
+  });
+
+  it("answers at once with the last look, without asking the file system", async () => {
+    writeRun(join(root, "a"));
+    const catalogue = new Catalogue(root);
+    expect((await catalogue.recent()).runs.map(({ id }) => id)).toEqual(["a"]);
+    rmSync(root, { recursive: true });
+    expect((await catalogue.recent()).runs.map(({ id }) => id)).toEqual(["a"]);
+    await expect(catalogue.look()).rejects.toThrow(/does not exist/);
+  });
+
+  it("finds the datasets of runs by their paths, and by their names if they were moved", async () => {
+    for (const [folder, name] of [
+      ["data/a", "films"],
+      ["data/b", "films"],
+      ["moved", "songs"],
+    ])
+      writeManifest(join(root, folder), name);
+    writeRun(join(root, "by-path"), { dataset: "films", path: join(root, "data", "b") });
+    writeRun(join(root, "by-name"), { dataset: "songs", path: join(root, "elsewhere") });
+    writeRun(join(root, "unclear"), { dataset: "films" });
+    const { runs } = await new Catalogue(root).look();
+    expect(runs.map(({ id, dataset }) => [id, dataset.id])).toEqual([
+      ["by-name", "moved"],
+      ["by-path", "data/b"],
+      ["unclear", undefined],
+    ]);
   });
 
   it("lists damaged files as problems, and ignores files of other programs", async () => {

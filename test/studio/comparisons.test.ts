@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { chromium } from "playwright-core";
@@ -60,6 +60,22 @@ describe("comparisons in the studio", () => {
       })),
     );
     expect(comparison?.method).toContain("randomisation test (10,000 rounds)");
+  });
+
+  it("use a dataset of the folder where it is asked for, and refuse other data", async () => {
+    renameSync(join(root, "data"), join(root, "moved"));
+    try {
+      const lost = await outcome({ runs: ["popularity", "ease"], metrics: ["recall@9"] });
+      expect(lost.problem).toMatch(/data: no longer exists/);
+      await studio.catalogue.look();
+      const found = await outcome({ runs: ["popularity", "ease"], metrics: ["recall@9"], dataset: "moved" });
+      expect([found.state, found.problem]).toEqual(["done", undefined]);
+      const unknown = await post({ runs: ["popularity", "ease"], dataset: "data" });
+      expect(unknown.json().detail).toBe(`404 there is no dataset data in ${root}`.slice(4));
+    } finally {
+      renameSync(join(root, "moved"), join(root, "data"));
+      await studio.catalogue.look();
+    }
   });
 
   it("are not computed again while the runs have not changed", async () => {

@@ -50,6 +50,24 @@ describe("findFolders", () => {
     expect((await idsIn()).runs).toEqual(["runs/a"]);
   });
 
+  it("lists a run once that a symbolic link leads to as well", {
+    skip: process.platform === "win32",
+  }, async () => {
+    writeRun(join(root, "runs", "deep", "er", "a"));
+    // Linked folders are visited after all others, wherever they are.
+    symlinkSync(join(root, "runs", "deep"), join(root, "1-shortcut"));
+    symlinkSync(join(root, "runs", "deep", "er", "a"), join(root, "2-run"));
+    expect((await idsIn()).runs).toEqual(["runs/deep/er/a"]);
+    // What only a link leads to is found through it; two links to it find it once.
+    const elsewhere = mkdtempSync(join(tmpdir(), "foldin-elsewhere-"));
+    writeRun(join(elsewhere, "b"));
+    symlinkSync(elsewhere, join(root, "3-other"));
+    symlinkSync(join(elsewhere, "b"), join(root, "4-other"));
+    expect((await idsIn()).runs).toEqual(["3-other/b", "runs/deep/er/a"]);
+    rmSync(elsewhere, { recursive: true });
+    expect((await idsIn()).runs).toEqual(["runs/deep/er/a"]);
+  });
+
   it("says that its limits were reached", async () => {
     for (const name of ["a", "b", "c"]) mkdirSync(join(root, name, "x"), { recursive: true });
     const limited = async (depth: number, folders: number) =>

@@ -65,6 +65,23 @@ describe("the studio's server", () => {
     expect(await detail("/api/other")).toBe("404 there is no route GET /api/other");
   });
 
+  it("does not send the message of an internal error, which the terminal shows", async () => {
+    const messages: string[] = [];
+    const other = await createStudio({
+      folder: root,
+      page,
+      onError: ({ message }) => messages.push(message),
+    });
+    other.catalogue.look = () => Promise.reject(new Error("a secret"));
+    const response = await other.app.inject({ url: "/api/folder", headers: { host: "localhost" } });
+    expect([response.statusCode, response.json().detail]).toEqual([
+      500,
+      "internal error; the terminal of foldin studio shows it",
+    ]);
+    expect(messages).toEqual(["a secret"]);
+    await other.close();
+  });
+
   it("shows a report without scripts, and no file outside a run", async () => {
     const response = await get("/report?run=runs/vae");
     expect(response.body).toContain("report of mult-vae");

@@ -6,6 +6,8 @@ import { join } from "node:path";
 export interface GeneratedRun {
   readonly model?: string;
   readonly dataset?: string;
+  /** Where the dataset was; default: not on disk. */
+  readonly path?: string;
   readonly options?: object;
   readonly seed?: number;
   readonly epochs?: number;
@@ -19,14 +21,14 @@ export interface GeneratedRun {
 
 /** Writes one run folder. */
 export function writeRun(folder: string, given: GeneratedRun = {}): void {
-  const { model = "mult-vae", dataset = "films", options = {}, seed = 1, epochs = 3 } = given;
+  const { model = "mult-vae", dataset = "films", options = {}, seed = 1, epochs = 3, path = null } = given;
   const { finished = true, ndcg = 0.4, bytes = 2048 } = given;
   mkdirSync(folder, { recursive: true });
   const write = (name: string, value: unknown) =>
     writeFileSync(join(folder, name), `${JSON.stringify(value)}\n`);
   write("config.json", {
     ...{ formatVersion: 1, foldin: "0.2.0", model, options, seed },
-    dataset: { name: dataset, path: null, fingerprint: `of-${dataset}` },
+    dataset: { name: dataset, path, fingerprint: `of-${dataset}` },
     ...{ engine: "native", precision: "float32", threads: 2 },
   });
   const lines = Array.from({ length: epochs }, (_, place) => epochLine(place + 1, ndcg));

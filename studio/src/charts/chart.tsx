@@ -7,9 +7,11 @@ interface Props {
   /** The specification for a width in pixels. */
   readonly spec: (width: number) => ChartSpec;
   readonly label: string;
+  /** Space that is kept for the chart, in pixels; default 300. */
+  readonly height?: number;
 }
 
-export function Chart({ spec, label }: Props) {
+export function Chart({ spec, label, height = 300 }: Props) {
   const place = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(0);
   const [problem, setProblem] = useState<string>();
@@ -45,7 +47,7 @@ export function Chart({ spec, label }: Props) {
   return (
     <>
       {problem !== undefined && <p class="warning">The chart cannot be drawn: {problem}</p>}
-      <div class="chart" ref={place} role="img" aria-label={label} />
+      <div class="chart" style={{ minHeight: height }} ref={place} role="img" aria-label={label} />
     </>
   );
 }

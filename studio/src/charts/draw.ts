@@ -16,7 +16,8 @@ export async function draw(spec: ChartSpec, place: HTMLElement): Promise<() => v
     config: {
       aria: false,
       view: { stroke: null },
-      font: "inherit",
+      // Vega measures labels with it: "inherit" would leave too little space for them.
+      font: getComputedStyle(place).fontFamily,
       axis: {
         labelColor: "var(--muted)",
         labelFontSize: 11,

@@ -2,8 +2,9 @@
 // when it is asked to.
 
 import { useState } from "preact/hooks";
-import type { ComparisonAnswer, Run, SplitName } from "../../../src/studio/api.js";
+import type { ComparisonAnswer, DatasetSummary, Run, SplitName } from "../../../src/studio/api.js";
 import { tell } from "../ask.js";
+import { differingOptions } from "../runs/columns.js";
 import { metricLabel, plural } from "../texts.js";
 import { addressOfRun } from "../use-address.js";
 import { usePolled } from "../use-polled.js";
@@ -12,7 +13,13 @@ import { Pairs } from "./pairs.js";
 const whileRunning = (answer: ComparisonAnswer | undefined) =>
   answer === undefined || answer.state === "waiting" || answer.state === "running" ? 1 : 3600;
 
-export function ComparePage({ runs, ids }: { runs: readonly Run[]; ids: readonly string[] }) {
+interface Props {
+  readonly runs: readonly Run[];
+  readonly datasets: readonly DatasetSummary[];
+  readonly ids: readonly string[];
+}
+
+export function ComparePage({ runs, datasets, ids }: Props) {
   const chosen = ids.flatMap((id) => runs.filter((run) => run.id === id));
   if (chosen.length < 2)
     return (
@@ -41,7 +48,12 @@ export function ComparePage({ runs, ids }: { runs: readonly Run[]; ids: readonly
         ) : unfinished.length > 0 ? (
           <p class="note">Without a model: {unfinished.map(({ id }) => id).join(", ")}.</p>
         ) : (
-          <Significance key={ids.join("|")} ids={chosen.map(({ id }) => id)} />
+          <Significance
+            key={ids.join("|")}
+            ids={chosen.map(({ id }) => id)}
+            datasets={datasets}
+            trainedOn={chosen[0].dataset}
+          />
         )}
       </section>
     </>
@@ -55,7 +67,8 @@ function Differences({ runs }: { runs: readonly Run[] }) {
     ["dataset", runs.map(({ dataset }) => dataset.name)],
     ["seed", runs.map(({ seed }) => String(seed))],
     ["precision", runs.map(({ precision }) => precision)],
-    ...[...new Set(runs.flatMap(({ options }) => Object.keys(options)))].map((name): [string, string[]] => [
+    // Options that only one of the models has say nothing.
+    ...differingOptions(runs).map((name): [string, string[]] => [
       name,
       runs.map(({ options }) => options[name] ?? "–"),
     ]),
@@ -94,7 +107,15 @@ function Differences({ runs }: { runs: readonly Run[] }) {
   );
 }
 
-function Significance({ ids }: { ids: readonly string[] }) {
+interface SignificanceProps {
+  readonly ids: readonly string[];
+  readonly datasets: readonly DatasetSummary[];
+  readonly trainedOn: Run["dataset"];
+}
+
+function Significance({ ids, datasets, trainedOn }: SignificanceProps) {
+  // A dataset of this folder where it is one: its path may have changed since the training.
+  const [dataset, setDataset] = useState(trainedOn.id ?? "");
   const [on, setOn] = useState<SplitName>("test");
   const [job, setJob] = useState<string>();
   const [refusal, setRefusal] = useState<string>();
@@ -103,7 +124,7 @@ function Significance({ ids }: { ids: readonly string[] }) {
   const isBusy = job !== undefined && whileRunning(shown) === 1;
   const start = () => {
     setRefusal(undefined);
-    tell<ComparisonAnswer>("POST", "/api/comparisons", { runs: ids, on })
+    tell<ComparisonAnswer>("POST", "/api/comparisons", { runs: ids, on, ...(dataset !== "" && { dataset }) })
       .then(({ id }) => setJob(id))
       .catch(({ message }: Error) => setRefusal(message));
   };
@@ -126,6 +147,26 @@ function Significance({ ids }: { ids: readonly string[] }) {
           >
             <option value="test">test users</option>
             <option value="validation">validation users</option>
+          </select>
+        </label>
+        <label>
+          Of the dataset
+          <select
+            value={dataset}
+            disabled={isBusy}
+            onChange={({ currentTarget }) => {
+              setDataset(currentTarget.value);
+              setJob(undefined);
+            }}
+          >
+            {trainedOn.id === undefined && (
+              <option value="">{trainedOn.path ?? `${trainedOn.name} (not on disk)`}</option>
+            )}
+            {datasets.map(({ id }) => (
+              <option key={id} value={id}>
+                {id}
+              </option>
+            ))}
           </select>
         </label>
         {isBusy ? (

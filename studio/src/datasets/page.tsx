@@ -1,7 +1,11 @@
-// The datasets of the folder and their sizes.
+// The datasets of the folder and their sizes. Each leads to its page.
 
 import type { DatasetSummary } from "../../../src/studio/api.js";
 import { count } from "../texts.js";
+import { addressOf } from "../use-address.js";
+
+/** The address of a dataset's page. */
+export const addressOfDataset = (id: string): string => addressOf("dataset", new URLSearchParams({ id }));
 
 export function DatasetsPage({ datasets }: { datasets: readonly DatasetSummary[] }) {
   return (
@@ -44,7 +48,9 @@ export function DatasetsPage({ datasets }: { datasets: readonly DatasetSummary[]
             <tbody>
               {datasets.map((one) => (
                 <tr key={one.id}>
-                  <th scope="row">{one.id}</th>
+                  <th scope="row">
+                    <a href={addressOfDataset(one.id)}>{one.id}</a>
+                  </th>
                   <td>{one.name}</td>
                   <td>{one.protocol}</td>
                   <td class="number">{count(one.users)}</td>
@@ -64,12 +70,12 @@ export function DatasetsPage({ datasets }: { datasets: readonly DatasetSummary[]
   );
 }
 
-function densityText({ users, items, interactions }: DatasetSummary): string {
+export function densityText({ users, items, interactions }: DatasetSummary): string {
   const density = interactions / Math.max(1, users * items);
   return `${Number((100 * density).toPrecision(3))} %`;
 }
 
-function partsOf({ titledItems, ratings, times, content }: DatasetSummary): string[] {
+export function partsOf({ titledItems, ratings, times, content }: DatasetSummary): string[] {
   return [
     ...(titledItems > 0 ? ["titles"] : []),
     ...(ratings ? ["ratings"] : []),

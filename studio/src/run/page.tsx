@@ -2,6 +2,7 @@
 
 import type { Run, SplitName } from "../../../src/studio/api.js";
 import { Curves } from "../charts/curves.js";
+import { Fact } from "../fact.js";
 import { metricsOf } from "../runs/columns.js";
 import { State } from "../runs/state.js";
 import { count, duration, metricLabel, moment, size } from "../texts.js";
@@ -75,15 +76,6 @@ export function RunPage({ runs, id }: { runs: readonly Run[]; id: string }) {
         </table>
       </section>
     </>
-  );
-}
-
-function Fact({ name, children }: { name: string; children: preact.ComponentChildren }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
   );
 }
 

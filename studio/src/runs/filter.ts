@@ -66,9 +66,19 @@ export function matches(run: Run, conditions: readonly Condition[], split: Split
       return [run.id, run.model, run.dataset.name].some((text) =>
         text.toLowerCase().includes(condition.word),
       );
+    if (condition.field === "dataset") return isOfDataset(run, condition.operator, condition.value);
     const found = fieldOf(run, condition.field, split);
     return found !== undefined && holds(found, condition.operator, condition.value);
   });
+}
+
+/** A dataset is named by its name, its path in the folder, or the beginning of its fingerprint. */
+function isOfDataset({ dataset }: Run, operator: Operator, value: string): boolean {
+  const { name, id, fingerprint } = dataset;
+  const isNamed =
+    [name, id].some((text) => text?.toLowerCase() === value.toLowerCase()) ||
+    (value.length >= 4 && fingerprint.startsWith(value));
+  return operator === "=" ? isNamed : operator === "!=" && !isNamed;
 }
 
 function holds(found: string | number, operator: Operator, value: string): boolean {

@@ -17,7 +17,14 @@ const SHOWN_OPTIONS = 6;
 /** Fields whose usual order is from large to small. */
 const ascendingFirst = new Set(["run", "model", "dataset", "state", "seconds", "size", "seed"]);
 
-export function RunsPage({ runs, address }: { runs: readonly Run[]; address: Address }) {
+interface Props {
+  readonly runs: readonly Run[];
+  /** Metrics of which a lower value is better. */
+  readonly lowerIsBetter: readonly string[];
+  readonly address: Address;
+}
+
+export function RunsPage({ runs, lowerIsBetter, address }: Props) {
   const { parameters, set } = address;
   const text = parameters.get("filter") ?? "";
   const dataset = parameters.get("dataset") ?? "";
@@ -40,7 +47,7 @@ export function RunsPage({ runs, address }: { runs: readonly Run[]; address: Add
   const shownOptions =
     chosenOptions?.filter((name) => options.includes(name)) ?? options.slice(0, SHOWN_OPTIONS);
   const mainMetric = shownMetrics[0] ?? metrics[0];
-  const order = orderOf(parameters.get("sort"), mainMetric);
+  const order = orderOf(parameters.get("sort"), mainMetric, lowerIsBetter);
   const rows = useMemo(() => sorted(shown, order, split), [shown, order.field, order.descending, split]);
   const selected =
     listOf(parameters.get("selected"))?.filter((id) => runs.some((run) => run.id === id)) ?? [];
@@ -123,13 +130,16 @@ export function RunsPage({ runs, address }: { runs: readonly Run[]; address: Add
         {`, sorted by ${metrics.includes(order.field) ? metricLabel(order.field) : order.field}, ${order.descending ? "largest first" : "smallest first"}`}
       </p>
       <RunsTable
-        {...{ rows, split, order, drawn, selected }}
+        {...{ rows, split, order, drawn, selected, lowerIsBetter }}
         metrics={shownMetrics}
         options={shownOptions}
         datasets={datasets}
         full={selected.length >= MOST_SELECTED}
         onSort={(field) => {
-          const descending = order.field === field ? !order.descending : !ascendingFirst.has(field);
+          const descending =
+            order.field === field
+              ? !order.descending
+              : !ascendingFirst.has(field) && !lowerIsBetter.includes(field);
           set({ sort: `${descending ? "-" : ""}${field}` });
         }}
         onSelect={(id) => set({ selected: toggle(selected, id).join("|") })}
@@ -206,8 +216,10 @@ function listOf(parameter: string | null): string[] | undefined {
 
 const listText = (names: readonly string[]) => (names.length === 0 ? "-" : names.join("|"));
 
-function orderOf(parameter: string | null, metric: string | undefined): Order {
-  if (parameter === null) return { field: metric ?? "run", descending: metric !== undefined };
+/** The order of the parameter; without one, the best runs come first. */
+function orderOf(parameter: string | null, metric: string | undefined, lower: readonly string[]): Order {
+  if (parameter === null)
+    return { field: metric ?? "run", descending: metric !== undefined && !lower.includes(metric) };
   const descending = parameter.startsWith("-");
   return { field: descending ? parameter.slice(1) : parameter, descending };
 }

@@ -22,6 +22,8 @@ interface Props {
   /** The runs in the chart of curves, in the order of their colours. */
   readonly drawn: readonly string[];
   readonly selected: readonly string[];
+  /** Metrics of which a lower value is better. */
+  readonly lowerIsBetter: readonly string[];
   /** Whether no more runs can be selected. */
   readonly full: boolean;
   readonly onSort: (field: string) => void;
@@ -29,13 +31,14 @@ interface Props {
 }
 
 export function RunsTable(props: Props) {
-  const { rows, split, order, metrics, options, datasets, drawn, selected, full, onSelect } = props;
+  const { rows, split, order, metrics, options, datasets, drawn, selected, full, lowerIsBetter, onSelect } =
+    props;
   const withDataset = datasets.size > 1;
-  // The first page is shown before the rest of the rows are made.
+  // A screen full of rows is shown before the others are made.
   const [isFirst, setIsFirst] = useState(true);
   useEffect(() => {
-    const timer = setTimeout(() => setIsFirst(false), 50);
-    return () => clearTimeout(timer);
+    const frame = requestAnimationFrame(() => setTimeout(() => setIsFirst(false)));
+    return () => cancelAnimationFrame(frame);
   }, []);
   const shown = isFirst ? rows.slice(0, FIRST_ROWS) : rows;
   const heading = (field: string, label: string, kind = "") => {
@@ -52,7 +55,9 @@ export function RunsTable(props: Props) {
       </th>
     );
   };
-  const best = new Map(metrics.map((name) => [name, bestOf(rows, split, name)]));
+  const best = new Map(
+    metrics.map((name) => [name, bestOf(rows, split, name, lowerIsBetter.includes(name))]),
+  );
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard.
     <section class="wide" aria-label="Table of runs" tabIndex={0}>
@@ -119,12 +124,16 @@ export function RunsTable(props: Props) {
   );
 }
 
-/** The largest mean of a metric; none where the runs have different datasets, or there is only one. */
-function bestOf(rows: readonly Run[], split: SplitName, metric: string): number | undefined {
+/** The best mean of a metric; none where the runs have different datasets, or there is only one. */
+function bestOf(
+  rows: readonly Run[],
+  split: SplitName,
+  metric: string,
+  isLower: boolean,
+): number | undefined {
   if (rows.length < 2 || new Set(rows.map((run) => run.dataset.fingerprint)).size > 1) return undefined;
-  // Of the Gini index and the popularity of lists, larger is not better.
-  if (/^(?:gini|long-tail|novelty|diversity|coverage|calibration)/.test(metric)) return undefined;
-  return Math.max(...rows.map((run) => run.on[split]?.metrics[metric]?.mean ?? Number.NEGATIVE_INFINITY));
+  const means = rows.flatMap((run) => run.on[split]?.metrics[metric]?.mean ?? []);
+  return isLower ? Math.min(...means) : Math.max(...means);
 }
 
 function Value({ estimate, best }: { estimate: Estimate | undefined; best: number | undefined }) {

@@ -34,6 +34,20 @@ describe("the filter of runs", () => {
     expect(shown("l2!=100")).toEqual(["ease"]);
   });
 
+  it("names a dataset by its name, its path in the folder, or the beginning of its fingerprint", () => {
+    const two = [
+      runOf({ id: "a", dataset: { name: "films", path: null, id: "data/1", fingerprint: "abcd1234" } }),
+      runOf({ id: "b", dataset: { name: "films", path: null, id: "data/2", fingerprint: "abff5678" } }),
+    ];
+    const found = (text: string) =>
+      two.filter((run) => matches(run, parseFilter(text), "test")).map(({ id }) => id);
+    expect(found("dataset=Films")).toEqual(["a", "b"]);
+    expect(found("dataset=data/2")).toEqual(["b"]);
+    expect(found("dataset=abcd")).toEqual(["a"]);
+    expect(found("dataset!=data/1")).toEqual(["b"]);
+    expect(found("dataset=ab")).toEqual([]);
+  });
+
   it("finds fields that no run has", () => {
     expect(unknownFields(runs, parseFilter("latnet=3 l2=3 vae"), "test")).toEqual(["latnet"]);
   });
