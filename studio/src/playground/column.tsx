@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import type { Run } from "../../../src/studio/api.js";
 import type { RecommendAnswer } from "../../../src/studio/models-messages.js";
 import { addressOfRun } from "../use-address.js";
-import type { Delayed } from "./use-delayed.js";
+import type { Asked } from "../use-asked.js";
 
 /** Reasons that are shown of each recommendation. */
 const MOST_REASONS = 3;
@@ -12,7 +12,7 @@ const MOST_REASONS = 3;
 interface Props {
   readonly id: string;
   readonly run: Run | undefined;
-  readonly result: Delayed<RecommendAnswer>;
+  readonly result: Asked<RecommendAnswer>;
   /** The ranks of items in the other columns. */
   readonly others: readonly { readonly id: string; readonly ranks: ReadonlyMap<string, number> }[];
   readonly onLike: (id: string) => void;
@@ -22,7 +22,9 @@ interface Props {
 }
 
 export function Column({ id, run, result, others, onAnswer, ...actions }: Props) {
-  const { answer, problem, isWaiting } = result;
+  const { problem, isBusy } = result;
+  // What was answered before does not belong to a question with a mistake.
+  const answer = problem === undefined ? result.answer : undefined;
   useEffect(() => {
     if (answer) onAnswer(answer);
   }, [answer, onAnswer]);
@@ -31,7 +33,7 @@ export function Column({ id, run, result, others, onAnswer, ...actions }: Props)
     count: answer?.items.filter((item) => ranks.has(item.id)).length ?? 0,
   }));
   return (
-    <section class="model-column" aria-label={id} aria-busy={isWaiting}>
+    <section class="model-column" aria-label={id} aria-busy={isBusy}>
       <h2>
         <a href={addressOfRun(id)}>{id}</a>
       </h2>
@@ -49,10 +51,10 @@ export function Column({ id, run, result, others, onAnswer, ...actions }: Props)
           {problem}
         </p>
       )}
-      {problem === undefined && !answer && <p class="note">{isWaiting ? "Loading the model …" : ""}</p>}
+      {problem === undefined && !answer && <p class="note">{isBusy ? "Loading the model …" : ""}</p>}
       {answer && <Notes answer={answer} />}
       {answer && (
-        <ol class={isWaiting ? "recommendations stale" : "recommendations"}>
+        <ol class={isBusy ? "recommendations stale" : "recommendations"}>
           {answer.items.map((item) => (
             <Recommended key={item.id} item={item} others={others} {...actions} />
           ))}

@@ -3,8 +3,8 @@
 import { useId, useRef, useState } from "preact/hooks";
 import type { ItemsAnswer } from "../../../src/studio/models-messages.js";
 import { ask } from "../ask.js";
+import { useAnswer } from "../use-asked.js";
 import { remember } from "./names.js";
-import { useDelayed } from "./use-delayed.js";
 
 /** Milliseconds after the last key. */
 const PAUSE = 120;
@@ -73,10 +73,10 @@ export function ItemSearch({ label, run, onChoose, onBack }: SearchProps) {
   const [isOpen, setOpen] = useState(false);
   const [active, setActive] = useState(0);
   const wanted = text.trim();
-  const { answer, problem, isWaiting } = useDelayed<ItemsAnswer>(
+  const { answer, problem, isBusy } = useAnswer<ItemsAnswer>(
     run === undefined || wanted === "" ? undefined : `${run}\n${wanted}`,
-    PAUSE,
     (signal) => ask(`/api/items?${new URLSearchParams({ run: run ?? "", search: wanted })}`, signal),
+    PAUSE,
   );
   const found = wanted === "" || !answer ? [] : answer.items.length > 0 ? answer.items : answer.near;
   const isNear = found.length > 0 && answer?.items.length === 0;
@@ -99,7 +99,7 @@ export function ItemSearch({ label, run, onChoose, onBack }: SearchProps) {
       event.preventDefault();
     } else if (event.key === "Enter") {
       // What is shown may belong to the text before.
-      if (isShown && !isWaiting) choose(place);
+      if (isShown && !isBusy) choose(place);
       event.preventDefault();
     } else if (event.key === "Escape") {
       if (isShown) setOpen(false);
@@ -109,7 +109,7 @@ export function ItemSearch({ label, run, onChoose, onBack }: SearchProps) {
   };
   const message =
     problem ??
-    (wanted !== "" && !isWaiting && found.length === 0
+    (wanted !== "" && !isBusy && found.length === 0
       ? `No item is called “${wanted}”.`
       : isNear
         ? `No title contains “${wanted}”. Did you mean:`

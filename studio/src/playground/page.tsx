@@ -3,9 +3,10 @@
 import { useCallback, useEffect, useState } from "preact/hooks";
 import type { Run } from "../../../src/studio/api.js";
 import type { DescriptionAnswer, RecommendAnswer } from "../../../src/studio/models-messages.js";
-import { ask, tell } from "../ask.js";
+import { tell } from "../ask.js";
 import { plural } from "../texts.js";
 import type { Address } from "../use-address.js";
+import { useAnswer, useAsked } from "../use-asked.js";
 import { Column } from "./column.js";
 import { ItemPicker } from "./item-picker.js";
 import { remember, useNames } from "./names.js";
@@ -20,7 +21,6 @@ import {
   type Settings,
   settingsOf,
 } from "./settings.js";
-import { useDelayed } from "./use-delayed.js";
 
 /** Milliseconds after the last change. */
 const PAUSE = 200;
@@ -33,8 +33,8 @@ export function PlaygroundPage({ runs, address }: { runs: readonly Run[]; addres
   const change = useCallback((changes: Partial<Settings>) => set(addressOf(changes)), [set]);
   const [first] = settings.runs;
   const [results, setResults] = useState<ReadonlyMap<string, ReadonlyMap<string, number>>>(new Map());
-  const { answer: description } = useDelayed<DescriptionAnswer>(first, 0, (signal) =>
-    ask(`/api/model?${new URLSearchParams({ run: first ?? "" })}`, signal),
+  const { answer: description } = useAsked<DescriptionAnswer>(
+    first && `/api/model?${new URLSearchParams({ run: first })}`,
   );
   // On a narrow screen, the answers are below the rules.
   const [isOpen, setOpen] = useState(() => hasRules(settings) || matchMedia("(min-width: 55rem)").matches);
@@ -164,8 +164,10 @@ interface AskedProps {
 
 function Asked({ id, run, settings, change, others, onRanks, onProblem }: AskedProps) {
   const request = requestOf(settings, id);
-  const result = useDelayed<RecommendAnswer>(JSON.stringify([request, run?.changed]), PAUSE, (signal) =>
-    tell("POST", "/api/recommendations", request, signal),
+  const result = useAnswer<RecommendAnswer>(
+    JSON.stringify([request, run?.changed]),
+    (signal) => tell("POST", "/api/recommendations", request, signal),
+    PAUSE,
   );
   const { problem } = result;
   useEffect(() => onProblem(id, problem), [id, problem, onProblem]);
