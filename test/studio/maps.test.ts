@@ -207,7 +207,7 @@ describe.skipIf(!browserPath)("the map in a browser", () => {
     await expect.poll(() => selected(page).textContent()).toMatch(/^film|^twins/);
     await page.keyboard.press("0");
     await expect.poll(() => view(page)).toBeNull();
-    await page.getByLabel("Colours by").selectOption("year");
+    await page.getByRole("combobox", { name: "Colours by" }).selectOption("year");
     await page.getByRole("list", { name: "Colours by year" }).waitFor();
     await page.close();
   });
