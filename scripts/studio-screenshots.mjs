@@ -43,14 +43,23 @@ function makeFolder() {
   return folder;
 }
 
+/** The attribute of the map's colours. */
+const MAP_COLOUR = "genres";
+
 /** What is shown: an address of the page, and what has to be done and be there first. */
-function viewsOf({ runs, datasets }, user) {
+function viewsOf({ runs, datasets }, { id: user, history }) {
   const best = runs
     .filter(({ on }) => on.test)
     .sort((a, b) => (b.on.test.metrics["ndcg@100"]?.mean ?? 0) - (a.on.test.metrics["ndcg@100"]?.mean ?? 0));
   const [{ dataset }] = best;
   const curved = runs.filter(({ epochs }) => epochs > 1).map(({ id }) => id);
   const about = new URLSearchParams({ dataset: dataset.id, of: "test", user, run: best[0].id });
+  const liked = history.slice(0, 3).map(({ id }) => id);
+  const side = new URLSearchParams({
+    runs: [best[0], best.find(({ epochs }) => epochs > 1) ?? best[1]].map(({ id }) => id).join("|"),
+    history: liked.join("\n"),
+  });
+  const mapped = best.find(({ epochs }) => epochs > 1) ?? best[0];
   const charts = (page) => page.locator(".chart svg").first().waitFor();
   return {
     runs: { at: `runs?${new URLSearchParams({ selected: curved.slice(0, 3).join("|") })}`, height: 780 },
@@ -86,6 +95,22 @@ function viewsOf({ runs, datasets }, user) {
       height: 900,
       before: (page) => page.locator(".recommended li").first().waitFor({ timeout: 60_000 }),
     },
+    playground: {
+      at: `playground?${side}`,
+      height: 900,
+      before: (page) => page.locator("li .title").nth(19).waitFor({ timeout: 60_000 }),
+    },
+    map: {
+      at: `map?${new URLSearchParams({ run: mapped.id, colour: MAP_COLOUR, item: liked[0] })}`,
+      height: 820,
+      async before(page) {
+        const compute = page.getByRole("button", { name: "Compute the map" });
+        const drawn = page.getByRole("application");
+        await compute.or(drawn).waitFor();
+        if (await compute.isVisible()) await compute.click();
+        await drawn.waitFor({ timeout: 120_000 });
+      },
+    },
   };
 }
 
@@ -107,7 +132,8 @@ try {
   const answer = await ask("/api/folder");
   const dataset = encodeURIComponent(answer.runs.find((run) => run.on.test)?.dataset.id ?? "");
   const { users } = await ask(`/api/dataset/users?dataset=${dataset}&of=test&limit=20`);
-  const views = viewsOf(answer, users.find(({ heldOut }) => heldOut >= 8)?.id ?? users[0].id);
+  const { id } = users.find(({ heldOut }) => heldOut >= 8) ?? users[0];
+  const views = viewsOf(answer, await ask(`/api/dataset/user?dataset=${dataset}&of=test&user=${id}`));
   const wanted = positionals.length > 0 ? positionals : Object.keys(views);
   mkdirSync(output, { recursive: true });
   browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
