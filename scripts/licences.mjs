@@ -68,7 +68,7 @@ export function npmPackages() {
 }
 
 /** Where the build puts the licences of the packages in the studio's page. */
-const pageLicences = join(root, "dist", "studio", "page", "licences.md");
+const pageLicences = join(root, "dist", "studio", "page", "licences.txt");
 
 /** The packages in the studio's page: [{name, version, licence, text}]. Throws where the page was not built. */
 export function pagePackages() {
@@ -138,7 +138,7 @@ export const npmSection = () =>
 
 /** The part of the studio's page. */
 export const pageSection = () =>
-  `## Packages in the studio's page\n\nThe page of \`foldin studio\` contains parts of these packages. Their licence texts are in dist/studio/page/licences.md.\n\n${table(pagePackages())}`;
+  `## Packages in the studio's page\n\nThe page of \`foldin studio\` contains parts of these packages. Their licence texts are in dist/studio/page/licences.txt.\n\n${table(pagePackages())}`;
 
 /** The Rust part. */
 export function rustSection(found) {

@@ -10,7 +10,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     // The texts of the licences of everything in the page.
-    license: { fileName: "licences.md" },
+    license: { fileName: "licences.txt" },
     // Vega is one large file, which is loaded after the first page.
     chunkSizeWarningLimit: 2000,
   },

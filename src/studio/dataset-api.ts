@@ -10,7 +10,7 @@ export const datasetParts = ["train", "validation", "test"] as const;
 export type DatasetPart = (typeof datasetParts)[number];
 
 /** Rows of a page, unless asked otherwise, and at most. */
-export const PAGE_ROWS = 50;
+const PAGE_ROWS = 50;
 const MOST_ROWS = 200;
 
 const dataset = z.string().describe("id of a dataset");

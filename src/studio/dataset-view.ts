@@ -189,7 +189,7 @@ function containing({ ids, numeric }: Vocabulary, text: string): (index: number)
   return numeric ? (index) => ids[index].includes(text) : (index) => ids[index].toLowerCase().includes(text);
 }
 
-/** In small letters and without accents: "amelie" finds "Amélie". */
+/** In small letters and without accents: "cafe" finds "Café". */
 const folded = (text: string): string => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 
 /** A test for items with the word in a text of this attribute; none if no text contains it. */

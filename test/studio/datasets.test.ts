@@ -149,7 +149,7 @@ describe.skipIf(!browserPath)("the pages of a dataset and of a user", () => {
       await page.keyboard.type("love");
       await page.getByLabel("Where").fill("year >= 2000");
       const status = page.getByText(/^\d+ items$/);
-      await expect.poll(async () => Number.parseInt((await status.textContent()) ?? "")).toBeLessThan(58);
+      await expect.poll(async () => Number.parseInt((await status.textContent()) ?? "", 10)).toBeLessThan(58);
       const shown = await page.getByRole("region", { name: "Table of items" }).locator("tbody tr").count();
       expect(shown).toBeGreaterThan(0);
       expect(await accessibility(page)).toEqual([]);
