@@ -95,7 +95,8 @@ export {
   sweep,
 } from "./experiments/search/former-names.js";
 export type { SearchPoint, SearchResult } from "./experiments/search/result.js";
-export { type SearchOptions, search } from "./experiments/search/search.js";
+export { search } from "./experiments/search/search.js";
+export type { SearchOptions } from "./experiments/search/search-options.js";
 export { type Dimension, parseSpace, type Range, type Setting } from "./experiments/search/space.js";
 export { type MlflowOptions, openMlflow } from "./experiments/trackers/mlflow/mlflow.js";
 export type { TrackerChoice } from "./experiments/trackers/open-trackers.js";

@@ -15,7 +15,10 @@ const layers = [
   ["evaluation", "nn"],
   ["training"],
   ["models"],
+  ["tasks"],
   ["serving", "experiments"],
+  // The process that does tasks, which has the code of all of them.
+  ["worker"],
   ["cli"],
 ];
 const layerOf = new Map(layers.flatMap((modules, layer) => modules.map((name) => [name, layer] as const)));

@@ -20,6 +20,7 @@ import * as score from "./commands/score.js";
 import * as search from "./commands/search.js";
 import * as serve from "./commands/serve.js";
 import * as train from "./commands/train.js";
+import * as worker from "./commands/worker.js";
 import type { Register } from "./context.js";
 import { run } from "./run.js";
 
@@ -41,6 +42,7 @@ const commands: readonly Register[] = [
   addItems,
   search,
   reproduce,
+  worker,
   models,
   doctor,
 ].map(({ register }) => register);
