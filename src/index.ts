@@ -119,5 +119,6 @@ export type { InitialModel } from "./recommender/warm-start.js";
 export { type Embedded, type EmbedOptions, embed } from "./serving/embed.js";
 export { type LoadOptions, loadRecommender } from "./serving/load.js";
 export { exportable, type OnnxOptions, onnxOf } from "./serving/onnx/export.js";
-export { type Scored, type ScoreOptions, scoreAll } from "./serving/score.js";
+export { type PartTasks, type Scored, type ScoreOptions, scoreAll } from "./serving/score.js";
 export * from "./sparse/csr.js";
+export type { Task, TaskKind, TaskOutcome, TaskRunOptions, Tasks, TaskSetup } from "./tasks/tasks.js";

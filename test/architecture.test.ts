@@ -156,6 +156,8 @@ describe("test/ mirrors src/", () => {
       ...["experiments/crash-points", "experiments/kill", "experiments/hostile-files", "serving/killed"],
     ],
     "the hyperparameter search, from the command line": ["cli/search"],
+    "a queue and its workers, from the command line": ["cli/queue", "cli/queue-kills", "cli/shards"],
+    "manifests of Kubernetes and scripts of SLURM": ["examples/cluster"],
     "checkpoints and the disk": ["training/durable-checkpoint"],
     "a server as its clients see it": ["serving/fuzz", "serving/hostile", "serving/troubled-store"],
   };

@@ -2,7 +2,7 @@
 // and is replaced.
 
 import { AbortedError, throwIfAborted } from "../core/errors.js";
-import type { RunOptions, Task, TaskSetup, Tasks } from "./tasks.js";
+import type { TaskRunOptions, Task, TaskSetup, Tasks } from "./tasks.js";
 import { Unusable, WorkerProcess } from "./worker-process.js";
 
 export interface PoolOptions {
@@ -21,7 +21,7 @@ async function runAll(
   setup: TaskSetup,
   tasks: readonly Task[],
   { jobs, threads }: PoolOptions,
-  options: RunOptions,
+  options: TaskRunOptions,
 ): Promise<void> {
   const failed = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, failed.signal]) : failed.signal;

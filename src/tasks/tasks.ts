@@ -26,7 +26,7 @@ export type TaskOutcome =
   | { readonly state: "done"; readonly result: JsonValue }
   | { readonly state: "failed"; readonly message: string };
 
-export interface RunOptions {
+export interface TaskRunOptions {
   readonly signal?: AbortSignal;
   /** The share of a running task that is done. */
   onShare?(task: number, share: number): void;
@@ -40,5 +40,5 @@ export interface Tasks {
    * Does all tasks, in any order. Throws AbortedError when the signal aborts; UserError if no task can be done; and any error of
    * `onOutcome`, after which no further task is started.
    */
-  run(setup: TaskSetup, tasks: readonly Task[], options: RunOptions): Promise<void>;
+  run(setup: TaskSetup, tasks: readonly Task[], options: TaskRunOptions): Promise<void>;
 }

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { throwIfAborted } from "../../core/errors.js";
 import type { JsonValue } from "../../core/json.js";
 import { version } from "../../core/version.js";
-import type { RunOptions, Task, TaskSetup, Tasks } from "../tasks.js";
+import type { TaskRunOptions, Task, TaskSetup, Tasks } from "../tasks.js";
 import { Outage } from "./outage.js";
 import { tokenOf } from "./shared-folder.js";
 import { type NewTask, type TaskQueue, type TaskState, TRIES } from "./task-queue.js";
@@ -31,7 +31,7 @@ async function runAll(
   setup: TaskSetup,
   tasks: readonly Task[],
   { heartbeat = 60 }: QueueTasksOptions,
-  { signal, onShare, onNote = () => {}, onOutcome }: RunOptions,
+  { signal, onShare, onNote = () => {}, onOutcome }: TaskRunOptions,
 ): Promise<void> {
   if (tasks.length === 0) return;
   const outage = new Outage({ shown: queue.shown, explain: (error) => queue.explain(error) }, onNote);
