@@ -121,4 +121,4 @@ export { type LoadOptions, loadRecommender } from "./serving/load.js";
 export { exportable, type OnnxOptions, onnxOf } from "./serving/onnx/export.js";
 export { type PartTasks, type Scored, type ScoreOptions, scoreAll } from "./serving/score.js";
 export * from "./sparse/csr.js";
-export type { Task, TaskKind, TaskOutcome, TaskRunOptions, Tasks, TaskSetup } from "./tasks/tasks.js";
+export type { Task, TaskKind, TaskOutcome, TaskRunOptions, TaskSetup, Tasks } from "./tasks/tasks.js";

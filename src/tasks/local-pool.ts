@@ -2,7 +2,7 @@
 // and is replaced.
 
 import { AbortedError, throwIfAborted } from "../core/errors.js";
-import type { TaskRunOptions, Task, TaskSetup, Tasks } from "./tasks.js";
+import type { Task, TaskRunOptions, TaskSetup, Tasks } from "./tasks.js";
 import { Unusable, WorkerProcess } from "./worker-process.js";
 
 export interface PoolOptions {

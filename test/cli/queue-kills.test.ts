@@ -52,9 +52,7 @@ describe.skipIf(!postgres)("workers that are killed at random moments", () => {
   });
 
   it("a scoring in 200 parts has the same Parquet file, nothing twice and nothing missing", async () => {
-    await succeed(
-      foldin(["train", "dataset", ...small, "--epochs", "2", "--out", "run"], { cwd: folder }),
-    );
+    await succeed(foldin(["train", "dataset", ...small, "--epochs", "2", "--out", "run"], { cwd: folder }));
     const score = ["score", "run", "--part-users", "3", "-k", "5", "--engine", "reference"];
     await succeed(foldin([...score, "--out", "local.parquet"], { cwd: folder }));
 

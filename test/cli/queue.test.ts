@@ -18,7 +18,17 @@ describe.skipIf(!postgres)("foldin with --queue", () => {
   let folder: string;
   /** A search of one long training, or of two. */
   const long = (out: string, dropout = "0.2", epochs = 60) => [
-    ...["search", "dataset", ...small, "--epochs", String(epochs), "--grid", `dropout=${dropout}`, "--out", out],
+    ...[
+      "search",
+      "dataset",
+      ...small,
+      "--epochs",
+      String(epochs),
+      "--grid",
+      `dropout=${dropout}`,
+      "--out",
+      out,
+    ],
     ...["--checkpoint-seconds", "0", "--keep-models"],
   ];
   const queued = (args: readonly string[], queue = database.url) =>
@@ -30,7 +40,9 @@ describe.skipIf(!postgres)("foldin with --queue", () => {
   };
   const hasCheckpoint = (out: string) =>
     existsSync(join(folder, out, "points")) &&
-    pointsOf(out).some((key) => existsSync(join(folder, out, "points", key, "checkpoint/checkpoint.safetensors")));
+    pointsOf(out).some((key) =>
+      existsSync(join(folder, out, "points", key, "checkpoint/checkpoint.safetensors")),
+    );
   const untilCheckpoint = async (out: string) => {
     for (let tries = 0; tries < 1200 && !hasCheckpoint(out); tries++) await sleep(25);
     expect(hasCheckpoint(out)).toBe(true);
@@ -188,7 +200,9 @@ describe.skipIf(!postgres)("foldin with --queue", () => {
       said += text;
     });
     for (let tries = 0; tries < 1200 && !/no worker takes/.test(said); tries++) await sleep(25);
-    expect(said).toMatch(/no worker takes the tasks of foldin \S+: start some with foldin worker --queue postgres:/);
+    expect(said).toMatch(
+      /no worker takes the tasks of foldin \S+: start some with foldin worker --queue postgres:/,
+    );
     running.process.kill("SIGINT");
     await running.outcome;
   });
@@ -242,7 +256,10 @@ describe.skipIf(!postgres)("foldin with --queue", () => {
     [["--queue", "mysql://host/x"], /^--queue: is not the URL of a PostgreSQL database/],
     [["--queue", "@nowhere.url"], /^nowhere\.url: .*there is no such file/],
     [["--queue", "env"], /^--queue env: FOLDIN_QUEUE is not set/],
-    [["--queue", "postgres://me@127.0.0.1:1/x"], /^postgres:\/\/me@127\.0\.0\.1:1\/x: the queue cannot be opened: .*ECONNREFUSED/],
+    [
+      ["--queue", "postgres://me@127.0.0.1:1/x"],
+      /^postgres:\/\/me@127\.0\.0\.1:1\/x: the queue cannot be opened: .*ECONNREFUSED/,
+    ],
   ])("refuses %j with one clear line", async (flags, message) => {
     for (const args of [long("refused"), ["worker"]]) {
       const { code, stderr } = await foldin([...args, ...flags], { cwd: folder, env: { FOLDIN_QUEUE: "" } });
@@ -284,7 +301,10 @@ describe.skipIf(!postgres)("foldin with --queue", () => {
     const { stderr } = await succeed(running.outcome).finally(() => one.stop());
     expect(stderr).toMatch(/1 of \d+: /);
     const numbers = (out: string) =>
-      readFileSync(join(folder, out, "results.json"), "utf8").replace(/"(seconds|validationSeconds)": [\d.e-]+/g, "");
+      readFileSync(join(folder, out, "results.json"), "utf8").replace(
+        /"(seconds|validationSeconds)": [\d.e-]+/g,
+        "",
+      );
     expect(numbers("there")).toBe(numbers("here"));
   });
 });
@@ -296,7 +316,7 @@ async function proxyTo(target: URL) {
   let port = 0;
   const up = () =>
     new Promise<void>((listening) => {
-      server = createServer((near) => {
+      const opened = createServer((near) => {
         const far = connect(Number(target.port), target.hostname);
         for (const [one, two] of [
           [near, far],
@@ -307,8 +327,8 @@ async function proxyTo(target: URL) {
           one.pipe(two);
         }
       });
-      server.listen(port, "127.0.0.1", () => {
-        port = (server?.address() as { port: number }).port;
+      server = opened.listen(port, "127.0.0.1", () => {
+        port = (opened.address() as { port: number }).port;
         listening();
       });
     });

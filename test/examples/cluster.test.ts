@@ -65,20 +65,25 @@ describe("examples/kubernetes", () => {
 
   it("a misspelled field or a wrong type would be noticed", () => {
     const job = read("score-job.yaml");
-    expect(() => new Job({ ...job, spec: { ...job.spec, completions: "8" } }).validate()).toThrow(/completions/);
+    expect(() => new Job({ ...job, spec: { ...job.spec, completions: "8" } }).validate()).toThrow(
+      /completions/,
+    );
     expect(() => validatePod({ spec: { containers: [{ args: "score" as never }] } })).toThrow();
   });
 
-  it.each(manifests)("%s passes no secret on the command line, and options that the program has", async (name) => {
-    for (const { spec } of templatesOf(name))
-      for (const { command = [], args = [] } of spec.containers) {
-        const words = [...command, ...args];
-        expect(words.join(" ")).not.toMatch(/postgres(ql)?:/);
-        const at = words.indexOf("foldin");
-        if (words[0]?.includes("sshd")) continue;
-        await expectOptions(words.slice(at + 1));
-      }
-  });
+  it.each(manifests)(
+    "%s passes no secret on the command line, and options that the program has",
+    async (name) => {
+      for (const { spec } of templatesOf(name))
+        for (const { command = [], args = [] } of spec.containers) {
+          const words = [...command, ...args];
+          expect(words.join(" ")).not.toMatch(/postgres(ql)?:/);
+          const at = words.indexOf("foldin");
+          if (words[0]?.includes("sshd")) continue;
+          await expectOptions(words.slice(at + 1));
+        }
+    },
+  );
 
   it("the shares of the scoring are the indices of the job", () => {
     const { spec } = read("score-job.yaml");
@@ -99,7 +104,9 @@ describe("examples/slurm", () => {
     expect(status, stderr).toBe(0);
     const text = readFileSync(path, "utf8").replaceAll("\\\n", " ");
     for (const [, option] of text.matchAll(/^#SBATCH (.*)$/gm))
-      expect(option).toMatch(/^--(job-name|array|cpus-per-task|mem|requeue|signal|nodes|ntasks-per-node)(=\S+)?$/);
+      expect(option).toMatch(
+        /^--(job-name|array|cpus-per-task|mem|requeue|signal|nodes|ntasks-per-node)(=\S+)?$/,
+      );
     const [, command] = /^exec (?:mpirun -n \S+ )?foldin (.*)$/m.exec(text) ?? [];
     await expectOptions(command.split(/\s+/));
   });

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { throwIfAborted } from "../../core/errors.js";
 import type { JsonValue } from "../../core/json.js";
 import { version } from "../../core/version.js";
-import type { TaskRunOptions, Task, TaskSetup, Tasks } from "../tasks.js";
+import type { Task, TaskRunOptions, TaskSetup, Tasks } from "../tasks.js";
 import { Outage } from "./outage.js";
 import { tokenOf } from "./shared-folder.js";
 import { type NewTask, type TaskQueue, type TaskState, TRIES } from "./task-queue.js";
@@ -87,7 +87,8 @@ async function runAll(
         await queue.expire().catch((error: unknown) => outage.failed(error));
       }
       throwIfAborted(signal);
-      if (open.size > 0) await sleep(LOOK, undefined, { signal }).catch(() => {});
+      // Ten thousand tasks are looked at every ten seconds.
+      if (open.size > 0) await sleep(Math.max(LOOK, open.size), undefined, { signal }).catch(() => {});
     }
   } catch (error) {
     await queue.withdraw([...open.keys()]).catch(() => {});
