@@ -77,10 +77,14 @@ describe.skipIf(!postgres)("foldin with --queue", () => {
   });
 
   it("a task that ends its process fails after three tries, and the others are done", async () => {
-    const poison = `process.on("message", ({ task }) => {
-      if (task?.name.startsWith("dropout=0.6")) process.kill(process.pid, "SIGKILL");
-    })`;
-    const preload = `if (process.argv[1].endsWith("worker/process.js")) ${poison};`;
+    // The process has one listener for messages; one that was there before it would take the setup away from it.
+    const preload = `if (process.argv[1]?.endsWith("worker/process.js")) {
+      const { on } = process;
+      process.on = (name, listener) => on.call(process, name, (message, ...more) => {
+        if (message?.task?.name.startsWith("dropout=0.6")) process.kill(process.pid, "SIGKILL");
+        listener(message, ...more);
+      });
+    }`;
     const options = `--import "data:text/javascript,${encodeURIComponent(preload)}"`;
     const one = worker(database.url, folder, { env: { NODE_OPTIONS: options } });
     const running = queued([...long("poisoned", "0.2,0.6", 2), "--json"]);

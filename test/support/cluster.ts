@@ -9,7 +9,7 @@ import { afterAll, expect } from "vitest";
 import { foldin, type Outcome } from "./foldin.js";
 
 /** Seconds of silence after which a worker is given up in tests. */
-export const HEARTBEAT = ["--heartbeat", "2"];
+export const HEARTBEAT = ["--heartbeat", "5"];
 
 export const small = [
   ...["--model", "mult-dae", "--set", "hidden=16", "--set", "latent=8", "--set", "batchSize=50"],
