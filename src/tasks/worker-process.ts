@@ -4,6 +4,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { AbortedError, UserError } from "../core/errors.js";
 import type { JsonValue } from "../core/json.js";
 import type { FromWorker, ToWorker } from "./messages.js";
+import { queueVariable } from "./queue-address.js";
 import type { Task, TaskSetup } from "./tasks.js";
 
 export type Ending =
@@ -29,7 +30,7 @@ export interface WorkerOptions {
 const PATIENCE = 10_000;
 
 /** Variables with addresses and passwords of databases, which a process that does tasks does not need. */
-const SECRETS = ["FOLDIN_QUEUE", "PGPASSWORD", "PGPASSFILE", "PGSSLPASSWORD"];
+const SECRETS = [queueVariable, "PGPASSWORD", "PGPASSFILE", "PGSSLPASSWORD"];
 
 export class WorkerProcess {
   readonly #child: ChildProcess;

@@ -27,7 +27,7 @@ export function register(program: Command, context: CliContext): void {
       "compute threads per task (default: the cores divided by --jobs)",
       wholeNumber(1),
     )
-    .option("--idle <seconds>", "end after so long without a task (default: wait for ever)", wholeNumber(0))
+    .option("--idle <seconds>", "end after so long without a task (default: wait forever)", wholeNumber(0))
     .addHelpText(
       "after",
       `
