@@ -57,16 +57,17 @@ async function runAll(
     while (open.size > 0) {
       const asked = [...open];
       const states = await outage.insist(() => queue.states(asked.map(([id]) => id)), signal);
+      let company = false;
       for (const state of states) {
         const task = open.get(state.id);
         if (task === undefined) continue;
         const outcome = outcomeOf(state);
         if (state.state === "active") {
-          companyAt = performance.now();
+          company = true;
           if (state.share) onShare?.(task, state.share);
         } else if (!outcome && state.message !== null) once(noteOf(state, tasks[task]));
         if (!outcome) continue;
-        companyAt = performance.now();
+        company = true;
         open.delete(state.id);
         await onOutcome(task, outcome);
         await queue.withdraw([state.id]).catch(() => {});
@@ -76,7 +77,8 @@ async function runAll(
       const lost = asked.filter(([id]) => !known.has(id));
       for (const [id] of lost) open.delete(id);
       if (lost.length > 0) await add(lost.map(([, task]) => task));
-      if (performance.now() - companyAt > LONELY)
+      if (company) companyAt = performance.now();
+      else if (performance.now() - companyAt > LONELY)
         once(
           `no worker takes the tasks of foldin ${version}: start some with foldin worker --queue ${queue.shown}, of the same version, where ${setup.folder} is seen`,
         );

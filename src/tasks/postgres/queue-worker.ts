@@ -103,7 +103,7 @@ async function attempt(
 ): Promise<Kept | undefined> {
   const { signal, host, onNote } = options;
   const { setup, task: work, token } = task.data;
-  const settle = (report: () => Promise<boolean>) => outage.insist(report);
+  const settle = (report: () => Promise<boolean>) => outage.insist(report, signal);
   const blind = await blindness(setup.folder, token);
   if (blind !== undefined) {
     const message = `worker ${host} ${blind}`;
@@ -158,9 +158,11 @@ async function attempt(
     if (error instanceof Unusable) {
       const message = `worker ${host} cannot do it: ${error.message}`;
       once(error.message);
-      await settle(() => queue.handBack(task, PAUSE, message));
-    } else if (!(error instanceof AbortedError)) throw error;
-    else if (over.signal.aborted) onNote(`${work.name}: this attempt was given up or withdrawn; stopped`);
+      await settle(() => queue.handBack(task, PAUSE, message)).catch(() => false);
+    } else if (!(error instanceof AbortedError)) {
+      await running.stop();
+      throw error;
+    } else if (over.signal.aborted) onNote(`${work.name}: this attempt was given up or withdrawn; stopped`);
     else {
       await running.stop();
       // The database may be away for long, and the user waits: without this, the task is taken again after its heartbeat.
