@@ -22,7 +22,7 @@ export async function queueAddress(
       throw new UserError({
         place: "--queue env",
         problem: `${queueVariable} is not set`,
-        remedy: `Set it to ${EXPECTED}`,
+        remedy: `Set it to ${EXPECTED}, or give the URL with --queue <url>`,
       });
     return parsed(url, queueVariable, env);
   }

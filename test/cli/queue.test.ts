@@ -17,7 +17,7 @@ describe.skipIf(!postgres)("foldin with --queue", () => {
   const database = useDatabase();
   let folder: string;
   /** A search of one long training, or of two. */
-  const long = (out: string, dropout = "0.2", epochs = 60) => [
+  const long = (out: string, dropout = "0.2", epochs = 40) => [
     ...[
       "search",
       "dataset",
@@ -225,7 +225,7 @@ describe.skipIf(!postgres)("foldin with --queue", () => {
     const address = `@${join(folder, "..", `${role}.url`)}`;
     const env = { FOLDIN_QUEUE: url.href };
     const one = worker("env", folder, { env });
-    const running = queued(long("secret", "0.2", 60), address);
+    const running = queued(long("secret"), address);
     try {
       await untilCheckpoint("secret");
       for (const id of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
