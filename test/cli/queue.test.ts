@@ -221,8 +221,8 @@ describe.skipIf(!postgres)("foldin with --queue", () => {
     const url = new URL(database.url);
     url.username = role;
     url.password = secret;
-    writeFileSync(join(folder, "..", `${role}.url`), `${url.href}\n`);
-    const address = `@${join(folder, "..", `${role}.url`)}`;
+    writeFileSync(join(folder, `${role}.url`), `${url.href}\n`);
+    const address = `@${join(folder, `${role}.url`)}`;
     const env = { FOLDIN_QUEUE: url.href };
     const one = worker("env", folder, { env });
     const running = queued(long("secret"), address);
