@@ -95,7 +95,8 @@ export {
   sweep,
 } from "./experiments/search/former-names.js";
 export type { SearchPoint, SearchResult } from "./experiments/search/result.js";
-export { type SearchOptions, search } from "./experiments/search/search.js";
+export { search } from "./experiments/search/search.js";
+export type { SearchOptions } from "./experiments/search/search-options.js";
 export { type Dimension, parseSpace, type Range, type Setting } from "./experiments/search/space.js";
 export { type MlflowOptions, openMlflow } from "./experiments/trackers/mlflow/mlflow.js";
 export type { TrackerChoice } from "./experiments/trackers/open-trackers.js";
@@ -118,5 +119,6 @@ export type { InitialModel } from "./recommender/warm-start.js";
 export { type Embedded, type EmbedOptions, embed } from "./serving/embed.js";
 export { type LoadOptions, loadRecommender } from "./serving/load.js";
 export { exportable, type OnnxOptions, onnxOf } from "./serving/onnx/export.js";
-export { type Scored, type ScoreOptions, scoreAll } from "./serving/score.js";
+export { type PartTasks, type Scored, type ScoreOptions, scoreAll } from "./serving/score.js";
 export * from "./sparse/csr.js";
+export type { Task, TaskKind, TaskOutcome, TaskRunOptions, TaskSetup, Tasks } from "./tasks/tasks.js";

@@ -15,8 +15,11 @@ const layers = [
   ["evaluation", "nn"],
   ["training"],
   ["models"],
+  ["tasks"],
   ["serving", "experiments"],
   ["studio"],
+  // The process that does tasks, which has the code of all of them.
+  ["worker"],
   ["cli"],
 ];
 const layerOf = new Map(layers.flatMap((modules, layer) => modules.map((name) => [name, layer] as const)));
@@ -154,6 +157,8 @@ describe("test/ mirrors src/", () => {
       ...["experiments/crash-points", "experiments/kill", "experiments/hostile-files", "serving/killed"],
     ],
     "the hyperparameter search, from the command line": ["cli/search"],
+    "a queue and its workers, from the command line": ["cli/queue", "cli/queue-kills", "cli/shards"],
+    "manifests of Kubernetes and scripts of SLURM": ["examples/cluster"],
     "checkpoints and the disk": ["training/durable-checkpoint"],
     "the studio's page": [
       ...["studio/browser", "studio/page/columns", "studio/page/filter", "studio/page/pareto"],

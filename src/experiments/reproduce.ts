@@ -3,15 +3,17 @@
 // runs/<study>/<split>/<run>/; a row with candidates or several seeds has a folder <run>-<candidate> or <run>-seed-<seed> for each),
 // results.json, report.html. Started again with the same folder, it resumes.
 
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { Engine } from "../compute/engine.js";
 import { type EngineChoice, openEngine } from "../compute/open-engine.js";
 import type { EnginePrecision } from "../compute/tensor.js";
 import { writeFileWhole } from "../core/atomic-file.js";
 import { throwIfAborted, UserError } from "../core/errors.js";
+import { asJson } from "../core/json.js";
 import { withLock } from "../core/lock.js";
 import { suggestion } from "../core/nearest.js";
 import type { ProgressListener } from "../core/progress.js";
+import { untilSeen } from "../core/seen.js";
 import { type Dataset, loadDataset, readManifest } from "../data/dataset.js";
 import { describeDataset } from "../data/describe.js";
 import { prepareSource } from "../data/sources/prepare-source.js";
@@ -23,6 +25,8 @@ import { recommend } from "../recommender/recommend.js";
 import type { Recommender } from "../recommender/recommender.js";
 import type { EpochRecord } from "../recommender/run-context.js";
 import { emptyMatrix, rowIndices, sliceRows } from "../sparse/csr.js";
+import type { Tasks } from "../tasks/tasks.js";
+import { removeAttempts } from "./attempt-folder.js";
 import { claimFolder } from "./claim-folder.js";
 import type { PlottedData } from "./data-plot-specs.js";
 import { studiesAtHand } from "./presets/at-hand.js";
@@ -35,8 +39,9 @@ import {
   type PublishedChance,
   type RepeatedValue,
 } from "./repetitions.js";
-import { findRunFolder, type RunFolder, readRunFolder } from "./run-folder.js";
+import { findRunFolder, modelFolderOf, type RunFolder, readRunFolder } from "./run-folder.js";
 import { DEFAULT_SEED, train } from "./train.js";
+import type { TrainingJob, TrainingSetup } from "./training-task.js";
 
 export interface ReproduceOptions {
   /** The folder with the raw files, or with one folder per source: "ml-1m/ratings.dat". */
@@ -59,6 +64,8 @@ export interface ReproduceOptions {
   models?: readonly string[];
   /** Only this number of splits of each study. Default: all. */
   splits?: number;
+  /** Does the trainings in other processes, in any order. Default: one after the other in this one. */
+  tasks?: Tasks;
   /** A cache folder for pretraining, shared by runs with the same content and options. Default: none. */
   cache?: string;
   progress?: ProgressListener;
@@ -232,6 +239,7 @@ async function reproduceInto(preset: Preset, given: ReproduceOptions): Promise<R
         seconds += await estimateSeconds(engine, dataset, run, options, before?.epochs.length, signal);
       }
     if (left > 0) given.onEstimate?.(seconds, left);
+    if (given.tasks) await trainElsewhere(plan, given.tasks, engine, given);
 
     const results = new Map<PresetRun, TrainedRun[]>();
     let number = 0;
@@ -412,13 +420,16 @@ function chosenStudies(
 const pathOf = (study: Study, split: Split | undefined): string[] =>
   split ? [study.key, split.key] : [study.key];
 
+const datasetFolder = ({ study, split }: Pick<PlannedRun, "study" | "split">, out: string): string =>
+  join(out, "data", ...pathOf(study, split));
+
 /** The study's dataset, prepared if necessary. */
 async function datasetOf(
   study: Study,
   split: Split | undefined,
   { data, out, progress, signal }: ReproduceOptions,
 ): Promise<Dataset> {
-  const folder = join(out, "data", ...pathOf(study, split));
+  const folder = datasetFolder({ study, split }, out);
   const there = await readManifest(folder).catch(() => undefined);
   if (!there)
     await prepareSource({
@@ -446,6 +457,73 @@ async function optionsOf(
   return { ...options, ...Object.fromEntries(long.map(([name]) => [name, epochs])) };
 }
 
+/** Does all trainings that are not finished. Throws UserError if some failed; the others are kept. */
+async function trainElsewhere(
+  plan: readonly PlannedRun[],
+  tasks: Tasks,
+  engine: Engine,
+  { epochs, out, cache, precision, onRun, progress, signal }: ReproduceOptions,
+): Promise<void> {
+  const jobs: { title: string; folder: string; job: TrainingJob }[] = [];
+  for (const planned of plan)
+    for (const { candidate, options, folder } of planned.trainings) {
+      if ((await findRunFolder(folder))?.complete) continue;
+      const { run, seed } = planned;
+      jobs.push({
+        title: titleOf(planned, candidate),
+        folder,
+        job: {
+          ...{
+            folder: resolve(folder),
+            dataset: resolve(datasetFolder(planned, out)),
+            model: run.model,
+            seed,
+          },
+          ...{ options: await optionsOf(run.model, options, epochs), cache },
+        },
+      });
+    }
+  const setup: TrainingSetup = { engine: engine.name as EngineChoice, precision };
+  const failures: string[] = [];
+  let ended = 0;
+  const shares = new Map<number, number>();
+  const task = "trainings";
+  const advance = () => {
+    const running = [...shares.values()].reduce((sum, share) => sum + Math.min(share, 0.999), 0);
+    progress?.({ type: "advance", task, done: ended + running });
+  };
+  progress?.({ type: "start", task, total: jobs.length, unit: "trainings" });
+  await tasks.run(
+    { kind: "training", folder: resolve(out), setup: asJson(setup) },
+    jobs.map(({ title, job }) => ({ name: title, job: asJson(job) })),
+    {
+      signal,
+      onNote: (text) => progress?.({ type: "note", text }),
+      onShare: (t, share) => {
+        shares.set(t, share);
+        advance();
+      },
+      onOutcome: async (t, outcome) => {
+        shares.delete(t);
+        ended++;
+        const { title, folder } = jobs[t];
+        if (outcome.state === "failed") failures.push(`${title}: ${outcome.message}`);
+        else await untilSeen(modelFolderOf(folder));
+        onRun?.(`${title}${outcome.state === "failed" ? ": failed" : ""}`, ended, jobs.length);
+        advance();
+      },
+    },
+  );
+  progress?.({ type: "end", task });
+  for (const parent of new Set(jobs.map(({ folder }) => dirname(folder)))) await removeAttempts(parent);
+  if (failures.length > 0)
+    throw new UserError({
+      place: out,
+      problem: `${failures.length} of ${jobs.length} trainings failed; the first one: ${failures[0]}`,
+      remedy: "Remove the cause, and give the same command again: the other trainings are kept",
+    });
+}
+
 /** Trains what is not trained yet, chooses among the candidates, and evaluates the choice on the test users. */
 async function runOne(
   engine: Engine,
@@ -465,7 +543,7 @@ async function runOne(
       engine,
       out: folder,
       resume: before !== undefined,
-      datasetPath: join(out, "data", ...pathOf(study, split)),
+      datasetPath: datasetFolder(planned, out),
       cache,
       // A finished run is expected here, not worth a note.
       progress: before?.complete ? undefined : progress,

@@ -72,6 +72,10 @@ export interface TrainOptions {
   force?: boolean;
   /** Milliseconds to wait for another process that writes `out`. Default 0: fail at once. */
   patience?: number;
+  /** The run's name in trackers. Default: the name of `out`. */
+  name?: string;
+  /** Called before a checkpoint or the model is written; if it throws, the training ends there. Default: none. */
+  beforeWrite?: () => Promise<void>;
   /** The path of the dataset, for config.json. */
   datasetPath?: string;
   /** Minimum number of seconds between checkpoints. Default 10; see `fileCheckpoints`. */
@@ -182,7 +186,7 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
   const begin = () =>
     tracker.begin({
       ...{
-        name: out === undefined ? algorithm.name : basename(resolve(out)),
+        name: given.name ?? (out === undefined ? algorithm.name : basename(resolve(out))),
         folder: place,
         foldin: version,
       },
@@ -231,6 +235,7 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
     try {
       const checkpoints = fileCheckpoints(checkpointFolderOf(place), {
         everySeconds: given.checkpointSeconds,
+        beforeSave: given.beforeWrite,
       });
       const write = epochWriter(place);
       const onEpoch = (record: EpochRecord) => {
@@ -249,6 +254,7 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
         onEpoch,
       });
       const files = await recommender.save();
+      await given.beforeWrite?.();
       await writeFolder(modelFolderOf(place), { marker: "config.json", locked: true }, (folder) =>
         writeModelFiles(folder, { ...files, precision: precisionOf(engine) }),
       );

@@ -5,27 +5,31 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { open, readdir, rename } from "node:fs/promises";
-import { dirname, extname, join } from "node:path";
+import { basename, dirname, extname, join, resolve } from "node:path";
 import { z } from "zod";
-import { NO_ITEM } from "../compute/engine.js";
+import type { EngineChoice } from "../compute/open-engine.js";
+import type { EnginePrecision } from "../compute/tensor.js";
 import { requireFreeFile, syncFolder, writeFileAtomic } from "../core/atomic-file.js";
 import { entriesOf, type FolderKind, removeOwn } from "../core/atomic-folder.js";
 import { throwIfAborted, UserError } from "../core/errors.js";
 import { makeFolders, removeEmptyFolders } from "../core/folders.js";
 import { checkJson, readJson } from "../core/json-file.js";
-import { withPartial } from "../core/leftovers.js";
 import { withLock } from "../core/lock.js";
 import type { ProgressListener } from "../core/progress.js";
+import { untilSeen } from "../core/seen.js";
 import { type Database, withDatabase } from "../data/database.js";
 import type { Histories } from "../data/histories.js";
-import { Vocabulary } from "../data/vocabulary.js";
+import type { Vocabulary } from "../data/vocabulary.js";
 import { itemsMatching } from "../recommender/filter/compile.js";
 import type { Filter } from "../recommender/filter/filter.js";
 import type { ItemSet } from "../recommender/item-set.js";
 import type { Recommender } from "../recommender/recommender.js";
-import { sliceRows } from "../sparse/csr.js";
+import type { Tasks } from "../tasks/tasks.js";
 import { availableItems } from "./availability/availability.js";
+import type { PartSetup } from "./part-task.js";
 import { csvColumns, requireSpreadsheet } from "./score-csv.js";
+import { INPUT, writeInput } from "./score-input.js";
+import { fileOfPart, type PartOptions, usersOfPart, writePart } from "./score-part.js";
 
 export interface ScoreOptions {
   /** The file to write: .parquet, .csv or .jsonl. */
@@ -48,8 +52,35 @@ export interface ScoreOptions {
   readonly spreadsheet?: boolean;
   /** Users per part. Default 8192. */
   readonly partUsers?: number;
+  /** Computes the parts in other processes. Default: in this one. */
+  readonly tasks?: PartTasks;
   readonly progress?: ProgressListener;
   readonly signal?: AbortSignal;
+}
+
+/** Parts that other processes compute. */
+export interface PartTasks {
+  readonly tasks: Tasks;
+  /** The run or model folder that they load. */
+  readonly run: string;
+  readonly engine: EngineChoice;
+  readonly precision?: EnginePrecision;
+}
+
+/** One of several processes that divide the parts of a scoring among them, without knowing of each other. */
+export interface Shard {
+  /** From 1 to `of`. */
+  readonly number: number;
+  readonly of: number;
+}
+
+export interface ShardScored {
+  /** Parts of this shard, and those among them that were there before. */
+  readonly parts: number;
+  readonly resumed: number;
+  /** Parts of other shards that are still missing; 0 = the file was written. */
+  readonly missing: number;
+  readonly scored?: Scored;
 }
 
 export interface Scored {
@@ -70,7 +101,7 @@ const copyFormats: Readonly<Record<string, string>> = {
 /** Identifies the folder of an unfinished scoring and its files. */
 const scoringFolder: FolderKind = {
   marker: "scoring.json",
-  own: /^(scoring\.json|result|part-\d+\.parquet)$/,
+  own: /^(scoring\.json|result|input\.safetensors|\.foldin-queue|part-\d+\.parquet)$/,
 };
 
 /** The folder with the parts of an unfinished scoring. */
@@ -126,47 +157,166 @@ async function scoreInto(
   histories: Histories,
   options: ScoreOptions,
 ): Promise<Scored> {
-  const { out, k = 10, includeHistory = false, resume, force, partUsers = 8192, progress, signal } = options;
+  const { tasks, progress, signal } = options;
   await requireFreeOutput(options);
+  if (options.force && !options.resume) await removeOwn(partialFolder(options.out), scoringFolder);
+  const scoring = await begin(recommender, histories, options);
+  const users = histories.users.length;
+  const task = "score";
+  progress?.({ type: "start", task, total: users, unit: "users" });
+  const missing = await missingParts(scoring);
+  const usersOf = (part: number) => {
+    const { from, to } = usersOfPart(part, users, scoring.partUsers);
+    return to - from;
+  };
+  const toDo = missing.reduce((sum, part) => sum + usersOf(part), 0);
+  const resumed = users - toDo;
+  let done = resumed;
+  const advance = (part: number) => {
+    done += usersOf(part);
+    progress?.({ type: "advance", task, done });
+  };
+  if (resumed > 0) progress?.({ type: "advance", task, done });
+  if (tasks) await computeElsewhere(scoring, histories, missing, tasks, options, advance);
+  else
+    for (const part of missing) {
+      throwIfAborted(signal);
+      await writePart(scoring, part, recommender, histories, { signal });
+      advance(part);
+    }
+  progress?.({ type: "end", task });
+  return { ...(await merge(scoring, options)), users, resumed, leftOut: histories.strangers };
+}
+
+/**
+ * Computes the parts of one shard, those with number, number + of, ... The shard that finishes last writes the file. Throws like
+ * `scoreAll`; a part that is there is not computed again.
+ */
+export async function scoreShard(
+  recommender: Recommender,
+  histories: Histories,
+  { number, of }: Shard,
+  options: ScoreOptions,
+): Promise<ShardScored> {
+  const { out, progress, signal } = options;
+  // Other shards are at work, or were: their parts are always kept.
+  await requireFreeOutput({ ...options, resume: true });
+  const scoring = await begin(recommender, histories, options);
+  const isOwn = (part: number) => part % of === number - 1;
+  const parts = Array.from({ length: scoring.parts }, (_, part) => part).filter(isOwn);
+  const own = (await missingParts(scoring)).filter(isOwn);
+  const task = "score";
+  progress?.({ type: "start", task, total: own.length, unit: "parts" });
+  for (const [done, part] of own.entries()) {
+    throwIfAborted(signal);
+    await writePart(scoring, part, recommender, histories, { signal });
+    progress?.({ type: "advance", task, done: done + 1 });
+  }
+  progress?.({ type: "end", task });
+  const result = { parts: parts.length, resumed: parts.length - own.length };
+  // Several shards may finish at the same moment: one writes the file, and the others find its work done.
+  return withLock(
+    out,
+    async () => {
+      if (!existsSync(join(scoring.folder, scoringFolder.marker))) return { ...result, missing: 0 };
+      const missing = (await missingParts(scoring)).length;
+      if (missing > 0) return { ...result, missing };
+      const written = await merge(scoring, options);
+      const counts = { users: histories.users.length, resumed: 0, leftOut: histories.strangers };
+      return { ...result, missing, scored: { ...written, ...counts } };
+    },
+    { patience: MERGE_PATIENCE, onNote: (text) => progress?.({ type: "note", text }) },
+  );
+}
+
+/** Milliseconds that a shard waits while another one writes the file. */
+const MERGE_PATIENCE = 600_000;
+
+/** A scoring whose folder is there. */
+interface Scoring extends PartOptions {
+  readonly parts: number;
+}
+
+/** Makes the folder of the parts, or sees that the one that is there is this scoring's. */
+async function begin(
+  recommender: Recommender,
+  histories: Histories,
+  options: ScoreOptions,
+): Promise<Scoring> {
+  const { out, k = 10, includeHistory = false, partUsers = 8192 } = options;
   const allowed = await allowedItems(recommender.items, options);
-  const partial = partialFolder(out);
-  if (force && !resume) await removeOwn(partial, scoringFolder);
-  const made = await makeFolders(partial);
+  const folder = partialFolder(out);
+  const made = await makeFolders(folder);
   const identity = {
     ...{ model: options.model, histories: digestOf(histories), k, includeHistory, partUsers },
-    ...(allowed && { filter: createHash("sha256").update(allowed.words).digest("hex").slice(0, 16) }),
+    ...(allowed && { filter: filterDigest(allowed) }),
   };
-  await requireSameScoring(partial, { formatVersion: 1, ...identity }).catch(async (error: unknown) => {
+  await requireSameScoring(folder, { formatVersion: 1, ...identity }).catch(async (error: unknown) => {
     await removeEmptyFolders(made);
     throw error;
   });
+  const parts = Math.ceil(histories.users.length / partUsers);
+  return { folder, parts, k, includeHistory, partUsers, allowed };
+}
 
-  const users = histories.users.length;
-  const parts = Math.ceil(users / partUsers);
-  const done = new Set(await readdir(partial));
-  const name = (part: number) => `part-${String(part).padStart(6, "0")}.parquet`;
-  const task = "score";
-  progress?.({ type: "start", task, total: users, unit: "users" });
-  let resumed = 0;
-  for (let part = 0; part < parts; part++) {
-    const from = part * partUsers;
-    const to = Math.min(users, from + partUsers);
-    if (done.has(name(part))) resumed += to - from;
-    else {
-      throwIfAborted(signal);
-      const path = join(partial, name(part));
-      await writePart(path, recommender, histories, from, to, { k, includeHistory, allowed, signal });
-    }
-    progress?.({ type: "advance", task, done: to });
-  }
-  progress?.({ type: "end", task });
+async function missingParts({ folder, parts }: Scoring): Promise<number[]> {
+  const done = new Set(await readdir(folder));
+  return Array.from({ length: parts }, (_, part) => part).filter(
+    (part) => !done.has(basename(fileOfPart(folder, part))),
+  );
+}
 
+async function computeElsewhere(
+  scoring: Scoring,
+  histories: Histories,
+  missing: readonly number[],
+  { tasks, run, engine, precision }: PartTasks,
+  { model, progress, signal }: ScoreOptions,
+  onPart: (part: number) => void,
+): Promise<void> {
+  const { folder, k, includeHistory, partUsers, allowed } = scoring;
+  await writeInput(join(folder, INPUT), { histories, allowed });
+  const setup: PartSetup = {
+    ...{ folder: resolve(folder), run: resolve(run), model, engine, k, includeHistory, partUsers },
+    input: digestOf(histories) + (filterDigest(allowed) ?? ""),
+  };
+  const failures: string[] = [];
+  await tasks.run(
+    {
+      kind: "part",
+      folder: resolve(folder),
+      setup: { ...setup, ...(precision && { precision }) },
+    },
+    missing.map((part) => ({ name: `part ${part + 1} of ${scoring.parts}`, job: { part } })),
+    {
+      signal,
+      onNote: (text) => progress?.({ type: "note", text }),
+      onOutcome: async (t, outcome) => {
+        if (outcome.state === "failed") failures.push(`part ${missing[t] + 1}: ${outcome.message}`);
+        else {
+          await untilSeen(fileOfPart(folder, missing[t]));
+          onPart(missing[t]);
+        }
+      },
+    },
+  );
+  if (failures.length > 0)
+    throw new UserError({
+      place: folder,
+      problem: `${failures.length} of ${missing.length} parts failed; the first one: ${failures[0]}`,
+      remedy: "Remove the cause, and give the same command with --resume: the other parts are kept",
+    });
+}
+
+/** Puts the parts together, writes the file, and removes the parts. */
+async function merge({ folder: partial, parts }: Scoring, options: ScoreOptions): Promise<{ rows: number }> {
+  const { out, signal } = options;
   const result = join(partial, "result");
   const rows = await withDatabase(
     async (database) => {
       const all = database.files(
         "parquet",
-        Array.from({ length: parts }, (_, part) => join(partial, name(part))),
+        Array.from({ length: parts }, (_, part) => fileOfPart(partial, part)),
       );
       await database.copy(
         `SELECT ${await columnsOf(database, all, options)} FROM ${all}`,
@@ -186,7 +336,7 @@ async function scoreInto(
   await rename(result, out);
   await syncFolder(dirname(out));
   await removeOwn(partial, scoringFolder);
-  return { users, rows, resumed, leftOut: histories.strangers };
+  return { rows };
 }
 
 /** The select list for the output file; reports escaped characters. */
@@ -225,67 +375,6 @@ async function allowedItems(
   return admitted && available ? admitted.and(available) : (admitted ?? available);
 }
 
-interface PartOptions {
-  readonly k: number;
-  readonly includeHistory: boolean;
-  readonly allowed: ItemSet | undefined;
-  readonly signal: AbortSignal | undefined;
-}
-
-/** Writes one part atomically. */
-async function writePart(
-  path: string,
-  recommender: Recommender,
-  { users, matrix }: Histories,
-  from: number,
-  to: number,
-  { k, includeHistory, allowed, signal }: PartOptions,
-): Promise<void> {
-  const { items } = recommender;
-  const block = sliceRows(matrix, from, to);
-  const without = includeHistory ? undefined : block;
-  const best = await recommender.score(block, { signal }).topK(k, without, allowed?.words);
-  // A user with fewer recommendations has empty ranks at the end of the row.
-  const places: number[] = [];
-  for (let place = 0; place < best.items.length; place++)
-    if (best.items[place] !== NO_ITEM) places.push(place);
-  const { titles } = items;
-  const id = (numeric: boolean, column: string) =>
-    numeric ? `CAST("${column}" AS BIGINT) AS "${column}"` : `"${column}"`;
-  await withPartial(path, (partial) =>
-    withDatabase(
-      async (database) => {
-        const columns = {
-          ...({ user: "VARCHAR", rank: "UINTEGER", item: "VARCHAR" } as const),
-          ...(titles && ({ title: "VARCHAR" } as const)),
-          score: "FLOAT",
-        } as const;
-        await database.createTable("part", columns, places.length, (first, count, set) => {
-          const [user, rank, item, title] = set;
-          const score = set[set.length - 1];
-          for (let row = 0; row < count; row++) {
-            const place = places[first + row];
-            user(row, users[from + Math.floor(place / best.k)]);
-            rank(row, (place % best.k) + 1);
-            item(row, items.ids[best.items[place]]);
-            if (titles) title(row, titles[best.items[place]]);
-            score(row, best.scores[place]);
-          }
-        });
-        const chosen = [
-          id(new Vocabulary(users).numeric, "user"),
-          "rank",
-          id(items.numeric, "item"),
-          ...(titles ? ["title"] : []),
-          "score",
-        ];
-        await database.copy(`SELECT ${chosen.join(", ")} FROM part`, partial);
-      },
-      { signal },
-    ).then(() => rename(partial, path)),
-  );
-}
-
 const identitySchema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
 type Identity = Readonly<z.infer<typeof identitySchema>>;
 
@@ -307,6 +396,10 @@ async function requireSameScoring(partial: string, identity: Identity): Promise<
     problem: `the interrupted scoring had a different ${differs}${both}`,
     remedy: "Use the same input and options, or start again with --force",
   });
+}
+
+function filterDigest(allowed: ItemSet | undefined): string | undefined {
+  return allowed && createHash("sha256").update(allowed.words).digest("hex").slice(0, 16);
 }
 
 function digestOf({ users, matrix }: Histories): string {

@@ -24,6 +24,13 @@ const headSchema = z.object({
   best: z.object({ algorithm: z.string(), config: jsonObject }).nullable(),
 });
 
+export interface CheckpointOptions {
+  /** Minimum number of seconds between checkpoints. */
+  readonly everySeconds?: number;
+  /** Called before each checkpoint is written; if it throws, nothing is written. */
+  readonly beforeSave?: () => Promise<void>;
+}
+
 export interface FileCheckpoints extends CheckpointStore {
   /** Removes the stored checkpoint, if there is one. */
   clear(): Promise<void>;
@@ -33,7 +40,10 @@ export interface FileCheckpoints extends CheckpointStore {
  * Keeps one checkpoint in a folder, which is created when needed. `everySeconds` as in `CheckpointStore`, default 10, but saving
  * takes at most 5 % of the time; 0 = after every epoch, whatever it costs.
  */
-export function fileCheckpoints(folder: string, { everySeconds = 10 } = {}): FileCheckpoints {
+export function fileCheckpoints(
+  folder: string,
+  { everySeconds = 10, beforeSave }: CheckpointOptions = {},
+): FileCheckpoints {
   const path = join(folder, "checkpoint.safetensors");
   let secondsOfLastSave = 0;
   return {
@@ -76,6 +86,7 @@ export function fileCheckpoints(folder: string, { everySeconds = 10 } = {}): Fil
     },
 
     async savePending({ epoch, loop, state, best }: PendingCheckpoint) {
+      await beforeSave?.();
       const started = performance.now();
       const made = await makeFolders(folder);
       const head: z.input<typeof headSchema> = {

@@ -10,10 +10,11 @@ import type { ReproducedStudy } from "../../experiments/reproduce.js";
 import { cacheFolder } from "../cache-folder.js";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, type EngineFlags, wholeNumber } from "../engine-options.js";
+import { addQueueOptions, type QueueFlags, withQueue } from "../queue-options.js";
 import { withResumeHint } from "../resume-hint.js";
 import { count, plural, table, wrap } from "../table.js";
 
-interface Flags extends EngineFlags {
+interface Flags extends EngineFlags, QueueFlags {
   data?: string;
   studies?: string[];
   models?: string[];
@@ -27,7 +28,7 @@ interface Flags extends EngineFlags {
 }
 
 export function register(program: Command, context: CliContext): void {
-  addEngineOptions(
+  const command = addEngineOptions(
     program
       .command("reproduce")
       .summary("run a published experiment and compare the results")
@@ -60,7 +61,8 @@ export function register(program: Command, context: CliContext): void {
         wholeNumber(1),
       ),
     "float32",
-  )
+  );
+  addQueueOptions(command, "do the trainings")
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
@@ -173,7 +175,7 @@ async function runBaselines(flags: Flags, context: CliContext): Promise<void> {
 
 async function run(name: string, flags: Flags, context: CliContext): Promise<void> {
   if (name === BASELINES.name) {
-    for (const flag of ["studies", "splits", "seeds"] as const)
+    for (const flag of ["studies", "splits", "seeds", "queue"] as const)
       if (flags[flag] !== undefined)
         throw new UserError({
           place: `--${flag}`,
@@ -217,22 +219,25 @@ async function run(name: string, flags: Flags, context: CliContext): Promise<voi
     import("../../experiments/depth-section.js"),
     import("../../experiments/network-diagram.js"),
   ]);
-  const result = await reproduce(preset, {
-    ...flags,
-    studies: flags.studies?.flatMap((keys) => keys.split(",")),
-    models: flags.models?.flatMap((names) => names.split(",")),
-    cache: cacheFolder(process.env),
-    data,
-    out,
-    progress: context.progress,
-    signal: context.signal,
-    onEstimate: (seconds, runs) =>
-      context.say(
-        // Only models that train in batches can be timed in advance.
-        `${plural(runs, "training")} to run${seconds > 0 ? `, estimated at most ${duration(seconds)} on this machine` : ""}`,
-      ),
-    onRun: (title, number, runs) => context.say(`${number} of ${runs}: ${title}`),
-  }).catch((error: unknown) => {
+  const result = await withQueue(flags, context, (remote) =>
+    reproduce(preset, {
+      ...flags,
+      ...remote,
+      studies: flags.studies?.flatMap((keys) => keys.split(",")),
+      models: flags.models?.flatMap((names) => names.split(",")),
+      cache: cacheFolder(process.env),
+      data,
+      out,
+      progress: context.progress,
+      signal: context.signal,
+      onEstimate: (seconds, runs) =>
+        context.say(
+          // Only models that train in batches can be timed in advance.
+          `${plural(runs, "training")} to run${seconds > 0 ? `, estimated at most ${duration(seconds)} on this machine` : ""}`,
+        ),
+      onRun: (title, number, runs) => context.say(`${number} of ${runs}: ${title}`),
+    }),
+  ).catch((error: unknown) => {
     if (!existsSync(out)) throw error;
     throw withResumeHint(error, again(name, data, out), context);
   });

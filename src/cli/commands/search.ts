@@ -6,16 +6,19 @@ import { type Command, Option } from "commander";
 import { duration } from "../../core/duration.js";
 import { UserError } from "../../core/errors.js";
 import type { MetricValue } from "../../evaluation/evaluate.js";
-import type { SearchPoint } from "../../experiments/search/result.js";
+import type { SearchPoint, SearchResult } from "../../experiments/search/result.js";
+import type { SearchOptions } from "../../experiments/search/search-options.js";
 import type { TrackerChoice } from "../../experiments/trackers/open-trackers.js";
 import { cacheFolder } from "../cache-folder.js";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, collected, type EngineFlags, wholeNumber } from "../engine-options.js";
+import { addQueueOptions, type QueueFlags, withQueue } from "../queue-options.js";
 import { withResumeHint } from "../resume-hint.js";
+import { addShardOption, parseShard } from "../shard-option.js";
 import { plural, table } from "../table.js";
 import { addTrackerOptions } from "../tracker-options.js";
 
-interface Flags extends EngineFlags, TrackerChoice {
+interface Flags extends EngineFlags, QueueFlags, TrackerChoice {
   model?: string;
   grid?: string[];
   random?: number;
@@ -26,6 +29,7 @@ interface Flags extends EngineFlags, TrackerChoice {
   metric: string;
   chooseOn: "validation" | "test";
   jobs?: number;
+  shard?: string;
   out?: string;
   writeRecipe?: string;
   keepModels?: boolean;
@@ -79,7 +83,8 @@ function define(command: Command, context: CliContext): void {
     "seconds between a training's checkpoints (default: 10)",
     wholeNumber(0),
   );
-  addTrackerOptions(added)
+  addShardOption(added, "train only a share of the points; the share that ends last chooses the best");
+  addTrackerOptions(addQueueOptions(added, "train the points"))
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
@@ -97,14 +102,21 @@ Examples:
 }
 
 async function runSearch(dataset: string, flags: Flags, context: CliContext): Promise<void> {
-  const [{ isSearchFolder, search }, { parseSpace }, { findAlgorithm }, { parseSettings }, { readManifest }] =
-    await Promise.all([
-      import("../../experiments/search/search.js"),
-      import("../../experiments/search/space.js"),
-      import("../../models/registry.js"),
-      import("../../models/options.js"),
-      import("../../data/dataset.js"),
-    ]);
+  const [
+    { search },
+    { isSearchFolder },
+    { parseSpace },
+    { findAlgorithm },
+    { parseSettings },
+    { readManifest },
+  ] = await Promise.all([
+    import("../../experiments/search/search.js"),
+    import("../../experiments/search/plan.js"),
+    import("../../experiments/search/space.js"),
+    import("../../models/registry.js"),
+    import("../../models/options.js"),
+    import("../../data/dataset.js"),
+  ]);
   const [{ optionText }, { edgesOf }, { parseAccuracyMetric }] = await Promise.all([
     import("../../experiments/option-text.js"),
     import("../../experiments/search/edges.js"),
@@ -131,24 +143,29 @@ async function runSearch(dataset: string, flags: Flags, context: CliContext): Pr
     Object.entries(setting)
       .map(([name, value]) => `${name}=${optionText(value)}`)
       .join(" ");
-  const result = await search(dataset, {
+  const given: SearchOptions = {
     ...flags,
-    model: algorithm.name,
-    space,
-    options,
-    out,
-    cache: cacheFolder(process.env),
+    ...{ model: algorithm.name, space, options, out, cache: cacheFolder(process.env) },
     trackers: { tensorboard: flags.tensorboard, mlflow: flags.mlflow },
-    progress: context.progress,
-    signal: context.signal,
+    ...{ progress: context.progress, signal: context.signal },
     onPoint: (point, finished, points) =>
       context.say(
         `${finished} of ${points}: ${settingText(point)}: ${point.state === "failed" ? `failed: ${point.message}` : `${metricName} ${estimate(point.metrics?.[metricName])} in ${duration(point.seconds ?? 0)}`}`,
       ),
-  }).catch((error: unknown) => {
+  };
+  const hint = (error: unknown) => {
     if (!isSearchFolder(out)) throw error;
     throw withResumeHint(error, `the same command again (finished points are in ${out})`, context);
-  });
+  };
+  let result: SearchResult;
+  if (flags.shard !== undefined) {
+    const found = await trainShard(dataset, flags.shard, given, flags, context).catch(hint);
+    if (!found) return;
+    result = found;
+  } else
+    result = await withQueue(flags, context, (remote) => search(dataset, { ...given, ...remote })).catch(
+      hint,
+    );
   if (flags.json) {
     context.json({ ...result, folder: out });
     return;
@@ -207,6 +224,38 @@ async function runSearch(dataset: string, flags: Flags, context: CliContext): Pr
   context.out(`results: ${join(out, "results.csv")}, ${join(out, "results.json")}`);
   context.out(`report: ${join(out, "report.html")}`);
   if (recipe) context.out(`recipe: ${[...more, recipe].join(", ")}`);
+}
+
+/** Trains a share of the points and reports it; returns the search if this share ended last. */
+async function trainShard(
+  dataset: string,
+  text: string,
+  given: SearchOptions,
+  { queue, json }: Flags,
+  context: CliContext,
+): Promise<SearchResult | undefined> {
+  if (queue !== undefined)
+    throw new UserError({
+      place: "--shard",
+      problem: "cannot be used with --queue",
+      remedy: "Use only one of them",
+    });
+  const shard = parseShard(text);
+  const { searchShard } = await import("../../experiments/search/search-shard.js");
+  const { points, failed, missing, search } = await searchShard(dataset, shard, given);
+  if (search) return search;
+  if (json) {
+    context.json({ folder: given.out, shard: shard.number, of: shard.of, points, failed, missing });
+    return undefined;
+  }
+  context.out(`share ${shard.number} of ${shard.of}: ${plural(points, "point")}`);
+  for (const { key, message } of failed) context.out(`failed: ${key}: ${message}`);
+  context.out(
+    failed.length > 0
+      ? `without a result: ${plural(missing, "point")} of all shares; the same command without --shard tries them again and chooses the best`
+      : `${plural(missing, "point")} of other shares missing: the share that ends last chooses the best`,
+  );
+  return undefined;
 }
 
 /** The default folder. A search started under the former command name is resumed in its own folder. */

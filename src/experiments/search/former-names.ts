@@ -1,7 +1,8 @@
 // The former names of the hyperparameter search, for compatibility.
 
 import type { SearchPoint, SearchResult } from "./result.js";
-import { type SearchOptions, search } from "./search.js";
+import { search } from "./search.js";
+import type { SearchOptions } from "./search-options.js";
 
 /** @deprecated Use `search`. */
 export const sweep = search;

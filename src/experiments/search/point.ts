@@ -48,16 +48,21 @@ export async function readResult(
   return evaluated && metrics.every((name) => evaluated.metrics[name]) ? result : undefined;
 }
 
+export interface PointContext {
+  readonly progress?: ProgressListener;
+  readonly signal?: AbortSignal;
+  readonly onNote?: (text: string) => void;
+  /** As in `TrainOptions`. */
+  readonly name?: string;
+  readonly beforeWrite?: () => Promise<void>;
+}
+
 /** Trains or resumes the point, evaluates it, and writes its result. Throws like `train` and `evaluate`. */
 export async function runPoint(
   dataset: Dataset,
   engine: Engine,
   { folder, model, options, seed, metrics, on, datasetPath, checkpointSeconds, cache, ...job }: PointJob,
-  {
-    progress,
-    signal,
-    onNote = () => {},
-  }: { progress?: ProgressListener; signal?: AbortSignal; onNote?: (text: string) => void } = {},
+  { progress, signal, onNote = () => {}, name, beforeWrite }: PointContext = {},
 ): Promise<PointResult> {
   const started = performance.now();
   const before = await findRunFolder(folder);
@@ -78,6 +83,8 @@ export async function runPoint(
     progress,
     signal,
     trackers,
+    name,
+    beforeWrite,
   }).catch(async (error: unknown) => {
     await tracker.close();
     throw error;
