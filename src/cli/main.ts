@@ -20,6 +20,7 @@ import * as score from "./commands/score.js";
 import * as search from "./commands/search.js";
 import * as serve from "./commands/serve.js";
 import * as train from "./commands/train.js";
+import * as tune from "./commands/tune.js";
 import type { Register } from "./context.js";
 import { run } from "./run.js";
 
@@ -40,6 +41,7 @@ const commands: readonly Register[] = [
   exportModel,
   addItems,
   search,
+  tune,
   reproduce,
   models,
   doctor,

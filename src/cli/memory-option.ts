@@ -17,7 +17,7 @@ const commands: ReadonlySet<string> = new Set([
     "embed",
     "add-items",
   ],
-  ...["search", "sweep", "reproduce"],
+  ...["search", "sweep", "tune", "reproduce"],
 ]);
 
 /** Adds --memory to every command that may need much. */

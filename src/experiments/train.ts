@@ -76,6 +76,8 @@ export interface TrainOptions {
   datasetPath?: string;
   /** Minimum number of seconds between checkpoints. Default 10; see `fileCheckpoints`. */
   checkpointSeconds?: number;
+  /** Stop after this epoch with AbortedError, and a checkpoint in `out`; resumed, the run is the same as without the pause. Default: never. */
+  pauseAfter?: number;
   /** A cache folder for pretraining, shared by runs with the same content and options. Default: no cache. */
   cache?: string;
   progress?: ProgressListener;
@@ -244,6 +246,7 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
         progress,
         signal,
         checkpoints,
+        pauseAfter: given.pauseAfter,
         cache,
         initial: start?.initial,
         onEpoch,

@@ -7,10 +7,12 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { Engine } from "../../compute/engine.js";
 import { writeFileWhole } from "../../core/atomic-file.js";
+import { AbortedError } from "../../core/errors.js";
 import { checkJson, readJson } from "../../core/json-file.js";
 import type { ProgressListener } from "../../core/progress.js";
 import type { Dataset } from "../../data/dataset.js";
 import { evaluate } from "../../evaluation/evaluate.js";
+import { SELECTION_METRIC } from "../../training/fit.js";
 import { findRunFolder, modelFolderOf, readRunFolder } from "../run-folder.js";
 import { openTrackers, type TrackerChoice } from "../trackers/open-trackers.js";
 import { together } from "../trackers/tracker.js";
@@ -29,6 +31,8 @@ const resultSchema = z.object({
   chosenEpoch: z.int().nullable(),
   /** Wall-clock seconds of training, possibly in parallel with other work. */
   seconds: z.number(),
+  /** Whether the training was paused. Such a result is never written: its only metric is the validation metric of training. */
+  paused: z.literal(true).optional(),
 });
 
 /** The result of a point. */
@@ -48,6 +52,8 @@ export interface PointJob {
   readonly cache?: string;
   /** The programs in which the training is followed. */
   readonly trackers?: TrackerChoice;
+  /** The epoch after which the training pauses, to be resumed later or not at all. Default: none. */
+  readonly pauseAfter?: number;
 }
 
 /** The result of a point; undefined if it is not finished. Throws UserError if its file is damaged. */
@@ -95,14 +101,18 @@ export async function runPoint(
     patience: 15_000,
     datasetPath,
     checkpointSeconds,
+    pauseAfter: job.pauseAfter,
     cache,
     progress,
     signal,
     trackers,
   }).catch(async (error: unknown) => {
     await tracker.close();
+    const paused = error instanceof AbortedError && !signal?.aborted && job.pauseAfter !== undefined;
+    if (paused) return undefined;
     throw error;
   });
+  if (!recommender) return pausedResult(folder);
   try {
     const trained = performance.now();
     const { users, metrics: values } = await evaluate(recommender, dataset, { on, metrics, signal });
@@ -131,6 +141,21 @@ export async function runPoint(
     recommender.dispose();
     await tracker.close();
   }
+}
+
+/** What is known of a paused training: the best value of the monitored metric so far. */
+async function pausedResult(folder: string): Promise<PointResult> {
+  const { epochs } = await readRunFolder(folder);
+  const values = epochs.map(({ values }) => values[`validation ${SELECTION_METRIC}`] ?? Number.NaN);
+  const mean = Math.max(...values.filter(Number.isFinite));
+  return {
+    formatVersion: 1,
+    validation: { users: 0, metrics: { [SELECTION_METRIC]: { mean } } },
+    epochs: epochs.length,
+    chosenEpoch: epochs.at(-1)?.kept ?? null,
+    seconds: epochs.reduce((sum, epoch) => sum + epoch.seconds + epoch.validationSeconds, 0),
+    paused: true,
+  };
 }
 
 /** Removes the model of a finished point to save disk space. */

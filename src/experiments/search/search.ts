@@ -5,7 +5,6 @@
 //   results.json, results.csv, report.html, recipe.json
 // Started again with the same folder, it resumes: finished points are kept, also if the search space has grown.
 
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
@@ -21,7 +20,6 @@ import type { ProgressListener } from "../../core/progress.js";
 import { shellCommand } from "../../core/shell.js";
 import { version } from "../../core/version.js";
 import { loadDataset, readManifest } from "../../data/dataset.js";
-import type { Manifest } from "../../data/manifest.js";
 import { defaultMetrics, parseAccuracyMetric } from "../../evaluation/metrics.js";
 import { layeredOptions, parseOptions } from "../../models/options.js";
 import { findAlgorithm } from "../../models/registry.js";
@@ -36,6 +34,7 @@ import { reportOnRun } from "../run-report.js";
 import { openTrackers, type TrackerChoice } from "../trackers/open-trackers.js";
 import { DEFAULT_SEED, train } from "../train.js";
 import { searchCommand } from "./command.js";
+import { hash, hashOf } from "./dataset-hash.js";
 import {
   discardModel,
   type EvaluatedOn,
@@ -380,16 +379,6 @@ async function existing(path: string, model: string): Promise<Recipe | undefined
       remedy: "Write to another file",
     });
   return recipe;
-}
-
-/** A hash of everything in a dataset folder. */
-function hashOf({ tables }: Manifest): string {
-  const sums = Object.entries(tables).map(([file, { sha256 }]) => `${file} ${sha256}`);
-  return hash(sums.sort());
-}
-
-function hash(value: unknown): string {
-  return createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 16);
 }
 
 /** Options by their names within their groups: earlier versions had no groups, and their points are found by these names. */
