@@ -31,6 +31,7 @@ import { findRecipe } from "../recipes/registry.js";
 import type { Report } from "../report.js";
 import { modelFolderOf, readRunFolder } from "../run-folder.js";
 import { reportOnRun } from "../run-report.js";
+import { sizeOf } from "../shape.js";
 import { openTrackers, type TrackerChoice } from "../trackers/open-trackers.js";
 import { DEFAULT_SEED, train } from "../train.js";
 import { searchCommand } from "./command.js";
@@ -307,6 +308,7 @@ async function searchAll(dataset: string, given: SearchOptions): Promise<SearchR
         },
       ],
       data: (await readRunFolder(best.job.folder)).config.dataset.fingerprint,
+      shape: sizeOf(manifest.counts),
     };
     const own = join(out, "recipe.json");
     await writeRecipe(own, found);

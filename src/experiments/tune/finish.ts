@@ -22,12 +22,12 @@ import { reportOnRun } from "../run-report.js";
 import { discardModel, type PointJob, readPointResult } from "../search/point.js";
 import { type PointOutcome, runPoints } from "../search/pool.js";
 import { optionsAt } from "../search/space.js";
+import { type Shape, sizeOf } from "../shape.js";
 import { DEFAULT_SEED, train } from "../train.js";
 import type { Candidate, LeftOut } from "./plan.js";
 import { bestValue } from "./planner.js";
 import { reportOnTuning } from "./report.js";
 import type { TunedModel, TuneResult } from "./result.js";
-import type { Shape } from "./shape.js";
 import type { KeptTrial } from "./state.js";
 import type { TuneOptions } from "./tune.js";
 
@@ -279,7 +279,6 @@ async function recipeOf(best: TunedModel, tuned: Tuned): Promise<string> {
     mean: Number(best.validation.mean.toFixed(6)),
     standardError: Number((best.validation.standardError ?? 0).toFixed(6)),
   };
-  const { users, items, interactions } = shape;
   await writeRecipe(path, {
     formatVersion: 1,
     dataset: manifest.name,
@@ -304,7 +303,7 @@ async function recipeOf(best: TunedModel, tuned: Tuned): Promise<string> {
       },
     ],
     data: (await readRunFolder(best.run ?? "")).config.dataset.fingerprint,
-    shape: { users, items, interactions },
+    shape: sizeOf(shape),
   });
   return path;
 }

@@ -3,8 +3,8 @@
 import type { JsonObject } from "../../core/json.js";
 import type { MetricValue } from "../../evaluation/evaluate.js";
 import type { Comparison } from "../compare/compare.js";
+import type { Shape } from "../shape.js";
 import type { LeftOut } from "./plan.js";
-import type { Shape } from "./shape.js";
 
 /** One line of the leaderboard: a model with the best options that were found. */
 export interface TunedModel {

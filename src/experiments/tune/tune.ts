@@ -26,12 +26,12 @@ import { hashOf } from "../search/dataset-hash.js";
 import { discardModel, type PointJob, type PointResult } from "../search/point.js";
 import { type PointOutcome, runPoints } from "../search/pool.js";
 import { optionsAt } from "../search/space.js";
+import { shapeOf } from "../shape.js";
 import { DEFAULT_SEED } from "../train.js";
 import { finish, type Tuned } from "./finish.js";
 import { type Candidate, type LeftOut, planFor } from "./plan.js";
 import { bestValue, nextSteps, type Step } from "./planner.js";
 import type { TuneResult } from "./result.js";
-import { shapeOf } from "./shape.js";
 import { type KeptTrial, readState, type TuneState, writeState } from "./state.js";
 
 export interface TuneOptions {

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isRange, optionsAt } from "../../../src/experiments/search/space.js";
+import type { Shape } from "../../../src/experiments/shape.js";
 import { planFor, spaceOf } from "../../../src/experiments/tune/plan.js";
-import type { Shape } from "../../../src/experiments/tune/shape.js";
 import { suggest } from "../../../src/experiments/tune/tpe.js";
 import { describeOptions, layeredOptions, parseOptions } from "../../../src/models/options.js";
 import { algorithmNames, findAlgorithm } from "../../../src/models/registry.js";

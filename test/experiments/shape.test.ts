@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { differencesOf } from "../../../src/experiments/tune/shape.js";
+import { differencesOf } from "../../src/experiments/shape.js";
 
 describe("shapes of datasets", () => {
   const ml1m = { users: 4834, items: 3497, interactions: 462_827 };

@@ -1,13 +1,17 @@
 // The shape of a dataset: what the choice of models and the cost of training depend on.
 
-import type { Manifest } from "../../data/manifest.js";
+import type { Manifest } from "../data/manifest.js";
 
-export interface Shape {
+/** The size of a dataset, as recipes keep it. */
+export interface Size {
   /** Training users. */
   readonly users: number;
   readonly items: number;
   /** Training interactions. */
   readonly interactions: number;
+}
+
+export interface Shape extends Size {
   /** Interactions / (users x items). */
   readonly density: number;
   /** Training interactions per user, on average. */
@@ -20,7 +24,7 @@ export interface Shape {
 export function shapeOf({ counts, content }: Pick<Manifest, "counts" | "content">): Shape {
   const { users, items, interactions, validation } = counts;
   return {
-    ...{ users, items, interactions },
+    ...sizeOf(counts),
     density: interactions / Math.max(1, users * items),
     history: interactions / Math.max(1, users),
     validationUsers: validation.judgedUsers,
@@ -28,15 +32,16 @@ export function shapeOf({ counts, content }: Pick<Manifest, "counts" | "content"
   };
 }
 
+export function sizeOf({ users, items, interactions }: Size): Size {
+  return { users, items, interactions };
+}
+
 /** How much two shapes may differ, as a factor, before the options of one are no guide for the other. */
 const ALIKE = 4;
 
 /** What differs by more than `ALIKE` between two shapes, as words with both numbers; empty if the shapes are alike. */
-export function differencesOf(
-  a: Pick<Shape, "users" | "items" | "interactions">,
-  b: Pick<Shape, "users" | "items" | "interactions">,
-): string[] {
-  const density = ({ users, items, interactions }: typeof a) => interactions / Math.max(1, users * items);
+export function differencesOf(a: Size, b: Size): string[] {
+  const density = ({ users, items, interactions }: Size) => interactions / Math.max(1, users * items);
   const compared: [string, number, number, (value: number) => string][] = [
     ["training users", a.users, b.users, whole],
     ["items", a.items, b.items, whole],
