@@ -87,6 +87,7 @@ export {
   compare,
 } from "./experiments/compare/compare.js";
 
+export { type EnsembleOptions, trainEnsemble } from "./experiments/ensemble.js";
 export { type RunConfig, type RunFolder, readRunFolder } from "./experiments/run-folder.js";
 export {
   type Sweep,
@@ -98,13 +99,19 @@ export type { SearchPoint, SearchResult } from "./experiments/search/result.js";
 export { search } from "./experiments/search/search.js";
 export type { SearchOptions } from "./experiments/search/search-options.js";
 export { type Dimension, parseSpace, type Range, type Setting } from "./experiments/search/space.js";
+export type { Shape, Size } from "./experiments/shape.js";
 export { type MlflowOptions, openMlflow } from "./experiments/trackers/mlflow/mlflow.js";
 export type { TrackerChoice } from "./experiments/trackers/open-trackers.js";
 export { openTensorboard, type TensorboardOptions } from "./experiments/trackers/tensorboard/tensorboard.js";
 export type { TrackedEnd, TrackedReport, TrackedRun, Tracker } from "./experiments/trackers/tracker.js";
 export { type TrainOptions, train } from "./experiments/train.js";
+export { type Choice, chooseModel } from "./experiments/tune/choose.js";
+export type { LeftOut } from "./experiments/tune/plan.js";
+export type { TunedModel, TuneResult } from "./experiments/tune/result.js";
+export { type TunedTrial, type TuneOptions, tune } from "./experiments/tune/tune.js";
 export { describeOptions, type OptionDescription } from "./models/options.js";
 export { algorithmNames, findAlgorithm } from "./models/registry.js";
+export type { Tuned } from "./models/tuned.js";
 export * from "./recommender/algorithm.js";
 export * from "./recommender/content-aware.js";
 export type { NetworkOutline, OutlineLayer } from "./recommender/outline.js";

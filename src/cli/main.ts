@@ -21,6 +21,7 @@ import * as search from "./commands/search.js";
 import * as serve from "./commands/serve.js";
 import * as studio from "./commands/studio.js";
 import * as train from "./commands/train.js";
+import * as tune from "./commands/tune.js";
 import * as worker from "./commands/worker.js";
 import type { Register } from "./context.js";
 import { run } from "./run.js";
@@ -43,6 +44,7 @@ const commands: readonly Register[] = [
   exportModel,
   addItems,
   search,
+  tune,
   reproduce,
   worker,
   models,

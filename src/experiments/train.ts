@@ -45,6 +45,7 @@ import {
   removeIfWorthless,
   settleRunFolder,
 } from "./run-folder.js";
+import { differencesOf, type Size } from "./shape.js";
 import { type Tracker, together } from "./trackers/tracker.js";
 
 export interface TrainOptions {
@@ -80,6 +81,8 @@ export interface TrainOptions {
   datasetPath?: string;
   /** Minimum number of seconds between checkpoints. Default 10; see `fileCheckpoints`. */
   checkpointSeconds?: number;
+  /** Stop after this epoch with AbortedError, and a checkpoint in `out`; resumed, the run is the same as without the pause. Default: never. */
+  pauseAfter?: number;
   /** A cache folder for pretraining, shared by runs with the same content and options. Default: no cache. */
   cache?: string;
   progress?: ProgressListener;
@@ -145,6 +148,7 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
   if (start) await requireWarmStart(algorithm, start.initial, dataset, progress);
   const sameModel = before?.config.model === algorithm.name;
   const recipe = given.recipe === undefined ? undefined : await findRecipe(given.recipe, algorithm.name);
+  if (recipe?.shape && !before) warnOfShape(recipe.shape, given.recipe, dataset, progress);
   const base = sameModel ? before?.config.options : recipe ? undefined : start?.options;
   const options = parseOptions(algorithm, layeredOptions(algorithm, base, recipe?.options, given.options));
   const seed = given.seed ?? before?.config.seed ?? DEFAULT_SEED;
@@ -249,6 +253,7 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
         progress,
         signal,
         checkpoints,
+        pauseAfter: given.pauseAfter,
         cache,
         initial: start?.initial,
         onEpoch,
@@ -278,6 +283,22 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
     if (choice !== engine) await engine.close();
     throw outOfMemory(error) ?? error;
   }
+}
+
+/** Reports that a recipe was chosen for data of another shape. */
+function warnOfShape(
+  shape: Size,
+  recipe: string | undefined,
+  { train, items, name }: Dataset,
+  progress: ProgressListener | undefined,
+): void {
+  const size = { users: train.rows, items: items.size, interactions: entryCount(train) };
+  const differences = differencesOf(size, shape);
+  if (differences.length > 0)
+    progress?.({
+      type: "note",
+      text: `the recipe ${recipe} was chosen on data of another shape than ${name} (${differences.join(", ")}), so other options may be better: foldin tune finds them`,
+    });
 }
 
 /** The fields that must agree for a run to be resumed. */

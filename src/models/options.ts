@@ -5,6 +5,7 @@ import { z } from "zod";
 import { UserError } from "../core/errors.js";
 import { suggestion } from "../core/nearest.js";
 import type { Algorithm } from "../recommender/algorithm.js";
+import type { Tuned } from "./tuned.js";
 
 /** The description of one option. */
 export interface OptionDescription {
@@ -15,6 +16,8 @@ export interface OptionDescription {
   default: unknown;
   /** Its meaning, and the source of the default. */
   description: string;
+  /** The range in which `tune` searches it; absent = it is not searched. */
+  tuned?: Tuned;
 }
 
 /** The options of an algorithm in the order of its schema; an option of a group is named "<group>.<option>". */
@@ -24,6 +27,7 @@ export function describeOptions(algorithm: Algorithm): OptionDescription[] {
     type: typeName(property),
     default: property.default,
     description: property.description ?? "",
+    ...(property.tuned && { tuned: property.tuned }),
   }));
 }
 
@@ -162,6 +166,7 @@ interface JsonSchema {
   anyOf?: JsonSchema[];
   default?: unknown;
   description?: string;
+  tuned?: Tuned;
   properties?: Record<string, JsonSchema>;
 }
 

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import type { JsonObject } from "../core/json.js";
+import { linearRange, logRange } from "./tuned.js";
 
 /** A number of units, users, epochs. */
 export const size = z.int().min(1);
@@ -19,13 +20,18 @@ export const published = {
     .min(0)
     .lt(1)
     .default(0.5)
-    .describe("dropout rate of a history in training (Liang et al. 2018, section 4.4)"),
+    .describe("dropout rate of a history in training (Liang et al. 2018, section 4.4)")
+    .meta(linearRange(0.1, 0.8)),
   learningRate: z
     .number()
     .positive()
     .default(1e-3)
-    .describe("Adam's learning rate (Liang et al.'s notebook)"),
-  batchSize: size.default(500).describe("users per update (Liang et al. 2018, section 4.4)"),
+    .describe("Adam's learning rate (Liang et al.'s notebook)")
+    .meta(logRange(2e-4, 4e-3)),
+  batchSize: size
+    .default(500)
+    .describe("users per update (Liang et al. 2018, section 4.4)")
+    .meta(logRange(50, 500)),
   epochs: size.default(200).describe("passes over the training users (Liang et al. 2018, section 4.4)"),
   patience: size
     .optional()

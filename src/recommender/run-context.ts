@@ -75,6 +75,8 @@ export interface RunContext {
   readonly progress?: ProgressListener;
   readonly signal?: AbortSignal;
   readonly checkpoints?: CheckpointStore;
+  /** Stop after this epoch, with a checkpoint from which the run can be resumed. Needs `checkpoints`. Default: never. */
+  readonly pauseAfter?: number;
   /** Initial weights instead of random ones, for algorithms with `warmStart`. */
   readonly initial?: InitialModel;
   /** A cache for pretraining that runs can share; without it, each run does its own. */

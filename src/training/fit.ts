@@ -3,7 +3,7 @@
 // epoch or update, so a run that was killed at any moment and resumed ends with the weights of the uninterrupted run, byte for byte.
 
 import { setImmediate } from "node:timers/promises";
-import { throwIfAborted } from "../core/errors.js";
+import { AbortedError, throwIfAborted } from "../core/errors.js";
 import type { JsonObject } from "../core/json.js";
 import { permutation, streamOf } from "../core/philox.js";
 import { formOf } from "../data/content.js";
@@ -20,7 +20,7 @@ import { cachedAs } from "./tensor-cache.js";
 import type { KeptModel, Trainable } from "./trainable.js";
 
 /** The metric that selects the epoch, as in the papers of Mult-VAE and its successors. */
-const SELECTION_METRIC = "ndcg@100";
+export const SELECTION_METRIC = "ndcg@100";
 
 export interface Training<Options> {
   readonly algorithm: Algorithm<Options>;
@@ -119,8 +119,9 @@ async function train<Options>(
 
   // The first epoch is always saved; a resumed run already has a recent checkpoint.
   let lastSaved = resumed ? performance.now() : Number.NEGATIVE_INFINITY;
-  async function saveWhenDue(): Promise<void> {
-    if (!checkpoints || (performance.now() - lastSaved) / 1000 < checkpoints.everySeconds) return;
+  async function saveWhenDue(now = false): Promise<void> {
+    if (!checkpoints) return;
+    if (!now && (performance.now() - lastSaved) / 1000 < checkpoints.everySeconds) return;
     const { pretraining, epoch } = loop;
     const when = pretraining ? "in pretraining" : `after epoch ${epoch}`;
     const head = { epoch, loop: { identity, state: { ...loop } as unknown as JsonObject } };
@@ -230,7 +231,9 @@ async function train<Options>(
     progress?.({ type: "advance", task, done: number, values: shown });
     // Yield to timers and signals, also after short epochs.
     await setImmediate();
-    await saveWhenDue();
+    const pauses = !last && number === run.pauseAfter;
+    await saveWhenDue(pauses);
+    if (pauses) throw new AbortedError(`paused after epoch ${number}`);
   }
   if (loop.converged) progress?.({ type: "note", text: `converged after epoch ${loop.epoch}` });
   else if (stops(loop, loop.epoch))

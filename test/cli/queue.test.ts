@@ -76,6 +76,25 @@ describe.skipIf(!postgres)("foldin with --queue", () => {
     expect(tableOf(join(folder, "woken"))).toBe(tableOf(join(folder, "local")));
   });
 
+  it("does the trainings of foldin tune, which resume at their next rung on any worker, with the same result", async () => {
+    const tuning = [
+      ...["tune", "dataset", "--models", "popularity,ease,mult-dae", "--trials", "5"],
+      ...["--engine", "reference"],
+    ];
+    const trials = (out: string) =>
+      JSON.parse(readFileSync(join(folder, out, "trials.json"), "utf8")).trials.map(
+        ({ seconds: _, ...trial }: { seconds: number }) => trial,
+      );
+    await succeed(foldin([...tuning, "--out", "tuned-here"], { cwd: folder }));
+    const workers = [worker(database.url, folder), worker(database.url, folder)];
+    try {
+      await succeed(queued([...tuning, "--out", "tuned"]).outcome);
+    } finally {
+      for (const one of workers) await one.stop();
+    }
+    expect(trials("tuned")).toEqual(trials("tuned-here"));
+  });
+
   it("a task that ends its process fails after three tries, and the others are done", async () => {
     // The process has one listener for messages; one that was there before it would take the setup away from it.
     const preload = `if (process.argv[1]?.endsWith("worker/process.js")) {

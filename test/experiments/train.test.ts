@@ -183,6 +183,22 @@ describe("train", () => {
     expect(await modelFile()).toEqual(whole);
   });
 
+  it("pauses after an epoch with a checkpoint, whatever its interval, and ends the same when resumed", async () => {
+    (await train(dataset, given())).dispose();
+    const whole = await modelFile();
+    await rm(join(folder, "run"), { recursive: true });
+    const rare = { checkpointSeconds: 3600 };
+    await expect(train(dataset, given({ ...rare, pauseAfter: 2 }))).rejects.toThrow(/paused after epoch 2/);
+    expect((await readRunFolder(join(folder, "run"))).epochs).toHaveLength(2);
+    await expect(train(dataset, given({ ...rare, pauseAfter: 3, resume: true }))).rejects.toThrow(
+      AbortedError,
+    );
+    expect((await readRunFolder(join(folder, "run"))).epochs).toHaveLength(3);
+    // The last epoch is the end, not a pause.
+    (await train(dataset, given({ ...rare, pauseAfter: 4, resume: true }))).dispose();
+    expect(await modelFile()).toEqual(whole);
+  });
+
   it("resumes a run of an earlier version, whose options were not in groups, with the same result", async () => {
     const notebook = { ...options, anneal: "epoch", restoreBest: false, sampleAtPrediction: true };
     const { anneal, restoreBest, sampleAtPrediction } = notebook;

@@ -1,9 +1,11 @@
 // foldin train <dataset>: trains a model, evaluates it on the held-out users, and writes a run folder with a report.
 
+import { join } from "node:path";
 import type { Command } from "commander";
 import { UserError } from "../../core/errors.js";
 import { pathArgument, shellCommand } from "../../core/shell.js";
 import type { TrackerChoice } from "../../experiments/trackers/open-trackers.js";
+import type { Choice } from "../../experiments/tune/choose.js";
 import { cacheFolder } from "../cache-folder.js";
 import { type CliContext, required } from "../context.js";
 import { addEngineOptions, collected, type EngineFlags, engineOf, wholeNumber } from "../engine-options.js";
@@ -18,6 +20,8 @@ interface Flags extends EngineFlags, TrackerChoice {
   set?: string[];
   epochs?: number;
   seed?: number;
+  seeds?: number;
+  blend?: boolean;
   out?: string;
   resume?: boolean;
   force?: boolean;
@@ -35,7 +39,10 @@ export function register(program: Command, context: CliContext): void {
       )
       .argument("<dataset>", "a dataset folder written by foldin prepare")
       .option("--out <run>", "the run folder to write")
-      .option("--model <name>", "the model, see foldin models (default: mult-vae)")
+      .option(
+        "--model <name>",
+        "the model, see foldin models (default: chosen by the size of the dataset; mult-vae with --set, --epochs or --recipe)",
+      )
       .option(
         "--recipe <name>",
         "start from the options of a recipe: its name, such as ml-1m (see foldin models <name>), or its file; --set overrides them",
@@ -46,7 +53,9 @@ export function register(program: Command, context: CliContext): void {
       )
       .option("--set <name=value>", "a model option, see foldin models <name> (repeatable)", collected)
       .option("--epochs <n>", "number of training epochs; same as --set epochs=<n>", wholeNumber(1))
-      .option("--seed <n>", "random seed (default: 98765)", wholeNumber(0)),
+      .option("--seed <n>", "random seed (default: 98765)", wholeNumber(0))
+      .option("--seeds <n>", "train with n seeds, from --seed on; needs --blend", wholeNumber(2))
+      .option("--blend", "with --seeds: blend the runs with equal weights into <out>/blend"),
     "float32",
   )
     .option("--resume", "resume the interrupted run in --out")
@@ -58,9 +67,11 @@ export function register(program: Command, context: CliContext): void {
       "after",
       `
 Examples:
+  foldin train data/ml-1m --out runs/first
   foldin train data/ml-1m --model mult-vae --out runs/vae
   foldin train data/ml-1m --model mult-dae --epochs 100 --set dropout=0.3 --out runs/dae
   foldin train data/ml-1m --recipe ml-1m --out runs/tuned
+  foldin train data/ml-1m --model rec-vae --seeds 5 --blend --out runs/five
   foldin train data/today --init-from runs/yesterday --epochs 20 --out runs/today
   foldin train data/ml-1m --out runs/vae --resume
   foldin train data/ml-1m --tensorboard logs --mlflow http://localhost:5000 --out runs/vae`,
@@ -75,6 +86,20 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
       place: "--force",
       problem: "cannot be combined with --resume",
       remedy: "Use only one of them",
+    });
+  if ((flags.seeds === undefined) === (flags.blend ?? false))
+    throw new UserError({
+      place: flags.blend ? "--blend" : "--seeds",
+      problem: flags.blend ? "needs the number of seeds" : "needs --blend",
+      expected: "both, such as --seeds 5 --blend",
+    });
+  const isEnsemble = flags.seeds !== undefined;
+  const clash = (["resume", "force", "initFrom"] as const).find((name) => isEnsemble && flags[name]);
+  if (clash)
+    throw new UserError({
+      place: `--${clash === "initFrom" ? "init-from" : clash}`,
+      problem: "cannot be combined with --seeds",
+      remedy: "Run the same command again to resume, or choose another folder with --out",
     });
   const [
     { train },
@@ -93,13 +118,20 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
   ]);
   // Check the command line before reading any data.
   const interrupted = flags.resume ? await findRunFolder(out) : undefined;
-  const model =
+  const named =
     flags.model ??
     interrupted?.config.model ??
     (flags.initFrom && (await algorithmOf(flags.initFrom))) ??
-    "mult-vae";
+    (await recipeModel(flags.recipe));
+  const isFree = flags.set === undefined && flags.epochs === undefined && flags.recipe === undefined;
+  const choice = named === undefined && isFree ? await chosenFor(datasetPath) : undefined;
+  if (choice) {
+    const { choiceText } = await import("../../experiments/tune/choose.js");
+    context.say(choiceText(choice));
+  }
+  const model = named ?? choice?.model ?? "mult-vae";
   const algorithm = await findAlgorithm(model);
-  const options = parseSettings(algorithm, flags.set ?? []);
+  const options = { ...choice?.options, ...parseSettings(algorithm, flags.set ?? []) };
   if (flags.epochs !== undefined) options.epochs = flags.epochs;
   const recipe = flags.recipe === undefined ? undefined : await findRecipe(flags.recipe, algorithm.name);
   parseOptions(algorithm, layeredOptions(algorithm, recipe?.options, options));
@@ -110,22 +142,43 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
   const dataset = await loadDataset(datasetPath, { signal: context.signal });
 
   const started = performance.now();
+  const common = {
+    ...{ model, recipe: flags.recipe, options, seed: flags.seed, datasetPath },
+    ...engineOf(flags),
+    checkpointSeconds: flags.checkpointSeconds,
+    ...{ cache: cacheFolder(process.env), progress: context.progress, signal: context.signal },
+  };
+  if (flags.seeds !== undefined) {
+    const { trainEnsemble } = await import("../../experiments/ensemble.js");
+    const seeds = flags.seeds;
+    const blend = await trainEnsemble(dataset, {
+      ...{ ...common, seeds, out, trackers },
+      onSeed: (seed, number) => context.say(`${number} of ${seeds}: seed ${seed}`),
+    }).catch((error: unknown) => {
+      throw withResumeHint(error, `the same command again (finished seeds are in ${out})`, context);
+    });
+    try {
+      const seconds = (performance.now() - started) / 1000;
+      await printTrained(
+        join(out, "blend"),
+        blend,
+        dataset,
+        { seconds, json: flags.json, trackers },
+        context,
+      );
+    } finally {
+      blend.dispose();
+      await Promise.all(trackers.map((tracker) => tracker.close()));
+    }
+    return;
+  }
   try {
     const recommender = await train(dataset, {
-      model,
-      recipe: flags.recipe,
+      ...common,
       initFrom: flags.initFrom,
-      options,
-      seed: flags.seed,
-      ...engineOf(flags),
       out,
       resume: flags.resume,
       force: flags.force,
-      datasetPath,
-      checkpointSeconds: flags.checkpointSeconds,
-      cache: cacheFolder(process.env),
-      progress: context.progress,
-      signal: context.signal,
       trackers,
     }).catch(async (error: unknown) => {
       if (!(await hasCheckpoint(out))) throw error;
@@ -141,6 +194,23 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
   } finally {
     await Promise.all(trackers.map((tracker) => tracker.close()));
   }
+}
+
+/** The model of a recipe's file; a recipe by name is for several models. */
+async function recipeModel(recipe: string | undefined): Promise<string | undefined> {
+  if (!recipe?.endsWith(".json")) return undefined;
+  const { readRecipe } = await import("../../experiments/recipes/recipe.js");
+  return (await readRecipe(recipe)).model;
+}
+
+/** The model that suits the shape of the dataset. */
+async function chosenFor(dataset: string): Promise<Choice> {
+  const [{ chooseModel }, { shapeOf }, { readManifest }] = await Promise.all([
+    import("../../experiments/tune/choose.js"),
+    import("../../experiments/shape.js"),
+    import("../../data/dataset.js"),
+  ]);
+  return chooseModel(shapeOf(await readManifest(dataset)));
 }
 
 /** The model of a run to start from. */

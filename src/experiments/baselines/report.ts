@@ -1,7 +1,7 @@
 // The page of the preset `baselines`: every model in one table, best first, and the significance of the differences.
 
 import { duration } from "../../core/duration.js";
-import { COMPARISON_STYLE, drawMeans, LEVEL, pairOf, testsOf } from "../compare/report.js";
+import { COMPARISON_STYLE, drawMeans, rankedTable, testsOf } from "../compare/report.js";
 import { type Html, html } from "../html.js";
 import { metricLabel } from "../metric-label.js";
 import { count } from "../numbers.js";
@@ -24,7 +24,10 @@ export async function reportOnBaselines(
     style: COMPARISON_STYLE + OWN_STYLE,
     finished,
     body: html`${shortenedTo !== undefined && html`<p class="warning">Shortened run (--epochs ${shortenedTo}). The numbers are not comparable with a full run.</p>`}
-${table(result)}
+<section>
+<h2>Test results</h2>
+${rankedTable(comparison, result.metric)}
+</section>
 ${failed.length > 0 && html`<section><h2>Models that could not be trained</h2>${failed.map(({ model, failure }) => html`<p class="note"><b>${model}</b>: ${failure}</p>`)}</section>`}
 <section>
 <h2>Comparison</h2>
@@ -34,26 +37,6 @@ ${failed.length > 0 && html`<section><h2>Models that could not be trained</h2>${
 ${testsOf({ ...comparison, metrics: [result.metric] })}
 ${choices(result)}`,
   });
-}
-
-function table({ comparison, metric }: Baselines): Html {
-  const { systems, metrics } = comparison;
-  const [best] = systems;
-  return html`<section>
-<h2>Test results</h2>
-<div class="wide"><table class="points">
-<thead><tr><th scope="col">Model</th>${metrics.map((name) => html`<th scope="col">${metricLabel(name)}</th>`)}<th scope="col">p-value vs. best</th></tr></thead>
-<tbody>
-${systems.map((system) => {
-  const pair = pairOf(comparison, metric, best.name, system.name);
-  const p = pair && (pair.randomisationHolm < 0.0001 ? "< 0.0001" : pair.randomisationHolm.toFixed(4));
-  const same = pair === undefined || pair.randomisationHolm >= LEVEL;
-  return html`<tr${same && html` class="changed"`}><th scope="row">${system.name}</th>${metrics.map((name) => html`<td>${estimateText(system.metrics[name])}</td>`)}<td>${p ?? ""}</td></tr>
-`;
-})}</tbody>
-</table></div>
-<p class="note">Mean over the test users ± standard error, best first. Bold: the best model, and models that do not differ significantly from it (randomisation test with Holm correction over all pairs, p ≥ ${LEVEL}).</p>
-</section>`;
 }
 
 function choices({ rows, metric }: Baselines): Html {

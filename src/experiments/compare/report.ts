@@ -136,6 +136,24 @@ ${rows.map(
   }
 }
 
+/** All systems with all metrics, best first, and the p-values of the best one against the others. */
+export function rankedTable(comparison: Comparison, metric: string): Html {
+  const { systems, metrics, users } = comparison;
+  const [best] = systems;
+  return html`<div class="wide"><table class="points">
+<thead><tr><th scope="col">Model</th>${metrics.map((name) => html`<th scope="col">${metricLabel(name)}</th>`)}<th scope="col">p-value vs. best</th></tr></thead>
+<tbody>
+${systems.map((system) => {
+  const pair = pairOf(comparison, metric, best.name, system.name);
+  const p = pair && (pair.randomisationHolm < 0.0001 ? "< 0.0001" : pair.randomisationHolm.toFixed(4));
+  const same = pair === undefined || pair.randomisationHolm >= LEVEL;
+  return html`<tr${same && html` class="changed"`}><th scope="row">${system.name}</th>${metrics.map((name) => html`<td>${estimateText(system.metrics[name])}</td>`)}<td>${p ?? ""}</td></tr>
+`;
+})}</tbody>
+</table></div>
+<p class="note">Mean over ${count(users)} test users ± standard error, best first. Bold: the best model, and models that do not differ significantly from it (randomisation test with Holm correction over all pairs, p ≥ ${LEVEL}).</p>`;
+}
+
 /** "+0.0123" */
 export function differenceText(difference: number): string {
   return `${difference < 0 ? "−" : "+"}${Math.abs(difference).toFixed(4)}`;

@@ -44,6 +44,8 @@ const recipeSchema = z.strictObject({
   searches: z.array(searchSchema),
   /** A hash of the training and validation data (training/identity.ts); scores on other data are not compared. */
   data: z.string().optional(),
+  /** The size of the data set, by which other data is compared with it. */
+  shape: z.strictObject({ users: z.int(), items: z.int(), interactions: z.int() }).optional(),
 });
 
 export type Recipe = z.infer<typeof recipeSchema>;

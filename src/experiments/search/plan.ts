@@ -1,6 +1,5 @@
 // What a search tries: its points with their run folders, checked before the first training, and the folder of the search.
 
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -19,6 +18,7 @@ import { type Recipe, readRecipe } from "../recipes/recipe.js";
 import { findRecipe } from "../recipes/registry.js";
 import { openTrackers } from "../trackers/open-trackers.js";
 import { DEFAULT_SEED } from "../train.js";
+import { hash, hashOf } from "./dataset-hash.js";
 import type { PointJob } from "./point.js";
 import type { SearchOptions } from "./search-options.js";
 import { drawSettings, gridOf, optionsAt, type Setting } from "./space.js";
@@ -141,16 +141,6 @@ export async function existingRecipe(path: string, model: string): Promise<Recip
       remedy: "Write to another file",
     });
   return recipe;
-}
-
-/** A hash of everything in a dataset folder. */
-function hashOf({ tables }: Manifest): string {
-  const sums = Object.entries(tables).map(([file, { sha256 }]) => `${file} ${sha256}`);
-  return hash(sums.sort());
-}
-
-function hash(value: unknown): string {
-  return createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 16);
 }
 
 /** Options by their names within their groups: earlier versions had no groups, and their points are found by these names. */

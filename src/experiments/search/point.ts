@@ -3,9 +3,11 @@
 
 import { rm } from "node:fs/promises";
 import type { Engine } from "../../compute/engine.js";
+import { AbortedError } from "../../core/errors.js";
 import type { ProgressListener } from "../../core/progress.js";
 import type { Dataset } from "../../data/dataset.js";
 import { evaluate } from "../../evaluation/evaluate.js";
+import { SELECTION_METRIC } from "../../training/fit.js";
 import { findRunFolder, modelFolderOf, readRunFolder } from "../run-folder.js";
 import { type RunResult, readRunResult, writeRunResult } from "../run-result.js";
 import { openTrackers, type TrackerChoice } from "../trackers/open-trackers.js";
@@ -14,8 +16,12 @@ import { train } from "../train.js";
 
 export type EvaluatedOn = "validation" | "test";
 
-/** The result of a point. */
-export type PointResult = RunResult;
+/** The result of a point. A paused one is never written: its only metric is the validation metric of training. */
+export type PointResult = RunResult & { readonly paused?: true };
+
+export type PointOutcome =
+  | { readonly state: "done"; readonly result: PointResult }
+  | { readonly state: "failed"; readonly message: string };
 
 export interface PointJob {
   /** The run folder, absolute. */
@@ -31,6 +37,8 @@ export interface PointJob {
   readonly cache?: string;
   /** The programs in which the training is followed. */
   readonly trackers?: TrackerChoice;
+  /** The epoch after which the training pauses, to be resumed later or not at all. Default: none. */
+  readonly pauseAfter?: number;
 }
 
 /** The result of a point; undefined if it is not finished. Throws UserError if its file is damaged. */
@@ -79,6 +87,7 @@ export async function runPoint(
     patience: 15_000,
     datasetPath,
     checkpointSeconds,
+    pauseAfter: job.pauseAfter,
     cache,
     progress,
     signal,
@@ -87,8 +96,11 @@ export async function runPoint(
     beforeWrite,
   }).catch(async (error: unknown) => {
     await tracker.close();
+    const paused = error instanceof AbortedError && !signal?.aborted && job.pauseAfter !== undefined;
+    if (paused) return undefined;
     throw error;
   });
+  if (!recommender) return pausedResult(folder);
   try {
     const trained = performance.now();
     const { users, metrics: values } = await evaluate(recommender, dataset, { on, metrics, signal });
@@ -115,6 +127,21 @@ export async function runPoint(
     recommender.dispose();
     await tracker.close();
   }
+}
+
+/** What is known of a paused training: the best value of the monitored metric so far. */
+async function pausedResult(folder: string): Promise<PointResult> {
+  const { epochs } = await readRunFolder(folder);
+  const values = epochs.map(({ values }) => values[`validation ${SELECTION_METRIC}`] ?? Number.NaN);
+  const mean = Math.max(...values.filter(Number.isFinite));
+  return {
+    formatVersion: 1,
+    validation: { users: 0, metrics: { [SELECTION_METRIC]: { mean } } },
+    epochs: epochs.length,
+    chosenEpoch: epochs.at(-1)?.kept ?? null,
+    seconds: epochs.reduce((sum, epoch) => sum + epoch.seconds + epoch.validationSeconds, 0),
+    paused: true,
+  };
 }
 
 /** Removes the model of a finished point to save disk space. */

@@ -22,6 +22,7 @@ import { type Recipe, withSearch, writeRecipe } from "../recipes/recipe.js";
 import type { Report } from "../report.js";
 import { modelFolderOf, readRunFolder } from "../run-folder.js";
 import { reportOnRun } from "../run-report.js";
+import { sizeOf } from "../shape.js";
 import { DEFAULT_SEED, train } from "../train.js";
 import { searchCommand } from "./command.js";
 import { existingRecipe, type Point, planSearch } from "./plan.js";
@@ -29,6 +30,7 @@ import {
   discardModel,
   type EvaluatedOn,
   type PointJob,
+  type PointOutcome,
   type PointResult,
   readPointResult,
   readResult,
@@ -38,10 +40,6 @@ import { reportOnSearch } from "./report.js";
 import type { SearchPoint, SearchResult } from "./result.js";
 import { resultsCsv } from "./results-csv.js";
 import type { SearchOptions } from "./search-options.js";
-
-type PointOutcome =
-  | { readonly state: "done"; readonly result: PointResult }
-  | { readonly state: "failed"; readonly message: string };
 
 /**
  * Searches, and returns all points with the best one. Throws UserError for an unknown model, option, metric or recipe, for a
@@ -208,6 +206,7 @@ async function searchAll(dataset: string, given: SearchOptions): Promise<SearchR
         },
       ],
       data: (await readRunFolder(best.job.folder)).config.dataset.fingerprint,
+      shape: sizeOf(manifest.counts),
     };
     const own = join(out, "recipe.json");
     await writeRecipe(own, found);

@@ -181,8 +181,15 @@ function draw({ name, alternatives, whole, list }: Dimension, seed: number, numb
   // Contains the former name of the command, so that a seed still draws the same points.
   const random = new RandomSequence({ seed, step: number, stream: streamOf(`sweep ${name}`) });
   if (!isRange(alternatives)) return alternatives[random.below(alternatives.length)];
-  const { low, high, scale } = alternatives;
-  const share = random.uniform();
+  return valueInRange({ whole, list }, alternatives, random.uniform());
+}
+
+/** The value at a share (from 0 to 1) of a range: whole if the option is, and a list of one element for a list. */
+export function valueInRange(
+  { whole, list }: Pick<Dimension, "whole" | "list">,
+  { low, high, scale }: Range,
+  share: number,
+): JsonValue {
   const exact = scale === "log" ? low * (high / low) ** share : low + (high - low) * share;
   // Three significant digits are precise enough for a search and short to write.
   const rounded = whole ? Math.round(exact) : Number(exact.toPrecision(3));

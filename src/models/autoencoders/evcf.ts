@@ -27,6 +27,7 @@ import { type CsrMatrix, rowIndices } from "../../sparse/csr.js";
 import type { NegativeOptions } from "../../training/negatives.js";
 import { depth, savedConfig, size } from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
+import { linearRange, logRange, oneOf } from "../tuned.js";
 import { type BatchLoss, LOG_VARIANCE, type Network, networkRecommender, restoreNetwork } from "./network.js";
 import { trainNetwork } from "./training.js";
 
@@ -48,7 +49,10 @@ export const evcfOptions = {
     .describe(
       "likelihood of a history given z; the paper uses the better one for each model and data set (EVCF, section 5.2; EVCF's input_type)",
     ),
-  pseudoInputs: size.default(1000).describe("K, the number of components of the prior (EVCF, section 5.2)"),
+  pseudoInputs: size
+    .default(1000)
+    .describe("K, the number of components of the prior (EVCF, section 5.2)")
+    .meta(oneOf(100, 200, 500, 1000)),
   pseudoInit: z
     .enum(["noise", "training-rows"])
     .default("noise")
@@ -66,20 +70,28 @@ export const evcfOptions = {
     .min(0)
     .lt(1)
     .default(0.5)
-    .describe("dropout rate of histories and pseudo-inputs in training (EVCF's code)"),
-  beta: z.number().min(0).default(1).describe("weight of the KL term after the warm-up (EVCF's max_beta)"),
+    .describe("dropout rate of histories and pseudo-inputs in training (EVCF's code)")
+    .meta(linearRange(0.1, 0.8)),
+  beta: z
+    .number()
+    .min(0)
+    .default(1)
+    .describe("weight of the KL term after the warm-up (EVCF's max_beta)")
+    .meta(linearRange(0.05, 1)),
   warmup: z
     .int()
     .min(0)
     .default(100)
     .describe(
       "epochs over which beta is annealed: beta in use = beta * min(1, epoch / warmup) (EVCF's code); 0 = none",
-    ),
+    )
+    .meta(oneOf(10, 30, 60, 100)),
   learningRate: z
     .number()
     .positive()
     .default(5e-4)
-    .describe("Adam's learning rate, for gradients divided by their norm (EVCF's code)"),
+    .describe("Adam's learning rate, for gradients divided by their norm (EVCF's code)")
+    .meta(logRange(2e-4, 4e-3)),
   batchSize: size.default(200).describe("users per update (EVCF's code)"),
   epochs: size.default(400).describe("maximum number of passes over the training users (EVCF's code)"),
   patience: size

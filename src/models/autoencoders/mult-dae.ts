@@ -34,6 +34,7 @@ import {
   sparseAdam,
 } from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
+import { logRange } from "../tuned.js";
 import { checkLayerDropout, layerDropout, layerOptions } from "./layer-options.js";
 import { type BatchLoss, type Network, networkRecommender, restoreNetwork } from "./network.js";
 import { outlineDropout, outlineInput, outlineOutput, outlineStack } from "./outline.js";
@@ -46,7 +47,10 @@ const settings = z.strictObject({
     .describe(
       "sizes of the layers before the bottleneck; the decoder mirrors them (none in Liang et al.'s notebook)",
     ),
-  latent: size.default(200).describe("size of the bottleneck (Liang et al. 2018, section 4.4)"),
+  latent: size
+    .default(200)
+    .describe("size of the bottleneck (Liang et al. 2018, section 4.4)")
+    .meta(logRange(50, 500)),
   likelihood,
   ...layerOptions,
   dropout: published.dropout,
@@ -56,7 +60,8 @@ const settings = z.strictObject({
     .default(0.01 / 500)
     .describe(
       "lambda: weight of the L2 penalty, the sum of all squared weights without biases (Liang et al.'s notebook, 0.01 / batch size)",
-    ),
+    )
+    .meta(logRange(1e-6, 1e-3)),
   learningRate: published.learningRate,
   ...sampledOutput,
   sparseAdam,

@@ -44,6 +44,7 @@ import {
   sparseAdam,
 } from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
+import { linearRange, logRange, oneOf } from "../tuned.js";
 import { checkLayerDropout, layerDropout, layerOptions } from "./layer-options.js";
 import {
   type BatchLoss,
@@ -62,8 +63,12 @@ const settings = z.strictObject({
     .default([600])
     .describe(
       "sizes of the encoder's hidden layers; the decoder mirrors them (Liang et al. 2018, section 4.4)",
-    ),
-  latent: size.default(200).describe("dimensions of z (Liang et al. 2018, section 4.4)"),
+    )
+    .meta(oneOf([300], [600], [1000])),
+  latent: size
+    .default(200)
+    .describe("dimensions of z (Liang et al. 2018, section 4.4)")
+    .meta(logRange(50, 400)),
   layers: depth
     .optional()
     .describe(
@@ -80,7 +85,8 @@ const settings = z.strictObject({
     .number()
     .min(0)
     .default(0.2)
-    .describe("weight of the KL term after annealing (Liang et al.'s notebook, anneal_cap)"),
+    .describe("weight of the KL term after annealing (Liang et al.'s notebook, anneal_cap)")
+    .meta(linearRange(0.05, 1)),
   annealSteps: z
     .number()
     .min(0)

@@ -53,13 +53,20 @@ import {
   sparseAdam,
 } from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
+import { logRange, oneOf } from "../tuned.js";
 import { type BatchLoss, type Network, networkRecommender, restoreNetwork } from "./network.js";
 import { outlineGaussian, outlineInput, outlineOutput } from "./outline.js";
 
 const settings = z.strictObject({
-  hidden: size.default(600).describe("width of the encoder's hidden layers (the authors' code)"),
+  hidden: size
+    .default(600)
+    .describe("width of the encoder's hidden layers (the authors' code)")
+    .meta(oneOf(300, 600)),
   layers: depth.default(5).describe("number of hidden layers of the encoder (Shenbin et al. 2020, figure 2)"),
-  latent: size.default(200).describe("dimensions of z (Shenbin et al. 2020, section 4.3)"),
+  latent: size
+    .default(200)
+    .describe("dimensions of z (Shenbin et al. 2020, section 4.3)")
+    .meta(logRange(64, 400)),
   dropout: published.dropout.describe(
     "dropout rate of a history in the encoder passes; the decoder passes use complete histories (Shenbin et al. 2020, section 3.5)",
   ),
@@ -69,7 +76,8 @@ const settings = z.strictObject({
     .default(0.005)
     .describe(
       "weight of the KL term per item of a user's history (the authors' code on ML-20M; 0.0035 on Netflix, 0.01 on MSD)",
-    ),
+    )
+    .meta(logRange(1e-3, 0.05)),
   mixture: z
     .array(z.number().min(0))
     .length(3)

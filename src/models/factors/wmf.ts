@@ -38,10 +38,14 @@ import { type CsrMatrix, entryCount, transpose } from "../../sparse/csr.js";
 import type { Trainable } from "../../training/trainable.js";
 import { savedConfig, size } from "../settings.js";
 import { requireFactorMemory } from "../training-memory.js";
+import { linearRange, logRange } from "../tuned.js";
 import { FactorRecommender, requirePlausibleFactors } from "./factor-recommender.js";
 
 const options = z.strictObject({
-  factors: size.default(100).describe("k, the number of factors (benfred/implicit; up to 200 in Hu et al.)"),
+  factors: size
+    .default(100)
+    .describe("k, the number of factors (benfred/implicit; up to 200 in Hu et al.)")
+    .meta(logRange(16, 256)),
   weighting: z
     .enum(["linear", "two-level", "unobserved"])
     .default("linear")
@@ -67,21 +71,24 @@ const options = z.strictObject({
     .number()
     .positive()
     .default(0.1)
-    .describe("with weighting=unobserved: weight of every cell (google-research/ials, ML-20M)"),
+    .describe("with weighting=unobserved: weight of every cell (google-research/ials, ML-20M)")
+    .meta(logRange(0.003, 1)),
   regularization: z
     .number()
     .positive()
     .default(0.01)
     .describe(
       "lambda: L2 regularisation (benfred/implicit; 0.003 for ML-20M in google-research/ials, with an exponent of 1)",
-    ),
+    )
+    .meta(logRange(1e-3, 1)),
   frequencyExponent: z
     .number()
     .min(0)
     .default(0)
     .describe(
       "nu: scales the regularisation of a row with n interactions and m cells to lambda (n + w m)^nu, where w is the weight of a cell without an interaction (1 in google-research/ials); 0 = lambda for every row (Hu et al.)",
-    ),
+    )
+    .meta(linearRange(0, 1)),
   solver: z
     .enum(["cholesky", "conjugate-gradient"])
     .default("cholesky")

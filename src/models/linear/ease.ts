@@ -32,19 +32,22 @@ import { SavedModel } from "../../recommender/saved-model.js";
 import { scoresOfInput } from "../../recommender/scores.js";
 import type { CsrMatrix } from "../../sparse/csr.js";
 import { forManyItems } from "../training-memory.js";
+import { linearRange, logRange, oneOf } from "../tuned.js";
 
 const options = z.strictObject({
   lambda: z
     .number()
     .min(0)
     .default(500)
-    .describe("L2 regularisation (Steck 2019, ML-20M; 1000 on Netflix, 200 on MSD)"),
+    .describe("L2 regularisation (Steck 2019, ML-20M; 1000 on Netflix, 200 on MSD)")
+    .meta(logRange(1, 5000)),
   p: z
     .number()
     .min(0)
     .lt(1)
     .default(0)
-    .describe("dropout probability of EDLAE (Steck 2020); 0 = none, as in EASE"),
+    .describe("dropout probability of EDLAE (Steck 2020); 0 = none, as in EASE")
+    .meta(oneOf(0, 0.2, 0.4, 0.6)),
   xi: z
     .number()
     .min(0)
@@ -60,13 +63,15 @@ const options = z.strictObject({
     .default(0)
     .describe(
       "exponent of the item counts in DAN (Park et al. 2025: 0.2 on Gowalla, 0.3 on Yelp); 0 = none, as in EASE",
-    ),
+    )
+    .meta(linearRange(0, 0.4)),
   beta: z
     .number()
     .min(0)
     .max(1)
     .default(0)
-    .describe("exponent of the user counts in DAN (Park et al. 2025: 0.3); 0 = none, as in EASE"),
+    .describe("exponent of the user counts in DAN (Park et al. 2025: 0.3); 0 = none, as in EASE")
+    .meta(linearRange(0, 0.6)),
 });
 export type EaseOptions = z.infer<typeof options>;
 

@@ -37,14 +37,24 @@ import type { Trainable } from "../../training/trainable.js";
 import { requirePlausibleFactors } from "../factors/factor-recommender.js";
 import { savedConfig, size } from "../settings.js";
 import { requireTrainingMemory } from "../training-memory.js";
+import { logRange, oneOf } from "../tuned.js";
 
 const options = z.strictObject({
   factors: size
     .default(256)
-    .describe("k, the width of A (our choice; the authors use 800 on ML-20M in their comparison)"),
-  learningRate: z.number().positive().default(0.1).describe("NAdam's learning rate (recombee/ELSA)"),
+    .describe("k, the width of A (our choice; the authors use 800 on ML-20M in their comparison)")
+    .meta(oneOf(64, 128, 256, 512)),
+  learningRate: z
+    .number()
+    .positive()
+    .default(0.1)
+    .describe("NAdam's learning rate (recombee/ELSA)")
+    .meta(logRange(0.005, 0.3)),
   epochs: size.default(20).describe("passes over the training users (recombee/ELSA)"),
-  batchSize: size.default(128).describe("users per update (our choice; recombee/ELSA has no default)"),
+  batchSize: size
+    .default(128)
+    .describe("users per update (our choice; recombee/ELSA has no default)")
+    .meta(oneOf(64, 128, 256, 512)),
   outputs: z
     .int()
     .min(0)

@@ -26,6 +26,7 @@ import type { RunContext } from "../../recommender/run-context.js";
 import { SavedModel } from "../../recommender/saved-model.js";
 import { blockwiseScores } from "../../recommender/scores.js";
 import { type CsrMatrix, takeRows, transpose } from "../../sparse/csr.js";
+import { logRange } from "../tuned.js";
 
 const options = z.strictObject({
   lambda: z
@@ -34,7 +35,8 @@ const options = z.strictObject({
     .default(5)
     .describe(
       "ridge regularisation, relative to the mean diagonal of the kernel (from the authors' grid 0, 1, 5, 20, 50, 100)",
-    ),
+    )
+    .meta(logRange(0.3, 300)),
   depth: z
     .int()
     .min(1)

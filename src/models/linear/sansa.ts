@@ -25,6 +25,7 @@ import { SavedModel } from "../../recommender/saved-model.js";
 import { scoresOfInput } from "../../recommender/scores.js";
 import { type CsrMatrix, entryCount, transpose } from "../../sparse/csr.js";
 import { factorCounts } from "../../sparse/factor-counts.js";
+import { logRange } from "../tuned.js";
 import { takeItemWeights, weightTensors } from "./item-weights.js";
 
 const options = z.strictObject({
@@ -34,7 +35,8 @@ const options = z.strictObject({
     .default(20)
     .describe(
       "L2 regularisation (glami/sansa's example); of another scale than EASE's with variant=incomplete, which scales the columns",
-    ),
+    )
+    .meta(logRange(1, 2000)),
   density: z
     .number()
     .positive()
@@ -42,7 +44,8 @@ const options = z.strictObject({
     .default(0.01)
     .describe(
       "share of the items x items entries that each of both sparse factors has (1 % on ML-20M, 0.005 % in glami/sansa's example); at least two per item",
-    ),
+    )
+    .meta(logRange(1e-4, 0.1)),
   variant: z
     .enum(["exact", "incomplete"])
     .default("exact")

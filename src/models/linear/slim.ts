@@ -10,6 +10,7 @@ import { throwIfAborted } from "../../core/errors.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import { type CsrMatrix, entryCount, stackRows, transpose } from "../../sparse/csr.js";
 import { requireTrainingMemory } from "../training-memory.js";
+import { logRange } from "../tuned.js";
 import { itemWeightsRecommender, restoreItemWeights } from "./item-weights.js";
 
 const options = z.strictObject({
@@ -19,7 +20,8 @@ const options = z.strictObject({
     .default(0.2)
     .describe(
       "strength of the regularisation, scikit-learn's alpha (RecBole's default; the paper gives no value)",
-    ),
+    )
+    .meta(logRange(1e-3, 1)),
   l1Ratio: z
     .number()
     .gt(0)
@@ -27,7 +29,8 @@ const options = z.strictObject({
     .default(0.02)
     .describe(
       "share of the L1 norm in the regularisation; a larger share gives sparser weights (RecBole's default)",
-    ),
+    )
+    .meta(logRange(1e-3, 0.5)),
   neighbours: z
     .int()
     .min(1)

@@ -1,0 +1,300 @@
+// The end of `tune`: the leaderboard, the blend, the refitted model, the comparison on the test users, the recipe and the page.
+
+import { basename, join, resolve } from "node:path";
+import { openEngine } from "../../compute/open-engine.js";
+import { writeFileWhole } from "../../core/atomic-file.js";
+import { UserError } from "../../core/errors.js";
+import type { JsonObject } from "../../core/json.js";
+import { readJson } from "../../core/json-file.js";
+import { shellCommand } from "../../core/shell.js";
+import { version } from "../../core/version.js";
+import { type Dataset, loadDataset } from "../../data/dataset.js";
+import type { Manifest } from "../../data/manifest.js";
+import { withValidation } from "../../data/with-validation.js";
+import { evaluate, type MetricValue } from "../../evaluation/evaluate.js";
+import { defaultMetrics } from "../../evaluation/metrics.js";
+import { describeOptions, layeredOptions } from "../../models/options.js";
+import { findAlgorithm } from "../../models/registry.js";
+import { type Comparison, compare } from "../compare/compare.js";
+import { writeRecipe } from "../recipes/recipe.js";
+import { modelFolderOf, readRunFolder } from "../run-folder.js";
+import { reportOnRun } from "../run-report.js";
+import { discardModel, type PointJob, type PointOutcome, readPointResult } from "../search/point.js";
+import { optionsAt } from "../search/space.js";
+import { type Shape, sizeOf } from "../shape.js";
+import { DEFAULT_SEED, train } from "../train.js";
+import type { Candidate, LeftOut } from "./plan.js";
+import { bestValue } from "./planner.js";
+import { reportOnTuning } from "./report.js";
+import type { TunedModel, TuneResult } from "./result.js";
+import type { KeptTrial } from "./state.js";
+import type { TuneOptions } from "./tune.js";
+
+export interface Tuned {
+  readonly dataset: string;
+  readonly manifest: Manifest;
+  readonly shape: Shape;
+  readonly out: string;
+  readonly seed: number;
+  readonly metric: string;
+  readonly command: string;
+  readonly candidates: readonly Candidate[];
+  readonly leftOut: readonly LeftOut[];
+  readonly trials: readonly KeptTrial[];
+  readonly given: TuneOptions;
+  /** Threads of work in this process. */
+  readonly threads: number;
+  /** Trains points as the search does. */
+  train(
+    jobs: readonly PointJob[],
+    onOutcome: (job: number, outcome: PointOutcome) => Promise<void>,
+  ): Promise<void>;
+  /** Wall-clock seconds so far. */
+  seconds(): number;
+  /** Until the first training had ended. */
+  firstModelSeconds(): number | undefined;
+  /** Of the budget; Infinity without one. */
+  secondsLeft(): number;
+}
+
+/** The most models that are blended. */
+const BLENDED = 3;
+
+/**
+ * Chooses and writes everything. With `brief`, after an interruption, only the leaderboard and the recipe. Throws UserError if no
+ * training has ended.
+ */
+export async function finish(tuned: Tuned, { brief = false } = {}): Promise<TuneResult> {
+  const { out, manifest, shape, seed, metric, command, trials, given } = tuned;
+  const models = await leaderboard(tuned);
+  const finished = models.filter(({ run }) => run !== undefined);
+  const [best] = finished;
+  if (best?.run === undefined)
+    throw new UserError({
+      place: out,
+      problem: "no training has ended",
+      expected: trials.find(({ state }) => state === "failed")?.message,
+      remedy: "Give a larger budget (--budget, --trials)",
+    });
+  const result: TuneResult = {
+    ...{ dataset: manifest.name, shape, seed, metric, command },
+    trials: trials.length,
+    failed: trials.filter(({ state }) => state === "failed").length,
+    paused: trials.filter(({ state }) => state === "paused").length,
+    seconds: tuned.seconds(),
+    firstModelSeconds: tuned.firstModelSeconds(),
+    models,
+    leftOut: [...tuned.leftOut],
+    best: best.run,
+    recipe: await recipeOf(best, tuned),
+  };
+  if (!brief) {
+    const { signal } = given;
+    result.blend = await blended(finished, tuned);
+    const dataset = await loadDataset(tuned.dataset, { signal });
+    await reportOnBest(best.run, dataset, tuned);
+    if (tuned.secondsLeft() > 1.5 * best.seconds) result.refitted = await refit(best, dataset, tuned);
+    else
+      given.progress?.({
+        type: "note",
+        text: "no time is left to train the best options again on the validation users",
+      });
+    result.comparison = await compared(finished, result.blend?.run, tuned);
+    result.seconds = tuned.seconds();
+  }
+  await writeFileWhole(join(out, "results.json"), (file) =>
+    file.writeFile(`${JSON.stringify(result, null, 2)}\n`),
+  );
+  await reportOnTuning(join(out, "report.html"), result, trials);
+  return result;
+}
+
+/** Every model with its best trial, best first; a finished trial is preferred to a paused one. */
+async function leaderboard({ candidates, trials, out, metric }: Tuned): Promise<TunedModel[]> {
+  const models = candidates.flatMap(({ algorithm, options }): TunedModel[] => {
+    const own = trials.filter((trial) => trial.model === algorithm.name);
+    const done = own.filter(({ state }) => state === "done");
+    const known = done.length > 0 ? done : own;
+    const best = known.reduce<KeptTrial | undefined>(
+      (a, b) => ((bestValue(b) ?? -Infinity) > (a ? (bestValue(a) ?? -Infinity) : -Infinity) ? b : a),
+      undefined,
+    );
+    const value = best && bestValue(best);
+    if (best === undefined || value === undefined) return [];
+    return [
+      {
+        model: algorithm.name,
+        options: changed(algorithm, optionsAt(layeredOptions(algorithm, options), best.setting)),
+        validation: best.metrics?.[metric] ?? { mean: value },
+        trials: own.length,
+        seconds: best.seconds,
+        totalSeconds: own.reduce((sum, { seconds }) => sum + seconds, 0),
+        ...(best.state === "done" && { run: join(out, "trials", best.key) }),
+      },
+    ];
+  });
+  return models.sort((a, b) => b.validation.mean - a.validation.mean);
+}
+
+/** The options that differ from the defaults. */
+function changed(algorithm: Candidate["algorithm"], options: Record<string, unknown>): JsonObject {
+  const defaults = new Map(describeOptions(algorithm).map(({ name, default: value }) => [name, value]));
+  const entries = Object.entries(options).filter(
+    ([name, value]) => JSON.stringify(value) !== JSON.stringify(defaults.get(name)),
+  );
+  return JSON.parse(JSON.stringify(Object.fromEntries(entries))) as JsonObject;
+}
+
+/** Blends the best two and the best three models; the better blend, if it is better than the best model on the validation users. */
+async function blended(finished: readonly TunedModel[], tuned: Tuned): Promise<TuneResult["blend"]> {
+  const { dataset, out, seed, metric } = tuned;
+  const most = Math.min(BLENDED, finished.length);
+  if (most < 2) return undefined;
+  const choices = Array.from({ length: most - 1 }, (_, c) => finished.slice(0, c + 2));
+  const jobs = choices.map(
+    (parts): PointJob => ({
+      folder: resolve(out, "blends", parts.map(({ model }) => model).join("+")),
+      model: "blend",
+      options: { runs: parts.map(({ run }) => resolve(run ?? "")), metric, step: 0.1 },
+      seed,
+      metrics: [...new Set([metric, ...defaultMetrics])],
+      on: "validation",
+      datasetPath: resolve(dataset),
+    }),
+  );
+  const outcomes: PointOutcome[] = [];
+  await tuned.train(jobs, async (j, outcome) => {
+    outcomes[j] = outcome;
+  });
+  const values = outcomes.map((outcome) =>
+    outcome.state === "done" ? (outcome.result.validation?.metrics[metric] as MetricValue) : undefined,
+  );
+  const best = values.reduce(
+    (a, value, v) => ((value?.mean ?? -1) > (a < 0 ? -1 : (values[a]?.mean ?? -1)) ? v : a),
+    -1,
+  );
+  await Promise.all(jobs.map(({ folder }, j) => (j === best ? undefined : discardModel(folder))));
+  const validation = values[best];
+  if (best < 0 || !validation || validation.mean <= finished[0].validation.mean) return undefined;
+  const { folder } = jobs[best];
+  return {
+    run: join(out, "blends", basename(folder)),
+    // Models with a weight of 0 are not part of it.
+    parts: await partsOf(folder),
+    validation,
+  };
+}
+
+/** The models of a blend with their weights. */
+async function partsOf(run: string): Promise<{ model: string; weight: number }[]> {
+  const { config } = (await readJson(join(modelFolderOf(run), "config.json"))) as {
+    config: { parts: { algorithm: string; weight: number }[] };
+  };
+  return config.parts.map(({ algorithm, weight }) => ({ model: algorithm, weight }));
+}
+
+async function reportOnBest(run: string, dataset: Dataset, { given, threads }: Tuned): Promise<void> {
+  const recommender = await train(dataset, {
+    ...{ out: run, resume: true, engine: given.engine, threads, precision: given.precision },
+    signal: given.signal,
+  });
+  try {
+    const seconds = (await readPointResult(run))?.seconds;
+    await reportOnRun(run, recommender, dataset, { seconds, signal: given.signal });
+  } finally {
+    recommender.dispose();
+  }
+}
+
+/** Trains the best options again, on training and validation users, for as many epochs as were best. */
+async function refit(
+  { run = "", options, model }: TunedModel,
+  dataset: Dataset,
+  { out, seed, given, threads, metric }: Tuned,
+): Promise<TuneResult["refitted"]> {
+  const { epochs } = await readRunFolder(run);
+  const algorithm = await findAlgorithm(model);
+  const known = new Set(describeOptions(algorithm).map(({ name }) => name));
+  const best = epochs.at(-1)?.kept;
+  const given_ = {
+    ...options,
+    ...(best !== undefined && known.has("epochs") ? { epochs: best } : {}),
+    // Without validation users, training never stops early.
+    ...(known.has("patience") ? { patience: null } : {}),
+  };
+  const folder = join(out, "best");
+  const engine = await openEngine({
+    engine: given.engine ?? "auto",
+    precision: given.precision,
+    threads,
+  });
+  try {
+    const recommender = await train(withValidation(dataset), {
+      ...{ model, options: optionsAt(given_, {}), seed, engine, out: folder, resume: true },
+      datasetPath: undefined,
+      signal: given.signal,
+    });
+    try {
+      if (dataset.test.heldOut.indices.length === 0) return { run: folder };
+      const metrics = [...new Set([metric, ...defaultMetrics])];
+      const { metrics: test } = await evaluate(recommender, dataset, { metrics, signal: given.signal });
+      return { run: folder, test };
+    } finally {
+      recommender.dispose();
+    }
+  } finally {
+    await engine.close();
+  }
+}
+
+/** The best runs on the test users; undefined for a single run, and without test users. */
+async function compared(
+  finished: readonly TunedModel[],
+  blend: string | undefined,
+  { dataset, manifest, metric, given, threads, seed }: Tuned,
+): Promise<Comparison | undefined> {
+  const runs = finished.map(({ run = "", model }) => ({ path: run, name: model }));
+  if (blend !== undefined) runs.unshift({ path: blend, name: "blend" });
+  if (runs.length < 2 || manifest.counts.test.judgedUsers === 0) return undefined;
+  return compare(runs, {
+    ...{ dataset, seed, against: "best", metrics: [...new Set([metric, ...defaultMetrics])] },
+    ...{ engine: given.engine, threads, signal: given.signal },
+  });
+}
+
+async function recipeOf(best: TunedModel, tuned: Tuned): Promise<string> {
+  const { manifest, metric, command, trials, seed, out, shape } = tuned;
+  const path = join(out, "recipe.json");
+  const score = {
+    metric,
+    mean: Number(best.validation.mean.toFixed(6)),
+    standardError: Number((best.validation.standardError ?? 0).toFixed(6)),
+  };
+  await writeRecipe(path, {
+    formatVersion: 1,
+    dataset: manifest.name,
+    model: best.model,
+    options: best.options,
+    validation: {
+      ...score,
+      command: shellCommand(
+        ...["foldin", "train", `data/${manifest.name}`, "--model", best.model, "--recipe", "recipe.json"],
+        ...(seed === DEFAULT_SEED ? [] : ["--seed", String(seed)]),
+        ...["--out", `runs/${best.model}`],
+      ),
+    },
+    searches: [
+      {
+        command,
+        points: trials.length,
+        failed: trials.filter(({ state }) => state === "failed").length,
+        best: score,
+        chosen: best.options,
+        foldin: version,
+      },
+    ],
+    data: (await readRunFolder(best.run ?? "")).config.dataset.fingerprint,
+    shape: sizeOf(shape),
+  });
+  return path;
+}
