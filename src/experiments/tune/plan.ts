@@ -70,7 +70,7 @@ const sampled = ({ items }: Shape): JsonObject => (items >= SAMPLED_ITEMS ? { ne
 const entries: Readonly<Record<string, Entry>> = {
   popularity: { flops: ({ interactions }) => interactions },
   "item-knn": { flops: ({ interactions, history }) => 40 * interactions * history },
-  ease: { without: tooManyItems, flops: ({ items }) => 0.4 * items ** 3 },
+  ease: { without: tooManyItems, flops: ({ items }) => 0.6 * items ** 3 },
   slim: {
     without: tooManyItems,
     options: () => ({ maxIterations: 500 }),
@@ -186,7 +186,7 @@ async function candidateOf(name: string, entry: Entry, shape: Shape): Promise<Ca
       isValid(algorithm, optionsAt(layeredOptions(algorithm, options), start)),
     ),
     rungs,
-    coreSeconds: 0.1 + entry.flops(shape) / FLOPS_PER_CORE,
+    coreSeconds: 0.5 + entry.flops(shape) / FLOPS_PER_CORE,
   };
 }
 

@@ -98,7 +98,7 @@ function Recommended({ item, others, onLike, onExclude, onSimilar }: Recommended
   const { id, title, score, deviation, because } = item;
   const elsewhere = others.flatMap((other) => {
     const rank = other.ranks.get(id);
-    return rank === undefined ? [] : [`${rank}. in ${other.id}`];
+    return rank === undefined ? [] : [`rank ${rank} in ${other.id}`];
   });
   const reasons = because?.filter(({ influence }) => influence > 0).slice(0, MOST_REASONS) ?? [];
   return (
