@@ -9,6 +9,7 @@ mod kept;
 mod kernels;
 mod matrix;
 mod memory;
+mod mpi;
 mod philox;
 mod queue;
 mod simd;
@@ -43,6 +44,63 @@ pub fn instruction_set() -> &'static str {
 #[napi]
 pub fn bf16_instructions() -> &'static str {
     bf16::Microkernel::here().name()
+}
+
+/// An MPI library (mpi.rs).
+#[napi(object, object_from_js = false)]
+pub struct MpiLibrary {
+    pub library: String,
+    pub version: String,
+    pub abi: String,
+}
+
+/// Loads the first of `candidates` that is an MPI library, without starting it.
+#[napi]
+pub fn mpi_open(candidates: Vec<String>) -> Result<MpiLibrary> {
+    let mpi::Found { library, version, abi } = mpi::open(&candidates).map_err(Error::from_reason)?;
+    Ok(MpiLibrary { library, version, abi: abi.into() })
+}
+
+/// Starts MPI: [number of this member, members].
+#[napi]
+pub fn mpi_start() -> Result<Vec<u32>> {
+    let (rank, size) = mpi::start().map_err(Error::from_reason)?;
+    Ok(vec![rank as u32, size as u32])
+}
+
+#[napi]
+pub fn mpi_end() -> Result<()> {
+    mpi::end().map_err(Error::from_reason)
+}
+
+/// Ends all members with this exit code.
+#[napi]
+pub fn mpi_abort(code: i32) -> Result<()> {
+    mpi::abort(code).map_err(Error::from_reason)
+}
+
+/// The bytes of every member, for all of them or for one; off the event loop.
+#[napi(ts_return_type = "Promise<Uint8Array[]>")]
+pub fn mpi_gather(bytes: &[u8], root: Option<u32>) -> AsyncTask<Gather> {
+    AsyncTask::new(Gather { own: bytes.to_vec(), root: root.map(|root| root as usize) })
+}
+
+pub struct Gather {
+    own: Vec<u8>,
+    root: Option<usize>,
+}
+
+impl Task for Gather {
+    type Output = Vec<Vec<u8>>;
+    type JsValue = Vec<Uint8Array>;
+
+    fn compute(&mut self) -> Result<Self::Output> {
+        mpi::gather(&self.own, self.root).map_err(Error::from_reason)
+    }
+
+    fn resolve(&mut self, _env: Env, all: Self::Output) -> Result<Self::JsValue> {
+        Ok(all.into_iter().map(Uint8Array::new).collect())
+    }
 }
 
 /// The work that a call of a kernel queues.
@@ -243,6 +301,30 @@ impl NativeEngine {
     #[napi(ts_return_type = "Promise<void>")]
     pub fn finished<'env>(&self, env: &'env Env) -> Result<Object<'env>> {
         self.question(env, "finished", || (), |()| ())
+    }
+
+    /// Queues an exchange with other members: `messages` has six numbers for each, the member and a tensor of contiguous rows; the
+    /// first `sends` of them are sent, the others received.
+    #[napi]
+    pub fn exchange(&self, messages: &[f64], sends: u32) -> Result<()> {
+        let mut all = messages
+            .chunks_exact(6)
+            .map(|message| {
+                let tensor = Call::new(self, &message[1..], &[]).matrix()?;
+                if tensor.rows > 1 && tensor.stride != tensor.columns {
+                    return Err(refused("only contiguous rows can be exchanged"));
+                }
+                let bytes = 4 * tensor.rows * tensor.columns;
+                Ok(mpi::Message { member: message[0] as usize, data: tensor.data.cast(), bytes })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let receives = all.split_off((sends as usize).min(all.len()));
+        self.queue.kernel("exchange", move || {
+            if let Err(message) = mpi::exchange(&all, &receives) {
+                panic!("{message}");
+            }
+        });
+        Ok(())
     }
 
     /// Frees everything once the queue is done, even after a failure. Nothing may be called afterwards.

@@ -1,12 +1,13 @@
 // Checked access to named tensors: everything that is read from a model folder or a checkpoint is checked here.
 
 import { UserError } from "../core/errors.js";
-import type { FloatArray, HostTensor, NamedTensors } from "./tensor.js";
+import type { DividedAxis, FloatArray, HostTensor, NamedTensors } from "./tensor.js";
 
 /** A tensor that is read when it is needed, so that a large state is never on the host as a whole. */
 export interface PendingTensor {
   readonly shape: readonly number[];
   readonly element: "float32" | "float64";
+  readonly divided?: DividedAxis;
   read(): Promise<HostTensor["data"]>;
 }
 
@@ -20,9 +21,10 @@ export async function dataOf(tensor: HostTensor | PendingTensor): Promise<HostTe
 
 /** All tensors on the host. */
 export async function readAll(tensors: StoredTensors): Promise<NamedTensors> {
-  const read = Object.entries(tensors).map(
-    async ([name, tensor]) => [name, { shape: tensor.shape, data: await dataOf(tensor) }] as const,
-  );
+  const read = Object.entries(tensors).map(async ([name, tensor]) => {
+    const { shape, divided } = tensor;
+    return [name, { shape, data: await dataOf(tensor), ...(divided && { divided }) }] as const;
+  });
   return Object.fromEntries(await Promise.all(read));
 }
 

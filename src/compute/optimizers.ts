@@ -110,7 +110,7 @@ export class Adam implements Optimizer {
       } else if (gradient && this.#normalises) {
         // The norm stays on the engine, so nothing waits for it.
         const squares = this.#engine.zeros(1, 1);
-        this.#engine.addSumOfSquares(squares, gradient.tensor, 1);
+        parameter.addSquaresOfGradient(squares);
         this.#engine.adam(parameter.value, m, v, gradient, step, { squares, epsilon: NORM_EPSILON });
         this.#engine.release(squares);
       } else if (gradient) {
@@ -279,9 +279,9 @@ const SQUARES: MomentNames = { m: "squares", v: "deltas" };
 /** Both moments of every parameter, to be read before the next update. */
 function pendingMoments(engine: Engine, parameters: readonly Parameter[], names: MomentNames): StoredTensors {
   return Object.fromEntries(
-    parameters.flatMap(({ name, moments: { m, v } }) => [
-      [`${name}.${names.m}`, pendingTensor(engine, m)] as const,
-      [`${name}.${names.v}`, pendingTensor(engine, v)] as const,
+    parameters.flatMap(({ name, moments: { m, v }, divided }) => [
+      [`${name}.${names.m}`, pendingTensor(engine, m, divided)] as const,
+      [`${name}.${names.v}`, pendingTensor(engine, v, divided)] as const,
     ]),
   );
 }

@@ -5,13 +5,16 @@
 
 import type { RandomKey } from "../core/philox.js";
 import { Turns } from "../core/turns.js";
+import type { Division } from "./division.js";
 import type { Engine, GradientTensor } from "./engine.js";
 import { type PendingTensor, readAll, type StoredTensors, takeTensor } from "./named-tensors.js";
 import { MOST_ROWS, sizeClass } from "./shapes.js";
 import {
+  type DividedAxis,
   type Element,
   type FloatArray,
   type HostTensor,
+  type ItemAxis,
   type NamedTensors,
   type Tensor,
   viewColumns,
@@ -32,10 +35,10 @@ export interface Differentiable {
 }
 
 /**
- * Writes the values of a matrix, row-major, starting at its element `first`. Called for consecutive pieces in order; the length of
- * every piece except the last is a multiple of 4.
+ * Writes the values of a matrix, row-major, starting at its element `first`. Called for pieces in order, which are consecutive if it
+ * is `sequential`; `first` is a multiple of 4.
  */
-export type Fill = (out: Float32Array, first: number) => void;
+export type Fill = ((out: Float32Array, first: number) => void) & { readonly sequential?: boolean };
 
 /** The initial values of a parameter [rows, columns]; `inputs` is the fan-in of its layer (default: the rows). */
 export type Initializer = (rows: number, columns: number, key: RandomKey, inputs?: number) => Fill;
@@ -51,16 +54,17 @@ export interface ParameterDeclaration {
   /** The fan-in of its layer, for `initial`. Default: the rows. */
   readonly inputs?: number;
   /** The axis that begins with one row (or column) per item of the catalogue, if any. */
-  readonly itemAxis?: "rows" | "columns" | undefined;
+  readonly itemAxis?: ItemAxis | undefined;
 }
 
 export class Parameter implements Differentiable, ParameterDeclaration {
   readonly name: string;
-  readonly rows: number;
-  readonly columns: number;
+  /** The shape of the whole matrix, if the items are divided among members. */
+  readonly whole: { readonly rows: number; readonly columns: number };
   readonly initial: Initializer | undefined;
   readonly inputs: number;
-  readonly itemAxis: "rows" | "columns" | undefined;
+  readonly itemAxis: ItemAxis | undefined;
+  #division: Division | undefined;
   /** False while this parameter is not trained: nothing is then computed for it (RecVAE alternates between its halves). */
   needsGradient = true;
   /** Coefficient of an L2 term in this step's gradient, applied by the optimiser: g += decay * value. */
@@ -85,12 +89,11 @@ export class Parameter implements Differentiable, ParameterDeclaration {
     rows: number,
     columns: number,
     values?: ArrayLike<number>,
-    itemAxis?: "rows" | "columns",
+    itemAxis?: ItemAxis,
     { initial, inputs = rows }: Pick<ParameterDeclaration, "initial" | "inputs"> = {},
   ) {
     this.name = name;
-    this.rows = rows;
-    this.columns = columns;
+    this.whole = { rows, columns };
     this.itemAxis = itemAxis;
     this.initial = initial;
     this.inputs = inputs;
@@ -100,6 +103,36 @@ export class Parameter implements Differentiable, ParameterDeclaration {
   /** A parameter without memory, whose name and shape can be used before `allocate`. */
   static declare({ name, rows, columns, itemAxis, ...start }: ParameterDeclaration): Parameter {
     return new Parameter(undefined, name, rows, columns, undefined, itemAxis, start);
+  }
+
+  /** The rows of its value: with a division, those of the member's own items and the rows after the items. */
+  get rows(): number {
+    return this.whole.rows - this.#foreign("rows");
+  }
+
+  get columns(): number {
+    return this.whole.columns - this.#foreign("columns");
+  }
+
+  /** The number of rows (or columns) of other members' items. */
+  #foreign(axis: ItemAxis): number {
+    return this.#division && this.itemAxis === axis ? this.#division.items - this.#division.count : 0;
+  }
+
+  /** The division of its items; absent if it has no items or they are not divided. */
+  get division(): Division | undefined {
+    return this.#division;
+  }
+
+  /** The division with the axis of the items, for saved tensors of its shape. */
+  get divided(): DividedAxis | undefined {
+    return this.#division && this.itemAxis && { axis: this.itemAxis, division: this.#division };
+  }
+
+  /** From now on only the own items have memory. Before `allocate`; no effect on parameters without items. */
+  divide(division: Division): void {
+    if (this.#memory) throw new Error(`parameter ${this.name} is already allocated`);
+    if (this.itemAxis) this.#division = division;
   }
 
   /** Allocates memory for its value: a copy of `values` (row-major), or zeros. */
@@ -222,6 +255,44 @@ export class Parameter implements Differentiable, ParameterDeclaration {
     this.addRowsGradient(touched, write);
   }
 
+  /**
+   * out [1, 1] += the sum of squares of the gradient, of all items if they are divided: block by block, in the order of the tree. Only
+   * with a gradient.
+   */
+  addSquaresOfGradient(out: Tensor): void {
+    const gradient = this.#gradient;
+    if (gradient === undefined) throw new Error(`parameter ${this.name} has no gradient`);
+    if (!this.#division) return this.engine.addSumOfSquares(out, gradient.tensor, 1);
+    const { division, engine } = { division: this.#division, engine: this.engine };
+    const { own, ownBlocks, communicator } = division;
+    const { tensor } = gradient;
+    const inRows = gradient.kind === "rows" || this.itemAxis === "rows";
+    /** Where the items from `item` on start in the gradient. */
+    const startOf = (item: number) =>
+      gradient.kind === "rows" ? firstFrom(gradient.touched, item - own.from) : item - own.from;
+    const parts = ownBlocks.map(({ from, to }) => {
+      const part = engine.zeros(1, 1);
+      const [first, last] = [startOf(from), startOf(to)];
+      if (inRows) engine.addSumOfSquares(part, viewRows(tensor, first, last), 1);
+      else {
+        // The order of a sum depends on whether its rows are contiguous, which must not depend on the number of members.
+        const block = engine.empty(tensor.rows, last - first);
+        engine.copy(block, viewColumns(tensor, first, last));
+        engine.addSumOfSquares(part, block, 1);
+        engine.release(block);
+      }
+      return part;
+    });
+    const sum = engine.empty(1, 1);
+    communicator.sum(sum, parts);
+    engine.addScaled(out, sum, 1);
+    // What follows the items is the same on every member.
+    const end = startOf(own.to);
+    if (inRows && end < tensor.rows)
+      engine.addSumOfSquares(out, viewRows(tensor, end, tensor.rows), 1);
+    for (const one of [sum, ...parts]) engine.release(one);
+  }
+
   /** Clears gradient and L2 term; the memory is kept for the next step. */
   clearGradient(): void {
     this.#gradient = undefined;
@@ -311,6 +382,17 @@ function union(a: Uint32Array, b: Uint32Array): Uint32Array {
   return both.subarray(0, count);
 }
 
+/** The number of elements of an ascending list that are below `bound`. */
+function firstFrom(ascending: Uint32Array, bound: number): number {
+  let low = 0;
+  for (let high = ascending.length; low < high; ) {
+    const middle = (low + high) >> 1;
+    if (ascending[middle] < bound) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** The index in `all` of each element of `some`; both are ascending, and `all` contains `some`. */
 export function placesIn(all: Uint32Array, some: Uint32Array): Uint32Array {
   let place = 0;
@@ -323,18 +405,18 @@ export function placesIn(all: Uint32Array, some: Uint32Array): Uint32Array {
 /** A snapshot of the values of parameters, kept in the engine's memory until it is read. */
 export class KeptParameters {
   readonly #engine: Engine;
-  readonly #kept: readonly (readonly [string, Tensor])[];
+  readonly #kept: readonly (readonly [string, Tensor, DividedAxis | undefined])[];
   /** Whether a quick check found only finite numbers; if false, check them one by one. */
   readonly finite: Promise<boolean>;
 
   constructor(engine: Engine, parameters: readonly Parameter[]) {
     this.#engine = engine;
     const squares = engine.zeros(1, parameters.length);
-    this.#kept = parameters.map(({ name, value }, p) => {
+    this.#kept = parameters.map(({ name, value, divided }, p) => {
       const copy = engine.empty(value.rows, value.columns);
       engine.copy(copy, value);
       engine.addSumOfSquares(viewColumns(squares, p, p + 1), value, 1);
-      return [name, copy] as const;
+      return [name, copy, divided] as const;
     });
     this.finite = engine.read(squares).then((sums) => sums.every(Number.isFinite));
     engine.release(squares);
@@ -343,7 +425,7 @@ export class KeptParameters {
   /** The values by name, to be read before `release`. */
   pending(): StoredTensors {
     return Object.fromEntries(
-      this.#kept.map(([name, tensor]) => [name, pendingTensor(this.#engine, tensor)]),
+      this.#kept.map(([name, tensor, divided]) => [name, pendingTensor(this.#engine, tensor, divided)]),
     );
   }
 
@@ -359,9 +441,10 @@ export async function saveTensor(engine: Engine, tensor: Tensor): Promise<HostTe
 }
 
 /** A tensor of the engine, to be copied to the host when it is needed. */
-export function pendingTensor(engine: Engine, tensor: Tensor): PendingTensor {
+export function pendingTensor(engine: Engine, tensor: Tensor, divided?: DividedAxis): PendingTensor {
   return {
     shape: [tensor.rows, tensor.columns],
+    ...(divided && { divided }),
     element: engine.precision,
     read: () => engine.read(tensor),
   };
@@ -410,7 +493,10 @@ export async function loadTensor(
 /** The values of the parameters, by name, to be read before they change. */
 export function pendingParameters(parameters: readonly Parameter[]): StoredTensors {
   return Object.fromEntries(
-    parameters.map((parameter) => [parameter.name, pendingTensor(parameter.engine, parameter.value)]),
+    parameters.map((parameter) => [
+      parameter.name,
+      pendingTensor(parameter.engine, parameter.value, parameter.divided),
+    ]),
   );
 }
 

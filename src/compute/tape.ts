@@ -3,6 +3,7 @@
 // step to the engine. Nothing here waits: values are read with `engine.read`.
 
 import type { CsrMatrix } from "../sparse/csr.js";
+import { type Division, histories, releaseHistories } from "./division.js";
 import type { Engine } from "./engine.js";
 import type { Objective } from "./objective.js";
 import type { Differentiable } from "./parameter.js";
@@ -81,6 +82,14 @@ export class Tape {
     return batch;
   }
 
+  /** A batch of histories that lives as long as the tape, divided if the run's items are. */
+  histories(matrix: CsrMatrix, division?: Division): SparseTensor {
+    this.#checkOpen();
+    const batch = histories(this.engine, division, matrix);
+    this.#batches.push(batch);
+    return batch;
+  }
+
   /** An external tensor, which gets no gradient and is still owned by the caller. */
   constant(value: Tensor): Variable {
     return new Variable(this, value, false);
@@ -135,7 +144,7 @@ export class Tape {
     if (this.#state === "disposed") return;
     this.#state = "disposed";
     for (const tensor of this.#tensors) this.engine.release(tensor);
-    for (const batch of this.#batches) this.engine.releaseSparse(batch);
+    for (const batch of this.#batches) releaseHistories(this.engine, batch);
     this.#records.length = 0;
   }
 

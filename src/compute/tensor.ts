@@ -2,6 +2,8 @@
 // private to the engine: code outside compute/ does not access it, and reading is asynchronous, so that work may run elsewhere
 // (a native thread, later a GPU).
 
+import type { Division } from "./division.js";
+
 export type Precision = "float32" | "float64";
 /** What an engine computes in: a precision, or float32 whose dense products round their operands to bfloat16. */
 export type EnginePrecision = Precision | "bf16";
@@ -18,11 +20,22 @@ export function isInt8(number: number): boolean {
   return (number << 24) >> 24 === number;
 }
 
+/** The axis of a matrix that begins with one row (or column) per item of the catalogue. */
+export type ItemAxis = "rows" | "columns";
+
+/** The division of a tensor that has only the items of this member; what follows the items is the same on every member. */
+export interface DividedAxis {
+  readonly axis: ItemAxis;
+  readonly division: Division;
+}
+
 /** A named array on the host. */
 export interface HostTensor {
   /** [rows, columns], or any other number of dimensions. */
   readonly shape: readonly number[];
   readonly data: Float32Array | Float64Array | Uint32Array;
+  /** Present if the tensor has only the items of this member. */
+  readonly divided?: DividedAxis;
   /** Present if the numbers are in a file and are only read when `data` is used. */
   readonly stored?: StoredNumbers;
 }

@@ -46,13 +46,14 @@ export function heNormal(fanIn: "rows" | "columns"): Initializer {
 export function truncatedNormal(deviation: number): Initializer {
   return (_rows, _columns, key) => {
     const sequence = new RandomSequence(key);
-    return (out) => {
+    const fill = (out: Float32Array) => {
       for (let i = 0; i < out.length; i++) {
         let value = sequence.normal();
         while (Math.abs(value) > 2) value = sequence.normal();
         out[i] = deviation * value;
       }
     };
+    return Object.assign(fill, { sequential: true });
   };
 }
 

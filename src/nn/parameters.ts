@@ -2,10 +2,11 @@
 // once, where its layer is created. The size of the network, the allocation and initialisation of its values, and the checks of
 // a saved network are all derived from the list `parameters`.
 
+import type { Division } from "../compute/division.js";
 import type { Engine } from "../compute/engine.js";
 import type { Parameter, ParameterDeclaration } from "../compute/parameter.js";
 import type { SavedModel } from "../recommender/saved-model.js";
-import { initialise, initialised } from "./initialise.js";
+import { initialise, initialised, partOf } from "./initialise.js";
 import { initialKey, zeros } from "./initializers.js";
 
 /** An object with parameters of unique names. */
@@ -25,10 +26,16 @@ export function numbersIn(parameters: readonly Pick<ParameterDeclaration, "rows"
 export function allocate(engine: Engine, parameters: readonly Parameter[], seed: number): void {
   try {
     for (const parameter of parameters) {
-      const { name, rows, columns, initial, inputs } = parameter;
+      const { name, whole, initial, inputs } = parameter;
+      const { rows, columns } = whole;
       parameter.allocate(engine);
       if (initial && initial !== zeros)
-        initialise(engine, parameter.value, initial(rows, columns, initialKey(seed, name), inputs));
+        initialise(
+          engine,
+          parameter.value,
+          initial(rows, columns, initialKey(seed, name), inputs),
+          parameter.divided && partOf(whole, parameter.divided),
+        );
     }
   } catch (error) {
     release(parameters);
@@ -36,14 +43,30 @@ export function allocate(engine: Engine, parameters: readonly Parameter[], seed:
   }
 }
 
-/** The network with memory and initial values; yields to the event loop. Throws AbortedError when the signal aborts. */
+/** The network with memory and initial values, of the member's own items if they are divided; yields to the event loop. Throws AbortedError when the signal aborts. */
 export async function allocated<Network extends Parametrised>(
   network: Network,
-  { engine, seed, signal }: { readonly engine: Engine; readonly seed: number; readonly signal?: AbortSignal },
+  {
+    engine,
+    seed,
+    signal,
+    division,
+  }: {
+    readonly engine: Engine;
+    readonly seed: number;
+    readonly signal?: AbortSignal;
+    readonly division?: Division;
+  },
 ): Promise<Network> {
   const { parameters } = network;
+  if (division) divide(parameters, division);
   await initialised(() => allocate(engine, parameters, seed), { signal, release: () => release(parameters) });
   return network;
+}
+
+/** Divides the parameters with items among the members of a run. */
+export function divide(parameters: readonly Parameter[], division: Division): void {
+  for (const parameter of parameters) parameter.divide(division);
 }
 
 /** Compares saved tensors with the declarations; allocates nothing. Throws UserError, naming a tensor that does not match. */

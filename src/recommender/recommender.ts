@@ -1,5 +1,6 @@
 // The interface of a trained model: a function from a history to scores. New users are folded in without retraining.
 
+import type { Division } from "../compute/division.js";
 import type { TopK } from "../compute/engine.js";
 import type { EnginePrecision, HostTensor, NamedTensors } from "../compute/tensor.js";
 import type { JsonObject } from "../core/json.js";
@@ -18,6 +19,8 @@ export interface ModelFiles {
   readonly items: Vocabulary;
   /** The form of the content of new items, for content-based models. */
   readonly content?: ContentForm;
+  /** Present if the tensors have only the items of a member of the run. Not saved. */
+  readonly division?: Division;
   /** The precision that the model was trained with. Default "float32". */
   readonly precision?: EnginePrecision;
 }

@@ -1,6 +1,7 @@
 // Everything that a run needs from outside; nothing is read from globals.
 
 import type { Communicator } from "../compute/communicator.js";
+import type { Division } from "../compute/division.js";
 import type { Engine } from "../compute/engine.js";
 import type { StoredTensors } from "../compute/named-tensors.js";
 import type { JsonObject } from "../core/json.js";
@@ -70,6 +71,8 @@ export interface RunContext {
   readonly engine: Engine;
   /** The processes that train together. Default: only this process. */
   readonly communicator?: Communicator;
+  /** The division of the items into blocks, and of the blocks among the processes that train together. Default: not divided. */
+  readonly division?: Division;
   /** A non-negative integer below 2^53. */
   readonly seed: number;
   readonly progress?: ProgressListener;

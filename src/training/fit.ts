@@ -69,7 +69,15 @@ export async function fit<Options>(training: Training<Options>, run: RunContext)
   const { items, content } = training.dataset;
   // What was trained is released before the model is restored, so that weights and moments are not in memory with it.
   const best = await trained(training, run);
-  return training.algorithm.restore({ ...best, items, ...(content && { content: formOf(content) }) }, run);
+  return training.algorithm.restore(
+    {
+      ...best,
+      items,
+      ...(content && { content: formOf(content) }),
+      ...(run.division && { division: run.division }),
+    },
+    run,
+  );
 }
 
 async function trained<Options>(

@@ -40,6 +40,7 @@ export function identityOf(
     engine: engine.name,
     precision: precisionOf(engine),
     data: fingerprint(dataset),
+    ...(run.division && { blocks: run.division.blocks }),
     ...(run.initial && { initFrom: run.initial.digest }),
   };
 }

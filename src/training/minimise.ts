@@ -2,6 +2,7 @@
 // assembled while it works on the previous one; reading the running totals two steps late keeps the queue short, detects a loss
 // that is not finite, and never makes the engine wait.
 
+import { type Division, histories, releaseHistories } from "../compute/division.js";
 import { type SparseTensor, viewColumns } from "../compute/tensor.js";
 import { throwIfAborted } from "../core/errors.js";
 import { Turns } from "../core/turns.js";
@@ -14,6 +15,8 @@ import type { Epoch } from "./trainable.js";
 export interface Minimisation extends StepOptions<SparseTensor> {
   /** [users, items] */
   readonly histories: CsrMatrix;
+  /** The division of the items among the members of the run, if they are divided. */
+  readonly division?: Division;
   readonly batchSize: number;
   readonly epoch: Epoch;
 }
@@ -47,7 +50,7 @@ export function updatesPerPass(users: number, batchSize: number): number {
 
 /** Updates once per batch, in the epoch's order (the last batch may be smaller). Throws DivergedError, AbortedError. */
 export async function minimise(pass: Minimisation): Promise<PassReport> {
-  const { engine, histories, batchSize, epoch } = pass;
+  const { engine, division, batchSize, epoch } = pass;
   const { order } = epoch;
   const batches = Array.from({ length: updatesPerPass(order.length, batchSize) }, (_, b) =>
     order.subarray(b * batchSize, (b + 1) * batchSize),
@@ -55,8 +58,8 @@ export async function minimise(pass: Minimisation): Promise<PassReport> {
   return minimiseBatches({
     ...pass,
     batches,
-    take: (users) => engine.sparse(takeRows(histories, users)),
-    release: (batch) => engine.releaseSparse(batch),
+    take: (users) => histories(engine, division, takeRows(pass.histories, users)),
+    release: (batch) => releaseHistories(engine, batch),
   });
 }
 

@@ -8,6 +8,7 @@ import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../../core/errors.js";
 import type { CsrMatrix } from "../../sparse/csr.js";
+import type { Message } from "../communicator.js";
 import type { Engine } from "../engine.js";
 import { type Answer, type Kernel, leafValue } from "../kernel.js";
 import { kernels, solverKernels } from "../kernels.js";
@@ -39,12 +40,33 @@ type View = Tensor & { readonly storage: Block };
  * `call`: five for a tensor (block, offset, rows, columns, row stride), one for a batch, NaN for an absent leaf; and with its
  * lists, in which float32 numbers are passed as their bits.
  */
-interface Addon {
+interface Addon extends MpiBinding {
   readonly NativeEngine: new (threads: number) => Memory;
   /** The contracts of the addon's kernels, in the order of their numbers. */
   contracts(): readonly string[];
   instructionSet(): string;
   bf16Instructions(): string;
+}
+
+/** An MPI library that was found. */
+export interface MpiLibrary {
+  /** The name or path by which it was found. */
+  readonly library: string;
+  /** The first line of what it says about itself. */
+  readonly version: string;
+  /** "Open MPI" or "standard". */
+  readonly abi: string;
+}
+
+/** The addon's functions for MPI (native/src/mpi.rs). */
+export interface MpiBinding {
+  /** Loads the first of the candidates that is an MPI library. Throws with all reasons, separated by semicolons. */
+  mpiOpen(candidates: readonly string[]): MpiLibrary;
+  /** Starts MPI: [rank, size]. */
+  mpiStart(): [number, number];
+  mpiEnd(): void;
+  mpiAbort(code: number): void;
+  mpiGather(bytes: Uint8Array, root?: number): Promise<Uint8Array[]>;
 }
 
 interface Memory {
@@ -67,6 +89,7 @@ interface Memory {
   read(tensor: Float64Array): Promise<Float32Array>;
   run(kernel: number, call: Float64Array): void;
   runWith(kernel: number, call: Float64Array, lists: readonly Uint32Array[]): void;
+  exchange(messages: Float64Array, sends: number): void;
   ask(kernel: number, call: Float64Array, lists: readonly Uint32Array[]): Promise<Answer>;
   finished(): Promise<void>;
   close(): Promise<void>;
@@ -208,6 +231,18 @@ export class NativeEngine extends TableEngine implements Engine {
     return this.#closed;
   }
 
+  /** Queues an exchange with other members, whose tensors have contiguous rows; MPI must have been started. */
+  exchange(sends: readonly Message[], receives: readonly Message[]): void {
+    const all = [...sends, ...receives];
+    const messages = new Float64Array(6 * all.length);
+    for (const [m, { member, tensor }] of all.entries()) {
+      const { block } = this.#open("exchange", tensor).storage;
+      const { offset, rows, columns, rowStride } = tensor;
+      messages.set([member, block, offset, rows, columns, rowStride], 6 * m);
+    }
+    this.#memory.exchange(messages, sends.length);
+  }
+
   /** Queues a kernel that fails, for tests. */
   fail(message: string): void {
     this.#memory.fail(message);
@@ -326,6 +361,18 @@ export function loadAddon(builtFile: string, packageName: string): Found | { rea
       reason: `the native engine in ${place} belongs to another version of foldin (${agreed.mismatch}): rebuild or reinstall it`,
     };
   return { addon, numbers: agreed.numbers };
+}
+
+/** The addon's functions for MPI, or a one-line reason why the addon is not available. */
+export function mpiBinding(): { readonly mpi: MpiBinding } | { readonly reason: string } {
+  const search = findAddon();
+  return "reason" in search ? search : { mpi: search.addon };
+}
+
+/** The instruction set for which the addon's kernels are compiled here; undefined if it is not available. */
+export function nativeInstructions(): string | undefined {
+  const search = findAddon();
+  return "reason" in search ? undefined : search.addon.instructionSet();
 }
 
 export interface NativeEngineOptions {

@@ -9,11 +9,13 @@
 // the selection and width w: 6 b n w operations (8 if the engine does not keep the b n elements of the scratch, see
 // docs/decisions/one-output-operation.md), and n w elements of gradient.
 
+import { DividedBatch } from "../division.js";
 import type { Likelihood, SelectedOutput } from "../engine.js";
 import { checkSample, type ItemSample, type ItemSelection } from "../item-selection.js";
 import type { Differentiable, Parameter } from "../parameter.js";
 import type { Tape, Variable } from "../tape.js";
 import { type SparseTensor, type Tensor, viewColumns, viewReshaped, viewRows } from "../tensor.js";
+import { dividedOutputLoss } from "./divided-output.js";
 import { sampledSoftmax } from "./sampled-softmax.js";
 
 export interface OutputOptions {
@@ -59,6 +61,11 @@ export function outputLoss(
   options: OutputOptions = {},
 ): Variable {
   const { selection, likelihood = "multinomial" } = options;
+  if (target instanceof DividedBatch) {
+    if (selection && selection.kind !== "all")
+      throw new RangeError("a selection of divided items is not supported");
+    return dividedOutputLoss(tape, hidden, weight, bias, target, likelihood);
+  }
   if (selection?.kind === "sample" && selection.ownTargets !== "drawn" && likelihood === "multinomial")
     return sampledSoftmax(tape, hidden, weight, bias, target, selection);
   const forward = outputStatistics(tape, hidden, weight, bias, target, options);

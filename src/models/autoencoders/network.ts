@@ -8,12 +8,13 @@ import { KeptParameters, type Parameter, saveParameters } from "../../compute/pa
 import { Tape, type Variable } from "../../compute/tape.js";
 import type { SparseTensor } from "../../compute/tensor.js";
 import type { OutputLayer } from "../../nn/output-layer.js";
-import { checkSaved, release, restoreParameters } from "../../nn/parameters.js";
+import { checkSaved, divide, release, restoreParameters } from "../../nn/parameters.js";
+import { DividedRecommender } from "../../recommender/divided.js";
 import { ProductRanking } from "../../recommender/product-ranking.js";
-import type { ModelFiles } from "../../recommender/recommender.js";
+import type { ModelFiles, Recommender } from "../../recommender/recommender.js";
 import { SavedModel } from "../../recommender/saved-model.js";
 import { blockwiseScores } from "../../recommender/scores.js";
-import { latentSpace, productSpace, type Vectors, vectorsFrom } from "../../recommender/vectors.js";
+import { latentSpace, productSpace, vectorsFrom } from "../../recommender/vectors.js";
 import type { CsrMatrix } from "../../sparse/csr.js";
 import type { BatchLoss } from "../../training/step.js";
 import type { KeptModel } from "../../training/trainable.js";
@@ -50,8 +51,20 @@ export function networkRecommender(
   network: Network,
   { algorithm, config, items }: Omit<ModelFiles, "tensors">,
   { final = false }: { readonly final?: boolean } = {},
-): Vectors {
+): Recommender {
   const { output, latent } = network;
+  const save = async () => ({ algorithm, config, tensors: await saveParameters(network.parameters), items });
+  const { division } = output.weight;
+  if (division)
+    return new DividedRecommender(
+      { algorithm, items },
+      {
+        ...{ division, save, weights: output.weight.value, bias: output.bias.value },
+        activations: (tape, histories, rows) => network.activations(tape, histories, rows),
+        dispose: () => release(network.parameters),
+      },
+      final,
+    );
   /** The result of `make` on some histories, with a tape that is released afterwards. */
   const onTape = <T>(block: CsrMatrix, make: (tape: Tape, histories: SparseTensor) => T): T => {
     const tape = new Tape(engine, { gradients: false });
@@ -99,7 +112,7 @@ export function networkRecommender(
         (block) => onTape(block, (tape, x) => output.scores(network.activations(tape, x, block).value)),
         { ranking, signal },
       ),
-    save: async () => ({ algorithm, config, tensors: await saveParameters(network.parameters), items }),
+    save,
     dispose() {
       ranking.dispose();
       release(network.parameters);
@@ -131,6 +144,7 @@ export async function restoreNetwork<Shape, Restored extends Network>(
 ): Promise<Restored> {
   const saved = new SavedModel(files);
   const network = declare(saved.config(shape));
+  if (files.division) divide(network.parameters, files.division);
   checkSaved(saved, network.parameters);
   saved.end();
   await restoreParameters(engine, saved, network.parameters);

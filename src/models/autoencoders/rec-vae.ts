@@ -318,6 +318,7 @@ async function trainable(
       const report = await minimise({
         ...{ engine, communicator, optimizer: training.adams[half] },
         histories: dataset.train,
+        division: run.division,
         batchSize,
         epoch: {
           ...whole,

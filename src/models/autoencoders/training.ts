@@ -75,7 +75,7 @@ export function trainNetwork(training: NetworkTraining): Trainable {
       const { histories, batchSize } = training;
       const { updates, means } = await training.minimise({
         ...{ engine, communicator, optimizer: adam },
-        ...{ histories, batchSize, epoch, reports, loss },
+        ...{ histories, batchSize, epoch, reports, loss, division: network.output.weight.division },
       });
       const rate: Record<string, number> = plateau ? { "learning rate": adam.learningRate } : {};
       return { updates, values: { ...means, ...report(updates), ...rate } };

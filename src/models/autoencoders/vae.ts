@@ -357,7 +357,9 @@ export const vae: Algorithm<VaeOptions> = {
           const last = Math.min(input.rows, first + batchSize);
           const tape = new Tape(engine, { gradients: false });
           try {
-            const [x, y] = [input, target].map((matrix) => tape.sparse(sliceRows(matrix, first, last)));
+            const [x, y] = [input, target].map((matrix) =>
+              tape.histories(sliceRows(matrix, first, last), run.division),
+            );
             const stream = streamOf(`validation noise ${first}`);
             const noise = sampleAtPrediction ? { seed, step: updates, stream } : undefined;
             const { reconstruction, kl } = network.terms(tape, x, y, noise);
