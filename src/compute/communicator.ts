@@ -36,6 +36,8 @@ export interface Message {
 export interface Connection {
   readonly rank: number;
   readonly size: number;
+  /** Bytes of tensors that this member has sent so far. */
+  readonly sent: number;
   /** Queues an exchange like a kernel. All members do so at the same point; a message has the same size on both sides. */
   exchange(engine: Engine, sends: readonly Message[], receives: readonly Message[]): void;
   /** The bytes of every member, on every member, or only on `root` (elsewhere without content); nothing may be queued at the time. */
@@ -44,7 +46,7 @@ export interface Connection {
 
 /** The connection of a run with one member. */
 export const unconnected: Connection = {
-  ...{ rank: 0, size: 1, exchange: () => {}, gather: async (bytes) => [bytes] },
+  ...{ rank: 0, size: 1, sent: 0, exchange: () => {}, gather: async (bytes) => [bytes] },
 };
 
 /** The communicator of a run with one member. */

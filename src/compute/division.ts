@@ -22,6 +22,8 @@ export class Division {
   /** The items of each block. */
   readonly spans: readonly Span[];
   readonly #shares: readonly Span[];
+  /** What this member has sent in training updates so far. */
+  readonly traffic = { bytes: 0, updates: 0 };
 
   /** Throws RangeError if there are more blocks than `mostBlocks`, or more members than blocks. */
   constructor(engine: Engine, items: number, blocks: number, connection: Connection = unconnected) {

@@ -53,6 +53,8 @@ const configSchema = z.object({
   engine: z.string(),
   precision: z.string(),
   threads: z.int().min(1),
+  /** The number of blocks into which the items were divided; absent = 1. */
+  blocks: z.int().min(2).optional(),
   /** The run whose weights training started from; absent for random initial weights. */
   initFrom: z.object({ path: z.string(), digest: z.string() }).optional(),
   /** Items added later by `add-items`, in order; absent if there are none. */

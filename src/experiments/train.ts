@@ -1,6 +1,9 @@
 // Trains a recommender on a dataset; with `out` also writes a run folder, from which an interrupted run can be resumed.
 
 import { basename, resolve } from "node:path";
+import { mostBlocks } from "../compute/blocks.js";
+import type { Connection } from "../compute/communicator.js";
+import { Division } from "../compute/division.js";
 import type { Engine } from "../compute/engine.js";
 import { precisionOf } from "../compute/engine.js";
 import { type EngineChoice, openEngine } from "../compute/open-engine.js";
@@ -31,6 +34,7 @@ import { entryCount } from "../sparse/csr.js";
 import { fileCheckpoints } from "../training/checkpoint.js";
 import { fingerprint, requireSameRun } from "../training/identity.js";
 import { fileCache } from "../training/tensor-cache.js";
+import { DEFAULT_BLOCKS, follow, receiveTask, sendTask } from "./members.js";
 import { findRecipe } from "./recipes/registry.js";
 import {
   checkpointFolderOf,
@@ -63,6 +67,13 @@ export interface TrainOptions {
   threads?: number;
   /** Of an engine opened here: "bf16" rounds the operands of dense layers' products to bfloat16. Default "float32" (when resuming: that of the run). */
   precision?: EnginePrecision;
+  /**
+   * The number of blocks into which the items are divided, whose sums are added in one fixed order: part of what the run is. Default 1,
+   * with `members` 16 (when resuming: that of the run).
+   */
+  blocks?: number;
+  /** The connection to the other processes that train this model, which make the same call. Default: none. */
+  members?: Connection;
   /** The run folder to write: a new one, or with `resume` that of an interrupted run. */
   out?: string;
   /** A run folder whose weights are the initial weights; items are matched by id. Model and options default to those of the run. */
@@ -101,7 +112,8 @@ export const DEFAULT_SEED = 98765;
  * checkpoint to resume from.
  */
 export async function train(dataset: Dataset, given: TrainOptions = {}): Promise<Recommender> {
-  const { out, resume = false, force = false, patience, progress } = given;
+  const { out, resume = false, force = false, patience, progress, members } = given;
+  if (members && members.rank > 0) throw new Error("only member 0 has a run folder: call trainAsMember");
   if (out !== undefined) {
     if (resume && force)
       throw new UserError({
@@ -120,6 +132,86 @@ export async function train(dataset: Dataset, given: TrainOptions = {}): Promise
     });
   return trainAt(dataset, given, undefined);
 }
+
+/**
+ * Trains with the other members as member 0 asks for, and follows it until it has disposed of its recommender. For all members but
+ * member 0. Throws like `train`.
+ */
+export async function trainAsMember(
+  dataset: Dataset,
+  { members, threads, signal }: Pick<TrainOptions, "threads" | "signal"> & { readonly members: Connection },
+): Promise<void> {
+  const task = await receiveTask(members);
+  if (task.kind === "nothing") return;
+  if (fingerprint(dataset) !== task.fingerprint)
+    throw new UserError({
+      place: dataset.name,
+      problem: "the data of this process is not that of process 0",
+      expected: "the same dataset folder on all machines",
+    });
+  const algorithm = await findAlgorithm(task.model);
+  const engine = await openEngine({ engine: "native", threads });
+  try {
+    const division = new Division(engine, dataset.items.size, task.blocks, members);
+    const recommender = await algorithm.fit(counted(dataset), parseOptions(algorithm, task.options), {
+      ...{ engine, seed: task.seed, signal, division },
+      ...(task.checkpoints !== undefined && {
+        checkpoints: fileCheckpoints(task.checkpoints, { everySeconds: task.checkpointSeconds, division }),
+      }),
+    });
+    await bytesPerUpdate(division);
+    await follow(recommender);
+  } finally {
+    await engine.close();
+  }
+}
+
+/** The dataset whose items have their popularity. */
+function counted(dataset: Dataset): Dataset {
+  return { ...dataset, items: dataset.items.withPopularity(popularityIn(dataset.train)) };
+}
+
+/** The largest number of bytes that a member has sent per update; undefined with one member, or without updates. */
+async function bytesPerUpdate({ connection, traffic }: Division): Promise<number | undefined> {
+  if (connection.size === 1) return undefined;
+  const mine = Float64Array.of(traffic.bytes / Math.max(1, traffic.updates));
+  const all = await connection.gather(new Uint8Array(mine.buffer));
+  return Math.max(...all.map((bytes) => new Float64Array(bytes.slice().buffer)[0]));
+}
+
+/** The division of the items, if there is one. Throws UserError for a model, or settings, that cannot be divided. */
+function divisionOf(
+  algorithm: Algorithm,
+  blocks: number,
+  { items }: Dataset,
+  engine: Engine,
+  members: Connection | undefined,
+  isWarm: boolean,
+): Division | undefined {
+  if (blocks === 1 && members === undefined) return undefined;
+  const refuse = (problem: string, expected: string) =>
+    new UserError({ place: members ? "blocks (of a run by MPI)" : "blocks", problem, expected });
+  if (!algorithm.blocks)
+    throw refuse(`${algorithm.name} cannot be divided into blocks of items`, dividedModels.join(", "));
+  if (engine.bf16) throw refuse("precision bf16 is not supported", "precision float32");
+  if (isWarm) throw refuse("a divided run cannot start from another run", "a run without --init-from");
+  if (members && engine.name !== "native")
+    throw refuse(`the ${engine.name} engine cannot exchange numbers with other processes`, "the native engine");
+  if (blocks > mostBlocks(items.size))
+    throw refuse(
+      `${items.size} items cannot be divided into ${blocks} blocks`,
+      `at most ${mostBlocks(items.size)}`,
+    );
+  if (members && members.size > blocks)
+    throw refuse(
+      `${members.size} processes cannot share ${blocks} ${blocks === 1 ? "block" : "blocks"}`,
+      `at least as many blocks as processes (--blocks ${members.size})`,
+    );
+  return new Division(engine, items.size, blocks, members);
+}
+
+/** Models with item layers that can be divided. */
+const dividedModels = ["mult-vae", "mult-dae", "vae", "vamp", "h-vamp", "rec-vae"];
 
 /** Trains and writes `out`, whose lock the caller holds; undefined = no folder. */
 async function trainAt(dataset: Dataset, given: TrainOptions, out: string | undefined): Promise<Recommender> {
@@ -169,6 +261,8 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
           onNote: (text) => progress?.({ type: "note", text }),
         })
       : choice;
+  const { members } = given;
+  const blocks = given.blocks ?? before?.config.blocks ?? (before || !members ? 1 : DEFAULT_BLOCKS);
   const config: Omit<RunConfig, "formatVersion"> = {
     foldin: version,
     dataset: {
@@ -182,10 +276,10 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
     engine: engine.name,
     precision: precisionOf(engine),
     threads: engine.threads,
+    ...(blocks > 1 && { blocks }),
     ...(started && { initFrom: started }),
     ...(start && { initFrom: { path: resolve(start.path), digest: start.initial.digest } }),
   };
-  const counted = { ...dataset, items: dataset.items.withPopularity(popularityIn(dataset.train)) };
   const tracker = together(given.trackers ?? []);
   const begin = () =>
     tracker.begin({
@@ -208,6 +302,7 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
   try {
     if (before) requireSameRun(identity(before.config), identity(config));
     if (before?.complete) {
+      if (members) await sendTask(members, { kind: "nothing" });
       progress?.({ type: "note", text: `the run in ${before.path} is already finished` });
       await fileCheckpoints(checkpointFolderOf(before.path)).clear();
       const files = await readModelFiles(modelFolderOf(before.path));
@@ -216,15 +311,35 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
       tracker.end({ state: "finished", folder: out });
       return own(await restoreModel(files, { engine }));
     }
+    const division = divisionOf(algorithm, blocks, dataset, engine, members, start !== undefined);
+    const sendToMembers = async () => {
+      if (!members) return;
+      await sendTask(members, {
+        ...{ kind: "train", model: algorithm.name, options: config.options, seed, blocks },
+        fingerprint: config.dataset.fingerprint,
+        checkpoints: place === undefined ? undefined : resolve(checkpointFolderOf(place)),
+        checkpointSeconds: given.checkpointSeconds,
+      });
+    };
+    const sayTraffic = async () => {
+      const bytes = division && (await bytesPerUpdate(division));
+      if (bytes !== undefined)
+        progress?.({
+          type: "note",
+          text: `sent per update by one of ${members?.size} processes: ${(bytes / 1e6).toFixed(3)} MB`,
+        });
+    };
     if (out === undefined || place === undefined) {
       begin();
+      await sendToMembers();
       const onEpoch = (record: EpochRecord) => {
         tracker.epoch(record);
         given.onEpoch?.(record);
       };
       const initial = start?.initial;
-      const run = { engine, seed, progress, signal, cache, initial, onEpoch };
-      const recommender = await algorithm.fit(counted, options, run);
+      const run = { engine, seed, progress, signal, cache, initial, onEpoch, division };
+      const recommender = await algorithm.fit(counted(dataset), options, run);
+      await sayTraffic();
       tracker.end({ state: "finished", folder: undefined });
       return own(recommender);
     }
@@ -240,14 +355,16 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
       const checkpoints = fileCheckpoints(checkpointFolderOf(place), {
         everySeconds: given.checkpointSeconds,
         beforeSave: given.beforeWrite,
+        division,
       });
+      await sendToMembers();
       const write = epochWriter(place);
       const onEpoch = (record: EpochRecord) => {
         write(record);
         tracker.epoch(record);
         given.onEpoch?.(record);
       };
-      const recommender = await algorithm.fit(counted, options, {
+      const recommender = await algorithm.fit(counted(dataset), options, {
         engine,
         seed,
         progress,
@@ -257,7 +374,9 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
         cache,
         initial: start?.initial,
         onEpoch,
+        division,
       });
+      await sayTraffic();
       const files = await recommender.save();
       await given.beforeWrite?.();
       await writeFolder(modelFolderOf(place), { marker: "config.json", locked: true }, (folder) =>
@@ -309,10 +428,12 @@ function identity({
   seed,
   engine,
   precision,
+  blocks,
   initFrom,
 }: Omit<RunConfig, "formatVersion">): JsonObject {
   return {
     ...{ model, options, seed, engine, precision, data: dataset.fingerprint },
+    ...(blocks !== undefined && { blocks }),
     ...(initFrom && { initFrom: initFrom.digest }),
   };
 }

@@ -2,6 +2,7 @@
 // start with a number. The estimate is a lower bound, counted in numbers of the engine's precision, so that nothing is rejected
 // that would have fitted; bench/training-memory.mjs compares the estimates with measured peaks.
 
+import type { Division } from "../compute/division.js";
 import { outputColumns } from "../compute/output-scratch.js";
 import type { ParameterDeclaration } from "../compute/parameter.js";
 import { MOST_NUMBERS } from "../compute/shapes.js";
@@ -110,10 +111,11 @@ export function numbersOfNetwork(
 /** `requireTrainingMemory` for a network that is trained with Adam on histories. */
 export function requireNetworkMemory(
   need: NetworkNeed & Pick<TrainingNeed, "algorithm" | "smaller">,
-  run: Pick<RunContext, "engine" | "checkpoints" | "progress">,
+  run: Pick<RunContext, "engine" | "checkpoints" | "progress" | "division">,
 ): void {
-  const { algorithm, items, parameters, smaller } = need;
-  const numbers = numbersOfNetwork(need, run.checkpoints !== undefined);
+  const { algorithm, smaller } = need;
+  const { items, parameters } = run.division ? ownPart(need, run.division) : need;
+  const numbers = numbersOfNetwork({ ...need, items, parameters }, run.checkpoints !== undefined);
   const matrices = parameters.map(({ rows, columns }): Size => [rows, columns]);
   requireTrainingMemory({ algorithm, items, numbers, matrices, smaller }, run);
 }
@@ -176,4 +178,16 @@ export function requireFactorMemory(
     },
     run,
   );
+}
+
+/** What a member of a run needs that has only some of the items. */
+function ownPart({ parameters }: NetworkNeed, division: Division): Pick<NetworkNeed, "items" | "parameters"> {
+  const others = division.items - division.count;
+  return {
+    items: division.count,
+    parameters: parameters.map(({ rows, columns, itemAxis }) => ({
+      ...{ itemAxis, rows: itemAxis === "rows" ? rows - others : rows },
+      columns: itemAxis === "columns" ? columns - others : columns,
+    })),
+  };
 }

@@ -17,6 +17,8 @@ export interface Algorithm<Options = unknown> {
   readonly options: ZodType<Options>;
   /** Whether `fit` can start from another run's weights (`run.initial`); default false. */
   readonly warmStart?: boolean;
+  /** Whether `fit` can divide the items into blocks (`run.division`); default false. */
+  readonly blocks?: boolean;
   /** The network over a catalogue of `items`, for reports; absent for models that are no networks. */
   outline?(items: number, options: Options): NetworkOutline;
   /** Trains on `dataset.train` and, where the model selects, evaluates on `dataset.validation`. */

@@ -55,6 +55,8 @@ export interface CheckpointStore {
   savePending?(checkpoint: PendingCheckpoint): Promise<void>;
   /** Save after the first epoch, then after every epoch that ends at least this many seconds after the last save. */
   readonly everySeconds: number;
+  /** Whether all members of the run save now; `due` is what this member decided by its clock. Absent with one member. */
+  isDue?(due: boolean): Promise<boolean>;
 }
 
 /** Results that can be reused between runs, by name. */

@@ -129,7 +129,8 @@ async function train<Options>(
   let lastSaved = resumed ? performance.now() : Number.NEGATIVE_INFINITY;
   async function saveWhenDue(now = false): Promise<void> {
     if (!checkpoints) return;
-    if (!now && (performance.now() - lastSaved) / 1000 < checkpoints.everySeconds) return;
+    const due = now || (performance.now() - lastSaved) / 1000 >= checkpoints.everySeconds;
+    if (!(checkpoints.isDue ? await checkpoints.isDue(due) : due)) return;
     const { pretraining, epoch } = loop;
     const when = pretraining ? "in pretraining" : `after epoch ${epoch}`;
     const head = { epoch, loop: { identity, state: { ...loop } as unknown as JsonObject } };

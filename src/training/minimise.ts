@@ -55,12 +55,18 @@ export async function minimise(pass: Minimisation): Promise<PassReport> {
   const batches = Array.from({ length: updatesPerPass(order.length, batchSize) }, (_, b) =>
     order.subarray(b * batchSize, (b + 1) * batchSize),
   );
-  return minimiseBatches({
+  const before = division?.connection.sent ?? 0;
+  const report = await minimiseBatches({
     ...pass,
     batches,
     take: (users) => histories(engine, division, takeRows(pass.histories, users)),
     release: (batch) => releaseHistories(engine, batch),
   });
+  if (division) {
+    division.traffic.bytes += division.connection.sent - before;
+    division.traffic.updates += batches.length;
+  }
+  return report;
 }
 
 /** Updates once per batch. Throws DivergedError, AbortedError. */

@@ -2,6 +2,8 @@
 
 import { join } from "node:path";
 import type { Command } from "commander";
+import type { Connection } from "../../compute/communicator.js";
+import { launchedBy } from "../../compute/mpi/launcher.js";
 import { UserError } from "../../core/errors.js";
 import { pathArgument, shellCommand } from "../../core/shell.js";
 import type { TrackerChoice } from "../../experiments/trackers/open-trackers.js";
@@ -26,6 +28,7 @@ interface Flags extends EngineFlags, TrackerChoice {
   resume?: boolean;
   force?: boolean;
   checkpointSeconds?: number;
+  blocks?: number;
   json?: boolean;
 }
 
@@ -58,6 +61,11 @@ export function register(program: Command, context: CliContext): void {
       .option("--blend", "with --seeds: blend the runs with equal weights into <out>/blend"),
     "float32",
   )
+    .option(
+      "--blocks <n>",
+      "divide the items into n blocks, as a run of several processes does (default: 1; 16 if started by mpirun or srun)",
+      wholeNumber(1),
+    )
     .option("--resume", "resume the interrupted run in --out")
     .option("--force", "replace the run in --out after the new one is complete")
     .option("--checkpoint-seconds <n>", "seconds between checkpoints (default: 10)", wholeNumber(0));
@@ -74,12 +82,38 @@ Examples:
   foldin train data/ml-1m --model rec-vae --seeds 5 --blend --out runs/five
   foldin train data/today --init-from runs/yesterday --epochs 20 --out runs/today
   foldin train data/ml-1m --out runs/vae --resume
+  mpirun -n 4 foldin train data/ml-1m --model mult-vae --out runs/vae
   foldin train data/ml-1m --tensorboard logs --mlflow http://localhost:5000 --out runs/vae`,
     )
-    .action((dataset: string, flags: Flags) => trainRun(dataset, flags, context));
+    .action((dataset: string, flags: Flags) => trainOrJoin(dataset, flags, context));
 }
 
-async function trainRun(datasetPath: string, flags: Flags, context: CliContext): Promise<void> {
+/** Trains alone, or as one of the processes that an MPI launcher has started. */
+async function trainOrJoin(dataset: string, flags: Flags, context: CliContext): Promise<void> {
+  const launched = launchedBy(process.env);
+  if (!launched) return trainRun(dataset, flags, context);
+  const [{ asMember }, { explain }] = await Promise.all([import("../members.js"), import("../run.js")]);
+  await asMember(context, launched.rank, explain, async (own, connection) => {
+    const { requireAlike, threadsOf } = await import("../../experiments/members.js");
+    const here = await requireAlike(connection);
+    const given = { ...flags, threads: flags.threads ?? threadsOf(here) };
+    if (connection.rank === 0) return trainRun(dataset, given, own, connection);
+    const [{ trainAsMember }, { loadDataset }] = await Promise.all([
+      import("../../experiments/train.js"),
+      import("../../data/dataset.js"),
+    ]);
+    await trainAsMember(await loadDataset(dataset, { signal: own.signal }), {
+      ...{ members: connection, threads: given.threads, signal: own.signal },
+    });
+  });
+}
+
+async function trainRun(
+  datasetPath: string,
+  flags: Flags,
+  context: CliContext,
+  members?: Connection,
+): Promise<void> {
   const out = required(flags.out, "--out <run>", "the run folder to write, such as --out runs/first");
   if (flags.resume && flags.force)
     throw new UserError({
@@ -148,6 +182,12 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
     checkpointSeconds: flags.checkpointSeconds,
     ...{ cache: cacheFolder(process.env), progress: context.progress, signal: context.signal },
   };
+  if (flags.seeds !== undefined && (members || flags.blocks !== undefined))
+    throw new UserError({
+      place: "--seeds",
+      problem: "cannot be combined with --blocks or MPI",
+      remedy: "Train one seed at a time, and blend the runs with foldin blend",
+    });
   if (flags.seeds !== undefined) {
     const { trainEnsemble } = await import("../../experiments/ensemble.js");
     const seeds = flags.seeds;
@@ -176,6 +216,7 @@ async function trainRun(datasetPath: string, flags: Flags, context: CliContext):
     const recommender = await train(dataset, {
       ...common,
       initFrom: flags.initFrom,
+      ...{ blocks: flags.blocks, members },
       out,
       resume: flags.resume,
       force: flags.force,

@@ -340,6 +340,7 @@ export function evcfAlgorithm<Shape extends EvcfShape, Options extends EvcfOptio
       "Kim, Suh: Enhancing VAEs for collaborative filtering: flexible priors & gating mechanisms, RecSys 2019",
     options,
     warmStart: true,
+    blocks: true,
     outline,
 
     async fit(dataset, options, run) {

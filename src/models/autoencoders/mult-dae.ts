@@ -163,6 +163,7 @@ export const multDae: Algorithm<MultDaeOptions> = {
   source: "Liang, Krishnan, Hoffman, Jebara: Variational autoencoders for collaborative filtering, WWW 2018",
   options,
   warmStart: true,
+  blocks: true,
 
   outline(items, options) {
     const { dropout, hidden, latent, encoderDropout = [], decoderDropout = [], likelihood } = options;

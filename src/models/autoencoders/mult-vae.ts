@@ -284,6 +284,7 @@ export const multVae: Algorithm<MultVaeOptions> = {
   source: "Liang, Krishnan, Hoffman, Jebara: Variational autoencoders for collaborative filtering, WWW 2018",
   options,
   warmStart: true,
+  blocks: true,
 
   outline(items, options) {
     const { dropout, encoderDropout = [], decoderDropout = [], gated, latent, likelihood } = options;

@@ -363,6 +363,7 @@ export const recVae: Algorithm<RecVaeOptions> = {
     "Shenbin, Alekseev, Tutubalina, Malykh, Nikolenko: RecVAE: a new variational autoencoder for top-N recommendations with implicit feedback, WSDM 2020",
   options,
   warmStart: true,
+  blocks: true,
 
   outline(items, { hidden, layers, latent, dropout }) {
     const outline = new OutlineBuilder();

@@ -274,6 +274,7 @@ export const vae: Algorithm<VaeOptions> = {
     "Keras notebooks on VAEs for collaborative filtering, v1 and v2, after Liang et al. 2018 (logistic likelihood)",
   options,
   warmStart: true,
+  blocks: true,
 
   /** The layers as Keras' `summary()` has them, named after the notebooks'. */
   outline(items, { hidden, latent, dropout, inputNorm }) {

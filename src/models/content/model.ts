@@ -140,7 +140,7 @@ export function savedFactorModel(
     files,
     itemRules = ["posterior", "content"],
     restore,
-  }: ModelOrigin & { readonly files: Required<Omit<ModelFiles, "tensors" | "precision">> },
+  }: ModelOrigin & { readonly files: Required<Omit<ModelFiles, "tensors" | "precision" | "division">> },
 ): ContentAware {
   const { items, itemGram, userGram, itemCovariances, scored } = factors;
   return factorRecommender(
