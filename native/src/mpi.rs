@@ -4,6 +4,7 @@
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 type Handle = *mut c_void;
 
@@ -16,7 +17,7 @@ struct Mpi {
     size: unsafe extern "C" fn(Handle, *mut c_int) -> c_int,
     send: unsafe extern "C" fn(*const c_void, c_int, Handle, c_int, c_int, Handle, *mut Handle) -> c_int,
     receive: unsafe extern "C" fn(*mut c_void, c_int, Handle, c_int, c_int, Handle, *mut Handle) -> c_int,
-    wait: unsafe extern "C" fn(c_int, *mut Handle, *mut c_void) -> c_int,
+    test: unsafe extern "C" fn(c_int, *mut Handle, *mut c_int, *mut c_void) -> c_int,
     world: Handle,
     byte: Handle,
     serialized: c_int,
@@ -53,6 +54,11 @@ static TURN: Mutex<()> = Mutex::new(());
 /// MPI counts with 32 bits: longer messages are sent in parts.
 const MOST_BYTES: usize = 1 << 30;
 const TAG: c_int = 21;
+
+/// How long a member tests for messages without a pause, then with offers of its core to others; after that it sleeps in between.
+const SPINNING: Duration = Duration::from_micros(50);
+const YIELDING: Duration = Duration::from_millis(2);
+const NAP: Duration = Duration::from_micros(100);
 
 /// Loads the first of `candidates` that is an MPI library. A library stays loaded; a second call returns what the first one found.
 pub fn open(candidates: &[String]) -> Result<Found, String> {
@@ -121,8 +127,22 @@ pub fn exchange(sends: &[Message], receives: &[Message]) -> Result<(), String> {
         succeeded("MPI_Isend", code)?;
         requests.push(request);
     }
-    let code = unsafe { (mpi.wait)(requests.len() as c_int, requests.as_mut_ptr(), std::ptr::null_mut()) };
-    succeeded("MPI_Waitall", code)
+    // Not MPI_Waitall, which keeps a core busy: the member that the others wait for may need it.
+    let since = Instant::now();
+    loop {
+        let mut done = 0;
+        let code =
+            unsafe { (mpi.test)(requests.len() as c_int, requests.as_mut_ptr(), &mut done, std::ptr::null_mut()) };
+        succeeded("MPI_Testall", code)?;
+        if done != 0 {
+            return Ok(());
+        }
+        match since.elapsed() {
+            waited if waited < SPINNING => std::hint::spin_loop(),
+            waited if waited < YIELDING => std::thread::yield_now(),
+            _ => std::thread::sleep(NAP),
+        }
+    }
 }
 
 /// The bytes of every member: on all members, or only on `root` (empty elsewhere).
@@ -219,7 +239,7 @@ fn load(candidate: &str) -> Result<Mpi, String> {
             size: std::mem::transmute::<Handle, _>(address("MPI_Comm_size")?),
             send: std::mem::transmute::<Handle, _>(address("MPI_Isend")?),
             receive: std::mem::transmute::<Handle, _>(address("MPI_Irecv")?),
-            wait: std::mem::transmute::<Handle, _>(address("MPI_Waitall")?),
+            test: std::mem::transmute::<Handle, _>(address("MPI_Testall")?),
             world,
             byte,
             serialized,

@@ -6,7 +6,7 @@ import type { CsrMatrix } from "../sparse/csr.js";
 import { blockStarts, mostBlocks, type Span, sharesOf } from "./blocks.js";
 import { type Communicator, type Connection, connected, unconnected } from "./communicator.js";
 import type { Engine } from "./engine.js";
-import type { SparseTensor } from "./tensor.js";
+import { type SparseTensor, type Tensor, viewColumns } from "./tensor.js";
 
 export class Division {
   readonly engine: Engine;
@@ -55,6 +55,22 @@ export class Division {
     return { from: this.spans[from].from, to: this.spans[to - 1].to };
   }
 
+  /** The member that has a block. */
+  memberOf(block: number): number {
+    return this.#shares.findIndex(({ to }) => block < to);
+  }
+
+  /** The block of an item. */
+  blockOf(item: number): number {
+    let [low, high] = [0, this.blocks - 1];
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.spans[middle].from <= item) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
   /** The number of own items. */
   get count(): number {
     return this.own.to - this.own.from;
@@ -80,7 +96,10 @@ export class DividedBatch implements SparseTensor {
   readonly sums: Float64Array;
   /** The histories on the host. */
   readonly histories: CsrMatrix;
+  /** The positions in the whole batch of the entries of `own` and of `stacked`. */
+  readonly positions: { readonly own: Uint32Array; readonly stacked: Uint32Array };
   #touched: Uint32Array | undefined;
+  #whole: SparseTensor | undefined;
 
   constructor(division: Division, histories: CsrMatrix) {
     const { rows, columns, offsets, indices, values } = histories;
@@ -131,6 +150,7 @@ export class DividedBatch implements SparseTensor {
           if (piece.values && values) piece.values[place] = values[k];
         }
       }
+    this.positions = { own: mine.positions, stacked: stacked.positions };
     const width = blockOf.length;
     this.own = engine.sparse(
       { rows, columns: width, offsets: ownOffsets, indices: mine.indices, values: mine.values },
@@ -144,6 +164,43 @@ export class DividedBatch implements SparseTensor {
     );
   }
 
+  /** The whole batch on the engine, for what every member computes alike. */
+  get whole(): SparseTensor {
+    this.#whole ??= this.division.engine.sparse(this.histories);
+    return this.#whole;
+  }
+
+  /**
+   * A number for every entry of the whole batch, [1, entries] in its order, from those of the own entries in the order of `own`, [1,
+   * own entries]. The caller releases it.
+   */
+  gatherEntries(own: Tensor): Tensor {
+    const { division } = this;
+    const { engine, connection } = division;
+    const { rank, size } = connection;
+    const { indices } = this.histories;
+    const owners = indices.map((item) => division.memberOf(division.blockOf(item)));
+    const starts = new Uint32Array(size + 1);
+    for (const owner of owners) starts[owner + 1]++;
+    for (let member = 0; member < size; member++) starts[member + 1] += starts[member];
+    const next = starts.slice();
+    const places = owners.map((owner) => next[owner]++);
+    const stacked = engine.empty(1, indices.length);
+    const of = (member: number) => viewColumns(stacked, starts[member], starts[member + 1]);
+    engine.copy(of(rank), own);
+    const others = Array.from({ length: size }, (_, member) => member).filter((member) => member !== rank);
+    if (size > 1)
+      connection.exchange(
+        engine,
+        others.map((member) => ({ member, tensor: of(rank) })),
+        others.map((member) => ({ member, tensor: of(member) })),
+      );
+    const all = engine.empty(1, indices.length);
+    engine.takeColumns(all, stacked, places);
+    engine.release(stacked);
+    return all;
+  }
+
   /** The distinct items of the whole batch, ascending. */
   get touched(): Uint32Array {
     this.#touched ??= distinct(this.histories);
@@ -154,6 +211,7 @@ export class DividedBatch implements SparseTensor {
     const { engine } = this.division;
     engine.releaseSparse(this.own);
     engine.releaseSparse(this.stacked);
+    if (this.#whole) engine.releaseSparse(this.#whole);
   }
 }
 

@@ -552,29 +552,28 @@ export const kernels = table({
   mergeOutputStatistics: kernel<(statistics: Tensor, other: Tensor, likelihood: Likelihood) => void>(
     `~statistics[r,4] other[r,4] ${likelihoods}`,
   ),
+  /** out[0, e] = hidden_r weights_i + bias_i of entry e = (r, i) of the target; bias has the touched items only. */
+  targetLogits: kernel<
+    (out: Tensor, hidden: Tensor, weights: Tensor, bias: Tensor, target: SparseTensor) => void
+  >("=out[1,e] hidden[r,w] weights[n,w] bias[1,t] target<r,n;t>", {
+    ...long,
+    check: (out, _hidden, _weights, _bias, target) => perEntry("targetLogits", out, target),
+  }),
   /**
-   * The targets of a sampled softmax. S is the sum of exp(l) over the drawn items, as in `statistics`, and l_i = hidden weights_i + bias
-   * for each target i of the row; bias and hits have the touched items only. Sets the entries' coefficients, minus the targets' part of
-   * the gradient, and the statistics so that `outputLoss` is the loss and `outputGradient` has the drawn items' part of its gradient.
+   * The targets of a sampled softmax. S is the sum of exp(l) over the drawn items, as in `statistics`, and l_i in `coefficients` the
+   * logit of each target i of the row (`targetLogits`); hits have the touched items only. Sets the entries' coefficients, minus the
+   * targets' part of the gradient, and the statistics so that `outputLoss` is the loss and `outputGradient` has the drawn items' part
+   * of its gradient.
    * With `hits`, h_i of each item, its weight in S (0 if it was not drawn): with n = sum of x_i and Z = S + sum of (1 - h_i) exp(l_i),
    * which must contain each target once, the loss n ln Z - sum of x_i l_i; coefficients x_i - n (1 - h_i) exp(l_i) / Z.
    * Without: the loss sum of x_i ln((S + exp l_i) / exp l_i); with odds o_i = S / exp(l_i), coefficients x_i o_i / (1 + o_i), and n their
    * sum.
    */
   sampledTargets: kernel<
-    (
-      statistics: Tensor,
-      coefficients: Tensor,
-      hidden: Tensor,
-      weights: Tensor,
-      bias: Tensor,
-      target: SparseTensor,
-      hits?: Tensor,
-    ) => void
-  >("~statistics[r,4] =coefficients[1,e] hidden[r,w] weights[n,w] bias[1,t] target<r,n;t> hits?[1,t]", {
+    (statistics: Tensor, coefficients: Tensor, target: SparseTensor, hits?: Tensor) => void
+  >("~statistics[r,4] ~coefficients[1,e] target<r,n;t> hits?[1,t]", {
     ...long,
-    check: (_statistics, coefficients, _hidden, _weights, _bias, target) =>
-      perEntry("sampledTargets", coefficients, target),
+    check: (_statistics, coefficients, target) => perEntry("sampledTargets", coefficients, target),
   }),
   /** out[r] -= g_r sum over the row's entries of coefficient * weights of the item: the targets' part of the hidden layer's gradient. */
   addSampledTargets: kernel<

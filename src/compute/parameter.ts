@@ -383,7 +383,7 @@ function union(a: Uint32Array, b: Uint32Array): Uint32Array {
 }
 
 /** The number of elements of an ascending list that are below `bound`. */
-function firstFrom(ascending: Uint32Array, bound: number): number {
+export function firstFrom(ascending: Uint32Array, bound: number): number {
   let low = 0;
   for (let high = ascending.length; low < high; ) {
     const middle = (low + high) >> 1;

@@ -910,7 +910,7 @@ const linearCosineCase: KernelCase = {
  * hits, all of them in one.
  */
 const sampledTargetsCase = (withHits: boolean): KernelCase => ({
-  kernel: `sampledTargets, addSampledTargets and sampledTargetsToWeights${withHits ? " with hits" : ""}`,
+  kernel: `targetLogits, sampledTargets, addSampledTargets and sampledTargetsToWeights${withHits ? " with hits" : ""}`,
   async run(bench) {
     const { engine, random } = bench;
     const [rows, width, items] = [bench.size(0, 20), bench.size(1, 80), bench.size(1, 100)];
@@ -949,9 +949,9 @@ const sampledTargetsCase = (withHits: boolean): KernelCase => ({
     const [h, w, into] = [bench.put(hidden), bench.put(weights), bench.put(before)];
     const [statistics, coefficients] = [bench.put(drawn), bench.rubbish(1, target.entries)];
     const [toWeights, toBias, upstream] = [bench.rubbish(all, width), bench.rubbish(1, all), bench.put(g)];
-    const toTargets = [statistics, coefficients, h, w, bench.put(bias), target] as const;
-    if (withHits) engine.sampledTargets(...toTargets, bench.put(hits));
-    else engine.sampledTargets(...toTargets);
+    engine.targetLogits(coefficients, h, w, bench.put(bias), target);
+    if (withHits) engine.sampledTargets(statistics, coefficients, target, bench.put(hits));
+    else engine.sampledTargets(statistics, coefficients, target);
     engine.addSampledTargets(into, w, target, coefficients, upstream);
     engine.sampledTargetsToWeights(toWeights, toBias, h, target, coefficients, upstream, places);
 

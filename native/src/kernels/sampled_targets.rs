@@ -10,9 +10,10 @@ use crate::sparse::Sparse;
 use crate::table::kernels;
 
 kernels! {
-    Kernel sampledTargets(statistics: matrix coefficients: matrix hidden: matrix weights: matrix bias: matrix target: batch
-        hits: maybe_matrix)
-        targets(statistics, coefficients, [hidden, weights, bias], &target, hits);
+    Kernel targetLogits(out: matrix hidden: matrix weights: matrix bias: matrix target: batch)
+        logits(out, hidden, weights, bias, &target);
+    Kernel sampledTargets(statistics: matrix coefficients: matrix target: batch hits: maybe_matrix)
+        targets(statistics, coefficients, &target, hits);
     Kernel addSampledTargets(out: matrix weights: matrix target: batch coefficients: matrix g: matrix)
         to_hidden(out, weights, &target, coefficients, g);
     Kernel sampledTargetsToWeights(out: matrix bias_gradient: matrix hidden: matrix target: batch coefficients: matrix
@@ -23,18 +24,13 @@ kernels! {
 const ROWS_PER_TASK: usize = 4;
 const ITEMS_PER_TASK: usize = 64;
 
-/// Replaces the drawn items' statistics and sets the coefficients: with hits, of exact targets; without, of added targets.
-/// `layer`: hidden, weights, and the touched items' bias.
-pub fn targets(statistics: Matrix, coefficients: Matrix, layer: [Matrix; 3], target: &Sparse, hits: Option<Matrix>) {
-    let [hidden, weights, bias] = layer;
+/// The logit of every entry; bias has the touched items only.
+pub fn logits(out: Matrix, hidden: Matrix, weights: Matrix, bias: Matrix, target: &Sparse) {
     let (slots, bias) = (&target.by_touched().slots, bias.row(0));
     for_each_row(hidden.rows, ROWS_PER_TASK, |r| {
-        let row = statistics.row_mut(r);
-        let drawn = Statistics::read(row);
         let entries = target.entries(r);
-        let coefficients = coefficients.get_mut(0, entries.start, entries.len());
         let hidden = hidden.row(r);
-        for (logit, entry) in coefficients.iter_mut().zip(entries.clone()) {
+        for (logit, entry) in out.get_mut(0, entries.start, entries.len()).iter_mut().zip(entries) {
             let weights = weights.row(target.indices[entry] as usize);
             let product = vectorised(
                 #[inline(always)]
@@ -42,10 +38,23 @@ pub fn targets(statistics: Matrix, coefficients: Matrix, layer: [Matrix; 3], tar
             );
             *logit = product + bias[slots[entry] as usize];
         }
+    });
+}
+
+/// Replaces the drawn items' statistics, and the logits by coefficients: with hits, of exact targets; without, of added targets.
+pub fn targets(statistics: Matrix, coefficients: Matrix, target: &Sparse, hits: Option<Matrix>) {
+    for_each_row(statistics.rows, ROWS_PER_TASK, |r| {
+        let row = statistics.row_mut(r);
+        let drawn = Statistics::read(row);
+        let entries = target.entries(r);
+        let coefficients = coefficients.get_mut(0, entries.start, entries.len());
         let value = |k: usize| target.value(entries.start + k) as f64;
         let after = match hits {
             None => added(drawn, coefficients, value),
-            Some(hits) => exact(drawn, coefficients, value, |k| hits.row(0)[slots[entries.start + k] as usize] as f64),
+            Some(hits) => {
+                let slots = &target.by_touched().slots[entries.clone()];
+                exact(drawn, coefficients, value, |k| hits.row(0)[slots[k] as usize] as f64)
+            }
         };
         after.write(row);
     });

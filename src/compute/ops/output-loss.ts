@@ -16,6 +16,7 @@ import type { Differentiable, Parameter } from "../parameter.js";
 import type { Tape, Variable } from "../tape.js";
 import { type SparseTensor, type Tensor, viewColumns, viewReshaped, viewRows } from "../tensor.js";
 import { dividedOutputLoss } from "./divided-output.js";
+import { dividedSampledSoftmax } from "./divided-sample.js";
 import { sampledSoftmax } from "./sampled-softmax.js";
 
 export interface OutputOptions {
@@ -62,8 +63,10 @@ export function outputLoss(
 ): Variable {
   const { selection, likelihood = "multinomial" } = options;
   if (target instanceof DividedBatch) {
+    if (selection?.kind === "sample" && selection.ownTargets !== "drawn" && likelihood === "multinomial")
+      return dividedSampledSoftmax(tape, hidden, weight, bias, target, selection);
     if (selection && selection.kind !== "all")
-      throw new RangeError("a selection of divided items is not supported");
+      throw new RangeError("this selection of divided items is not supported");
     return dividedOutputLoss(tape, hidden, weight, bias, target, likelihood);
   }
   if (selection?.kind === "sample" && selection.ownTargets !== "drawn" && likelihood === "multinomial")

@@ -70,7 +70,8 @@ export function sampledSoftmax(
   const statistics = tape.empty(rows, 4);
   engine.copy(statistics, ofDrawnItems);
   const coefficients = tape.empty(1, target.entries);
-  engine.sampledTargets(statistics, coefficients, hidden.value, weight.value, targetBias, target, hits);
+  engine.targetLogits(coefficients, hidden.value, weight.value, targetBias, target);
+  engine.sampledTargets(statistics, coefficients, target, hits);
   const loss = tape.empty(rows, 1);
   engine.outputLoss(loss, statistics, "multinomial");
 
@@ -104,10 +105,10 @@ export function sampledSoftmax(
 }
 
 /** A row as a column: a view. */
-const column = (row: Tensor) => viewReshaped(row, row.columns, 1);
+export const column = (row: Tensor) => viewReshaped(row, row.columns, 1);
 
 /** The items that were drawn, their places in the sample, and ln(times) - logQ of each. */
-function drawnOf({ items, draws, logQ }: ItemSample) {
+export function drawnOf({ items, draws, logQ }: ItemSample) {
   let count = 0;
   for (const times of draws) if (times > 0) count++;
   const [places, drawn] = [new Uint32Array(count), new Uint32Array(count)];
@@ -122,14 +123,14 @@ function drawnOf({ items, draws, logQ }: ItemSample) {
 }
 
 /** -logQ of the items at these places. */
-function correctionsAt({ logQ }: ItemSample, places: Uint32Array): Float64Array {
+export function correctionsAt({ logQ }: ItemSample, places: Uint32Array): Float64Array {
   const corrections = new Float64Array(places.length);
   for (let p = 0; p < places.length; p++) corrections[p] = -logQ[places[p]];
   return corrections;
 }
 
 /** The weights of the items at these places in the drawn items' sum: draws / expected draws. */
-function hitsAt({ draws, logQ }: ItemSample, places: Uint32Array): Float64Array {
+export function hitsAt({ draws, logQ }: ItemSample, places: Uint32Array): Float64Array {
   const hits = new Float64Array(places.length);
   for (let p = 0; p < places.length; p++) {
     const times = draws[places[p]];
@@ -139,7 +140,7 @@ function hitsAt({ draws, logQ }: ItemSample, places: Uint32Array): Float64Array 
 }
 
 /** The biases of some items, plus `shifts` if given, [1, items]. */
-function shifted(tape: Tape, bias: Parameter, items: Uint32Array, shifts?: Float64Array): Tensor {
+export function shifted(tape: Tape, bias: Parameter, items: Uint32Array, shifts?: Float64Array): Tensor {
   const { engine } = tape;
   const taken = tape.empty(1, items.length);
   engine.takeColumns(taken, bias.value, items);
@@ -148,7 +149,7 @@ function shifted(tape: Tape, bias: Parameter, items: Uint32Array, shifts?: Float
 }
 
 /** Numbers as a tensor [1, numbers]. */
-function row(tape: Tape, numbers: Float64Array): Tensor {
+export function row(tape: Tape, numbers: Float64Array): Tensor {
   const written = tape.empty(1, numbers.length);
   tape.engine.write(written, numbers);
   return written;

@@ -5,28 +5,44 @@ import { sigmoid, softplus } from "./output.js";
 
 const rowAt = ({ offset, rowStride }: Matrix, row: number) => offset + row * rowStride;
 
-export function sampledTargets(
-  statistics: Matrix,
-  coefficients: Matrix,
+export function targetLogits(
+  out: Matrix,
   hidden: Matrix,
   weights: Matrix,
   bias: Matrix,
   target: SparseMatrix,
-  hits?: Matrix,
 ): void {
-  const { offsets, indices, values } = target;
+  const { offsets, indices } = target;
   const slots = slotsOf(target);
   for (let r = 0; r < target.rows; r++) {
-    const at = rowAt(statistics, r);
-    const [largest, sum] = statistics.data.subarray(at, at + 2);
     const h = rowAt(hidden, r);
-    const entries: Entry[] = [];
     for (let k = offsets[r]; k < offsets[r + 1]; k++) {
       const w = rowAt(weights, indices[k]);
       let logit = bias.data[bias.offset + slots[k]];
       for (let c = 0; c < hidden.columns; c++) logit += hidden.data[h + c] * weights.data[w + c];
-      entries.push({ logit, x: values ? values[k] : 1, hit: hits?.data[hits.offset + slots[k]] ?? 0 });
+      out.data[out.offset + k] = logit;
     }
+  }
+}
+
+export function sampledTargets(
+  statistics: Matrix,
+  coefficients: Matrix,
+  target: SparseMatrix,
+  hits?: Matrix,
+): void {
+  const { offsets, values } = target;
+  const slots = slotsOf(target);
+  for (let r = 0; r < target.rows; r++) {
+    const at = rowAt(statistics, r);
+    const [largest, sum] = statistics.data.subarray(at, at + 2);
+    const entries: Entry[] = [];
+    for (let k = offsets[r]; k < offsets[r + 1]; k++)
+      entries.push({
+        logit: coefficients.data[coefficients.offset + k],
+        x: values ? values[k] : 1,
+        hit: hits?.data[hits.offset + slots[k]] ?? 0,
+      });
     const found = (hits ? exact : added)({ largest, sum }, entries);
     coefficients.data.set(found.coefficients, coefficients.offset + offsets[r]);
     statistics.data.set(found.statistics, at);

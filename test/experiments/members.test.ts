@@ -1,0 +1,119 @@
+// One training in several processes: whatever their number, and wherever one of them is killed, the bytes are the same.
+
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { RandomSequence } from "../../src/core/philox.js";
+import { threadsOf } from "../../src/experiments/members.js";
+import { train } from "../../src/experiments/train.js";
+import { demoDataset } from "../support/demo-dataset.js";
+import { idsIn, isRunning, jobOf, launch, mpi, trainByMpi, writes } from "../support/mpi.js";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "foldin-mpi-"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const small = { batchSize: 60, epochs: 2, learningRate: 0.01 };
+const hidden = { hidden: [40], latent: 8 };
+const vamp = { hidden: 40, pseudoInputs: 21, warmup: 2 };
+
+/** Runs by name, with options that reach every operation on items. */
+const runs: Readonly<Record<string, { model: string; options: object }>> = {
+  "mult-vae": { model: "mult-vae", options: { ...small, ...hidden } },
+  "mult-vae, sampled": { model: "mult-vae", options: { ...small, ...hidden, negatives: 30 } },
+  "mult-vae, FastVAE": {
+    model: "mult-vae",
+    options: { ...small, ...hidden, negatives: 30, sampledLoss: "fastvae", sparseAdam: false },
+  },
+  "mult-dae": { model: "mult-dae", options: { ...small, latent: 8 } },
+  vae: { model: "vae", options: { ...small, ...hidden } },
+  vamp: { model: "vamp", options: { ...small, ...vamp, latent: 8, gated: true } },
+  "h-vamp": { model: "h-vamp", options: { ...small, ...vamp, latent1: 8, latent2: 6 } },
+  "h-vamp, two layers": { model: "h-vamp", options: { ...small, ...vamp, layers: 2, latent1: 8, latent2: 6 } },
+  "rec-vae": { model: "rec-vae", options: { ...small, hidden: 40, layers: 2, latent: 8 } },
+  "rec-vae, sampled": { model: "rec-vae", options: { ...small, hidden: 40, layers: 2, latent: 8, negatives: 30 } },
+};
+
+describe.skipIf(!mpi)("one training in several processes", () => {
+  it("gives every model the same bytes and rankings in 1, 2, 3 and 4 processes", async () => {
+    const job = join(folder, "job.json");
+    await writeFile(job, jobOf(demoDataset(), runs));
+    const hashes: Record<string, string>[] = [];
+    for (const members of [1, 2, 3, 4]) {
+      const { code, stdout, stderr } = await launch(members, [trainByMpi, job]).outcome;
+      expect(code, stderr).toBe(0);
+      hashes.push(JSON.parse(stdout));
+    }
+    expect(Object.keys(hashes[0])).toEqual(Object.keys(runs));
+    expect(new Set(Object.values(hashes[0])).size).toBe(Object.keys(runs).length);
+    for (const others of hashes.slice(1)) expect(others).toEqual(hashes[0]);
+  });
+
+  it("gives the bytes of one process without MPI that has the same blocks", async () => {
+    const job = join(folder, "job.json");
+    const run = { ...runs["mult-vae"], blocks: 6 };
+    await writeFile(job, jobOf(demoDataset(), { run: { ...run, out: join(folder, "by-mpi") } }));
+    expect((await launch(3, [trainByMpi, job]).outcome).code).toBe(0);
+    (await train(demoDataset(), { ...run, engine: "native", out: join(folder, "alone") })).dispose();
+    const [byMpi, alone] = ["by-mpi", "alone"].map((name) =>
+      readFile(join(folder, name, "model/model.safetensors")),
+    );
+    expect((await byMpi).equals(await alone)).toBe(true);
+  });
+
+  it("ends with the same bytes after 20 kills of a random process, resumed by any number of processes", async () => {
+    const seed = Number(process.env.FOLDIN_KILL_SEED ?? Date.now() % 2 ** 32);
+    console.log(`FOLDIN_KILL_SEED=${seed}`);
+    const random = new RandomSequence({ seed, step: 0, stream: 0 });
+    const epochs = 8;
+    const options = { ...small, ...hidden, epochs, batchSize: 20 };
+    const start = async (name: string, members: number, resume: boolean) => {
+      const job = join(folder, "job.json");
+      const run = { model: "mult-vae", options, resume, checkpointSeconds: 0, out: join(folder, name) };
+      await writeFile(job, jobOf(demoDataset(), { run }));
+      return launch(members, [trainByMpi, job]);
+    };
+    const bytesOf = (name: string) => readFile(join(folder, name, "model/model.safetensors"));
+    expect((await (await start("whole", 2, false)).outcome).code).toBe(0);
+    const whole = await bytesOf("whole");
+
+    const outcomes: string[] = [];
+    for (let kills = 0, name = "run-0", resume = false; kills < 20; ) {
+      const members = 1 + random.below(4);
+      const program = await start(name, members, resume);
+      // After some epoch, a random moment later: within an epoch, a validation, a checkpoint or the end.
+      await writes(program, new RegExp(`epoch ${1 + random.below(epochs)}\n|epoch ${epochs}\n`));
+      await sleep(40 * random.uniform());
+      const ids = idsIn(program.stderr());
+      const id = ids.get(random.below(members));
+      if (id !== undefined && isRunning(id)) process.kill(id, "SIGKILL");
+      const { code } = await program.outcome;
+      for (const other of ids.values()) expect(isRunning(other), `process ${other}`).toBe(false);
+      if (code !== 0) {
+        kills++;
+        resume = true;
+        // The next program resumes it; every third run is killed again before it ends.
+        if (kills % 3 === 0) continue;
+        const rest = await start(name, 1 + random.below(4), true);
+        const { code, stderr } = await rest.outcome;
+        expect(code, stderr).toBe(0);
+      }
+      outcomes.push((await bytesOf(name)).equals(whole) ? "equal" : "different");
+      name = `run-${outcomes.length}`;
+      resume = false;
+    }
+    expect(outcomes.filter((outcome) => outcome !== "equal")).toEqual([]);
+  });
+});
+
+describe("the threads of a process", () => {
+  it("are an equal share of the cores, at least one", () => {
+    expect(threadsOf(1)).toBeGreaterThanOrEqual(1);
+    expect(threadsOf(10_000)).toBeGreaterThanOrEqual(1);
+    expect(threadsOf(10_000)).toBeLessThanOrEqual(threadsOf(1));
+  });
+});

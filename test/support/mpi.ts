@@ -1,0 +1,90 @@
+// Runs programs by the mpirun in the folder of FOLDIN_TEST_MPI (scripts/with-mpi.sh finds or installs one).
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Dataset } from "../../src/data/dataset.js";
+import type { Outcome } from "./foldin.js";
+
+export const mpi = process.env.FOLDIN_TEST_MPI;
+if (!mpi) console.log("skipped: FOLDIN_TEST_MPI names no folder with mpirun to test with");
+
+export interface Launched {
+  readonly process: ChildProcess;
+  readonly outcome: Promise<Outcome>;
+  /** What it has written to stderr so far. */
+  readonly stderr: () => string;
+}
+
+/** Starts `members` processes of a Node program, more than there are cores if need be. */
+export function launch(
+  members: number,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Launched {
+  const child = spawn(
+    `${mpi}/mpirun`,
+    ["-n", String(members), "--oversubscribe", "--bind-to", "none", process.execPath, ...args],
+    {
+      env: {
+        ...process.env,
+        PATH: `${mpi}:${process.env.PATH}`,
+        ...{ OMPI_ALLOW_RUN_AS_ROOT: "1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: "1", PRTE_ALLOW_RUN_AS_ROOT: "1" },
+        ...{ PRTE_ALLOW_RUN_AS_ROOT_CONFIRM: "1", NO_COLOR: "1", FOLDIN_DEBUG: "" },
+        ...env,
+      },
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  const outcome = new Promise<Outcome>((done, fail) => {
+    child.on("error", fail);
+    child.on("close", (code, signal) => done({ code, signal, stdout, stderr }));
+  });
+  return { process: child, outcome, stderr: () => stderr };
+}
+
+/** The program that trains the runs of a job. */
+export const trainByMpi = resolve(import.meta.dirname, "train-by-mpi.mjs");
+
+/** The job of `trainByMpi`: runs by name. */
+export function jobOf(dataset: Dataset, runs: Readonly<Record<string, object>>): string {
+  return JSON.stringify({ dataset, runs }, (_, value) =>
+    value instanceof Uint32Array ? { uint32: [...value] } : value,
+  );
+}
+
+/** Waits until a launched program has written something to stderr; false if it ended before. */
+export async function writes(program: Launched, wanted: RegExp): Promise<boolean> {
+  let isOver = false;
+  void program.outcome.then(() => {
+    isOver = true;
+  });
+  while (!wanted.test(program.stderr()))
+    if (isOver) return false;
+    else await sleep(3);
+  return true;
+}
+
+/** The ids of the processes of `trainByMpi`, by number. */
+export function idsIn(stderr: string): Map<number, number> {
+  return new Map(
+    [...stderr.matchAll(/process (\d+) has id (\d+)/g)].map(([, rank, id]) => [Number(rank), Number(id)]),
+  );
+}
+
+/** Whether a process is still running. */
+export function isRunning(id: number): boolean {
+  try {
+    process.kill(id, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
