@@ -4,10 +4,10 @@
 import { writeSync } from "node:fs";
 import { hostname } from "node:os";
 import { setTimeout } from "node:timers/promises";
-import { AbortedError } from "../core/errors.js";
-import { styles } from "./style.js";
-import type { CliContext } from "./context.js";
 import type { MpiConnection } from "../compute/mpi/connection.js";
+import { AbortedError } from "../core/errors.js";
+import type { CliContext } from "./context.js";
+import { styles } from "./style.js";
 
 /** Milliseconds for which another member leaves an error to member 0. */
 const LEFT_TO_FIRST = 3000;
@@ -31,6 +31,7 @@ export async function asMember(
   } catch (error) {
     // Without a library the processes do not know each other, but each knows its number.
     if (rank === 0) throw error;
+    await setTimeout(LEFT_TO_FIRST);
     process.exit(explain(error).code);
   }
   const connection = new MpiConnection();
@@ -46,12 +47,19 @@ export async function asMember(
       writeSync(process.stderr.fd, `${where}${message}\n`);
     }
     connection.abort(code);
-    throw error;
+    process.exit(code);
   }
 }
 
 /** A context that prints nothing. */
 function silent(context: CliContext): CliContext {
   const nothing = () => {};
-  return { ...context, out: nothing, say: nothing, json: nothing, progress: nothing, style: styles(process.stdout) };
+  return {
+    ...context,
+    out: nothing,
+    say: nothing,
+    json: nothing,
+    progress: nothing,
+    style: styles(process.stdout),
+  };
 }

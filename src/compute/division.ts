@@ -116,7 +116,8 @@ export class DividedBatch implements SparseTensor {
     const count = ownBlocks.length;
     /** The place of every own item's block. */
     const blockOf = new Uint32Array(own.to - own.from);
-    for (const [place, { from, to }] of ownBlocks.entries()) blockOf.fill(place, from - own.from, to - own.from);
+    for (const [place, { from, to }] of ownBlocks.entries())
+      blockOf.fill(place, from - own.from, to - own.from);
     const ofBlock = new Uint32Array(count * rows + 1);
     let total = 0;
     const ownOffsets = new Uint32Array(rows + 1);
@@ -159,7 +160,13 @@ export class DividedBatch implements SparseTensor {
     const repeated = new Float64Array(count * rows);
     for (let place = 0; place < count; place++) repeated.set(squares, place * rows);
     this.stacked = engine.sparse(
-      { rows: count * rows, columns: width, offsets: ofBlock, indices: stacked.indices, values: stacked.values },
+      {
+        rows: count * rows,
+        columns: width,
+        offsets: ofBlock,
+        indices: stacked.indices,
+        values: stacked.values,
+      },
       { positions: stacked.positions, squares: repeated },
     );
   }

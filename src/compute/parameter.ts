@@ -262,9 +262,12 @@ export class Parameter implements Differentiable, ParameterDeclaration {
   addSquaresOfGradient(out: Tensor): void {
     const gradient = this.#gradient;
     if (gradient === undefined) throw new Error(`parameter ${this.name} has no gradient`);
-    if (!this.#division) return this.engine.addSumOfSquares(out, gradient.tensor, 1);
-    const { division, engine } = { division: this.#division, engine: this.engine };
-    const { own, ownBlocks, communicator } = division;
+    const { engine } = this;
+    if (!this.#division) {
+      engine.addSumOfSquares(out, gradient.tensor, 1);
+      return;
+    }
+    const { own, ownBlocks, communicator } = this.#division;
     const { tensor } = gradient;
     const inRows = gradient.kind === "rows" || this.itemAxis === "rows";
     /** Where the items from `item` on start in the gradient. */
@@ -288,8 +291,7 @@ export class Parameter implements Differentiable, ParameterDeclaration {
     engine.addScaled(out, sum, 1);
     // What follows the items is the same on every member.
     const end = startOf(own.to);
-    if (inRows && end < tensor.rows)
-      engine.addSumOfSquares(out, viewRows(tensor, end, tensor.rows), 1);
+    if (inRows && end < tensor.rows) engine.addSumOfSquares(out, viewRows(tensor, end, tensor.rows), 1);
     for (const one of [sum, ...parts]) engine.release(one);
   }
 

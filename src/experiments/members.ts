@@ -8,8 +8,8 @@ import { nativeInstructions } from "../compute/engines/native.js";
 import { UserError } from "../core/errors.js";
 import type { JsonObject } from "../core/json.js";
 import { version } from "../core/version.js";
-import type { Recommender } from "../recommender/recommender.js";
 import { DividedRecommender } from "../recommender/divided.js";
+import type { Recommender } from "../recommender/recommender.js";
 
 /** The number of blocks if an MPI launcher has started the run and --blocks is not given: 1, 2, 4, 8 and 16 members send the least. */
 export const DEFAULT_BLOCKS = 16;

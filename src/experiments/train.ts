@@ -196,7 +196,10 @@ function divisionOf(
   if (engine.bf16) throw refuse("precision bf16 is not supported", "precision float32");
   if (isWarm) throw refuse("a divided run cannot start from another run", "a run without --init-from");
   if (members && engine.name !== "native")
-    throw refuse(`the ${engine.name} engine cannot exchange numbers with other processes`, "the native engine");
+    throw refuse(
+      `the ${engine.name} engine cannot exchange numbers with other processes`,
+      "the native engine",
+    );
   if (blocks > mostBlocks(items.size))
     throw refuse(
       `${items.size} items cannot be divided into ${blocks} blocks`,

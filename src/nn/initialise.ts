@@ -116,7 +116,10 @@ function* piecesOfPart(
         const [start, end] = [Math.max(first, from * columns), Math.min(last, to * columns)];
         const at = start + (before - from) * columns;
         if (start < end)
-          engine.write(viewElements(tensor, at, at + end - start), piece.subarray(start - first, end - first));
+          engine.write(
+            viewElements(tensor, at, at + end - start),
+            piece.subarray(start - first, end - first),
+          );
       } else
         for (let row = Math.floor(first / columns); row * columns < last; row++) {
           const start = Math.max(first, row * columns + from);

@@ -42,7 +42,8 @@ export class PseudoInputs {
     const { division } = this.parameter;
     if (division && this.#l2Normalise)
       throw new RangeError("pseudo-inputs of divided items cannot be normalised");
-    const dropped = rate && division ? { ...rate, first: division.own.from, rowStride: division.items } : rate;
+    const dropped =
+      rate && division ? { ...rate, first: division.own.from, rowStride: division.items } : rate;
     if (dropped && !this.#l2Normalise) return dropClamped(tape, this.parameter, dropped);
     const u = clamp(tape, this.parameter, 0, 1);
     const scaled = this.#l2Normalise ? unitRows(tape, u) : u;

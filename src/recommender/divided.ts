@@ -98,9 +98,7 @@ export class DividedRecommender implements Recommender {
             k: columns,
             without: without && sliceRows(without, first, last),
             allowed:
-              allowed && allowed.length !== words
-                ? allowed.subarray(first * words, last * words)
-                : allowed,
+              allowed && allowed.length !== words ? allowed.subarray(first * words, last * words) : allowed,
           })) as TopK;
           result.items.set(best.items, first * columns);
           result.scores.set(best.scores, first * columns);
@@ -182,7 +180,9 @@ export class DividedRecommender implements Recommender {
       const scores = engine.empty(histories.rows, division.count);
       for (const block of ownBlocks) {
         const [from, to] = [block.from - own.from, block.to - own.from];
-        engine.matmul(viewColumns(scores, from, to), hidden, viewRows(weights, from, to), { transposeB: true });
+        engine.matmul(viewColumns(scores, from, to), hidden, viewRows(weights, from, to), {
+          transposeB: true,
+        });
       }
       engine.addRow(scores, bias);
       return scores;

@@ -5,8 +5,8 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import type { StoredTensors } from "../compute/named-tensors.js";
 import type { Division } from "../compute/division.js";
+import type { StoredTensors } from "../compute/named-tensors.js";
 import type { HostTensor, ItemAxis, NamedTensors } from "../compute/tensor.js";
 import { syncFolder, writeFileWhole } from "../core/atomic-file.js";
 import { entriesOf } from "../core/atomic-folder.js";
@@ -18,7 +18,9 @@ export const partsSchema = z.object({
   /** The number of blocks of the catalogue. */
   blocks: z.int().min(1),
   items: z.int().min(1),
-  files: z.array(z.object({ name: z.string().regex(/^part-[\w-]+\.safetensors$/), from: z.int(), to: z.int() })),
+  files: z.array(
+    z.object({ name: z.string().regex(/^part-[\w-]+\.safetensors$/), from: z.int(), to: z.int() }),
+  ),
   /** The axis of the items of every divided tensor. */
   axes: z.record(z.string(), z.enum(["rows", "columns"])),
 });
@@ -86,7 +88,8 @@ export async function readParts(folder: string, parts: Parts, division: Division
         problem: `cannot be resumed: ${problem}`,
         remedy: "Train again with another output folder",
       });
-    if (parts.items !== items || !(first < last)) throw damaged("it belongs to another division of the items");
+    if (parts.items !== items || !(first < last))
+      throw damaged("it belongs to another division of the items");
     if (from >= to) continue;
     const stored = await readSafetensors(path, { storedFrom: 1 });
     for (const [name, axis] of Object.entries(parts.axes)) {

@@ -9,13 +9,22 @@ import { RandomSequence } from "../../src/core/philox.js";
 import { threadsOf } from "../../src/experiments/members.js";
 import { train } from "../../src/experiments/train.js";
 import { demoDataset } from "../support/demo-dataset.js";
-import { idsIn, isRunning, jobOf, launch, mpi, trainByMpi, writes } from "../support/mpi.js";
+import { idsIn, isOrphan, jobOf, launch, mpi, trainByMpi, writes } from "../support/mpi.js";
 
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "foldin-mpi-"));
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** Kills a process, if it is still there. */
+function kill(id: number): void {
+  try {
+    process.kill(id, "SIGKILL");
+  } catch {
+    // It has just ended.
+  }
+}
 
 const small = { batchSize: 60, epochs: 2, learningRate: 0.01 };
 const hidden = { hidden: [40], latent: 8 };
@@ -33,9 +42,15 @@ const runs: Readonly<Record<string, { model: string; options: object }>> = {
   vae: { model: "vae", options: { ...small, ...hidden } },
   vamp: { model: "vamp", options: { ...small, ...vamp, latent: 8, gated: true } },
   "h-vamp": { model: "h-vamp", options: { ...small, ...vamp, latent1: 8, latent2: 6 } },
-  "h-vamp, two layers": { model: "h-vamp", options: { ...small, ...vamp, layers: 2, latent1: 8, latent2: 6 } },
+  "h-vamp, two layers": {
+    model: "h-vamp",
+    options: { ...small, ...vamp, layers: 2, latent1: 8, latent2: 6 },
+  },
   "rec-vae": { model: "rec-vae", options: { ...small, hidden: 40, layers: 2, latent: 8 } },
-  "rec-vae, sampled": { model: "rec-vae", options: { ...small, hidden: 40, layers: 2, latent: 8, negatives: 30 } },
+  "rec-vae, sampled": {
+    model: "rec-vae",
+    options: { ...small, hidden: 40, layers: 2, latent: 8, negatives: 30 },
+  },
 };
 
 describe.skipIf(!mpi)("one training in several processes", () => {
@@ -90,9 +105,9 @@ describe.skipIf(!mpi)("one training in several processes", () => {
       await sleep(40 * random.uniform());
       const ids = idsIn(program.stderr());
       const id = ids.get(random.below(members));
-      if (id !== undefined && isRunning(id)) process.kill(id, "SIGKILL");
+      if (id !== undefined && program.process.exitCode === null) kill(id);
       const { code } = await program.outcome;
-      for (const other of ids.values()) expect(isRunning(other), `process ${other}`).toBe(false);
+      for (const other of ids.values()) expect(await isOrphan(other), `process ${other}`).toBe(false);
       if (code !== 0) {
         kills++;
         resume = true;
@@ -107,6 +122,54 @@ describe.skipIf(!mpi)("one training in several processes", () => {
       resume = false;
     }
     expect(outcomes.filter((outcome) => outcome !== "equal")).toEqual([]);
+  });
+});
+
+describe("a run in blocks of items", () => {
+  const refused = (more: object) =>
+    train(demoDataset(), { model: "mult-vae", options: { epochs: 1 }, blocks: 4, ...more });
+
+  it("refuses a model that cannot be divided, and names those that can", async () => {
+    await expect(refused({ model: "ease", options: {} })).rejects.toThrow(
+      "ease cannot be divided into blocks of items (expected mult-vae, mult-dae, vae, vamp, h-vamp, rec-vae)",
+    );
+  });
+
+  it("refuses more blocks than the items allow, bfloat16, and the weights of another run", async () => {
+    await expect(refused({ blocks: 26 })).rejects.toThrow(
+      "100 items cannot be divided into 26 blocks (expected at most 25)",
+    );
+    await expect(refused({ precision: "bf16" })).rejects.toThrow("precision bf16 is not supported");
+    const run = {
+      model: "mult-vae",
+      options: { ...small, ...hidden, epochs: 1 },
+      out: join(folder, "first"),
+    };
+    (await train(demoDataset(), { ...run, engine: "reference" })).dispose();
+    await expect(refused({ options: run.options, initFrom: run.out })).rejects.toThrow(
+      "cannot start from another run",
+    );
+  });
+
+  it("refuses pseudo-inputs that are divided by their norm", async () => {
+    const options = { ...small, ...vamp, latent: 8, l2NormalisePseudoInputs: true };
+    await expect(refused({ model: "vamp", options })).rejects.toThrow("l2NormalisePseudoInputs");
+  });
+
+  it("is not resumed with another number of blocks", async () => {
+    const run = {
+      model: "mult-vae",
+      options: { ...small, ...hidden },
+      engine: "reference",
+      out: join(folder, "run"),
+    } as const;
+    (await train(demoDataset(), { ...run, blocks: 3 })).dispose();
+    await expect(train(demoDataset(), { ...run, blocks: 4, resume: true })).rejects.toThrow(
+      "blocks: is 3 in the run to resume, but 4 in this one",
+    );
+    await expect(train(demoDataset(), { ...run, resume: true })).resolves.toMatchObject({
+      algorithm: "mult-vae",
+    });
   });
 });
 

@@ -1,6 +1,7 @@
 // Runs programs by the mpirun in the folder of FOLDIN_TEST_MPI (scripts/with-mpi.sh finds or installs one).
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Dataset } from "../../src/data/dataset.js";
@@ -79,12 +80,15 @@ export function idsIn(stderr: string): Map<number, number> {
   );
 }
 
-/** Whether a process is still running. */
-export function isRunning(id: number): boolean {
-  try {
-    process.kill(id, 0);
-    return true;
-  } catch {
-    return false;
-  }
+/** Whether a process is still running a little later. One that has ended stays in the table until its parent has asked for it. */
+export async function isOrphan(id: number): Promise<boolean> {
+  const isOver = () => {
+    try {
+      return readFileSync(`/proc/${id}/stat`, "utf8").split(") ")[1].startsWith("Z");
+    } catch {
+      return true;
+    }
+  };
+  for (let tries = 0; tries < 100 && !isOver(); tries++) await sleep(20);
+  return !isOver();
 }

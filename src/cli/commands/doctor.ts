@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, freemem, totalmem } from "node:os";
 import type { Command } from "commander";
 import type { Engine } from "../../compute/engine.js";
+import type { MpiLibrary } from "../../compute/engines/native.js";
 import type { EnginePrecision } from "../../compute/tensor.js";
 import { version } from "../../core/version.js";
 import type { CliContext } from "../context.js";
@@ -35,6 +36,8 @@ interface Report {
   memory: { total: number; free: number };
   cargo: string | null;
   duckdb: string;
+  /** The MPI library for training in several processes, or why there is none. */
+  mpi: MpiLibrary | { reason: string };
   engines: EngineReport[];
   /** The engine that `--engine auto` selects. */
   engine: { name: Engine["name"]; why: string };
@@ -56,8 +59,9 @@ export function register(program: Command, context: CliContext): void {
 }
 
 async function examine(): Promise<Report> {
-  const [{ loadNativeEngine, platformName }, { ReferenceEngine }, duckdb] = await Promise.all([
+  const [{ loadNativeEngine, platformName }, { findMpi }, { ReferenceEngine }, duckdb] = await Promise.all([
     import("../../compute/engines/native.js"),
+    import("../../compute/mpi/library.js"),
     import("../../compute/engines/reference.js"),
     import("@duckdb/node-api"),
   ]);
@@ -86,6 +90,7 @@ async function examine(): Promise<Report> {
     memory: { total: totalmem(), free: freemem() },
     cargo: cargoVersion(),
     duckdb: duckdb.version(),
+    mpi: findMpi(process.env),
     engines,
     engine: { name: "engine" in native ? "native" : "reference", why },
   };
@@ -144,7 +149,7 @@ function cargoVersion(): string | null {
 
 function print(report: Report, { out, style: { bold, dim } }: CliContext): void {
   const gigabytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-  const { cpu, memory } = report;
+  const { cpu, memory, mpi } = report;
   const sets = cpu.instructionSets.length > 0 ? `, ${cpu.instructionSets.join(", ")}` : "";
   const facts = [
     ["foldin", report.foldin],
@@ -152,6 +157,12 @@ function print(report: Report, { out, style: { bold, dim } }: CliContext): void 
     ["DuckDB", report.duckdb],
     ["processor", `${cpu.model}, ${cpu.cores} ${cpu.cores === 1 ? "core" : "cores"}${sets}`],
     ["memory", `${gigabytes(memory.total)}, ${gigabytes(memory.free)} free`],
+    [
+      "MPI",
+      "reason" in mpi
+        ? `not found: ${mpi.reason} (needed only to train one model on several machines)`
+        : `${mpi.version}, ${mpi.abi} interface, ${mpi.library}`,
+    ],
     ["cargo", report.cargo ?? "not installed (needed only to build the native engine from source)"],
   ];
   out(table([{ heading: "" }, { heading: "" }], facts));

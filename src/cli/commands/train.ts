@@ -3,7 +3,6 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { Connection } from "../../compute/communicator.js";
-import { launchedBy } from "../../compute/mpi/launcher.js";
 import { UserError } from "../../core/errors.js";
 import { pathArgument, shellCommand } from "../../core/shell.js";
 import type { TrackerChoice } from "../../experiments/trackers/open-trackers.js";
@@ -90,6 +89,7 @@ Examples:
 
 /** Trains alone, or as one of the processes that an MPI launcher has started. */
 async function trainOrJoin(dataset: string, flags: Flags, context: CliContext): Promise<void> {
+  const { launchedBy } = await import("../../compute/mpi/launcher.js");
   const launched = launchedBy(process.env);
   if (!launched) return trainRun(dataset, flags, context);
   const [{ asMember }, { explain }] = await Promise.all([import("../members.js"), import("../run.js")]);

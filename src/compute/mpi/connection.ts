@@ -1,6 +1,7 @@
 // The connection of the members of a run by MPI. Tensors are exchanged by the queue of the native engine; bytes (results of a
 // ranking, settings) off the event loop while nothing is queued.
 
+import { setImmediate } from "node:timers/promises";
 import type { Connection, Message } from "../communicator.js";
 import type { Engine } from "../engine.js";
 import { type MpiBinding, mpiBinding, NativeEngine } from "../engines/native.js";
@@ -41,6 +42,8 @@ export class MpiConnection implements Connection {
 
   /** Ends MPI once all members do. */
   async end(): Promise<void> {
+    // What was called without waiting for it has its turn first.
+    await setImmediate();
     await this.#turn;
     this.#mpi.mpiEnd();
   }

@@ -17,10 +17,16 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function libraryCandidates(environment: Environment): string[] {
   const named = environment[mpiVariable];
   if (named) return [named];
-  const prefixes = [environment.OPAL_PREFIX, environment.MPI_HOME, ...launcherPrefixes(environment.PATH ?? "")];
+  const prefixes = [
+    environment.OPAL_PREFIX,
+    environment.MPI_HOME,
+    ...launcherPrefixes(environment.PATH ?? ""),
+  ];
   const paths = prefixes
     .filter((prefix) => prefix !== undefined && prefix !== "")
-    .flatMap((prefix) => ["lib", "lib64"].flatMap((lib) => names.map((name) => join(prefix as string, lib, name))));
+    .flatMap((prefix) =>
+      ["lib", "lib64"].flatMap((lib) => names.map((name) => join(prefix as string, lib, name))),
+    );
   return [...paths.filter((path) => existsSync(path)), ...names];
 }
 

@@ -62,9 +62,7 @@ export function dividedSampledSoftmax(
   const coefficients = tape.empty(1, target.entries);
   engine.copy(coefficients, gathered);
   engine.release(gathered);
-  const hits = isExact
-    ? row(tape, hitsAt(sample, placesIn(sample.items, target.touched)))
-    : undefined;
+  const hits = isExact ? row(tape, hitsAt(sample, placesIn(sample.items, target.touched))) : undefined;
   engine.sampledTargets(statistics, coefficients, target.whole, hits);
   const loss = tape.empty(rows, 1);
   engine.outputLoss(loss, statistics, "multinomial");

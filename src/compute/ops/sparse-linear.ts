@@ -22,9 +22,7 @@ export function sparseLinear(
   return tape.record(out, bias ? [weight, bias] : [weight], (g) => {
     if (bias?.needsGradient) engine.addSumOfRows(bias.gradient(), g);
     if (weight.needsGradient)
-      weight.addRowsGradient(ownOf(x).touched, (to) =>
-        engine.sparseRowSumGradient(to, ownOf(x), g, options),
-      );
+      weight.addRowsGradient(ownOf(x).touched, (to) => engine.sparseRowSumGradient(to, ownOf(x), g, options));
   });
 }
 
@@ -42,7 +40,10 @@ export function sumOfRows(
   options: SparseRowSumOptions,
 ): void {
   const { engine } = tape;
-  if (!(x instanceof DividedBatch)) return engine.sparseRowSum(out, x, weights, options);
+  if (!(x instanceof DividedBatch)) {
+    engine.sparseRowSum(out, x, weights, options);
+    return;
+  }
   const { stacked, division, rows } = x;
   const products = tape.empty(stacked.rows, weights.columns);
   engine.sparseRowSum(products, stacked, weights, options);

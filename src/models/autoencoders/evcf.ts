@@ -267,6 +267,12 @@ async function fitEvcf<Options extends EvcfOptions>(
   ]);
   const { engine, seed } = run;
   const { batchSize, learningRate, epochs, patience, warmup, dropout: rate } = options;
+  if (run.division && options.l2NormalisePseudoInputs)
+    throw new UserError({
+      place: "l2NormalisePseudoInputs",
+      problem: "is not supported for items in blocks: it needs the norms of whole pseudo-inputs",
+      expected: "false, or a run without --blocks and MPI",
+    });
   requireNetworkMemory(
     {
       ...{ algorithm: algorithm.name, items: dataset.items.size, batchSize, parameters: network.parameters },
