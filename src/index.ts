@@ -1,6 +1,7 @@
 // The public entry point. It only re-exports the public API.
 
-export type { Communicator } from "./compute/communicator.js";
+export type { Communicator, Connection, Message } from "./compute/communicator.js";
+export type { DividedBatch, Division } from "./compute/division.js";
 export * from "./compute/engine.js";
 export type { Solvers } from "./compute/kernels.js";
 export { type EngineChoice, type EngineOptions, openEngine } from "./compute/open-engine.js";

@@ -140,6 +140,7 @@ describe("test/ mirrors src/", () => {
     "every model": ["models/conformance", "models/at-size", "models/saved-models"],
     "a batch or a catalogue in pieces, sparse Adam, and sampled outputs": [
       ...["compute/pieces", "models/autoencoders/sparse-adam", "models/autoencoders/sampled-output"],
+      "models/autoencoders/divided",
     ],
     "thresholds (docs/decisions/thresholds.md)": [
       ...["compute/engines/thresholds", "data/thresholds", "models/thresholds", "serving/thresholds"],

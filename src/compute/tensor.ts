@@ -2,8 +2,6 @@
 // private to the engine: code outside compute/ does not access it, and reading is asynchronous, so that work may run elsewhere
 // (a native thread, later a GPU).
 
-import type { Division } from "./division.js";
-
 export type Precision = "float32" | "float64";
 /** What an engine computes in: a precision, or float32 whose dense products round their operands to bfloat16. */
 export type EnginePrecision = Precision | "bf16";
@@ -26,7 +24,8 @@ export type ItemAxis = "rows" | "columns";
 /** The division of a tensor that has only the items of this member; what follows the items is the same on every member. */
 export interface DividedAxis {
   readonly axis: ItemAxis;
-  readonly division: Division;
+  /** The items of the catalogue, and those that the tensor has. */
+  readonly division: { readonly items: number; readonly own: { readonly from: number; readonly to: number } };
 }
 
 /** A named array on the host. */

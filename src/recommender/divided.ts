@@ -7,7 +7,7 @@ import type { Division } from "../compute/division.js";
 import { NO_ITEM, type TopK } from "../compute/engine.js";
 import { mergeTopK } from "../compute/merge-top-k.js";
 import { Tape, type Variable } from "../compute/tape.js";
-import type { DividedAxis, SparseTensor, Tensor } from "../compute/tensor.js";
+import type { ItemAxis, SparseTensor, Tensor } from "../compute/tensor.js";
 import { viewColumns, viewRows } from "../compute/tensor.js";
 import { wordsFor } from "../core/bits.js";
 import { throwIfAborted } from "../core/errors.js";
@@ -264,12 +264,12 @@ async function wholeModel({ save, division }: DividedProducts): Promise<ModelFil
   const files = await save();
   const tensors: NamedTensors = {};
   for (const [name, tensor] of Object.entries(files.tensors))
-    tensors[name] = tensor.divided ? await wholeTensor(tensor, tensor.divided) : tensor;
+    tensors[name] = tensor.divided ? await wholeTensor(tensor, tensor.divided.axis, division) : tensor;
   return division.connection.rank === 0 ? { ...files, tensors } : files;
 }
 
 /** Collects a tensor on member 0, of the same type. */
-async function wholeTensor(tensor: HostTensor, { axis, division }: DividedAxis): Promise<HostTensor> {
+async function wholeTensor(tensor: HostTensor, axis: ItemAxis, division: Division): Promise<HostTensor> {
   const { connection, items, count } = division;
   const { data, shape } = tensor;
   const parts = await connection.gather(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), 0);

@@ -84,7 +84,7 @@ describe.skipIf(!mpi)("one training in several processes", () => {
     const seed = Number(process.env.FOLDIN_KILL_SEED ?? Date.now() % 2 ** 32);
     console.log(`FOLDIN_KILL_SEED=${seed}`);
     const random = new RandomSequence({ seed, step: 0, stream: 0 });
-    const epochs = 8;
+    const epochs = 5;
     const options = { ...small, ...hidden, epochs, batchSize: 20 };
     const start = async (name: string, members: number, resume: boolean) => {
       const job = join(folder, "job.json");
@@ -111,18 +111,21 @@ describe.skipIf(!mpi)("one training in several processes", () => {
       if (code !== 0) {
         kills++;
         resume = true;
-        // The next program resumes it; every third run is killed again before it ends.
-        if (kills % 3 === 0) continue;
+        // The next program resumes it; every second time it is killed again.
+        if (kills % 2 === 1) continue;
         const rest = await start(name, 1 + random.below(4), true);
         const { code, stderr } = await rest.outcome;
         expect(code, stderr).toBe(0);
       }
       outcomes.push((await bytesOf(name)).equals(whole) ? "equal" : "different");
+      expect(outcomes.at(-1), `${name} after ${kills} kills`).toBe("equal");
       name = `run-${outcomes.length}`;
       resume = false;
     }
-    expect(outcomes.filter((outcome) => outcome !== "equal")).toEqual([]);
-  });
+    console.log(
+      `${outcomes.length} runs with 20 kills: all ${new Set(outcomes).size === 1 ? "equal" : "different"}`,
+    );
+  }, 600_000);
 });
 
 describe("a run in blocks of items", () => {

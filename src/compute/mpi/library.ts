@@ -45,7 +45,8 @@ export function findMpi(environment: Environment): MpiLibrary | { readonly reaso
   const binding = mpiBinding();
   if ("reason" in binding) return binding;
   try {
-    return binding.mpi.mpiOpen(libraryCandidates(environment));
+    const found = binding.mpi.mpiOpen(libraryCandidates(environment));
+    return { ...found, version: found.version.replace(/\s+/g, " ") };
   } catch (error) {
     const [reason] = (error as Error).message.split("; ");
     return { reason };
