@@ -81,7 +81,10 @@ pub fn start() -> Result<(usize, usize), String> {
     let _turn = TURN.lock().unwrap();
     let (mut provided, mut rank, mut size) = (0, 0, 0);
     unsafe {
-        succeeded("MPI_Init_thread", (mpi.init)(std::ptr::null_mut(), std::ptr::null_mut(), mpi.serialized, &mut provided))?;
+        succeeded(
+            "MPI_Init_thread",
+            (mpi.init)(std::ptr::null_mut(), std::ptr::null_mut(), mpi.serialized, &mut provided),
+        )?;
         succeeded("MPI_Comm_rank", (mpi.rank)(mpi.world, &mut rank))?;
         succeeded("MPI_Comm_size", (mpi.size)(mpi.world, &mut size))?;
     }
@@ -196,6 +199,8 @@ fn load(candidate: &str) -> Result<Mpi, String> {
     Err(format!("{candidate}: MPI is only looked for on Linux"))
 }
 
+// A function's type is that of the field that it becomes.
+#[allow(clippy::missing_transmute_annotations)]
 #[cfg(target_os = "linux")]
 fn load(candidate: &str) -> Result<Mpi, String> {
     let name = CString::new(candidate).map_err(|_| "a name with a zero byte".to_string())?;

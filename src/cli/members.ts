@@ -7,9 +7,8 @@ import { setTimeout } from "node:timers/promises";
 import type { MpiConnection } from "../compute/mpi/connection.js";
 import { AbortedError } from "../core/errors.js";
 import type { CliContext } from "./context.js";
-import { styles } from "./style.js";
 
-/** Milliseconds for which another member leaves an error to member 0. */
+/** Milliseconds for which a member leaves an error to the one before it. */
 const LEFT_TO_FIRST = 3000;
 
 /**
@@ -35,13 +34,15 @@ export async function asMember(
     process.exit(explain(error).code);
   }
   const connection = new MpiConnection();
+  // The context itself, which also says that a signal stops the program: the launcher sends it to every process.
+  if (connection.rank > 0) silence(context);
   try {
-    await command(connection.rank === 0 ? context : silent(context), connection);
+    await command(context, connection);
     await connection.end();
   } catch (error) {
     const { message, code } = explain(error);
     const isFirst = connection.rank === 0;
-    if (!isFirst) await setTimeout(LEFT_TO_FIRST);
+    if (!isFirst) await setTimeout(LEFT_TO_FIRST * connection.rank);
     if (isFirst || !(error instanceof AbortedError)) {
       const where = isFirst ? "" : `process ${connection.rank} on ${hostname()}: `;
       writeSync(process.stderr.fd, `${where}${message}\n`);
@@ -51,15 +52,8 @@ export async function asMember(
   }
 }
 
-/** A context that prints nothing. */
-function silent(context: CliContext): CliContext {
+/** From now on the context prints nothing. */
+function silence(context: CliContext): void {
   const nothing = () => {};
-  return {
-    ...context,
-    out: nothing,
-    say: nothing,
-    json: nothing,
-    progress: nothing,
-    style: styles(process.stdout),
-  };
+  Object.assign(context, { out: nothing, say: nothing, json: nothing, progress: nothing });
 }
