@@ -24,7 +24,7 @@ export function blockStarts(items: number, blocks: number): Uint32Array {
 }
 
 /** The number of blocks in the left part of a node: the largest power of two below `count`. */
-export function leftPart(count: number): number {
+function leftPart(count: number): number {
   return 2 ** Math.floor(Math.log2(count - 1));
 }
 

@@ -7,7 +7,7 @@ import { UserError } from "../../core/errors.js";
 import { type MpiLibrary, mpiBinding } from "../engines/native.js";
 
 /** The environment variable with the path of the library. */
-export const mpiVariable = "FOLDIN_MPI";
+const mpiVariable = "FOLDIN_MPI";
 
 const names = ["libmpi.so.40", "libmpi.so", "libmpi_abi.so.1", "libmpi_abi.so.0"];
 

@@ -66,7 +66,7 @@ export function dividedOutputLoss(
  * The columns of a block's scratch. Whether products are kept depends on the whole catalogue, since this changes how a gradient is
  * rounded.
  */
-export function scratchColumns(engine: Engine, rows: number, { items }: Division, count: number): number {
+function scratchColumns(engine: Engine, rows: number, { items }: Division, count: number): number {
   const whole = engine.outputColumns(rows, items);
   return engine.bf16 ? Math.min(whole, engine.outputColumns(rows, count)) : Math.min(whole, count);
 }
