@@ -107,9 +107,10 @@ export { openTensorboard, type TensorboardOptions } from "./experiments/trackers
 export type { TrackedEnd, TrackedReport, TrackedRun, Tracker } from "./experiments/trackers/tracker.js";
 export { type TrainOptions, train } from "./experiments/train.js";
 export { type Choice, chooseModel } from "./experiments/tune/choose.js";
+export type { TunedTrial, TuneOptions } from "./experiments/tune/options.js";
 export type { LeftOut } from "./experiments/tune/plan.js";
 export type { TunedModel, TuneResult } from "./experiments/tune/result.js";
-export { type TunedTrial, type TuneOptions, tune } from "./experiments/tune/tune.js";
+export { tune } from "./experiments/tune/tune.js";
 export { describeOptions, type OptionDescription } from "./models/options.js";
 export { algorithmNames, findAlgorithm } from "./models/registry.js";
 export type { Tuned } from "./models/tuned.js";

@@ -23,12 +23,12 @@ import { discardModel, type PointJob, type PointOutcome, readPointResult } from 
 import { optionsAt } from "../search/space.js";
 import { type Shape, sizeOf } from "../shape.js";
 import { DEFAULT_SEED, train } from "../train.js";
+import type { TuneOptions } from "./options.js";
 import type { Candidate, LeftOut } from "./plan.js";
 import { bestValue } from "./planner.js";
 import { reportOnTuning } from "./report.js";
 import type { TunedModel, TuneResult } from "./result.js";
 import type { KeptTrial } from "./state.js";
-import type { TuneOptions } from "./tune.js";
 
 export interface Tuned {
   readonly dataset: string;

@@ -8,20 +8,16 @@
 
 import { availableParallelism } from "node:os";
 import { basename, join, resolve } from "node:path";
-import type { EngineChoice } from "../../compute/open-engine.js";
-import type { EnginePrecision } from "../../compute/tensor.js";
 import { duration } from "../../core/duration.js";
 import { AbortedError, throwIfAborted, UserError } from "../../core/errors.js";
 import { asJson, type JsonObject } from "../../core/json.js";
 import { withLock } from "../../core/lock.js";
-import type { ProgressListener } from "../../core/progress.js";
 import { shellCommand } from "../../core/shell.js";
 import { readManifest } from "../../data/dataset.js";
 import { defaultMetrics, parseAccuracyMetric } from "../../evaluation/metrics.js";
 import { layeredOptions } from "../../models/options.js";
 import { algorithmNames, findAlgorithm } from "../../models/registry.js";
 import { localPool } from "../../tasks/local-pool.js";
-import type { Tasks } from "../../tasks/tasks.js";
 import { SELECTION_METRIC } from "../../training/fit.js";
 import { claimFolder } from "../claim-folder.js";
 import { hashOf } from "../search/dataset-hash.js";
@@ -31,51 +27,11 @@ import { optionsAt } from "../search/space.js";
 import { shapeOf } from "../shape.js";
 import { DEFAULT_SEED } from "../train.js";
 import { finish, type Tuned } from "./finish.js";
+import type { TuneOptions } from "./options.js";
 import { type Candidate, type LeftOut, planFor } from "./plan.js";
 import { bestValue, nextSteps, type Step } from "./planner.js";
 import type { TuneResult } from "./result.js";
 import { type KeptTrial, readState, type TuneState, writeState } from "./state.js";
-
-export interface TuneOptions {
-  /** Seconds for everything. Either this or `trials` is needed. */
-  budgetSeconds?: number;
-  /** How many settings are tried, of all models together; the same number and seed give the same trials on every machine. */
-  trials?: number;
-  /** Only these models. Default: all that fit the dataset. */
-  models?: readonly string[];
-  /** The metric that is maximised on the validation users. Default "ndcg@100". */
-  metric?: string;
-  /** The seed of every training and of the search. Default 98765. */
-  seed?: number;
-  engine?: EngineChoice;
-  /** As in `train`. */
-  precision?: EnginePrecision;
-  /** Number of worker processes. Default: one per core, at most 4. */
-  jobs?: number;
-  /** Threads per worker. Default: the cores divided among the jobs. */
-  threads?: number;
-  /** What does the trainings. Default: `jobs` processes of this machine. */
-  tasks?: Tasks;
-  /** The folder; an existing one is resumed. */
-  out: string;
-  progress?: ProgressListener;
-  signal?: AbortSignal;
-  /** Called when a training ends or pauses. */
-  onTrial?: (trial: TunedTrial) => void;
-}
-
-/** A trial, for the display. */
-export interface TunedTrial {
-  readonly number: number;
-  readonly model: string;
-  readonly setting: Readonly<JsonObject>;
-  readonly state: "paused" | "done" | "failed";
-  readonly value?: number;
-  readonly seconds: number;
-  readonly message?: string;
-  /** Whether its value is the best so far. */
-  readonly isBest: boolean;
-}
 
 /** Models whose best training is ended if it is paused. */
 const COMPLETED = 4;
