@@ -31,7 +31,7 @@ const hidden = { hidden: [40], latent: 8 };
 const vamp = { hidden: 40, pseudoInputs: 21, warmup: 2 };
 
 /** Runs by name, with options that reach every operation on items. */
-const runs: Readonly<Record<string, { model: string; options: object }>> = {
+const runs: Readonly<Record<string, { model: string; options: Record<string, unknown> }>> = {
   "mult-vae": { model: "mult-vae", options: { ...small, ...hidden } },
   "mult-vae, sampled": { model: "mult-vae", options: { ...small, ...hidden, negatives: 30 } },
   "mult-vae, FastVAE": {
