@@ -16,10 +16,9 @@ import type { CompositeMixture, Engine } from "../../compute/engine.js";
 import type { ItemSample } from "../../compute/item-selection.js";
 import { readAll, type StoredTensors } from "../../compute/named-tensors.js";
 import { sum } from "../../compute/objective.js";
-import { add, product } from "../../compute/ops/arithmetic.js";
+import { product } from "../../compute/ops/arithmetic.js";
 import { compositeKl } from "../../compute/ops/composite-kl.js";
 import { rowSums } from "../../compute/ops/row-sums.js";
-import { swish } from "../../compute/ops/swish.js";
 import { Adam } from "../../compute/optimizers.js";
 import { loadParameters, type Parameter, pendingParameters } from "../../compute/parameter.js";
 import type { Tape, Variable } from "../../compute/tape.js";
@@ -28,11 +27,11 @@ import { permutation, type RandomKey, streamOf } from "../../core/philox.js";
 import type { Dataset } from "../../data/dataset.js";
 import type { Vocabulary } from "../../data/vocabulary.js";
 import { torchLinear } from "../../nn/initializers.js";
-import { LayerNorm } from "../../nn/layer-norm.js";
 import { Linear, SparseLinear } from "../../nn/linear.js";
 import { DiagonalNormal } from "../../nn/normal.js";
 import { OutputLayer } from "../../nn/output-layer.js";
 import { allocated, numbersIn, release } from "../../nn/parameters.js";
+import { ResidualStack } from "../../nn/residual-stack.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import { OutlineBuilder } from "../../recommender/outline.js";
 import type { ModelFiles } from "../../recommender/recommender.js";
@@ -116,44 +115,30 @@ const initial = (fanIn: number) => ({ weight: torchLinear(fanIn), bias: torchLin
 
 class Encoder {
   readonly #first: SparseLinear;
-  readonly #rest: readonly Linear[];
-  readonly #norms: readonly LayerNorm[];
+  readonly #stack: ResidualStack;
   readonly #posterior: Linear;
 
   constructor(name: string, items: number, { hidden, layers, latent }: Shape) {
-    const inner = { ...initial(hidden), inputs: hidden };
-    const norm = { width: hidden, epsilon: LAYER_NORM_EPSILON };
+    const inner = initial(hidden);
     this.#first = new SparseLinear({
       ...{ ...initial(items), name: `${name}.1` },
       ...{ inputs: items, outputs: hidden },
     });
-    this.#rest = Array.from(
-      { length: layers - 1 },
-      (_, i) => new Linear({ ...inner, name: `${name}.${i + 2}`, outputs: hidden }),
-    );
-    this.#norms = Array.from(
-      { length: layers },
-      (_, i) => new LayerNorm({ ...norm, name: `${name}.${i + 1}.norm` }),
-    );
-    this.#posterior = new Linear({ ...inner, name: `${name}.posterior`, outputs: 2 * latent });
+    this.#stack = new ResidualStack({ ...inner, name, width: hidden, layers, epsilon: LAYER_NORM_EPSILON });
+    this.#posterior = new Linear({
+      ...{ ...inner, name: `${name}.posterior` },
+      ...{ inputs: hidden, outputs: 2 * latent },
+    });
   }
 
   get parameters(): readonly Parameter[] {
-    return [this.#first, ...this.#rest, ...this.#norms, this.#posterior].flatMap(
-      ({ parameters }) => parameters,
-    );
+    return [this.#first, this.#stack, this.#posterior].flatMap(({ parameters }) => parameters);
   }
 
-  /** q(z | x). The outputs of the earlier layers are added before swish. */
+  /** q(z | x) */
   posterior(tape: Tape, histories: SparseTensor, dropout?: { rate: number; key: RandomKey }): DiagonalNormal {
-    const x = this.#first.forward(tape, histories, { rowScale: "l2", dropout });
-    let h = this.#norms[0].forward(tape, swish(tape, x));
-    let earlier = h;
-    this.#rest.forEach((layer, i) => {
-      if (i > 0) earlier = add(tape, earlier, h);
-      h = this.#norms[i + 1].forward(tape, swish(tape, add(tape, layer.forward(tape, h), earlier)));
-    });
-    return DiagonalNormal.fromHalves(tape, this.#posterior.forward(tape, h));
+    const first = this.#first.forward(tape, histories, { rowScale: "l2", dropout });
+    return DiagonalNormal.fromHalves(tape, this.#posterior.forward(tape, this.#stack.forward(tape, first)));
   }
 }
 
