@@ -1,7 +1,9 @@
 // Divides histories at random in halves, one of which is to predict the other (Vancura and Kordik 2021: VASP's training data).
 // The halves of a user follow from the random key and the places of the user's items in the training matrix, not from the batch.
 
-import { type RandomKey, randomWords } from "../core/philox.js";
+import type { Tape } from "../compute/tape.js";
+import type { SparseTensor } from "../compute/tensor.js";
+import { type RandomKey, randomWords, streamOf } from "../core/philox.js";
 import type { CsrMatrix } from "../sparse/csr.js";
 
 export interface Halves {
@@ -46,4 +48,31 @@ export function halvesOf(histories: CsrMatrix, users: Uint32Array, key: RandomKe
     }
   });
   return { larger, smaller };
+}
+
+/** The input of an update, and what it predicts: [users, items] both. */
+export interface Prediction {
+  readonly x: SparseTensor;
+  readonly target: SparseTensor;
+}
+
+/** The prediction of an update, from its batch of the histories of `rows`. What it makes lives as long as the tape. */
+export type Predict = (tape: Tape, batch: SparseTensor, update: number, rows: Uint32Array) => Prediction;
+
+/**
+ * What updates on these histories predict: unset or "history", the batch itself; "rest", the smaller halves from the larger ones, by
+ * seed and update. The result throws RangeError for a batch that is only a part of the histories of its rows.
+ */
+export function predictionOf(
+  histories: CsrMatrix,
+  { target }: { readonly target?: "history" | "rest" },
+  seed: number,
+): Predict {
+  if (target !== "rest") return (_tape, batch) => ({ x: batch, target: batch });
+  return (tape, batch, update, rows) => {
+    if (batch.rows !== rows.length || batch.columns !== histories.columns)
+      throw new RangeError("target=rest is not supported with several members");
+    const { larger, smaller } = halvesOf(histories, rows, { seed, step: update, stream: streamOf("halves") });
+    return { x: tape.sparse(larger), target: tape.sparse(smaller) };
+  };
 }

@@ -36,6 +36,7 @@ import type { ModelFiles, Recommender } from "../../recommender/recommender.js";
 import type { RunContext } from "../../recommender/run-context.js";
 import { scoresOfInput } from "../../recommender/scores.js";
 import { stackRows } from "../../sparse/csr.js";
+import type { Prediction } from "../../training/halves.js";
 import type { Trainable } from "../../training/trainable.js";
 import { depth, savedConfig, size } from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
@@ -184,7 +185,7 @@ class VaspNetwork {
   /** The loss, summed over the rows of the batch, and the KL term as a mean over the dimensions of z. */
   loss(
     tape: Tape,
-    { x, target }: Halved,
+    { x, target }: Prediction,
     { alpha, focus: gamma, beta }: VaspOptions,
     noise: RandomKey,
   ): BatchLoss {
@@ -235,12 +236,6 @@ function vaspRecommender(
     save: async () => ({ algorithm, config, items, tensors: await saveParameters(network.parameters) }),
     dispose: () => release(network.parameters),
   };
-}
-
-/** The histories of an update, and what they are to predict. */
-interface Halved {
-  readonly x: SparseTensor;
-  readonly target: SparseTensor;
 }
 
 /** The optimiser, which sets B's diagonal to 0 after every update. */
@@ -312,7 +307,7 @@ async function vaspTrainable(dataset: Dataset, options: VaspOptions, run: RunCon
       const pairs = parts.map((there, b) => [there, parts[(b + 1) % parts.length]] as const);
       const batches = pairs.map(([there, back]) => Uint32Array.of(...there, ...back));
       let next = 0;
-      const { updates, means } = await minimiseBatches<Halved>({
+      const { updates, means } = await minimiseBatches<Prediction>({
         ...{ engine, communicator, optimizer, epoch, batches, reports: ["loss", "kl"] },
         take() {
           const [there, back] = pairs[next++].map((users) => halvesOf(histories, users, key));
