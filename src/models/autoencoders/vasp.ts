@@ -40,6 +40,7 @@ import type { Prediction } from "../../training/halves.js";
 import type { Trainable } from "../../training/trainable.js";
 import { depth, savedConfig, size } from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
+import { linearRange, logRange } from "../tuned.js";
 import { type BatchLoss, keptModel, restoreNetwork } from "./network.js";
 import { outlineGaussian } from "./outline.js";
 
@@ -61,7 +62,8 @@ const options = z.strictObject({
     .default(0.25)
     .describe(
       "focal loss: weight of the items of the target; the others have 1 - alpha (the authors' program, fl_alpha)",
-    ),
+    )
+    .meta(linearRange(0.1, 0.75)),
   focus: z
     .number()
     .min(0)
@@ -73,14 +75,16 @@ const options = z.strictObject({
     .number()
     .min(0)
     .default(1)
-    .describe("weight of the KL term, which is the mean over the dimensions of z (the authors' program)"),
+    .describe("weight of the KL term, which is the mean over the dimensions of z (the authors' program)")
+    .meta(logRange(0.1, 10)),
   learningRate: z
     .number()
     .positive()
     .default(5e-5)
     .describe(
       "Nadam's learning rate (the authors' notebook, for 112 updates an epoch); data with fewer updates needs a higher one, up to 1e-3",
-    ),
+    )
+    .meta(logRange(5e-5, 3e-3)),
   lateShare: z
     .number()
     .min(0)
@@ -101,7 +105,8 @@ const options = z.strictObject({
     .default(1024)
     .describe(
       "users per half-batch: an update has that many histories of either direction (the authors' program); smaller data needs smaller batches",
-    ),
+    )
+    .meta(logRange(32, 1024)),
   epochs: size.default(90).describe("passes over the training users (the authors' notebook)"),
   patience: size
     .optional()
