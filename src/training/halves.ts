@@ -4,6 +4,7 @@
 import type { Tape } from "../compute/tape.js";
 import type { SparseTensor } from "../compute/tensor.js";
 import { type RandomKey, randomWords, streamOf } from "../core/philox.js";
+import type { RunContext } from "../recommender/run-context.js";
 import type { CsrMatrix } from "../sparse/csr.js";
 
 export interface Halves {
@@ -61,18 +62,18 @@ export type Predict = (tape: Tape, batch: SparseTensor, update: number, rows: Ui
 
 /**
  * What updates on these histories predict: unset or "history", the batch itself; "rest", the smaller halves from the larger ones, by
- * seed and update. The result throws RangeError for a batch that is only a part of the histories of its rows.
+ * seed and update. Throws RangeError for a batch that has only some of its rows.
  */
 export function predictionOf(
   histories: CsrMatrix,
   { target }: { readonly target?: "history" | "rest" },
-  seed: number,
+  { seed, division }: Pick<RunContext, "seed" | "division">,
 ): Predict {
   if (target !== "rest") return (_tape, batch) => ({ x: batch, target: batch });
   return (tape, batch, update, rows) => {
-    if (batch.rows !== rows.length || batch.columns !== histories.columns)
-      throw new RangeError("target=rest is not supported with several members");
+    if (batch.rows !== rows.length)
+      throw new RangeError("target=rest is not supported with the rows of a batch divided among members");
     const { larger, smaller } = halvesOf(histories, rows, { seed, step: update, stream: streamOf("halves") });
-    return { x: tape.sparse(larger), target: tape.sparse(smaller) };
+    return { x: tape.histories(larger, division), target: tape.histories(smaller, division) };
   };
 }

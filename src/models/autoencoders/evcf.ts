@@ -290,7 +290,7 @@ async function fitEvcf<Options extends EvcfOptions>(
   const beta = warmedUpBeta({ cap: options.beta, warmup, updatesPerEpoch });
   await allocated(network, run);
   const sample = negativeSampler(dataset.train, options, seed);
-  const predict = predictionOf(dataset.train, options, seed);
+  const predict = predictionOf(dataset.train, options, run);
   const trainable = trainNetwork({
     engine,
     communicator: run.communicator,

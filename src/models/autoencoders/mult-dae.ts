@@ -206,7 +206,7 @@ export const multDae: Algorithm<MultDaeOptions> = {
     );
     await allocated(network, run);
     const sample = negativeSampler(dataset.train, options, seed);
-    const predict = predictionOf(dataset.train, options, seed);
+    const predict = predictionOf(dataset.train, options, run);
     const trainable = trainNetwork({
       engine,
       communicator: run.communicator,

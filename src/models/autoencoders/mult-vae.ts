@@ -342,7 +342,7 @@ export const multVae: Algorithm<MultVaeOptions> = {
     );
     await allocated(network, run);
     const sample = negativeSampler(dataset.train, options, seed);
-    const predict = predictionOf(dataset.train, options, seed);
+    const predict = predictionOf(dataset.train, options, run);
     const trainable = trainNetwork({
       engine,
       communicator: run.communicator,

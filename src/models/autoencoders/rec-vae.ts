@@ -384,7 +384,7 @@ export const recVae: Algorithm<RecVaeOptions> = {
     ]);
     const { epochs, patience } = options;
     const sample = negativeSampler(dataset.train, options, run.seed);
-    const predict = predictionOf(dataset.train, options, run.seed);
+    const predict = predictionOf(dataset.train, options, run);
     return fit(
       {
         algorithm: recVae,

@@ -318,7 +318,7 @@ export const vae: Algorithm<VaeOptions> = {
     );
     await allocated(network, run);
 
-    const predict = predictionOf(dataset.train, options, seed);
+    const predict = predictionOf(dataset.train, options, run);
     const trainable = trainNetwork({
       engine,
       communicator: run.communicator,
