@@ -58,6 +58,11 @@ const rows = [
   { key: "h-vamp-1", model: "h-vamp", args: [...recipe, ...set({ layers: 1, gated: false })] },
   { key: "h-vamp", model: "h-vamp", args: recipe },
   { key: "rec-vae", model: "rec-vae", args: recipe },
+  {
+    key: "vasp",
+    model: "vasp",
+    args: set({ hidden: 256, latent: 128, batchSize: 128, learningRate: 0.001, epochs: 20 }),
+  },
 ];
 
 const chosen = flags.only ? flags.only.split(",") : rows.map(({ key }) => key);

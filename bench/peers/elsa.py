@@ -1,33 +1,16 @@
 """ELSA in PyTorch (float32, dense), as recombee/ELSA: trains on raw arrays and prints NDCG@100 of the held-out items.
 
 python elsa.py <folder> --factors 512 --batch 128 --rate 0.05 --epochs 9 --seed 1
-The folder has train, history and held_out, each as <name>.shape, .offsets and .indices of uint32 (bench/elsa.mjs writes it).
+The folder has train, history and held_out, each as <name>.shape, .offsets and .indices of uint32 (bench/peer-program.mjs writes it).
 """
 
 import argparse
 import json
 import time
 
-import numpy as np
-import scipy.sparse
 import torch
 import torch.nn.functional as F
-
-
-def load(prefix):
-    rows, columns = np.fromfile(prefix + ".shape", np.uint32)
-    offsets, indices = (np.fromfile(prefix + end, np.uint32).astype(np.int64) for end in (".offsets", ".indices"))
-    return scipy.sparse.csr_matrix((np.ones(len(indices), np.float32), indices, offsets), (int(rows), int(columns)))
-
-
-def ndcg(scores, history, held_out, k=100):
-    scores[history.nonzero()] = -np.inf
-    best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-    hits = np.take_along_axis(held_out.toarray(), best, 1)
-    discounts = 1 / np.log2(np.arange(2, k + 2))
-    ideal = np.array([discounts[: min(k, n)].sum() for n in np.diff(held_out.indptr)])
-    values = (hits * discounts).sum(1)[ideal > 0] / ideal[ideal > 0]
-    return values.mean(), values.std(ddof=1) / np.sqrt(len(values))
+from raw_arrays import load, ndcg
 
 
 parser = argparse.ArgumentParser()

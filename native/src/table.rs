@@ -28,6 +28,7 @@ pub static KERNELS: LazyLock<Vec<Kernel>> = LazyLock::new(|| {
         density::KERNELS,
         elastic_net::KERNELS,
         elementwise::KERNELS,
+        focal_loss::KERNELS,
         gates::KERNELS,
         gaussian::KERNELS,
         gram::KERNELS,

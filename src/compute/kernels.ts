@@ -69,6 +69,14 @@ export interface CompositeMixture {
   readonly broadLogVariance: number;
 }
 
+/** The focal cross-entropy: alpha and 1 - alpha weight the items of the target and the others; gamma lessens the well predicted ones. */
+export interface FocalLoss {
+  /** In [0, 1]. */
+  readonly alpha: number;
+  /** At least 0. */
+  readonly gamma: number;
+}
+
 /** One Adam step (Kingma and Ba 2015, algorithm 1), fused over a parameter. */
 export interface AdamStep {
   readonly learningRate: number;
@@ -264,6 +272,10 @@ const mixtureWeights = (kernel: string, { standard, former, broad, broadLogVaria
     fail(kernel, `the mixture weights ${weights.join(", ")} are not valid`);
   if (!Number.isFinite(broadLogVariance))
     fail(kernel, `the broad log-variance ${broadLogVariance} is not a number`);
+};
+const focusing = (kernel: string, { alpha, gamma }: FocalLoss) => {
+  if (!(alpha >= 0 && alpha <= 1)) fail(kernel, `alpha ${alpha} is outside [0, 1]`);
+  atLeastZero(kernel, { gamma });
 };
 
 const selection = (kernel: string, { weights, target, from = 0, items }: SelectedOutput) => {
@@ -633,6 +645,33 @@ export const kernels = table({
   /** out += g_r (sigmoid(logits) - target); g [rows, 1] */
   denseBernoulliLossGradient: kernel<(out: Tensor, logits: Tensor, target: Tensor, g: Tensor) => void>(
     "+out[r,n] logits[r,n] target[r,n] g[r,1]",
+  ),
+
+  // The focal cross-entropy of p = sigmoid(a) sigmoid(b) sigmoid(c) (ops/focal-loss.ts). The target's values do not count.
+
+  /** loss[r, 0] = sum over the row's target of -alpha (1 - p)^gamma log p, and over all other columns of -(1 - alpha) p^gamma log(1 - p). A 1 - p below 1e-37 counts as 1e-37. */
+  focalLoss: kernel<
+    (loss: Tensor, a: Tensor, b: Tensor, c: Tensor, target: SparseTensor, focal: FocalLoss) => void
+  >("=loss[r,1] a[r,n] b[r,n] c[r,n] target<r,n> focal:{alpha gamma}", {
+    ...long,
+    check: (_loss, _a, _b, _c, _target, focal) => focusing("focalLoss", focal),
+  }),
+  /** Adds g_r times the gradients of the loss with respect to a, b and c; g [rows, 1] */
+  focalLossGradient: kernel<
+    (
+      aGradient: Tensor,
+      bGradient: Tensor,
+      cGradient: Tensor,
+      a: Tensor,
+      b: Tensor,
+      c: Tensor,
+      target: SparseTensor,
+      focal: FocalLoss,
+      g: Tensor,
+    ) => void
+  >(
+    "+aGradient[r,n] +bGradient[r,n] +cGradient[r,n] a[r,n] b[r,n] c[r,n] target<r,n> focal:{alpha gamma} g[r,1]",
+    { check: (...values) => focusing("focalLossGradient", values[7]) },
   ),
 
   // Optimisers.

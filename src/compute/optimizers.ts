@@ -153,6 +153,10 @@ export class Adam implements Optimizer {
 export interface NadamOptions {
   /** Default 2e-3. */
   readonly learningRate?: number;
+  /** Default 1e-8; 1e-7 in Keras. */
+  readonly epsilon?: number;
+  /** Whether a gradient of rows updates only these rows and their moments; false = all rows, as in Keras. Default true. */
+  readonly sparse?: boolean;
 }
 
 /** PyTorch's defaults of NAdam (torch/optim/nadam.py), with Dozat's schedule of the momentum. */
@@ -165,22 +169,29 @@ function nesterovMomentum(update: number): number {
 
 /**
  * NAdam (Dozat: "Incorporating Nesterov momentum into Adam", 2016), as in PyTorch: in update t the momentum is
- * mu_t = beta1 (1 - 0.96^(t momentumDecay) / 2). A gradient of rows updates only these rows and their moments.
+ * mu_t = beta1 (1 - 0.96^(t momentumDecay) / 2).
  */
 export class Nadam implements Optimizer {
   readonly #engine: Engine;
   readonly parameters: readonly Parameter[];
-  readonly #learningRate: number;
-  /** Rows without a gradient are unchanged if the gradient is one of rows. */
-  readonly sparse = true;
+  /** The learning rate of future updates; not part of the saved state. */
+  learningRate: number;
+  readonly sparse: boolean;
+  readonly #epsilon: number;
   #updates = 0;
   /** mu_1 ... mu_t */
   #product = 1;
 
-  constructor(engine: Engine, parameters: readonly Parameter[], { learningRate = 2e-3 }: NadamOptions = {}) {
+  constructor(
+    engine: Engine,
+    parameters: readonly Parameter[],
+    { learningRate = 2e-3, epsilon = NADAM.epsilon, sparse = true }: NadamOptions = {},
+  ) {
     this.#engine = engine;
     this.parameters = parameters;
-    this.#learningRate = learningRate;
+    this.learningRate = learningRate;
+    this.#epsilon = epsilon;
+    this.sparse = sparse;
   }
 
   step(): void {
@@ -190,13 +201,15 @@ export class Nadam implements Optimizer {
     this.#product *= now;
     const step = {
       ...constants,
+      epsilon: this.#epsilon,
       update,
-      gradientRate: (this.#learningRate * (1 - now)) / (1 - this.#product),
-      momentumRate: (this.#learningRate * next) / (1 - this.#product * next),
+      gradientRate: (this.learningRate * (1 - now)) / (1 - this.#product),
+      momentumRate: (this.learningRate * next) / (1 - this.#product * next),
     };
     for (const parameter of this.parameters) {
-      const gradient = parameter.currentGradient;
-      if (gradient === undefined) continue;
+      const given = parameter.currentGradient;
+      if (given === undefined) continue;
+      const gradient = this.sparse ? given : { tensor: parameter.gradient() };
       const { m, v } = parameter.moments;
       this.#engine.nadam(parameter.value, m, v, gradient, step);
       parameter.changed();
@@ -204,12 +217,17 @@ export class Nadam implements Optimizer {
     }
   }
 
-  /** The moments ("<parameter>.m", "<parameter>.v") and the number of updates ("nadam.updates"). */
-  save(): Promise<NamedTensors> {
-    return readAll({
+  /** The moments ("<parameter>.m", "<parameter>.v") and the number of updates ("nadam.updates"), to be read before the next update. */
+  pending(): StoredTensors {
+    return {
       "nadam.updates": { shape: [1], data: Uint32Array.of(this.#updates) },
       ...pendingMoments(this.#engine, this.parameters, MOMENTS),
-    });
+    };
+  }
+
+  /** The state of `pending`, on the host. */
+  save(): Promise<NamedTensors> {
+    return readAll(this.pending());
   }
 
   async load(saved: NamedTensors): Promise<void> {

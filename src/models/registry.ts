@@ -31,6 +31,7 @@ const algorithms: Record<string, () => Promise<Algorithm>> = {
   "deep-music": async () => (await import("./content/deep-music.js")).deepMusic,
   cdae: async () => (await import("./autoencoders/cdae.js")).cdae,
   "rec-vae": async () => (await import("./autoencoders/rec-vae.js")).recVae,
+  vasp: async () => (await import("./autoencoders/vasp.js")).vasp,
   blend: async () => (await import("./blend.js")).blendOf(findAlgorithm),
   "content-knn": async () => (await import("./content/content-knn.js")).contentKnn,
 };

@@ -48,6 +48,14 @@ export const likelihood = z
     "the distribution of a history given the decoder's output: multinomial over all items, or one Bernoulli per item, which EVCF found better for some models and data sets (Kim and Suh 2019, section 5.2; compared in Liang et al. 2018); the ranking by logits is the same rule for both; unset = multinomial",
   );
 
+/** What an update predicts, of autoencoders of histories. */
+export const target = z
+  .enum(["history", "rest"])
+  .optional()
+  .describe(
+    "what an update predicts from a history: history = the history itself; rest = one random half of it from the other half, drawn anew in every update, as VASP's training data (Vancura and Kordik 2021, utils.py); scoring is unchanged; unset = history",
+  );
+
 /** An option of models with a sparse first layer. */
 export const sparseAdam = z
   .boolean()

@@ -14,6 +14,7 @@ import {
 import { gaussianLogDensity, mixtureLogDensity } from "../../src/compute/ops/density.js";
 import { dropClamped } from "../../src/compute/ops/drop-clamped.js";
 import { dropout } from "../../src/compute/ops/dropout.js";
+import { focalLoss } from "../../src/compute/ops/focal-loss.js";
 import { clamp, gate } from "../../src/compute/ops/gate.js";
 import { gaussianKl, gaussianSample } from "../../src/compute/ops/gaussian.js";
 import { layerNorm } from "../../src/compute/ops/layer-norm.js";
@@ -264,6 +265,19 @@ const cases: Record<string, (draw: Draw) => Case> = {
             denseBernoulliLoss(tape, logits, tape.engine.tensor(rows, wide, probabilities.data)),
             0.1,
           ),
+          w,
+        ),
+    };
+  },
+  "focal loss of a product of sigmoids": ({ bench, rows, wide }) => {
+    const target = bench.sparseMatrix(rows, wide);
+    const gamma = [0, 1.5, 2][bench.random.below(3)];
+    return {
+      inputs: [...Array.from({ length: 3 }, () => bench.matrix(rows, wide, 2)), bench.matrix(1, 1)],
+      build: (tape, [a, b, c, w]) =>
+        weigh(
+          tape,
+          scale(tape, focalLoss(tape, [a, b, c], tape.sparse(target), { alpha: 0.3, gamma }), 0.1),
           w,
         ),
     };

@@ -48,6 +48,7 @@ const options: Record<string, Record<string, unknown>> = {
   vamp: { ...brief, hidden: WIDTH, latent: 16, pseudoInputs: 10 },
   "h-vamp": { ...brief, hidden: WIDTH, latent1: 16, latent2: 16, pseudoInputs: 10 },
   "rec-vae": { ...brief, hidden: 32, layers: 2, latent: WIDTH },
+  vasp: { ...brief, hidden: 32, latent: WIDTH, encoderLayers: 2, decoderLayers: 1 },
   cdae: { epochs: 1, latent: WIDTH },
   wmf: { epochs: 1, factors: WIDTH },
   nmf: { factors: 16, epochs: 2 },

@@ -48,6 +48,7 @@ const small: Record<string, Record<string, unknown>> = {
   wmf: { factors: 4, epochs: 1 },
   nmf: { factors: 4 },
   "rec-vae": { ...network, hidden: 8, layers: 2 },
+  vasp: { ...network, hidden: 8, encoderLayers: 2, decoderLayers: 2 },
   vamp: { ...network, hidden: 8, pseudoInputs: 5, pseudoInit: "training-rows", warmup: 1 },
   "h-vamp": {
     ...{ hidden: 8, latent1: 4, latent2: 4, layers: 2, pseudoInputs: 5, batchSize: 10, epochs: 1, warmup: 1 },

@@ -905,6 +905,64 @@ const linearCosineCase: KernelCase = {
   },
 };
 
+/** gamma = 2 has its own code. */
+const focalCase = (gamma: number): KernelCase => ({
+  kernel: `focalLoss and focalLossGradient with gamma ${gamma}`,
+  async run(bench) {
+    const [rows, columns] = [bench.size(0, 20), bench.size(1, 100)];
+    const logits = [1, 4, 1].map((deviation) => bench.matrix(rows, columns, deviation));
+    const before = logits.map(() => bench.matrix(rows, columns));
+    const target = bench.sparseMatrix(rows, columns);
+    const g = bench.matrix(rows, 1);
+    const alpha = 0.3;
+    const [a, b, c] = logits.map((host) => bench.put(host));
+    const loss = bench.rubbish(rows, 1);
+    const [toA, toB, toC] = before.map((host) => bench.put(host));
+    const sparse = bench.sparse(target);
+    bench.engine.focalLoss(loss, a, b, c, sparse, { alpha, gamma });
+    bench.engine.focalLossGradient(toA, toB, toC, a, b, c, sparse, { alpha, gamma }, bench.put(g));
+    const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+    const members = Array.from(
+      { length: rows },
+      (_, r) => new Set(target.indices.subarray(target.offsets[r], target.offsets[r + 1])),
+    );
+    const p = (r: number, i: number) => logits.reduce((all, host) => all * sigmoid(at(host, r, i)), 1);
+    // d loss / d p, and dp / dx = p (1 - sigmoid(x)).
+    const slope = (r: number, i: number) => {
+      const q = 1 - p(r, i);
+      return members[r].has(i)
+        ? alpha * (gamma * q ** (gamma - 1) * Math.log(p(r, i)) - q ** gamma / p(r, i))
+        : (1 - alpha) * (p(r, i) ** gamma / q - gamma * p(r, i) ** (gamma - 1) * Math.log(q));
+    };
+    return [
+      {
+        what: "loss",
+        actual: await bench.read(loss),
+        expected: build(rows, 1, (r) => {
+          let sum = 0;
+          for (let i = 0; i < columns; i++)
+            sum -= members[r].has(i)
+              ? alpha * (1 - p(r, i)) ** gamma * Math.log(p(r, i))
+              : (1 - alpha) * p(r, i) ** gamma * Math.log(1 - p(r, i));
+          return sum;
+        }).data,
+      },
+      ...(await Promise.all(
+        [toA, toB, toC].map(async (to, k) => ({
+          what: `gradient ${k}`,
+          actual: await bench.read(to),
+          expected: build(
+            rows,
+            columns,
+            (r, i) =>
+              at(before[k], r, i) + at(g, r, 0) * slope(r, i) * p(r, i) * (1 - sigmoid(at(logits[k], r, i))),
+          ).data,
+        })),
+      )),
+    ];
+  },
+});
+
 /**
  * A row's targets with its drawn items, of which only the sum of exponentials is given: each target in a softmax of its own, or, with
  * hits, all of them in one.
@@ -1846,6 +1904,8 @@ export const kernelCases: readonly KernelCase[] = [
   nadamCase("dense"),
   nadamCase("rows"),
   linearCosineCase,
+  focalCase(2),
+  focalCase(1.5),
   pieceCase,
 ];
 

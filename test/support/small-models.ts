@@ -24,6 +24,10 @@ export async function smallOptions(dataset: Dataset): Promise<Record<string, Opt
     wmf: { factors: 8, epochs: 10 },
     nmf: { factors: 4 },
     "rec-vae": { hidden: 32, layers: 2, latent: 16, batchSize: 10, epochs: 20, learningRate: 0.01 },
+    vasp: {
+      ...{ hidden: 32, latent: 16, encoderLayers: 2, decoderLayers: 2, batchSize: 10 },
+      ...{ epochs: 40, learningRate: 0.01 },
+    },
     vamp: {
       ...{ hidden: 32, latent: 16, pseudoInputs: 20, gated: true, pseudoInit: "training-rows" },
       ...{ batchSize: 10, epochs: 60, learningRate: 0.01, beta: 0.2, warmup: 30 },
@@ -89,6 +93,7 @@ export async function smallModels(dataset: Dataset): Promise<SmallModel[]> {
     of("vamp", "of three layers", { layers: 3, gated: false }),
     of("h-vamp", "of one layer", { layers: 1, gated: false }),
     of("rec-vae", "of one layer", { layers: 1 }),
+    of("vasp", "of one layer each", { encoderLayers: 1, decoderLayers: 1 }),
     of("cdae", "untied", { tied: false }),
     of("nmf", "with known users", { transductive: "test" }),
     of("cdl", "of one layer", { hidden: [] }),

@@ -160,6 +160,9 @@ export const sizesOf: Readonly<Record<string, readonly (readonly number[])[]>> =
     ]),
   ),
   "denseBernoulliLoss and denseBernoulliLossGradient": rows,
+  // focal_loss.rs: ROWS_PER_TASK = 4, SUM_BLOCK = 512 columns in LANES = 16 lanes.
+  "focalLoss and focalLossGradient with gamma 2": rows,
+  "focalLoss and focalLossGradient with gamma 1.5": rows,
   // linear_cosine.rs: ROWS_PER_TASK = 4, sums in LANES = 16 lanes.
   "linearCosine and linearCosineGradient": zip([...around(4), ...around(8)], around(16)),
   sumSparseRows: zip(around(4), [20], [30]),

@@ -11,6 +11,7 @@ pub mod composite_kl;
 pub mod density;
 pub mod elastic_net;
 pub mod elementwise;
+pub mod focal_loss;
 pub mod gates;
 pub mod gaussian;
 pub mod gram;

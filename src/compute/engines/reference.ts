@@ -36,6 +36,7 @@ import {
   widened,
 } from "./reference/elements.js";
 import * as elementwise from "./reference/elementwise.js";
+import { focalLoss, focalLossGradient } from "./reference/focal-loss.js";
 import * as gates from "./reference/gates.js";
 import * as gaussian from "./reference/gaussian.js";
 import * as layerNorm from "./reference/layer-norm.js";
@@ -76,6 +77,7 @@ type Twins = {
 const twins: Twins = {
   ...{ ...gates, ...gaussian, ...layerNorm, ...compositeKl, ...density, ...output },
   ...{ ...sampledTargets, ...sparseRowSum, ...elementwise, ...dense, ...linearCosine },
+  ...{ focalLoss, focalLossGradient },
   ...{ convert: elementwise.copy, matmul, sumSparseRows, sumChainedRows, adam, sparseAdam, nadam, adadelta },
   ...{ topK, quantise, bestProducts, arrangeBlocks, bestInBlocks },
   ...{ alsHalfSweep, nonNegativeIterations, neighbours, elasticNet },

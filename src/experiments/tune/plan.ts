@@ -120,6 +120,17 @@ const entries: Readonly<Record<string, Entry>> = {
     // Its encoder of five layers is trained three times per epoch.
     flops: ({ users, items }) => 24 * 50 * users * (400 * items + 5 * 600 * 600),
   },
+  vasp: {
+    without: tooManyItems,
+    options: () => ({
+      ...{ hidden: 256, latent: 128, batchSize: 128, learningRate: 1e-3 },
+      ...{ epochs: 30, patience: 8 },
+    }),
+    rungs: [5, 12],
+    // Every user is in an epoch twice; the optimiser updates all weights of items x items.
+    flops: ({ users, items, history }) =>
+      30 * (12 * users * (items * (384 + history) + 14 * 256 ** 2) + (users / 128) * 10 * items ** 2),
+  },
   vamp: {
     options: () => ({ epochs: 80, patience: 15, warmup: 30, beta: 0.2, pseudoInputs: 200 }),
     rungs: [20, 40],

@@ -24,8 +24,9 @@ import type { NetworkOutline } from "../../recommender/outline.js";
 import type { Recommender } from "../../recommender/recommender.js";
 import type { RunContext } from "../../recommender/run-context.js";
 import { type CsrMatrix, rowIndices } from "../../sparse/csr.js";
+import type { Prediction } from "../../training/halves.js";
 import type { NegativeOptions } from "../../training/negatives.js";
-import { depth, savedConfig, size } from "../settings.js";
+import { depth, savedConfig, size, target } from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
 import { linearRange, logRange, oneOf } from "../tuned.js";
 import { type BatchLoss, LOG_VARIANCE, type Network, networkRecommender, restoreNetwork } from "./network.js";
@@ -65,6 +66,7 @@ export const evcfOptions = {
     .describe(
       "divide pseudo-inputs by their L2 norm before dropout, like histories; unset = false (EVCF's code, in which their norm is many times that of a history)",
     ),
+  target,
   dropout: z
     .number()
     .min(0)
@@ -238,7 +240,7 @@ export interface Terms {
 export interface EvcfNetwork extends Network {
   terms(
     tape: Tape,
-    x: SparseTensor,
+    prediction: Prediction,
     rate: number,
     key: (name: string) => RandomKey,
     selection?: ItemSample,
@@ -259,12 +261,14 @@ async function fitEvcf<Options extends EvcfOptions>(
   run: RunContext,
   network: EvcfNetwork,
 ): Promise<Recommender> {
-  const [{ fit }, { minimise, updatesPerPass }, { warmedUpBeta }, { negativeSampler }] = await Promise.all([
-    import("../../training/fit.js"),
-    import("../../training/minimise.js"),
-    import("../../training/annealing.js"),
-    import("../../training/negatives.js"),
-  ]);
+  const [{ fit }, { minimise, updatesPerPass }, { warmedUpBeta }, { negativeSampler }, { predictionOf }] =
+    await Promise.all([
+      import("../../training/fit.js"),
+      import("../../training/minimise.js"),
+      import("../../training/annealing.js"),
+      import("../../training/negatives.js"),
+      import("../../training/halves.js"),
+    ]);
   const { engine, seed } = run;
   const { batchSize, learningRate, epochs, patience, warmup, dropout: rate } = options;
   if (run.division && options.l2NormalisePseudoInputs)
@@ -286,6 +290,7 @@ async function fitEvcf<Options extends EvcfOptions>(
   const beta = warmedUpBeta({ cap: options.beta, warmup, updatesPerEpoch });
   await allocated(network, run);
   const sample = negativeSampler(dataset.train, options, seed);
+  const predict = predictionOf(dataset.train, options, run);
   const trainable = trainNetwork({
     engine,
     communicator: run.communicator,
@@ -298,10 +303,11 @@ async function fitEvcf<Options extends EvcfOptions>(
     learningRate,
     adam: { normaliseGradients: true },
     parts: ["kl"],
-    loss(tape, batch, update): BatchLoss {
+    loss(tape, batch, update, rows): BatchLoss {
       const key = (name: string) => ({ seed, step: update, stream: streamOf(name) });
-      const selection = sample?.(batch.touched, update);
-      const { negativeLogLikelihood, kl } = network.terms(tape, batch, rate, key, selection);
+      const prediction = predict(tape, batch, update, rows);
+      const selection = sample?.(prediction.target.touched, update);
+      const { negativeLogLikelihood, kl } = network.terms(tape, prediction, rate, key, selection);
       return { loss: negativeLogLikelihood.plus(kl.times(beta(update - 1))), parts: { kl } };
     },
     report: (updates) => ({ beta: beta(updates - 1) }),

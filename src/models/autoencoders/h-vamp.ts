@@ -25,6 +25,7 @@ import type { OutputLayer } from "../../nn/output-layer.js";
 import { type PseudoInputs, vampLogDensity } from "../../nn/vamp-prior.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import { type NetworkOutline, OutlineBuilder } from "../../recommender/outline.js";
+import type { Prediction } from "../../training/halves.js";
 import { size } from "../settings.js";
 import {
   droppedAt,
@@ -201,7 +202,7 @@ class HVampNetwork implements EvcfNetwork {
     return this.#decoder.forward(tape, ...this.#latents(tape, histories));
   }
 
-  terms(tape: Tape, x: SparseTensor, rate: number, key: (name: string) => RandomKey): Terms {
+  terms(tape: Tape, { x, target }: Prediction, rate: number, key: (name: string) => RandomKey): Terms {
     const posterior2 = this.#encoder2.forward(tape, x, droppedAt(rate, key("dropout of q(z2 | x)")));
     const z2 = posterior2.sample(tape, key("noise of z2"));
     const posterior1 = this.#posterior1(tape, x, z2, droppedAt(rate, key("dropout of q(z1 | x, z2)")));
@@ -213,7 +214,7 @@ class HVampNetwork implements EvcfNetwork {
     const logQ = sum(posterior1.logDensity(tape, z1)).plus(sum(posterior2.logDensity(tape, z2)));
     const logP = sum(prior1.logDensity(tape, z1)).plus(sum(vampLogDensity(tape, z2, components)));
     return {
-      negativeLogLikelihood: sum(this.output.loss(tape, hidden, x, { likelihood: this.#likelihood })),
+      negativeLogLikelihood: sum(this.output.loss(tape, hidden, target, { likelihood: this.#likelihood })),
       kl: logQ.plus(logP.times(-1)),
     };
   }

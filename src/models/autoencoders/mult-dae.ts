@@ -20,6 +20,7 @@ import { OutputLayer } from "../../nn/output-layer.js";
 import { allocated } from "../../nn/parameters.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import { OutlineBuilder } from "../../recommender/outline.js";
+import type { Prediction } from "../../training/halves.js";
 import { sampledNeed } from "../sampled-memory.js";
 import {
   checkSampledOutput,
@@ -32,6 +33,7 @@ import {
   savedConfig,
   size,
   sparseAdam,
+  target,
 } from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
 import { logRange } from "../tuned.js";
@@ -63,6 +65,7 @@ const settings = z.strictObject({
     )
     .meta(logRange(1e-6, 1e-3)),
   learningRate: published.learningRate,
+  target,
   ...sampledOutput,
   sparseAdam,
   batchSize: published.batchSize,
@@ -142,7 +145,7 @@ class MultDaeNetwork implements Network {
   /** The negative log-likelihood summed over the batch's users, and the L2 term. */
   loss(
     tape: Tape,
-    x: SparseTensor,
+    { x, target }: Prediction,
     options: MultDaeOptions,
     key: (name: string) => RandomKey,
     selection?: ItemSample,
@@ -151,7 +154,7 @@ class MultDaeNetwork implements Network {
     const weights = this.parameters.filter(({ name }) => name.endsWith(".weight"));
     const hidden = this.#hidden(tape, x, droppedBy(options, key));
     return {
-      loss: sum(this.output.loss(tape, hidden, x, { likelihood, selection })),
+      loss: sum(this.output.loss(tape, hidden, target, { likelihood, selection })),
       penalty: lambda > 0 ? sumOfSquares(weights).times(lambda) : undefined,
     };
   }
@@ -180,11 +183,12 @@ export const multDae: Algorithm<MultDaeOptions> = {
   },
 
   async fit(dataset, options, run) {
-    const [{ fit }, { minimise }, { plateauOf }, { negativeSampler }] = await Promise.all([
+    const [{ fit }, { minimise }, { plateauOf }, { negativeSampler }, { predictionOf }] = await Promise.all([
       import("../../training/fit.js"),
       import("../../training/minimise.js"),
       import("../../training/plateau.js"),
       import("../../training/negatives.js"),
+      import("../../training/halves.js"),
     ]);
     const { engine, seed } = run;
     const { batchSize, learningRate, epochs, patience } = options;
@@ -202,6 +206,7 @@ export const multDae: Algorithm<MultDaeOptions> = {
     );
     await allocated(network, run);
     const sample = negativeSampler(dataset.train, options, seed);
+    const predict = predictionOf(dataset.train, options, run);
     const trainable = trainNetwork({
       engine,
       communicator: run.communicator,
@@ -214,14 +219,16 @@ export const multDae: Algorithm<MultDaeOptions> = {
       learningRate,
       adam: { weightDecay: options.weightDecay, sparse: isSparseAdam(options) },
       plateau: plateauOf(options),
-      loss: (tape, batch, update) =>
-        network.loss(
+      loss(tape, batch, update, rows) {
+        const prediction = predict(tape, batch, update, rows);
+        return network.loss(
           tape,
-          batch,
+          prediction,
           options,
           (name) => ({ seed, step: update, stream: streamOf(name) }),
-          sample?.(batch.touched, update),
-        ),
+          sample?.(prediction.target.touched, update),
+        );
+      },
       minimise,
     });
     return fit({ algorithm: multDae, options, dataset, trainable, epochs, patience }, run);

@@ -29,6 +29,7 @@ import { OutputLayer } from "../../nn/output-layer.js";
 import { allocated } from "../../nn/parameters.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import { OutlineBuilder } from "../../recommender/outline.js";
+import type { Prediction } from "../../training/halves.js";
 import { sampledNeed } from "../sampled-memory.js";
 import {
   checkSampledOutput,
@@ -42,6 +43,7 @@ import {
   savedConfig,
   size,
   sparseAdam,
+  target,
 } from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
 import { linearRange, logRange, oneOf } from "../tuned.js";
@@ -121,6 +123,7 @@ const settings = z.strictObject({
       "divide the gradient of every parameter by its norm before the Adam update (EVCF's AdamNormGrad)",
     ),
   learningRate: published.learningRate,
+  target,
   ...sampledOutput,
   sparseAdam,
   batchSize: published.batchSize,
@@ -233,7 +236,7 @@ class MultVaeNetwork implements Network {
   /** The negative ELBO with weight beta on its KL term, summed over the batch's users; with a sample, its sampled softmax. */
   loss(
     tape: Tape,
-    x: SparseTensor,
+    { x, target }: Prediction,
     beta: number,
     options: LossOptions,
     key: Key,
@@ -245,7 +248,7 @@ class MultVaeNetwork implements Network {
     const posterior = clampLogVariance ? encoded.clamped(tape, LOG_VARIANCE) : encoded;
     const z = posterior.sample(tape, key("noise"));
     const decoded = this.decode(tape, z, dropped);
-    const negativeLogLikelihood = sum(this.output.loss(tape, decoded, x, { likelihood, selection }));
+    const negativeLogLikelihood = sum(this.output.loss(tape, decoded, target, { likelihood, selection }));
     const kl =
       estimate === "closed-form"
         ? sum(posterior.kl(tape))
@@ -308,12 +311,14 @@ export const multVae: Algorithm<MultVaeOptions> = {
       { annealedBeta, warmedUpBeta },
       { plateauOf },
       { negativeSampler },
+      { predictionOf },
     ] = await Promise.all([
       import("../../training/fit.js"),
       import("../../training/minimise.js"),
       import("../../training/annealing.js"),
       import("../../training/plateau.js"),
       import("../../training/negatives.js"),
+      import("../../training/halves.js"),
     ]);
     const { engine, seed } = run;
     const { batchSize, learningRate, epochs, patience, annealSteps, warmup, normaliseGradients } = options;
@@ -337,6 +342,7 @@ export const multVae: Algorithm<MultVaeOptions> = {
     );
     await allocated(network, run);
     const sample = negativeSampler(dataset.train, options, seed);
+    const predict = predictionOf(dataset.train, options, run);
     const trainable = trainNetwork({
       engine,
       communicator: run.communicator,
@@ -350,15 +356,17 @@ export const multVae: Algorithm<MultVaeOptions> = {
       adam: { normaliseGradients, weightDecay: options.weightDecay, sparse: isSparseAdam(options) },
       plateau: plateauOf(options),
       parts: ["kl"],
-      loss: (tape, batch, update) =>
-        network.loss(
+      loss(tape, batch, update, rows) {
+        const prediction = predict(tape, batch, update, rows);
+        return network.loss(
           tape,
-          batch,
+          prediction,
           beta(update - 1),
           options,
           (name) => ({ seed, step: update, stream: streamOf(name) }),
-          sample?.(batch.touched, update),
-        ),
+          sample?.(prediction.target.touched, update),
+        );
+      },
       report: (updates) => ({ beta: beta(updates - 1) }),
       minimise,
     });

@@ -136,7 +136,7 @@ export function keptModel(
 }
 
 /** Restores a saved network. Throws UserError if its configuration is invalid or its tensors are not those that the network declares. */
-export async function restoreNetwork<Shape, Restored extends Network>(
+export async function restoreNetwork<Shape, Restored extends Pick<Network, "parameters">>(
   engine: Engine,
   shape: z.ZodType<Shape>,
   files: ModelFiles,

@@ -4,7 +4,7 @@
 //   h_1 = LN(swish(W_1 x~)),   h_k = LN(swish(W_k h_(k-1) + h_1 + ... + h_(k-1))),   x~ = dropout(x / ||x||)     (section 3.2)
 //   q(z | x) = N(mu(h_n), diag(sigma^2(h_n))),   p(x | z) = Multinomial(softmax(W z + b))
 //   p(z | x) = product over the coordinates of 3/20 N(0, 1) + 3/4 q_old(z | x) + 1/10 N(0, e^10)                 (section 3.3)
-//   minimise  -log p(x | z) + gamma n_u (log q(z | x) - log p(z | x)),   n_u = items of the user, one z ~ q    (section 3.4)
+//   minimise  -log p(x | z) + gamma n_u (log q(z | x) - log p(z | x)),   n_u = items of the target, one z ~ q    (section 3.4)
 //
 // Every epoch trains the encoder (on histories with dropout), copies it to q_old, and trains the decoder (on complete histories),
 // each with its own Adam (section 3.5). A history is scored by the decoder at mu. Before the first copy, q_old is an encoder with
@@ -16,10 +16,9 @@ import type { CompositeMixture, Engine } from "../../compute/engine.js";
 import type { ItemSample } from "../../compute/item-selection.js";
 import { readAll, type StoredTensors } from "../../compute/named-tensors.js";
 import { sum } from "../../compute/objective.js";
-import { add, product } from "../../compute/ops/arithmetic.js";
+import { product } from "../../compute/ops/arithmetic.js";
 import { compositeKl } from "../../compute/ops/composite-kl.js";
 import { rowSums } from "../../compute/ops/row-sums.js";
-import { swish } from "../../compute/ops/swish.js";
 import { Adam } from "../../compute/optimizers.js";
 import { loadParameters, type Parameter, pendingParameters } from "../../compute/parameter.js";
 import type { Tape, Variable } from "../../compute/tape.js";
@@ -28,16 +27,17 @@ import { permutation, type RandomKey, streamOf } from "../../core/philox.js";
 import type { Dataset } from "../../data/dataset.js";
 import type { Vocabulary } from "../../data/vocabulary.js";
 import { torchLinear } from "../../nn/initializers.js";
-import { LayerNorm } from "../../nn/layer-norm.js";
 import { Linear, SparseLinear } from "../../nn/linear.js";
 import { DiagonalNormal } from "../../nn/normal.js";
 import { OutputLayer } from "../../nn/output-layer.js";
 import { allocated, numbersIn, release } from "../../nn/parameters.js";
+import { ResidualStack } from "../../nn/residual-stack.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import { OutlineBuilder } from "../../recommender/outline.js";
 import type { ModelFiles } from "../../recommender/recommender.js";
 import type { RunContext } from "../../recommender/run-context.js";
 import { startFrom } from "../../recommender/warm-start.js";
+import type { Predict, Prediction } from "../../training/halves.js";
 import type { Minimisation, PassReport } from "../../training/minimise.js";
 import type { NegativeSampler } from "../../training/negatives.js";
 import type { Epoch, EpochReport, Trainable } from "../../training/trainable.js";
@@ -51,6 +51,7 @@ import {
   savedConfig,
   size,
   sparseAdam,
+  target,
 } from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
 import { logRange, oneOf } from "../tuned.js";
@@ -93,6 +94,7 @@ const settings = z.strictObject({
   learningRate: published.learningRate
     .default(5e-4)
     .describe("learning rate of both Adam optimisers (Shenbin et al. 2020, section 4.3)"),
+  target,
   ...sampledOutput,
   sparseAdam,
   batchSize: published.batchSize.describe("users per update (Shenbin et al. 2020, section 4.3)"),
@@ -116,44 +118,30 @@ const initial = (fanIn: number) => ({ weight: torchLinear(fanIn), bias: torchLin
 
 class Encoder {
   readonly #first: SparseLinear;
-  readonly #rest: readonly Linear[];
-  readonly #norms: readonly LayerNorm[];
+  readonly #stack: ResidualStack;
   readonly #posterior: Linear;
 
   constructor(name: string, items: number, { hidden, layers, latent }: Shape) {
-    const inner = { ...initial(hidden), inputs: hidden };
-    const norm = { width: hidden, epsilon: LAYER_NORM_EPSILON };
+    const inner = initial(hidden);
     this.#first = new SparseLinear({
       ...{ ...initial(items), name: `${name}.1` },
       ...{ inputs: items, outputs: hidden },
     });
-    this.#rest = Array.from(
-      { length: layers - 1 },
-      (_, i) => new Linear({ ...inner, name: `${name}.${i + 2}`, outputs: hidden }),
-    );
-    this.#norms = Array.from(
-      { length: layers },
-      (_, i) => new LayerNorm({ ...norm, name: `${name}.${i + 1}.norm` }),
-    );
-    this.#posterior = new Linear({ ...inner, name: `${name}.posterior`, outputs: 2 * latent });
+    this.#stack = new ResidualStack({ ...inner, name, width: hidden, layers, epsilon: LAYER_NORM_EPSILON });
+    this.#posterior = new Linear({
+      ...{ ...inner, name: `${name}.posterior` },
+      ...{ inputs: hidden, outputs: 2 * latent },
+    });
   }
 
   get parameters(): readonly Parameter[] {
-    return [this.#first, ...this.#rest, ...this.#norms, this.#posterior].flatMap(
-      ({ parameters }) => parameters,
-    );
+    return [this.#first, this.#stack, this.#posterior].flatMap(({ parameters }) => parameters);
   }
 
-  /** q(z | x). The outputs of the earlier layers are added before swish. */
+  /** q(z | x) */
   posterior(tape: Tape, histories: SparseTensor, dropout?: { rate: number; key: RandomKey }): DiagonalNormal {
-    const x = this.#first.forward(tape, histories, { rowScale: "l2", dropout });
-    let h = this.#norms[0].forward(tape, swish(tape, x));
-    let earlier = h;
-    this.#rest.forEach((layer, i) => {
-      if (i > 0) earlier = add(tape, earlier, h);
-      h = this.#norms[i + 1].forward(tape, swish(tape, add(tape, layer.forward(tape, h), earlier)));
-    });
-    return DiagonalNormal.fromHalves(tape, this.#posterior.forward(tape, h));
+    const first = this.#first.forward(tape, histories, { rowScale: "l2", dropout });
+    return DiagonalNormal.fromHalves(tape, this.#posterior.forward(tape, this.#stack.forward(tape, first)));
   }
 }
 
@@ -222,18 +210,18 @@ class RecVaeTraining {
   }
 
   /** -log p(x | z) + gamma n_u KL for the encoder, -log p(x | z) for the decoder: sums over the batch's users. */
-  loss(tape: Tape, x: SparseTensor, half: Half, key: Key, selection?: ItemSample): BatchLoss {
+  loss(tape: Tape, { x, target }: Prediction, half: Half, key: Key, selection?: ItemSample): BatchLoss {
     const { dropout: rate, gamma } = this.#options;
     const { encoder, output } = this.network;
     const dropout = half === "encoder" && rate > 0 ? { rate, key: key("dropout") } : undefined;
     const posterior = encoder.posterior(tape, x, dropout);
     const z = posterior.sample(tape, key("noise"));
-    const negativeLogLikelihood = sum(output.loss(tape, z, x, { selection }));
+    const negativeLogLikelihood = sum(output.loss(tape, z, target, { selection }));
     if (half === "decoder") return { loss: negativeLogLikelihood };
     const old = this.former.posterior(tape, x);
     const former = { mean: old.mean.value, logVariance: old.logVariance.value };
     const kl = compositeKl(tape, z, posterior, former, this.#mixture);
-    const weighted = sum(product(tape, kl, rowSums(tape, x))).times(gamma);
+    const weighted = sum(product(tape, kl, rowSums(tape, target))).times(gamma);
     return { loss: negativeLogLikelihood.plus(weighted), parts: { kl: sum(kl) } };
   }
 
@@ -279,6 +267,7 @@ function renamed<Tensors extends StoredTensors>(state: Tensors, from: string, to
 interface RecVaePasses {
   readonly minimise: (pass: Minimisation) => Promise<PassReport>;
   readonly sample: NegativeSampler | undefined;
+  readonly predict: Predict;
 }
 
 /** One epoch: the encoder passes, a new prior, the decoder passes; each pass takes all users in its own random order. */
@@ -286,7 +275,7 @@ async function trainable(
   dataset: Dataset,
   options: RecVaeOptions,
   run: RunContext,
-  { minimise, sample }: RecVaePasses,
+  { minimise, sample, predict }: RecVaePasses,
 ): Promise<Trainable> {
   const { engine, communicator, seed } = run;
   const { encoderPasses, decoderPasses, batchSize } = options;
@@ -328,14 +317,16 @@ async function trainable(
             whole.onProgress?.((pass + share) / passes, half === "encoder" ? now : told),
         },
         reports: half === "encoder" ? ["loss", "kl"] : ["loss"],
-        loss: (tape, batch, update) =>
-          training.loss(
+        loss(tape, batch, update, rows) {
+          const prediction = predict(tape, batch, update, rows);
+          return training.loss(
             tape,
-            batch,
+            prediction,
             half,
             (name) => ({ seed, step: update, stream: streamOf(name) }),
-            sample?.(batch.touched, update),
-          ),
+            sample?.(prediction.target.touched, update),
+          );
+        },
       });
       updates = report.updates;
       values = half === "encoder" ? report.means : { ...values, reconstruction: report.means.loss };
@@ -385,19 +376,21 @@ export const recVae: Algorithm<RecVaeOptions> = {
   },
 
   async fit(dataset, options, run) {
-    const [{ fit }, { minimise }, { negativeSampler }] = await Promise.all([
+    const [{ fit }, { minimise }, { negativeSampler }, { predictionOf }] = await Promise.all([
       import("../../training/fit.js"),
       import("../../training/minimise.js"),
       import("../../training/negatives.js"),
+      import("../../training/halves.js"),
     ]);
     const { epochs, patience } = options;
     const sample = negativeSampler(dataset.train, options, run.seed);
+    const predict = predictionOf(dataset.train, options, run);
     return fit(
       {
         algorithm: recVae,
         options,
         dataset,
-        trainable: await trainable(dataset, options, run, { minimise, sample }),
+        trainable: await trainable(dataset, options, run, { minimise, sample, predict }),
         epochs,
         patience,
       },

@@ -34,8 +34,8 @@ export interface NetworkTraining {
   readonly plateau?: Plateau;
   /** Names of the parts of the loss that are reported with it. */
   readonly parts?: readonly string[];
-  /** The loss of a batch in the `update`-th update of the run (from 1). */
-  readonly loss: (tape: Tape, batch: SparseTensor, update: number) => BatchLoss;
+  /** The loss of a batch, the histories of `rows`, in the `update`-th update of the run (from 1). */
+  readonly loss: (tape: Tape, batch: SparseTensor, update: number, rows: Uint32Array) => BatchLoss;
   /** Further numbers for an epoch's report, after `updates` updates: { beta }. */
   readonly report?: (updates: number) => Record<string, number>;
   /** The pass over the batches; passed in so that loading a model does not load training code. */

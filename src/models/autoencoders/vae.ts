@@ -26,7 +26,7 @@ import { allocated } from "../../nn/parameters.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import { OutlineBuilder } from "../../recommender/outline.js";
 import { type CsrMatrix, fromRows, rowIndices, sliceRows } from "../../sparse/csr.js";
-import { layerSizes, published, savedConfig, size, sparseAdam } from "../settings.js";
+import { layerSizes, published, savedConfig, size, sparseAdam, target } from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
 import { type BatchLoss, type Latent, type Network, networkRecommender, restoreNetwork } from "./network.js";
 import { outlineGaussian, outlineInput, outlineOutput, outlineStack } from "./outline.js";
@@ -116,6 +116,7 @@ const options = z.strictObject({
       "updates after which an uncapped beta would reach 1 (the notebooks' total_anneal_steps); 0 = no annealing",
     ),
   learningRate: z.number().positive().default(1e-3).describe("Adam's learning rate (Keras' default)"),
+  target,
   sparseAdam,
   batchSize: size.default(32).describe("users per update (notebook v2; 128 in v1)"),
   epochs: size
@@ -288,10 +289,11 @@ export const vae: Algorithm<VaeOptions> = {
   },
 
   async fit(dataset, options, run) {
-    const [{ fit }, { minimise, updatesPerPass }, { evaluateSplit }] = await Promise.all([
+    const [{ fit }, { minimise, updatesPerPass }, { evaluateSplit }, { predictionOf }] = await Promise.all([
       import("../../training/fit.js"),
       import("../../training/minimise.js"),
       import("../../evaluation/evaluate.js"),
+      import("../../training/halves.js"),
     ]);
     const { engine, seed } = run;
     const { batchSize, learningRate, epochs, patience, dropout: rate, compatibility } = options;
@@ -316,6 +318,7 @@ export const vae: Algorithm<VaeOptions> = {
     );
     await allocated(network, run);
 
+    const predict = predictionOf(dataset.train, options, run);
     const trainable = trainNetwork({
       engine,
       communicator: run.communicator,
@@ -329,10 +332,11 @@ export const vae: Algorithm<VaeOptions> = {
       // Keras' Adam. Gradients of a mean over thousands of items can be as small as this epsilon.
       adam: { epsilon: 1e-7, epsilonHat: true, sparse: options.sparseAdam },
       parts: ["kl"],
-      loss(tape, batch, update): BatchLoss {
+      loss(tape, batch, update, rows): BatchLoss {
         const key = (name: string) => ({ seed, step: update, stream: streamOf(name) });
+        const { x, target } = predict(tape, batch, update, rows);
         const dropout = rate > 0 ? { rate, key: key("dropout") } : undefined;
-        const terms = network.terms(tape, batch, batch, key("noise"), dropout);
+        const terms = network.terms(tape, x, target, key("noise"), dropout);
         const kl = sum(terms.kl);
         return {
           loss: sum(terms.reconstruction)

@@ -20,6 +20,7 @@ import type { OutputLayer } from "../../nn/output-layer.js";
 import { type PseudoInputs, vampLogDensity } from "../../nn/vamp-prior.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import { OutlineBuilder } from "../../recommender/outline.js";
+import type { Prediction } from "../../training/halves.js";
 import { checkSampledOutput, sampledOutput, size } from "../settings.js";
 import {
   droppedAt,
@@ -89,7 +90,7 @@ class VampNetwork implements EvcfNetwork {
 
   terms(
     tape: Tape,
-    x: SparseTensor,
+    { x, target }: Prediction,
     rate: number,
     key: (name: string) => RandomKey,
     selection?: ItemSample,
@@ -103,7 +104,7 @@ class VampNetwork implements EvcfNetwork {
     const logP = vampLogDensity(tape, z, components);
     return {
       negativeLogLikelihood: sum(
-        this.output.loss(tape, hidden, x, { likelihood: this.#likelihood, selection }),
+        this.output.loss(tape, hidden, target, { likelihood: this.#likelihood, selection }),
       ),
       kl: sum(logQ).plus(sum(logP).times(-1)),
     };

@@ -29,6 +29,12 @@ const models: readonly (readonly [string, string, Record<string, unknown>])[] = 
   ["vamp with a sampled softmax", "vamp", { ...small, ...vamp, latent: 6, negatives: 9 }],
   ["rec-vae with a sampled softmax", "rec-vae", { ...small, hidden: 12, layers: 2, latent: 6, negatives: 9 }],
   ["mult-dae", "mult-dae", { ...small, latent: 6 }],
+  ["mult-dae that predicts the rest", "mult-dae", { ...small, latent: 6, target: "rest" }],
+  [
+    "rec-vae that predicts the rest",
+    "rec-vae",
+    { ...small, hidden: 12, layers: 2, latent: 6, target: "rest" },
+  ],
   ["vae", "vae", { ...small, ...hidden }],
   ["vamp", "vamp", { ...small, ...vamp, latent: 6 }],
   ["h-vamp", "h-vamp", { ...small, ...vamp, latent1: 4, latent2: 5 }],

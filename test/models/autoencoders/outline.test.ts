@@ -39,6 +39,7 @@ describe("an outline has as many weights as the trained network, and draws every
     ["cdae", { latent: 4 }],
     ["cdae", { latent: 4, tied: false, dropout: 0, loss: "square", activation: "identity" }],
     ["rec-vae", { hidden: 8, latent: 4, layers: 3 }],
+    ["vasp", { hidden: 8, latent: 4, encoderLayers: 3, decoderLayers: 2 }],
   ])("%s %o", async (name, given) => {
     const algorithm = await findAlgorithm(name);
     const options = parseOptions(algorithm, { ...given, epochs: 1 });

@@ -44,6 +44,7 @@ const options: Record<string, Record<string, unknown>> = {
   },
   "h-vamp gated": { ...small, hidden: 30, layers: 2, latent1: 8, latent2: 6, pseudoInputs: 10, gated: true },
   "rec-vae": { epochs: 1, batchSize: 100, hidden: 30, layers: 4, latent: 8 },
+  vasp: { epochs: 1, batchSize: 100, hidden: 30, latent: 8, encoderLayers: 3, decoderLayers: 2 },
   ease: { lambda: 20 },
   slim: { alpha: 0.01 },
   "item-knn": { neighbours: 20 },
