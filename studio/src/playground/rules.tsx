@@ -45,11 +45,7 @@ export function Rules({ settings, change, description, run, nameOf, mistake }: P
             {attributes.map(({ name, type, values }, at) => (
               <span key={name}>
                 {at > 0 && "; "}
-                <code>{name}</code> (
-                {type === "number" || type === "date"
-                  ? `${type}, ${values.join(" to ")}`
-                  : `${type}: ${values.slice(0, 5).join(", ")}${values.length > 5 ? ", …" : ""}`}
-                )
+                <code>{name}</code> ({valuesText(type, values)})
               </span>
             ))}
           </>
@@ -219,6 +215,17 @@ function Marked({ text, at }: { text: string; at: number }) {
       {text.slice(at + 1)}
     </p>
   );
+}
+
+/** The most characters of a value that is shown as an example. */
+const SHORT = 24;
+
+/** The type of an attribute with its range or a few values; whole sentences are left out. */
+function valuesText(type: string, values: readonly string[]): string {
+  if (type === "number" || type === "date") return `${type}, ${values.join(" to ")}`;
+  const short = values.filter(({ length }) => length <= SHORT).slice(0, 5);
+  if (short.length === 0) return type;
+  return `${type}: ${short.join(", ")}${values.length > short.length ? ", …" : ""}`;
 }
 
 /** A filter that these attributes allow. */
