@@ -138,8 +138,12 @@ export const sizesOf: Readonly<Record<string, readonly (readonly number[])[]>> =
     ]),
   ),
   // sampled_targets.rs: ROWS_PER_TASK = 4, ITEMS_PER_TASK = 64; dot products in 64 lanes.
-  "sampledTargets, addSampledTargets and sampledTargetsToWeights": zip(around(4), around(64), around(64)),
-  "sampledTargets, addSampledTargets and sampledTargetsToWeights with hits": zip(
+  "targetLogits, sampledTargets, addSampledTargets and sampledTargetsToWeights": zip(
+    around(4),
+    around(64),
+    around(64),
+  ),
+  "targetLogits, sampledTargets, addSampledTargets and sampledTargetsToWeights with hits": zip(
     around(4),
     around(64),
     around(64),

@@ -53,7 +53,11 @@ export async function readResult(
 ): Promise<PointResult | undefined> {
   const result = await readPointResult(folder);
   const evaluated = result?.[on];
-  return evaluated && metrics.every((name) => evaluated.metrics[name]) ? result : undefined;
+  if (!evaluated || !metrics.every((name) => evaluated.metrics[name])) return undefined;
+  // The report of a point's run adds metrics and the other split, which the search did not ask for.
+  const { formatVersion, epochs, chosenEpoch, seconds } = result;
+  const asked = Object.fromEntries(metrics.map((name) => [name, evaluated.metrics[name]]));
+  return { formatVersion, [on]: { users: evaluated.users, metrics: asked }, epochs, chosenEpoch, seconds };
 }
 
 export interface PointContext {
