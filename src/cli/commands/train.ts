@@ -159,10 +159,6 @@ async function trainRun(
     (await recipeModel(flags.recipe));
   const isFree = flags.set === undefined && flags.epochs === undefined && flags.recipe === undefined;
   const choice = named === undefined && isFree ? await chosenFor(datasetPath) : undefined;
-  if (choice) {
-    const { choiceText } = await import("../../experiments/tune/choose.js");
-    context.say(choiceText(choice));
-  }
   const model = named ?? choice?.model ?? "mult-vae";
   const algorithm = await findAlgorithm(model);
   const options = { ...choice?.options, ...parseSettings(algorithm, flags.set ?? []) };
@@ -174,6 +170,10 @@ async function trainRun(
     onNote: (text) => context.progress({ type: "note", text }),
   });
   const dataset = await loadDataset(datasetPath, { signal: context.signal });
+  if (choice) {
+    const { choiceText } = await import("../../experiments/tune/choose.js");
+    context.say(choiceText(choice));
+  }
 
   const started = performance.now();
   const common = {
