@@ -6,7 +6,7 @@ import { nodesWithin, sharesOf } from "../../src/compute/blocks.js";
 import { findMpi } from "../../src/compute/mpi/library.js";
 import { loadDataset } from "../../src/data/dataset.js";
 import { demoCatalogue } from "../../src/data/sources/demo.js";
-import { foldin } from "../support/foldin.js";
+import { foldin, type Outcome } from "../support/foldin.js";
 import { launch, mpi } from "../support/mpi.js";
 
 const main = resolve(import.meta.dirname, "../../dist/cli/main.js");
@@ -33,8 +33,16 @@ const train = (out: string, ...more: string[]) => [
   ...options,
   ...more,
 ];
-const launched = (members: number, args: readonly string[], env = {}) =>
-  launch(members, [main, ...args], env).outcome;
+/**
+ * Launches the program, and once more if a process crashed. Node.js 20 itself does so now and then when several processes start on a
+ * busy machine: a core dump showed V8's tracing in the first lstat of the module loader, before the program or MPI was loaded.
+ */
+async function launched(members: number, args: readonly string[], env = {}): Promise<Outcome> {
+  const outcome = await launch(members, [main, ...args], env).outcome;
+  if (!/signal 11 \(Segmentation fault\)/.test(outcome.stderr)) return outcome;
+  console.log(`a process crashed, starting again: ${outcome.stderr.trim()}`);
+  return launch(members, [main, ...args], env).outcome;
+}
 
 /**
  * The bytes that a member sends per update of `users`: two sums of [users, width], each with the rows of the others of every node, and
