@@ -1,8 +1,9 @@
 // A process of its own that is asked questions and answers each of them: the server answers other requests meanwhile, and the memory
 // is free when the process has ended. The process ends with its parent.
 
-import { type ChildProcess, fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { AbortedError, UserError, type UserErrorParts } from "../core/errors.js";
+import { followParent, startOwnProcess } from "./own-process.js";
 
 /** Questions and answers by kind. */
 export type Questions<Q> = {
@@ -34,22 +35,15 @@ export class AskedProcess<Q extends Questions<Q>> {
   /** `program` is a module that calls `answerQuestions`; `start` is its first message; `what` names the process in messages. */
   constructor(program: string, start: unknown, what: string) {
     this.#what = what;
-    this.#child = fork(program, [], { stdio: ["ignore", "ignore", "pipe", "ipc"], execArgv: [] });
-    let errors = "";
-    this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-      errors = (errors + text).slice(-2000);
-    });
-    this.#child.on("message", (message: FromProcess) => {
-      const pending = this.#pending.get(message.id);
-      this.#pending.delete(message.id);
-      if ("answer" in message) pending?.done(message.answer as never);
-      else if ("parts" in message) pending?.failed(new UserError(message.parts));
-      else pending?.failed(new Error(message.message));
-    });
-    this.#child.on("error", ({ message }) => this.#end(`it could not be started: ${message}`));
-    this.#child.on("close", (code, signal) => {
-      const last = errors.trim().split("\n").at(-1) ?? "";
-      this.#end(`it ended (${signal ?? `code ${code}`})${last === "" ? "" : `: ${last}`}`);
+    this.#child = startOwnProcess(program, {
+      onMessage: (message: FromProcess) => {
+        const pending = this.#pending.get(message.id);
+        this.#pending.delete(message.id);
+        if ("answer" in message) pending?.done(message.answer as never);
+        else if ("parts" in message) pending?.failed(new UserError(message.parts));
+        else pending?.failed(new Error(message.message));
+      },
+      onOver: (how) => this.#end(`it ${how}`),
     });
     this.#send({ start });
   }
@@ -101,9 +95,7 @@ export function answerQuestions<Q extends Questions<Q>, S>(
     [K in keyof Q]: (question: Q[K]["question"]) => Q[K]["answer"] | Promise<Q[K]["answer"]>;
   }>,
 ): void {
-  // Ctrl-C reaches every process of a terminal; the parent stops this one.
-  process.on("SIGINT", () => {});
-  process.once("disconnect", () => process.exit());
+  followParent();
   let prepared: ReturnType<typeof prepare> | undefined;
   process.on("message", (message: ToProcess) => {
     if ("start" in message) {

@@ -99,7 +99,7 @@ export class DatasetView {
     const row = users.indexOf(user);
     if (row === undefined)
       throw new UserError({
-        problem: `there is no user ${user} among the ${of === "train" ? "training" : of} users`,
+        problem: `${user} is not one of the ${of === "train" ? "training" : of} users`,
       });
     return {
       id: user,

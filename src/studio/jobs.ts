@@ -1,9 +1,10 @@
 // Work that takes long, each piece in a process of its own: the server answers meanwhile, and the memory is free afterwards. One runs
 // at a time, the others wait. The results of the last ones are kept.
 
-import { type ChildProcess, fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
+import { followParent, startOwnProcess } from "./own-process.js";
 
 /** What the process sends: its progress, and at the end its result or what is wrong. */
 export type FromJob<Result extends object> =
@@ -100,37 +101,23 @@ export class Jobs<Job extends object, Result extends object> {
     const next = this.#waiting.shift();
     if (!next) return;
     const { id, job } = next;
-    const child = fork(this.#program, [], { stdio: ["ignore", "ignore", "pipe", "ipc"], execArgv: [] });
+    const child = startOwnProcess(this.#program, {
+      onMessage: (message: FromJob<Result>) => {
+        // Stopped meanwhile.
+        if (!this.#answers.has(id)) return;
+        if ("progress" in message) this.#set(id, "running", message);
+        else if ("problem" in message) this.#set(id, "failed", message);
+        else this.#set(id, "done", message);
+      },
+      onOver: (how) => {
+        const problem = `the process of the ${this.#what} ${how}`;
+        if (this.#answers.get(id)?.state === "running") this.#set(id, "failed", { problem });
+        this.#running = undefined;
+        this.#next();
+      },
+    });
     this.#running = { id, child };
     this.#set(id, "running");
-    let errors = "";
-    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-      errors = (errors + text).slice(-2000);
-    });
-    child.on("message", (message: FromJob<Result>) => {
-      // Stopped meanwhile.
-      if (!this.#answers.has(id)) return;
-      if ("progress" in message) this.#set(id, "running", message);
-      else if ("problem" in message) this.#set(id, "failed", message);
-      else this.#set(id, "done", message);
-    });
-    let isOver = false;
-    const over = (problem: string) => {
-      if (isOver) return;
-      isOver = true;
-      if (this.#answers.get(id)?.state === "running") this.#set(id, "failed", { problem });
-      this.#running = undefined;
-      this.#next();
-    };
-    child.on("error", ({ message }) =>
-      over(`the process of the ${this.#what} could not be started: ${message}`),
-    );
-    child.on("close", (code, signal) => {
-      const last = errors.trim().split("\n").at(-1) ?? "";
-      over(
-        `the process of the ${this.#what} ended (${signal ?? `code ${code}`})${last === "" ? "" : `: ${last}`}`,
-      );
-    });
     child.send({ job } satisfies ToJob<Job>, () => {});
   }
 }
@@ -146,9 +133,7 @@ const INTERVAL = 300;
 export function workOn<Job, Result extends object>(
   work: (job: Job, progress: (text: string) => void) => Promise<Result>,
 ): void {
-  // Ctrl-C reaches every process of a terminal; the parent stops this one.
-  process.on("SIGINT", () => {});
-  process.once("disconnect", () => process.exit());
+  followParent();
   const send = (message: FromJob<Result>) =>
     new Promise<void>((sent) => process.send?.(message, () => sent()) ?? sent());
   let told = 0;

@@ -11,7 +11,7 @@ export function mapRoutes(
   app: FastifyInstance,
   { maps, find }: Pick<ModelsContext, "find"> & { maps: Maps },
 ): void {
-  const unknown = () => new Problem(404, "there is no map with this id");
+  const unknown = () => new Problem(404, "no map has this id");
 
   app.post<{ Body: z.output<typeof mapRequest> }>(
     "/api/maps",

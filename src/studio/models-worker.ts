@@ -6,10 +6,9 @@ import { loadRecommender } from "../serving/load.js";
 import { answerTo } from "./models-answers.js";
 import { LoadedModels } from "./models-loaded.js";
 import type { FromModels, SentError, ToModels } from "./models-messages.js";
+import { followParent } from "./own-process.js";
 
-// Ctrl-C reaches every process of a terminal; the parent stops this one.
-process.on("SIGINT", () => {});
-process.once("disconnect", () => process.exit());
+followParent();
 
 let models: LoadedModels | undefined;
 const open = new Map<number, AbortController>();

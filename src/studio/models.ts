@@ -2,13 +2,14 @@
 // ends its process does not end the studio. The process is started with the first request, and again after it has ended; it ends
 // when nothing was asked for some minutes.
 
-import { type ChildProcess, fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { totalmem } from "node:os";
 import { resolve } from "node:path";
 import { AbortedError, UserError } from "../core/errors.js";
 import { memoryLimit } from "../core/memory.js";
 import { AmbiguousTitlesError } from "../recommender/look-up.js";
 import type { AnswerTo, Asked, FromModels, ModelLimits, SentError, ToModels } from "./models-messages.js";
+import { startOwnProcess } from "./own-process.js";
 
 const WORKER = resolve(import.meta.dirname, "../../dist/studio/models-worker.js");
 /** Models in memory at the same time: those of one page. */
@@ -86,41 +87,26 @@ export class Models {
 
   #running(): ChildProcess {
     if (this.#child) return this.#child;
-    const child = fork(WORKER, [], { stdio: ["ignore", "ignore", "pipe", "ipc"], execArgv: [] });
+    const child = startOwnProcess(WORKER, {
+      onMessage: (message: FromModels) => {
+        const pending = this.#pending.get(message.id);
+        // Stopped meanwhile.
+        if (!pending) return;
+        this.#pending.delete(message.id);
+        if ("answer" in message) pending.done(message.answer as never);
+        else pending.failed(received(message.error));
+      },
+      onOver: (how) => {
+        if (this.#child !== child) return;
+        this.#child = undefined;
+        const problem = `the process with the models ${how}`;
+        const remedy = "Try again; if it happens again, train the run again, or close other programs";
+        for (const { path, failed } of this.#pending.values())
+          failed(new UserError({ place: path, problem, remedy }));
+        this.#pending.clear();
+      },
+    });
     this.#child = child;
-    let errors = "";
-    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-      errors = (errors + text).slice(-2000);
-    });
-    child.on("message", (message: FromModels) => {
-      const pending = this.#pending.get(message.id);
-      // Stopped meanwhile.
-      if (!pending) return;
-      this.#pending.delete(message.id);
-      if ("answer" in message) pending.done(message.answer as never);
-      else pending.failed(received(message.error));
-    });
-    const over = (problem: string) => {
-      if (this.#child !== child) return;
-      this.#child = undefined;
-      for (const [id, { path, failed }] of this.#pending) {
-        this.#pending.delete(id);
-        failed(
-          new UserError({
-            place: path,
-            problem,
-            remedy: "Try again; if it happens again, train the run again, or close other programs",
-          }),
-        );
-      }
-    };
-    child.on("error", ({ message }) => over(`the process of the models could not be started: ${message}`));
-    child.on("close", (code, signal) => {
-      const last = errors.trim().split("\n").at(-1) ?? "";
-      over(
-        `the process with the models ended (${signal ?? `code ${code}`})${last === "" ? "" : `: ${last}`}`,
-      );
-    });
     child.send({ limits: this.#limits } satisfies ToModels, () => {});
     return child;
   }

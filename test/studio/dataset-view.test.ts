@@ -119,9 +119,7 @@ describe("the users of a dataset", () => {
     expect(user.heldOut.map(({ id, rating }) => [id, rating])).toEqual([["e5", 4]]);
     const trained = await view.user({ of: "train", user: "U3" });
     expect(trained).toMatchObject({ previous: "u2", next: "u4", heldOut: [] });
-    await expect(view.user({ of: "test", user: "u10" })).rejects.toThrow(
-      "there is no user u10 among the test users",
-    );
+    await expect(view.user({ of: "test", user: "u10" })).rejects.toThrow("u10 is not one of the test users");
   });
 });
 

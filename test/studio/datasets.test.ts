@@ -85,7 +85,7 @@ describe("a dataset in the studio", () => {
     );
     expect(await detail("/api/dataset/users?dataset=data&of=all")).toMatch(/^400 query\.of: /);
     expect(await detail("/api/dataset/user?dataset=data&user=nobody&of=test")).toBe(
-      "400 there is no user nobody among the test users",
+      "400 nobody is not one of the test users",
     );
     expect(await detail("/api/dataset?dataset=broken")).toMatch(/^400 .*broken.*items\.parquet/);
   });
