@@ -36,7 +36,7 @@ export function sizeOf({ users, items, interactions }: Size): Size {
   return { users, items, interactions };
 }
 
-/** How much two shapes may differ, as a factor, before the options of one are no guide for the other. */
+/** The factor by which two shapes may differ; beyond it, options are not expected to carry over. */
 const ALIKE = 4;
 
 /** What differs by more than `ALIKE` between two shapes, as words with both numbers; empty if the shapes are alike. */

@@ -4,7 +4,7 @@ import { basename, join, resolve } from "node:path";
 import { openEngine } from "../../compute/open-engine.js";
 import { writeFileWhole } from "../../core/atomic-file.js";
 import { UserError } from "../../core/errors.js";
-import type { JsonObject } from "../../core/json.js";
+import { asJson, type JsonObject } from "../../core/json.js";
 import { readJson } from "../../core/json-file.js";
 import { shellCommand } from "../../core/shell.js";
 import { version } from "../../core/version.js";
@@ -12,7 +12,6 @@ import { type Dataset, loadDataset } from "../../data/dataset.js";
 import type { Manifest } from "../../data/manifest.js";
 import { withValidation } from "../../data/with-validation.js";
 import { evaluate, type MetricValue } from "../../evaluation/evaluate.js";
-import { defaultMetrics } from "../../evaluation/metrics.js";
 import { describeOptions, layeredOptions } from "../../models/options.js";
 import { findAlgorithm } from "../../models/registry.js";
 import { type Comparison, compare } from "../compare/compare.js";
@@ -37,6 +36,8 @@ export interface Tuned {
   readonly out: string;
   readonly seed: number;
   readonly metric: string;
+  /** What is evaluated: the metric, and the usual ones. */
+  readonly metrics: readonly string[];
   readonly command: string;
   readonly candidates: readonly Candidate[];
   readonly leftOut: readonly LeftOut[];
@@ -66,7 +67,7 @@ const BLENDED = 3;
  */
 export async function finish(tuned: Tuned, { brief = false } = {}): Promise<TuneResult> {
   const { out, manifest, shape, seed, metric, command, trials, given } = tuned;
-  const models = await leaderboard(tuned);
+  const models = leaderboard(tuned);
   const finished = models.filter(({ run }) => run !== undefined);
   const [best] = finished;
   if (best?.run === undefined)
@@ -110,7 +111,7 @@ export async function finish(tuned: Tuned, { brief = false } = {}): Promise<Tune
 }
 
 /** Every model with its best trial, best first; a finished trial is preferred to a paused one. */
-async function leaderboard({ candidates, trials, out, metric }: Tuned): Promise<TunedModel[]> {
+function leaderboard({ candidates, trials, out, metric }: Tuned): TunedModel[] {
   const models = candidates.flatMap(({ algorithm, options }): TunedModel[] => {
     const own = trials.filter((trial) => trial.model === algorithm.name);
     const done = own.filter(({ state }) => state === "done");
@@ -142,22 +143,23 @@ function changed(algorithm: Candidate["algorithm"], options: Record<string, unkn
   const entries = Object.entries(options).filter(
     ([name, value]) => JSON.stringify(value) !== JSON.stringify(defaults.get(name)),
   );
-  return JSON.parse(JSON.stringify(Object.fromEntries(entries))) as JsonObject;
+  return asJson(Object.fromEntries(entries));
 }
 
 /** Blends the best two and the best three models; the better blend, if it is better than the best model on the validation users. */
 async function blended(finished: readonly TunedModel[], tuned: Tuned): Promise<TuneResult["blend"]> {
-  const { dataset, out, seed, metric } = tuned;
+  const { dataset, out, seed, metric, metrics } = tuned;
   const most = Math.min(BLENDED, finished.length);
   if (most < 2) return undefined;
   const choices = Array.from({ length: most - 1 }, (_, c) => finished.slice(0, c + 2));
   const jobs = choices.map(
     (parts): PointJob => ({
-      folder: resolve(out, "blends", parts.map(({ model }) => model).join("+")),
+      // Named by the trials, because a later session may find better ones.
+      folder: resolve(out, "blends", parts.map(({ run }) => basename(run ?? "")).join("+")),
       model: "blend",
       options: { runs: parts.map(({ run }) => resolve(run ?? "")), metric, step: 0.1 },
       seed,
-      metrics: [...new Set([metric, ...defaultMetrics])],
+      metrics,
       on: "validation",
       datasetPath: resolve(dataset),
     }),
@@ -210,13 +212,13 @@ async function reportOnBest(run: string, dataset: Dataset, { given, threads }: T
 async function refit(
   { run = "", options, model }: TunedModel,
   dataset: Dataset,
-  { out, seed, given, threads, metric }: Tuned,
+  { out, seed, given, threads, metrics }: Tuned,
 ): Promise<TuneResult["refitted"]> {
   const { epochs } = await readRunFolder(run);
   const algorithm = await findAlgorithm(model);
   const known = new Set(describeOptions(algorithm).map(({ name }) => name));
   const best = epochs.at(-1)?.kept;
-  const given_ = {
+  const again = {
     ...options,
     ...(best !== undefined && known.has("epochs") ? { epochs: best } : {}),
     // Without validation users, training never stops early.
@@ -230,13 +232,12 @@ async function refit(
   });
   try {
     const recommender = await train(withValidation(dataset), {
-      ...{ model, options: optionsAt(given_, {}), seed, engine, out: folder, resume: true },
-      datasetPath: undefined,
+      // A former session may have left the model of another choice.
+      ...{ model, options: optionsAt(again, {}), seed, engine, out: folder, force: true },
       signal: given.signal,
     });
     try {
       if (dataset.test.heldOut.indices.length === 0) return { run: folder };
-      const metrics = [...new Set([metric, ...defaultMetrics])];
       const { metrics: test } = await evaluate(recommender, dataset, { metrics, signal: given.signal });
       return { run: folder, test };
     } finally {
@@ -251,13 +252,13 @@ async function refit(
 async function compared(
   finished: readonly TunedModel[],
   blend: string | undefined,
-  { dataset, manifest, metric, given, threads, seed }: Tuned,
+  { dataset, manifest, metrics, given, threads, seed }: Tuned,
 ): Promise<Comparison | undefined> {
   const runs = finished.map(({ run = "", model }) => ({ path: run, name: model }));
   if (blend !== undefined) runs.unshift({ path: blend, name: "blend" });
   if (runs.length < 2 || manifest.counts.test.judgedUsers === 0) return undefined;
   return compare(runs, {
-    ...{ dataset, seed, against: "best", metrics: [...new Set([metric, ...defaultMetrics])] },
+    ...{ dataset, seed, against: "best", metrics },
     ...{ engine: given.engine, threads, signal: given.signal },
   });
 }

@@ -104,7 +104,8 @@ class Tuning {
         : { total: Math.round(budgetSeconds), unit: "s" }),
     });
     const tuned: Tuned = {
-      ...{ dataset: this.#dataset, manifest, shape, out, seed: this.#seed, metric: this.#metric },
+      ...{ dataset: this.#dataset, manifest, shape, out, seed: this.#seed },
+      ...{ metric: this.#metric, metrics: this.#metrics },
       ...{ candidates, leftOut, trials: this.#state.trials, seconds: () => this.#seconds() },
       firstModelSeconds: () => this.#state.firstModelSeconds,
       ...{ command: this.#command(manifest.name), given: this.#given },
@@ -115,15 +116,19 @@ class Tuning {
     try {
       await this.#search(candidates);
       await this.#completeLeaders(candidates);
+      progress?.({ type: "end", task: "tune" });
+      this.#leaveOutFailed(candidates, leftOut);
+      return await finish(tuned);
     } catch (error) {
       // What was found so far is kept, and can be used.
       if (error instanceof AbortedError && this.#state.trials.some(({ state }) => state === "done"))
         await finish(tuned, { brief: true });
       throw error;
     }
-    progress?.({ type: "end", task: "tune" });
-    this.#leaveOutFailed(candidates, leftOut);
-    return finish(tuned);
+  }
+
+  get #metrics(): string[] {
+    return [...new Set([this.#metric, ...defaultMetrics])];
   }
 
   /** Wall-clock seconds of all sessions. */
@@ -302,7 +307,7 @@ class Tuning {
       model,
       options: optionsAt(layeredOptions(algorithm, options), setting),
       seed: this.#seed,
-      metrics: [...new Set([this.#metric, ...defaultMetrics])],
+      metrics: this.#metrics,
       on: "validation",
       datasetPath: resolve(this.#dataset),
       ...(pauses && pauseAfter !== undefined && { pauseAfter }),

@@ -111,6 +111,19 @@ describe("foldin tune", () => {
     expect(trialsOf("resumed")).toEqual(trialsOf("tuned"));
   });
 
+  it("continues with a larger budget, also if another choice is better then", async () => {
+    const first = ["tune", "data", "--models", "popularity,item-knn,ease", "--out", "grown", "--jobs", "1"];
+    const small = await run(...first, "--trials", "2", "--json");
+    expect(small.code, small.stderr).toBe(0);
+    const large = await run(...first, "--trials", "8", "--json");
+    expect(large.code, large.stderr).toBe(0);
+    const [before, after] = [small, large].map(({ stdout }) => JSON.parse(stdout));
+    expect(after.trials).toBe(8);
+    expect(after.best).not.toBe(before.best);
+    // What was refitted is the new choice.
+    expect(read("grown", "best", "config.json").model).toBe(after.models[0].model);
+  });
+
   it("keeps to a time budget, with a model early", async () => {
     const { code, stdout, stderr } = await run(
       ...[
