@@ -135,6 +135,12 @@ async function trainRun(
       problem: "cannot be combined with --seeds",
       remedy: "Run the same command again to resume, or choose another folder with --out",
     });
+  if (isEnsemble && (members || flags.blocks !== undefined))
+    throw new UserError({
+      place: "--seeds",
+      problem: "cannot be combined with --blocks or MPI",
+      remedy: "Train one seed at a time, and blend the runs with foldin blend",
+    });
   const [
     { train },
     { findRunFolder, hasCheckpoint },
@@ -157,7 +163,9 @@ async function trainRun(
     interrupted?.config.model ??
     (flags.initFrom && (await algorithmOf(flags.initFrom))) ??
     (await recipeModel(flags.recipe));
-  const isFree = flags.set === undefined && flags.epochs === undefined && flags.recipe === undefined;
+  // Options and blocks are for networks.
+  const isFree =
+    !members && (["set", "epochs", "recipe", "blocks"] as const).every((name) => flags[name] === undefined);
   const choice = named === undefined && isFree ? await chosenFor(datasetPath) : undefined;
   const model = named ?? choice?.model ?? "mult-vae";
   const algorithm = await findAlgorithm(model);
@@ -182,37 +190,25 @@ async function trainRun(
     checkpointSeconds: flags.checkpointSeconds,
     ...{ cache: cacheFolder(process.env), progress: context.progress, signal: context.signal },
   };
-  if (flags.seeds !== undefined && (members || flags.blocks !== undefined))
-    throw new UserError({
-      place: "--seeds",
-      problem: "cannot be combined with --blocks or MPI",
-      remedy: "Train one seed at a time, and blend the runs with foldin blend",
-    });
-  if (flags.seeds !== undefined) {
-    const { trainEnsemble } = await import("../../experiments/ensemble.js");
-    const seeds = flags.seeds;
-    const blend = await trainEnsemble(dataset, {
-      ...{ ...common, seeds, out, trackers },
-      onSeed: (seed, number) => context.say(`${number} of ${seeds}: seed ${seed}`),
-    }).catch((error: unknown) => {
-      throw withResumeHint(error, `the same command again (finished seeds are in ${out})`, context);
-    });
-    try {
-      const seconds = (performance.now() - started) / 1000;
-      await printTrained(
-        join(out, "blend"),
-        blend,
-        dataset,
-        { seconds, json: flags.json, trackers },
-        context,
-      );
-    } finally {
-      blend.dispose();
-      await Promise.all(trackers.map((tracker) => tracker.close()));
-    }
-    return;
-  }
   try {
+    if (flags.seeds !== undefined) {
+      const { trainEnsemble } = await import("../../experiments/ensemble.js");
+      const seeds = flags.seeds;
+      const blend = await trainEnsemble(dataset, {
+        ...{ ...common, seeds, out, trackers },
+        onSeed: (seed, number) => context.say(`${number} of ${seeds}: seed ${seed}`),
+      }).catch((error: unknown) => {
+        throw withResumeHint(error, `the same command again (finished seeds are in ${out})`, context);
+      });
+      try {
+        const seconds = (performance.now() - started) / 1000;
+        const options = { seconds, json: flags.json, trackers };
+        await printTrained(join(out, "blend"), blend, dataset, options, context);
+      } finally {
+        blend.dispose();
+      }
+      return;
+    }
     const recommender = await train(dataset, {
       ...common,
       initFrom: flags.initFrom,
