@@ -96,10 +96,11 @@ describe.skipIf(!mpi)("one training in several processes", () => {
     expect((await (await start("whole", 2, false)).outcome).code).toBe(0);
     const whole = await bytesOf("whole");
 
-    const outcomes: string[] = [];
-    for (let kills = 0, name = "run-0", resume = false; kills < 20; ) {
+    let kills = 0;
+    for (let run = 0; kills < 20; run++) {
+      const name = `run-${run}`;
       const members = 1 + random.below(4);
-      const program = await start(name, members, resume);
+      const program = await start(name, members, false);
       // After some epoch, a random moment later: within an epoch, a validation, a checkpoint or the end.
       await writes(program, new RegExp(`epoch ${1 + random.below(epochs)}\n|epoch ${epochs}\n`));
       await sleep(40 * random.uniform());
@@ -108,23 +109,15 @@ describe.skipIf(!mpi)("one training in several processes", () => {
       if (id !== undefined && program.process.exitCode === null) kill(id);
       const { code } = await program.outcome;
       for (const other of ids.values()) expect(await isOrphan(other), `process ${other}`).toBe(false);
+      // A run that was faster than its kill does not count.
       if (code !== 0) {
         kills++;
-        resume = true;
-        // The next program resumes it; every second time it is killed again.
-        if (kills % 2 === 1) continue;
         const rest = await start(name, 1 + random.below(4), true);
         const { code, stderr } = await rest.outcome;
         expect(code, stderr).toBe(0);
       }
-      outcomes.push((await bytesOf(name)).equals(whole) ? "equal" : "different");
-      expect(outcomes.at(-1), `${name} after ${kills} kills`).toBe("equal");
-      name = `run-${outcomes.length}`;
-      resume = false;
+      expect((await bytesOf(name)).equals(whole), `${name} after ${kills} kills`).toBe(true);
     }
-    console.log(
-      `${outcomes.length} runs with 20 kills: all ${new Set(outcomes).size === 1 ? "equal" : "different"}`,
-    );
   }, 600_000);
 });
 
