@@ -97,8 +97,10 @@ export class TaskQueue {
         schedule: false,
       });
       boss.on("error", () => {});
-      await boss.start();
-      await boss.createQueue(name, { name, policy: "standard" });
+      await alone(pool, async () => {
+        await boss.start();
+        await boss.createQueue(name, { name, policy: "standard" });
+      });
       return new TaskQueue(boss, pool, url, name);
     } catch (error) {
       await pool?.end().catch(() => {});
@@ -266,6 +268,26 @@ export class TaskQueue {
       [this.name],
     );
     return rows.map(({ name }) => name.slice(PREFIX.length));
+  }
+}
+
+/**
+ * Does the work while no other process does. pg-boss 10 creates a queue with an insert and then a foreign key on the same table: two
+ * processes that do so at once block each other. The lock belongs to a transaction, so it is released when the connection ends.
+ */
+async function alone(pool: pg.Pool, work: () => Promise<void>): Promise<void> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query("BEGIN");
+    await client.query("SELECT pg_advisory_xact_lock(hashtext($1))", [`open ${SCHEMA}`]);
+    await work();
+    await client.query("COMMIT");
+  } catch (error) {
+    broken = error as Error;
+    throw error;
+  } finally {
+    client.release(broken);
   }
 }
 

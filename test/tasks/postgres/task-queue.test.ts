@@ -111,3 +111,18 @@ describe.skipIf(!postgres)("a queue of tasks", () => {
     expect(await queue.take()).toBeUndefined();
   });
 });
+
+describe.skipIf(!postgres)("the first opening of a queue", () => {
+  const database = useDatabase();
+
+  it("by eight processes at once makes the tables once, and fails for none", async () => {
+    const url = parsePostgresUrl(database.url, { place: "--queue", expected: "" });
+    for (let round = 0; round < 5; round++) {
+      const opened = await Promise.allSettled(Array.from({ length: 8 }, () => TaskQueue.open(url)));
+      const queues = opened.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+      await Promise.all(queues.map((queue) => queue.close()));
+      expect(opened.filter(({ status }) => status === "rejected")).toEqual([]);
+      await database.query("DROP SCHEMA foldin_queue CASCADE");
+    }
+  });
+});
