@@ -6,7 +6,7 @@ import { duration } from "../../core/duration.js";
 import type { JsonObject } from "../../core/json.js";
 import { availableMemory } from "../../core/memory.js";
 import type { Shape } from "../shape.js";
-import { planFor } from "./plan.js";
+import { planFor, sparseDensity } from "./plan.js";
 
 export interface Choice {
   readonly model: string;
@@ -43,10 +43,10 @@ export async function chooseModel(
       seconds: secondsOf("ease"),
     };
   return {
-    model: "item-knn",
-    options: { neighbours: 100 },
+    model: "sansa",
+    options: { variant: "incomplete", density: sparseDensity(items) },
     reason: `a matrix of ${items.toLocaleString("en")} x ${items.toLocaleString("en")} items would be too large`,
-    seconds: secondsOf("item-knn"),
+    seconds: secondsOf("sansa"),
   };
 }
 

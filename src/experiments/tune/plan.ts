@@ -67,10 +67,19 @@ const tooManyItems = ({ items }: Shape) =>
 const SAMPLED_ITEMS = 100_000;
 const sampled = ({ items }: Shape): JsonObject => (items >= SAMPLED_ITEMS ? { negatives: 4096 } : {});
 
+/** Items up to which the factors of sansa have many entries. */
+const SPARSE_ITEMS = 200_000;
+
+/** Entries per item of each of sansa's factors: more of them are a little more accurate, and slower by their square. */
+export function sparseDensity(items: number): number {
+  const perItem = items <= SPARSE_ITEMS ? 75 : 25;
+  return Number(Math.min(0.01, perItem / items).toPrecision(2));
+}
+
 const entries: Readonly<Record<string, Entry>> = {
   popularity: { flops: ({ interactions }) => interactions },
   "item-knn": { flops: ({ interactions, history }) => 40 * interactions * history },
-  ease: { without: tooManyItems, flops: ({ items }) => 0.6 * items ** 3 },
+  ease: { without: tooManyItems, flops: ({ items }) => 0.27 * items ** 3 },
   slim: {
     without: tooManyItems,
     options: () => ({ maxIterations: 500 }),
@@ -85,9 +94,9 @@ const entries: Readonly<Record<string, Entry>> = {
     options: ({ items }): JsonObject =>
       items <= 20_000
         ? { inverse: "exact", density: 0.03 }
-        : items <= DENSE_ITEMS
-          ? {}
-          : { variant: "incomplete", density: Math.max(2e-5, 20 / items) },
+        : { variant: "incomplete", density: sparseDensity(items) },
+    // The range of densities suits small catalogues; a tenth of a million items' pairs would not fit.
+    fixed: ({ items }) => (items <= 20_000 ? [] : ["variant", "inverse", "density"]),
     flops: ({ items, interactions, history }) =>
       items <= 20_000 ? 0.4 * items ** 3 : 4000 * interactions * history,
   },

@@ -28,8 +28,11 @@ describe("the model that suits a dataset", () => {
   it("never needs a matrix that does not fit into memory", async () => {
     const size = shape(50_000, 20_000, 2_000_000);
     expect((await chooseModel(size, machine)).model).toBe("ease");
-    expect((await chooseModel(size, { cores: 2, memory: 2 ** 31 })).model).toBe("item-knn");
-    expect((await chooseModel(shape(800_000, 1_000_000, 30_000_000), machine)).model).toBe("item-knn");
+    expect((await chooseModel(size, { cores: 2, memory: 2 ** 31 })).model).toBe("sansa");
+    const large = await chooseModel(shape(800_000, 1_000_000, 30_000_000), machine);
+    expect(large.model).toBe("sansa");
+    // Two factors with this share of the pairs, 8 bytes per entry.
+    expect(2 * Number(large.options.density) * 1e12 * 8).toBeLessThan(2 ** 30);
   });
 
   it("says what is chosen, why, and what it costs", async () => {

@@ -37,6 +37,20 @@ describe("the plan of tune", () => {
     expect(network?.options).toMatchObject({ negatives: 4096 });
   });
 
+  it("keeps the factors of sansa small on a large catalogue, whatever is searched or in a recipe", async () => {
+    for (const items of [30_000, 1_000_000]) {
+      const { candidates } = await planFor(shape(items, items, 30 * items));
+      const sansa = candidates.find(({ algorithm }) => algorithm.name === "sansa");
+      expect(sansa?.options).toMatchObject({ variant: "incomplete" });
+      expect(Number(sansa?.options.density) * items).toBeLessThan(100);
+      const chosen = [
+        ...(sansa?.space ?? []).map(({ name }) => name),
+        ...(sansa?.starts ?? []).flatMap(Object.keys),
+      ];
+      expect([...new Set(chosen)]).toEqual(["lambda"]);
+    }
+  });
+
   it("tries content-based models only with content", async () => {
     const names = async (size: Shape) =>
       (await planFor(size)).candidates.map(({ algorithm }) => algorithm.name);
