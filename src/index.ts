@@ -89,6 +89,7 @@ export {
 } from "./experiments/compare/compare.js";
 
 export { type EnsembleOptions, trainEnsemble } from "./experiments/ensemble.js";
+export { type RefitOptions, type Refitted, refit } from "./experiments/refit.js";
 export { type RunConfig, type RunFolder, readRunFolder } from "./experiments/run-folder.js";
 export {
   type Sweep,

@@ -15,6 +15,7 @@ import * as models from "./commands/models.js";
 import * as prepare from "./commands/prepare.js";
 import * as quickstart from "./commands/quickstart.js";
 import * as recommend from "./commands/recommend.js";
+import * as refit from "./commands/refit.js";
 import * as reproduce from "./commands/reproduce.js";
 import * as score from "./commands/score.js";
 import * as search from "./commands/search.js";
@@ -45,6 +46,7 @@ const commands: readonly Register[] = [
   addItems,
   search,
   tune,
+  refit,
   reproduce,
   worker,
   models,

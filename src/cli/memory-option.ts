@@ -17,7 +17,7 @@ const commands: ReadonlySet<string> = new Set([
     "embed",
     "add-items",
   ],
-  ...["search", "sweep", "tune", "reproduce", "studio", "worker"],
+  ...["search", "sweep", "tune", "refit", "reproduce", "studio", "worker"],
 ]);
 
 /** Adds --memory to every command that may need much. */

@@ -8,7 +8,7 @@ import { UserError } from "../core/errors.js";
 /** The commands that read or write tables. */
 const commands: ReadonlySet<string> = new Set([
   ...["quickstart", "prepare", "describe", "train", "blend", "evaluate", "compare", "recommend", "score"],
-  ...["embed", "add-items", "search", "sweep", "tune", "reproduce", "worker"],
+  ...["embed", "add-items", "search", "sweep", "tune", "refit", "reproduce", "worker"],
 ]);
 
 /** Adds --temp to every command that may need it. */

@@ -296,7 +296,7 @@ async function requireSameData(
 }
 
 /** Names for the runs: the names of their folders, made unique. */
-function namesOf(runs: readonly string[]): string[] {
+export function namesOfRuns(runs: readonly string[]): string[] {
   const short = runs.map((run) => basename(resolve(run)));
   return new Set(short).size === short.length ? short : [...runs];
 }
@@ -395,7 +395,7 @@ export function blendOf(find: (name: string) => Promise<Algorithm>): Algorithm<B
       const { engine, progress } = run;
       const { metric, candidates } = await planBlend({ runs, weights: given, step, metric: metricName });
       await requireBlendMemory(runs, dataset.items.size);
-      const names = namesOf(runs);
+      const names = namesOfRuns(runs);
       const parts: Recommender[] = [];
       try {
         for (const path of runs) {

@@ -105,7 +105,7 @@ async function runTune(dataset: string, flags: Flags, context: CliContext): Prom
 }
 
 function print(result: TuneResult, out: string, { out: print, style }: CliContext): void {
-  const { models, metric, blend, comparison, leftOut, dataset, refitted } = result;
+  const { models, metric, blend, comparison, leftOut, dataset, refitted, refittedBlend } = result;
   print(
     `${style.bold(dataset)}: ${plural(result.trials, "trial")} in ${duration(result.seconds)} (${plural(result.paused, "trial")} stopped early, ${result.failed} failed)`,
   );
@@ -136,12 +136,20 @@ function print(result: TuneResult, out: string, { out: print, style }: CliContex
     print(
       `blend: ${blend.parts.map(({ model, weight }) => `${model} ${weight.toFixed(1)}`).join(", ")}: ${blend.run}`,
     );
+  const again = (what: string, refitted: TuneResult["refitted"]) =>
+    refitted
+      ? [
+          `${what} trained again with the validation users: ${refitted.run}${testText(refitted.test?.[metric])}`,
+        ]
+      : [];
+  const testText = (value: MetricValue | undefined) => (value ? ` (test ${metric} ${estimate(value)})` : "");
   const reasons = new Map<string, string[]>();
   for (const { model, reason } of leftOut) reasons.set(reason, [...(reasons.get(reason) ?? []), model]);
   for (const [reason, names] of reasons) print(style.dim(`left out: ${names.join(", ")}: ${reason}`));
   print([
     `best model: ${result.best}`,
-    ...(refitted ? [`trained again with the validation users: ${refitted.run}`] : []),
+    ...again("best model", refitted),
+    ...again("blend", refittedBlend),
     `recipe: ${result.recipe}`,
     `report: ${join(out, "report.html")}`,
   ]);

@@ -10,12 +10,11 @@ import { shellCommand } from "../../core/shell.js";
 import { version } from "../../core/version.js";
 import { type Dataset, loadDataset } from "../../data/dataset.js";
 import type { Manifest } from "../../data/manifest.js";
-import { withValidation } from "../../data/with-validation.js";
 import { evaluate, type MetricValue } from "../../evaluation/evaluate.js";
 import { describeOptions, layeredOptions } from "../../models/options.js";
-import { findAlgorithm } from "../../models/registry.js";
 import { type Comparison, compare } from "../compare/compare.js";
 import { writeRecipe } from "../recipes/recipe.js";
+import { refit } from "../refit.js";
 import { modelFolderOf, readRunFolder } from "../run-folder.js";
 import { reportOnRun } from "../run-report.js";
 import { discardModel, type PointJob, type PointOutcome, readPointResult } from "../search/point.js";
@@ -94,11 +93,17 @@ export async function finish(tuned: Tuned, { brief = false } = {}): Promise<Tune
     result.blend = await blended(finished, tuned);
     const dataset = await loadDataset(tuned.dataset, { signal });
     await reportOnBest(best.run, dataset, tuned);
-    if (tuned.secondsLeft() > 1.5 * best.seconds) result.refitted = await refit(best, dataset, tuned);
-    else
+    if (tuned.secondsLeft() > 1.5 * best.seconds) {
+      result.refitted = await refitted(best.run, join(out, "best"), dataset, tuned);
+      const { blend } = result;
+      const parts = finished.filter(({ model }) => blend?.parts.some((part) => part.model === model));
+      const needed = parts.reduce((sum, { seconds }) => sum + seconds, 0);
+      if (blend && tuned.secondsLeft() > 1.5 * needed)
+        result.refittedBlend = await refitted(blend.run, join(out, "best-blend"), dataset, tuned);
+    } else
       given.progress?.({
         type: "note",
-        text: "no time is left to train the best options again on the validation users",
+        text: `no time is left to train the best model again on the validation users: ${shellCommand("foldin", "refit", best.run, "--out", "<run>")}`,
       });
     result.comparison = await compared(finished, result.blend?.run, tuned);
     result.seconds = tuned.seconds();
@@ -208,40 +213,32 @@ async function reportOnBest(run: string, dataset: Dataset, { given, threads }: T
   }
 }
 
-/** Trains the best options again, on training and validation users, for as many epochs as were best. */
-async function refit(
-  { run = "", options, model }: TunedModel,
+/** Trains a run again, on training and validation users, and evaluates it on the test users. */
+async function refitted(
+  run: string,
+  folder: string,
   dataset: Dataset,
-  { out, seed, given, threads, metrics }: Tuned,
-): Promise<TuneResult["refitted"]> {
-  const { epochs } = await readRunFolder(run);
-  const algorithm = await findAlgorithm(model);
-  const known = new Set(describeOptions(algorithm).map(({ name }) => name));
-  const best = epochs.at(-1)?.kept;
-  const again = {
-    ...options,
-    ...(best !== undefined && known.has("epochs") ? { epochs: best } : {}),
-    // Without validation users, training never stops early.
-    ...(known.has("patience") ? { patience: null } : {}),
-  };
-  const folder = join(out, "best");
+  { dataset: datasetPath, given, threads, metrics }: Tuned,
+): Promise<{ run: string; test?: Record<string, MetricValue> }> {
   const engine = await openEngine({
     engine: given.engine ?? "auto",
     precision: given.precision,
     threads,
   });
   try {
-    const recommender = await train(withValidation(dataset), {
+    const again = await refit(dataset, run, {
       // A former session may have left the model of another choice.
-      ...{ model, options: optionsAt(again, {}), seed, engine, out: folder, force: true },
+      ...{ out: folder, force: true, engine, datasetPath },
       signal: given.signal,
     });
     try {
-      if (dataset.test.heldOut.indices.length === 0) return { run: folder };
-      const { metrics: test } = await evaluate(recommender, dataset, { metrics, signal: given.signal });
-      return { run: folder, test };
+      if (dataset.test.heldOut.indices.length === 0) return { run: again.run };
+      const { metrics: test } = await evaluate(again.recommender, dataset, {
+        ...{ metrics, signal: given.signal },
+      });
+      return { run: again.run, test };
     } finally {
-      recommender.dispose();
+      again.recommender.dispose();
     }
   } finally {
     await engine.close();

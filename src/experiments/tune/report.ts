@@ -34,7 +34,7 @@ ${leftOut(result)}`,
   });
 }
 
-function headline({ models, best, blend, metric, refitted }: TuneResult): Html {
+function headline({ models, best, blend, metric, refitted, refittedBlend }: TuneResult): Html {
   const single = models.find(({ run }) => run === best);
   const figures = [
     single && { label: `${single.model}, validation ${metricLabel(metric)}`, value: single.validation },
@@ -45,6 +45,10 @@ function headline({ models, best, blend, metric, refitted }: TuneResult): Html {
     refitted?.test && {
       label: `${single?.model} trained again with the validation users, test ${metricLabel(metric)}`,
       value: refitted.test[metric],
+    },
+    refittedBlend?.test && {
+      label: `the blend trained again with the validation users, test ${metricLabel(metric)}`,
+      value: refittedBlend.test[metric],
     },
   ];
   return html`<section class="headline" aria-label="Main results">

@@ -46,6 +46,8 @@ export interface TuneResult {
   blend?: { run: string; parts: { model: string; weight: number }[]; validation: MetricValue };
   /** The best options, trained again on training and validation users. */
   refitted?: { run: string; test?: Record<string, MetricValue> };
+  /** The blend, trained again likewise, if there was time. */
+  refittedBlend?: { run: string; test?: Record<string, MetricValue> };
   /** The best runs on the test users, with paired tests, after everything was chosen; absent with a single model. */
   comparison?: Comparison;
   recipe: string;

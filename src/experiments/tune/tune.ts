@@ -3,7 +3,8 @@
 //   tune.json                what is tuned
 //   trials.json              the trials so far, with which it is resumed
 //   trials/<n>-<model>/      a run folder per trial; the best trial of each model keeps its model
-//   blends/<models>/, best/  the blends that were tried, and the best options trained again on all users that are not test users
+//   blends/<models>/         the blends that were tried
+//   best/, best-blend/       the best options and the best blend, trained again on all users that are not test users
 //   results.json, report.html, recipe.json
 
 import { availableParallelism } from "node:os";

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { Vocabulary } from "../../src/data/vocabulary.js";
-import { withValidation } from "../../src/data/with-validation.js";
+import { withHeldOut } from "../../src/data/with-held-out.js";
 import { fromRows, rowIndices } from "../../src/sparse/csr.js";
 import { vocabulary } from "../support/datasets.js";
 
 const rows = (matrix: Parameters<typeof rowIndices>[0]) =>
   Array.from({ length: matrix.rows }, (_, row) => [...rowIndices(matrix, row)]);
 
-describe("training on the validation users too", () => {
+describe("training on held-out users too", () => {
   const base = {
     name: "made up",
     items: vocabulary("i", 6),
@@ -24,7 +24,7 @@ describe("training on the validation users too", () => {
   };
 
   it("adds unseen users with their complete histories", () => {
-    const all = withValidation({
+    const all = withHeldOut({
       ...base,
       validation: {
         users: new Vocabulary(["v", "nothing"]),
@@ -43,7 +43,7 @@ describe("training on the validation users too", () => {
   });
 
   it("completes the histories of users that are training users, without counting an item twice", () => {
-    const all = withValidation({
+    const all = withHeldOut({
       ...base,
       validation: {
         users: new Vocabulary(["b"]),
@@ -56,5 +56,18 @@ describe("training on the validation users too", () => {
       [0, 1],
       [2, 3, 4],
     ]);
+  });
+
+  it("adds the test users too where that is asked for", () => {
+    const all = withHeldOut(
+      {
+        ...base,
+        validation: { users: new Vocabulary(["t"]), foldIn: fromRows(6, [[5]]), heldOut: fromRows(6, [[4]]) },
+      },
+      { test: true },
+    );
+    expect(all.users.ids).toEqual(["a", "b", "t"]);
+    expect(rows(all.train)[2]).toEqual([1, 2, 4, 5]);
+    expect([all.test.users.size, all.test.foldIn.rows, all.validation.heldOut.rows]).toEqual([0, 0, 0]);
   });
 });
