@@ -53,6 +53,8 @@ describe("foldin tune", () => {
     expect(result.comparison.users).toBe(30);
     expect(result.comparison.systems.length).toBeGreaterThanOrEqual(4);
     expect(result.refitted.test["ndcg@100"].mean).toBeGreaterThan(0);
+    expect(result.refittedBlend === undefined).toBe(result.blend === undefined);
+    if (result.blend) expect(result.refittedBlend.run).toBe(join("tuned", "best-blend", "blend"));
     expect(result.leftOut.find(({ model }: { model: string }) => model === "wmf").reason).toMatch(
       /not asked for/,
     );
