@@ -19,9 +19,15 @@ export interface Shape extends Size {
   readonly validationUsers: number;
   /** Whether the items have content. */
   readonly content: boolean;
+  /** Whether the interactions have times. */
+  readonly times: boolean;
 }
 
-export function shapeOf({ counts, content }: Pick<Manifest, "counts" | "content">): Shape {
+export function shapeOf({
+  counts,
+  content,
+  columns,
+}: Pick<Manifest, "counts" | "content" | "columns">): Shape {
   const { users, items, interactions, validation } = counts;
   return {
     ...sizeOf(counts),
@@ -29,6 +35,7 @@ export function shapeOf({ counts, content }: Pick<Manifest, "counts" | "content"
     history: interactions / Math.max(1, users),
     validationUsers: validation.judgedUsers,
     content: content !== undefined,
+    times: columns.time,
   };
 }
 

@@ -58,6 +58,13 @@ describe("training on held-out users too", () => {
     ]);
   });
 
+  it("refuses a model that needs the times, which are not read", async () => {
+    const split = { users: new Vocabulary([]), foldIn: fromRows(6, []), heldOut: fromRows(6, []) };
+    const all = withHeldOut({ ...base, validation: split, trainTimes: async () => new Float64Array(4) });
+    expect(all.trainTimes).toThrow(/uses times cannot be trained/);
+    expect(withHeldOut({ ...base, validation: split }).trainTimes).toBeUndefined();
+  });
+
   it("adds the test users too where that is asked for", () => {
     const all = withHeldOut(
       {

@@ -213,13 +213,13 @@ async function reportOnBest(run: string, dataset: Dataset, { given, threads }: T
   }
 }
 
-/** Trains a run again, on training and validation users, and evaluates it on the test users. */
+/** Trains a run again, on training and validation users, and evaluates it on the test users; undefined if its options do not allow that. */
 async function refitted(
   run: string,
   folder: string,
   dataset: Dataset,
   { dataset: datasetPath, given, threads, metrics }: Tuned,
-): Promise<{ run: string; test?: Record<string, MetricValue> }> {
+): Promise<TuneResult["refitted"]> {
   const engine = await openEngine({
     engine: given.engine ?? "auto",
     precision: given.precision,
@@ -240,6 +240,10 @@ async function refitted(
     } finally {
       again.recommender.dispose();
     }
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    given.progress?.({ type: "note", text: `${run} is not trained again: ${error.message}` });
+    return undefined;
   } finally {
     await engine.close();
   }

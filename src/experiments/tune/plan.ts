@@ -77,7 +77,10 @@ export function sparseDensity(items: number): number {
 }
 
 const entries: Readonly<Record<string, Entry>> = {
-  popularity: { flops: ({ interactions }) => interactions },
+  popularity: {
+    fixed: ({ times }) => (times ? [] : ["window", "halfLife"]),
+    flops: ({ interactions }) => interactions,
+  },
   "item-knn": { flops: ({ interactions, history }) => 40 * interactions * history },
   ease: { without: tooManyItems, flops: ({ items }) => 0.27 * items ** 3 },
   slim: {

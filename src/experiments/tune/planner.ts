@@ -2,9 +2,9 @@
 // started in rounds of a fixed size, so that the number of worker processes does not change what is tried.
 //
 // First every model is tried with its starting options, the cheapest first. Then the models share the trials by rank: the best one
-// gets half of them, the second a quarter, and so on. Settings come from the model-based sampler. A training with rungs pauses at
-// each rung and continues if it is in the best third of its model's trainings there (successive halving, Jamieson and Talwalkar
-// 2016, in the asynchronous form of Li et al. 2020).
+// gets half of them, the second a quarter, and so on; the share of a model halves when its search converges. Settings come from the
+// model-based sampler. A training with rungs pauses at each rung and continues if it is in the best third of its model's trainings
+// there (successive halving, Jamieson and Talwalkar 2016, in the asynchronous form of Li et al. 2020).
 
 import type { JsonObject } from "../../core/json.js";
 import type { Candidate } from "./plan.js";
@@ -16,6 +16,10 @@ export const ROUND = 4;
 const CONTINUES = 1 / 3;
 /** A model below this share of the best value is not searched further. */
 const COMPETITIVE = 0.8;
+/** A relative difference below this one does not matter: it is far below the noise of a validation metric. */
+const NO_DIFFERENCE = 2e-3;
+/** Trials that make no difference to the best value after which the share of a model halves, and again after as many more. */
+const PATIENCE = 4;
 /** Draws before a small space counts as exhausted. */
 const MOST_DRAWS = 20;
 
@@ -166,13 +170,28 @@ function nextModel(
   let next: Candidate | undefined;
   let least = Infinity;
   ranked.forEach((one, rank) => {
-    const share = (spent(one) + 1e-9) * 2 ** rank;
+    const halvings = rank + Math.floor(indifferent(planned, one.candidate.algorithm.name) / PATIENCE);
+    const share = (spent(one) + 1e-9) * 2 ** halvings;
     if (share < least) {
       least = share;
       next = one.candidate;
     }
   });
   return next;
+}
+
+/** The model's trials with practically its best value, since the last one that improved it: its search has converged. */
+function indifferent(trials: readonly Trial[], model: string): number {
+  let best = 0;
+  let count = 0;
+  for (const trial of trials) {
+    const value = trial.model === model ? bestValue(trial) : undefined;
+    if (value === undefined) continue;
+    if (value > best * (1 + NO_DIFFERENCE)) count = 0;
+    else if (value >= best * (1 - NO_DIFFERENCE)) count++;
+    best = Math.max(best, value);
+  }
+  return count;
 }
 
 /** A setting of the model that was not tried yet; undefined if none is found. */

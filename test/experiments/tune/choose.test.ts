@@ -7,7 +7,7 @@ const machine = { cores: 2, memory: 20 * 2 ** 30 };
 
 function shape(users: number, items: number, interactions: number) {
   return {
-    ...{ users, items, interactions, content: false, validationUsers: 100 },
+    ...{ users, items, interactions, content: false, validationUsers: 100, times: true },
     density: interactions / users / items,
     history: interactions / users,
   };

@@ -9,7 +9,7 @@ import { algorithmNames, findAlgorithm } from "../../../src/models/registry.js";
 
 function shape(users: number, items: number, interactions: number, content = false): Shape {
   return {
-    ...{ users, items, interactions, content, validationUsers: 100 },
+    ...{ users, items, interactions, content, validationUsers: 100, times: true },
     density: interactions / users / items,
     history: interactions / users,
   };
@@ -49,6 +49,13 @@ describe("the plan of tune", () => {
       ];
       expect([...new Set(chosen)]).toEqual(["lambda"]);
     }
+  });
+
+  it("tries options that need times only with times", async () => {
+    const starts = async (size: Shape) =>
+      (await planFor(size)).candidates.find(({ algorithm }) => algorithm.name === "popularity")?.starts;
+    expect(await starts(ml1m)).toContainEqual({ halfLife: 365 });
+    expect((await starts({ ...ml1m, times: false }))?.flatMap(Object.keys)).toEqual([]);
   });
 
   it("tries content-based models only with content", async () => {

@@ -41,7 +41,7 @@ function outcome(model: string, setting: Trial["setting"], rung: number): number
 }
 
 /** Runs the planner to its end; `seconds` of a training by its model. */
-function simulate(options: PlannerOptions, seconds: Record<string, number> = {}) {
+function simulate(options: PlannerOptions, seconds: Record<string, number> = {}, reached = outcome) {
   const trials: Trial[] = [];
   const rounds: ReturnType<typeof nextSteps>[] = [];
   for (;;) {
@@ -57,7 +57,7 @@ function simulate(options: PlannerOptions, seconds: Record<string, number> = {})
         state: "paused",
         seconds: 0,
       };
-      const value = outcome(model, setting, before.atRungs.length);
+      const value = reached(model, setting, before.atRungs.length);
       trials[trial] = {
         ...before,
         atRungs: [...before.atRungs, value],
@@ -116,6 +116,16 @@ describe("the planner of tune", () => {
     expect(of("popularity")).toBe(1);
     expect(of("ease")).toBeGreaterThan(of("mult-dae"));
     expect(of("mult-dae")).toBeGreaterThan(of("wmf"));
+  });
+
+  it("leaves a model whose options do not matter", () => {
+    const flat: typeof outcome = (model, setting, rung) =>
+      model === "ease" ? 0.4 : outcome(model, setting, rung);
+    const trialsOf = ({ trials }: ReturnType<typeof simulate>) =>
+      trials.filter(({ model }) => model === "ease").length;
+    const alone = trialsOf(simulate(options, {}, flat));
+    expect(alone).toBeGreaterThanOrEqual(5);
+    expect(alone).toBeLessThan(0.6 * trialsOf(simulate(options)));
   });
 
   it("shares the time, not the number of trials, of a time budget", () => {
