@@ -49,15 +49,22 @@ export async function printTrained(
   context.out(
     `${context.style.bold(recommender.algorithm)} trained on ${dataset.name} in ${duration(report.seconds)}${epochs}`,
   );
-  context.out(
-    table(
-      [{ heading: "metric" }, { heading: "test", align: "right" }, { heading: "validation", align: "right" }],
-      report.metrics
-        .slice(0, 3)
-        .map(({ name, test, validation }) => [name, estimate(test), estimate(validation)]),
-      context.style.dim,
-    ),
-  );
+  const evaluated = report.metrics.some(({ test, validation }) => test ?? validation);
+  if (!evaluated) context.out("not evaluated: no user is held out");
+  else
+    context.out(
+      table(
+        [
+          { heading: "metric" },
+          { heading: "test", align: "right" },
+          { heading: "validation", align: "right" },
+        ],
+        report.metrics
+          .slice(0, 3)
+          .map(({ name, test, validation }) => [name, estimate(test), estimate(validation)]),
+        context.style.dim,
+      ),
+    );
   context.out([`run: ${out}`, `report: ${join(out, "report.html")}`]);
 }
 

@@ -19,6 +19,7 @@ import { namesOfRuns } from "../models/blend.js";
 import { describeOptions } from "../models/options.js";
 import { findAlgorithm } from "../models/registry.js";
 import type { Recommender } from "../recommender/recommender.js";
+import { fingerprint } from "../training/identity.js";
 import { claimFolder } from "./claim-folder.js";
 import { modelFolderOf, type RunFolder, readRunFolder, requireComplete } from "./run-folder.js";
 import { type TrainOptions, train } from "./train.js";
@@ -61,10 +62,18 @@ const savedBlend = z.object({
  * signal aborts: the same call then resumes.
  */
 export async function refit(dataset: Dataset, path: string, given: RefitOptions): Promise<Refitted> {
-  return refitOn(withHeldOut(dataset, { test: given.test }), path, given);
+  return refitOn(withHeldOut(dataset, { test: given.test }), path, {
+    ...given,
+    chosenOn: fingerprint(dataset),
+  });
 }
 
-async function refitOn(dataset: Dataset, path: string, given: RefitOptions): Promise<Refitted> {
+/** The options, and the fingerprint of the dataset without its held-out users among the training users. */
+interface Settings extends RefitOptions {
+  readonly chosenOn: string;
+}
+
+async function refitOn(dataset: Dataset, path: string, given: Settings): Promise<Refitted> {
   const { out, progress } = given;
   const run = requireComplete(await readRunFolder(path));
   if (run.config.model !== "blend")
@@ -75,7 +84,7 @@ async function refitOn(dataset: Dataset, path: string, given: RefitOptions): Pro
 }
 
 /** Trains a run that is no blend. */
-async function again(dataset: Dataset, run: RunFolder, given: RefitOptions): Promise<Recommender> {
+async function again(dataset: Dataset, run: RunFolder, given: Settings): Promise<Recommender> {
   const { out, force = false, progress, engine, threads, datasetPath, signal } = given;
   const { model, options, seed, precision, blocks, initFrom, addedItems } = run.config;
   const known = new Set(describeOptions(await findAlgorithm(model)).map(({ name }) => name));
@@ -87,13 +96,18 @@ async function again(dataset: Dataset, run: RunFolder, given: RefitOptions): Pro
     model,
     // Without validation users, training ends early only by its number of epochs.
     options: { ...rest, ...(kept !== undefined && known.has("epochs") ? { epochs: kept } : {}) },
+    refit: sourceOf(run, given),
     ...{ seed, blocks, initFrom: initFrom?.path, precision: precision as TrainOptions["precision"] },
     ...{ engine: engine ?? (run.config.engine as EngineChoice), threads },
     ...{ out, force, resume: !force && existsSync(out), datasetPath, progress, signal },
   });
 }
 
-async function blendAgain(dataset: Dataset, run: RunFolder, given: RefitOptions): Promise<Refitted> {
+function sourceOf(run: RunFolder, { chosenOn, test = false }: Settings): TrainOptions["refit"] {
+  return { of: resolve(run.path), fingerprint: chosenOn, test };
+}
+
+async function blendAgain(dataset: Dataset, run: RunFolder, given: Settings): Promise<Refitted> {
   const { out, progress, engine, threads, datasetPath, signal, onPart } = given;
   const head = { formatVersion: 1, of: resolve(run.path) };
   const found = await claimFolder(out, { marker: "refit.json", head, what: "a refitted blend" });
@@ -119,6 +133,7 @@ async function blendAgain(dataset: Dataset, run: RunFolder, given: RefitOptions)
   }
   const place = join(out, "blend");
   const recommender = await train(dataset, {
+    refit: sourceOf(run, given),
     ...{ model: "blend", options: { runs, weights: parts.map(({ weight }) => weight) } },
     ...{ seed: run.config.seed, engine: engine ?? (run.config.engine as EngineChoice), threads },
     ...{ out: place, force: true, datasetPath, progress, signal },

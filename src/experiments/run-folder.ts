@@ -57,6 +57,8 @@ const configSchema = z.object({
   blocks: z.int().min(2).optional(),
   /** The run whose weights training started from; absent for random initial weights. */
   initFrom: z.object({ path: z.string(), digest: z.string() }).optional(),
+  /** Of a refitted run: the run that it repeats, the data on which that one was chosen, and whether it was trained on the test users. */
+  refit: z.object({ of: z.string(), fingerprint: z.string(), test: z.boolean() }).optional(),
   /** Items added later by `add-items`, in order; absent if there are none. */
   addedItems: z
     .array(z.object({ items: z.int(), content: z.string().nullable(), rule: z.string() }))
@@ -92,6 +94,22 @@ export interface RunFolder {
   readonly complete: boolean;
   /** The finished epochs, in order; those after the last checkpoint are discarded when the run is resumed. */
   readonly epochs: readonly EpochRecord[];
+}
+
+/** The fingerprint of the data by which the run's options were chosen. */
+export function chosenOn({ dataset, refit }: RunConfig): string {
+  return refit?.fingerprint ?? dataset.fingerprint;
+}
+
+/** Throws UserError if the run was trained on the users of the split, because its metrics on them would mean nothing. */
+export function requireHeldOut({ path, config: { refit } }: RunFolder, on: "test" | "validation"): void {
+  if (!refit || (on === "test" && !refit.test)) return;
+  throw new UserError({
+    place: path,
+    problem: `was trained on the ${on} users (foldin refit)`,
+    expected: refit.test ? "a run that was not" : "an evaluation on the test users",
+    remedy: `Evaluate ${refit.of}, on which the choice was made`,
+  });
 }
 
 export function modelFolderOf(run: string): string {

@@ -88,6 +88,8 @@ export interface TrainOptions {
   name?: string;
   /** Called before a checkpoint or the model is written; if it throws, the training ends there. Default: none. */
   beforeWrite?: () => Promise<void>;
+  /** What this run repeats, for config.json; set by `refit`. */
+  refit?: RunConfig["refit"];
   /** The path of the dataset, for config.json. */
   datasetPath?: string;
   /** Minimum number of seconds between checkpoints. Default 10; see `fileCheckpoints`. */
@@ -280,6 +282,7 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
     precision: precisionOf(engine),
     threads: engine.threads,
     ...(blocks > 1 && { blocks }),
+    ...(given.refit && { refit: given.refit }),
     ...(started && { initFrom: started }),
     ...(start && { initFrom: { path: resolve(start.path), digest: start.initial.digest } }),
   };

@@ -85,7 +85,7 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
     { everyone },
     { coldItems },
     { loadDataset },
-    { readRunFolder, requireComplete },
+    { readRunFolder, requireComplete, requireHeldOut },
   ] = await Promise.all([
     import("../../serving/load.js"),
     import("../../evaluation/evaluate.js"),
@@ -106,7 +106,9 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
       problem: "--evaluator cvae-paper evaluates all users on their test items",
       remedy: "Remove --on or --evaluator",
     });
-  const { config } = requireComplete(await readRunFolder(run));
+  const runFolder = requireComplete(await readRunFolder(run));
+  if (flags.dataset === undefined) requireHeldOut(runFolder, flags.on);
+  const { config } = runFolder;
   const folder = datasetOfRun(run, config, flags.dataset);
   const dataset = await loadDataset(folder, { signal: context.signal });
   const cold = flags.coldItems === undefined ? undefined : coldItems(dataset.train);

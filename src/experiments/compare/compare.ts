@@ -15,7 +15,14 @@ import { holm, type PairedTest, pairedTests } from "../../evaluation/significanc
 import { restoreModel } from "../../models/registry.js";
 import { readModelFiles } from "../../recommender/model-files.js";
 import { fingerprint } from "../../training/identity.js";
-import { modelFolderOf, type RunFolder, readRunFolder, requireComplete } from "../run-folder.js";
+import {
+  chosenOn,
+  modelFolderOf,
+  type RunFolder,
+  readRunFolder,
+  requireComplete,
+  requireHeldOut,
+} from "../run-folder.js";
 import { type PerUser, readPerUser } from "./per-user.js";
 
 /** The pairs that are tested: all, each system with the best, or each with the first. Holm's correction is over these pairs. */
@@ -178,6 +185,7 @@ async function perUserOf(
   const isTable = (path: string) => /\.csv$/i.test(path);
   const runs = new Map<string, RunFolder>();
   for (const path of paths) if (!isTable(path)) runs.set(path, requireComplete(await readRunFolder(path)));
+  for (const run of runs.values()) requireHeldOut(run, options.on);
   const dataset = await commonDataset([...runs.values()], options);
   const tables = new Map<string, PerUser>();
   for (const path of paths)
@@ -263,7 +271,7 @@ async function commonDataset(
   const [first, ...others] = runs;
   if (!first) return undefined;
   for (const other of others)
-    if (other.config.dataset.fingerprint !== first.config.dataset.fingerprint)
+    if (chosenOn(other.config) !== chosenOn(first.config))
       throw new UserError({
         place: other.path,
         problem: `was trained on different data (${describe(other)}) than ${first.path} (${describe(first)})`,
@@ -279,7 +287,7 @@ async function commonDataset(
       remedy: "Give its location with --dataset <folder>",
     });
   const dataset = await loadDataset(folder, { signal });
-  if (fingerprint(dataset) !== first.config.dataset.fingerprint)
+  if (fingerprint(dataset) !== chosenOn(first.config))
     throw new UserError({
       place: folder,
       problem: `is not the data that ${first.path} was trained on: it was prepared again, or differently`,
@@ -289,5 +297,5 @@ async function commonDataset(
 }
 
 function describe({ config }: RunFolder): string {
-  return `${config.dataset.name}, fingerprint ${config.dataset.fingerprint}`;
+  return `${config.dataset.name}, fingerprint ${chosenOn(config)}`;
 }

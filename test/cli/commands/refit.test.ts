@@ -29,21 +29,33 @@ describe("foldin refit", () => {
 
   it("trains a blend again, and evaluates it on the test users only", async () => {
     const { stdout, stderr } = await succeed("refit", "blend", "--out", "final", "--json");
-    const { users, metrics, algorithm, run: place } = JSON.parse(stdout);
-    expect({ users, algorithm, place }).toEqual({
-      ...{ users: 170, algorithm: "blend", place: join("final", "blend") },
+    const { users, metrics, algorithm, run: final } = JSON.parse(stdout);
+    expect({ users, algorithm, final }).toEqual({
+      ...{ users: 170, algorithm: "blend", final: join("final", "blend") },
     });
     expect(metrics["ndcg@100"].validation).toBeUndefined();
     expect(stderr).toContain("part 2 of 2: item-knn");
-    const evaluated = await succeed("evaluate", join("final", "blend"), "--metrics", "ndcg@100", "--json");
+    const evaluated = await succeed("evaluate", final, "--metrics", "ndcg@100", "--json");
     expect(JSON.parse(evaluated.stdout).metrics["ndcg@100"].mean).toBe(metrics["ndcg@100"].test.mean);
+    const compared = JSON.parse((await succeed("compare", final, "blend", "--json")).stdout);
+    expect(compared.users).toBe(30);
+    const seen = await run("evaluate", final, "--on", "validation");
+    expect(seen.stderr).toMatch(/was trained on the validation users \(foldin refit\)/);
   });
 
   it("leaves nobody to evaluate with --with-test", async () => {
     const { stdout } = await succeed("refit", "popularity", "--with-test", "--out", "production");
-    expect(stdout).toMatch(/ndcg@100 +– +–/);
+    expect(stdout).toContain("not evaluated: no user is held out");
     const recommended = await succeed("recommend", "production", "--history", "i3,i4", "-k", "5", "--json");
     expect(JSON.parse(recommended.stdout).recommendations).toHaveLength(5);
+    for (const command of [
+      ["evaluate", "production"],
+      ["compare", "production", "popularity"],
+    ]) {
+      const refused = await run(...command);
+      expect({ code: refused.code, stdout: refused.stdout }).toEqual({ code: 2, stdout: "" });
+      expect(refused.stderr).toMatch(/^production: was trained on the test users \(foldin refit\)/);
+    }
   });
 
   it.each([
