@@ -46,9 +46,7 @@ describe.each(["d$(touch x)", "it's; touch x", "-dash", "line\nbreak", "`touch x
       const argument = name.startsWith("-") ? `./${name}` : name;
       const held = ["--validation-users", "20", "--test-users", "20"];
       const prepared = await ran(["prepare", "clicks.csv", "--out", name, ...held]);
-      expect(words(textAfter("Next: ", prepared))).toEqual([
-        ...["train", argument, "--model", "mult-vae", "--out", `runs/${name}`],
-      ]);
+      expect(words(textAfter("Next: ", prepared))).toEqual([...["train", argument, "--out", `runs/${name}`]]);
 
       const run = `run ${name}`;
       const running = start(["train", argument, "--out", run, "--epochs", "9999", ...small], { cwd: home });

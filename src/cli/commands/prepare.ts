@@ -501,6 +501,6 @@ async function print(
     context.say("warning: a split has no user to evaluate; hold out more users or a larger share");
   if (!columns.value) context.say(dim("no rating column: every row counts as an interaction"));
   context.out(
-    `wrote ${out} in ${seconds.toFixed(1)} s. Next: ${shellCommand("foldin", "train", pathArgument(out), "--model", content ? "cvae" : "mult-vae", "--out", `runs/${name}`)}`,
+    `wrote ${out} in ${seconds.toFixed(1)} s. Next: ${shellCommand("foldin", "train", pathArgument(out), ...(content ? ["--model", "cvae"] : []), "--out", `runs/${name}`)}`,
   );
 }
