@@ -6,8 +6,8 @@ import { nodesWithin, sharesOf } from "../../src/compute/blocks.js";
 import { findMpi } from "../../src/compute/mpi/library.js";
 import { loadDataset } from "../../src/data/dataset.js";
 import { demoCatalogue } from "../../src/data/sources/demo.js";
-import { foldin, type Outcome } from "../support/foldin.js";
-import { launch, mpi } from "../support/mpi.js";
+import { foldin } from "../support/foldin.js";
+import { launched, mpi } from "../support/mpi.js";
 
 const main = resolve(import.meta.dirname, "../../dist/cli/main.js");
 
@@ -34,17 +34,6 @@ const train = (out: string, ...more: string[]) => [
   ...more,
 ];
 /**
- * Launches the program, and once more if a process crashed. Node.js 20 itself does so now and then when several processes start on a
- * busy machine: a core dump showed V8's tracing in the first lstat of the module loader, before the program or MPI was loaded.
- */
-async function launched(members: number, args: readonly string[], env = {}): Promise<Outcome> {
-  const outcome = await launch(members, [main, ...args], env).outcome;
-  if (!/signal 11 \(Segmentation fault\)/.test(outcome.stderr)) return outcome;
-  console.log(`a process crashed, starting again: ${outcome.stderr.trim()}`);
-  return launch(members, [main, ...args], env).outcome;
-}
-
-/**
  * The bytes that a member sends per update of `users`: two sums of [users, width], each with the rows of the others of every node, and
  * its own rows to all others; and four statistics for each user and own block to all others.
  */
@@ -61,7 +50,7 @@ function modelled(members: number, blocks: number, users: number, width: number)
 describe.skipIf(!mpi)("foldin train in several processes", () => {
   it("prints once, what one process without MPI prints, and the bytes sent as modelled", async () => {
     const [three, alone] = await Promise.all([
-      launched(3, train("three")),
+      launched(3, [main, ...train("three")]),
       foldin(train("alone", "--blocks", "16", "--engine", "native")),
     ]);
     expect(three.code, three.stderr).toBe(0);
@@ -81,7 +70,7 @@ describe.skipIf(!mpi)("foldin train in several processes", () => {
       ["three", "alone"].map((run) => readFile(join(folder, run, "model/model.safetensors"))),
     );
     expect(model.equals(same)).toBe(true);
-    const again = await launched(2, train("three", "--resume"));
+    const again = await launched(2, [main, ...train("three", "--resume")]);
     expect([again.code, again.stdout.match(/trained on/g)?.length]).toEqual([0, 1]);
     const recommended = await foldin(["recommend", join(folder, "three"), "--history", "1,2"]);
     expect(recommended.code, recommended.stderr).toBe(0);
@@ -95,7 +84,7 @@ describe.skipIf(!mpi)("foldin train in several processes", () => {
   ])("reports %s once and ends all processes", async (what, more, message) => {
     const args = train("refused", ...more);
     if (what === "a missing dataset") args[1] = join(folder, "no-data");
-    const { code, stderr, stdout } = await launched(3, args);
+    const { code, stderr, stdout } = await launched(3, [main, ...args]);
     expect(code, stderr).not.toBe(0);
     expect(stdout).toBe("");
     // The launcher adds notices of its own.
@@ -104,7 +93,9 @@ describe.skipIf(!mpi)("foldin train in several processes", () => {
   });
 
   it("reports a library that cannot be loaded once", async () => {
-    const { code, stderr } = await launched(2, train("refused"), { FOLDIN_MPI: "/nowhere/libmpi.so" });
+    const { code, stderr } = await launched(2, [main, ...train("refused")], {
+      FOLDIN_MPI: "/nowhere/libmpi.so",
+    });
     expect(code).not.toBe(0);
     expect(stderr.match(/no MPI library can be loaded/g)).toHaveLength(1);
   });

@@ -9,7 +9,7 @@ import { RandomSequence } from "../../src/core/philox.js";
 import { threadsOf } from "../../src/experiments/members.js";
 import { train } from "../../src/experiments/train.js";
 import { demoDataset } from "../support/demo-dataset.js";
-import { idsIn, isOrphan, jobOf, launch, mpi, trainByMpi, writes } from "../support/mpi.js";
+import { idsIn, isOrphan, jobOf, launch, launched, mpi, trainByMpi, writes } from "../support/mpi.js";
 
 let folder: string;
 beforeEach(async () => {
@@ -59,7 +59,7 @@ describe.skipIf(!mpi)("one training in several processes", () => {
     await writeFile(job, jobOf(demoDataset(), runs));
     const hashes: Record<string, string>[] = [];
     for (const members of [1, 2, 3, 4]) {
-      const { code, stdout, stderr } = await launch(members, [trainByMpi, job]).outcome;
+      const { code, stdout, stderr } = await launched(members, [trainByMpi, job]);
       expect(code, stderr).toBe(0);
       hashes.push(JSON.parse(stdout));
     }
@@ -72,7 +72,7 @@ describe.skipIf(!mpi)("one training in several processes", () => {
     const job = join(folder, "job.json");
     const run = { ...runs["mult-vae"], blocks: 6 };
     await writeFile(job, jobOf(demoDataset(), { run: { ...run, out: join(folder, "by-mpi") } }));
-    expect((await launch(3, [trainByMpi, job]).outcome).code).toBe(0);
+    expect((await launched(3, [trainByMpi, job])).code).toBe(0);
     (await train(demoDataset(), { ...run, engine: "native", out: join(folder, "alone") })).dispose();
     const [byMpi, alone] = ["by-mpi", "alone"].map((name) =>
       readFile(join(folder, name, "model/model.safetensors")),
@@ -86,21 +86,22 @@ describe.skipIf(!mpi)("one training in several processes", () => {
     const random = new RandomSequence({ seed, step: 0, stream: 0 });
     const epochs = 5;
     const options = { ...small, ...hidden, epochs, batchSize: 20 };
-    const start = async (name: string, members: number, resume: boolean) => {
-      const job = join(folder, "job.json");
+    const job = join(folder, "job.json");
+    const prepare = async (name: string, resume: boolean) => {
       const run = { model: "mult-vae", options, resume, checkpointSeconds: 0, out: join(folder, name) };
       await writeFile(job, jobOf(demoDataset(), { run }));
-      return launch(members, [trainByMpi, job]);
     };
     const bytesOf = (name: string) => readFile(join(folder, name, "model/model.safetensors"));
-    expect((await (await start("whole", 2, false)).outcome).code).toBe(0);
+    await prepare("whole", false);
+    expect((await launched(2, [trainByMpi, job])).code).toBe(0);
     const whole = await bytesOf("whole");
 
     let kills = 0;
     for (let run = 0; kills < 20; run++) {
       const name = `run-${run}`;
       const members = 1 + random.below(4);
-      const program = await start(name, members, false);
+      await prepare(name, false);
+      const program = launch(members, [trainByMpi, job]);
       // After some epoch, a random moment later: within an epoch, a validation, a checkpoint or the end.
       await writes(program, new RegExp(`epoch ${1 + random.below(epochs)}\n|epoch ${epochs}\n`));
       await sleep(40 * random.uniform());
@@ -112,8 +113,8 @@ describe.skipIf(!mpi)("one training in several processes", () => {
       // A run that was faster than its kill does not count.
       if (code !== 0) {
         kills++;
-        const rest = await start(name, 1 + random.below(4), true);
-        const { code, stderr } = await rest.outcome;
+        await prepare(name, true);
+        const { code, stderr } = await launched(1 + random.below(4), [trainByMpi, job]);
         expect(code, stderr).toBe(0);
       }
       expect((await bytesOf(name)).equals(whole), `${name} after ${kills} kills`).toBe(true);

@@ -51,6 +51,22 @@ export function launch(
   return { process: child, outcome, stderr: () => stderr };
 }
 
+/**
+ * Launches the program to its end, and once more if a process crashed. Node.js 20 itself does so now and then when several processes
+ * start on a busy machine: a core dump showed V8's tracing in the first lstat of the module loader, before the program or MPI was
+ * loaded.
+ */
+export async function launched(
+  members: number,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
+  const outcome = await launch(members, args, env).outcome;
+  if (!/signal 11 \(Segmentation fault\)/.test(outcome.stderr)) return outcome;
+  console.log(`a process crashed, starting again: ${outcome.stderr.trim()}`);
+  return launch(members, args, env).outcome;
+}
+
 /** The program that trains the runs of a job. */
 export const trainByMpi = resolve(import.meta.dirname, "train-by-mpi.mjs");
 
