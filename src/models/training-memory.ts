@@ -82,6 +82,8 @@ export interface NetworkNeed {
   readonly sampled?: SampledNeed;
   /** Elements per step in addition to the batch's activations and logits: copies of pseudo-inputs. */
   readonly perStep?: number;
+  /** Elements that are needed between two updates: embeddings on their way to a closed form. */
+  readonly betweenUpdates?: number;
 }
 
 /**
@@ -91,7 +93,7 @@ export interface NetworkNeed {
  * layers have the rows of an update only.
  */
 export function numbersOfNetwork(
-  { items, parameters, batchSize, fixed = 0, sampled, perStep = 0 }: NetworkNeed,
+  { items, parameters, batchSize, fixed = 0, sampled, perStep = 0, betweenUpdates = 0 }: NetworkNeed,
   checkpoints: boolean,
 ): number {
   const weights = numbersIn(parameters);
@@ -105,7 +107,7 @@ export function numbersOfNetwork(
   const gradients = sampled ? weights - numbersIn(ofItems) : weights;
   const scores = 2 * rowsPerBlock(items) * items;
   const read = checkpoints ? Math.max(...parameters.map(({ rows, columns }) => rows * columns)) : 0;
-  return 4 * weights + gradients + fixed + Math.max(step, scores, read);
+  return 4 * weights + gradients + fixed + Math.max(step, scores, read, betweenUpdates);
 }
 
 /** `requireTrainingMemory` for a network that is trained with Adam on histories. */

@@ -98,6 +98,15 @@ describe("the memory of training", () => {
     expect(at(1014)).toBe(at(1) - 2 * 512 * 10_000 + 1014 * 10_100);
   });
 
+  it("counts the larger of what is needed between updates and in one", () => {
+    const { parameters } = new SparseLinear({ name: "input", inputs: 10_000, outputs: 100 });
+    const at = (betweenUpdates: number) =>
+      numbersOfNetwork({ items: 10_000, parameters, batchSize: 1, betweenUpdates }, false);
+    const scores = 2 * 512 * 10_000;
+    expect(at(scores)).toBe(at(0));
+    expect(at(scores + 5)).toBe(at(0) + 5);
+  });
+
   it("counts both sides' factors, and the copies of them", () => {
     expect(numbersOfFactors(100, 50, 4, true)).toBe(150 * 4 + 50 * 4 + 150 * 4 + 2 * 16);
     expect(numbersOfFactors(100, 50, 4, false)).toBe(150 * 4 + 2 * 50 * 4 + 2 * 16);

@@ -14,14 +14,14 @@ function solversOf({ engine }: Workbench): Solvers {
 
 const at = ({ data, columns }: HostMatrix, r: number, c: number) => data[r * columns + c];
 
-function build(rows: number, columns: number, element: (r: number, c: number) => number): HostMatrix {
+export function build(rows: number, columns: number, element: (r: number, c: number) => number): HostMatrix {
   const data = Float64Array.from({ length: rows * columns }, (_, k) =>
     element(Math.floor(k / columns), k % columns),
   );
   return { rows, columns, data };
 }
 
-function product(a: HostMatrix, b: HostMatrix): HostMatrix {
+export function product(a: HostMatrix, b: HostMatrix): HostMatrix {
   return build(a.rows, b.columns, (r, c) => {
     let sum = 0;
     for (let k = 0; k < a.columns; k++) sum += at(a, r, k) * at(b, k, c);
@@ -29,10 +29,10 @@ function product(a: HostMatrix, b: HostMatrix): HostMatrix {
   });
 }
 
-const transposed = (a: HostMatrix) => build(a.columns, a.rows, (r, c) => at(a, c, r));
+export const transposed = (a: HostMatrix) => build(a.columns, a.rows, (r, c) => at(a, c, r));
 
 /** Gauss-Jordan elimination with row exchanges. */
-function naiveInverse(a: HostMatrix): HostMatrix {
+export function naiveInverse(a: HostMatrix): HostMatrix {
   const n = a.rows;
   const rows = Array.from({ length: n }, (_, r) =>
     Float64Array.from({ length: 2 * n }, (_, c) => (c < n ? at(a, r, c) : Number(c - n === r))),

@@ -9,7 +9,8 @@
 // Every epoch trains the encoder (on histories with dropout), copies it to q_old, and trains the decoder (on complete histories),
 // each with its own Adam (section 3.5). A history is scored by the decoder at mu. Before the first copy, q_old is an encoder with
 // different initial values. As published: initial values are PyTorch's defaults, LayerNorm's epsilon is 0.1, the log-variance is
-// not clamped. The KL term does not depend on the decoder, so the decoder passes leave it out.
+// not clamped. The KL term does not depend on the decoder, so the decoder passes leave it out. With `implicitSlim`, W_1 and W are
+// replaced by ImplicitSLIM's closed form before every n-th epoch (implicit-slim.ts).
 
 import { z } from "zod";
 import type { CompositeMixture, Engine } from "../../compute/engine.js";
@@ -55,6 +56,7 @@ import {
 } from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
 import { logRange, oneOf } from "../tuned.js";
+import { implicitSlimOf, implicitSlimOptions, numbersOfImplicitSlim } from "./implicit-slim.js";
 import { type BatchLoss, type Network, networkRecommender, restoreNetwork } from "./network.js";
 import { outlineGaussian, outlineInput, outlineOutput } from "./outline.js";
 
@@ -95,6 +97,7 @@ const settings = z.strictObject({
     .default(5e-4)
     .describe("learning rate of both Adam optimisers (Shenbin et al. 2020, section 4.3)"),
   target,
+  ...implicitSlimOptions,
   ...sampledOutput,
   sparseAdam,
   batchSize: published.batchSize.describe("users per update (Shenbin et al. 2020, section 4.3)"),
@@ -132,6 +135,11 @@ class Encoder {
       ...{ ...inner, name: `${name}.posterior` },
       ...{ inputs: hidden, outputs: 2 * latent },
     });
+  }
+
+  /** W_1 [items, hidden] */
+  get itemWeights(): Parameter {
+    return this.#first.weight;
   }
 
   get parameters(): readonly Parameter[] {
@@ -281,11 +289,15 @@ async function trainable(
   const { encoderPasses, decoderPasses, batchSize } = options;
   const items = dataset.items.size;
   const training = new RecVaeTraining(engine, items, options);
+  const { encoder, output } = training.network;
+  const itemWeights = [encoder.itemWeights, output.weight];
+  const embed = await implicitSlimOf(dataset.train, itemWeights, options, run);
   requireNetworkMemory(
     {
       ...{ algorithm: recVae.name, items, batchSize, parameters: training.network.parameters },
       fixed: numbersIn(training.former.parameters),
       sampled: sampledNeed(dataset.train, options),
+      betweenUpdates: embed ? numbersOfImplicitSlim(itemWeights, run) : 0,
       smaller: "smaller layers (--set hidden=300 --set latent=100)",
     },
     run,
@@ -297,6 +309,7 @@ async function trainable(
   async function epoch(whole: Epoch): Promise<EpochReport> {
     let { updates } = whole;
     let values: Record<string, number> = {};
+    await embed?.(whole);
     for (let pass = 0; pass < passes; pass++) {
       const half = pass < encoderPasses ? "encoder" : "decoder";
       if (pass === encoderPasses) training.updatePrior();

@@ -35,6 +35,11 @@ const models: readonly (readonly [string, string, Record<string, unknown>])[] = 
     "rec-vae",
     { ...small, hidden: 12, layers: 2, latent: 6, target: "rest" },
   ],
+  [
+    "rec-vae with ImplicitSLIM",
+    "rec-vae",
+    { ...small, hidden: 12, layers: 2, latent: 6, implicitSlim: 2, implicitSlimThreshold: 14 },
+  ],
   ["vae", "vae", { ...small, ...hidden }],
   ["vamp", "vamp", { ...small, ...vamp, latent: 6 }],
   ["h-vamp", "h-vamp", { ...small, ...vamp, latent1: 4, latent2: 5 }],
