@@ -12,7 +12,8 @@ import type { Recommender } from "../recommender/recommender.js";
 import { claimFolder } from "./claim-folder.js";
 import { DEFAULT_SEED, type TrainOptions, train } from "./train.js";
 
-export interface EnsembleOptions extends Omit<TrainOptions, "resume" | "force" | "initFrom" | "patience"> {
+export interface EnsembleOptions
+  extends Omit<TrainOptions, "resume" | "force" | "initFrom" | "distill" | "patience"> {
   /** A registered name. */
   model: string;
   /** Number of seeds, at least 2: `seed`, `seed` + 1, and so on. */

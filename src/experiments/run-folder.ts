@@ -59,6 +59,8 @@ const configSchema = z.object({
   initFrom: z.object({ path: z.string(), digest: z.string() }).optional(),
   /** Of a refitted run: the run that it repeats, the data on which that one was chosen, and whether it was trained on the test users. */
   refit: z.object({ of: z.string(), fingerprint: z.string(), test: z.boolean() }).optional(),
+  /** The run that was the teacher; absent = none. */
+  distill: z.object({ path: z.string(), digest: z.string() }).optional(),
   /** Items added later by `add-items`, in order; absent if there are none. */
   addedItems: z
     .array(z.object({ items: z.int(), content: z.string().nullable(), rule: z.string() }))

@@ -17,6 +17,7 @@ import type { ProgressListener } from "../core/progress.js";
 import { version } from "../core/version.js";
 import type { Dataset } from "../data/dataset.js";
 import { popularityIn } from "../data/item-popularity.js";
+import { readPart, requireSameData } from "../models/blend.js";
 import { layeredOptions, parseOptions } from "../models/options.js";
 import { algorithmNames, findAlgorithm, restoreModel } from "../models/registry.js";
 import type { Algorithm } from "../recommender/algorithm.js";
@@ -28,7 +29,7 @@ import {
   writeModelFiles,
 } from "../recommender/model-files.js";
 import type { Recommender } from "../recommender/recommender.js";
-import type { EpochRecord } from "../recommender/run-context.js";
+import type { EpochRecord, Teacher } from "../recommender/run-context.js";
 import { type InitialModel, requireAlgorithm } from "../recommender/warm-start.js";
 import { entryCount } from "../sparse/csr.js";
 import { fileCheckpoints } from "../training/checkpoint.js";
@@ -78,6 +79,8 @@ export interface TrainOptions {
   out?: string;
   /** A run folder whose weights are the initial weights; items are matched by id. Model and options default to those of the run. */
   initFrom?: string;
+  /** A run folder, such as that of a blend, whose model is the teacher (`Algorithm.distills`); trained on the same dataset. Default: none. */
+  distill?: string;
   /** Resume the run in `out` where it was interrupted; a finished run is only loaded, a missing one is started. */
   resume?: boolean;
   /** Replace the run in `out` when the new one is finished. */
@@ -188,7 +191,7 @@ function divisionOf(
   { items }: Dataset,
   engine: Engine,
   members: Connection | undefined,
-  isWarm: boolean,
+  others: Readonly<Record<string, boolean>>,
 ): Division | undefined {
   if (blocks === 1 && members === undefined) return undefined;
   const refuse = (problem: string, expected: string) =>
@@ -196,7 +199,8 @@ function divisionOf(
   if (!algorithm.blocks)
     throw refuse(`${algorithm.name} cannot be divided into blocks of items`, dividedModels.join(", "));
   if (engine.bf16) throw refuse("precision bf16 is not supported", "precision float32");
-  if (isWarm) throw refuse("a divided run cannot start from another run", "a run without --init-from");
+  const other = Object.keys(others).find((name) => others[name]);
+  if (other) throw refuse("a divided run cannot use another run", `a run without ${other}`);
   if (members && engine.name !== "native")
     throw refuse(
       `the ${engine.name} engine cannot exchange numbers with other processes`,
@@ -233,12 +237,9 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
       progress?.({ type: "note", text: `kept from the previous ${out}: ${kept.join(", ")}` });
   };
 
-  // The run that a finished run started from may no longer exist, or may have been replaced by this run.
-  const former = before?.config.initFrom;
-  const isFormer = given.initFrom === undefined || resolve(given.initFrom) === former?.path;
-  const started = before?.complete && isFormer ? former : undefined;
-  const initFrom = started ? undefined : (given.initFrom ?? former?.path);
-  const start = initFrom === undefined ? undefined : await startOf(initFrom);
+  const initFrom = otherRun(given.initFrom, before?.config.initFrom, before?.complete);
+  const start = initFrom.path === undefined ? undefined : await startOf(initFrom.path);
+  const distill = otherRun(given.distill, before?.config.distill, before?.complete);
   const algorithm = await findAlgorithm(
     given.model ?? before?.config.model ?? start?.initial.files.algorithm ?? "mult-vae",
   );
@@ -248,6 +249,9 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
   if (recipe?.shape && !before) warnOfShape(recipe.shape, given.recipe, dataset, progress);
   const base = sameModel ? before?.config.options : recipe ? undefined : start?.options;
   const options = parseOptions(algorithm, layeredOptions(algorithm, base, recipe?.options, given.options));
+  await requireStudent(algorithm, options, distill.path ?? distill.recorded?.path);
+  const teacher =
+    distill.path === undefined ? undefined : await digestOfModel(await findModelFolder(distill.path));
   const seed = given.seed ?? before?.config.seed ?? DEFAULT_SEED;
   if (!Number.isSafeInteger(seed) || seed < 0)
     throw new UserError({
@@ -283,8 +287,11 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
     threads: engine.threads,
     ...(blocks > 1 && { blocks }),
     ...(given.refit && { refit: given.refit }),
-    ...(started && { initFrom: started }),
+    ...(initFrom.recorded && { initFrom: initFrom.recorded }),
     ...(start && { initFrom: { path: resolve(start.path), digest: start.initial.digest } }),
+    ...(distill.recorded && { distill: distill.recorded }),
+    ...(distill.path !== undefined &&
+      teacher && { distill: { path: resolve(distill.path), digest: teacher } }),
   };
   const tracker = together(given.trackers ?? []);
   const begin = () =>
@@ -317,7 +324,14 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
       tracker.end({ state: "finished", folder: out });
       return own(await restoreModel(files, { engine }));
     }
-    const division = divisionOf(algorithm, blocks, dataset, engine, members, start !== undefined);
+    const division = divisionOf(algorithm, blocks, dataset, engine, members, {
+      "--init-from": start !== undefined,
+      "--distill": teacher !== undefined,
+    });
+    const learning =
+      distill.path !== undefined && teacher
+        ? { teacher: teacherOf(distill.path, teacher, dataset, engine) }
+        : {};
     const sendToMembers = async () => {
       if (!members) return;
       await sendTask(members, {
@@ -343,7 +357,7 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
         given.onEpoch?.(record);
       };
       const initial = start?.initial;
-      const run = { engine, seed, progress, signal, cache, initial, onEpoch, division };
+      const run = { engine, seed, progress, signal, cache, initial, ...learning, onEpoch, division };
       const recommender = await algorithm.fit(counted(dataset), options, run);
       await sayTraffic();
       tracker.end({ state: "finished", folder: undefined });
@@ -379,6 +393,7 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
         pauseAfter: given.pauseAfter,
         cache,
         initial: start?.initial,
+        ...learning,
         onEpoch,
         division,
       });
@@ -436,11 +451,69 @@ function identity({
   precision,
   blocks,
   initFrom,
+  distill,
 }: Omit<RunConfig, "formatVersion">): JsonObject {
   return {
     ...{ model, options, seed, engine, precision, data: dataset.fingerprint },
     ...(blocks !== undefined && { blocks }),
     ...(initFrom && { initFrom: initFrom.digest }),
+    ...(distill && { distill: distill.digest }),
+  };
+}
+
+/** Another run, as config.json records it. */
+type OtherRun = NonNullable<RunConfig["initFrom"]>;
+
+/**
+ * The other run that a run uses: the path to read it from, or what the run to resume has recorded if it is complete, because the other
+ * run may no longer exist, or this run may have replaced it.
+ */
+function otherRun(
+  given: string | undefined,
+  recorded: OtherRun | undefined,
+  isComplete: boolean | undefined,
+): { readonly path?: string; readonly recorded?: OtherRun } {
+  const isRecorded = given === undefined || resolve(given) === recorded?.path;
+  return isComplete && recorded && isRecorded ? { recorded } : { path: given ?? recorded?.path };
+}
+
+/** Throws UserError for a teacher with a model that cannot learn from it, and for options of students without a teacher. */
+async function requireStudent(
+  algorithm: Algorithm,
+  options: unknown,
+  teacher: string | undefined,
+): Promise<void> {
+  if (teacher === undefined) {
+    const [option] = Object.keys(options as object).filter((name) => name.startsWith("distill"));
+    if (option !== undefined)
+      throw new UserError({
+        place: option,
+        problem: "needs a teacher",
+        remedy: "Give the run to learn from with --distill, or leave the option out",
+      });
+  } else if (!algorithm.distills) {
+    const all = await Promise.all(algorithmNames.map(findAlgorithm));
+    throw new UserError({
+      place: "--distill",
+      problem: `${algorithm.name} cannot learn from another model`,
+      expected: all.flatMap(({ name, distills }) => (distills ? [name] : [])).join(", "),
+    });
+  }
+}
+
+/** The model of a run as a teacher. Its method throws UserError unless the run was trained on this dataset. */
+function teacherOf(path: string, digest: string, dataset: Dataset, engine: Engine): Teacher {
+  return {
+    digest,
+    async best(histories, k, signal) {
+      const model = await readPart(path, (files) => restoreModel(files, { engine }));
+      try {
+        await requireSameData(path, model, dataset);
+        return await model.recommender.score(histories, { signal }).topK(k, histories);
+      } finally {
+        model.recommender.dispose();
+      }
+    },
   };
 }
 

@@ -264,8 +264,8 @@ async function requireBlendMemory(runs: readonly string[], items: number): Promi
   });
 }
 
-/** A trained part, and the data that it was trained on if its run records it. */
-async function readPart(
+/** A trained model, and the data that it was trained on if its run records it. */
+export async function readPart(
   path: string,
   restore: (files: ModelFiles) => Promise<Recommender>,
 ): Promise<{ recommender: Recommender; data: string | undefined }> {
@@ -276,8 +276,8 @@ async function readPart(
   return { recommender, data: config.data?.dataset.fingerprint };
 }
 
-/** Throws UserError unless the part was trained on this dataset. */
-async function requireSameData(
+/** Throws UserError unless the model was trained on this dataset. */
+export async function requireSameData(
   run: string,
   part: { recommender: Recommender; data?: string },
   dataset: Dataset,

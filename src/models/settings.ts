@@ -56,6 +56,30 @@ export const target = z
     "what an update predicts from a history: history = the history itself; rest = one random half of it from the other half, drawn anew in every update, as VASP's training data (Vancura and Kordik 2021, utils.py); scoring is unchanged; unset = history",
   );
 
+/** Options of students: models that can be trained with `--distill`, whose targets are then mixed with a teacher's scores. */
+export const distillation = {
+  distillWeight: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe(
+      "with --distill: the teacher's share of the loss, the rest is that of the clicks (Hinton et al. 2015); unset = 0.5",
+    ),
+  distillTemperature: z
+    .number()
+    .positive()
+    .optional()
+    .describe(
+      "with --distill: temperature of the teacher's softmax, in standard deviations of its best scores; higher values make its items more alike (Hinton et al. 2015); unset = 1",
+    ),
+  distillTop: size
+    .optional()
+    .describe(
+      "with --distill: number of the teacher's best items per user, without those in the history, that are part of the target; unset = 100",
+    ),
+};
+
 /** An option of models with a sparse first layer. */
 export const sparseAdam = z
   .boolean()

@@ -17,6 +17,8 @@ export interface Algorithm<Options = unknown> {
   readonly options: ZodType<Options>;
   /** Whether `fit` can start from another run's weights (`run.initial`); default false. */
   readonly warmStart?: boolean;
+  /** Whether `fit` can learn from a trained model (`run.teacher`); default false. */
+  readonly distills?: boolean;
   /** Whether `fit` can divide the items into blocks (`run.division`); default false. */
   readonly blocks?: boolean;
   /** The network over a catalogue of `items`, for reports; absent for models that are no networks. */

@@ -2,10 +2,11 @@
 
 import type { Communicator } from "../compute/communicator.js";
 import type { Division } from "../compute/division.js";
-import type { Engine } from "../compute/engine.js";
+import type { Engine, TopK } from "../compute/engine.js";
 import type { StoredTensors } from "../compute/named-tensors.js";
 import type { JsonObject } from "../core/json.js";
 import type { ProgressListener } from "../core/progress.js";
+import type { CsrMatrix } from "../sparse/csr.js";
 import type { ModelFiles, NamedTensors } from "./recommender.js";
 import type { InitialModel } from "./warm-start.js";
 
@@ -69,6 +70,14 @@ export interface TensorCache {
   save(name: string, tensors: NamedTensors): Promise<void>;
 }
 
+/** A trained model that a student learns from. */
+export interface Teacher {
+  /** A hash that identifies the model. */
+  readonly digest: string;
+  /** The k best items of every history that are not in it. The model is in memory only during the call. Throws AbortedError. */
+  best(histories: CsrMatrix, k: number, signal?: AbortSignal): Promise<TopK>;
+}
+
 export interface RunContext {
   readonly engine: Engine;
   /** The processes that train together. Default: only this process. */
@@ -84,6 +93,8 @@ export interface RunContext {
   readonly pauseAfter?: number;
   /** Initial weights instead of random ones, for algorithms with `warmStart`. */
   readonly initial?: InitialModel;
+  /** The model to learn from, for algorithms with `distills`. */
+  readonly teacher?: Teacher;
   /** A cache for pretraining that runs can share; without it, each run does its own. */
   readonly cache?: TensorCache;
   /** Called after every finished epoch, in order (after resuming, only for new epochs). */

@@ -51,6 +51,21 @@ export function halvesOf(histories: CsrMatrix, users: Uint32Array, key: RandomKe
   return { larger, smaller };
 }
 
+/** The halves of an update. */
+export function halvesForUpdate(
+  histories: CsrMatrix,
+  users: Uint32Array,
+  key: Pick<RandomKey, "seed" | "step">,
+): Halves {
+  return halvesOf(histories, users, { ...key, stream: streamOf("halves") });
+}
+
+/** Throws RangeError for a batch that has only some of its rows. */
+export function requireWholeBatch(batch: SparseTensor, rows: Uint32Array, what: string): void {
+  if (batch.rows !== rows.length)
+    throw new RangeError(`${what} is not supported with the rows of a batch divided among members`);
+}
+
 /** The input of an update, and what it predicts: [users, items] both. */
 export interface Prediction {
   readonly x: SparseTensor;
@@ -71,9 +86,8 @@ export function predictionOf(
 ): Predict {
   if (target !== "rest") return (_tape, batch) => ({ x: batch, target: batch });
   return (tape, batch, update, rows) => {
-    if (batch.rows !== rows.length)
-      throw new RangeError("target=rest is not supported with the rows of a batch divided among members");
-    const { larger, smaller } = halvesOf(histories, rows, { seed, step: update, stream: streamOf("halves") });
+    requireWholeBatch(batch, rows, "target=rest");
+    const { larger, smaller } = halvesForUpdate(histories, rows, { seed, step: update });
     return { x: tape.histories(larger, division), target: tape.histories(smaller, division) };
   };
 }

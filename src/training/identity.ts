@@ -42,6 +42,7 @@ export function identityOf(
     data: fingerprint(dataset),
     ...(run.division && { blocks: run.division.blocks }),
     ...(run.initial && { initFrom: run.initial.digest }),
+    ...(run.teacher && { distill: run.teacher.digest }),
   };
 }
 

@@ -18,6 +18,7 @@ interface Flags extends EngineFlags, TrackerChoice {
   model?: string;
   recipe?: string;
   initFrom?: string;
+  distill?: string;
   set?: string[];
   epochs?: number;
   seed?: number;
@@ -53,6 +54,10 @@ export function register(program: Command, context: CliContext): void {
         "--init-from <run>",
         "start from the weights of this run, with items matched by id; its model and options are the defaults",
       )
+      .option(
+        "--distill <run>",
+        "learn from this run, such as a blend, as well as from the data (models with the option distillWeight)",
+      )
       .option("--set <name=value>", "a model option, see foldin models <name> (repeatable)", collected)
       .option("--epochs <n>", "number of training epochs; same as --set epochs=<n>", wholeNumber(1))
       .option("--seed <n>", "random seed (default: 98765)", wholeNumber(0))
@@ -80,6 +85,7 @@ Examples:
   foldin train data/ml-1m --recipe ml-1m --out runs/tuned
   foldin train data/ml-1m --model rec-vae --seeds 5 --blend --out runs/five
   foldin train data/today --init-from runs/yesterday --epochs 20 --out runs/today
+  foldin train data/ml-1m --model mult-dae --distill runs/blend --out runs/student
   foldin train data/ml-1m --out runs/vae --resume
   mpirun -n 4 foldin train data/ml-1m --model mult-vae --out runs/vae
   foldin train data/ml-1m --tensorboard logs --mlflow http://localhost:5000 --out runs/vae`,
@@ -128,12 +134,17 @@ async function trainRun(
       expected: "both, such as --seeds 5 --blend",
     });
   const isEnsemble = flags.seeds !== undefined;
-  const clash = (["resume", "force", "initFrom"] as const).find((name) => isEnsemble && flags[name]);
+  const clash = (["resume", "force", "initFrom", "distill"] as const).find(
+    (name) => isEnsemble && flags[name],
+  );
   if (clash)
     throw new UserError({
       place: `--${clash === "initFrom" ? "init-from" : clash}`,
       problem: "cannot be combined with --seeds",
-      remedy: "Run the same command again to resume, or choose another folder with --out",
+      remedy:
+        clash === "distill"
+          ? "Train one seed at a time"
+          : "Run the same command again to resume, or choose another folder with --out",
     });
   if (isEnsemble && (members || flags.blocks !== undefined))
     throw new UserError({
@@ -211,7 +222,7 @@ async function trainRun(
     }
     const recommender = await train(dataset, {
       ...common,
-      initFrom: flags.initFrom,
+      ...{ initFrom: flags.initFrom, distill: flags.distill },
       ...{ blocks: flags.blocks, members },
       out,
       resume: flags.resume,

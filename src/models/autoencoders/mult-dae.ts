@@ -25,6 +25,7 @@ import { sampledNeed } from "../sampled-memory.js";
 import {
   checkSampledOutput,
   checkSparseAdam,
+  distillation,
   isSparseAdam,
   layerSizes,
   likelihood,
@@ -66,6 +67,7 @@ const settings = z.strictObject({
     .meta(logRange(1e-6, 1e-3)),
   learningRate: published.learningRate,
   target,
+  ...distillation,
   ...sampledOutput,
   sparseAdam,
   batchSize: published.batchSize,
@@ -166,6 +168,7 @@ export const multDae: Algorithm<MultDaeOptions> = {
   source: "Liang, Krishnan, Hoffman, Jebara: Variational autoencoders for collaborative filtering, WWW 2018",
   options,
   warmStart: true,
+  distills: true,
   blocks: true,
 
   outline(items, options) {
@@ -183,15 +186,19 @@ export const multDae: Algorithm<MultDaeOptions> = {
   },
 
   async fit(dataset, options, run) {
-    const [{ fit }, { minimise }, { plateauOf }, { negativeSampler }, { predictionOf }] = await Promise.all([
-      import("../../training/fit.js"),
-      import("../../training/minimise.js"),
-      import("../../training/plateau.js"),
-      import("../../training/negatives.js"),
-      import("../../training/halves.js"),
-    ]);
+    const [{ fit }, { minimise }, { plateauOf }, { negativeSampler }, { predictionFrom }] = await Promise.all(
+      [
+        import("../../training/fit.js"),
+        import("../../training/minimise.js"),
+        import("../../training/plateau.js"),
+        import("../../training/negatives.js"),
+        import("../../training/distillation.js"),
+      ],
+    );
     const { engine, seed } = run;
     const { batchSize, learningRate, epochs, patience } = options;
+    // A teacher is in memory only before the network is.
+    const predict = await predictionFrom(dataset.train, options, run);
     const network = new MultDaeNetwork(dataset.items.size, options);
     requireNetworkMemory(
       {
@@ -206,7 +213,6 @@ export const multDae: Algorithm<MultDaeOptions> = {
     );
     await allocated(network, run);
     const sample = negativeSampler(dataset.train, options, seed);
-    const predict = predictionOf(dataset.train, options, run);
     const trainable = trainNetwork({
       engine,
       communicator: run.communicator,

@@ -35,6 +35,7 @@ import {
   checkSampledOutput,
   checkSparseAdam,
   depth,
+  distillation,
   isSparseAdam,
   layerSizes,
   likelihood,
@@ -124,6 +125,7 @@ const settings = z.strictObject({
     ),
   learningRate: published.learningRate,
   target,
+  ...distillation,
   ...sampledOutput,
   sparseAdam,
   batchSize: published.batchSize,
@@ -287,6 +289,7 @@ export const multVae: Algorithm<MultVaeOptions> = {
   source: "Liang, Krishnan, Hoffman, Jebara: Variational autoencoders for collaborative filtering, WWW 2018",
   options,
   warmStart: true,
+  distills: true,
   blocks: true,
 
   outline(items, options) {
@@ -311,14 +314,14 @@ export const multVae: Algorithm<MultVaeOptions> = {
       { annealedBeta, warmedUpBeta },
       { plateauOf },
       { negativeSampler },
-      { predictionOf },
+      { predictionFrom },
     ] = await Promise.all([
       import("../../training/fit.js"),
       import("../../training/minimise.js"),
       import("../../training/annealing.js"),
       import("../../training/plateau.js"),
       import("../../training/negatives.js"),
-      import("../../training/halves.js"),
+      import("../../training/distillation.js"),
     ]);
     const { engine, seed } = run;
     const { batchSize, learningRate, epochs, patience, annealSteps, warmup, normaliseGradients } = options;
@@ -328,6 +331,8 @@ export const multVae: Algorithm<MultVaeOptions> = {
       warmup === undefined
         ? annealedBeta({ cap: options.beta, annealSteps, plannedUpdates })
         : warmedUpBeta({ cap: options.beta, warmup, updatesPerEpoch });
+    // A teacher is in memory only before the network is.
+    const predict = await predictionFrom(dataset.train, options, run);
     const network = new MultVaeNetwork(dataset.items.size, options, options.initialValues);
     requireNetworkMemory(
       {
@@ -342,7 +347,6 @@ export const multVae: Algorithm<MultVaeOptions> = {
     );
     await allocated(network, run);
     const sample = negativeSampler(dataset.train, options, seed);
-    const predict = predictionOf(dataset.train, options, run);
     const trainable = trainNetwork({
       engine,
       communicator: run.communicator,

@@ -46,6 +46,7 @@ import { sampledNeed } from "../sampled-memory.js";
 import {
   checkSampledOutput,
   depth,
+  distillation,
   isSparseAdam,
   published,
   sampledOutput,
@@ -97,6 +98,7 @@ const settings = z.strictObject({
     .default(5e-4)
     .describe("learning rate of both Adam optimisers (Shenbin et al. 2020, section 4.3)"),
   target,
+  ...distillation,
   ...implicitSlimOptions,
   ...sampledOutput,
   sparseAdam,
@@ -367,6 +369,7 @@ export const recVae: Algorithm<RecVaeOptions> = {
     "Shenbin, Alekseev, Tutubalina, Malykh, Nikolenko: RecVAE: a new variational autoencoder for top-N recommendations with implicit feedback, WSDM 2020",
   options,
   warmStart: true,
+  distills: true,
   blocks: true,
 
   outline(items, { hidden, layers, latent, dropout }) {
@@ -389,15 +392,15 @@ export const recVae: Algorithm<RecVaeOptions> = {
   },
 
   async fit(dataset, options, run) {
-    const [{ fit }, { minimise }, { negativeSampler }, { predictionOf }] = await Promise.all([
+    const [{ fit }, { minimise }, { negativeSampler }, { predictionFrom }] = await Promise.all([
       import("../../training/fit.js"),
       import("../../training/minimise.js"),
       import("../../training/negatives.js"),
-      import("../../training/halves.js"),
+      import("../../training/distillation.js"),
     ]);
     const { epochs, patience } = options;
     const sample = negativeSampler(dataset.train, options, run.seed);
-    const predict = predictionOf(dataset.train, options, run);
+    const predict = await predictionFrom(dataset.train, options, run);
     return fit(
       {
         algorithm: recVae,

@@ -1,4 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -77,9 +85,95 @@ describe("foldin train --seeds", () => {
     [["--seeds", "1", "--blend"], /at least 2/],
     [["--seeds", "2", "--blend", "--force"], /--force: cannot be combined with --seeds/],
     [["--seeds", "2", "--blend", "--init-from", "chosen"], /--init-from: cannot be combined/],
+    [["--seeds", "2", "--blend", "--distill", "chosen"], /--distill: cannot be combined.*one seed at a time/],
   ])("refuses %j", async (args, message) => {
     const { code, stderr } = await run("train", "data", "--model", "mult-dae", "--out", "refused", ...args);
     expect(code).toBe(2);
     expect(stderr).toMatch(message);
+  });
+});
+
+describe("foldin train --distill", () => {
+  const student = ["train", "data", "--model", "mult-dae", "--epochs", "2", "--set", "latent=4"];
+
+  it("learns from a run, records it, and needs it no more once it is finished", async () => {
+    const teacher = await run("train", "data", "--model", "ease", "--out", "teacher");
+    expect(teacher.code, teacher.stderr).toBe(0);
+    const first = await run(...student, "--distill", "teacher", "--out", "student");
+    expect(first.code, first.stderr).toBe(0);
+    expect(first.stderr).toMatch(/distillation: scoring 160 users/);
+    expect(configOf("student").distill).toEqual({
+      path: join(realpathSync(folder), "teacher"),
+      digest: expect.stringMatching(/^[0-9a-f]+$/),
+    });
+    const without = await run(
+      ...student,
+      "--distill",
+      "teacher",
+      "--set",
+      "distillWeight=0",
+      "--out",
+      "zero",
+    );
+    expect(without.code, without.stderr).toBe(0);
+    const plain = await run(...student, "--out", "plain");
+    expect(plain.code, plain.stderr).toBe(0);
+    const weights = (name: string) => readFileSync(join(folder, name, "model", "model.safetensors"));
+    expect(weights("zero").equals(weights("plain"))).toBe(true);
+    expect(weights("student").equals(weights("plain"))).toBe(false);
+    renameSync(join(folder, "teacher"), join(folder, "elsewhere"));
+    const again = await run("train", "data", "--out", "student", "--resume");
+    renameSync(join(folder, "elsewhere"), join(folder, "teacher"));
+    expect(again.code, again.stderr).toBe(0);
+    expect(again.stderr).toContain("already finished");
+  });
+
+  it("resumes an interrupted student with its teacher, and ends with the same weights", async () => {
+    const { train } = await import("../../../src/experiments/train.js");
+    const { loadDataset } = await import("../../../src/data/dataset.js");
+    const dataset = await loadDataset(join(folder, "data"));
+    const given = {
+      ...{ model: "mult-dae", options: { latent: 4, epochs: 4 }, distill: join(folder, "teacher") },
+      ...{ engine: "reference" as const },
+    };
+    const out = join(folder, "paused");
+    await expect(train(dataset, { ...given, out, pauseAfter: 2 })).rejects.toThrow(/paused after epoch 2/);
+    const resumed = await run("train", "data", "--out", "paused", "--resume");
+    expect(resumed.code, resumed.stderr).toBe(0);
+    expect(resumed.stderr).toContain("resuming after epoch 2 of 4");
+    (await train(dataset, { ...given, out: join(folder, "whole") })).dispose();
+    const weights = (name: string) => readFileSync(join(folder, name, "model", "model.safetensors"));
+    expect(weights("paused").equals(weights("whole"))).toBe(true);
+  });
+
+  it.each([
+    [
+      ["--model", "ease", "--distill", "teacher"],
+      /--distill: ease cannot learn.*mult-vae, mult-dae, rec-vae/,
+    ],
+    [["--model", "mult-dae", "--set", "distillWeight=.3"], /distillWeight: needs a teacher.*--distill/],
+    [
+      ["--model", "mult-dae", "--distill", "teacher", "--set", "distillWeight=2"],
+      /distillWeight: 2 is not valid/,
+    ],
+    [["--model", "mult-dae", "--distill", "nowhere"], /nowhere.*there is no such file/],
+    [["--model", "mult-dae", "--distill", "teacher", "--blocks", "2"], /a run without --distill/],
+  ])("refuses %j", async (args, message) => {
+    const { code, stderr } = await run("train", "data", ...args, "--out", "refused");
+    expect(code).toBe(2);
+    expect(stderr).toMatch(message);
+  });
+
+  it("refuses a teacher of other data", async () => {
+    const other = await run(
+      ...["prepare", "clicks.csv", "--out", "other", "--validation-users", "10", "--test-users", "20"],
+    );
+    expect(other.code, other.stderr).toBe(0);
+    const { code, stderr } = await run(
+      ...["train", "other", "--model", "mult-dae", "--distill", "teacher", "--out", "refused"],
+    );
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/teacher: was not trained on this version of .*expected runs that were trained/);
+    expect(existsSync(join(folder, "refused"))).toBe(false);
   });
 });
