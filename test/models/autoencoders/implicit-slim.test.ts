@@ -125,9 +125,18 @@ describe("rec-vae with implicitSlim", () => {
       expect((await trained(given)).tensors).toEqual(tensors);
   });
 
+  it("has 500, 1 and the mean number of interactions of an item as the values of unset options", async () => {
+    const { tensors } = await trained({ implicitSlim: 2 });
+    const given = { implicitSlimLambda: 500, implicitSlimAlpha: 1 };
+    const threshold = Math.ceil(train.indices.length / items.size);
+    const of = async (implicitSlimThreshold: number) =>
+      (await trained({ ...given, implicitSlim: 2, implicitSlimThreshold })).tensors;
+    expect(await of(threshold)).toEqual(tensors);
+    expect(await of(threshold + 3)).not.toEqual(tensors);
+  });
+
   it("rejects a threshold that no item reaches, and one for which alpha is out of proportion", async () => {
-    const { implicitSlimThreshold: _, ...rest } = slim;
-    await expect(trained({ ...rest, implicitSlim: 2 })).rejects.toThrow(
+    await expect(trained({ ...slim, implicitSlim: 2, implicitSlimThreshold: 1000 })).rejects.toThrow(
       /^implicitSlimThreshold: no item has 1,000 training interactions; the most popular one has \d+ \(expected a threshold that some hundreds of items reach\)/,
     );
     const most = train.indices.reduce((counts, item) => {
