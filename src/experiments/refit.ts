@@ -86,7 +86,14 @@ async function refitOn(dataset: Dataset, path: string, given: Settings): Promise
 /** Trains a run that is no blend. */
 async function again(dataset: Dataset, run: RunFolder, given: Settings): Promise<Recommender> {
   const { out, force = false, progress, engine, threads, datasetPath, signal } = given;
-  const { model, options, seed, precision, blocks, initFrom, addedItems } = run.config;
+  const { model, options, seed, precision, blocks, initFrom, distill, addedItems } = run.config;
+  if (distill)
+    throw new UserError({
+      place: run.path,
+      problem: `learned from ${distill.path}, which does not know the held-out users`,
+      expected: "a run without --distill",
+      remedy: "Refit a run without a teacher",
+    });
   const known = new Set(describeOptions(await findAlgorithm(model)).map(({ name }) => name));
   const kept = run.epochs.at(-1)?.kept;
   const { patience: _patience, ...rest } = options;

@@ -64,19 +64,19 @@ export const distillation = {
     .max(1)
     .optional()
     .describe(
-      "with --distill: the teacher's share of the loss, the rest is that of the clicks (Hinton et al. 2015); unset = 0.5",
+      "with --distill: the teacher's share of the loss, the rest is that of the clicks (Hinton et al. 2015); unset = 0.2 (our choice)",
     ),
   distillTemperature: z
     .number()
     .positive()
     .optional()
     .describe(
-      "with --distill: temperature of the teacher's softmax, in standard deviations of its best scores; higher values make its items more alike (Hinton et al. 2015); unset = 1",
+      "with --distill: temperature of the teacher's softmax, in standard deviations of its best scores; higher values make its items more alike (Hinton et al. 2015); unset = 0.3 (our choice)",
     ),
   distillTop: size
     .optional()
     .describe(
-      "with --distill: number of the teacher's best items per user, without those in the history, that are part of the target; unset = 100",
+      "with --distill: number of the teacher's best items per user, without those in the history, that are part of the target; unset = 100 (our choice)",
     ),
 };
 
