@@ -80,13 +80,13 @@ describe("the memory of a model in use", () => {
     const large = modelOf("large", { "model.safetensors": 3 * 2 ** 30, "items.json": 2 ** 20 });
     const use = { what: "serving", models: [large] };
     const notes: string[] = [];
-    const require = (memory: string) => {
+    const requiredWith = (memory: string) => {
       vi.stubEnv("FOLDIN_MEMORY", memory);
       return requireModelMemory("run", use, (event) => {
         if (event.type === "note") notes.push(event.text);
       });
     };
-    await expect(require("2GiB")).rejects.toThrow(
+    await expect(requiredWith("2GiB")).rejects.toThrow(
       /^run: serving \(the model: 3\.0 GiB, its items: 3 MiB\) needs 3\.1 GiB of memory, but only [\d.]+ [GM]iB are available\. Train a smaller model/,
     );
     expect(notes).toEqual([]);
