@@ -83,6 +83,13 @@ export async function locateHistories(
   return { kind: "dataset", path: datasetOfRun(run, config, undefined) };
 }
 
+/** The counts of the dataset that has the histories; undefined for a file. */
+export async function countsOf({ kind, path }: { kind: "file" | "dataset"; path: string }) {
+  if (kind === "file") return undefined;
+  const { readManifest } = await import("../data/dataset.js");
+  return (await readManifest(path)).counts;
+}
+
 /** The histories as item indices of the model; reports skipped users and items. Throws UserError if no user remains. */
 export async function readHistories(
   { kind, path }: { kind: "file" | "dataset"; path: string },

@@ -70,7 +70,8 @@ export class NumpyRandom {
 
   /** The numbers 0 .. n - 1 in random order, like `RandomState.permutation(n)`. */
   permutation(n: number): Uint32Array {
-    const order = Uint32Array.from({ length: n }, (_, index) => index);
+    const order = new Uint32Array(n);
+    for (let index = 0; index < n; index++) order[index] = index;
     this.shuffle(order);
     return order;
   }

@@ -4,7 +4,7 @@
 
 import { UserError } from "../core/errors.js";
 import { availableMemory, bytesText } from "../core/memory.js";
-import { GrowingColumn, hashOfPair } from "./interactions.js";
+import { GrowingColumn } from "./interactions.js";
 
 /** The number of rows from which duplicates are searched for. */
 const manyRows = 1 << 25;
@@ -12,6 +12,8 @@ const sampledRows = 1 << 20;
 const rowsBetweenChecks = 1 << 20;
 /** Reading, filtering and splitting hold the rows about twice (measured; see test/data/collected-rows.test.ts). */
 const timesHeld = 2;
+/** User, item, rating and time. */
+const mostBytesPerRow = 20;
 
 export interface CollectedRowsOptions {
   /** The files that the rows come from. */
@@ -20,6 +22,8 @@ export interface CollectedRowsOptions {
   available?: number;
   /** The number of rows from which duplicates are searched for. */
   many?: number;
+  /** The expected number of rows, if it is known. */
+  capacity?: number;
 }
 
 type Numbers = Uint8Array | Uint32Array | Float32Array | Float64Array;
@@ -30,18 +34,28 @@ export class CollectedRows {
   duplicates = 0;
   readonly #place: string | undefined;
   readonly #available: number;
-  readonly #userOf = new GrowingColumn((length) => new Uint32Array(length));
-  readonly #itemOf = new GrowingColumn((length) => new Uint32Array(length));
-  readonly #ratingOf = new GrowingColumn((length) => new Float32Array(length));
-  readonly #timeOf = new GrowingColumn((length) => new Float64Array(length));
+  readonly #userOf: GrowingColumn<Uint32Array<ArrayBuffer>>;
+  readonly #itemOf: GrowingColumn<Uint32Array<ArrayBuffer>>;
+  readonly #ratingOf: GrowingColumn<Float32Array<ArrayBuffer>>;
+  readonly #timeOf: GrowingColumn<Float64Array<ArrayBuffer>>;
   #rows = 0;
   #nextCheck: number;
   readonly #checkEvery: number;
   #nextLook: number;
 
-  constructor({ place, available = availableMemory(), many = manyRows }: CollectedRowsOptions = {}) {
+  constructor({
+    place,
+    available = availableMemory(),
+    many = manyRows,
+    capacity = 0,
+  }: CollectedRowsOptions = {}) {
     this.#place = place;
     this.#available = available;
+    const reserved = capacity * mostBytesPerRow * timesHeld > available ? 0 : capacity;
+    this.#userOf = new GrowingColumn((length) => new Uint32Array(length), reserved);
+    this.#itemOf = new GrowingColumn((length) => new Uint32Array(length), reserved);
+    this.#ratingOf = new GrowingColumn((length) => new Float32Array(length), reserved);
+    this.#timeOf = new GrowingColumn((length) => new Float64Array(length), reserved);
     this.#nextLook = many;
     this.#checkEvery = Math.min(rowsBetweenChecks, many);
     this.#nextCheck = this.#checkEvery;
@@ -99,13 +113,12 @@ export class CollectedRows {
   }
 
   #dropMassesOfDuplicates(): void {
+    const [users, items] = [this.#userOf.last(sampledRows), this.#itemOf.last(sampledRows)];
+    if (countKept(firstOfPairs(users, items)) >= users.length / 2) return;
     const { userOf, itemOf, ratingOf, timeOf } = this.take();
-    const rows = userOf.length;
-    const last = rows - Math.min(sampledRows, rows);
-    const isMass = countKept(firstOfPairs(userOf.subarray(last), itemOf.subarray(last))) < (rows - last) / 2;
-    const keep = isMass ? firstOfPairs(userOf, itemOf) : undefined;
-    for (let row = 0; row < rows; row++) {
-      if (keep?.[row] === 0) {
+    const keep = firstOfPairs(userOf, itemOf);
+    for (let row = 0; row < keep.length; row++) {
+      if (keep[row] === 0) {
         this.duplicates++;
         continue;
       }
@@ -140,6 +153,13 @@ function firstOfPairs(userOf: Uint32Array, itemOf: Uint32Array): Uint8Array {
     keep[row] = 1;
   }
   return keep;
+}
+
+/** A hash of a user and an item, as an int32. */
+function hashOfPair(user: number, item: number): number {
+  let hash = Math.imul(user, 0x9e3779b1) ^ Math.imul(item ^ (item >>> 15), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 16), 0xc2b2ae35);
+  return hash ^ (hash >>> 13);
 }
 
 function countKept(keep: Uint8Array): number {

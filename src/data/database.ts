@@ -28,13 +28,8 @@ export interface DatabaseOptions {
 }
 
 /** The type of a column that is written from JavaScript; `vector`: an array of this many FLOATs. */
-export type ColumnType =
-  | "UINTEGER"
-  | "FLOAT"
-  | "DOUBLE"
-  | "VARCHAR"
-  | "UTINYINT"
-  | { readonly vector: number };
+export type ColumnType = ScalarType | { readonly vector: number };
+export type ScalarType = "UINTEGER" | "FLOAT" | "DOUBLE" | "VARCHAR" | "UTINYINT";
 
 /** Writes a column of a block. */
 export interface Setter {
@@ -125,6 +120,7 @@ export class Database {
   readonly #closing: (() => Promise<void>)[] = [];
   #scratchFiles = 0;
   #attached = 0;
+  #givenRows = 0;
 
   /** `scratch`: a folder that does not exist yet, for files that are removed with the database. */
   constructor(connection: DuckDBConnection, signal: AbortSignal | undefined, scratch: string) {
@@ -212,6 +208,63 @@ export class Database {
   /** Writes the rows of a query to a file, whose name is taken literally. `options` are passed to DuckDB's COPY. */
   async copy(select: string, path: string, options = "FORMAT parquet"): Promise<void> {
     await this.run(`COPY (${select}) TO ${literal(resolve(path))} (${options})`);
+  }
+
+  /**
+   * Writes `rows` rows to a Parquet file whose name is taken literally, without storing them first. `fill` is called while DuckDB
+   * writes, for one block after another, as for `createTable`. `select`: SQL expressions over the columns.
+   */
+  async writeRows(
+    path: string,
+    {
+      columns,
+      rows,
+      fill,
+      select = "*",
+    }: {
+      readonly columns: Readonly<Record<string, ScalarType>>;
+      readonly rows: number;
+      readonly fill: (from: number, count: number, set: Setter[]) => void;
+      readonly select?: string;
+    },
+  ): Promise<void> {
+    const { DuckDBTableFunction, ...types } = await import("@duckdb/node-api");
+    const name = `given_rows_${this.#givenRows++}`;
+    let from = 0;
+    let failure: { readonly error: unknown } | undefined;
+    const given = DuckDBTableFunction.create({
+      name,
+      bindFunction: (bind) => {
+        for (const [column, type] of Object.entries(columns)) bind.addResultColumn(column, types[type]);
+      },
+      initFunction: (init) => init.setMaxThreads(1),
+      mainFunction: (info, chunk) => {
+        try {
+          const count = Math.min(chunkRows, rows - from);
+          chunk.rowCount = count;
+          if (count === 0) return;
+          const vectors = Object.keys(columns).map((_, column) => chunk.getColumnVector(column));
+          fill(
+            from,
+            count,
+            vectors.map((vector) => setterOf(vector, (value) => value as DuckDBValue)),
+          );
+          for (const vector of vectors) vector.flush();
+          from += count;
+        } catch (error) {
+          failure = { error };
+          info.setError("the rows cannot be made");
+        }
+      },
+    });
+    this.#connection.registerTableFunction(given);
+    try {
+      await this.copy(`SELECT ${select} FROM ${name}()`, path);
+    } catch (error) {
+      throw failure ? failure.error : error;
+    } finally {
+      given.destroySync();
+    }
   }
 
   /** The path of a file that does not exist yet, in a folder that is removed with the database. */

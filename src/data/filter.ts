@@ -1,7 +1,8 @@
 // Filters interactions: of duplicates only the first is kept, then users and items with enough interactions. (The rating
 // threshold is applied earlier, while reading.) Published protocols differ in how minimums are applied: see `filterOrders`.
 
-import { bucketRows, countRows, hashOfPair, type Interactions, takeInteractions } from "./interactions.js";
+import { type Interactions, takeInteractions } from "./interactions.js";
+import { type BucketOptions, RowBuckets } from "./row-buckets.js";
 
 /** How the minimum counts are applied. */
 export const filterOrders = {
@@ -20,34 +21,16 @@ export interface Minimums {
   filter: FilterOrder;
 }
 
-interface Reuse {
+interface FilterOptions extends BucketOptions {
   /** Whether the rows that remain may be moved within the argument's arrays, which must not be used afterwards. */
   readonly reuse?: boolean;
 }
 
 /** Keeps the first row of each pair of user and item. */
-export function dropDuplicates(interactions: Interactions, reuse: Reuse = {}): Interactions {
-  const { userOf, itemOf, users } = interactions;
-  const keep = new Uint8Array(userOf.length);
-  // Open addressing: each slot holds the number of a row + 1.
-  let slots = new Uint32Array(0);
-  for (const rows of bucketRows(userOf, users.size)) {
-    const size = 2 ** Math.ceil(Math.log2(2 * rows.length + 1));
-    if (slots.length < size) slots = new Uint32Array(size);
-    else slots.fill(0);
-    const mask = slots.length - 1;
-    for (const row of rows) {
-      const user = userOf[row];
-      const item = itemOf[row];
-      let slot = hashOfPair(user, item) & mask;
-      while (slots[slot] !== 0 && (userOf[slots[slot] - 1] !== user || itemOf[slots[slot] - 1] !== item))
-        slot = (slot + 1) & mask;
-      if (slots[slot] !== 0) continue;
-      slots[slot] = row + 1;
-      keep[row] = 1;
-    }
-  }
-  return takeInteractions(interactions, keep, reuse);
+export function dropDuplicates(interactions: Interactions, options: FilterOptions = {}): Interactions {
+  const rows = new DividedRows(interactions, options);
+  rows.dropDuplicates();
+  return rows.kept(options);
 }
 
 /** What a minimum count dropped. */
@@ -66,55 +49,172 @@ export interface Frequent {
 /** Keeps the users and items with enough interactions, and counts what it drops; a row is counted once. */
 export function keepFrequent(
   interactions: Interactions,
-  { minUser, minItem, filter }: Minimums,
-  reuse: Reuse = {},
+  minimums: Minimums,
+  options: FilterOptions = {},
 ): Frequent {
-  const { userOf, itemOf, users, items } = interactions;
-  const keep = new Uint8Array(userOf.length).fill(1);
-  const dropRare = (codeOf: Uint32Array, counts: Uint32Array, least: number): Dropped => {
-    let rows = 0;
-    for (let row = 0; row < keep.length; row++)
-      if (keep[row] === 1 && counts[codeOf[row]] < least) {
-        keep[row] = 0;
-        rows++;
+  const rows = new DividedRows(interactions, options);
+  const dropped = rows.dropRare(minimums);
+  return { kept: rows.kept(options), ...dropped };
+}
+
+export interface Filtered extends Frequent {
+  /** Rows left without duplicates. */
+  readonly unique: number;
+}
+
+/** Drops duplicates, then rare users and items: like `dropDuplicates` and `keepFrequent`, with one move of the rows. */
+export function filterInteractions(
+  interactions: Interactions,
+  minimums: Minimums,
+  options: FilterOptions = {},
+): Filtered {
+  const rows = new DividedRows(interactions, options);
+  const unique = rows.dropDuplicates();
+  const dropped = rows.dropRare(minimums);
+  return { kept: rows.kept(options), unique, ...dropped };
+}
+
+/** The rows in buckets of users: a pass over them needs little memory at a time for what it holds per user. */
+class DividedRows {
+  readonly #interactions: Interactions;
+  readonly #buckets: RowBuckets;
+  /** In the order of the buckets, like `#itemOf` and `#keep`. */
+  readonly #userOf: Uint32Array;
+  readonly #itemOf: Uint32Array;
+  readonly #keep: Uint8Array;
+
+  constructor(interactions: Interactions, options: BucketOptions) {
+    const { userOf, itemOf, users } = interactions;
+    this.#interactions = interactions;
+    this.#buckets = new RowBuckets(userOf, users.size, options);
+    this.#userOf = this.#buckets.codes();
+    this.#itemOf = this.#buckets.divide(itemOf);
+    this.#keep = new Uint8Array(userOf.length).fill(1);
+  }
+
+  /** Keeps the first row of each pair of user and item; returns the number of rows kept. */
+  dropDuplicates(): number {
+    const [userOf, itemOf, keep] = [this.#userOf, this.#itemOf, this.#keep];
+    const { begins, size, codesPerBucket } = this.#buckets;
+    const ends = new Uint32Array(codesPerBucket);
+    let order = new Uint32Array(0);
+    // A user's items by open addressing: each slot holds an item + 1.
+    let slots = new Uint32Array(64);
+    let dropped = 0;
+    for (let bucket = 0; bucket < size; bucket++) {
+      const [begin, end] = [begins[bucket], begins[bucket + 1]];
+      const first = bucket * codesPerBucket;
+      if (order.length < end - begin) order = new Uint32Array(end - begin);
+      // Counting sort by user. Afterwards `ends` holds the end of each user's rows in `order`.
+      ends.fill(0);
+      for (let place = begin; place < end; place++) ends[userOf[place] - first]++;
+      for (let code = 0, before = 0; code < codesPerBucket; code++) {
+        const rows = ends[code];
+        ends[code] = before;
+        before += rows;
       }
-    return { rows, codes: counts.reduce((sum, count) => sum + (count > 0 && count < least ? 1 : 0), 0) };
-  };
-  const countKept = (codeOf: Uint32Array, codes: number): Uint32Array => {
+      for (let place = begin; place < end; place++) order[ends[userOf[place] - first]++] = place;
+      for (let code = 0, next = 0; code < codesPerBucket; code++) {
+        const rows = ends[code] - next;
+        if (rows === 0) continue;
+        const mask = 2 ** (33 - Math.clz32(rows)) - 1;
+        if (slots.length <= mask) slots = new Uint32Array(mask + 1);
+        else for (let slot = 0; slot <= mask; slot++) slots[slot] = 0;
+        for (; next < ends[code]; next++) {
+          const place = order[next];
+          const wanted = itemOf[place] + 1;
+          const hash = Math.imul(wanted, 0x9e3779b1);
+          let slot = (hash ^ (hash >>> 15)) & mask;
+          while (slots[slot] !== 0 && slots[slot] !== wanted) slot = (slot + 1) & mask;
+          if (slots[slot] === 0) slots[slot] = wanted;
+          else {
+            keep[place] = 0;
+            dropped++;
+          }
+        }
+      }
+    }
+    return keep.length - dropped;
+  }
+
+  /** Drops the rows of rare users and items among the kept rows. */
+  dropRare({ minUser, minItem, filter }: Minimums): { readonly users: Dropped; readonly items: Dropped } {
+    switch (filter) {
+      case "simultaneous": {
+        const rareUsers = this.#rareUsers(minUser);
+        const items = this.#drop(this.#itemOf, this.#rareItems(minItem));
+        return { items, users: this.#drop(this.#userOf, rareUsers) };
+      }
+      case "items-then-users": {
+        const items = this.#drop(this.#itemOf, this.#rareItems(minItem));
+        return { items, users: this.#drop(this.#userOf, this.#rareUsers(minUser)) };
+      }
+      case "k-core": {
+        let [items, users]: Dropped[] = [noneDropped, noneDropped];
+        for (;;) {
+          const rareItems = this.#drop(this.#itemOf, this.#rareItems(minItem));
+          const rareUsers = this.#drop(this.#userOf, this.#rareUsers(minUser));
+          if (rareItems.rows + rareUsers.rows === 0) return { items, users };
+          items = sum(items, rareItems);
+          users = sum(users, rareUsers);
+        }
+      }
+      default:
+        return filter satisfies never;
+    }
+  }
+
+  #rareUsers(least: number): Rare {
+    return this.#rare(this.#userOf, this.#interactions.users.size, least);
+  }
+
+  #rareItems(least: number): Rare {
+    return this.#rare(this.#itemOf, this.#interactions.items.size, least);
+  }
+
+  /** The codes with kept rows, but fewer than `least`. */
+  #rare(codeOf: Uint32Array, codes: number, least: number): Rare {
+    if (least <= 1) return noneRare;
+    const keep = this.#keep;
     const counts = new Uint32Array(codes);
-    for (let row = 0; row < keep.length; row++) counts[codeOf[row]] += keep[row];
-    return counts;
-  };
-  const frequent = (byItem: Dropped, byUser: Dropped): Frequent => ({
-    kept: takeInteractions(interactions, keep, reuse),
-    users: byUser,
-    items: byItem,
-  });
-  switch (filter) {
-    case "simultaneous": {
-      const perItem = countRows(itemOf, items.size);
-      const perUser = countRows(userOf, users.size);
-      return frequent(dropRare(itemOf, perItem, minItem), dropRare(userOf, perUser, minUser));
-    }
-    case "items-then-users": {
-      const byItem = dropRare(itemOf, countRows(itemOf, items.size), minItem);
-      return frequent(byItem, dropRare(userOf, countKept(userOf, users.size), minUser));
-    }
-    case "k-core": {
-      let [byItem, byUser]: Dropped[] = [noneDropped, noneDropped];
-      for (;;) {
-        const rareItems = dropRare(itemOf, countKept(itemOf, items.size), minItem);
-        const rareUsers = dropRare(userOf, countKept(userOf, users.size), minUser);
-        if (rareItems.rows + rareUsers.rows === 0) return frequent(byItem, byUser);
-        byItem = sum(byItem, rareItems);
-        byUser = sum(byUser, rareUsers);
+    for (let place = 0; place < keep.length; place++) counts[codeOf[place]] += keep[place];
+    const isRare = new Uint8Array(codes);
+    let rare = 0;
+    for (let code = 0; code < codes; code++)
+      if (counts[code] > 0 && counts[code] < least) {
+        isRare[code] = 1;
+        rare++;
       }
+    return { isRare, codes: rare };
+  }
+
+  #drop(codeOf: Uint32Array, { isRare, codes }: Rare): Dropped {
+    if (codes === 0) return noneDropped;
+    const keep = this.#keep;
+    let rows = 0;
+    for (let place = 0; place < keep.length; place++) {
+      const drop = keep[place] & isRare[codeOf[place]];
+      keep[place] ^= drop;
+      rows += drop;
     }
-    default:
-      return filter satisfies never;
+    return { rows, codes };
+  }
+
+  /** The kept rows, in their order. */
+  kept(options: FilterOptions): Interactions {
+    return takeInteractions(this.#interactions, this.#buckets.bytesInRowOrder(this.#keep), options);
   }
 }
 
+/** Codes with rows, but too few. */
+interface Rare {
+  /** [codes]: 1 if rare. */
+  readonly isRare: Uint8Array;
+  /** The number of rare codes. */
+  readonly codes: number;
+}
+
+const noneRare: Rare = { isRare: new Uint8Array(0), codes: 0 };
 const noneDropped: Dropped = { rows: 0, codes: 0 };
 const sum = (one: Dropped, other: Dropped): Dropped => ({
   rows: one.rows + other.rows,

@@ -54,8 +54,8 @@ export async function fromIntegerRows(
   const sourceRows = kept.length + kept.duplicates;
   const { userOf, itemOf } = kept.take();
   return {
-    users: new Vocabulary(Array.from(codeIntegers(userOf), String)),
-    items: new Vocabulary(Array.from(codeIntegers(itemOf), String)),
+    users: Vocabulary.ofIntegers(codeIntegers(userOf)),
+    items: Vocabulary.ofIntegers(codeIntegers(itemOf)),
     userOf,
     itemOf,
     sourceRows,

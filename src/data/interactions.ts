@@ -4,6 +4,7 @@
 import { inspect } from "node:util";
 import { throwIfAborted, UserError } from "../core/errors.js";
 import { LargeMap } from "../core/large-map.js";
+import { PresentCodes } from "./row-buckets.js";
 import { orderIds, Vocabulary } from "./vocabulary.js";
 
 /** One interaction, as a TypeScript caller passes it. */
@@ -47,36 +48,44 @@ export interface Interactions {
   readonly untimed?: string;
 }
 
-/** Appends numbers to a typed array that grows block by block, so that no row is copied more than once. */
+/**
+ * Appends numbers to a typed array that grows block by block, so that no row is copied more than once. With a known capacity the
+ * first block has that many rows, and they are not copied at all.
+ */
 export class GrowingColumn<A extends Uint8Array | Uint32Array | Float32Array | Float64Array> {
   readonly #make: (length: number) => A;
   readonly #full: A[] = [];
   #block: A;
   #used = 0;
 
-  constructor(make: (length: number) => A) {
+  #rowsInFull = 0;
+  #nextBlock: number;
+
+  /** `capacity`: the expected number of rows, if it is known. */
+  constructor(make: (length: number) => A, capacity = 0) {
     this.#make = make;
-    this.#block = make(blockRows);
+    this.#block = make(0);
+    this.#nextBlock = Math.max(blockRows, capacity);
   }
 
   push(value: number): void {
-    if (this.#used === blockRows) {
-      this.#full.push(this.#block);
-      this.#block = this.#make(blockRows);
-      this.#used = 0;
-    }
+    if (this.#used === this.#block.length) this.#startBlock();
     this.#block[this.#used++] = value;
+  }
+
+  #startBlock(): void {
+    if (this.#used > 0) this.#full.push(this.#block);
+    this.#rowsInFull += this.#used;
+    this.#block = this.#make(this.#nextBlock);
+    this.#nextBlock = blockRows;
+    this.#used = 0;
   }
 
   /** Appends all numbers of an array. */
   append(values: Uint8Array | Uint32Array | Float32Array | Float64Array): void {
     for (let from = 0; from < values.length; ) {
-      if (this.#used === blockRows) {
-        this.#full.push(this.#block);
-        this.#block = this.#make(blockRows);
-        this.#used = 0;
-      }
-      const count = Math.min(values.length - from, blockRows - this.#used);
+      if (this.#used === this.#block.length) this.#startBlock();
+      const count = Math.min(values.length - from, this.#block.length - this.#used);
       const piece = values.subarray(from, from + count);
       this.#block.set(piece as never, this.#used);
       this.#used += count;
@@ -84,20 +93,37 @@ export class GrowingColumn<A extends Uint8Array | Uint32Array | Float32Array | F
     }
   }
 
+  /** The last numbers, at most as many as asked for, in one array. */
+  last(count: number): A {
+    const values = this.#make(Math.min(count, this.#rowsInFull + this.#used));
+    let left = values.length;
+    for (let block = this.#full.length; left > 0; block--) {
+      const newest = block === this.#full.length ? this.#block.subarray(0, this.#used) : this.#full[block];
+      const wanted = Math.min(left, newest.length);
+      left -= wanted;
+      values.set(newest.subarray(newest.length - wanted) as never, left);
+    }
+    return values;
+  }
+
   /** Returns the numbers pushed so far in one array and empties the column. */
   take(): A {
-    const rows = this.#full.length * blockRows + this.#used;
+    const last = this.#block.subarray(0, this.#used) as A;
+    const isMostlyUsed = 2 * this.#used >= this.#block.length;
+    const rows = this.#rowsInFull + this.#used;
+    this.#block = this.#make(0);
+    this.#rowsInFull = 0;
+    this.#used = 0;
+    if (this.#full.length === 0) return isMostlyUsed ? last : (last.slice() as A);
     const all = this.#make(rows);
     let place = 0;
     const full = this.#full.splice(0).reverse();
     // Each block is released once it is copied.
     for (let block = full.pop(); block !== undefined; block = full.pop()) {
       all.set(block as never, place);
-      place += blockRows;
+      place += block.length;
     }
-    all.set(this.#block.subarray(0, this.#used) as never, place);
-    this.#block = this.#make(blockRows);
-    this.#used = 0;
+    all.set(last as never, place);
     return all;
   }
 }
@@ -251,19 +277,9 @@ export function codeIntegers(ids: Uint32Array): Uint32Array {
   let largest = 0;
   for (let row = 0; row < ids.length; row++) if (ids[row] > largest) largest = ids[row];
   if (largest >= 1 << 25) return codeSparseIntegers(ids);
-  const codeOf = new Uint32Array(largest + 1);
-  for (let row = 0; row < ids.length; row++) codeOf[ids[row]] = 1;
-  let count = 0;
-  for (let id = 0; id <= largest; id++) count += codeOf[id];
-  const known = new Uint32Array(count);
-  let next = 0;
-  for (let id = 0; id <= largest; id++)
-    if (codeOf[id] === 1) {
-      known[next] = id;
-      codeOf[id] = next++;
-    }
-  for (let row = 0; row < ids.length; row++) ids[row] = codeOf[ids[row]];
-  return known;
+  const present = new PresentCodes(ids, largest + 1);
+  present.rank(ids);
+  return present.all();
 }
 
 function codeSparseIntegers(ids: Uint32Array): Uint32Array {
@@ -303,8 +319,8 @@ export function takeInteractions(
   ): A | undefined => {
     if (from === undefined) return undefined;
     const to = reuse ? from : new make(rows);
-    let next = 0;
-    for (let row = 0; row < keep.length; row++) if (keep[row] !== 0) to[next++] = from[row];
+    if (from instanceof Uint8Array) moveKept(from, to as Uint8Array, keep);
+    else moveKeptWords(wordsOf(from), wordsOf(to), keep, from.BYTES_PER_ELEMENT / 4);
     return to.subarray(0, rows) as A;
   };
   const { userOf, itemOf, ratingOf, timeOf, partOf } = interactions;
@@ -328,57 +344,20 @@ export function withCatalogue(interactions: Interactions, ids: Iterable<string>)
   return { ...interactions, items, itemOf: interactions.itemOf.map((code) => place[code]) };
 }
 
-/** Rows by their code (a user, an item): rows[offsets[c] .. offsets[c + 1]) are those of code c, in their order. */
-export interface Grouped {
-  readonly offsets: Uint32Array;
-  readonly rows: Uint32Array;
+/** A column of four or eight bytes per row as 32-bit words: every column is then moved by the same fast loop. */
+const wordsOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView) =>
+  new Uint32Array(buffer, byteOffset, byteLength / 4);
+
+function moveKeptWords(from: Uint32Array, to: Uint32Array, keep: Uint8Array, perRow: number): void {
+  let next = 0;
+  for (let row = 0; row < keep.length; row++)
+    if (keep[row] !== 0) {
+      to[next++] = from[perRow * row];
+      if (perRow === 2) to[next++] = from[2 * row + 1];
+    }
 }
 
-export function groupRows(codeOf: Uint32Array, codes: number): Grouped {
-  const offsets = new Uint32Array(codes + 1);
-  for (let row = 0; row < codeOf.length; row++) offsets[codeOf[row] + 1]++;
-  for (let code = 0; code < codes; code++) offsets[code + 1] += offsets[code];
-  const cursor = offsets.slice(0, codes);
-  const rows = new Uint32Array(codeOf.length);
-  for (const bucket of bucketRows(codeOf, codes)) for (const row of bucket) rows[cursor[codeOf[row]]++] = row;
-  return { offsets, rows };
-}
-
-/** Rows in a bucket, if their codes are spread evenly: few enough for a processor's cache. */
-const rowsPerBucket = 1 << 18;
-const mostBuckets = 512;
-
-/**
- * The rows divided by ranges of their codes, in ascending order within each bucket. Work on one bucket after the other touches
- * little memory at a time, which is several times faster for many rows.
- */
-export function bucketRows(
-  codeOf: Uint32Array,
-  codes: number,
-  { perBucket = rowsPerBucket } = {},
-): Uint32Array[] {
-  const wanted = Math.max(1, Math.min(mostBuckets, Math.floor(codeOf.length / perBucket)));
-  let shift = 0;
-  while ((codes - 1) >>> shift >= wanted && shift < 31) shift++;
-  const begins = new Uint32Array(wanted + 1);
-  for (let row = 0; row < codeOf.length; row++) begins[(codeOf[row] >>> shift) + 1]++;
-  for (let bucket = 0; bucket < wanted; bucket++) begins[bucket + 1] += begins[bucket];
-  const cursor = begins.slice(0, wanted);
-  const rows = new Uint32Array(codeOf.length);
-  for (let row = 0; row < codeOf.length; row++) rows[cursor[codeOf[row] >>> shift]++] = row;
-  return Array.from(cursor, (end, bucket) => rows.subarray(begins[bucket], end));
-}
-
-/** A hash of a user and an item, as an int32. */
-export function hashOfPair(user: number, item: number): number {
-  let hash = Math.imul(user, 0x9e3779b1) ^ Math.imul(item ^ (item >>> 15), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 16), 0xc2b2ae35);
-  return hash ^ (hash >>> 13);
-}
-
-/** How many rows each code has: [codes]. */
-export function countRows(codeOf: Uint32Array, codes: number): Uint32Array {
-  const counts = new Uint32Array(codes);
-  for (let row = 0; row < codeOf.length; row++) counts[codeOf[row]]++;
-  return counts;
+function moveKept(from: Uint8Array, to: Uint8Array, keep: Uint8Array): void {
+  let next = 0;
+  for (let row = 0; row < keep.length; row++) if (keep[row] !== 0) to[next++] = from[row];
 }

@@ -23,16 +23,10 @@ import {
   type LoadDatasetOptions,
   makeHeldOutSplit,
 } from "./dataset.js";
-import { dropDuplicates, type Frequent, keepFrequent } from "./filter.js";
+import { type Filtered, filterInteractions } from "./filter.js";
 import { countRatings } from "./histogram.js";
 import { fromIntegerRows, IntegerRows } from "./integer-rows.js";
-import {
-  countRows,
-  fromIterable,
-  type Interaction,
-  type Interactions,
-  withCatalogue,
-} from "./interactions.js";
+import { fromIterable, type Interaction, type Interactions, withCatalogue } from "./interactions.js";
 import { type ItemFile, type ItemRecord, type ItemSource, itemRecords, readItems } from "./items.js";
 import {
   type DatasetCounts,
@@ -46,7 +40,8 @@ import { describeItems, itemsWarning } from "./match-items.js";
 import { type ProtocolInput, type ProtocolOptions, parseProtocol } from "./protocol.js";
 import { databaseInput, nameOfInput, shortInput, shownInput } from "./queries/database-input.js";
 import { readInteractions } from "./read.js";
-import { part, presentCodes, type SplitTable, SplitTables, splitInteractions, userSplits } from "./split.js";
+import { PresentCodes, presentCodes } from "./row-buckets.js";
+import { part, type SplitTable, SplitTables, splitInteractions, userSplits } from "./split.js";
 import { mixedUnits, summariseTimes } from "./times.js";
 import { Vocabulary } from "./vocabulary.js";
 import { type DatasetContents, writeDataset } from "./write-dataset.js";
@@ -168,31 +163,27 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
       : await fromIterable(input as Iterable<Interaction>, { minRating, signal });
   throwIfAborted(signal);
   const rowsRead = read.userOf.length;
-  const unique = dropDuplicates(read, { reuse: true });
-  const rowsUnique = unique.userOf.length;
-  const frequent = keepFrequent(unique, protocol, { reuse: true });
+  const filtered = filterInteractions(read, protocol, { reuse: true });
   const matched = known?.matching(read.items);
   const interactions =
-    wholeCatalogue && matched ? withCatalogue(frequent.kept, matched.table.byId.keys()) : frequent.kept;
+    wholeCatalogue && matched ? withCatalogue(filtered.kept, matched.table.byId.keys()) : filtered.kept;
   if (interactions.userOf.length === 0)
     throw new UserError({
       place: files?.map(shownInput).join(", "),
       problem:
         rowsRead === 0
           ? "there are no interactions"
-          : `none of ${rowsUnique} interactions remains after filtering with ${asked(protocol)}`,
+          : `none of ${filtered.unique} interactions remains after filtering with ${asked(protocol)}`,
       remedy: "Lower the minimums",
     });
   throwIfAborted(signal);
   const split = splitInteractions(interactions, protocol);
   throwIfAborted(signal);
   const tables = new SplitTables(interactions, split);
-  const idsOf = (codes: Uint32Array, vocabulary: Vocabulary) =>
-    new Vocabulary(Array.from(codes, (code) => vocabulary.ids[code]));
-  const counts = countAll(read, { rowsRead, rowsUnique }, { ...frequent, kept: interactions }, split, tables);
+  const counts = countAll(read, rowsRead, filtered, split, tables);
   options.check?.(counts, protocol);
   const table = matched?.table;
-  const { ids } = idsOf(split.items, interactions.items);
+  const { ids } = interactions.items.chosen(split.items);
   const attributes =
     table && attributesOf(new Vocabulary(ids), table, { types: options.itemTypes, place: known?.file });
   if (!known && options.itemTypes && Object.keys(options.itemTypes).length > 0)
@@ -215,7 +206,7 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
       itemsWarning(
         known,
         matched,
-        idsOf(presentCodes(interactions.itemOf, interactions.items.size), interactions.items),
+        interactions.items.chosen(presentCodes(interactions.itemOf, interactions.items.size)),
       ),
   ];
   for (const text of warnings) if (text !== undefined) progress({ type: "note", text: `warning: ${text}` });
@@ -230,7 +221,7 @@ async function build(options: BuildOptions): Promise<DatasetContents> {
     tables,
     items,
     content,
-    users: idsOf(split.users, interactions.users),
+    users: interactions.users.chosen(split.users),
     manifest: {
       format: "foldin-dataset",
       formatVersion: formatVersionOf(content),
@@ -281,23 +272,24 @@ async function readItemTable(
 const asked = ({ minUser, minItem, minRating, filter }: ProtocolOptions): string =>
   `${minRating === undefined ? "" : `minRating ${minRating}, `}minUser ${minUser}, minItem ${minItem} (${filter})`;
 
-const countOf = (values: Uint8Array, wanted: number): number =>
-  values.reduce((count, value) => count + (value === wanted ? 1 : 0), 0);
-
-const present = (counts: Uint32Array): number =>
-  counts.reduce((total, count) => total + (count > 0 ? 1 : 0), 0);
+function countOf(values: Uint8Array, wanted: number): number {
+  let count = 0;
+  for (let k = 0; k < values.length; k++) if (values[k] === wanted) count++;
+  return count;
+}
 
 function countAll(
   read: Pick<Interactions, "sourceRows" | "repeatedHeaders" | "duplicates">,
-  { rowsRead, rowsUnique }: { readonly rowsRead: number; readonly rowsUnique: number },
-  { kept, users, items }: Frequent,
+  rowsRead: number,
+  { kept, unique, users, items }: Filtered,
   split: DatasetContents["split"],
   tables: SplitTables,
 ): DatasetCounts {
   const heldOutCounts = (which: "validation" | "test"): HeldOutCounts => {
     const { users, heldOut } = tables.heldOut(which);
     const role = heldOut as Uint8Array;
-    const belongs = Uint8Array.from(split.splitOf, (of) => (userSplits[of] === which ? 1 : 0));
+    const own = userSplits.indexOf(which);
+    const belongs = split.splitOf.map((of) => (of === own ? 1 : 0));
     const evaluated = new Uint8Array(split.users.length);
     for (let row = 0; row < users.length; row++)
       if (role[row] === 1) {
@@ -320,10 +312,10 @@ function countAll(
     interactions: countOf(split.parts, 1),
     sourceRows: read.sourceRows,
     filtered: {
-      users: present(countRows(kept.userOf, kept.users.size)),
-      items: present(countRows(kept.itemOf, kept.items.size)),
+      users: new PresentCodes(kept.userOf, kept.users.size).size,
+      items: new PresentCodes(kept.itemOf, kept.items.size).size,
       interactions: kept.userOf.length,
-      duplicates: duplicates + rowsRead - rowsUnique,
+      duplicates: duplicates + rowsRead - unique,
       belowRating: read.sourceRows - repeatedHeaders - duplicates - rowsRead,
       repeatedHeaders,
       belowMinUser: users.rows,

@@ -94,7 +94,7 @@ class Reader {
       /^U?(TINY|SMALL|BIG)?INT(EGER)?$/.test(source.typeOf(column));
     if (!this.#inputs.every((input) => isInteger(input, input.user) && isInteger(input, input.item)))
       return undefined;
-    const kept = this.#collected();
+    const kept = this.#collected(this.#inputs.reduce((sum, { source }) => sum + (source.rows ?? 0), 0));
     const collector = new Collector(this.#minRating, kept);
     for (const input of this.#inputs) {
       const { source, user, item } = input;
@@ -105,8 +105,8 @@ class Reader {
     return this.#coded(kept, collector);
   }
 
-  #collected(): CollectedRows {
-    return new CollectedRows({ place: this.#inputs.map(({ source }) => source.file).join(", ") });
+  #collected(capacity = 0): CollectedRows {
+    return new CollectedRows({ place: this.#inputs.map(({ source }) => source.file).join(", "), capacity });
   }
 
   /** Codes rows with integer ids. */
@@ -116,8 +116,8 @@ class Reader {
     const users = codeIntegers(rows.userOf);
     const items = codeIntegers(rows.itemOf);
     return {
-      users: new Vocabulary(Array.from(users, String)),
-      items: new Vocabulary(Array.from(items, String)),
+      users: Vocabulary.ofIntegers(users),
+      items: Vocabulary.ofIntegers(items),
       ...this.#present(rows),
       ...sourceCounts(counts, kept),
     };

@@ -3,8 +3,9 @@
 
 import { UserError } from "../core/errors.js";
 import { NumpyRandom } from "../core/numpy-random.js";
-import { countRows, groupRows, type Interactions } from "./interactions.js";
+import type { Interactions } from "./interactions.js";
 import type { ProtocolOptions } from "./protocol.js";
+import { groupRows, looked, presentCodes } from "./row-buckets.js";
 import { dateInUnit, summariseTimes } from "./times.js";
 
 /** The part of a row. Fold-in rows of users who are also trained on have no mark of their own: they are the earlier rows. */
@@ -79,18 +80,22 @@ function strong(interactions: Interactions, options: Options<"strong">): Split {
   const random = new NumpyRandom(options.seed);
   const users = permuted(presentUsers(interactions), random);
   const splitOf = divideUsers(users.length, options);
-  const parts = new Uint8Array(interactions.userOf.length);
+  const { userOf } = interactions;
+  const parts = new Uint8Array(userOf.length);
   const splitByCode = new Uint8Array(interactions.users.size);
-  for (let index = 0; index < users.length; index++) splitByCode[users[index]] = splitOf[index];
+  const partByCode = new Uint8Array(interactions.users.size);
   const foldInOf = [part.train, part.validationFoldIn, part.testFoldIn];
-  for (let row = 0; row < parts.length; row++) parts[row] = foldInOf[splitByCode[interactions.userOf[row]]];
+  for (let index = 0; index < users.length; index++) {
+    splitByCode[users[index]] = splitOf[index];
+    partByCode[users[index]] = foldInOf[splitOf[index]];
+  }
+  for (let row = 0; row < parts.length; row++) parts[row] = partByCode[userOf[row]];
   const { items, lost } = numberItems(interactions, parts, options.items);
 
-  const rows = evaluatedRows(interactions.userOf, splitByCode);
-  const byUser = groupRows(
-    rows.map((row) => interactions.userOf[row]),
-    interactions.users.size,
-  );
+  const rows = evaluatedRows(parts);
+  const codes = new Uint32Array(rows.length);
+  for (let k = 0; k < rows.length; k++) codes[k] = userOf[rows[k]];
+  const byUser = groupRows(codes, interactions.users.size);
   const known: number[] = [];
   for (const split of [1, 2]) {
     random.reseed(options.seed);
@@ -98,8 +103,7 @@ function strong(interactions: Interactions, options: Options<"strong">): Split {
     for (let user = 0; user < interactions.users.size; user++) {
       if (splitByCode[user] !== split) continue;
       known.length = 0;
-      for (let k = byUser.offsets[user]; k < byUser.offsets[user + 1]; k++)
-        if (parts[rows[byUser.rows[k]]] !== part.dropped) known.push(rows[byUser.rows[k]]);
+      for (let k = byUser.offsets[user]; k < byUser.offsets[user + 1]; k++) known.push(rows[byUser.rows[k]]);
       if (known.length === 0 || known.length < options.heldOutMinimum) continue;
       const chosen = random.choice(known.length, Math.trunc(options.heldOutShare * known.length));
       for (const place of chosen) parts[known[place]] = heldOut;
@@ -108,14 +112,16 @@ function strong(interactions: Interactions, options: Options<"strong">): Split {
   return { parts, users, splitOf, items, sharedUsers: false, lost };
 }
 
-/** The rows of users who are not trained on, ascending. */
-function evaluatedRows(userOf: Uint32Array, splitByCode: Uint8Array): Uint32Array {
+/** The fold-in rows of users who are not trained on, ascending. */
+function evaluatedRows(parts: Uint8Array): Uint32Array {
+  const rows = new Uint32Array(parts.length + 1);
   let count = 0;
-  for (let row = 0; row < userOf.length; row++) if (splitByCode[userOf[row]] !== 0) count++;
-  const rows = new Uint32Array(count);
-  count = 0;
-  for (let row = 0; row < userOf.length; row++) if (splitByCode[userOf[row]] !== 0) rows[count++] = row;
-  return rows;
+  for (let row = 0; row < parts.length; row++) {
+    // Without a branch, which would often be predicted wrongly.
+    rows[count] = row;
+    count += parts[row] > part.train ? 1 : 0;
+  }
+  return rows.subarray(0, count);
 }
 
 /**
@@ -309,12 +315,6 @@ function permuted(codes: Uint32Array, random: NumpyRandom): Uint32Array {
   return random.permutation(codes.length).map((place) => codes[place]);
 }
 
-/** The codes that have rows, ascending. */
-export function presentCodes(codeOf: Uint32Array, codes: number): Uint32Array {
-  const counts = countRows(codeOf, codes);
-  return Uint32Array.from(counts.keys()).filter((code) => counts[code] > 0);
-}
-
 const presentUsers = ({ userOf, users }: Interactions): Uint32Array => presentCodes(userOf, users.size);
 
 /** [users]: train first, then validation, then test, as indices of `userSplits`. */
@@ -457,6 +457,7 @@ export class SplitTables {
   readonly #interactions: Interactions;
   readonly #split: Split;
   readonly #userIndex: Uint32Array;
+  #indicesOfUsers: Uint32Array | undefined;
   readonly #itemIndex: Uint32Array;
   readonly #kept: { validation?: SplitTable; test?: SplitTable } = {};
 
@@ -487,7 +488,10 @@ export class SplitTables {
     return (count) => {
       const source = new Uint32Array(count);
       let found = 0;
-      for (; row < parts.length && found < count; row++) if (parts[row] === part.train) source[found++] = row;
+      for (; row < parts.length && found < count; row++) {
+        source[found] = row;
+        found += parts[row] === part.train ? 1 : 0;
+      }
       const rows = source.subarray(0, found);
       return { ...this.#coordinates(rows), source: rows };
     };
@@ -507,27 +511,31 @@ export class SplitTables {
     const heldOutPart = which === "validation" ? part.validationHeldOut : part.testHeldOut;
     const isIncluded = new Uint8Array(6);
     isIncluded[which === "validation" ? part.validationFoldIn : part.testFoldIn] = 1;
-    const wanted = new Uint8Array(this.#interactions.users.size);
+    // A user's rows are wanted if some of them are held out; without shared users, the parts say all.
+    const wanted = new Uint8Array(sharedUsers ? this.#interactions.users.size : 0);
     if (sharedUsers) {
       isIncluded[part.train] = 1;
       if (which === "test" && !validationOfTest) isIncluded[part.validationHeldOut] = 1;
       for (let row = 0; row < parts.length; row++) if (parts[row] === heldOutPart) wanted[userOf[row]] = 1;
-    } else wanted.fill(1);
+    }
     isIncluded[heldOutPart] = 1;
+    const rows = new Uint32Array(parts.length + 1);
     let count = 0;
-    for (let row = 0; row < parts.length; row++)
-      if (isIncluded[parts[row]] === 1 && wanted[userOf[row]] === 1) count++;
-    const rows = new Uint32Array(count);
-    count = 0;
-    for (let row = 0; row < parts.length; row++)
-      if (isIncluded[parts[row]] === 1 && wanted[userOf[row]] === 1) rows[count++] = row;
-    // Counting sort by the user's index.
-    const userIndex = this.#userIndex;
-    const offsets = new Uint32Array(users.length + 1);
-    for (let k = 0; k < count; k++) offsets[userIndex[userOf[rows[k]]] + 1]++;
-    for (let user = 0; user < users.length; user++) offsets[user + 1] += offsets[user];
-    const source = new Uint32Array(count);
-    for (let k = 0; k < count; k++) source[offsets[userIndex[userOf[rows[k]]]]++] = rows[k];
+    if (sharedUsers)
+      for (let row = 0; row < parts.length; row++) {
+        rows[count] = row;
+        count += isIncluded[parts[row]] & wanted[userOf[row]];
+      }
+    else
+      for (let row = 0; row < parts.length; row++) {
+        rows[count] = row;
+        count += isIncluded[parts[row]];
+      }
+    const indexOf = this.#userIndices();
+    const indices = new Uint32Array(count);
+    for (let k = 0; k < count; k++) indices[k] = indexOf[rows[k]];
+    const source = groupRows(indices, users.length).rows;
+    for (let k = 0; k < count; k++) source[k] = rows[source[k]];
     const heldOut = new Uint8Array(source.length);
     for (let place = 0; place < source.length; place++)
       if (parts[source[place]] === heldOutPart) heldOut[place] = 1;
@@ -535,14 +543,20 @@ export class SplitTables {
   }
 
   #coordinates(source: Uint32Array): { users: Uint32Array; items: Uint32Array } {
-    const { userOf, itemOf } = this.#interactions;
-    const [userIndex, itemIndex] = [this.#userIndex, this.#itemIndex];
+    const { itemOf } = this.#interactions;
+    const [userIndices, itemIndex] = [this.#userIndices(), this.#itemIndex];
     const [users, items] = [new Uint32Array(source.length), new Uint32Array(source.length)];
     for (let k = 0; k < source.length; k++) {
-      users[k] = userIndex[userOf[source[k]]];
+      users[k] = userIndices[source[k]];
       items[k] = itemIndex[itemOf[source[k]]];
     }
     return { users, items };
+  }
+
+  /** [rows of the interactions]: index of the user in the dataset. */
+  #userIndices(): Uint32Array {
+    this.#indicesOfUsers ??= looked(this.#interactions.userOf, this.#userIndex);
+    return this.#indicesOfUsers;
   }
 }
 

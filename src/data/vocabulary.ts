@@ -38,6 +38,24 @@ export class Vocabulary {
     this.popularity = popularity;
   }
 
+  /** The ids that are these integers in decimal notation. */
+  static ofIntegers(integers: Uint32Array): Vocabulary {
+    const ids = new Array<string>(integers.length);
+    for (let index = 0; index < ids.length; index++) ids[index] = String(integers[index]);
+    const vocabulary = new Vocabulary(ids);
+    vocabulary.#numeric = true;
+    return vocabulary;
+  }
+
+  /** The ids of some indices, in their order, without titles and attributes. */
+  chosen(indices: Uint32Array): Vocabulary {
+    const ids = new Array<string>(indices.length);
+    for (let place = 0; place < ids.length; place++) ids[place] = this.ids[indices[place]];
+    const vocabulary = new Vocabulary(ids);
+    if (this.#numeric === true) vocabulary.#numeric = true;
+    return vocabulary;
+  }
+
   /** The same items with their popularity in training data. */
   withPopularity(popularity: ItemPopularity): Vocabulary {
     const items = new Vocabulary(this.ids, this.titles, this.attributes, popularity);

@@ -6,7 +6,7 @@ import type { ProgressListener } from "../core/progress.js";
 import { storedColumn } from "./attributes/parquet.js";
 import type { ContentDraft } from "./content/draft.js";
 import { writeContent } from "./content/store.js";
-import { type ColumnType, type Database, withDatabase } from "./database.js";
+import { type Database, type ScalarType, withDatabase } from "./database.js";
 import { checksum } from "./dataset.js";
 import type { Interactions } from "./interactions.js";
 import { type Manifest, manifestFile, type TableFile, tableFiles } from "./manifest.js";
@@ -103,43 +103,49 @@ class TableWriter {
     const { items } = this.#contents;
     const { titles } = items;
     const attributes = ((await items.attributes?.columns()) ?? []).map(storedColumn);
-    const columns: Record<string, ColumnType> = { index: "UINTEGER", id: "VARCHAR" };
+    const columns: Record<string, ScalarType> = { index: "UINTEGER", id: "VARCHAR" };
     if (titles) columns.title = "VARCHAR";
     for (const { name, written } of attributes) columns[name] = written;
-    await this.#database.createTable("items", columns, items.size, (from, count, [index, id, ...others]) => {
-      for (let row = 0; row < count; row++) {
-        const item = from + row;
-        index(row, item);
-        id(row, items.ids[item]);
-        const values = attributes.map(({ value }) => value(item));
-        if (titles) values.unshift(titles[item]);
-        for (const [place, value] of values.entries()) others[place](row, value);
-      }
-    });
     const rest = [...(titles ? ["title"] : []), ...attributes.map(({ sql }) => sql)];
-    await this.#copy(
-      `SELECT "index", ${[`${idOf(items)} AS id`, ...rest].join(", ")} FROM items`,
-      "items.parquet",
-    );
+    await this.#write("items.parquet", {
+      columns,
+      rows: items.size,
+      fill: (from, count, [index, id, ...others]) => {
+        for (let row = 0; row < count; row++) {
+          const item = from + row;
+          index(row, item);
+          id(row, items.ids[item]);
+          const values = attributes.map(({ value }) => value(item));
+          if (titles) values.unshift(titles[item]);
+          for (const [place, value] of values.entries()) others[place](row, value);
+        }
+      },
+      select: `"index", ${[`${idOf(items)} AS id`, ...rest].join(", ")}`,
+    });
     return items.size;
   }
 
   async #writeUsers(): Promise<number> {
     const { users, split } = this.#contents;
     const { ids, numeric } = users;
-    // Plain integers are exact as numbers, which are written faster than texts.
-    const columns = { index: "UINTEGER", id: numeric ? "DOUBLE" : "VARCHAR", split: "UTINYINT" } as const;
-    await this.#database.createTable("users", columns, users.size, (from, count, [index, id, place]) => {
-      index.all(Uint32Array.from({ length: count }, (_, row) => from + row));
-      if (numeric) id.all(Float64Array.from({ length: count }, (_, row) => Number(ids[from + row])));
-      else for (let row = 0; row < count; row++) id(row, ids[from + row]);
-      place.all(split.splitOf.subarray(from, from + count));
-    });
     const names = userSplits.map((name, place) => `WHEN ${place} THEN '${name}'`).join(" ");
-    await this.#copy(
-      `SELECT "index", ${idOf(users)} AS id, CASE split ${names} END AS split FROM users`,
-      "users.parquet",
-    );
+    await this.#write("users.parquet", {
+      // Plain integers are exact as numbers, which are written faster than texts.
+      columns: { index: "UINTEGER", id: numeric ? "DOUBLE" : "VARCHAR", split: "UTINYINT" },
+      rows: users.size,
+      fill: (from, count, [index, id, place]) => {
+        const [indices, numbers] = [new Uint32Array(count), new Float64Array(count)];
+        for (let row = 0; row < count; row++) {
+          indices[row] = from + row;
+          if (numeric) numbers[row] = Number(ids[from + row]);
+          else id(row, ids[from + row]);
+        }
+        index.all(indices);
+        if (numeric) id.all(numbers);
+        place.all(split.splitOf.subarray(from, from + count));
+      },
+      select: `"index", ${idOf(users)} AS id, CASE split ${names} END AS split`,
+    });
     return users.size;
   }
 
@@ -157,35 +163,43 @@ class TableWriter {
   async #writeRows(file: TableFile, rows: number, take: (count: number) => SplitTable): Promise<number> {
     const { ratingOf, timeOf } = this.#contents.interactions;
     const isHeldOut = file !== "train.parquet";
-    const columns: Record<string, ColumnType> = { user: "UINTEGER", item: "UINTEGER" };
+    const columns: Record<string, ScalarType> = { user: "UINTEGER", item: "UINTEGER" };
     if (ratingOf) columns.value = "FLOAT";
     if (timeOf) columns.time = "DOUBLE";
     if (isHeldOut) columns.held_out = "UTINYINT";
-    await this.#database.createTable("part", columns, rows, (_, count, set) => {
-      const { users, items, source, heldOut } = take(count);
-      let column = 0;
-      set[column++].all(users);
-      set[column++].all(items);
-      if (ratingOf) set[column++].all(Float32Array.from(source, (row) => ratingOf[row]));
-      if (timeOf) {
-        const times = Float64Array.from(source, (row) => timeOf[row]);
-        const put = set[column++];
-        if (times.some(Number.isNaN))
-          for (const [row, time] of times.entries()) put(row, Number.isNaN(time) ? null : time);
-        else put.all(times);
-      }
-      if (heldOut) set[column++].all(heldOut);
-    });
     const value = ratingOf ? ", value" : "";
     const time = timeOf ? `, CAST("time" AS ${this.#timeType}) AS "time"` : "";
     const role = isHeldOut ? ", CASE held_out WHEN 1 THEN 'held-out' ELSE 'fold-in' END AS role" : "";
-    await this.#copy(`SELECT "user", item ${value} ${time} ${role} FROM part`, file);
-    await this.#database.run("DROP TABLE part");
+    await this.#write(file, {
+      columns,
+      rows,
+      fill: (_, count, set) => {
+        const { users, items, source, heldOut } = take(count);
+        let column = 0;
+        set[column++].all(users);
+        set[column++].all(items);
+        if (ratingOf) {
+          const ratings = new Float32Array(count);
+          for (let row = 0; row < count; row++) ratings[row] = ratingOf[source[row]];
+          set[column++].all(ratings);
+        }
+        if (timeOf) {
+          const times = new Float64Array(count);
+          for (let row = 0; row < count; row++) times[row] = timeOf[source[row]];
+          const put = set[column++];
+          if (times.some(Number.isNaN))
+            for (const [row, time] of times.entries()) put(row, Number.isNaN(time) ? null : time);
+          else put.all(times);
+        }
+        if (heldOut) set[column++].all(heldOut);
+      },
+      select: `"user", item ${value} ${time} ${role}`,
+    });
     return rows;
   }
 
-  async #copy(select: string, file: TableFile): Promise<void> {
-    await this.#database.copy(select, join(this.#folder, file));
+  async #write(file: TableFile, table: Parameters<Database["writeRows"]>[1]): Promise<void> {
+    await this.#database.writeRows(join(this.#folder, file), table);
   }
 }
 

@@ -32,8 +32,8 @@ const MODEL_FORMAT_VERSION = 1;
 const CONFIG_RULES: JsonRules = { most: 64 << 20, containers: 100_000 };
 const LIST_RULES: JsonRules = { most: 400 << 20, containers: 100 };
 /** Larger weights are copied from the file to the engine piece by piece, so that they are not in memory twice. */
-const STORED_FROM = 64 << 20;
-const POPULARITY = "popularity.safetensors";
+export const STORED_FROM = 64 << 20;
+export const POPULARITY_FILE = "popularity.safetensors";
 const EXPECTED = "a model folder written by foldin train";
 
 const configSchema = z.object({
@@ -61,7 +61,7 @@ export async function writeModelFiles(folder: string, files: ModelFiles): Promis
   await writeTensors(join(folder, "model.safetensors"), tensors);
   if (items.popularity) {
     const { users, counts } = items.popularity;
-    await writeTensors(join(folder, POPULARITY), {
+    await writeTensors(join(folder, POPULARITY_FILE), {
       users: { shape: [1], data: Uint32Array.of(users) },
       counts: { shape: [items.size], data: counts },
     });
@@ -138,7 +138,7 @@ export async function readModelFiles(folder: string): Promise<ModelFiles> {
   const weights = readWeights(join(folder, "model.safetensors"));
   weights.catch(() => {});
   const named = await readItems(folder);
-  const popularity = await readPopularity(join(folder, POPULARITY), named.size);
+  const popularity = await readPopularity(join(folder, POPULARITY_FILE), named.size);
   const items = popularity ? named.withPopularity(popularity) : named;
   const { tensors } = await weights;
   const contentPath = join(folder, "content.json");

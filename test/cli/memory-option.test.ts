@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -25,6 +25,32 @@ describe("--memory", () => {
 
   it("does not stop a run that fits", async () => {
     expect((await train("--model", "popularity", "--memory", "1GiB")).code).toBe(0);
+  });
+
+  describe("of a trained model", () => {
+    const commands: [command: string, ...args: string[]][] = [
+      ["evaluate", "evaluate", "run"],
+      ["score", "score", "run", "--out", "scores.csv"],
+      ["serve", "serve", "run", "--port", "0", "--store", "none"],
+    ];
+
+    it.each(commands)(
+      "refuses to %s with less, with both numbers and the alternatives",
+      async (_, ...args) => {
+        const { code, stderr } = await foldin([...args, "--memory", "40MiB"], { cwd: root });
+        expect([code, stderr]).toEqual([
+          2,
+          expect.stringMatching(
+            /^run: (evaluating|scoring|serving)( \(.+\))? needs \d+ MiB of memory, but only \d+ MiB are available\. Train a smaller model or one for large catalogues \(such as sansa or item-knn\), leave out rare items \(foldin prepare --min-item\), close other programs, or use a machine with more memory/,
+          ),
+        ]);
+        expect(existsSync(join(root, "scores.csv.partial"))).toBe(false);
+      },
+    );
+
+    it.each(commands.slice(0, 2))("does not stop what fits: %s", async (_, ...args) => {
+      expect((await foldin([...args, "--memory", "1GiB"], { cwd: root })).code).toBe(0);
+    });
   });
 
   it("must be an amount", async () => {

@@ -7,8 +7,8 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CollectedRows } from "../../src/data/collected-rows.js";
 import { npyBlocks, openNpy, readNpyRows, writeNpy } from "../../src/data/content/npy.js";
-import { withDatabase } from "../../src/data/database.js";
-import { bucketRows, codeIntegers, GrowingColumn, type Interactions } from "../../src/data/interactions.js";
+import { type Setter, withDatabase } from "../../src/data/database.js";
+import { codeIntegers, GrowingColumn, type Interactions } from "../../src/data/interactions.js";
 import { PlainRows } from "../../src/data/plain-rows.js";
 import { buildDataset } from "../../src/data/prepare.js";
 import { readInteractions } from "../../src/data/read.js";
@@ -108,27 +108,26 @@ describe("a growing column", () => {
     for (const piece of pieces) column.append(piece);
     expect([...column.take()]).toEqual([99, ...pieces.flatMap((piece) => [...piece])]);
   });
-});
 
-describe("rows in buckets", () => {
-  it("hold every row once, in ascending order and by ranges of codes, for any number of buckets", () => {
-    const codes = 1000;
-    const codeOf = Uint32Array.from({ length: 4096 }, (_, row) => (Math.imul(row, 2654435761) >>> 0) % codes);
-    for (const perBucket of [1, 8, 4095, 4096, 4097]) {
-      const buckets = bucketRows(codeOf, codes, { perBucket });
-      expect(buckets.length).toBe(Math.min(512, Math.max(1, Math.floor(4096 / perBucket))));
-      let after = -1;
-      for (const bucket of buckets) {
-        expect([...bucket]).toEqual([...bucket].sort((a, b) => a - b));
-        const own = [...bucket].map((row) => codeOf[row]);
-        for (const code of own) expect(code).toBeGreaterThan(after);
-        after = Math.max(after, ...own);
+  it.each([0, 2 ** 18 - 1, 2 ** 18, 2 ** 18 + 1, 2 ** 20])(
+    "holds all numbers, more or fewer than the expected %i, and returns the last ones",
+    (capacity) => {
+      for (const length of [0, 5, ...around(2 ** 18), 3 * 2 ** 18 + 7]) {
+        const column = new GrowingColumn((size) => new Uint32Array(size), capacity);
+        column.append(Uint32Array.from({ length }, (_, n) => n ^ 5));
+        for (const count of [0, 3, 2 ** 18 + 9]) {
+          const last = column.last(count);
+          expect(last).toHaveLength(Math.min(count, length));
+          expect(last.every((number, n) => number === ((length - last.length + n) ^ 5))).toBe(true);
+        }
+        const numbers = column.take();
+        expect(numbers).toHaveLength(length);
+        expect(numbers.every((number, n) => number === (n ^ 5))).toBe(true);
+        column.push(8);
+        expect([...column.take()]).toEqual([8]);
       }
-      expect(buckets.flatMap((bucket) => [...bucket]).sort((a, b) => a - b)).toEqual(
-        Array.from(codeOf, (_, row) => row),
-      );
-    }
-  });
+    },
+  );
 });
 
 describe("plain rows", () => {
@@ -249,6 +248,47 @@ describe("a table that is written", () => {
           if (n.getItem(row) !== next || x.getItem(row) !== next / 2) throw new Error(`row ${next}`);
       }
       expect(next).toBe(rows);
+    });
+  });
+});
+
+describe("rows that are written without a table", () => {
+  it.each([0, 1, ...around(2048), ...around(64 * 2048)])(
+    "are the same bytes as with one: %i rows",
+    async (rows) => {
+      const columns = { n: "UINTEGER", x: "DOUBLE", id: "VARCHAR" } as const;
+      const fill = (from: number, count: number, [n, x, id]: Setter[]) => {
+        n.all(Uint32Array.from({ length: count }, (_, row) => from + row));
+        for (let row = 0; row < count; row++) {
+          x(row, (from + row) % 7 === 3 ? null : (from + row) / 2);
+          id(row, (from + row) % 5 === 0 ? null : `id ${from + row}`);
+        }
+      };
+      const select = "n, x + 1 AS x, id";
+      await withDatabase(async (database) => {
+        const [one, other] = ["one", "other"].map((name) => join(home, `${name}-${rows}.parquet`));
+        await database.writeRows(one, { columns, rows, fill, select });
+        await database.createTable("t", columns, rows, fill);
+        await database.copy(`SELECT ${select} FROM t`, other);
+        expect(readFileSync(one).equals(readFileSync(other))).toBe(true);
+        const [[count, sum]] = await database.rows(`SELECT count(*), sum(n) FROM read_parquet('${one}')`);
+        expect([Number(count), Number(sum ?? 0)]).toEqual([rows, (rows * Math.max(0, rows - 1)) / 2]);
+      });
+    },
+  );
+
+  it("fail with the error of what makes them", async () => {
+    const failure = new Error("no row 3000");
+    const fill = (from: number) => {
+      if (from > 3000) throw failure;
+    };
+    await withDatabase(async (database) => {
+      const written = database.writeRows(join(home, "failed.parquet"), {
+        columns: { n: "UINTEGER" },
+        rows: 9999,
+        fill,
+      });
+      await expect(written).rejects.toBe(failure);
     });
   });
 });

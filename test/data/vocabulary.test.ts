@@ -14,6 +14,21 @@ vi.mock("../../src/core/large-map.js", async (original) => {
   };
 });
 
+describe("ids that are chosen", () => {
+  it("are those of the indices, in their order", () => {
+    const chosen = new Vocabulary(["a", "b", "7"]).chosen(Uint32Array.of(2, 0));
+    expect([chosen.ids, chosen.numeric, chosen.indexOf("a")]).toEqual([["7", "a"], false, 1]);
+    expect(new Vocabulary(["a", "7"]).chosen(Uint32Array.of(1)).numeric).toBe(true);
+  });
+
+  it("are the decimal digits of integers", () => {
+    const vocabulary = Vocabulary.ofIntegers(Uint32Array.of(0, 12, 2 ** 32 - 1));
+    expect(vocabulary.ids).toEqual(["0", "12", "4294967295"]);
+    expect([vocabulary.numeric, new Vocabulary(vocabulary.ids).numeric]).toEqual([true, true]);
+    expect(vocabulary.chosen(Uint32Array.of(1)).numeric).toBe(true);
+  });
+});
+
 describe("more ids than one map holds", () => {
   const ids = ["a", "b", "c", "d", "e", "f", "g", "h"];
 

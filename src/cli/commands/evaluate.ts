@@ -84,8 +84,9 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
     { cvaePaper, evaluate },
     { everyone },
     { coldItems },
-    { loadDataset },
+    { loadDataset, readManifest },
     { readRunFolder, requireComplete, requireHeldOut },
+    { requireModelMemory },
   ] = await Promise.all([
     import("../../serving/load.js"),
     import("../../evaluation/evaluate.js"),
@@ -93,6 +94,7 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
     import("../../evaluation/cold-items.js"),
     import("../../data/dataset.js"),
     import("../../experiments/run-folder.js"),
+    import("../../serving/memory-need.js"),
   ]);
   if (flags.perUser !== undefined) {
     const { requireFreeFile } = await import("../../core/atomic-file.js");
@@ -110,6 +112,8 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
   if (flags.dataset === undefined) requireHeldOut(runFolder, flags.on);
   const { config } = runFolder;
   const folder = datasetOfRun(run, config, flags.dataset);
+  const use = { what: "evaluating", models: [run], precision: engineOf(flags).precision, blocks: true };
+  await requireModelMemory(run, { ...use, dataset: (await readManifest(folder)).counts }, context.progress);
   const dataset = await loadDataset(folder, { signal: context.signal });
   const cold = flags.coldItems === undefined ? undefined : coldItems(dataset.train);
   if (cold?.length === 0)

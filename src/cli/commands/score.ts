@@ -9,6 +9,7 @@ import { type CliContext, required } from "../context.js";
 import { addEngineOptions, type EngineFlags, engineOf, wholeNumber } from "../engine-options.js";
 import {
   addHistoriesOptions,
+  countsOf,
   type HistoriesFlags,
   locateHistories,
   readHistories,
@@ -89,17 +90,21 @@ async function scoreRun(run: string, flags: Flags, context: CliContext): Promise
     { partialFolder, requireFreeOutput, scoreAll, scoreShard },
     { digestOfModel },
     { rulesOf },
+    { requireModelMemory },
   ] = await Promise.all([
     import("../../serving/load.js"),
     import("../../serving/score.js"),
     import("../../recommender/model-files.js"),
     import("../rules.js"),
+    import("../../serving/memory-need.js"),
   ]);
   const rules = await rulesOf(flags);
   const { force, spreadsheet, partUsers } = flags;
   const resume = flags.resume || shard !== undefined;
   await requireFreeOutput({ out, resume, force, spreadsheet });
   const place = await locateHistories(run, flags);
+  const use = { what: "scoring", models: [run], precision: flags.precision, histories: true, blocks: true };
+  await requireModelMemory(run, { ...use, dataset: await countsOf(place) }, context.progress);
   const model = await digestOfModel(run);
   const { queue: _, heartbeat: __, ...local } = flags;
   await withQueue(flags, context, async (remote) => {

@@ -167,6 +167,13 @@ async function serve(runs: readonly string[], flags: Flags, context: CliContext)
       `warning: anyone who can reach ${flags.host}:${flags.port} can read and change histories; use --token-file to require a token`,
     );
   const precision = flags.precision ?? (await commonPrecision(places, context));
+  const { requireModelMemory } = await import("../../serving/memory-need.js");
+  const folders = places.map(({ folder }) => folder);
+  await requireModelMemory(
+    folders.join(", "),
+    { what: "serving", models: folders, precision },
+    context.progress,
+  );
   const engine = await openEngine({ ...engineOf(flags), precision, onNote: context.say });
   const onError = ({ message }: Error) => context.say(`store: ${message}`);
   const store = flags.store === "none" ? undefined : await openStore(flags.store, onError);

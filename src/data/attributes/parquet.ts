@@ -1,14 +1,14 @@
 // Attributes as columns of Parquet: text as VARCHAR, numbers as BIGINT or DOUBLE, dates as TIMESTAMP (UTC), booleans as BOOLEAN,
 // lists as VARCHAR[].
 
-import { type ColumnType, identifier } from "../database.js";
+import { identifier, type ScalarType } from "../database.js";
 import { type AttributeColumn, type AttributeDescription, valuesOf } from "./attributes.js";
 
 /** How a column is written. */
 interface StoredColumn {
   readonly name: string;
   /** The type in which `value` is passed to DuckDB. */
-  readonly written: ColumnType;
+  readonly written: ScalarType;
   /** The value of an item. */
   readonly value: (item: number) => string | number | null;
   /** SQL for the column in its own type. */

@@ -78,7 +78,7 @@ async function openParts(file: string, parts: ParquetParts, database: Database):
   const files = parts.files.map((part) => (root === file ? part : join(root, relative(file, part))));
   const from = database.files("parquet", files, [], options);
   const types = await columnsOf(from, file, database);
-  const rowsOf = parts.files.length > 1 ? await database.parquetRows(parts.files) : [];
+  const rowsOf = await database.parquetRows(parts.files);
   const place = (row: number): string => {
     let [part, before] = [0, 0];
     while (part < rowsOf.length && row >= before + rowsOf[part]) before += rowsOf[part++];
@@ -100,6 +100,7 @@ async function openParts(file: string, parts: ParquetParts, database: Database):
     format: "parquet",
     columns: [...types.keys()],
     named: true,
+    rows: rowsOf.reduce((sum, rows) => sum + rows, 0),
     ...typed.expressions,
     from: async (selection?: Selection) => {
       try {

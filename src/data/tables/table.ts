@@ -76,6 +76,8 @@ export interface TableSource {
    * the file was opened with.
    */
   from(selection?: Selection, database?: Database): Promise<string>;
+  /** The number of rows, if the file states it. */
+  readonly rows?: number;
   /** After an error of DuckDB: the file of the table that cannot be read, if the table has several. */
   damaged?(): Promise<string | undefined>;
   /** The dialect of a text file; absent for other formats. */
