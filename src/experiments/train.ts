@@ -191,7 +191,7 @@ function divisionOf(
   { items }: Dataset,
   engine: Engine,
   members: Connection | undefined,
-  others: Readonly<Record<string, boolean>>,
+  others: Readonly<Record<string, string | undefined>>,
 ): Division | undefined {
   if (blocks === 1 && members === undefined) return undefined;
   const refuse = (problem: string, expected: string) =>
@@ -200,7 +200,7 @@ function divisionOf(
     throw refuse(`${algorithm.name} cannot be divided into blocks of items`, dividedModels.join(", "));
   if (engine.bf16) throw refuse("precision bf16 is not supported", "precision float32");
   const other = Object.keys(others).find((name) => others[name]);
-  if (other) throw refuse("a divided run cannot use another run", `a run without ${other}`);
+  if (other) throw refuse(`a divided run cannot ${others[other]} another run`, `a run without ${other}`);
   if (members && engine.name !== "native")
     throw refuse(
       `the ${engine.name} engine cannot exchange numbers with other processes`,
@@ -325,8 +325,8 @@ async function trainAt(dataset: Dataset, given: TrainOptions, out: string | unde
       return own(await restoreModel(files, { engine }));
     }
     const division = divisionOf(algorithm, blocks, dataset, engine, members, {
-      "--init-from": start !== undefined,
-      "--distill": teacher !== undefined,
+      "--init-from": start && "start from",
+      "--distill": teacher && "learn from",
     });
     const learning =
       distill.path !== undefined && teacher
