@@ -95,7 +95,9 @@ describe("a run that is trained again on more users", () => {
     await expect(refitted("lost", "y")).rejects.toThrow(/lost: its part .*gone is not there/);
     const student = { model: "mult-dae", options: settings, distill: at("second"), out: at("student") };
     (await train(dataset, { ...student, engine })).dispose();
-    await expect(refitted("student", "z")).rejects.toThrow(/student: learned from .*second, which does not know/);
+    await expect(refitted("student", "z")).rejects.toThrow(
+      /student: learned from .*second, which does not know/,
+    );
     await expect(refitted("lost", "final")).rejects.toThrow(/final: contains .*blend, trained again/);
   });
 });

@@ -260,10 +260,14 @@ it("the loss is the weighted sum of the clicks' and of the cross-entropy to the 
   // A learning rate of almost nothing: the weights stay those of the only update.
   const given = { latent: 3, dropout: 0, l2: 0, learningRate: 1e-300, epochs: 1, distillWeight: 0.3 };
   const losses: number[] = [];
-  const model = await algorithm.fit(dataset, parseOptions(algorithm, { ...given, distillTop: 5, distillTemperature: 1 }), {
-    ...{ engine, seed: 2, teacher },
-    onEpoch: ({ values }) => losses.push(values.loss),
-  });
+  const model = await algorithm.fit(
+    dataset,
+    parseOptions(algorithm, { ...given, distillTop: 5, distillTemperature: 1 }),
+    {
+      ...{ engine, seed: 2, teacher },
+      onEpoch: ({ values }) => losses.push(values.loss),
+    },
+  );
   const { tensors } = await model.save();
   const [W, b, V, c] = ["input.weight", "input.bias", "output.weight", "output.bias"].map(
     (name) => tensors[name].data,
