@@ -51,8 +51,11 @@ export function launch(
   return { process: child, outcome, stderr: () => stderr };
 }
 
+/** The most launches of one program. */
+const LAUNCHES = 3;
+
 /**
- * Launches the program to its end, and once more if a process crashed. Node.js 20 itself does so now and then when several processes
+ * Launches the program to its end, and again if a process crashed. Node.js 20 itself does so now and then when several processes
  * start on a busy machine: a core dump showed V8's tracing in the first lstat of the module loader, before the program or MPI was
  * loaded.
  */
@@ -61,10 +64,11 @@ export async function launched(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Outcome> {
-  const outcome = await launch(members, args, env).outcome;
-  if (!/signal 11 \(Segmentation fault\)/.test(outcome.stderr)) return outcome;
-  console.log(`a process crashed, starting again: ${outcome.stderr.trim()}`);
-  return launch(members, args, env).outcome;
+  for (let tries = 1; ; tries++) {
+    const outcome = await launch(members, args, env).outcome;
+    if (tries === LAUNCHES || !/signal 11 \(Segmentation fault\)/.test(outcome.stderr)) return outcome;
+    console.log(`a process crashed, starting again: ${outcome.stderr.trim()}`);
+  }
 }
 
 /** The program that trains the runs of a job. */
