@@ -1,7 +1,7 @@
 // Trains a finished run again, with its options, on more of the data: the validation users are training users too, and on request
-// the test users. A run by itself keeps the shape of its folder; of a blend, every part is trained again:
+// the test users. A single model gives a run folder. Of a blend, every part is trained again, in one folder:
 //   refit.json       what it is
-//   parts/<name>/    a run folder per part
+//   parts/<n>/       a run folder per part, numbered in the order of the blend
 //   blend/           the run of the blend, with the weights that were chosen before
 
 import { existsSync } from "node:fs";
@@ -83,7 +83,7 @@ async function refitOn(dataset: Dataset, path: string, given: Settings): Promise
   });
 }
 
-/** Trains a run that is no blend. */
+/** Trains a single model. */
 async function again(dataset: Dataset, run: RunFolder, given: Settings): Promise<Recommender> {
   const { out, force = false, progress, engine, threads, datasetPath, signal } = given;
   const { model, options, seed, precision, blocks, initFrom, distill, addedItems } = run.config;
@@ -155,7 +155,7 @@ interface Part {
   readonly path: string;
 }
 
-/** The parts of a blend; runs with a weight of 0 are none. Throws UserError if a run folder is no longer there. */
+/** The parts of a blend, without the runs of weight 0. Throws UserError if a run folder no longer exists. */
 async function partsOf({ path, config }: RunFolder): Promise<Part[]> {
   const { runs } = checkJson(z.object({ runs: z.array(z.string()) }), config.options, path, {
     ...{ problem: "its options are damaged", expected: "a run written by foldin blend" },
@@ -171,7 +171,7 @@ async function partsOf({ path, config }: RunFolder): Promise<Part[]> {
   if (gone !== undefined)
     throw new UserError({
       place: path,
-      problem: `its part ${gone} is not there, so its options are unknown`,
+      problem: `its part ${gone} does not exist, so its options are unknown`,
       expected: "the run folders that were blended, as seen from this folder",
       remedy: "Run the command where foldin blend was run, or blend the runs again",
     });
