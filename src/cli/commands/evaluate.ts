@@ -85,7 +85,8 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
     { everyone },
     { coldItems },
     { loadDataset, readManifest },
-    { readRunFolder, requireComplete, requireHeldOut },
+    { chosenOn, readRunFolder, requireComplete, requireHeldOut },
+    { fingerprint },
     { requireModelMemory },
   ] = await Promise.all([
     import("../../serving/load.js"),
@@ -94,6 +95,7 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
     import("../../evaluation/cold-items.js"),
     import("../../data/dataset.js"),
     import("../../experiments/run-folder.js"),
+    import("../../training/identity.js"),
     import("../../serving/memory-need.js"),
   ]);
   if (flags.perUser !== undefined) {
@@ -109,12 +111,13 @@ async function evaluateRun(run: string, flags: Flags, context: CliContext): Prom
       remedy: "Remove --on or --evaluator",
     });
   const runFolder = requireComplete(await readRunFolder(run));
-  if (flags.dataset === undefined) requireHeldOut(runFolder, flags.on);
   const { config } = runFolder;
   const folder = datasetOfRun(run, config, flags.dataset);
   const use = { what: "evaluating", models: [run], precision: engineOf(flags).precision, blocks: true };
   await requireModelMemory(run, { ...use, dataset: (await readManifest(folder)).counts }, context.progress);
   const dataset = await loadDataset(folder, { signal: context.signal });
+  // The users of other data may all be new.
+  if (chosenOn(config) === fingerprint(dataset)) requireHeldOut(runFolder, flags.on);
   const cold = flags.coldItems === undefined ? undefined : coldItems(dataset.train);
   if (cold?.length === 0)
     throw new UserError({

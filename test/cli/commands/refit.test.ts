@@ -50,6 +50,7 @@ describe("foldin refit", () => {
     expect(JSON.parse(recommended.stdout).recommendations).toHaveLength(5);
     for (const command of [
       ["evaluate", "production"],
+      ["evaluate", "production", "--dataset", "data"],
       ["compare", "production", "popularity"],
     ]) {
       const refused = await run(...command);
