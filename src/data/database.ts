@@ -9,6 +9,7 @@ import { join, resolve, sep } from "node:path";
 import type {
   DuckDBConnection,
   DuckDBDataChunk,
+  DuckDBInstance,
   DuckDBType,
   DuckDBValue,
   DuckDBVector,
@@ -67,22 +68,20 @@ export async function withDatabase<T>(
         preserve_insertion_order: "true",
       },
     );
-    const connection = await instance.connect();
-    // The file is removed anyway: a checkpoint on closing would only block the event loop.
-    if (tables === "file") await connection.run("PRAGMA disable_checkpoint_on_shutdown");
-    // Timestamps and text without an offset mean the same instant on every machine.
-    await connection.run("SET TimeZone = 'UTC'");
-    const interrupt = () => connection.interrupt();
-    signal?.addEventListener("abort", interrupt);
-    const database = new Database(connection, signal, `${folder}-scratch`);
     try {
-      return await work(database);
+      return await withConnection(instance, signal, async (connection) => {
+        // The file is removed anyway: a checkpoint on closing would only block the event loop.
+        if (tables === "file") await connection.run("PRAGMA disable_checkpoint_on_shutdown");
+        const database = new Database(instance, connection, signal, `${folder}-scratch`);
+        try {
+          return await work(database);
+        } finally {
+          await database.release();
+        }
+      });
     } catch (error) {
       throw signal?.aborted ? new AbortedError() : error;
     } finally {
-      signal?.removeEventListener("abort", interrupt);
-      await database.release();
-      connection.closeSync();
       instance.closeSync();
     }
   } catch (error) {
@@ -91,6 +90,25 @@ export async function withDatabase<T>(
     // What cannot be removed was never created, or is removed by a later run.
     for (const used of [folder, `${folder}-scratch`])
       await rm(used, { recursive: true, force: true }).catch(() => {});
+  }
+}
+
+/** Runs `work` with a connection, which the signal interrupts. */
+async function withConnection<T>(
+  instance: DuckDBInstance,
+  signal: AbortSignal | undefined,
+  work: (connection: DuckDBConnection) => Promise<T>,
+): Promise<T> {
+  const connection = await instance.connect();
+  const interrupt = () => connection.interrupt();
+  signal?.addEventListener("abort", interrupt);
+  try {
+    // Timestamps and text without an offset mean the same instant on every machine.
+    await connection.run("SET TimeZone = 'UTC'");
+    return await work(connection);
+  } finally {
+    signal?.removeEventListener("abort", interrupt);
+    connection.closeSync();
   }
 }
 
@@ -114,6 +132,7 @@ async function removeLeftFolders(): Promise<void> {
 }
 
 export class Database {
+  readonly #instance: DuckDBInstance;
   readonly #connection: DuckDBConnection;
   readonly #signal: AbortSignal | undefined;
   readonly #scratch: string;
@@ -123,7 +142,13 @@ export class Database {
   #givenRows = 0;
 
   /** `scratch`: a folder that does not exist yet, for files that are removed with the database. */
-  constructor(connection: DuckDBConnection, signal: AbortSignal | undefined, scratch: string) {
+  constructor(
+    instance: DuckDBInstance,
+    connection: DuckDBConnection,
+    signal: AbortSignal | undefined,
+    scratch: string,
+  ) {
+    this.#instance = instance;
     this.#connection = connection;
     this.#signal = signal;
     this.#scratch = scratch;
@@ -206,13 +231,14 @@ export class Database {
   }
 
   /** Writes the rows of a query to a file, whose name is taken literally. `options` are passed to DuckDB's COPY. */
-  async copy(select: string, path: string, options = "FORMAT parquet"): Promise<void> {
-    await this.run(`COPY (${select}) TO ${literal(resolve(path))} (${options})`);
+  async copy(select: string, path: string, options?: string): Promise<void> {
+    await this.run(copyOf(select, path, options));
   }
 
   /**
    * Writes `rows` rows to a Parquet file whose name is taken literally, without storing them first. `fill` is called while DuckDB
-   * writes, for one block after another, as for `createTable`. `select`: SQL expressions over the columns.
+   * writes, for one block after another, as for `createTable`. `select`: SQL expressions over the columns. Several files can
+   * be written at the same time: while DuckDB encodes the rows of one, those of another are filled in.
    */
   async writeRows(
     path: string,
@@ -257,9 +283,12 @@ export class Database {
         }
       },
     });
-    this.#connection.registerTableFunction(given);
     try {
-      await this.copy(`SELECT ${select} FROM ${name}()`, path);
+      await withConnection(this.#instance, this.#signal, async (connection) => {
+        connection.registerTableFunction(given);
+        throwIfAborted(this.#signal);
+        await connection.run(copyOf(`SELECT ${select} FROM ${name}()`, path));
+      });
     } catch (error) {
       throw failure ? failure.error : error;
     } finally {
@@ -295,15 +324,42 @@ export class Database {
     return (await this.#connection.runAndReadAll(sql)).getRows();
   }
 
-  /** The chunks of a result, in the order of its rows. */
+  /**
+   * The chunks of a result, in the order of its rows. DuckDB computes the next one while the caller reads the last. Throws
+   * DuckDB's error if the query fails, also where DuckDB reports it as the end of the rows.
+   */
   async *chunks(sql: string): AsyncGenerator<Chunk> {
+    if (yield* this.#chunksUpToEnd(sql)) return;
+    // The error is lost. Most queries that fail report it.
+    for (let attempt = 0; attempt < 5; attempt++)
+      for await (const _ of this.#chunksUpToEnd(sql)) throwIfAborted(this.#signal);
+    throw new Error(`DuckDB returned only a part of the rows of ${sql}`);
+  }
+
+  /**
+   * The chunks of a result; returns whether they are all. If a query fails in another thread while nobody waits for rows, its
+   * stream can end like a complete one, without an error. A row after the last one therefore marks the end.
+   */
+  async *#chunksUpToEnd(sql: string): AsyncGenerator<Chunk, boolean> {
     throwIfAborted(this.#signal);
-    const result = await this.#connection.stream(sql);
-    for (;;) {
-      throwIfAborted(this.#signal);
-      const chunk = await result.fetchChunk();
-      if (chunk === null || chunk.rowCount === 0) return;
-      yield new Chunk(chunk);
+    const result = await this.#connection.stream(
+      `SELECT *, FALSE AS ${END} FROM (${sql}) UNION ALL BY NAME SELECT TRUE AS ${END}`,
+    );
+    const last = result.columnCount - 1;
+    let next = result.fetchChunk();
+    try {
+      for (;;) {
+        const chunk = await next;
+        throwIfAborted(this.#signal);
+        if (chunk === null || chunk.rowCount === 0) return false;
+        next = result.fetchChunk();
+        const isEnd = chunk.getColumnVector(last).getItem(chunk.rowCount - 1) === true;
+        const rows = chunk.rowCount - (isEnd ? 1 : 0);
+        if (rows > 0) yield new Chunk(chunk, rows);
+        if (isEnd) return true;
+      }
+    } finally {
+      await next.catch(() => {});
     }
   }
 
@@ -365,6 +421,9 @@ export class Database {
   }
 }
 
+const copyOf = (select: string, path: string, options = "FORMAT parquet"): string =>
+  `COPY (${select}) TO ${literal(resolve(path))} (${options})`;
+
 /** The numbers that a vector of DuckDB holds, for copying all at once; undefined if it holds something else. */
 function numbersIn(vector: DuckDBVector): NumberArray | undefined {
   const { items } = vector as { items?: unknown };
@@ -389,6 +448,9 @@ function setterOf(vector: DuckDBVector, converted: (value: Parameters<Setter>[1]
 /** Values appended to a table before they are stored, which takes a few tens of milliseconds. */
 const STORED_AT_ONCE = 2 ** 20;
 
+/** The column that marks the row after the last one. */
+const END = '"end of the rows"';
+
 /** Rows per written chunk: DuckDB's vector size. */
 const chunkRows = 2048;
 
@@ -397,9 +459,10 @@ export class Chunk {
   readonly rows: number;
   readonly #chunk: DuckDBDataChunk;
 
-  constructor(chunk: DuckDBDataChunk) {
+  /** The first `rows` rows of a chunk. */
+  constructor(chunk: DuckDBDataChunk, rows: number) {
     this.#chunk = chunk;
-    this.rows = chunk.rowCount;
+    this.rows = rows;
   }
 
   /** A column of numbers. */
@@ -413,12 +476,12 @@ export class Chunk {
     const { validity } = vector as { validity?: { data?: BigUint64Array | null } };
     const data = validity?.data;
     if (data === undefined) return undefined;
-    for (let word = 0; data && word < data.length; word++) {
+    for (let word = 0; data && 64 * word < this.rows; word++) {
       const rows = BigInt(Math.min(64, this.rows - 64 * word));
       const all = (1n << rows) - 1n;
       if ((data[word] & all) !== all) return undefined;
     }
-    return numbersIn(vector);
+    return numbersIn(vector)?.subarray(0, this.rows);
   }
 
   /** A column of text. */

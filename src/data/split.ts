@@ -531,15 +531,23 @@ export class SplitTables {
         rows[count] = row;
         count += isIncluded[parts[row]];
       }
-    const indexOf = this.#userIndices();
-    const indices = new Uint32Array(count);
-    for (let k = 0; k < count; k++) indices[k] = indexOf[rows[k]];
-    const source = groupRows(indices, users.length).rows;
-    for (let k = 0; k < count; k++) source[k] = rows[source[k]];
-    const heldOut = new Uint8Array(source.length);
-    for (let place = 0; place < source.length; place++)
-      if (parts[source[place]] === heldOutPart) heldOut[place] = 1;
-    return { ...this.#coordinates(source), source, heldOut };
+    // Looked up in the order of the rows, which lie one after another; only the result is rearranged.
+    const inRowOrder = this.#coordinates(rows.subarray(0, count));
+    const { rows: order } = groupRows(inRowOrder.users, users.length);
+    const table = {
+      users: new Uint32Array(count),
+      items: new Uint32Array(count),
+      source: order,
+      heldOut: new Uint8Array(count),
+    };
+    for (let place = 0; place < count; place++) {
+      const k = order[place];
+      table.users[place] = inRowOrder.users[k];
+      table.items[place] = inRowOrder.items[k];
+      order[place] = rows[k];
+      table.heldOut[place] = parts[rows[k]] === heldOutPart ? 1 : 0;
+    }
+    return table;
   }
 
   #coordinates(source: Uint32Array): { users: Uint32Array; items: Uint32Array } {

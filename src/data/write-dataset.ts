@@ -38,11 +38,17 @@ export async function writeDataset(
   const { rows, content } = await withDatabase(
     async (database) => {
       const writer = new TableWriter(folder, database, contents);
-      const rows = {} as Record<TableFile, number>;
-      for (const [place, file] of tableFiles.entries()) {
-        rows[file] = await writer.write(file);
-        progress({ type: "advance", task, done: place + 1 });
-      }
+      const rows = Object.fromEntries(tableFiles.map((file) => [file, 0])) as Record<TableFile, number>;
+      let done = 0;
+      // The table of the training rows is by far the largest: the others are written meanwhile.
+      await allOrFirstError(
+        [isTraining, (file: TableFile) => !isTraining(file)].map(async (included) => {
+          for (const file of tableFiles.filter(included)) {
+            rows[file] = await writer.write(file);
+            progress({ type: "advance", task, done: ++done });
+          }
+        }),
+      );
       const draft = contents.content;
       const content = draft && (await writeContent(folder, database, draft, contents.items.size));
       return { rows, content };
@@ -66,6 +72,14 @@ export async function writeDataset(
   }
   await writeFile(join(folder, manifestFile), `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
+}
+
+const isTraining = (file: TableFile): boolean => file === "train.parquet";
+
+/** Waits for all, also when one fails, then throws the first error. */
+async function allOrFirstError(running: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(running)).find((result) => result.status === "rejected");
+  if (failed) throw failed.reason;
 }
 
 class TableWriter {

@@ -57,23 +57,6 @@ export async function writePart(
   await withPartial(path, async (partial) => {
     await withDatabase(
       async (database) => {
-        const columns = {
-          ...({ user: "VARCHAR", rank: "UINTEGER", item: "VARCHAR" } as const),
-          ...(titles && ({ title: "VARCHAR" } as const)),
-          score: "FLOAT",
-        } as const;
-        await database.createTable("part", columns, places.length, (first, count, set) => {
-          const [user, rank, item, title] = set;
-          const score = set[set.length - 1];
-          for (let row = 0; row < count; row++) {
-            const place = places[first + row];
-            user(row, users[from + Math.floor(place / best.k)]);
-            rank(row, (place % best.k) + 1);
-            item(row, items.ids[best.items[place]]);
-            if (titles) title(row, titles[best.items[place]]);
-            score(row, best.scores[place]);
-          }
-        });
         const chosen = [
           id(new Vocabulary(users).numeric, "user"),
           "rank",
@@ -81,7 +64,27 @@ export async function writePart(
           ...(titles ? ["title"] : []),
           "score",
         ];
-        await database.copy(`SELECT ${chosen.join(", ")} FROM part`, partial);
+        await database.writeRows(partial, {
+          columns: {
+            ...({ user: "VARCHAR", rank: "UINTEGER", item: "VARCHAR" } as const),
+            ...(titles && ({ title: "VARCHAR" } as const)),
+            score: "FLOAT",
+          },
+          rows: places.length,
+          fill: (first, count, set) => {
+            const [user, rank, item, title] = set;
+            const score = set[set.length - 1];
+            for (let row = 0; row < count; row++) {
+              const place = places[first + row];
+              user(row, users[from + Math.floor(place / best.k)]);
+              rank(row, (place % best.k) + 1);
+              item(row, items.ids[best.items[place]]);
+              if (titles) title(row, titles[best.items[place]]);
+              score(row, best.scores[place]);
+            }
+          },
+          select: chosen.join(", "),
+        });
       },
       { signal },
     );

@@ -1,8 +1,9 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { withDatabase } from "../../src/data/database.js";
+import { Database, withDatabase } from "../../src/data/database.js";
 import { loadDataset } from "../../src/data/dataset.js";
 import { readItems } from "../../src/data/items.js";
 import { prepareDataset } from "../../src/data/prepare.js";
@@ -104,4 +105,82 @@ it("a file called ~t.csv is not looked up in the home folder", async () => {
     process.chdir(before);
   }
   expect(homedir()).not.toBe(home);
+});
+
+describe("the chunks of a result", () => {
+  const collect = async (sql: string) =>
+    withDatabase(async (database) => {
+      const numbers: (number | null)[] = [];
+      for await (const chunk of database.chunks(sql)) {
+        const column = chunk.numbers(0);
+        for (let row = 0; row < chunk.rows; row++) numbers.push(column.getItem(row));
+        const plain = chunk.plainNumbers(0);
+        if (plain) expect([...plain]).toEqual(numbers.slice(-chunk.rows));
+      }
+      return numbers;
+    });
+
+  it.each([0, 1, 2047, 2048, 2049, 4096, 300_000])("are all of %d rows, in their order", async (rows) => {
+    const wanted = Array.from({ length: rows }, (_, row) => row);
+    expect(await collect(`SELECT range::UINTEGER, NULL, NULL FROM range(${rows})`)).toEqual(wanted);
+    expect(await collect(`SELECT range::UINTEGER FROM range(${rows}) ORDER BY range DESC`)).toEqual(
+      wanted.toReversed(),
+    );
+  });
+
+  it("contain missing values", async () => {
+    const sql = "SELECT CASE WHEN range % 3 > 0 THEN range::DOUBLE END FROM range(5000)";
+    const wanted = Array.from({ length: 5000 }, (_, row) => (row % 3 > 0 ? row : null));
+    expect(await collect(sql)).toEqual(wanted);
+  });
+
+  describe("if DuckDB ends a failed query like a complete one", () => {
+    /** Streams that end after two chunks. */
+    const cutShort = (connection: DuckDBConnection, streams: number): DuckDBConnection =>
+      new Proxy(connection, {
+        get(target, name) {
+          if (name !== "stream") return Reflect.get(target, name).bind(target);
+          return async (sql: string) => {
+            const result = await target.stream(sql);
+            if (streams-- <= 0) return result;
+            let chunks = 2;
+            return new Proxy(result, {
+              get: (of, member) =>
+                member === "fetchChunk"
+                  ? async () => (chunks-- > 0 ? of.fetchChunk() : null)
+                  : Reflect.get(of, member, of),
+            });
+          };
+        },
+      });
+
+    const read = async (sql: string, streams: number) => {
+      const instance = await DuckDBInstance.create(":memory:");
+      const connection = await instance.connect();
+      const database = new Database(instance, cutShort(connection, streams), undefined, "unused");
+      let rows = 0;
+      try {
+        for await (const chunk of database.chunks(sql)) rows += chunk.rows;
+      } finally {
+        connection.closeSync();
+        instance.closeSync();
+      }
+      return rows;
+    };
+
+    const failing =
+      "SELECT (CASE WHEN range < 20000 THEN range::VARCHAR ELSE 'text' END)::UINTEGER FROM range(30000)";
+
+    it("throw the error of the query", async () => {
+      await expect(read(failing, 1)).rejects.toThrow(/Conversion Error.*'text'/s);
+      await expect(read(failing, 3)).rejects.toThrow(/Conversion Error.*'text'/s);
+    });
+
+    it("are never a part of the rows only", async () => {
+      await expect(read("SELECT range FROM range(30000)", 1)).rejects.toThrow(
+        "DuckDB returned only a part of the rows of SELECT range FROM range(30000)",
+      );
+      expect(await read("SELECT range FROM range(30000)", 0)).toBe(30_000);
+    });
+  });
 });
