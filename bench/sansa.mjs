@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { Vocabulary } from "../dist/data/vocabulary.js";
 import { openEngine, train } from "../dist/index.js";
 
 const option = (value) => ({ type: "string", default: value });
@@ -90,7 +91,7 @@ async function measure(folder) {
   const [rows, columns] = shape;
   const none = { rows: 0, columns, offsets: new Uint32Array(1), indices: new Uint32Array() };
   const split = { foldIn: none, heldOut: none };
-  const items = { size: columns, ids: Array.from({ length: columns }, (_, i) => String(i)) };
+  const items = new Vocabulary(Array.from({ length: columns }, (_, i) => String(i)));
   const dataset = { train: { rows, columns, offsets, indices }, items, validation: split, test: split };
   const { lambda, density, variant, model } = values;
   const sansa = { lambda: Number(lambda), density: Number(density), variant };

@@ -26,6 +26,18 @@ export class TextTable {
     this.#heads[bucket] = entry;
   }
 
+  /** Adds an entry, once; returns whether no other has its text. */
+  addNew(entry: number): boolean {
+    const text = this.#textOf(entry);
+    const bucket = this.#bucket(text);
+    const head = this.#heads[bucket];
+    let other = head;
+    while (other !== NONE && this.#textOf(other) !== text) other = this.#next[other];
+    this.#next[entry] = head;
+    this.#heads[bucket] = entry;
+    return other === NONE;
+  }
+
   /** The entry with this text that was added last. */
   last(text: string): number | undefined {
     for (let entry = this.#heads[this.#bucket(text)]; entry !== NONE; entry = this.#next[entry])

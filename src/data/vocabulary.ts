@@ -18,6 +18,8 @@ export class Vocabulary {
   /** How many training users have each item, if it is known. */
   readonly popularity: ItemPopularity | undefined;
   #indexById: TextTable | undefined;
+  /** Valid once `#indexById` exists. */
+  #distinct = true;
   #numeric: boolean | undefined;
 
   constructor(
@@ -60,6 +62,7 @@ export class Vocabulary {
   withPopularity(popularity: ItemPopularity): Vocabulary {
     const items = new Vocabulary(this.ids, this.titles, this.attributes, popularity);
     items.#indexById = this.#indexById;
+    items.#distinct = this.#distinct;
     items.#numeric = this.#numeric;
     return items;
   }
@@ -76,20 +79,27 @@ export class Vocabulary {
 
   /** The index of an id, or undefined if it is unknown. */
   indexOf(id: string): number | undefined {
-    this.#indexById ??= indexed(this.ids);
-    return this.#indexById.last(id);
+    return this.#index().last(id);
+  }
+
+  /** Whether no two ids are the same. If two are, `indexOf` returns the last one's index. */
+  get distinct(): boolean {
+    this.#index();
+    return this.#distinct;
+  }
+
+  #index(): TextTable {
+    if (this.#indexById) return this.#indexById;
+    const table = new TextTable(this.ids.length, (index) => this.ids[index]);
+    for (let index = 0; index < this.ids.length; index++) if (!table.addNew(index)) this.#distinct = false;
+    this.#indexById = table;
+    return table;
   }
 
   /** The title of an index, or its id if it has no title. */
   titleOf(index: number): string {
     return this.titles?.[index] ?? this.ids[index];
   }
-}
-
-function indexed(ids: readonly string[]): TextTable {
-  const indexById = new TextTable(ids.length, (index) => ids[index]);
-  for (const [index, id] of ids.entries()) indexById.add(index, id);
-  return indexById;
 }
 
 /** The concatenation of two vocabularies without common ids. */

@@ -177,8 +177,7 @@ async function readItems(folder: string): Promise<Vocabulary> {
   if (hasAttributes) await requireOwnFile(attributesPath);
   const attributes = hasAttributes ? await readAttributes(attributesPath, ids.length) : undefined;
   const items = new Vocabulary(ids, titles ?? undefined, attributes);
-  // If an id appears twice, `indexOf` returns its last index.
-  if (ids.some((id, index) => items.indexOf(id) !== index)) throw damaged(path, "an id appears twice");
+  if (!items.distinct) throw damaged(path, "an id appears twice");
   return items;
 }
 

@@ -204,11 +204,23 @@ class StoredTensor implements HostTensor {
     try {
       this.#requireSame(await file.stat());
       const all = length * Numbers.BYTES_PER_ELEMENT;
-      const bytes = new Uint8Array(Math.min(all, PIECE_BYTES));
-      for (let at = 0; at < all; at += bytes.length) {
-        const piece = bytes.subarray(0, Math.min(bytes.length, all - at));
+      // Two buffers in turn: a piece is read while the caller uses the one before.
+      const buffers = [0, 1].map(() => new Uint8Array(Math.min(all, PIECE_BYTES)));
+      const read = async (at: number) => {
+        const piece = buffers[(at / PIECE_BYTES) % 2].subarray(0, Math.min(PIECE_BYTES, all - at));
         await readAll(file, piece, this.#from + at, PIECE_BYTES);
-        yield new Numbers(bytes.buffer, 0, piece.length / Numbers.BYTES_PER_ELEMENT);
+        return new Numbers(piece.buffer, 0, piece.length / Numbers.BYTES_PER_ELEMENT);
+      };
+      let next = all > 0 ? read(0) : undefined;
+      try {
+        for (let at = PIECE_BYTES; next; at += PIECE_BYTES) {
+          const piece: HostTensor["data"] = await next;
+          next = at < all ? read(at) : undefined;
+          yield piece;
+        }
+      } finally {
+        // The file is closed after the last read.
+        await next?.catch(() => {});
       }
     } finally {
       await file.close();
