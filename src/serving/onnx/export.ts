@@ -37,7 +37,7 @@ export const exportedWithSteps: readonly string[] = ["wmf", "ctr", "cdl", "cvae"
 /** The exportable models. */
 export const exportable: readonly string[] = [
   ...["vae", "mult-vae", "mult-dae", "vamp", "h-vamp", "rec-vae", "vasp"],
-  ...["ease", "slim", "item-knn", ...exportedWithSteps],
+  ...["ease", "slim", "item-knn", "elsa", ...exportedWithSteps],
 ];
 
 export interface OnnxOptions {

@@ -48,6 +48,7 @@ const options: Record<string, Record<string, unknown>> = {
   ease: { lambda: 20 },
   slim: { alpha: 0.01 },
   "item-knn": { neighbours: 20 },
+  elsa: { factors: 12, epochs: 3 },
   wmf: { factors: 12, epochs: 3 },
   "wmf unobserved": { factors: 12, epochs: 3, weighting: "unobserved", frequencyExponent: 1 },
 };
