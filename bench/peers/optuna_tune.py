@@ -5,6 +5,7 @@ The best trial on the validation users is evaluated on the test users. Prints on
 
 import argparse
 import json
+import os
 import time
 import warnings
 
@@ -66,7 +67,7 @@ def main():
             alpha=parameters["alpha"],
             regularization=parameters["regularization"],
             iterations=parameters["iterations"],
-            num_threads=2,
+            num_threads=len(os.sched_getaffinity(0)),
             random_state=arguments.seed,
         )
         with threadpool_limits(1, "blas"):
