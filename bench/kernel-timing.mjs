@@ -1,4 +1,5 @@
-// What kernels.mjs and roofline.mjs share: histories of random lengths, filled tensors, and the best of several timings of a kernel.
+// What the benchmarks of kernels share: histories of random lengths, filled tensors, the best of several timings of a kernel, and
+// the limits of the machine.
 
 import { RandomSequence } from "../dist/core/philox.js";
 import { fromRows } from "../dist/sparse/csr.js";
@@ -34,4 +35,25 @@ export async function shortest(engine, call, repeats = 7) {
     processor = Math.min(processor, (user + system) / 1000);
   }
   return { wall, processor };
+}
+
+/** The speed of a product whose operands fit the caches, and of a sum of two arrays of 48 MB: flops and bytes per millisecond. */
+export async function machineLimits(engine) {
+  const product = { rows: 480, inner: 512, columns: 1280 };
+  const [left, right, out] = [
+    filled(engine, product.rows, product.inner),
+    filled(engine, product.inner, product.columns),
+    filled(engine, product.rows, product.columns),
+  ];
+  const { bf16 } = engine;
+  const productTime = (await shortest(engine, () => engine.matmul(out, left, right, { bf16 }))).wall;
+  const [rows, columns] = [20108, 600];
+  const [sum, added] = [filled(engine, rows, columns), filled(engine, rows, columns)];
+  // Adding in place reads two arrays and writes one, which is in the cache already.
+  const sumTime = (await shortest(engine, () => engine.addScaled(sum, added, 0.5))).wall;
+  for (const tensor of [left, right, out, sum, added]) engine.release(tensor);
+  return {
+    flopsPerMs: (2 * product.rows * product.inner * product.columns) / productTime,
+    bytesPerMs: (3 * 4 * rows * columns) / sumTime,
+  };
 }

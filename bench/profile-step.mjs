@@ -1,86 +1,149 @@
-// Profiles a Mult-VAE training step, kernel by kernel: node bench/profile-step.mjs [items] [batch] [steps]
-// (after npm run build). For a synchronous engine, such as the reference engine; a queueing engine shows
-// only the total.
+// Profiles training steps of a model, kernel by kernel, on generated histories (after npm run setup):
+// node bench/profile-step.mjs [--model mult-vae] [--options '{"gated":true}'] [--engine native|reference] [--precision float32|bf16]
+// [--items 20108] [--batch 500] [--steps 4] [--threads 2] [--least 0.5]
+//
+// The first epoch is a warm-up; the kernels of the second are timed, and those of the same kind and operands are added up. Flops count
+// products. Bytes count operands of more than 4 MB once per kernel. The limit is the larger of the flops at the speed of a
+// product whose operands fit the caches and the bytes at the speed of a sum of two arrays of 48 MB, both measured first. `--least` hides rows of
+// a smaller share (per cent).
 
+import { parseArgs } from "node:util";
 import { ReferenceEngine } from "../dist/compute/engines/reference.js";
-import { mean } from "../dist/compute/objective.js";
-import { tanh } from "../dist/compute/ops/tanh.js";
-import { Adam } from "../dist/compute/optimizers.js";
-import { Tape } from "../dist/compute/tape.js";
-import { RandomSequence } from "../dist/core/philox.js";
-import { Linear, SparseLinear } from "../dist/nn/linear.js";
-import { Mlp } from "../dist/nn/mlp.js";
-import { DiagonalNormal } from "../dist/nn/normal.js";
-import { OutputLayer } from "../dist/nn/output-layer.js";
-import { allocate } from "../dist/nn/parameters.js";
-import { fromRows } from "../dist/sparse/csr.js";
+import { operandsOf } from "../dist/compute/kernel.js";
+import { openEngine, train, Vocabulary } from "../dist/index.js";
+import { emptyMatrix } from "../dist/sparse/csr.js";
+import { machineLimits, randomHistories } from "./kernel-timing.mjs";
 
-const [items = 1200, batch = 500, steps = 6] = process.argv.slice(2).map(Number);
-const [hidden, latent, perUser, seed, warmup] = [600, 200, 60, 1, 2];
-
-const spent = new Map();
-const timed = new Proxy(new ReferenceEngine(), {
-  get(engine, name) {
-    const member = engine[name];
-    if (typeof member !== "function") return member;
-    return (...args) => {
-      const start = performance.now();
-      try {
-        return member.apply(engine, args);
-      } finally {
-        const entry = spent.get(name) ?? { milliseconds: 0, calls: 0 };
-        entry.milliseconds += performance.now() - start;
-        entry.calls++;
-        spent.set(name, entry);
-      }
-    };
+const option = (value) => ({ type: "string", default: value });
+const { values } = parseArgs({
+  options: {
+    model: option("mult-vae"),
+    options: option("{}"),
+    engine: option("native"),
+    precision: option("float32"),
+    items: option("20108"),
+    batch: option("500"),
+    steps: option("4"),
+    threads: option("2"),
+    least: option("0.5"),
   },
 });
+const [items, batch, steps, threads, least] = [
+  ...[values.items, values.batch, values.steps, values.threads],
+  values.least,
+].map(Number);
+const LARGE = 4e6;
 
-const first = new SparseLinear({ name: "encoder.0", inputs: items, outputs: hidden });
-const second = new Linear({ name: "encoder.1", inputs: hidden, outputs: 2 * latent });
-const decoder = new Mlp({ name: "decoder", sizes: [latent, hidden], activateLast: true });
-const output = new OutputLayer({ name: "output", inputs: hidden, outputs: items });
-const parameters = [first, second, decoder, output].flatMap((layer) => layer.parameters);
-allocate(timed, parameters, seed);
-const adam = new Adam(timed, parameters);
-const random = new RandomSequence({ seed, step: 0, stream: 0 });
-const histories = fromRows(
-  items,
-  Array.from({ length: batch }, () => [
-    ...new Set(Array.from({ length: perUser }, () => Math.floor(items * random.uniform() ** 2))),
-  ]),
-);
+const matrix = randomHistories(batch * steps, items, 75);
+const names = (size) => new Vocabulary(Array.from({ length: size }, (_, k) => String(k)));
+const none = emptyMatrix(0, items);
+const nobody = { users: names(0), foldIn: none, heldOut: none };
+const dataset = {
+  ...{ name: "generated", items: names(items), users: names(matrix.rows), train: matrix },
+  ...{ validation: nobody, test: nobody },
+};
 
-let total = 0;
-for (let update = 1; update <= warmup + steps; update++) {
-  if (update === warmup + 1) {
-    spent.clear();
-    total = 0;
+const clock = values.engine === "reference" ? referenceClock() : await nativeClock();
+let mostMemory = 0;
+for (const name of ["empty", "zeros", "tensor"]) {
+  const make = clock.engine[name].bind(clock.engine);
+  clock.engine[name] = (...args) => {
+    const made = make(...args);
+    mostMemory = Math.max(mostMemory, clock.engine.memory());
+    return made;
+  };
+}
+let [seconds, timed] = [];
+const recommender = await train(dataset, {
+  model: values.model,
+  engine: clock.engine,
+  options: { batchSize: batch, ...JSON.parse(values.options), epochs: 2 },
+  onEpoch: (epoch) => {
+    if (seconds === undefined) clock.start();
+    else timed = clock.read();
+    seconds = epoch.seconds;
+  },
+});
+recommender.dispose();
+await clock.engine.close();
+
+/** The operations of a kernel's products. */
+function flopsOf({ name, operands }) {
+  const of = (wanted) => operands.find((operand) => operand.name === wanted);
+  if (name === "matmul") {
+    const [out, left] = [of("out"), of("a")];
+    return 2 * out.columns * left.rows * left.columns;
   }
-  const start = performance.now();
-  const tape = new Tape(timed);
-  const x = tape.sparse(histories);
-  const key = (stream) => ({ seed, step: update, stream });
-  const h = tanh(tape, first.forward(tape, x, { rowScale: "l2", dropout: { rate: 0.5, key: key(1) } }));
-  const posterior = DiagonalNormal.fromHalves(tape, second.forward(tape, h));
-  const loss = output.loss(tape, decoder.forward(tape, posterior.sample(tape, key(2))), x);
-  tape.backward(mean(loss).plus(mean(posterior.kl(tape)).times(0.2)));
-  adam.step();
-  tape.dispose();
-  await timed.finished();
-  total += performance.now() - start;
+  const [hidden, weights] = [of("hidden"), of("weights")];
+  const product = hidden && weights ? 2 * hidden.rows * weights.rows * weights.columns : 0;
+  return { outputStatistics: 1, outputLosses: 1, outputGradient: 2 }[name] * product || 0;
 }
 
-const flops = 6 * batch * hidden * (items + 3 * latent);
-console.log(`${(total / steps).toFixed(0)} ms a step of ${batch} users x ${items} items`);
+/** The bytes of a kernel's large operands; the entries of a batch with their places. */
+function bytesOf({ operands }) {
+  const sizes = { float32: 4, bfloat16: 2, int8: 1, float64: 8 };
+  const bytes = operands.map(({ rows, columns, entries, element }) =>
+    entries === undefined ? rows * columns * sizes[element] : 8 * entries,
+  );
+  return bytes.filter((size) => size > LARGE).reduce((sum, size) => sum + size, 0);
+}
+
+const groups = new Map();
+for (const kernel of await timed) {
+  const shapes = kernel.operands.filter(({ rows }) => rows > 0);
+  const key = `${kernel.name} ${shapes.map(({ name, rows, columns }) => `${name} ${rows}x${columns}`).join(", ")}`;
+  const group = groups.get(key) ?? { key, calls: 0, milliseconds: 0, flops: 0, bytes: 0 };
+  group.calls++;
+  group.milliseconds += kernel.milliseconds;
+  group.flops += flopsOf(kernel);
+  group.bytes += bytesOf(kernel);
+  groups.set(key, group);
+}
+const { flopsPerMs, bytesPerMs } = clock.limits ?? {};
+const total = [...groups.values()].reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+const fixed = (value, digits) => value.toFixed(digits);
 console.log(
-  `products: ${(flops / 1e9).toFixed(2)} GFLOP, ${(flops / 1e6 / (spent.get("matmul").milliseconds / steps)).toFixed(2)} GFLOP/s`,
+  `${values.model} ${values.options}, ${clock.engine.description ?? "reference engine"}; ${batch} users x ${items} items, ${Math.round(matrix.indices.length / steps)} entries a batch: a step takes ${fixed((1000 * seconds) / steps, 1)} ms, its kernels ${fixed(total / steps, 1)} ms${clock.limits ? `; limits: ${fixed(flopsPerMs / 1e6, 0)} GFLOP/s, ${fixed(bytesPerMs / 1e6, 0)} GB/s` : ""}`,
 );
-for (const [name, { milliseconds, calls }] of [...spent].sort(
-  (a, b) => b[1].milliseconds - a[1].milliseconds,
-))
-  if (milliseconds / steps > 0.1)
-    console.log(
-      `  ${name.padEnd(24)} ${(milliseconds / steps).toFixed(1).padStart(8)} ms  ${calls / steps} calls`,
-    );
+console.log(
+  `engine memory, most: ${fixed(mostMemory / 1e6, 0)} MB; peak of the process: ${fixed(process.resourceUsage().maxRSS / 1024, 0)} MiB`,
+);
+console.log("| kernel and operands | calls | ms | GFLOP | MB | limit / measured | share |");
+console.log("| --- | --- | --- | --- | --- | --- | --- |");
+let limit = 0;
+for (const group of [...groups.values()].sort((a, b) => b.milliseconds - a.milliseconds)) {
+  const [ms, flops, bytes] = [group.milliseconds, group.flops, group.bytes].map((value) => value / steps);
+  const at = clock.limits ? Math.max(flops / flopsPerMs, bytes / bytesPerMs) : 0;
+  // What has neither flops nor large operands is bounded by nothing that is counted here.
+  limit += at || ms;
+  const share = (100 * group.milliseconds) / total;
+  if (share < least) continue;
+  console.log(
+    `| ${group.key} | ${group.calls / steps} | ${fixed(ms, 2)} | ${fixed(flops / 1e9, 2)} | ${fixed(bytes / 1e6, 0)} | ${at ? fixed(at / ms, 2) : ""} | ${fixed(share, 1)} % |`,
+  );
+}
+if (clock.limits)
+  console.log(
+    `| together, at the limits | | ${fixed(limit, 1)} | | | ${fixed((limit * steps) / total, 2)} | |`,
+  );
+
+async function nativeClock() {
+  const engine = await openEngine({ engine: "native", threads, precision: values.precision });
+  const limits = await machineLimits(engine);
+  return { engine, limits, start: () => engine.startClock(), read: () => engine.clocked() };
+}
+
+/** The reference engine runs a kernel within its call. */
+function referenceClock() {
+  let kernels = [];
+  const engine = new (class extends ReferenceEngine {
+    run(kernel, given) {
+      const started = performance.now();
+      const value = super.run(kernel, given);
+      const operands = operandsOf(kernel, given);
+      kernels.push({ name: kernel.name, operands, milliseconds: performance.now() - started });
+      return value;
+    }
+  })();
+  return { engine, start: () => (kernels = []), read: async () => kernels };
+}

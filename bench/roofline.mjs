@@ -6,7 +6,7 @@
 
 import { openEngine } from "../dist/compute/open-engine.js";
 import { viewColumns } from "../dist/compute/tensor.js";
-import { filled, randomHistories, shortest } from "./kernel-timing.mjs";
+import { filled, machineLimits, randomHistories, shortest } from "./kernel-timing.mjs";
 
 const [precision = "float32", items = 20108] = process.argv
   .slice(2)
@@ -17,19 +17,10 @@ const { bf16 } = engine;
 const tensor = (rows, columns, value) => filled(engine, rows, columns, value);
 const time = async (call) => (await shortest(engine, call)).wall;
 
-const product = { rows: 480, inner: 512, columns: 1280 };
-const [left, right, out] = [
-  tensor(product.rows, product.inner),
-  tensor(product.inner, product.columns),
-  tensor(product.rows, product.columns),
-];
-const productTime = await time(() => engine.matmul(out, left, right, { bf16 }));
-const flopsPerMs = (2 * product.rows * product.inner * product.columns) / productTime;
+const { flopsPerMs, bytesPerMs } = await machineLimits(engine);
 const weights = tensor(items, hidden);
 const weightBytes = 4 * items * hidden;
 const gradient = tensor(items, hidden);
-// Adding in place reads two arrays and writes one, which is in the cache already.
-const bytesPerMs = (3 * weightBytes) / (await time(() => engine.addScaled(gradient, weights, 0.5)));
 
 const x = engine.sparse(randomHistories(users, items, perUser));
 const [h, hGradient, z, halves] = [

@@ -26,7 +26,8 @@ use napi_derive::napi;
 use queue::Queue;
 use sparse::{Piece, Sparse};
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 use table::KERNELS;
 
 /// The contracts of the kernels, in the order of their numbers: native.ts rejects an addon that does not agree.
@@ -168,6 +169,8 @@ pub struct NativeEngine {
     sparse: HashMap<u32, Arc<Sparse>>,
     sparse_bytes: usize,
     next_sparse: u32,
+    /// Milliseconds of each kernel queued since `start_clock`.
+    clock: Option<Arc<Mutex<Vec<f64>>>>,
 }
 
 #[napi]
@@ -181,6 +184,7 @@ impl NativeEngine {
             sparse: HashMap::new(),
             sparse_bytes: 0,
             next_sparse: 0,
+            clock: None,
         })
     }
 
@@ -195,7 +199,7 @@ impl NativeEngine {
     pub fn run_with(&self, kernel: u32, call: &[f64], lists: Vec<Uint32Array>) -> Result<()> {
         let kernel = known(kernel)?;
         match (kernel.work)(&mut Call::new(self, call, &lists))? {
-            Work::Kernel(work) => self.queue.kernel(kernel.name, work),
+            Work::Kernel(work) => self.queue.kernel(kernel.name, self.timed(work)),
             Work::Question(_) => return Err(refused("a question was not asked")),
         }
         Ok(())
@@ -214,6 +218,19 @@ impl NativeEngine {
             Work::Question(work) => self.question(env, kernel.name, work, |answer| answer),
             Work::Kernel(_) => Err(refused("a kernel was asked")),
         }
+    }
+
+    /// Times every kernel queued from now on, for `clocked`. Questions are not timed.
+    #[napi]
+    pub fn start_clock(&mut self) {
+        self.clock = Some(Arc::default());
+    }
+
+    /// A promise for the milliseconds of the kernels queued since `start_clock` or the last call, in their order.
+    #[napi(ts_return_type = "Promise<Float64Array>")]
+    pub fn clocked<'env>(&self, env: &'env Env) -> Result<Object<'env>> {
+        let clock = self.clock.clone().ok_or_else(|| refused("the clock was not started"))?;
+        self.question(env, "clocked", move || std::mem::take(&mut *held(&clock)), Float64Array::new)
     }
 
     // Memory.
@@ -350,6 +367,16 @@ impl NativeEngine {
 }
 
 impl NativeEngine {
+    /// The work, timed if the clock was started.
+    fn timed(&self, work: Box<dyn FnOnce() + Send>) -> Box<dyn FnOnce() + Send> {
+        let Some(clock) = self.clock.clone() else { return work };
+        Box::new(move || {
+            let started = Instant::now();
+            work();
+            held(&clock).push(started.elapsed().as_secs_f64() * 1000.0);
+        })
+    }
+
     fn block(&self, number: f64) -> Result<Block> {
         self.memory.block(number as u32).ok_or_else(|| refused("the tensor was released"))
     }
@@ -373,6 +400,11 @@ impl NativeEngine {
         });
         Ok(promise)
     }
+}
+
+/// Only the queue's thread locks a clock, and it does not panic while it does.
+fn held(clock: &Mutex<Vec<f64>>) -> MutexGuard<'_, Vec<f64>> {
+    clock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn known(kernel: u32) -> Result<&'static table::Kernel> {

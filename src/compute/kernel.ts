@@ -138,6 +138,31 @@ export function leafValue(leaf: Leaf, values: readonly unknown[]): unknown {
   return value;
 }
 
+/** The size of a matrix or batch in a call. */
+export interface Operand {
+  readonly name: string;
+  readonly rows: number;
+  readonly columns: number;
+  /** Of a batch; undefined for a matrix. */
+  readonly entries?: number;
+  /** Of a matrix; undefined for a batch. */
+  readonly element?: Element;
+}
+
+/** The matrices and batches of a call, in the order of the kernel's description; absent ones are left out. */
+export function operandsOf({ leaves }: Kernel, values: readonly unknown[]): Operand[] {
+  const operands: Operand[] = [];
+  for (const leaf of leaves) {
+    if (leaf.kind !== "matrix" && leaf.kind !== "batch") continue;
+    const operand = leafValue(leaf, values) as Tensor | SparseTensor | undefined;
+    if (!operand) continue;
+    const { rows, columns } = operand;
+    const kind = "entries" in operand ? { entries: operand.entries } : { element: operand.storage.element };
+    operands.push({ name: leaf.name, rows, columns, ...kind });
+  }
+  return operands;
+}
+
 /** The arguments of a call with its matrices and batches replaced; objects that contain one are copied. */
 export function replaceOperands(
   { leaves }: Kernel,

@@ -10,7 +10,7 @@ import { UserError } from "../../core/errors.js";
 import type { CsrMatrix } from "../../sparse/csr.js";
 import type { Message } from "../communicator.js";
 import type { Engine } from "../engine.js";
-import { type Answer, type Kernel, leafValue } from "../kernel.js";
+import { type Answer, type Kernel, leafValue, type Operand, operandsOf } from "../kernel.js";
 import { kernels, solverKernels } from "../kernels.js";
 import { closedError, foreignError, releasedError, shapes } from "../shapes.js";
 import { TableEngine } from "../table-engine.js";
@@ -91,9 +91,18 @@ interface Memory {
   runWith(kernel: number, call: Float64Array, lists: readonly Uint32Array[]): void;
   exchange(messages: Float64Array, sends: number): void;
   ask(kernel: number, call: Float64Array, lists: readonly Uint32Array[]): Promise<Answer>;
+  startClock(): void;
+  clocked(): Promise<Float64Array>;
   finished(): Promise<void>;
   close(): Promise<void>;
   fail(message: string): void;
+}
+
+/** A kernel that ran while the clock was on. */
+export interface TimedKernel {
+  readonly name: string;
+  readonly operands: readonly Operand[];
+  readonly milliseconds: number;
 }
 
 class Block implements Storage {
@@ -165,6 +174,8 @@ export class NativeEngine extends TableEngine implements Engine {
   /** The numbers of the current call; longer than any kernel needs. */
   readonly #call = new Float64Array(128);
   #closed: Promise<void> | undefined;
+  /** The kernels queued since the clock was started. */
+  #timed: Omit<TimedKernel, "milliseconds">[] | undefined;
 
   constructor(addon: Addon, numbers: ReadonlyMap<Kernel, number>, threads: number, bf16: boolean) {
     super(256);
@@ -231,6 +242,23 @@ export class NativeEngine extends TableEngine implements Engine {
     return this.#closed;
   }
 
+  /** Times every kernel that is queued from now on, except those with an answer. For benchmarks: it takes memory with every call. */
+  startClock(): void {
+    if (this.#closed) throw closedError();
+    this.#timed = [];
+    this.#memory.startClock();
+  }
+
+  /** The kernels queued since `startClock` or the last call, in their order, once they are done. Throws if the clock was not started. */
+  async clocked(): Promise<TimedKernel[]> {
+    if (this.#closed) throw closedError();
+    const timed = this.#timed;
+    if (!timed) throw new Error("the clock was not started");
+    this.#timed = [];
+    const times = await this.#memory.clocked();
+    return timed.map((kernel, k) => ({ ...kernel, milliseconds: times[k] }));
+  }
+
   /** Queues an exchange with other members, whose tensors have contiguous rows; MPI must have been started. */
   exchange(sends: readonly Message[], receives: readonly Message[]): void {
     const all = [...sends, ...receives];
@@ -269,6 +297,7 @@ export class NativeEngine extends TableEngine implements Engine {
     const number = this.#numbers.get(kernel) as number;
     const { answer } = kernel;
     if (answer) return this.#memory.ask(number, call, lists).then((given) => answer(given, values));
+    this.#timed?.push({ name: kernel.name, operands: operandsOf(kernel, values) });
     return lists.length > 0 ? this.#memory.runWith(number, call, lists) : this.#memory.run(number, call);
   }
 

@@ -35,6 +35,42 @@ function open(threads: number): NativeEngine {
 afterAll(() => Promise.all(opened.map((engine) => engine.close())));
 
 describe.skipIf(missing)("the native engine", () => {
+  it("times kernels once its clock is started, with their operands", async () => {
+    const engine = open(2);
+    await expect(engine.clocked()).rejects.toThrow("the clock was not started");
+    const [a, b] = [engine.zeros(300, 200), engine.zeros(200, 400)];
+    const out = engine.empty(300, 400);
+    engine.startClock();
+    const started = performance.now();
+    engine.matmul(out, a, b);
+    engine.tanh(viewColumns(out, 0, 10), viewColumns(out, 0, 10));
+    const timed = await engine.clocked();
+    const elapsed = performance.now() - started;
+    expect(timed.map(({ name, operands }) => [name, ...operands])).toEqual([
+      [
+        "matmul",
+        { name: "out", rows: 300, columns: 400, element: "float32" },
+        { name: "a", rows: 300, columns: 200, element: "float32" },
+        { name: "b", rows: 200, columns: 400, element: "float32" },
+      ],
+      [
+        "tanh",
+        { name: "out", rows: 300, columns: 10, element: "float32" },
+        { name: "a", rows: 300, columns: 10, element: "float32" },
+      ],
+    ]);
+    for (const { milliseconds } of timed) expect(milliseconds).toBeGreaterThan(0);
+    expect(timed[0].milliseconds + timed[1].milliseconds).toBeLessThan(elapsed);
+    const x = engine.sparse(histories(5, 40, 4));
+    engine.sparseRowSum(engine.empty(5, 8), x, engine.zeros(40, 8), { rowScale: "none" });
+    const [, { name, operands }] = await engine.clocked();
+    expect([name, operands[1]]).toEqual([
+      "sparseRowSum",
+      { name: "input", rows: 5, columns: 40, entries: x.entries },
+    ]);
+    expect(await engine.clocked()).toEqual([]);
+  });
+
   it.each(kernelCases.map((kernelCase) => [kernelCase.kernel, kernelCase] as const))(
     "computes %s as the naive formula does",
     async (_, kernelCase) => {
