@@ -1,10 +1,10 @@
-// The table of docs/results.md: trains every model on a prepared dataset with several seeds, evaluates it on the test users,
-// and prints Markdown. Existing runs are not trained again: node bench/results.mjs <dataset> [--only key,...]
+// The leaderboard of docs/results.md: trains every model on a prepared dataset with several seeds, evaluates it on the test users,
+// and prints Markdown, the best row first: metrics, the time of the whole training command, and the size of the model. Existing runs are not trained again: node bench/results.mjs <dataset> [--only key,...]
 // [--seeds 98765,1,2] [--threads n] [--out runs/results] [--table], after npm run setup; --table trains nothing.
 
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -76,47 +76,65 @@ function foldin(args, stdio) {
   return stdout;
 }
 
-/** One run's test metrics, chosen epoch, and seconds of the fastest epoch with its validation; undefined if the run does not exist. */
+/** One run: test metrics, validation NDCG@100, chosen epoch, seconds of the whole command, bytes of the model; undefined if the run does not exist. */
 async function measure(row, seed) {
   const run = join(flags.out, row.fixed ? row.key : `${row.key}-${seed}`);
+  const timeFile = `${run}.seconds`;
   if (!existsSync(join(run, "model"))) {
     if (flags.table) return undefined;
     const seeded = row.seedOption ? set({ [row.seedOption]: seed }) : [];
     const args = ["train", dataset, "--model", row.model, ...(row.args ?? []), ...seeded, "--seed", seed];
-    const resume = existsSync(run) ? ["--resume"] : [];
+    const resumed = existsSync(run);
     console.error(`foldin ${args.join(" ")}`);
-    foldin([...args, "--threads", flags.threads, "--out", run, ...resume], "inherit");
+    const started = performance.now();
+    foldin([...args, "--threads", flags.threads, "--out", run, ...(resumed ? ["--resume"] : [])], "inherit");
+    // A resumed run has no time of its own.
+    if (!resumed) await writeFile(timeFile, String((performance.now() - started) / 1000));
   }
   const { metrics } = JSON.parse(foldin(["evaluate", run, "--json"], ["ignore", "pipe", "inherit"]));
   const log = existsSync(join(run, "metrics.jsonl"))
     ? await readFile(join(run, "metrics.jsonl"), "utf8")
     : "";
-  const epochs = log
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line));
-  // On a shared machine, the fastest epoch is more meaningful than the sum.
-  const fastest = Math.min(...epochs.map((epoch) => epoch.seconds + epoch.validationSeconds));
-  return { metrics, epochs: epochs.length, kept: epochs.at(-1)?.kept, fastest };
+  const epochs = log.split("\n").filter((line) => line !== "");
+  const files = await readdir(join(run, "model"), { recursive: true });
+  const sizes = await Promise.all(files.map(async (file) => (await stat(join(run, "model", file))).size));
+  return {
+    ...{ metrics, epochs: epochs.length, kept: epochs.length && JSON.parse(epochs.at(-1)).kept },
+    seconds: existsSync(timeFile) ? Number(await readFile(timeFile, "utf8")) : undefined,
+    bytes: sizes.reduce((sum, size) => sum + size, 0),
+  };
 }
 
 const names = ["ndcg@100", "recall@20", "recall@50"];
 const digits = (value) => value.toFixed(4).replace(/^0/, "");
-const table = [
-  ["row", "model", "seed", ...names, "epochs (kept)", "fastest epoch"],
-  ["---", "---", "---", ...names.map(() => "---"), "---", "---"],
-];
+const mean = (numbers) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
+const measured = [];
 for (const row of rows.filter(({ key }) => chosen.includes(key))) {
-  for (const seed of row.fixed ? flags.seeds.split(",").slice(0, 1) : flags.seeds.split(",")) {
-    const measured = await measure(row, seed);
-    if (!measured) continue;
-    const values = names.map((name) => {
-      const { mean, standardError } = measured.metrics[name];
-      return `${digits(mean)} ± ${digits(standardError)}`;
-    });
-    const epochs = measured.epochs > 0 ? `${measured.epochs} (${measured.kept})` : "";
-    const fastest = measured.epochs > 0 ? `${measured.fastest.toFixed(2)} s` : "";
-    table.push([row.key, `\`${row.model}\``, row.fixed ? "" : seed, ...values, epochs, fastest]);
-  }
+  const seeds = row.fixed ? flags.seeds.split(",").slice(0, 1) : flags.seeds.split(",");
+  const runs = [];
+  for (const seed of seeds) runs.push(await measure(row, seed));
+  const known = runs.filter((run) => run !== undefined);
+  if (known.length > 0) measured.push({ row, runs: known });
 }
+const first = ({ runs }) => mean(runs.map(({ metrics }) => metrics[names[0]].mean));
+const lines = measured
+  .sort((a, b) => first(b) - first(a))
+  .map(({ row, runs }) => {
+    // Over seeds: the mean of the means, and of the standard errors over users.
+    const cells = names.map((name) => {
+      const of = (part) => mean(runs.map(({ metrics }) => metrics[name][part]));
+      return `${digits(of("mean"))} ± ${digits(of("standardError"))}`;
+    });
+    const bySeed = row.fixed ? "" : runs.map(({ metrics }) => digits(metrics[names[0]].mean)).join(" ");
+    const epochs = runs[0].epochs > 0 ? runs.map(({ kept }) => kept).join(" ") : "";
+    const times = runs.flatMap(({ seconds }) => (seconds === undefined ? [] : [seconds]));
+    const seconds = times.length > 0 ? `${mean(times).toPrecision(3)} s` : "";
+    const megabytes = `${(mean(runs.map(({ bytes }) => bytes)) / 1e6).toPrecision(3)} MB`;
+    return [row.key, `\`${row.model}\``, ...cells, bySeed, epochs, seconds, megabytes];
+  });
+const table = [
+  ["row", "model", ...names, `${names[0]} by seed`, "epochs kept", "training", "size"],
+  ["---", "---", ...names.map(() => "---"), "---", "---", "---", "---"],
+  ...lines,
+];
 console.log(table.map((cells) => `| ${cells.join(" | ")} |`).join("\n"));
