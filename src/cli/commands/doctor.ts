@@ -11,9 +11,7 @@ import { version } from "../../core/version.js";
 import type { CliContext } from "../context.js";
 import { number, table } from "../table.js";
 
-/** The timed matrix product: 512 histories, 600 hidden units, 4096 items. */
-const PRODUCT = { rows: 512, inner: 600, columns: 4096 };
-/** Seconds to measure. The best time counts, because other work on the machine can only slow a run down. */
+/** Seconds for which an engine is measured. */
 const SECONDS = 0.5;
 
 interface EngineReport {
@@ -39,6 +37,8 @@ interface Report {
   /** The MPI library for training in several processes, or why there is none. */
   mpi: MpiLibrary | { reason: string };
   engines: EngineReport[];
+  /** The product that is timed. */
+  product: string;
   /** The engine that `--engine auto` selects. */
   engine: { name: Engine["name"]; why: string };
 }
@@ -59,12 +59,28 @@ export function register(program: Command, context: CliContext): void {
 }
 
 async function examine(): Promise<Report> {
-  const [{ loadNativeEngine, platformName }, { findMpi }, { ReferenceEngine }, duckdb] = await Promise.all([
+  const [
+    { productSpeed, TIMED_PRODUCT },
+    { loadNativeEngine, platformName },
+    { findMpi },
+    { ReferenceEngine },
+    duckdb,
+  ] = await Promise.all([
+    import("../../compute/speed.js"),
     import("../../compute/engines/native.js"),
     import("../../compute/mpi/library.js"),
     import("../../compute/engines/reference.js"),
     import("@duckdb/node-api"),
   ]);
+  /** Times the product on an engine, then closes the engine. */
+  const measured = async (engine: Engine): Promise<EngineReport> => {
+    const gflops = (await productSpeed(engine, SECONDS)) / 1e9;
+    await engine.close();
+    const { name, description } = engine;
+    const precision = engine.bf16 ? "bf16" : engine.precision;
+    return { name, precision, description, available: true, gflops };
+  };
+  const { rows, inner, columns } = TIMED_PRODUCT;
   const native = loadNativeEngine();
   const rounding = loadNativeEngine({ precision: "bf16" });
   const engines: EngineReport[] = [
@@ -92,33 +108,8 @@ async function examine(): Promise<Report> {
     duckdb: duckdb.version(),
     mpi: findMpi(process.env),
     engines,
+    product: `(${rows} x ${inner}) times (${inner} x ${columns})`,
     engine: { name: "engine" in native ? "native" : "reference", why },
-  };
-}
-
-/** Times the product on an engine, then closes the engine. */
-async function measured(engine: Engine): Promise<EngineReport> {
-  const { rows, inner, columns } = PRODUCT;
-  const [a, b, out] = [engine.zeros(rows, inner), engine.zeros(columns, inner), engine.empty(rows, columns)];
-  engine.fill(a, 0.5);
-  engine.fill(b, 0.25);
-  await engine.finished();
-  let best = Number.POSITIVE_INFINITY;
-  const end = performance.now() + 1000 * SECONDS;
-  do {
-    const started = performance.now();
-    engine.matmul(out, a, b, { transposeB: true, bf16: engine.bf16 });
-    await engine.finished();
-    best = Math.min(best, performance.now() - started);
-  } while (performance.now() < end);
-  await engine.close();
-  const { name, description } = engine;
-  return {
-    name,
-    precision: engine.bf16 ? "bf16" : engine.precision,
-    description,
-    available: true,
-    gflops: (2 * rows * inner * columns) / best / 1e6,
   };
 }
 
@@ -166,7 +157,6 @@ function print(report: Report, { out, style: { bold, dim } }: CliContext): void 
     ["cargo", report.cargo ?? "not installed (needed only to build the native engine from source)"],
   ];
   out(table([{ heading: "" }, { heading: "" }], facts));
-  const { rows, inner, columns } = PRODUCT;
   out();
   out(
     table(
@@ -179,6 +169,6 @@ function print(report: Report, { out, style: { bold, dim } }: CliContext): void 
       dim,
     ),
   );
-  out(dim(`best of ${SECONDS} s of matrix products: (${rows} x ${inner}) times (${inner} x ${columns})`));
+  out(dim(`best of ${SECONDS} s of matrix products: ${report.product}`));
   out(`\nDefault engine: ${bold(report.engine.name)} (${report.engine.why}).`);
 }

@@ -1,6 +1,7 @@
 // The models that `tune` tries: which of them fit the shape of the data, the options they start from, and roughly what a training
 // costs. The ranges that are searched stand in the models' option schemas (models/tuned.ts).
 
+import { duration } from "../../core/duration.js";
 import { UserError } from "../../core/errors.js";
 import type { JsonObject, JsonValue } from "../../core/json.js";
 import { describeOptions, layeredOptions, parseOptions } from "../../models/options.js";
@@ -165,13 +166,22 @@ const never: Readonly<Record<string, string>> = {
 };
 const slowContent = "its pretraining takes too long for a search; train it with foldin train";
 
-/** Floating-point operations per second and core that trainings reach, roughly. */
+/** Floating-point operations per second and core that trainings reach on a common machine, roughly. */
 const FLOPS_PER_CORE = 2e10;
+/** The part of the speed of a product that trainings reach. */
+export const EFFICIENCY = 0.7;
+/** A model is not begun if its first training would take more than this share of the budget; with rungs, where a poor training ends early. */
+const LARGEST_FIRST = 0.25;
+const LARGEST_WITH_RUNGS = 0.5;
 
-/** The models to try, the cheapest first, and those left out. `models` restricts the choice. */
+/**
+ * The models to try, the cheapest first, and those left out. `models` restricts the choice; `flopsPerCore` is the speed of a core, in
+ * operations per second.
+ */
 export async function planFor(
   shape: Shape,
   models: readonly string[] = algorithmNames,
+  flopsPerCore = FLOPS_PER_CORE,
 ): Promise<{ candidates: Candidate[]; leftOut: LeftOut[] }> {
   const candidates: Candidate[] = [];
   const leftOut: LeftOut[] = [];
@@ -185,13 +195,35 @@ export async function planFor(
       ? entry.without?.(shape)
       : (never[name] ?? (shape.content ? slowContent : requiresContent(shape)));
     if (!entry || reason !== undefined) leftOut.push({ model: name, reason: reason ?? "it has no plan" });
-    else candidates.push(await candidateOf(name, entry, shape));
+    else candidates.push(await candidateOf(name, entry, shape, flopsPerCore));
   }
   candidates.sort((a, b) => a.coreSeconds - b.coreSeconds);
   return { candidates, leftOut };
 }
 
-async function candidateOf(name: string, entry: Entry, shape: Shape): Promise<Candidate> {
+/** The candidates whose first training fits a budget, and the others; trainings have `threads` threads. */
+export function affordable(
+  candidates: readonly Candidate[],
+  budgetSeconds: number,
+  threads: number,
+): { candidates: Candidate[]; leftOut: LeftOut[] } {
+  const leftOut = candidates.flatMap(({ algorithm, coreSeconds, rungs }): LeftOut[] => {
+    const seconds = coreSeconds / threads;
+    const share = rungs.length > 0 ? LARGEST_WITH_RUNGS : LARGEST_FIRST;
+    if (seconds <= share * budgetSeconds) return [];
+    const reason = `one training takes about ${duration(seconds)}, too much of a budget of ${duration(budgetSeconds)}`;
+    return [{ model: algorithm.name, reason }];
+  });
+  const names = new Set(leftOut.map(({ model }) => model));
+  return { candidates: candidates.filter(({ algorithm }) => !names.has(algorithm.name)), leftOut };
+}
+
+async function candidateOf(
+  name: string,
+  entry: Entry,
+  shape: Shape,
+  flopsPerCore: number,
+): Promise<Candidate> {
   const algorithm = await findAlgorithm(name);
   const options = entry.options?.(shape) ?? {};
   const recipes = await recipesOf(name);
@@ -209,7 +241,7 @@ async function candidateOf(name: string, entry: Entry, shape: Shape): Promise<Ca
       isValid(algorithm, optionsAt(layeredOptions(algorithm, options), start)),
     ),
     rungs,
-    coreSeconds: 0.5 + entry.flops(shape) / FLOPS_PER_CORE,
+    coreSeconds: 0.5 + entry.flops(shape) / flopsPerCore,
   };
 }
 

@@ -9,7 +9,8 @@
 
 import { availableParallelism } from "node:os";
 import { basename, join, resolve } from "node:path";
-import { duration } from "../../core/duration.js";
+import { openEngine } from "../../compute/open-engine.js";
+import { productSpeed } from "../../compute/speed.js";
 import { AbortedError, throwIfAborted, UserError } from "../../core/errors.js";
 import { asJson, type JsonObject } from "../../core/json.js";
 import { withLock } from "../../core/lock.js";
@@ -25,11 +26,11 @@ import { hashOf } from "../search/dataset-hash.js";
 import { discardModel, type PointJob, type PointOutcome, type PointResult } from "../search/point.js";
 import type { PointSetup } from "../search/point-task.js";
 import { optionsAt } from "../search/space.js";
-import { shapeOf } from "../shape.js";
+import { type Shape, shapeOf } from "../shape.js";
 import { DEFAULT_SEED } from "../train.js";
 import { finish, type Tuned } from "./finish.js";
 import type { TuneOptions } from "./options.js";
-import { type Candidate, type LeftOut, planFor } from "./plan.js";
+import { affordable, type Candidate, EFFICIENCY, type LeftOut, planFor } from "./plan.js";
 import { bestValue, nextSteps, type Step } from "./planner.js";
 import type { TuneResult } from "./result.js";
 import { type KeptTrial, readState, type TuneState, writeState } from "./state.js";
@@ -38,8 +39,10 @@ import { type KeptTrial, readState, type TuneState, writeState } from "./state.j
 const COMPLETED = 4;
 /** The share of a time budget that is kept for blending, evaluating and refitting. */
 const RESERVE = 0.15;
-/** A first training that would take more than this share of the budget is not begun. */
-const LARGEST_FIRST = 0.25;
+/** Seconds for which the speed of a core is measured, to estimate what fits a budget. */
+const SPEED_SECONDS = 0.2;
+/** Small enough for the reference engine, which computes on the main thread: 0.07 s. */
+const SPEED_PRODUCT = { rows: 64, inner: 600, columns: 1024 };
 
 /**
  * Tunes. Throws UserError without a budget, for an unknown model or metric, for a dataset without validation users, for a folder of
@@ -85,9 +88,7 @@ class Tuning {
         problem: "has no validation users with held-out items, so nothing can be chosen",
         remedy: "Prepare it with --validation-users",
       });
-    const { candidates: fitting, leftOut } = await planFor(shape, models);
-    const { candidates, late } = this.#affordable(fitting);
-    leftOut.push(...late);
+    const { candidates, leftOut } = await this.#plan(shape);
     if (candidates.length === 0)
       throw new UserError({
         place: "tune",
@@ -150,17 +151,16 @@ class Tuning {
     return this.#given.threads ?? Math.max(1, Math.floor(availableParallelism() / this.#jobs));
   }
 
-  /** The models whose first training fits the budget. */
-  #affordable(candidates: readonly Candidate[]): { candidates: Candidate[]; late: LeftOut[] } {
-    const { budgetSeconds = Infinity } = this.#given;
-    const late = candidates.flatMap(({ algorithm, coreSeconds }): LeftOut[] => {
-      const seconds = coreSeconds / this.#threads;
-      if (seconds <= LARGEST_FIRST * budgetSeconds) return [];
-      const reason = `one training takes about ${duration(seconds)}, too much of a budget of ${duration(budgetSeconds)}`;
-      return [{ model: algorithm.name, reason }];
-    });
-    const names = new Set(late.map(({ model }) => model));
-    return { candidates: candidates.filter(({ algorithm }) => !names.has(algorithm.name)), late };
+  /** The models to try. With a budget in trials they depend on the shape alone, with one in seconds also on the speed of a core. */
+  async #plan(shape: Shape): Promise<{ candidates: Candidate[]; leftOut: LeftOut[] }> {
+    const { models, budgetSeconds, engine, precision } = this.#given;
+    if (budgetSeconds === undefined) return planFor(shape, models);
+    const opened = await openEngine({ engine, precision, threads: 1 });
+    const speed = await productSpeed(opened, SPEED_SECONDS, SPEED_PRODUCT);
+    await opened.close();
+    const plan = await planFor(shape, models, EFFICIENCY * speed);
+    const fitting = affordable(plan.candidates, budgetSeconds, this.#threads);
+    return { candidates: fitting.candidates, leftOut: [...plan.leftOut, ...fitting.leftOut] };
   }
 
   async #claim(dataset: string, data: string): Promise<void> {

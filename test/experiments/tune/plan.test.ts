@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isRange, optionsAt } from "../../../src/experiments/search/space.js";
 import type { Shape } from "../../../src/experiments/shape.js";
-import { planFor, spaceOf } from "../../../src/experiments/tune/plan.js";
+import { affordable, planFor, spaceOf } from "../../../src/experiments/tune/plan.js";
 import { suggest } from "../../../src/experiments/tune/tpe.js";
 import { describeOptions, layeredOptions, parseOptions } from "../../../src/models/options.js";
 import { algorithmNames, findAlgorithm } from "../../../src/models/registry.js";
@@ -49,6 +49,29 @@ describe("the plan of tune", () => {
       ];
       expect([...new Set(chosen)]).toEqual(["lambda"]);
     }
+  });
+
+  it("leaves out what does not fit the budget at the speed of the machine, and allows more where trainings can end early", async () => {
+    const namesAt = async (flops: number, budget: number, threads = 1) => {
+      const { candidates, leftOut } = affordable(
+        (await planFor(ml1m, undefined, flops)).candidates,
+        budget,
+        threads,
+      );
+      for (const { reason } of leftOut)
+        expect(reason).toMatch(/^one training takes about \S+.*, too much of a budget of/);
+      const tried = candidates.map(({ algorithm }) => algorithm.name);
+      expect(tried.some((name) => leftOut.some(({ model }) => model === name))).toBe(false);
+      return tried;
+    };
+    // RecVAE takes 24 x 50 epochs x 4,834 users x 3.2 million weights: 18.5 Tflop, of which half the budget is enough.
+    expect(await namesAt(3.2e10, 1200)).toContain("rec-vae");
+    expect(await namesAt(3e10, 1200)).not.toContain("rec-vae");
+    expect(await namesAt(3e10, 1200, 2)).toContain("rec-vae");
+    // wmf has no rungs: 0.32 Tflop must fit a quarter of it.
+    expect(await namesAt(1e9, 1400)).toContain("wmf");
+    expect(await namesAt(1e9, 1200)).not.toContain("wmf");
+    expect(await namesAt(1e9, 10)).toContain("popularity");
   });
 
   it("tries options that need times only with times", async () => {
