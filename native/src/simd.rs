@@ -51,6 +51,12 @@ pub fn sum_block(block: &[f32]) -> f64 {
     lanes.iter().map(|&lane| lane as f64).sum()
 }
 
+/// `x` or 0, without a branch, which the compiler may otherwise make and random masks would mispredict.
+#[inline(always)]
+pub fn keep_if(keep: bool, x: f32) -> f32 {
+    f32::from_bits(x.to_bits() & (keep as u32).wrapping_neg())
+}
+
 /// e^x within about 1 ulp, overflow to infinity, underflow through the subnormals to 0 (Cephes' expf; Moshier 1989).
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {

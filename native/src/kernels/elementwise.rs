@@ -193,7 +193,7 @@ pub fn relu_gradient(out: Matrix, y: Matrix, g: Matrix) {
             #[inline(always)]
             || {
                 for ((o, &y), &g) in out.iter_mut().zip(y).zip(g) {
-                    *o += if y > 0.0 { g } else { 0.0 };
+                    *o += simd::keep_if(y > 0.0, g);
                 }
             },
         )
@@ -301,7 +301,7 @@ pub fn dropout(out: Matrix, a: Matrix, dropout: Dropout, position: Position) {
                     #[inline(always)]
                     |from, words| {
                         for (o, &word) in out[from..from + words.len()].iter_mut().zip(words) {
-                            *o = if word >= dropout.threshold { *o * scale } else { 0.0 };
+                            *o = simd::keep_if(word >= dropout.threshold, *o * scale);
                         }
                     },
                 )

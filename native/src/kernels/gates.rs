@@ -3,7 +3,7 @@
 use crate::calls;
 use crate::matrix::{Matrix, flatten, for_each_piece, for_each_row};
 use crate::philox::{Dropout, Position, for_words};
-use crate::simd::{SUM_BLOCK, sigmoid, sum_block, vectorised};
+use crate::simd::{SUM_BLOCK, keep_if, sigmoid, sum_block, vectorised};
 use crate::table::kernels;
 
 kernels! {
@@ -88,7 +88,7 @@ pub fn clamp_gradient(out: Matrix, a: Matrix, g: Matrix, low: f32, high: f32) {
             #[inline(always)]
             || {
                 for ((o, &a), &g) in out.iter_mut().zip(a).zip(g) {
-                    *o += if a > low && a < high { g } else { 0.0 };
+                    *o += keep_if((a > low) & (a < high), g);
                 }
             },
         )
@@ -115,7 +115,7 @@ pub fn drop_clamped(out: Matrix, a: Matrix, dropout: Dropout, position: Position
                         for ((o, &x), &word) in out[from..to].iter_mut().zip(&a[from..to]).zip(words) {
                             let x = if x < 0.0 { 0.0 } else { x };
                             let x = if x > 1.0 { 1.0 } else { x };
-                            *o = if word >= dropout.threshold { x * scale } else { 0.0 };
+                            *o = keep_if(word >= dropout.threshold, x * scale);
                         }
                     },
                 )
@@ -133,9 +133,14 @@ pub fn drop_clamped_gradient(out: Matrix, a: Matrix, y: Matrix, g: Matrix, scale
         vectorised(
             #[inline(always)]
             || {
-                for (((o, &a), &y), &g) in out.iter_mut().zip(a).zip(y).zip(g) {
-                    let gradient = if a < 1.0 && y > 0.0 { scale * g } else { 0.0 };
-                    *o = if accumulate { *o + gradient } else { gradient };
+                let gradients = a.iter().zip(y).zip(g).map(
+                    #[inline(always)]
+                    |((&a, &y), &g)| keep_if((a < 1.0) & (y > 0.0), scale * g),
+                );
+                if accumulate {
+                    out.iter_mut().zip(gradients).for_each(|(o, gradient)| *o += gradient);
+                } else {
+                    out.iter_mut().zip(gradients).for_each(|(o, gradient)| *o = gradient);
                 }
             },
         )

@@ -6,7 +6,7 @@ use crate::calls;
 use crate::kept::{Entries, Kept, Options};
 use crate::matrix::{Matrix, for_each_task};
 use crate::philox::{for_words, for_words_at};
-use crate::simd::vectorised;
+use crate::simd::{keep_if, vectorised};
 use crate::sparse::Sparse;
 use crate::table::kernels;
 use std::ops::Range;
@@ -100,7 +100,7 @@ fn factors(input: &Sparse, options: Options, rows: Range<usize>, factors: &mut [
 #[inline(always)]
 fn drop_some(factors: &mut [f32], words: &[u32], threshold: u32, scale: f32) {
     for (factor, &word) in factors.iter_mut().zip(words) {
-        *factor = if word >= threshold { *factor * scale } else { 0.0 };
+        *factor = keep_if(word >= threshold, *factor * scale);
     }
 }
 
