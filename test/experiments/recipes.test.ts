@@ -22,7 +22,9 @@ describe("recipes", () => {
       expect((await recipesOf(model)).map((recipe) => recipe.dataset)).toContain(dataset);
       if (searches.length === 0) expect(note).toMatch(/^No search yet: /);
       for (const { command, best } of searches) {
-        expect(command).toContain(`foldin search data/${dataset} --model ${model} `);
+        expect(command).toMatch(
+          new RegExp(`^foldin (search data/${dataset} --model ${model}|tune data/${dataset}) `),
+        );
         expect(best.mean).toBeLessThanOrEqual(validation.mean);
       }
       expect(validation.mean).toBeGreaterThan(0);

@@ -59,6 +59,10 @@ export interface Tuned {
 
 /** The most models that are blended. */
 const BLENDED = 3;
+/** A model is tried in blends if it reaches this share of the best value. */
+const WORTH_BLENDING = 0.9;
+/** Blends that are tried at the same time. */
+const AT_ONCE = 4;
 
 /**
  * Chooses and writes everything. With `brief`, after an interruption, only the leaderboard and the recipe. Throws UserError if no
@@ -151,45 +155,74 @@ function changed(algorithm: Candidate["algorithm"], options: Record<string, unkn
   return asJson(Object.fromEntries(entries));
 }
 
-/** Blends the best two and the best three models; the better blend, if it is better than the best model on the validation users. */
+/** A blend that was tried. */
+interface TriedBlend {
+  readonly parts: readonly TunedModel[];
+  readonly folder: string;
+  readonly validation: MetricValue;
+}
+
+/**
+ * Forward selection (Caruana et al. 2004): blends the best model with each of the others, then the best pair with each of the rest. Models
+ * of another kind often add more than the second best one. The best blend, if it is better than the best model on the validation users.
+ */
 async function blended(finished: readonly TunedModel[], tuned: Tuned): Promise<TuneResult["blend"]> {
-  const { dataset, out, seed, metric, metrics } = tuned;
-  const most = Math.min(BLENDED, finished.length);
-  if (most < 2) return undefined;
-  const choices = Array.from({ length: most - 1 }, (_, c) => finished.slice(0, c + 2));
-  const jobs = choices.map(
-    (parts): PointJob => ({
-      // Named by the trials, because a later session may find better ones.
-      folder: resolve(out, "blends", parts.map(({ run }) => basename(run ?? "")).join("+")),
-      model: "blend",
-      options: { runs: parts.map(({ run }) => resolve(run ?? "")), metric, step: 0.1 },
-      seed,
-      metrics,
-      on: "validation",
-      datasetPath: resolve(dataset),
-    }),
-  );
-  const outcomes: PointOutcome[] = [];
-  await tuned.train(jobs, async (j, outcome) => {
-    outcomes[j] = outcome;
-  });
-  const values = outcomes.map((outcome) =>
-    outcome.state === "done" ? (outcome.result.validation?.metrics[metric] as MetricValue) : undefined,
-  );
-  const best = values.reduce(
-    (a, value, v) => ((value?.mean ?? -1) > (a < 0 ? -1 : (values[a]?.mean ?? -1)) ? v : a),
-    -1,
-  );
-  await Promise.all(jobs.map(({ folder }, j) => (j === best ? undefined : discardModel(folder))));
-  const validation = values[best];
-  if (best < 0 || !validation || validation.mean <= finished[0].validation.mean) return undefined;
-  const { folder } = jobs[best];
+  const [first] = finished;
+  const good = finished.filter(({ validation }) => validation.mean >= WORTH_BLENDING * first.validation.mean);
+  let best: TriedBlend | undefined;
+  while ((best?.parts.length ?? 1) < BLENDED) {
+    const parts = best?.parts ?? [first];
+    const others = good.filter((model) => !parts.includes(model));
+    const tried = await tryBlends(
+      others.map((other) => [...parts, other]),
+      tuned,
+    );
+    const better = tried.reduce<TriedBlend | undefined>(
+      (a, b) => (b.validation.mean > (a?.validation ?? first.validation).mean ? b : a),
+      best,
+    );
+    await Promise.all([...tried, best].map((one) => one && one !== better && discardModel(one.folder)));
+    if (better === best) break;
+    best = better;
+  }
+  if (!best) return undefined;
   return {
-    run: join(out, "blends", basename(folder)),
+    run: join(tuned.out, "blends", basename(best.folder)),
     // Models with a weight of 0 are not part of it.
-    parts: await partsOf(folder),
-    validation,
+    parts: await partsOf(best.folder),
+    validation: best.validation,
   };
+}
+
+/** Chooses the weights of blends, a few at the same time, as long as time is left to train the best model again. */
+async function tryBlends(choices: readonly TunedModel[][], tuned: Tuned): Promise<TriedBlend[]> {
+  const { dataset, out, seed, metric, metrics, secondsLeft } = tuned;
+  const tried: TriedBlend[] = [];
+  let longest = 0;
+  for (let from = 0; from < choices.length; from += AT_ONCE) {
+    if (from > 0 && secondsLeft() < longest + 1.5 * choices[from][0].seconds) break;
+    const started = tuned.seconds();
+    const some = choices.slice(from, from + AT_ONCE);
+    const jobs = some.map(
+      (parts): PointJob => ({
+        // Named by the trials, because a later session may find better ones.
+        folder: resolve(out, "blends", parts.map(({ run }) => basename(run ?? "")).join("+")),
+        model: "blend",
+        options: { runs: parts.map(({ run }) => resolve(run ?? "")), metric, step: 0.1 },
+        seed,
+        metrics,
+        on: "validation",
+        datasetPath: resolve(dataset),
+      }),
+    );
+    await tuned.train(jobs, async (j, outcome) => {
+      const validation = outcome.state === "done" ? outcome.result.validation?.metrics[metric] : undefined;
+      if (validation) tried[from + j] = { parts: some[j], folder: jobs[j].folder, validation };
+    });
+    longest = Math.max(longest, tuned.seconds() - started);
+  }
+  // In the order of the choices, without those that failed.
+  return tried.filter((one) => one !== undefined);
 }
 
 /** The models of a blend with their weights. */

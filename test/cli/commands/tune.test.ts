@@ -67,6 +67,27 @@ describe("foldin tune", () => {
     expect(kept.length).toBeLessThanOrEqual(4);
   });
 
+  it("blends the best model with each of the others, and keeps the best blend alone", () => {
+    const { blend, models } = read("tuned", "results.json");
+    const best = models[0].validation.mean;
+    const good = models.filter(({ run, validation }: { run?: string; validation: { mean: number } }) => {
+      return run !== undefined && validation.mean >= 0.9 * best;
+    });
+    const folders = readdirSync(join(folder, "tuned", "blends"));
+    expect(folders.filter((name) => name.split("+").length === 2)).toHaveLength(good.length - 1);
+    const values = folders.map(
+      (name) => read("tuned", "blends", name, "result.json").validation.metrics["ndcg@100"].mean,
+    );
+    const withModel = folders.filter((name) => existsSync(join(folder, "tuned", "blends", name, "model")));
+    if (!blend) {
+      expect(withModel).toEqual([]);
+      expect(Math.max(0, ...values)).toBeLessThanOrEqual(best);
+    } else {
+      expect(withModel.map((name) => join("tuned", "blends", name))).toEqual([blend.run]);
+      expect(Math.max(...values)).toBe(blend.validation.mean);
+    }
+  });
+
   it("gives a recipe that trains the same model", async () => {
     const { best, models } = read("tuned", "results.json");
     const recipe = read("tuned", "recipe.json");
