@@ -5,6 +5,7 @@
 //   blend/           the run of the blend, with the weights that were chosen before
 
 import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import type { Engine } from "../compute/engine.js";
@@ -115,19 +116,29 @@ function sourceOf(run: RunFolder, { chosenOn, test = false }: Settings): TrainOp
 }
 
 async function blendAgain(dataset: Dataset, run: RunFolder, given: Settings): Promise<Refitted> {
-  const { out, progress, engine, threads, datasetPath, signal, onPart } = given;
+  const { out, force, progress, engine, threads, datasetPath, signal, onPart } = given;
   const head = { formatVersion: 1, of: resolve(run.path) };
-  const found = await claimFolder(out, { marker: "refit.json", head, what: "a refitted blend" });
-  const { of } = checkJson(z.object({ of: z.string() }), found, join(out, "refit.json"), {
-    ...{ problem: "is damaged", expected: "a file written by foldin refit" },
-    remedy: "Choose another folder with --out",
-  });
+  const claimed = async () => {
+    const found = await claimFolder(out, { marker: "refit.json", head, what: "a refitted blend" });
+    const { of } = checkJson(z.object({ of: z.string() }), found, join(out, "refit.json"), {
+      ...{ problem: "is damaged", expected: "a file written by foldin refit" },
+      remedy: "Choose another folder with --out",
+    });
+    return of;
+  };
+  let of = await claimed();
+  if (of !== head.of && force) {
+    // Another blend, trained again: its parts and its blend are replaced.
+    for (const name of ["parts", "blend", "refit.json"])
+      await rm(join(out, name), { recursive: true, force: true });
+    of = await claimed();
+  }
   if (of !== head.of)
     throw new UserError({
       place: out,
       problem: `contains ${of}, trained again`,
       expected: `a new folder, or that of ${head.of}`,
-      remedy: "Choose another folder with --out",
+      remedy: "Choose another folder with --out, or replace this one with --force",
     });
   const parts = await partsOf(run);
   const runs: string[] = [];

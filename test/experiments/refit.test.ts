@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -69,6 +69,17 @@ describe("a run that is trained again on more users", () => {
     expect(weights(at("final/parts/1")).equals(weights(at("alone")))).toBe(true);
   });
 
+  it("replaces another blend, trained again, only with force", async () => {
+    const runs = ["popularity", "second"].map((name) => at(name));
+    await trained("other", "blend", { runs, weights: [1, 1] });
+    await expect(refitted("other", "final")).rejects.toThrow(/final: contains .*blend, trained again/);
+    await refitted("other", "final", { force: true });
+    await refitted("other", "fresh");
+    const files = (folder: string) => readdirSync(at(folder), { recursive: true }).sort();
+    expect(files("final")).toEqual(files("fresh"));
+    expect(weights(at("final/parts/2")).equals(weights(at("fresh/parts/2")))).toBe(true);
+  });
+
   it("resumes where it was interrupted", async () => {
     const stop = new AbortController();
     const cut = refitted("blend", "cut", {
@@ -98,6 +109,5 @@ describe("a run that is trained again on more users", () => {
     await expect(refitted("student", "z")).rejects.toThrow(
       /student: learned from .*second, which does not know/,
     );
-    await expect(refitted("lost", "final")).rejects.toThrow(/final: contains .*blend, trained again/);
   });
 });
