@@ -89,12 +89,15 @@ class Tuning {
         remedy: "Prepare it with --validation-users",
       });
     const { candidates, leftOut } = await this.#plan(shape);
-    if (candidates.length === 0)
+    if (candidates.length === 0) {
+      const why = leftOut.find(({ reason }) => reason !== "it was not asked for")?.reason;
+      const names = (models ?? algorithmNames).join(", ");
       throw new UserError({
         place: "tune",
-        problem: `none of ${(models ?? algorithmNames).join(", ")} can be tuned on ${manifest.name}`,
-        expected: leftOut.find(({ reason }) => reason !== "it was not asked for")?.reason,
+        problem: `none of ${names} can be tuned on ${manifest.name}${why === undefined ? "" : `: ${why}`}`,
+        remedy: "Give a larger budget (--budget), or other models (--models)",
       });
+    }
     await this.#claim(manifest.name, hashOf(manifest));
     this.#state = await readState(out);
     this.#began = performance.now() - 1000 * this.#state.seconds;
