@@ -173,6 +173,16 @@ export class Parameter implements Differentiable, ParameterDeclaration {
     for (const copy of this.#copies.values()) this.engine.convert(copy, this.value);
   }
 
+  /** From now on another tensor of this shape, with its numbers, is the value; returns the former one. Both belong to the engine. */
+  exchange(tensor: Tensor): Tensor {
+    const { engine, value } = this.#allocated;
+    if (tensor.rows !== value.rows || tensor.columns !== value.columns)
+      throw new RangeError(`parameter ${this.name}: a value of another shape`);
+    this.#memory = { engine, value: tensor };
+    this.changed();
+    return value;
+  }
+
   /** Replaces the value by a copy of `data` (row-major). */
   write(data: ArrayLike<number>): void {
     this.engine.write(this.value, data);

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import type { JsonObject } from "../core/json.js";
-import { linearRange, logRange } from "./tuned.js";
+import { linearRange, logRange, oneOf } from "./tuned.js";
 
 /** A number of units, users, epochs. */
 export const size = z.int().min(1);
@@ -79,6 +79,17 @@ export const distillation = {
       "with --distill: number of the teacher's best items per user, without those in the history, that are part of the target; unset = 100 (our choice)",
     ),
 };
+
+/** An option of networks: a moving average of the weights. */
+export const averageDecay = z
+  .number()
+  .min(0)
+  .lt(1)
+  .optional()
+  .describe(
+    "decay of a moving average of the weights over the epochs: the model that is validated, kept and saved has the average, training continues with the weights (Kingma and Ba 2015, section 7.2, there per update); averages over about 1 / (1 - averageDecay) epochs; 0 = none; unset = 0",
+  )
+  .meta(oneOf(null, 0.8, 0.9));
 
 /** An option of models with a sparse first layer. */
 export const sparseAdam = z

@@ -78,6 +78,8 @@ export interface NetworkNeed {
   readonly batchSize: number;
   /** Elements that are neither trained nor part of the model: RecVAE's former encoder. */
   readonly fixed?: number;
+  /** The decay of the average of the weights, if there is one. */
+  readonly averageDecay?: number;
   /** The sizes of an update if the output is sampled. */
   readonly sampled?: SampledNeed;
   /** Elements per step in addition to the batch's activations and logits: copies of pseudo-inputs. */
@@ -87,13 +89,22 @@ export interface NetworkNeed {
 }
 
 /**
- * The peak of training a network with Adam: weights, gradients and two moments; a copy of the best epoch's weights; and the largest of a
+ * The peak of training a network with Adam: weights, gradients and two moments; a copy of the best epoch's weights, and their average if there is one; and the largest of a
  * batch's logits and hidden activations, the scores of two blocks of users in validation, and a tensor on its way into a checkpoint.
  * When the finished model is read and restored, weights twice, everything else is released. With a sampled output, gradients of item
  * layers have the rows of an update only.
  */
 export function numbersOfNetwork(
-  { items, parameters, batchSize, fixed = 0, sampled, perStep = 0, betweenUpdates = 0 }: NetworkNeed,
+  {
+    items,
+    parameters,
+    batchSize,
+    fixed = 0,
+    averageDecay = 0,
+    sampled,
+    perStep = 0,
+    betweenUpdates = 0,
+  }: NetworkNeed,
   checkpoints: boolean,
 ): number {
   const weights = numbersIn(parameters);
@@ -107,7 +118,8 @@ export function numbersOfNetwork(
   const gradients = sampled ? weights - numbersIn(ofItems) : weights;
   const scores = 2 * rowsPerBlock(items) * items;
   const read = checkpoints ? Math.max(...parameters.map(({ rows, columns }) => rows * columns)) : 0;
-  return 4 * weights + gradients + fixed + Math.max(step, scores, read, betweenUpdates);
+  const averages = averageDecay > 0 ? weights : 0;
+  return 4 * weights + gradients + averages + fixed + Math.max(step, scores, read, betweenUpdates);
 }
 
 /** `requireTrainingMemory` for a network that is trained with Adam on histories. */

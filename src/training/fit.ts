@@ -12,6 +12,7 @@ import { evaluateSplit } from "../evaluation/evaluate.js";
 import type { Algorithm } from "../recommender/algorithm.js";
 import type { ModelFiles, Recommender } from "../recommender/recommender.js";
 import type { EpochRecord, RunContext } from "../recommender/run-context.js";
+import { averaged } from "./averaging.js";
 import { DivergedError, finiteWhenRead, requireFinite } from "./divergence.js";
 import { type Progress, shouldStop, withEpoch } from "./early-stopping.js";
 import { identityOf, requireSameRun } from "./identity.js";
@@ -43,6 +44,8 @@ export interface Training<Options> {
   readonly monitor?: { readonly value: string; readonly lowerIsBetter?: boolean };
   /** Whether training ends with the weights of the best epoch (default) or of the last one, as in Keras. */
   readonly restoreBest?: boolean;
+  /** Decay of a moving average of the weights over the epochs, which the model then has (averaging.ts); 0 or unset = none. */
+  readonly averageDecay?: number;
 }
 
 /** The state of the loop between epochs. */
@@ -85,13 +88,15 @@ async function trained<Options>(
   run: RunContext,
 ): Promise<Omit<ModelFiles, "items">> {
   const keeper: Keeper = {};
+  const { trainable, averageDecay = 0 } = training;
+  const own = averageDecay > 0 ? averaged(trainable, averageDecay) : trainable;
   try {
-    return await train(training, run, keeper);
+    return await train({ ...training, trainable: own }, run, keeper);
   } finally {
     // Queued work may still use the weights; its failures were already reported where it was awaited.
     await run.engine.finished().catch(() => {});
     keeper.best?.dispose();
-    training.trainable.dispose();
+    own.dispose();
   }
 }
 

@@ -1,6 +1,7 @@
 // The interface between a model and the training loop: the model implements one epoch; the loop (fit.ts) does everything else.
 
 import type { StoredTensors } from "../compute/named-tensors.js";
+import type { Parameter } from "../compute/parameter.js";
 import type { JsonObject } from "../core/json.js";
 import type { ModelFiles, NamedTensors, Recommender } from "../recommender/recommender.js";
 import type { PendingModel } from "../recommender/run-context.js";
@@ -76,6 +77,8 @@ export interface Trainable {
   validated?(validation: Readonly<Record<string, number>>): void;
   /** The current model, which shares the trainable's memory: valid until the next epoch, must not be disposed of. */
   recommender(): Recommender;
+  /** The parameters of the model, if its weights can be averaged: everything that `recommender` has from training. */
+  readonly parameters?: readonly Parameter[];
   /** A snapshot of the current model, for models that can create one faster than by `recommender().save()`. */
   keep?(): KeptModel;
   /** Returns its memory to the engine. */

@@ -26,7 +26,7 @@ import type { RunContext } from "../../recommender/run-context.js";
 import { type CsrMatrix, rowIndices } from "../../sparse/csr.js";
 import type { Prediction } from "../../training/halves.js";
 import type { NegativeOptions } from "../../training/negatives.js";
-import { depth, savedConfig, size, target } from "../settings.js";
+import { averageDecay, depth, savedConfig, size, target } from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
 import { linearRange, logRange, oneOf } from "../tuned.js";
 import { type BatchLoss, LOG_VARIANCE, type Network, networkRecommender, restoreNetwork } from "./network.js";
@@ -96,6 +96,7 @@ export const evcfOptions = {
     .meta(logRange(2e-4, 4e-3)),
   batchSize: size.default(200).describe("users per update (EVCF's code)"),
   epochs: size.default(400).describe("maximum number of passes over the training users (EVCF's code)"),
+  averageDecay,
   patience: size
     .default(51)
     .describe(
@@ -270,7 +271,7 @@ async function fitEvcf<Options extends EvcfOptions>(
       import("../../training/halves.js"),
     ]);
   const { engine, seed } = run;
-  const { batchSize, learningRate, epochs, patience, warmup, dropout: rate } = options;
+  const { batchSize, learningRate, epochs, patience, averageDecay, warmup, dropout: rate } = options;
   if (run.division && options.l2NormalisePseudoInputs)
     throw new UserError({
       place: "l2NormalisePseudoInputs",
@@ -280,6 +281,7 @@ async function fitEvcf<Options extends EvcfOptions>(
   requireNetworkMemory(
     {
       ...{ algorithm: algorithm.name, items: dataset.items.size, batchSize, parameters: network.parameters },
+      averageDecay: options.averageDecay,
       // The clamped and dropped-out pseudo-inputs, and their gradient.
       perStep: 2 * options.pseudoInputs * dataset.items.size,
       smaller: "fewer pseudo-inputs or smaller layers (--set pseudoInputs=200 --set hidden=300)",
@@ -315,7 +317,10 @@ async function fitEvcf<Options extends EvcfOptions>(
   });
   // EVCF resets its counter of epochs without improvement while epoch < warmup.
   const patienceHeldUntil = Math.max(0, warmup - 1);
-  return fit({ algorithm, options, dataset, trainable, epochs, patience, patienceHeldUntil }, run);
+  return fit(
+    { algorithm, options, dataset, trainable, epochs, patience, averageDecay, patienceHeldUntil },
+    run,
+  );
 }
 
 /** Settings of a network that only training needs. */

@@ -23,6 +23,7 @@ import { OutlineBuilder } from "../../recommender/outline.js";
 import type { Prediction } from "../../training/halves.js";
 import { sampledNeed } from "../sampled-memory.js";
 import {
+  averageDecay,
   checkSampledOutput,
   checkSparseAdam,
   distillation,
@@ -72,6 +73,7 @@ const settings = z.strictObject({
   sparseAdam,
   batchSize: published.batchSize,
   epochs: published.epochs,
+  averageDecay,
   patience: published.patience,
   ...recoTour,
 });
@@ -196,7 +198,7 @@ export const multDae: Algorithm<MultDaeOptions> = {
       ],
     );
     const { engine, seed } = run;
-    const { batchSize, learningRate, epochs, patience } = options;
+    const { batchSize, learningRate, epochs, patience, averageDecay } = options;
     // A teacher is in memory only before the network is.
     const predict = await predictionFrom(dataset.train, options, run);
     const network = new MultDaeNetwork(dataset.items.size, options);
@@ -206,6 +208,7 @@ export const multDae: Algorithm<MultDaeOptions> = {
         items: dataset.items.size,
         parameters: network.parameters,
         batchSize,
+        averageDecay: options.averageDecay,
         sampled: sampledNeed(dataset.train, options),
         smaller: "a smaller bottleneck (--set latent=100)",
       },
@@ -237,7 +240,7 @@ export const multDae: Algorithm<MultDaeOptions> = {
       },
       minimise,
     });
-    return fit({ algorithm: multDae, options, dataset, trainable, epochs, patience }, run);
+    return fit({ algorithm: multDae, options, dataset, trainable, epochs, patience, averageDecay }, run);
   },
 
   async restore(files, { engine }) {

@@ -32,6 +32,7 @@ import { OutlineBuilder } from "../../recommender/outline.js";
 import type { Prediction } from "../../training/halves.js";
 import { sampledNeed } from "../sampled-memory.js";
 import {
+  averageDecay,
   checkSampledOutput,
   checkSparseAdam,
   depth,
@@ -130,6 +131,7 @@ const settings = z.strictObject({
   sparseAdam,
   batchSize: published.batchSize,
   epochs: published.epochs,
+  averageDecay,
   patience: published.patience,
   ...recoTour,
 });
@@ -324,7 +326,16 @@ export const multVae: Algorithm<MultVaeOptions> = {
       import("../../training/distillation.js"),
     ]);
     const { engine, seed } = run;
-    const { batchSize, learningRate, epochs, patience, annealSteps, warmup, normaliseGradients } = options;
+    const {
+      batchSize,
+      learningRate,
+      epochs,
+      patience,
+      averageDecay,
+      annealSteps,
+      warmup,
+      normaliseGradients,
+    } = options;
     const updatesPerEpoch = updatesPerPass(dataset.train.rows, batchSize);
     const plannedUpdates = epochs * updatesPerEpoch;
     const beta =
@@ -340,6 +351,7 @@ export const multVae: Algorithm<MultVaeOptions> = {
         items: dataset.items.size,
         parameters: network.parameters,
         batchSize,
+        averageDecay: options.averageDecay,
         sampled: sampledNeed(dataset.train, options),
         smaller: "smaller layers (--set hidden=200 --set latent=100)",
       },
@@ -375,7 +387,10 @@ export const multVae: Algorithm<MultVaeOptions> = {
       minimise,
     });
     const patienceHeldUntil = Math.max(0, (warmup ?? 0) - 1);
-    return fit({ algorithm: multVae, options, dataset, trainable, epochs, patience, patienceHeldUntil }, run);
+    return fit(
+      { algorithm: multVae, options, dataset, trainable, epochs, patience, averageDecay, patienceHeldUntil },
+      run,
+    );
   },
 
   async restore(files, { engine }) {

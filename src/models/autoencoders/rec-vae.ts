@@ -44,6 +44,7 @@ import type { NegativeSampler } from "../../training/negatives.js";
 import type { Epoch, EpochReport, Trainable } from "../../training/trainable.js";
 import { sampledNeed } from "../sampled-memory.js";
 import {
+  averageDecay,
   checkSampledOutput,
   depth,
   distillation,
@@ -106,6 +107,7 @@ const settings = z.strictObject({
   epochs: published.epochs
     .default(50)
     .describe("rounds of encoder and decoder passes (the authors' code on ML-20M and Netflix)"),
+  averageDecay,
   patience: published.patience,
 });
 const options = settings.superRefine(checkSampledOutput);
@@ -297,6 +299,7 @@ async function trainable(
   requireNetworkMemory(
     {
       ...{ algorithm: recVae.name, items, batchSize, parameters: training.network.parameters },
+      averageDecay: options.averageDecay,
       fixed: numbersIn(training.former.parameters),
       sampled: sampledNeed(dataset.train, options),
       betweenUpdates: embed ? numbersOfImplicitSlim(itemWeights, run) : 0,
@@ -350,6 +353,7 @@ async function trainable(
   }
 
   return {
+    parameters: training.network.parameters,
     saveState: () => readAll(training.pendingState()),
     pendingState: () => training.pendingState(),
     loadState: (state) => training.loadState(state),
@@ -398,7 +402,7 @@ export const recVae: Algorithm<RecVaeOptions> = {
       import("../../training/negatives.js"),
       import("../../training/distillation.js"),
     ]);
-    const { epochs, patience } = options;
+    const { epochs, patience, averageDecay } = options;
     const sample = negativeSampler(dataset.train, options, run.seed);
     const predict = await predictionFrom(dataset.train, options, run);
     return fit(
@@ -409,6 +413,7 @@ export const recVae: Algorithm<RecVaeOptions> = {
         trainable: await trainable(dataset, options, run, { minimise, sample, predict }),
         epochs,
         patience,
+        averageDecay,
       },
       run,
     );

@@ -57,6 +57,7 @@ export function trainNetwork(training: NetworkTraining): Trainable {
   });
 
   return {
+    parameters: network.parameters,
     saveState: () => readAll(pendingState()),
     pendingState,
     async loadState(state) {

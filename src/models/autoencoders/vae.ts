@@ -26,7 +26,7 @@ import { allocated } from "../../nn/parameters.js";
 import type { Algorithm } from "../../recommender/algorithm.js";
 import { OutlineBuilder } from "../../recommender/outline.js";
 import { type CsrMatrix, fromRows, rowIndices, sliceRows } from "../../sparse/csr.js";
-import { layerSizes, published, savedConfig, size, sparseAdam, target } from "../settings.js";
+import { averageDecay, layerSizes, published, savedConfig, size, sparseAdam, target } from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
 import { type BatchLoss, type Latent, type Network, networkRecommender, restoreNetwork } from "./network.js";
 import { outlineGaussian, outlineInput, outlineOutput, outlineStack } from "./outline.js";
@@ -122,6 +122,7 @@ const options = z.strictObject({
   epochs: size
     .default(75)
     .describe("maximum number of passes over the training users (notebook v2; 50 in v1)"),
+  averageDecay,
   patience: size
     .optional()
     .describe(
@@ -296,7 +297,7 @@ export const vae: Algorithm<VaeOptions> = {
       import("../../training/halves.js"),
     ]);
     const { engine, seed } = run;
-    const { batchSize, learningRate, epochs, patience, dropout: rate, compatibility } = options;
+    const { batchSize, learningRate, epochs, patience, averageDecay, dropout: rate, compatibility } = options;
     const { restoreBest, sampleAtPrediction, monitor, recallCurve } = compatibility;
     const items = dataset.items.size;
     if (items === 0)
@@ -312,6 +313,7 @@ export const vae: Algorithm<VaeOptions> = {
         items,
         parameters: network.parameters,
         batchSize,
+        averageDecay: options.averageDecay,
         smaller: "smaller layers (--set hidden=200 --set latent=50)",
       },
       run,
@@ -388,6 +390,7 @@ export const vae: Algorithm<VaeOptions> = {
         trainable,
         epochs,
         patience,
+        averageDecay,
         restoreBest,
         monitor: { value: monitor, lowerIsBetter: monitor === "loss" },
         async validate(model, { updates }, signal) {

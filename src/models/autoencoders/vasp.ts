@@ -38,7 +38,7 @@ import { scoresOfInput } from "../../recommender/scores.js";
 import { stackRows } from "../../sparse/csr.js";
 import type { Prediction } from "../../training/halves.js";
 import type { Trainable } from "../../training/trainable.js";
-import { depth, savedConfig, size } from "../settings.js";
+import { averageDecay, depth, savedConfig, size } from "../settings.js";
 import { requireNetworkMemory } from "../training-memory.js";
 import { linearRange, logRange } from "../tuned.js";
 import { type BatchLoss, keptModel, restoreNetwork } from "./network.js";
@@ -108,6 +108,7 @@ const options = z.strictObject({
     )
     .meta(logRange(32, 1024)),
   epochs: size.default(90).describe("passes over the training users (the authors' notebook)"),
+  averageDecay,
   patience: size
     .optional()
     .describe("stop after this many epochs without a better validation NDCG@100; unset = never"),
@@ -280,6 +281,7 @@ async function vaspTrainable(dataset: Dataset, options: VaspOptions, run: RunCon
   requireNetworkMemory(
     {
       ...{ algorithm: vasp.name, items: items.size, parameters, batchSize: rows },
+      averageDecay: options.averageDecay,
       // Three logits and their gradients, of which the estimate already has one.
       perStep: 5 * rows * items.size,
       smaller: "smaller layers (--set hidden=600 --set latent=200)",
@@ -295,6 +297,7 @@ async function vaspTrainable(dataset: Dataset, options: VaspOptions, run: RunCon
   const pendingState = (): StoredTensors => ({ ...pendingParameters(parameters), ...nadam.pending() });
 
   return {
+    parameters,
     saveState: () => readAll(pendingState()),
     pendingState,
     async loadState(state) {
@@ -377,9 +380,9 @@ export const vasp: Algorithm<VaspOptions> = {
 
   async fit(dataset, options, run) {
     const { fit } = await import("../../training/fit.js");
-    const { epochs, patience } = options;
+    const { epochs, patience, averageDecay } = options;
     const trainable = await vaspTrainable(dataset, options, run);
-    return fit({ algorithm: vasp, options, dataset, trainable, epochs, patience }, run);
+    return fit({ algorithm: vasp, options, dataset, trainable, epochs, patience, averageDecay }, run);
   },
 
   async restore(files, { engine }) {
