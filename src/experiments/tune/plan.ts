@@ -83,7 +83,8 @@ const entries: Readonly<Record<string, Entry>> = {
     flops: ({ interactions }) => interactions,
   },
   "item-knn": { flops: ({ interactions, history }) => 40 * interactions * history },
-  ease: { without: tooManyItems, flops: ({ items }) => 0.27 * items ** 3 },
+  // The Cholesky factor and the inverse of a matrix of items x items.
+  ease: { without: tooManyItems, flops: ({ items }) => items ** 3 },
   slim: {
     without: tooManyItems,
     options: () => ({ maxIterations: 500 }),
@@ -92,7 +93,8 @@ const entries: Readonly<Record<string, Entry>> = {
   "infinite-ae": {
     without: ({ users, items }) =>
       users * items > 2e9 ? "its kernel over all users and items is too large" : undefined,
-    flops: ({ users, items }) => 2 * Math.min(users, 30_000) ** 2 * (Math.min(users, 30_000) + items),
+    // The inverse of the kernel of users; the model keeps the sparse histories.
+    flops: ({ users }) => (4 / 3) * Math.min(users, 30_000) ** 3,
   },
   sansa: {
     options: ({ items }): JsonObject =>
@@ -102,7 +104,7 @@ const entries: Readonly<Record<string, Entry>> = {
     // The range of densities suits small catalogues; a tenth of a million items' pairs would not fit.
     fixed: ({ items }) => (items <= 20_000 ? [] : ["variant", "inverse", "density"]),
     flops: ({ items, interactions, history }) =>
-      items <= 20_000 ? 0.4 * items ** 3 : 4000 * interactions * history,
+      items <= 20_000 ? 2 * items ** 3 : 4000 * interactions * history,
   },
   elsa: {
     options: ({ items }) => ({
@@ -170,9 +172,8 @@ const slowContent = "its pretraining takes too long for a search; train it with 
 const FLOPS_PER_CORE = 2e10;
 /** The part of the speed of a product that trainings reach. */
 export const EFFICIENCY = 0.7;
-/** A model is not begun if its first training would take more than this share of the budget; with rungs, where a poor training ends early. */
-const LARGEST_FIRST = 0.25;
-const LARGEST_WITH_RUNGS = 0.5;
+/** A model is not begun if its first training would take more than this share of the budget. */
+const LARGEST_FIRST = 0.5;
 
 /**
  * The models to try, the cheapest first, and those left out. `models` restricts the choice; `flopsPerCore` is the speed of a core, in
@@ -207,10 +208,9 @@ export function affordable(
   budgetSeconds: number,
   threads: number,
 ): { candidates: Candidate[]; leftOut: LeftOut[] } {
-  const leftOut = candidates.flatMap(({ algorithm, coreSeconds, rungs }): LeftOut[] => {
+  const leftOut = candidates.flatMap(({ algorithm, coreSeconds }): LeftOut[] => {
     const seconds = coreSeconds / threads;
-    const share = rungs.length > 0 ? LARGEST_WITH_RUNGS : LARGEST_FIRST;
-    if (seconds <= share * budgetSeconds) return [];
+    if (seconds <= LARGEST_FIRST * budgetSeconds) return [];
     const reason = `one training takes about ${duration(seconds)}, too much of a budget of ${duration(budgetSeconds)}`;
     return [{ model: algorithm.name, reason }];
   });
