@@ -124,7 +124,10 @@ function startsOf(
   ).flat();
 }
 
-/** The paused trials that continue: those in the best third at their rung, the best first. */
+/**
+ * The paused trials that continue: those in the best third at their rung. First those of models without a finished training, the
+ * cheapest model first, so that they are there for the blend; then the best ones.
+ */
 function promoted(candidates: readonly Candidate[], trials: readonly Trial[]): Trial[] {
   const found = candidates.flatMap(({ algorithm, rungs }) =>
     rungs.flatMap((_, rung) => {
@@ -136,7 +139,14 @@ function promoted(candidates: readonly Candidate[], trials: readonly Trial[]): T
         .filter(({ state, atRungs }) => state === "paused" && atRungs.length === rung + 1);
     }),
   );
-  return found.sort((a, b) => (b.atRungs.at(-1) ?? 0) - (a.atRungs.at(-1) ?? 0) || a.number - b.number);
+  const finished = new Set(trials.flatMap(({ model, state }) => (state === "done" ? [model] : [])));
+  const seconds = new Map(candidates.map(({ algorithm, coreSeconds }) => [algorithm.name, coreSeconds]));
+  const cost = ({ model }: Trial) =>
+    finished.has(model) ? Number.POSITIVE_INFINITY : (seconds.get(model) ?? 0);
+  const last = ({ atRungs }: Trial) => atRungs.at(-1) ?? 0;
+  return found.sort(
+    (a, b) => (cost(a) === cost(b) ? 0 : cost(a) - cost(b)) || last(b) - last(a) || a.number - b.number,
+  );
 }
 
 /** The model that has had the least of its share. */

@@ -110,6 +110,35 @@ describe("the planner of tune", () => {
     expect(network.filter(({ state }) => state === "done")).toEqual(reached(2));
   });
 
+  it("continues trainings of models that have none finished first, the cheapest model first, then the best", async () => {
+    const networks = await Promise.all([
+      candidate("mult-dae", 1, [10]),
+      candidate("rec-vae", 2, [10]),
+      candidate("vamp", 3, [10]),
+    ]);
+    const trial = (number: number, model: string, value: number, state: Trial["state"]): Trial => ({
+      ...{ number, model, setting: {}, seconds: 1, state },
+      ...(state === "done" ? { atRungs: [value], value } : { atRungs: [value] }),
+    });
+    const continued = (trials: Trial[]) =>
+      nextSteps(networks, trials, { seed: 1, trials: trials.length, shared: "seconds" }).map(
+        ({ model }) => model,
+      );
+    const paused = [
+      trial(0, "vamp", 0.41, "paused"),
+      trial(1, "rec-vae", 0.4, "paused"),
+      trial(2, "mult-dae", 0.3, "paused"),
+    ];
+    expect(continued(paused)).toEqual(["mult-dae", "rec-vae", "vamp"]);
+    // Of four trainings two continue; one of them is finished.
+    const more = [3, 4, 5].map((number) => trial(number, "mult-dae", 0.29, "paused"));
+    expect(continued([...paused.slice(0, 2), trial(2, "mult-dae", 0.31, "done"), ...more])).toEqual([
+      "rec-vae",
+      "vamp",
+      "mult-dae",
+    ]);
+  });
+
   it("gives the better models more trials, and the poor ones none after the first", () => {
     const { trials } = simulate(options);
     const of = (name: string) => trials.filter(({ model }) => model === name).length;
