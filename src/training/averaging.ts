@@ -40,19 +40,13 @@ export function averaged(trainable: Trainable, decay: number): Trainable {
   };
   const state = (): StoredTensors => {
     if (epochs === 0) return pendingState();
-    const averages = parameters.map((parameter) => {
-      const { engine, value, divided } = parameter;
-      return [nameOf(parameter), pendingTensor(engine, value, divided)] as const;
-    });
+    const saved = pendingState();
     // The weights have the names of the parameters in a checkpoint.
-    exchange();
-    const weights = pendingState();
-    exchange();
-    return {
-      ...weights,
-      ...Object.fromEntries(averages),
-      [EPOCHS]: { shape: [1], data: Uint32Array.of(epochs) },
-    };
+    parameters.forEach((parameter, p) => {
+      saved[nameOf(parameter)] = saved[parameter.name];
+      saved[parameter.name] = pendingTensor(parameter.engine, others[p], parameter.divided);
+    });
+    return { ...saved, [EPOCHS]: { shape: [1], data: Uint32Array.of(epochs) } };
   };
   return {
     ...trainable,

@@ -107,6 +107,14 @@ describe("the memory of training", () => {
     expect(at(scores + 5)).toBe(at(0) + 5);
   });
 
+  it("counts the average of the weights, if there is one", () => {
+    const { parameters } = new SparseLinear({ name: "input", inputs: 10_000, outputs: 100 });
+    const at = (averageDecay?: number) =>
+      numbersOfNetwork({ items: 10_000, parameters, batchSize: 1, averageDecay }, false);
+    expect(at(0.8)).toBe(at() + numbersIn(parameters));
+    expect(at(0)).toBe(at());
+  });
+
   it("counts both sides' factors, and the copies of them", () => {
     expect(numbersOfFactors(100, 50, 4, true)).toBe(150 * 4 + 50 * 4 + 150 * 4 + 2 * 16);
     expect(numbersOfFactors(100, 50, 4, false)).toBe(150 * 4 + 2 * 50 * 4 + 2 * 16);

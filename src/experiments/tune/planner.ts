@@ -140,13 +140,11 @@ function promoted(candidates: readonly Candidate[], trials: readonly Trial[]): T
     }),
   );
   const finished = new Set(trials.flatMap(({ model, state }) => (state === "done" ? [model] : [])));
-  const seconds = new Map(candidates.map(({ algorithm, coreSeconds }) => [algorithm.name, coreSeconds]));
-  const cost = ({ model }: Trial) =>
-    finished.has(model) ? Number.POSITIVE_INFINITY : (seconds.get(model) ?? 0);
+  // The candidates are in the order of their cost.
+  const names = candidates.map(({ algorithm }) => algorithm.name);
+  const place = ({ model }: Trial) => (finished.has(model) ? names.length : names.indexOf(model));
   const last = ({ atRungs }: Trial) => atRungs.at(-1) ?? 0;
-  return found.sort(
-    (a, b) => (cost(a) === cost(b) ? 0 : cost(a) - cost(b)) || last(b) - last(a) || a.number - b.number,
-  );
+  return found.sort((a, b) => place(a) - place(b) || last(b) - last(a) || a.number - b.number);
 }
 
 /** The model that has had the least of its share. */

@@ -281,7 +281,7 @@ async function fitEvcf<Options extends EvcfOptions>(
   requireNetworkMemory(
     {
       ...{ algorithm: algorithm.name, items: dataset.items.size, batchSize, parameters: network.parameters },
-      averageDecay: options.averageDecay,
+      averageDecay,
       // The clamped and dropped-out pseudo-inputs, and their gradient.
       perStep: 2 * options.pseudoInputs * dataset.items.size,
       smaller: "fewer pseudo-inputs or smaller layers (--set pseudoInputs=200 --set hidden=300)",

@@ -208,7 +208,7 @@ export const multDae: Algorithm<MultDaeOptions> = {
         items: dataset.items.size,
         parameters: network.parameters,
         batchSize,
-        averageDecay: options.averageDecay,
+        averageDecay,
         sampled: sampledNeed(dataset.train, options),
         smaller: "a smaller bottleneck (--set latent=100)",
       },

@@ -351,7 +351,7 @@ export const multVae: Algorithm<MultVaeOptions> = {
         items: dataset.items.size,
         parameters: network.parameters,
         batchSize,
-        averageDecay: options.averageDecay,
+        averageDecay,
         sampled: sampledNeed(dataset.train, options),
         smaller: "smaller layers (--set hidden=200 --set latent=100)",
       },

@@ -313,7 +313,7 @@ export const vae: Algorithm<VaeOptions> = {
         items,
         parameters: network.parameters,
         batchSize,
-        averageDecay: options.averageDecay,
+        averageDecay,
         smaller: "smaller layers (--set hidden=200 --set latent=50)",
       },
       run,
