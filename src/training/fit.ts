@@ -17,7 +17,6 @@ import { DivergedError, finiteWhenRead, requireFinite } from "./divergence.js";
 import { type Progress, shouldStop, withEpoch } from "./early-stopping.js";
 import { identityOf, requireSameRun } from "./identity.js";
 import { type PretrainingState, pretrain } from "./pretraining.js";
-import { cachedAs } from "./tensor-cache.js";
 import type { KeptModel, Trainable } from "./trainable.js";
 
 /** The metric that selects the epoch, as in the papers of Mult-VAE and its successors. */
@@ -153,31 +152,10 @@ async function train<Options>(
 
   const { pretraining } = trainable;
   if (pretraining && (!resumed || loop.pretraining)) {
-    const { key } = pretraining;
-    const cache = key && run.cache;
-    const name = key ? cachedAs(algorithm.name, key, run) : "";
-    const outcome = resumed ? undefined : await cache?.load(name);
-    if (outcome) {
-      await pretraining.load(outcome);
-      progress?.({ type: "note", text: `pretraining: loaded from ${cache?.place}` });
-    } else {
-      await pretrain(
-        pretraining,
-        loop.pretraining ?? { phase: 0, epoch: 0, updates: 0 },
-        run,
-        async (state) => {
-          loop = { ...loop, pretraining: state };
-          await saveWhenDue();
-        },
-      );
-      if (cache && pretraining.phases.length > 0) {
-        const outcome = await pretraining.save();
-        await requireFinite(outcome, "after pretraining");
-        await cache.save(name, outcome).catch((error: Error) => {
-          progress?.({ type: "note", text: `pretraining could not be cached: ${error.message}` });
-        });
-      }
-    }
+    await pretrain(algorithm.name, pretraining, loop.pretraining, run, async (state) => {
+      loop = { ...loop, pretraining: state };
+      await saveWhenDue();
+    });
     await pretraining.end();
     const { pretraining: _, ...rest } = loop;
     loop = rest;

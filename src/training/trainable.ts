@@ -34,6 +34,11 @@ interface PretrainingPhase {
   /** For messages: "layer 1". */
   readonly name: string;
   readonly epochs: number;
+  /**
+   * Everything that the outcome of this phase and of those before it depends on, except the seed and the engine: the digest of
+   * the content, options. Absent = not cached.
+   */
+  readonly key?: JsonObject;
   /** Called before its first epoch, also after `loadState` between two phases, but not within a phase. */
   begin(): void | Promise<void>;
   epoch(epoch: PhaseEpoch): Promise<EpochReport>;
@@ -41,11 +46,9 @@ interface PretrainingPhase {
 
 export interface Pretraining {
   readonly phases: readonly PretrainingPhase[];
-  /** Everything that the outcome depends on, except the seed and the engine: the digest of the content, options. Absent = not cached. */
-  readonly key?: JsonObject;
-  /** Only the outcome. */
-  save(): Promise<NamedTensors>;
-  load(outcome: NamedTensors): void | Promise<void>;
+  /** The outcome of the phases up to this index, and nothing else. */
+  save(phase: number): Promise<NamedTensors>;
+  load(phase: number, outcome: NamedTensors): void | Promise<void>;
   /** Called once when all phases are done, or their outcome was loaded: resets the optimisers. */
   end(): Promise<void>;
 }

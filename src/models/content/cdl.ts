@@ -138,6 +138,7 @@ function modelOf(engine: Engine, layers: TiedLayers, options: CdlOptions): Conte
     phases: layers.parts.map((part, l) => ({
       ...part,
       epochs: layerEpochs,
+      independentOf: l < layers.weights.length - 1 ? ["latent"] : [],
       penalty: decay([layers.weights[l]]),
     })),
     optimizer: (parameters) => new AdaDelta(engine, parameters, { rho, epsilon }),

@@ -179,6 +179,7 @@ class CtrTraining implements Trainable {
               {
                 name: "topics",
                 epochs: topicEpochs,
+                key: { content: content.digest, topics, alpha, topicEpochs },
                 begin: () => {},
                 epoch: async ({ number, signal, onProgress }) => {
                   const perWord = await emRound(
@@ -196,9 +197,8 @@ class CtrTraining implements Trainable {
               },
             ]
           : [],
-      key: { content: content.digest, topics, alpha, topicEpochs },
       save: async () => this.#saveTopics(),
-      load: (outcome) => this.#loadTopics(outcome),
+      load: (_phase, outcome) => this.#loadTopics(outcome),
       end: async () => {
         this.#pretrains = false;
         this.#smooth();

@@ -268,7 +268,9 @@ function modelOf(engine: Engine, network: ContentVae, options: CvaeOptions): Con
     phases: [
       ...network.parts.map((part) => ({
         ...part,
-        epochs: part.kind === "layer" ? layerEpochs : latentEpochs,
+        ...(part.kind === "layer"
+          ? { epochs: layerEpochs, independentOf: ["latent", "latentEpochs", "wholeEpochs"] }
+          : { epochs: latentEpochs, independentOf: ["wholeEpochs"] }),
       })),
       {
         name: "whole",

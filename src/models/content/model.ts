@@ -94,7 +94,7 @@ export async function fitContentModel<
   const { content, model, config, pretrainedBy, batches, bayesian } = parts;
   const { latent, epochs, patience } = options;
   const files = { algorithm: algorithm.name, config, items: dataset.items, content: formOf(content) };
-  const key = Object.fromEntries(pretrainedBy.map((name) => [name, options[name]]));
+  const pretrainingOptions = Object.fromEntries(pretrainedBy.map((name) => [name, options[name]]));
   const network = numbersIn(model.parameters);
   requireContentMemory(algorithm.name, dataset, { network, latent, bayesian }, run);
   const make = () => {
@@ -105,7 +105,7 @@ export async function fitContentModel<
         content,
         model,
         options: { ...options, batches, bayesian },
-        pretrainingKey: JSON.parse(JSON.stringify(key)) as JsonObject,
+        pretrainingOptions: JSON.parse(JSON.stringify(pretrainingOptions)) as JsonObject,
         minimise: minimiseBatches,
         recommender: (factors) =>
           savedFactorModel(engine, networkEncoder(engine, model, latent), factors, options, {

@@ -51,6 +51,8 @@ export interface ContentVae {
 
 export interface Phase extends NetworkPart {
   readonly epochs: number;
+  /** The options of pretraining on which neither this phase nor those before it depend. Default none. */
+  readonly independentOf?: readonly string[];
   /** Added to the mean over a batch. */
   readonly penalty?: Objective;
 }

@@ -65,8 +65,8 @@ export interface ContentTrainingParts {
   readonly content: ItemContent;
   readonly model: ContentModel;
   readonly options: ContentTrainingOptions;
-  /** Everything that pretraining depends on, except content, seed and engine. */
-  readonly pretrainingKey: JsonObject;
+  /** The options that pretraining depends on. */
+  readonly pretrainingOptions: JsonObject;
   readonly recommender: (factors: SavedFactors) => ContentAware;
   /** Handed in so that loading a model loads no training code. */
   readonly minimise: <Batch>(pass: BatchPass<Batch>) => Promise<PassReport>;
@@ -111,15 +111,15 @@ export class ContentTraining implements Trainable {
       phases: this.#phases.map((phase, index) => ({
         name: phase.name,
         epochs: phase.epochs,
+        key: { ...this.#pretrainedBy(phase), content: content.digest },
         begin: async () => {
           this.#optimizer = this.#enter(index);
           await phase.begin?.(contentInBlocks(this.#reader, this.#pretrainingItems()));
         },
         epoch: (epoch) => this.#pretrain(phase, epoch),
       })),
-      key: { ...parts.pretrainingKey, content: content.digest },
-      save: () => saveParameters(model.parameters),
-      load: (outcome) => loadParameters(model.parameters, outcome),
+      save: (phase) => saveParameters(this.#pretrained(phase)),
+      load: (phase, outcome) => loadParameters(this.#pretrained(phase), outcome),
       end: async () => {
         this.#optimizer = this.#enter(this.#phases.length);
         // The initial factors of the items are the codes of their content.
@@ -131,6 +131,18 @@ export class ContentTraining implements Trainable {
 
   get #all(): readonly Parameter[] {
     return [...this.#parts.model.parameters, ...this.#parts.model.scaffolding];
+  }
+
+  /** The options that the outcome of a phase, and of those before it, depends on. */
+  #pretrainedBy({ independentOf = [] }: Phase): JsonObject {
+    const options = Object.entries(this.#parts.pretrainingOptions);
+    return Object.fromEntries(options.filter(([name]) => !independentOf.includes(name)));
+  }
+
+  /** The parameters of the model that the phases up to this one train. */
+  #pretrained(phase: number): readonly Parameter[] {
+    const trained = new Set(this.#phases.slice(0, phase + 1).flatMap(({ parameters }) => parameters));
+    return this.#parts.model.parameters.filter((parameter) => trained.has(parameter));
   }
 
   /** Begins a phase: a new optimiser, and gradients only for the parameters that it trains. */

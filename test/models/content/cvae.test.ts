@@ -214,19 +214,36 @@ describe("cvae", () => {
         said.push(event.type === "note" ? event.text : "task" in event ? event.task : "");
       };
       const model = await trained(kind, { cache, progress, ...other }, options);
-      return { tensors: (await model.save()).tensors, pretrained: said.includes("pretraining, layer 1") };
+      const phases = ["layer 1", "layer 2", "latent", "whole"];
+      return {
+        tensors: (await model.save()).tensors,
+        pretrained: phases.filter((name) => said.includes(`pretraining, ${name}`)),
+      };
     };
+    const all = ["layer 1", "layer 2", "latent", "whole"];
     const first = await run({});
-    expect(first.pretrained).toBe(true);
+    expect(first.pretrained).toEqual(all);
     const second = await run({});
-    expect(second.pretrained).toBe(false);
+    expect(second.pretrained).toEqual([]);
     expect(second.tensors).toEqual(first.tensors);
-    expect((await run({ lambdaR: 7, epochs: 1, a: 2 })).pretrained).toBe(false);
-    expect((await run({ corruption: 0.2 })).pretrained).toBe(true);
-    expect((await run({}, "vectors")).pretrained).toBe(true);
-    expect((await run({}, "words", { seed: 1 })).pretrained).toBe(true);
-    expect((await run({}, "words", { engine: new ReferenceEngine() })).pretrained).toBe(true);
-    expect(kept.size).toBe(5);
+    expect((await run({ lambdaR: 7, epochs: 1, a: 2 })).pretrained).toEqual([]);
+    expect((await run({ corruption: 0.2 })).pretrained).toEqual(all);
+    expect((await run({}, "vectors")).pretrained).toEqual(all);
+    expect((await run({}, "words", { seed: 1 })).pretrained).toEqual(all);
+    expect((await run({}, "words", { engine: new ReferenceEngine() })).pretrained).toEqual(all);
+    expect(kept.size).toBe(5 * 4);
+
+    // The layers do not depend on K, nor do they and the latent part on the epochs of the whole.
+    for (const [options, phases] of [
+      [{ latent: 5 }, ["latent", "whole"]],
+      [{ wholeEpochs: 1 }, ["whole"]],
+    ] as const) {
+      const shared = await run(options);
+      expect(shared.pretrained).toEqual(phases);
+      const alone = await trained("words", {}, options);
+      expect(shared.tensors).toEqual((await alone.save()).tensors);
+    }
+    expect(kept.size).toBe(5 * 4 + 2 + 1);
   });
 
   it("has the authors' options as defaults", () => {
