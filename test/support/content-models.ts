@@ -10,7 +10,8 @@ import type { Dataset } from "../../src/data/dataset.js";
 import { parseOptions } from "../../src/models/options.js";
 import type { Algorithm } from "../../src/recommender/algorithm.js";
 import { isContentAware } from "../../src/recommender/content-aware.js";
-import type { EpochRecord, RunContext } from "../../src/recommender/run-context.js";
+import type { NamedTensors } from "../../src/recommender/recommender.js";
+import type { EpochRecord, RunContext, TensorCache } from "../../src/recommender/run-context.js";
 import { fromRows } from "../../src/sparse/csr.js";
 import { MemoryCheckpoints } from "./checkpoints.js";
 import { trainingOnly, vocabulary } from "./datasets.js";
@@ -55,6 +56,19 @@ export const histories = fromRows(items, probe);
 export function worstError(found: ArrayLike<number>, wanted: readonly number[]): number {
   expect(found.length).toBe(wanted.length);
   return Math.max(...wanted.map((value, i) => Math.abs(found[i] - value)));
+}
+
+/** A cache of pretraining in memory; `kept` has what was saved. */
+export function memoryCache(): TensorCache & { readonly kept: ReadonlyMap<string, NamedTensors> } {
+  const kept = new Map<string, NamedTensors>();
+  return {
+    kept,
+    place: "memory",
+    load: async (name) => structuredClone(kept.get(name)),
+    save: async (name, tensors) => {
+      kept.set(name, structuredClone(tensors));
+    },
+  };
 }
 
 /** Trains, and keeps what each phase of pretraining and each epoch reported. */

@@ -8,8 +8,10 @@ import { cdl } from "../../../src/models/content/cdl.js";
 import { TiedLayers } from "../../../src/models/content/tied-mlp.js";
 import { parseOptions } from "../../../src/models/options.js";
 import { allocate } from "../../../src/nn/parameters.js";
+import type { RunContext } from "../../../src/recommender/run-context.js";
 import {
   expectToResumeAnywhere,
+  memoryCache,
   modelFixture,
   smallCatalogue,
   trainedOn,
@@ -55,6 +57,29 @@ describe("cdl", () => {
     expectToResumeAnywhere(smallCatalogue, cdl, {
       ...{ hidden: [5], latent: 3, batchSize: 4, epochs: 2, layerEpochs: 2, finalSweeps: 2 },
     }));
+
+  it("shares all pretraining with other lambdas, and that of the layers below with another latent", async () => {
+    const cache = memoryCache();
+    const train = async (changed: Record<string, unknown>, run: Partial<RunContext> = { cache }) => {
+      const options = { hidden: [5], batchSize: 4, epochs: 2, layerEpochs: 2, finalSweeps: 2, ...changed };
+      return trainedOn(smallCatalogue, cdl, options, {
+        engine: new ReferenceEngine({ precision: "float64" }),
+        ...run,
+      });
+    };
+    const layer = (number: number) => `pretraining, layer ${number}`;
+    expect([...(await train({ latent: 3 })).pretraining.keys()]).toEqual([layer(1), layer(2), "train"]);
+    for (const [changed, phases] of [
+      [{ latent: 3, lambdaU: 0.1, lambdaV: 1, lambdaN: 10 }, []],
+      [{ latent: 2 }, [layer(2)]],
+      [{ latent: 3, lambdaW: 1e-3 }, [layer(1), layer(2)]],
+    ] as const) {
+      const { pretraining, tensors } = await train(changed);
+      expect([...pretraining.keys()]).toEqual([...phases, "train"]);
+      expect(tensors).toEqual((await train(changed, {})).tensors);
+    }
+    expect(cache.kept.size).toBe(2 + 1 + 2);
+  });
 
   it("has the authors' options as defaults", () => {
     expect(parseOptions(cdl)).toEqual({

@@ -25,7 +25,7 @@ import type { EpochRecord, RunContext } from "../../../src/recommender/run-conte
 import { isUncertain } from "../../../src/recommender/uncertain.js";
 import { emptyMatrix, fromRows } from "../../../src/sparse/csr.js";
 import { MemoryCheckpoints } from "../../support/checkpoints.js";
-import { expectToResumeAnywhere, smallCatalogue } from "../../support/content-models.js";
+import { expectToResumeAnywhere, memoryCache, smallCatalogue } from "../../support/content-models.js";
 import { split, vocabulary } from "../../support/datasets.js";
 import { engineNames } from "../../support/engine-names.js";
 import { datasetOf, ITEMS, pictures, sequences } from "../../support/modalities.js";
@@ -200,14 +200,7 @@ describe("cvae", () => {
   });
 
   it("loads pretraining from the cache if content, options, seed and engine are the same", async () => {
-    const kept = new Map<string, Awaited<ReturnType<ContentAware["save"]>>["tensors"]>();
-    const cache = {
-      place: "memory",
-      load: async (name: string) => structuredClone(kept.get(name)),
-      save: async (name: string, tensors: NonNullable<ReturnType<typeof kept.get>>) => {
-        kept.set(name, structuredClone(tensors));
-      },
-    };
+    const cache = memoryCache();
     const run = async (options: Record<string, unknown>, kind: Kind = "words", other = {}) => {
       const said: string[] = [];
       const progress = (event: ProgressEvent) => {
@@ -231,7 +224,7 @@ describe("cvae", () => {
     expect((await run({}, "vectors")).pretrained).toEqual(all);
     expect((await run({}, "words", { seed: 1 })).pretrained).toEqual(all);
     expect((await run({}, "words", { engine: new ReferenceEngine() })).pretrained).toEqual(all);
-    expect(kept.size).toBe(5 * 4);
+    expect(cache.kept.size).toBe(5 * 4);
 
     // The layers do not depend on K, nor do they and the latent part on the epochs of the whole.
     for (const [options, phases] of [
@@ -243,7 +236,7 @@ describe("cvae", () => {
       const alone = await trained("words", {}, options);
       expect(shared.tensors).toEqual((await alone.save()).tensors);
     }
-    expect(kept.size).toBe(5 * 4 + 2 + 1);
+    expect(cache.kept.size).toBe(5 * 4 + 2 + 1);
   });
 
   it("has the authors' options as defaults", () => {
