@@ -201,19 +201,18 @@ describe("cvae", () => {
 
   it("loads pretraining from the cache if content, options, seed and engine are the same", async () => {
     const cache = memoryCache();
+    const all = ["layer 1", "layer 2", "latent", "whole"];
     const run = async (options: Record<string, unknown>, kind: Kind = "words", other = {}) => {
       const said: string[] = [];
       const progress = (event: ProgressEvent) => {
         said.push(event.type === "note" ? event.text : "task" in event ? event.task : "");
       };
       const model = await trained(kind, { cache, progress, ...other }, options);
-      const phases = ["layer 1", "layer 2", "latent", "whole"];
       return {
         tensors: (await model.save()).tensors,
-        pretrained: phases.filter((name) => said.includes(`pretraining, ${name}`)),
+        pretrained: all.filter((name) => said.includes(`pretraining, ${name}`)),
       };
     };
-    const all = ["layer 1", "layer 2", "latent", "whole"];
     const first = await run({});
     expect(first.pretrained).toEqual(all);
     const second = await run({});
