@@ -8,7 +8,7 @@ import { depthTables } from "../dist/experiments/depth-section.js";
 import { escapeHtml } from "../dist/experiments/html.js";
 import { STYLE } from "../dist/experiments/style.js";
 
-const LEGEND_WIDTH = 170;
+const LEGEND_WIDTH = 180;
 const LINE_HEIGHT = 20;
 
 const [results, folder] = process.argv.slice(2);
