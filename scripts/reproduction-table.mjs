@@ -20,9 +20,9 @@ const estimate = (value) =>
 
 /** The probability as text: "12 %", or "1e-7" below a hundredth of a percent. */
 function chanceText(chance) {
-  if (!chance) return "–";
-  const percent = 100 * chance.otherUsers;
-  return percent < 0.01 ? chance.otherUsers.toExponential(0) : `${Number(percent.toPrecision(2))} %`;
+  if (chance === undefined) return "–";
+  const percent = 100 * chance;
+  return percent < 0.01 ? chance.toExponential(0) : `${Number(percent.toPrecision(2))} %`;
 }
 
 /** A table with padded columns. */

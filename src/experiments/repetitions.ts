@@ -1,13 +1,15 @@
 // One row of a reproduced table from several trainings: with several seeds, on several splits of the data, or both.
 
-import { normalTail } from "../core/normal-tail.js";
 import type { MetricValue } from "../evaluation/evaluate.js";
+import { tTail } from "../evaluation/significance.js";
 import type { Published } from "./presets/preset.js";
 
 /** A metric over several seeds. */
 export interface RepeatedValue extends MetricValue {
   /** Standard deviation of the runs' values (ddof 1); absent where there was one run. */
   runDeviation?: number;
+  /** The number of runs; absent where there was one. */
+  runs?: number;
 }
 
 /** What one training's evaluation found. */
@@ -27,7 +29,11 @@ export function meanOfSeeds(evaluations: readonly Evaluated[]): Record<string, R
   return Object.fromEntries(
     Object.keys(first.metrics).map((name) => {
       const means = evaluations.map(({ metrics }) => metrics[name].mean);
-      const value: RepeatedValue = { mean: meanOf(means), runDeviation: deviation(means) };
+      const value: RepeatedValue = {
+        mean: meanOf(means),
+        runDeviation: deviation(means),
+        runs: means.length,
+      };
       if (first.perUser[name]) {
         const users = first.perUser[name].map((_, u) =>
           meanOf(evaluations.map(({ perUser }) => perUser[name][u])),
@@ -48,25 +54,18 @@ export function meanOfSplits(values: readonly RepeatedValue[]): RepeatedValue {
   return { mean: meanOf(means), standardError: deviation(means) / Math.sqrt(values.length) };
 }
 
-/** How likely a run is to be at least as far from our runs' mean, on the same side, as the published number is. */
-export interface PublishedChance {
-  /** On our test users: a normal distribution with the runs' mean and standard deviation. */
-  readonly ourUsers: number;
-  /** On other test users as well: the variance also has the square of the standard error over users. */
-  readonly otherUsers: number;
-}
-
-/** Undefined without a published number or without several runs. */
+/**
+ * The probability that one more run on our test users is as far from our runs' mean as the published number, or further, on the same
+ * side: the tail of Student's t with n - 1 degrees of freedom beyond distance / (deviation sqrt(1 + 1/n)), the predictive
+ * distribution of the next of normal values after n of them. Undefined without a published number or without several runs.
+ */
 export function chanceOfPublished(
-  { mean, standardError = 0, runDeviation }: RepeatedValue,
+  { mean, runDeviation, runs }: RepeatedValue,
   published: Published | undefined,
-): PublishedChance | undefined {
-  if (!published || !runDeviation) return undefined;
+): number | undefined {
+  if (!published || !runDeviation || !runs) return undefined;
   const distance = Math.abs(published.mean - mean);
-  return {
-    ourUsers: normalTail(distance / runDeviation),
-    otherUsers: normalTail(distance / Math.hypot(runDeviation, standardError)),
-  };
+  return tTail(distance / (runDeviation * Math.sqrt(1 + 1 / runs)), runs - 1) / 2;
 }
 
 function meanOf(values: readonly number[] | Float64Array): number {

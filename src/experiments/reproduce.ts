@@ -36,7 +36,6 @@ import {
   type Evaluated,
   meanOfSeeds,
   meanOfSplits,
-  type PublishedChance,
   type RepeatedValue,
 } from "./repetitions.js";
 import { findRunFolder, modelFolderOf, type RunFolder, readRunFolder } from "./run-folder.js";
@@ -91,9 +90,9 @@ export interface ReproducedRun {
   seconds: number;
   /**
    * By metric, in the order of the table. Of several splits the mean, with the standard error of the mean over them; of several
-   * seeds the mean, with the standard error over users and the standard deviation over the runs.
+   * seeds the mean, with the standard error over users and the standard deviation over the runs; `chance` is the probability of the published number or one further from ours, see chanceOfPublished.
    */
-  metrics: Record<string, { ours: RepeatedValue; published?: Published; chance?: PublishedChance }>;
+  metrics: Record<string, { ours: RepeatedValue; published?: Published; chance?: number }>;
   /** The same by the CVAE paper's evaluator, where the study asks for it. */
   cvaePaper?: Record<string, MetricValue>;
   /** The results per split, if the study has several; all fields except the metrics are those of the first split. */
@@ -674,7 +673,10 @@ function reproducedRun({ published, seeds }: PresetRun, results: readonly Traine
       metrics: Object.fromEntries(
         Object.entries(ours).map(([name, value]) => {
           const chance = chanceOfPublished(value, published?.[name]);
-          return [name, { ours: value, published: published?.[name], ...(chance && { chance }) }];
+          return [
+            name,
+            { ours: value, published: published?.[name], ...(chance !== undefined && { chance }) },
+          ];
         }),
       ),
       ...(paper && { cvaePaper: mean(bySplit.map(({ cvaePaper = {} }) => cvaePaper)) }),

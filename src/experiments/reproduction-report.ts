@@ -15,7 +15,7 @@ import { count } from "./numbers.js";
 import { optionText, optionTexts } from "./option-text.js";
 import { writePage } from "./page.js";
 import type { Published } from "./presets/preset.js";
-import type { PublishedChance, RepeatedValue } from "./repetitions.js";
+import type { RepeatedValue } from "./repetitions.js";
 import type { ReproducedRun, ReproducedStudy, Reproduction } from "./reproduce.js";
 
 /** The difference in units of its standard error; undefined if either standard error is unknown. */
@@ -34,16 +34,16 @@ export function runDeviationText({ runDeviation }: RepeatedValue): string {
   return runDeviation === undefined ? "" : runDeviation.toFixed(4);
 }
 
-/** "12 %", "0.31 %" or "1e-7": the probability of the published number or one further from ours, on other test users. */
-export function chanceText(chance: PublishedChance | undefined): string {
-  if (!chance) return "";
-  const percent = 100 * chance.otherUsers;
-  return percent < 0.01 ? chance.otherUsers.toExponential(0) : `${Number(percent.toPrecision(2))} %`;
+/** "12 %", "0.31 %" or "1e-7": the probability of the published number or one further from ours. */
+export function chanceText(chance: number | undefined): string {
+  if (chance === undefined) return "";
+  const percent = 100 * chance;
+  return percent < 0.01 ? chance.toExponential(0) : `${Number(percent.toPrecision(2))} %`;
 }
 
 /** What the chance of a published number is. */
 export const CHANCE_NOTE =
-  "Chance: the probability of the published value or one further from our mean, under a normal distribution whose variance is that of our runs plus the squared standard error over users.";
+  "Chance: the probability that one more run on these test users has the published value or one further from our mean, by Student's t distribution with the mean and the deviation of our runs.";
 
 /** "28 of 36", or for several seeds the epochs of each. */
 export function epochsText({ seeds, epochs, chosenEpoch }: ReproducedRun): string {

@@ -42,17 +42,15 @@ it("several splits have the mean over them, and its standard error", () => {
 });
 
 describe("the chance of a published number", () => {
-  const ours = { mean: 0.18, runDeviation: 0.03, standardError: 0.04 };
+  const ours = { mean: 0.18, runDeviation: 0.03, standardError: 0.04, runs: 5 };
 
-  it("is the tail of a normal distribution, of the runs alone and with the users'", () => {
-    // Two deviations of the runs; of both, sqrt(.03^2 + .04^2) = .05, so 1.2.
-    const chance = chanceOfPublished(ours, { mean: 0.24 });
-    expect(chance?.ourUsers).toBeCloseTo(0.02275013, 7);
-    expect(chance?.otherUsers).toBeCloseTo(0.11506967, 7);
+  it("is the tail of Student's predictive distribution", () => {
+    // Two deviations away. SciPy 1.17: t.sf(2 / sqrt(1.2), 4).
+    expect(chanceOfPublished(ours, { mean: 0.24 })).toBeCloseTo(0.07096372388702771, 12);
   });
 
   it("is the same on the other side of our mean", () => {
-    expect(chanceOfPublished(ours, { mean: 0.12 })).toEqual(chanceOfPublished(ours, { mean: 0.24 }));
+    expect(chanceOfPublished(ours, { mean: 0.12 })).toBeCloseTo(0.07096372388702771, 12);
   });
 
   it("is unknown without several runs or without a published number", () => {

@@ -5,10 +5,9 @@ import {
   baselinesUnpublished,
   type EvcfModel,
   type EvcfSchedule,
-  evcfOptions,
+  evcfRun,
   evcfSource,
   evcfTitles,
-  likelihoodCandidates,
   optionsUnpublished,
 } from "./evcf.js";
 import type { Preset, PresetRun } from "./preset.js";
@@ -157,22 +156,15 @@ function runs(schedule: EvcfSchedule, quoted: BaselineOptions, column?: Column):
       published: publishedOf(values, column),
     }),
   );
-  const ofEvcf = models.map(([model, gated, layers, values]): PresetRun => {
-    const options = evcfOptions(model, { gated, layers, ...schedule });
-    const row = {
+  const ofEvcf = models.map(
+    ([model, gated, layers, values]): PresetRun => ({
       key: `${model}${gated ? "-gated" : ""}`,
       title: `${evcfTitles[model]}${gated ? " (Gated)" : ""}`,
       model,
       published: publishedOf(values, column),
-    };
-    return column === netflix && model === "h-vamp" && gated
-      ? {
-          ...row,
-          options: { ...options, likelihood: "bernoulli" },
-          note: "the configuration that the README of EVCF's program gives for Netflix: Bernoulli likelihood, beta .3, z1 and z2 of 200, two layers of 600, gated",
-        }
-      : { ...row, options, candidates: likelihoodCandidates };
-  });
+      ...evcfRun(model, { gated, layers, ...schedule }, column === netflix),
+    }),
+  );
   return [...ofBaselines, ...ofEvcf];
 }
 

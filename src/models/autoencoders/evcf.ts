@@ -32,7 +32,7 @@ import { linearRange, logRange, oneOf } from "../tuned.js";
 import { type BatchLoss, LOG_VARIANCE, type Network, networkRecommender, restoreNetwork } from "./network.js";
 import { trainNetwork } from "./training.js";
 
-/** Options that Vamp and H+Vamp share, with the values of EVCF's code (experiment.py). */
+/** Options that Vamp and H+Vamp share, with the defaults of EVCF's code (experiment.py), where input_type is binary, though. */
 export const evcfOptions = {
   hidden: size.default(600).describe("units of every hidden layer (EVCF, section 5.3)"),
   layers: depth
@@ -48,7 +48,7 @@ export const evcfOptions = {
     .enum(["multinomial", "bernoulli"])
     .default("multinomial")
     .describe(
-      "likelihood of a history given z; the paper uses the better one for each model and data set (EVCF, section 5.2; EVCF's input_type)",
+      "likelihood of a history given z; the paper uses the better one for each model and data set (EVCF, section 5.2; EVCF's input_type, whose default is binary, the Bernoulli likelihood)",
     ),
   pseudoInputs: size
     .default(1000)

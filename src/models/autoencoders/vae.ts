@@ -58,7 +58,7 @@ const compatibility = z.strictObject({
     .min(0)
     .default(0)
     .describe(
-      "with compatibility.anneal=epoch or batch-in-epoch: beta until it is first set (1 in notebook v1; 0 in notebook v2 in a fresh kernel, .2 in its recorded run)",
+      "with compatibility.anneal=epoch or batch-in-epoch: beta until it is first set (1 in notebook v1; 0 in notebook v2 in a fresh kernel, .072 to .2 in its recorded run)",
     ),
   monitor: z
     .enum(["ndcg@100", "loss"])

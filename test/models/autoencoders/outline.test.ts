@@ -68,3 +68,24 @@ describe("an outline has as many weights as the trained network, and draws every
         expect(Math.abs(x - x2) >= width || Math.abs(y - y2) >= height).toBe(true);
   });
 });
+
+describe("an outline has the number of weights that follows from the published sizes on MovieLens 20M", () => {
+  const items = 20_108;
+  const mapped = (from: number, to: number) => from * to + to;
+
+  it("Mult-VAE, 600 and 200: 24.5 million", async () => {
+    const algorithm = await findAlgorithm("mult-vae");
+    const outline = algorithm.outline?.(items, parseOptions(algorithm, {})) ?? [];
+    const counted = mapped(items, 600) + mapped(600, 400) + mapped(200, 600) + mapped(600, items);
+    expect(counted).toBe(24_511_308);
+    expect(outline.reduce((sum, { parameters }) => sum + parameters, 0)).toBe(counted);
+  });
+
+  it("H+Vamp (Gated), two layers of 600, K = 1000: 86.5 million", async () => {
+    const algorithm = await findAlgorithm("h-vamp");
+    const options = parseOptions(algorithm, { layers: 2, gated: true });
+    const outline = algorithm.outline?.(items, options) ?? [];
+    const total = outline.reduce((sum, { parameters }) => sum + parameters, 0);
+    expect(total / 1e6).toBeCloseTo(86.5, 1);
+  });
+});
