@@ -90,7 +90,8 @@ export interface ReproducedRun {
   seconds: number;
   /**
    * By metric, in the order of the table. Of several splits the mean, with the standard error of the mean over them; of several
-   * seeds the mean, with the standard error over users and the standard deviation over the runs; `chance` is the probability of the published number or one further from ours, see chanceOfPublished.
+   * seeds the mean, with the standard error over users and the standard deviation over the runs. `chance` is that of the published
+   * number, see chanceOfPublished.
    */
   metrics: Record<string, { ours: RepeatedValue; published?: Published; chance?: number }>;
   /** The same by the CVAE paper's evaluator, where the study asks for it. */

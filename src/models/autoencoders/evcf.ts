@@ -32,7 +32,7 @@ import { linearRange, logRange, oneOf } from "../tuned.js";
 import { type BatchLoss, LOG_VARIANCE, type Network, networkRecommender, restoreNetwork } from "./network.js";
 import { trainNetwork } from "./training.js";
 
-/** Options that Vamp and H+Vamp share, with the defaults of EVCF's code (experiment.py), where input_type is binary, though. */
+/** Options that Vamp and H+Vamp share, with the defaults of EVCF's code (experiment.py); only `likelihood` has another. */
 export const evcfOptions = {
   hidden: size.default(600).describe("units of every hidden layer (EVCF, section 5.3)"),
   layers: depth
